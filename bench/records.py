@@ -1,0 +1,161 @@
+"""What passes between the stages: one frozen dataclass for each kind of row.
+
+A row's fields are the columns of its CSV, in this order; ``None`` is an empty cell. Units end the names.
+
+Schema history: 1 = first.
+"""
+
+from dataclasses import dataclass
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What competes: a model with its transport. The twin is the same arm listed a second time."""
+
+    model: str
+    transport: str
+    twin: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name everywhere: rows, charts, report."""
+        return f"{self.model}/{self.transport}" + ("~twin" if self.twin else "")
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRow:
+    """Some 50 ms of load on one arm: a row of slices.csv. Its window leaves the first milliseconds out."""
+
+    block: int
+    round: int
+    position: int  # in its round, from 0
+    arm: str
+    scenario: str
+    connections: int
+    message_bytes: int
+    rate_rps: float | None
+    duration_s: float  # of the window
+    sent: int  # in the whole slice, as are late, lost, corrupt and the CPU times
+    replies: int  # inside the window
+    answered: int  # right replies in the whole slice: what the CPU time was spent on
+    sessions: int  # inside the window
+    late: int
+    lost: int
+    corrupt: int
+    throughput_rps: float
+    sessions_per_s: float | None
+    service_p50_us: float | None
+    service_p99_us: float | None
+    latency_p50_us: float | None
+    server_cpu_us: float
+    client_cpu_us: float  # polls that brought nothing left out
+    client_cpu_share: float  # of the slice's time, the busiest thread
+    codes: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRow:
+    """What one side held when a slice ended: a row of resources.csv. Switches are those during the slice."""
+
+    block: int
+    round: int
+    arm: str
+    scenario: str
+    connections: int
+    message_bytes: int
+    role: str  # server or generator
+    cpu_us: float
+    rss_mb: float
+    threads: int
+    processes: int
+    descriptors: int
+    voluntary_switches: int
+    involuntary_switches: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramRow:
+    """One slot of one trial's histogram: a row of histograms.csv."""
+
+    block: int
+    arm: str
+    scenario: str
+    connections: int
+    message_bytes: int
+    rate_rps: float | None
+    quantity: str  # service, latency or connect
+    lower_ns: int
+    upper_ns: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """All slices of one case in one block: a row of trials.csv. What failed or was skipped is a row too."""
+
+    block: int
+    arm: str
+    model: str
+    transport: str
+    protocol: str
+    python: str
+    scenario: str
+    loop: str
+    lifecycle: str
+    connections: int
+    message_bytes: int
+    depth: int
+    rate_rps: float | None
+    workers: int | None
+    server_cpus: str
+    client_cpus: str
+    status: str  # ok, failed or skipped
+    reason: str
+    rounds: int = 0
+    duration_s: float | None = None
+    sent: int | None = None
+    replies: int | None = None
+    sessions: int | None = None
+    late: int | None = None
+    lost: int | None = None
+    corrupt: int | None = None
+    duplicate: int | None = None
+    reordered: int | None = None
+    errors: str = ""  # kind=count, separated by spaces
+    throughput_rps: float | None = None
+    sessions_per_s: float | None = None
+    latency_mean_us: float | None = None
+    latency_p50_us: float | None = None
+    latency_p90_us: float | None = None
+    latency_p99_us: float | None = None
+    latency_p99_9_us: float | None = None
+    latency_max_us: float | None = None
+    service_mean_us: float | None = None
+    service_p50_us: float | None = None
+    service_p90_us: float | None = None
+    service_p99_us: float | None = None
+    service_p99_9_us: float | None = None
+    service_max_us: float | None = None
+    connect_mean_us: float | None = None
+    connect_p50_us: float | None = None
+    connect_p90_us: float | None = None
+    connect_p99_us: float | None = None
+    connect_p99_9_us: float | None = None
+    connect_max_us: float | None = None
+    jain: float | None = None
+    starved: int | None = None
+    cpu_us_per_request: float | None = None
+    rss_mb: float | None = None  # of the server's processes, added up
+    pss_mb: float | None = None  # the same, with pages that forked workers share counted once
+    threads: int | None = None
+    processes: int | None = None
+    descriptors: int | None = None
+    switches_per_request: float | None = None
+    server_cpu_share: float | None = None  # of the CPUs that the server had
+    client_cpu_share: float | None = None
+    bound: str = ""  # server, generator or neither
+    verdict: str = ""
+    codes: str = ""
+    seed: int | None = None

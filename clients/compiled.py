@@ -1,0 +1,44 @@
+"""How the hot loops are compiled: without the GIL, and cached on disk."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+
+
+def cache_folder() -> Path:
+    """Folder of the compiled code, named after the sources that it was made from.
+
+    numba looks at the time stamp of one file only: a change in a function that a loop calls would go unnoticed.
+    The user's cache is used because an installed package may stand in a folder that cannot be written.
+    """
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "holabench" / digest.hexdigest()[:16]
+
+
+numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined] # set by name at run time in numba.core.config
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+int64 = cast("Callable[[Any], int]", np.int64)  # in compiled code a conversion, to the type checker an int
+
+
+def jit(function: Function) -> Function:
+    """Compile a function at its first call; ``.py_func`` is the function as it was."""
+    return cast("Function", numba.njit(nogil=True, cache=True)(function))
+
+
+def inlined(function: Function) -> Function:
+    """Compile a function into its callers: for the path of every request.
+
+    A call passes each array of a lane word by word and counts its references; inlined, the user time of a request fell
+    from 1.3 to 0.8 us.
+    """
+    return cast("Function", numba.njit(nogil=True, cache=True, forceinline=True)(function))

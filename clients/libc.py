@@ -1,0 +1,95 @@
+"""System calls that compiled and plain Python code can both make.
+
+Each function is plain Python over ctypes; numba gets the same call as an external symbol instead, which it can cache.
+A call that fails returns ``-errno``, as the kernel itself does, so that no loop has to look anything up or raise.
+Addresses are integers: ``array.ctypes.data`` plus an offset.
+"""
+
+import ctypes
+import platform
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+ONE_SECOND_NS = 1_000_000_000
+
+# struct epoll_event is packed on x86-64 only (linux/eventpoll.h): 32-bit words of one event, and where its data begins.
+EVENT_WORDS, EVENT_DATA_WORD = (3, 1) if platform.machine() == "x86_64" else (4, 2)
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+# numba's own stubs know neither external functions nor what compiled code may do with them.
+_types: Any = types
+_carray: Any = numba.carray  # type: ignore[attr-defined]
+_int, _long, _size, _address = _types.intc, _types.intp, _types.uintp, _types.uintp
+_CTYPES = {_int: ctypes.c_int, _long: ctypes.c_ssize_t, _size: ctypes.c_size_t}
+_errno_location = _types.ExternalFunction("__errno_location", _types.CPointer(_types.int32)())
+
+
+def _system_call(name: str, result: Any, *arguments: Any) -> Callable[..., int]:
+    """Make libc's function ``name`` callable from both worlds; it returns the result or ``-errno``."""
+    external = _types.ExternalFunction(name, result(*arguments))
+    foreign = getattr(_LIBC, name)
+    foreign.restype = _CTYPES[result]
+    foreign.argtypes = [_CTYPES[argument] for argument in arguments]
+
+    def plain(*values: int) -> int:
+        returned = int(foreign(*values))
+        return returned if returned >= 0 else -ctypes.get_errno()
+
+    def compiled(*_: Any) -> Any:
+        def call(*values: Any) -> Any:
+            returned = external(*values)
+            return returned if returned >= 0 else -_carray(_errno_location(), 1)[0]
+
+        return call
+
+    plain.__name__ = plain.__qualname__ = name
+    overload(plain, strict=False)(compiled)
+    return plain
+
+
+open_socket = _system_call("socket", _int, _int, _int, _int)
+connect = _system_call("connect", _int, _int, _address, _int)
+set_option = _system_call("setsockopt", _int, _int, _int, _int, _address, _int)
+get_option = _system_call("getsockopt", _int, _int, _int, _int, _address, _address)
+send = _system_call("send", _long, _int, _address, _size, _int)
+recv = _system_call("recv", _long, _int, _address, _size, _int)
+close = _system_call("close", _int, _int)
+epoll_create = _system_call("epoll_create1", _int, _int)
+epoll_control = _system_call("epoll_ctl", _int, _int, _int, _int, _address)
+epoll_wait = _system_call("epoll_wait", _int, _int, _address, _int, _int)
+
+_memcmp = _types.ExternalFunction("memcmp", _int(_address, _address, _size))
+_clock_gettime = _types.ExternalFunction("clock_gettime", _int(_int, _address))
+
+
+def same_bytes(one: int, other: int, size: int) -> bool:
+    """Whether ``size`` bytes at two addresses are equal."""
+    return ctypes.string_at(one, size) == ctypes.string_at(other, size)
+
+
+@overload(same_bytes, strict=False)
+def _same_bytes(one: Any, other: Any, size: Any) -> Any:  # noqa: ARG001 - numba reads the names
+    return lambda one, other, size: _memcmp(one, other, size) == 0
+
+
+def now_ns(clock: np.ndarray[Any, np.dtype[np.int64]]) -> int:  # noqa: ARG001 - the compiled twin needs the room
+    """CLOCK_MONOTONIC in nanoseconds. clock: two int64 of scratch, for the kernel's answer."""
+    return time.monotonic_ns()
+
+
+@overload(now_ns, strict=False)
+def _now_ns(clock: Any) -> Any:  # noqa: ARG001 - numba reads the names
+    monotonic = int(time.CLOCK_MONOTONIC)
+
+    def read(clock: Any) -> Any:
+        _clock_gettime(monotonic, clock.ctypes.data)
+        return clock[0] * ONE_SECOND_NS + clock[1]
+
+    return read

@@ -1,0 +1,120 @@
+"""The generator as bench uses it: one JSON command a line in, one JSON answer a line out.
+
+    {"do": "hello"}                                     -> {"ok": true, "compile_s", "threads", "cpus", ...}
+    {"do": "verify", "settings": {...}}                 -> {"ok": true}
+    {"do": "open", "id": ..., "settings": {...}}        -> {"ok": true, "standing"}
+    {"do": "slice", "id": ..., "seconds", "warmup_s"}   -> {"ok": true, "slice": {...}}
+    {"do": "close", "id": ...}                          -> {"ok": true, "document": {...}, "histograms": {...}}
+
+What cannot be done is answered {"ok": false, "error": "..."}; the worker ends when its standard input does.
+"""
+
+import gc
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+import numpy as np
+
+from clients.document import document, lost_of, sparse
+from clients.histogram import quantile_ns
+from clients.limits import TooManyConnections, allow_descriptors
+from clients.target import Settings, Slice, Target, Threads, compile_loops
+from clients.verify import NotSpoken, verify
+
+
+class Worker:
+    """The targets that are open, and the threads that load them."""
+
+    def __init__(self, cpus: Sequence[int]) -> None:
+        self._threads = Threads(cpus)
+        self._targets: dict[str, Target] = {}
+
+    def answer(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Carry out one command."""
+        try:
+            match command:
+                case {"do": "hello"}:
+                    return {"ok": True, "cpus": list(self._threads.cpus), "threads": len(self._threads)}
+                case {"do": "verify", "settings": dict(settings)}:
+                    return self._verify(Settings(**settings))
+                case {"do": "open", "id": str(name), "settings": dict(settings)}:
+                    return self._open(name, Settings(**settings))
+                case {"do": "slice", "id": str(name), "seconds": seconds, "warmup_s": warmup_s}:
+                    return {"ok": True, "slice": figures(self._targets[name].load(seconds, warmup_s))}
+                case {"do": "close", "id": str(name)}:
+                    return self._close(name)
+        except (NotSpoken, TooManyConnections, OSError, TypeError) as error:
+            return {"ok": False, "error": str(error)}
+        except KeyError as error:
+            return {"ok": False, "error": f"no target {error} is open"}
+        return {"ok": False, "error": f"not a command: {json.dumps(command)[:200]}"}
+
+    def close(self) -> None:
+        """Close all that is open."""
+        for target in self._targets.values():
+            target.close()
+        self._threads.close()
+
+    def _verify(self, settings: Settings) -> dict[str, Any]:
+        message = np.random.default_rng(settings.seed).bytes(settings.message_bytes)
+        verify(settings.transport, settings.host, settings.port, settings.protocol, message, settings.timeout_s)
+        return {"ok": True}
+
+    def _open(self, name: str, settings: Settings) -> dict[str, Any]:
+        already = sum(target.settings.connections for target in self._targets.values())
+        allow_descriptors(already + settings.connections)
+        target = Target(settings, self._threads)
+        self._targets[name] = target
+        return {"ok": True, "standing": target.open()}
+
+    def _close(self, name: str) -> dict[str, Any]:
+        target = self._targets.pop(name)
+        target.close()
+        totals = target.totals
+        histograms = {"service": sparse(totals.service), "connect": sparse(totals.connect)}
+        result = document(target.settings, totals, target.served(), None, 0.0, self._threads.cpus)
+        return {"ok": True, "document": result, "histograms": histograms}
+
+
+def figures(slice_: Slice) -> dict[str, Any]:
+    """What bench wants to know of one slice."""
+    counts = slice_.service.sum(axis=0)
+    enough = int(counts.sum())
+    return {
+        "start_s": slice_.start_s,
+        "duration_s": slice_.duration_s,
+        "elapsed_s": slice_.elapsed_s,
+        "sent": slice_.tally["sent"],
+        "replies": slice_.tally["replies"],
+        "answered": slice_.tally["ok"],
+        "sessions": slice_.tally["sessions"],
+        "late": slice_.tally["late"],
+        "lost": lost_of(slice_.tally),
+        "corrupt": slice_.tally["corrupt"],
+        "service_p50_us": quantile_ns(counts, 0.5) / 1e3 if enough >= 20 else None,
+        "service_p99_us": quantile_ns(counts, 0.99) / 1e3 if enough >= 1000 else None,
+        "client_cpu_us": slice_.cpu_s * 1e6,
+        "client_cpu_share": slice_.cpu_share,
+        "involuntary_switches": slice_.involuntary_switches,
+    }
+
+
+def run(cpus: Sequence[int], source: TextIO = sys.stdin, sink: TextIO = sys.stdout) -> None:
+    """Answer commands until the source ends."""
+    compile_s = compile_loops()
+    gc.disable()  # every object here is small and short-lived; a collection would fall into somebody's slice
+    worker = Worker(cpus)
+    try:
+        print(json.dumps({"ready": True, "compile_s": compile_s}), file=sink, flush=True)
+        for line in source:
+            try:
+                command = json.loads(line)
+            except ValueError as error:
+                reply: dict[str, Any] = {"ok": False, "error": f"not JSON: {error}"}
+            else:
+                reply = worker.answer(command)
+            print(json.dumps(reply), file=sink, flush=True)
+    finally:
+        worker.close()

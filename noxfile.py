@@ -1,0 +1,52 @@
+"""Every chore is one command: ``nox`` lists them, ``nox -s NAME`` does one. What stands after ``--`` reaches the program."""
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+nox.needs_version = ">=2025.2.9"
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the project as it stands and what the groups of pyproject.toml name."""
+    session.install("-e", ".", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Compare the server models: run, analyse, draw. Options: nox -s bench -- --profile quick."""
+    install(session)
+    session.run("holabench", "run", *(session.posargs or ["--profile", "standard"]))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run every check: lint, types, then unit, conformance and system tests. Options reach pytest."""
+    install(session, "test", "lint", "types")
+    if not session.posargs:
+        session.run("ruff", "check")
+        session.run("ruff", "format", "--check")
+        session.run("mypy")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Look for mistakes and untidy code (ruff)."""
+    session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lint"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of everything, tests included (mypy strict)."""
+    install(session, "types")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session(default=False)
+def micro(session: nox.Session) -> None:
+    """Measure what must be cheap (pytest-benchmark); --benchmark-autosave keeps the figures for a comparison."""
+    install(session, "test")
+    session.run("pytest", "tests/micro", "--benchmark-only", "-o", "addopts=", *session.posargs)
