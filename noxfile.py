@@ -2,8 +2,8 @@
 
 import nox
 
-nox.options.sessions = ["lint", "types", "tests"]
-nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["tests"]
+nox.options.reuse_venv = "yes"
 nox.needs_version = ">=2025.2.9"
 
 

@@ -57,7 +57,7 @@ class SliceRow:
 
 @dataclass(frozen=True, slots=True)
 class ResourceRow:
-    """What one side held when a slice ended: a row of resources.csv. Switches are those during the slice."""
+    """What one side held when a slice ended: a row of resources.csv. CPU time and switches are those of the slice."""
 
     block: int
     round: int
@@ -71,8 +71,7 @@ class ResourceRow:
     threads: int
     processes: int
     descriptors: int
-    voluntary_switches: int
-    involuntary_switches: int
+    switches: int | None  # how often its threads were put on a CPU; empty if threads came or went meanwhile
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from clients.closed_loop import closed_loop
 from clients.histogram import SLOTS, Counts
-from clients.lane import END, ERRORS, HEADER_BYTES, TALLY, Lane, Load, make_lane, pack_address
+from clients.lane import END, ERRORS, HEADER_BYTES, IDLE_NS, TALLY, Lane, Load, make_lane, pack_address
 from clients.opening import open_all
 
 _BEFORE_START_NS = 300_000  # time for every thread to reach its loop
@@ -210,16 +210,19 @@ class _Work:
 
 def _work(lane: Lane, load: Load, start_ns: int) -> _Work:
     """Run the loop in this thread and read the thread's own clocks around it."""
-    idle_ns = int(lane.tally[TALLY.index("idle_ns")])
+    idle_ns = int(lane.tally[IDLE_NS])
     switches = resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
     while time.monotonic_ns() < start_ns:  # not in the loop: the wait would count as work
         pass
     cpu_ns, began_ns = time.thread_time_ns(), time.monotonic_ns()
     closed_loop(lane, load)
-    elapsed_ns = time.monotonic_ns() - began_ns
-    cpu_ns = time.thread_time_ns() - cpu_ns - (int(lane.tally[TALLY.index("idle_ns")]) - idle_ns)
+    elapsed_ns = max(1, time.monotonic_ns() - began_ns)
+    cpu_ns = time.thread_time_ns() - cpu_ns
+    idle_ns = int(lane.tally[IDLE_NS]) - idle_ns
+    # Idle polls are timed by the clock on the wall: what they leave of the time is work, or was taken by others.
+    busy_ns = min(cpu_ns, elapsed_ns - idle_ns) if idle_ns else cpu_ns
     switches = resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw - switches
-    return _Work(max(1, elapsed_ns), max(0, cpu_ns), switches)
+    return _Work(elapsed_ns, max(0, busy_ns), switches)
 
 
 def _compiled_form(settings: Settings) -> Load:

@@ -1,0 +1,33 @@
+"""From a run's raw files to all that is made from them: summary, comparisons, charts, report."""
+
+from dataclasses import dataclass
+
+import msgspec
+import pandas as pd
+
+from bench import analyse, charts, report
+from bench.plan import reference_arms
+from bench.store import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What was made, for the terminal."""
+
+    summary: pd.DataFrame
+    comparisons: pd.DataFrame
+    charts: list[str]  # paths inside the folder
+
+
+def derive(folder: RunFolder) -> Derived:
+    """Make every derived file anew. Raises StoreError if the folder is not a run's."""
+    plan, trials, slices = folder.plan(), folder.trials(), folder.finished("slices")
+    summary = analyse.summarise(trials, slices)
+    comparisons = analyse.compare(slices, trials, reference_arms(plan))
+    folder.write_table("summary.csv", summary)
+    folder.write_table("comparisons.csv", comparisons)
+    figures = charts.draw(summary, comparisons, folder.finished("histograms"), trials)
+    drawn = [(name, folder.write_chart(name, figure)) for name, figure in figures.items()]
+    text = report.render(summary, comparisons, trials, folder.environment(), msgspec.to_builtins(plan), drawn)
+    folder.write_text("report.md", text)
+    return Derived(summary, comparisons, [path for _, path in drawn])

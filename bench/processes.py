@@ -1,0 +1,139 @@
+"""Starting and ending the children of a run: servers and the generator, each in a process group of its own."""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Self
+
+READY_S = 20.0
+_END_S = 2.0
+_TAIL_BYTES = 2000
+_HOME = Path(__file__).resolve().parent.parent  # where ``servers`` and ``clients`` can be imported from
+
+
+class ChildError(Exception):
+    """A child did not start, or ended before its time. The message has its last words."""
+
+
+class Child:
+    """A process that was started with its standard output, and if wanted its input, in our hands."""
+
+    def __init__(self, name: str, command: Sequence[str], cpus: Sequence[int], *, writes: bool = False) -> None:
+        self.name = name
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
+        self._pending = b""
+        with pinned(cpus):
+            # A group of its own: Ctrl-C at the terminal is for us alone, and one signal ends it with its workers.
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE if writes else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                start_new_session=True,
+                env=_environment(),
+            )
+        self.pid = self._process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    def ask(self, question: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+        """Write one line of JSON, and read one."""
+        assert self._process.stdin is not None, "started without a standard input"
+        try:
+            self._process.stdin.write(json.dumps(question).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise ChildError(f"{self.name} has ended; its last words were: {self.last_words()}") from error
+        return self.read_line(timeout_s)
+
+    def read_line(self, timeout_s: float) -> dict[str, Any]:
+        """Read one line of JSON from it. Raises ChildError if none comes in time."""
+        assert self._process.stdout is not None
+        deadline_s = time.monotonic() + timeout_s
+        while b"\n" not in self._pending:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0 or not select.select([self._process.stdout], [], [], left_s)[0]:
+                raise ChildError(f"{self.name} said nothing for {timeout_s:g} s; its last words: {self.last_words()}")
+            data = os.read(self._process.stdout.fileno(), 1 << 20)
+            if not data:
+                code = self._process.wait()
+                raise ChildError(f"{self.name} ended with code {code}; its last words were: {self.last_words()}")
+            self._pending += data
+        line, _, self._pending = self._pending.partition(b"\n")
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except ValueError as error:
+            raise ChildError(f"{self.name} wrote a line that is not JSON: {line[:200]!r}") from error
+        return answer
+
+    def last_words(self) -> str:
+        """The end of what it wrote to its standard error, in one line."""
+        with contextlib.suppress(ValueError, OSError):  # closed already
+            size = os.fstat(self._stderr.fileno()).st_size
+            tail = os.pread(self._stderr.fileno(), _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+            lines = tail.decode("utf-8", "replace").strip().splitlines()
+            return " | ".join(lines[-3:]) or "none"
+        return "none"
+
+    def stop(self) -> None:
+        """End its whole process group: politely, then for certain. May be called again."""
+        for signal_number, patience_s in ((signal.SIGTERM, _END_S), (signal.SIGKILL, _END_S)):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal_number)
+            try:
+                self._process.wait(patience_s)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        with contextlib.suppress(ProcessLookupError):  # workers that outlived their parent
+            os.killpg(self.pid, signal.SIGKILL)
+        for stream in (self._process.stdin, self._process.stdout, self._stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):  # its end of the pipe is gone
+                    stream.close()
+
+
+def server_command(model: str, transport: str, protocol: str, workers: int) -> list[str]:
+    """The command line of one of our own servers, on a port that the kernel chooses."""
+    command = [sys.executable, "-m", "servers", model, "--transport", transport, "--protocol", protocol]
+    return command + (["--workers", str(workers)] if workers else [])
+
+
+def generator_command(cpus: Sequence[int]) -> list[str]:
+    """The command line of the generator. cpus: those that it has for itself."""
+    return [sys.executable, "-m", "clients", "worker", "--cpus", ",".join(map(str, cpus))]
+
+
+@contextlib.contextmanager
+def pinned(cpus: Sequence[int]) -> Iterator[None]:
+    """Run on these CPUs for a while: a child inherits them, before it can start a thread elsewhere."""
+    before = os.sched_getaffinity(0)
+    if cpus:
+        os.sched_setaffinity(0, cpus)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _environment() -> dict[str, str]:
+    """Our environment, with our packages importable and each library's own threads switched off."""
+    path = os.pathsep.join(filter(None, (str(_HOME), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "NUMBA_NUM_THREADS": "1"}

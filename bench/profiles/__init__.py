@@ -1,0 +1,1 @@
+"""The plans that come with holabench, as TOML files beside this one."""

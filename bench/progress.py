@@ -1,0 +1,61 @@
+"""What is shown while a run goes on: a bar on a terminal, plain lines elsewhere. Drawn between slices only."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from bench.block import Moment
+
+_DRAW_EVERY_S = 0.25  # a drawing takes some milliseconds, between slices, and belongs to nobody's figures
+
+
+@contextlib.contextmanager
+def shown(console: Console, slices: int, blocks: int) -> Iterator[Callable[[Moment], None]]:
+    """Show how far a run is; yields what is to be called after each slice."""
+    if not console.is_terminal:
+        yield _plain_lines(console, blocks)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
+        task = progress.add_task("starting servers", total=slices)
+        last_drawn_s = 0.0
+
+        def tell(moment: Moment) -> None:
+            nonlocal last_drawn_s
+            progress.update(task, advance=1, description=_in_words(moment, blocks))
+            now_s = time.monotonic()
+            if now_s - last_drawn_s >= _DRAW_EVERY_S:
+                progress.refresh()
+                last_drawn_s = now_s
+
+        progress.refresh()
+        yield tell
+
+
+def _plain_lines(console: Console, blocks: int) -> Callable[[Moment], None]:
+    """One line whenever another case begins."""
+    told: set[tuple[int, str, int]] = set()
+
+    def tell(moment: Moment) -> None:
+        case = (moment.block, moment.scenario, moment.connections)
+        if case not in told:
+            told.add(case)
+            console.print(_in_words(moment, blocks, arm=False), highlight=False)
+
+    return tell
+
+
+def _in_words(moment: Moment, blocks: int, *, arm: bool = True) -> str:
+    plural = "connection" if moment.connections == 1 else "connections"
+    words = f"block {moment.block + 1} of {blocks}: {moment.scenario}, {moment.connections} {plural}"
+    return f"{words}, {moment.row.arm}" if arm else words

@@ -1,0 +1,206 @@
+"""From what the children said to rows. Pure: numbers in, frozen rows out."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.placement import Placement
+from bench.plan import Case, Plan
+from bench.records import Arm, HistogramRow, ResourceRow, SliceRow, TrialRow
+from bench.sampler import Usage, switches_between
+from bench.verdicts import judge
+
+_FIGURES = ("mean", "p50", "p90", "p99", "p99_9", "max")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a run something was measured."""
+
+    plan: Plan
+    placement: Placement
+    block: int
+    arm: Arm
+    case: Case
+
+    @property
+    def load(self) -> dict[str, Any]:
+        """The factors that every row repeats."""
+        return {
+            "block": self.block,
+            "arm": self.arm.name,
+            "scenario": self.case.scenario.name,
+            "connections": self.case.connections,
+            "message_bytes": self.case.message_bytes,
+        }
+
+
+def slice_row(place: Place, number: int, position: int, told: Mapping[str, Any], server_cpu_ns: int) -> SliceRow:
+    """Return the row of one slice. told: the generator's figures. server_cpu_ns: of the server's tree, in the slice."""
+    duration_s = told["duration_s"]
+    session = place.case.scenario.lifecycle == "session"
+    return SliceRow(
+        **place.load,
+        round=number,
+        position=position,
+        rate_rps=None,
+        duration_s=duration_s,
+        sent=told["sent"],
+        replies=told["replies"],
+        answered=told["answered"],
+        sessions=told["sessions"],
+        late=told["late"],
+        lost=told["lost"],
+        corrupt=told["corrupt"],
+        throughput_rps=told["replies"] / duration_s,
+        sessions_per_s=told["sessions"] / duration_s if session else None,
+        service_p50_us=told["service_p50_us"],
+        service_p99_us=told["service_p99_us"],
+        latency_p50_us=None,
+        server_cpu_us=server_cpu_ns / 1e3,
+        client_cpu_us=told["client_cpu_us"],
+        client_cpu_share=told["client_cpu_share"],
+        codes="",
+    )
+
+
+def resource_row(place: Place, number: int, role: str, before: Usage, after: Usage) -> ResourceRow:
+    """Return what one side held when a slice ended."""
+    return ResourceRow(
+        block=place.block,
+        round=number,
+        arm=place.arm.name,
+        scenario=place.case.scenario.name,
+        connections=place.case.connections,
+        message_bytes=place.case.message_bytes,
+        role=role,
+        cpu_us=(after.cpu_ns - before.cpu_ns) / 1e3,
+        rss_mb=after.rss_mb,
+        threads=after.threads,
+        processes=after.processes,
+        descriptors=after.descriptors,
+        switches=switches_between(before, after),
+    )
+
+
+def histogram_rows(place: Place, histograms: Mapping[str, Sequence[Sequence[int]]]) -> list[HistogramRow]:
+    """Return a row for every used slot."""
+    return [
+        HistogramRow(**place.load, rate_rps=None, quantity=quantity, lower_ns=lower, upper_ns=upper, count=count)
+        for quantity, slots in histograms.items()
+        for lower, upper, count in slots
+    ]
+
+
+def unmeasured_row(place: Place, status: str, reason: str) -> TrialRow:
+    """Return the row of a case that was skipped, or failed: nothing vanishes from the matrix."""
+    return TrialRow(**_identity(place), status=status, reason=reason, verdict=status, seed=place.plan.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All that is known of a trial when its last slice is over."""
+
+    ready: Mapping[str, Any]  # the server's ready line
+    slices: Sequence[SliceRow]
+    resources: Sequence[ResourceRow]  # of the server
+    document: Mapping[str, Any]
+    elapsed_s: float  # of all slices, from the first request to the last reply
+    pss_mb: float | None
+
+
+def trial_row(place: Place, measured: Measured) -> TrialRow:
+    """Return the row of one trial: counts of all its slices, figures of their merged histogram."""
+    document, slices = measured.document, measured.slices
+    ledger = document["ledger"]
+    answered = sum(row.answered for row in slices)
+    server_cpu_us = sum(row.server_cpu_us for row in slices)
+    server_cpus = place.placement.server
+    switches = [row.switches for row in measured.resources]
+    known = [count for count in switches if count is not None]
+    server_share = server_cpu_us / 1e6 / measured.elapsed_s / len(server_cpus) if measured.elapsed_s else 0.0
+    client_share = document["generator"]["cpu_share"]
+    fairness = document["fairness"] or {}
+    served = document["replies"] / place.case.connections
+    judgement = judge(
+        errors=document["errors"],
+        lost=ledger["lost"],
+        late=ledger["late"],
+        corrupt=ledger["corrupt"],
+        sent=document["sent"],
+        client_cpu_share=client_share,
+        server_cpu_share=server_share,
+        cpus_disjoint=place.placement.disjoint,
+        starved=fairness.get("starved") or 0,
+        jain=fairness.get("jain"),
+        jain_expected=expected_jain(place.case.connections, served) if fairness else None,
+    )
+    return TrialRow(
+        **_identity(place, measured.ready),
+        status="ok",
+        reason="",
+        rounds=len(slices),
+        duration_s=document["duration_s"],
+        sent=document["sent"],
+        replies=document["replies"],
+        sessions=document["sessions"],
+        late=ledger["late"],
+        lost=ledger["lost"],
+        corrupt=ledger["corrupt"],
+        duplicate=ledger["duplicate"],
+        reordered=ledger["reordered"],
+        errors=" ".join(f"{kind}={count}" for kind, count in document["errors"].items()),
+        throughput_rps=document["throughput_rps"],
+        sessions_per_s=document["sessions_per_s"],
+        **_figures("service", document["service_us"]),
+        **_figures("connect", document["connect_us"]),
+        jain=fairness.get("jain"),
+        starved=fairness.get("starved"),
+        cpu_us_per_request=server_cpu_us / answered if answered else None,
+        rss_mb=max(row.rss_mb for row in measured.resources),
+        pss_mb=measured.pss_mb,
+        threads=max(row.threads for row in measured.resources),
+        processes=max(row.processes for row in measured.resources),
+        descriptors=max(row.descriptors for row in measured.resources),
+        switches_per_request=sum(known) / answered if answered and len(known) == len(switches) else None,
+        server_cpu_share=server_share,
+        client_cpu_share=client_share,
+        bound=judgement.bound,
+        verdict=judgement.verdict,
+        codes=judgement.codes,
+        seed=place.plan.seed,
+    )
+
+
+def expected_jain(connections: int, served_mean: float) -> float | None:
+    """Jain's index that chance alone would give: replies spread at random over n connections, m on average.
+
+    1 / (1 + (1 - 1/n) / m): the variance of a multinomial count is m (1 - 1/n). None if nothing was served.
+    """
+    return 1 / (1 + (1 - 1 / connections) / served_mean) if served_mean > 0 else None
+
+
+def _identity(place: Place, ready: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    scenario = place.case.scenario
+    return place.load | {
+        "model": place.arm.model,
+        "transport": place.arm.transport,
+        "protocol": scenario.protocol,
+        "python": ready["python"] if ready else "",
+        "loop": scenario.loop,
+        "lifecycle": scenario.lifecycle,
+        "depth": 1,
+        "rate_rps": None,
+        "workers": ready["workers"] if ready else None,
+        "server_cpus": " ".join(map(str, place.placement.server)),
+        "client_cpus": " ".join(map(str, place.placement.client)),
+    }
+
+
+def _figures(name: str, figures: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Figures of a document under their column names; it writes infinity as a word."""
+    if figures is None:
+        return {}
+    values = {figure: figures[figure] for figure in _FIGURES}
+    return {f"{name}_{figure}_us": math.inf if value == "inf" else value for figure, value in values.items()}

@@ -1,0 +1,80 @@
+"""A run: all blocks of a plan, one after the other, into a folder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import environment
+from bench.block import Block
+from bench.placement import Placement, cores, place
+from bench.plan import Plan, arms, cases, check, rounds, skip_reason
+from bench.processes import Child, ChildError, generator_command, pinned
+from bench.progress import shown
+from bench.store import RunFolder
+from servers import registry
+from servers.registry import Description
+
+_COMPILE_S = 300.0  # the very first run on a machine compiles the generator
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run left behind."""
+
+    folder: RunFolder
+    blocks: int
+    interrupted: bool
+
+
+def models() -> dict[str, Description]:
+    """The server models there are, by name; none is imported."""
+    return {name: registry.describe(name) for name in registry.names()}
+
+
+def slices_of(plan: Plan, known: Mapping[str, Description]) -> int:
+    """How many slices a run has."""
+    per_block = sum(
+        rounds(plan, case) for case in cases(plan) for arm in arms(plan) if not skip_reason(arm, case, known)
+    )
+    return per_block * plan.blocks
+
+
+def run(plan: Plan, into: Path, usable_cpus: list[int], console: Console) -> Outcome:
+    """Measure the plan. Ctrl-C ends the run cleanly: the block under way is dropped, finished ones stay.
+
+    Raises PlanError before anything is started, ChildError if the generator fails, StoreError if rows cannot be kept.
+    """
+    known = models()
+    check(plan, known)
+    placement = place(usable_cpus, cores(usable_cpus))
+    with pinned(placement.client):  # this process is awake only between slices, and never on the servers' CPUs
+        generator = Child("the load generator", generator_command(placement.client), placement.client, writes=True)
+        with generator:
+            console.print("getting the load generator ready (the first time on a machine it is compiled) ...")
+            generator.read_line(_COMPILE_S)
+            folder = RunFolder.create(into, plan, environment.describe(placement, plan.seed))
+            console.print(f"writing to {folder.path}", soft_wrap=True, highlight=False)
+            return _blocks(plan, known, placement, generator, folder, console)
+
+
+def _blocks(
+    plan: Plan,
+    known: Mapping[str, Description],
+    placement: Placement,
+    generator: Child,
+    folder: RunFolder,
+    console: Console,
+) -> Outcome:
+    finished = 0
+    try:
+        with shown(console, slices_of(plan, known), plan.blocks) as tell:
+            for number in range(plan.blocks):
+                folder.append(Block(plan, number, known, placement, generator, tell).run())
+                finished += 1
+    except KeyboardInterrupt:
+        return Outcome(folder, finished, interrupted=True)
+    except ChildError as error:
+        raise ChildError(f"{error}; {finished} finished blocks are in {folder.path}") from error
+    return Outcome(folder, finished, interrupted=False)

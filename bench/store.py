@@ -1,0 +1,161 @@
+"""The folder of one run. The only module that knows the names of its files.
+
+Raw files are appended to block by block: each file's rows in one write, then synced; trials.csv last, so that a block
+whose rows stand there is whole. Derived files can be deleted and made again.
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bench.plan import Plan
+from bench.plan_file import decode, encode
+from bench.records import HistogramRow, ResourceRow, SliceRow, TrialRow
+
+_RAW: dict[str, type[Any]] = {
+    "slices.csv": SliceRow,
+    "histograms.csv": HistogramRow,
+    "resources.csv": ResourceRow,
+    "trials.csv": TrialRow,  # the last: it makes a block whole
+}
+_TEXT_COLUMNS = {"codes", "errors", "reason", "verdict", "bound", "server_cpus", "client_cpus", "arm", "python"}
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRows:
+    """Everything that one block brought."""
+
+    slices: Sequence[SliceRow]
+    histograms: Sequence[HistogramRow]
+    resources: Sequence[ResourceRow]
+    trials: Sequence[TrialRow]
+
+
+class StoreError(Exception):
+    """A run's folder cannot be made, written or read: one line that says which and why."""
+
+
+class RunFolder:
+    """The folder of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, into: Path, plan: Plan, environment: Mapping[str, Any]) -> "RunFolder":
+        """Make a new folder with the environment and the plan in it, and the heads of the raw files."""
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        path = into / f"{stamp}-{plan.name}"
+        try:
+            into.mkdir(parents=True, exist_ok=True)
+            for number in range(2, 100):
+                try:
+                    path.mkdir()
+                    break
+                except FileExistsError:  # another run began in the same second
+                    path = into / f"{stamp}-{plan.name}-{number}"
+            folder = cls(path)
+            _write_synced(path / "environment.json", json.dumps(environment, indent=2) + "\n")
+            _write_synced(path / "plan.toml", encode(plan))
+            for name, row in _RAW.items():
+                _write_synced(path / name, ",".join(field.name for field in fields(row)) + "\n")
+        except OSError as error:
+            raise StoreError(f"cannot make a results folder in {into}: {error.strerror or error}") from error
+        return folder
+
+    def append(self, rows: BlockRows) -> None:
+        """Add a finished block. If the disk is full, what was there before stays whole."""
+        blocks: dict[str, Sequence[Any]] = {
+            "slices.csv": rows.slices,
+            "histograms.csv": rows.histograms,
+            "resources.csv": rows.resources,
+            "trials.csv": rows.trials,
+        }
+        for name, records in blocks.items():
+            text = io.StringIO()
+            writer = csv.DictWriter(text, [field.name for field in fields(_RAW[name])], lineterminator="\n")
+            writer.writerows({key: _cell(value) for key, value in asdict(record).items()} for record in records)
+            path = self.path / name
+            before = path.stat().st_size
+            try:
+                with path.open("a", encoding="utf-8") as file:
+                    file.write(text.getvalue())
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError as error:
+                os.truncate(path, before)
+                raise StoreError(f"cannot write {path}: {error.strerror or error}; finished blocks are safe") from error
+
+    def plan(self) -> Plan:
+        """The plan of the run."""
+        return decode(self._text("plan.toml"), str(self.path / "plan.toml"))
+
+    def environment(self) -> dict[str, Any]:
+        """What was known of the machine."""
+        environment: dict[str, Any] = json.loads(self._text("environment.json"))
+        return environment
+
+    def trials(self) -> pd.DataFrame:
+        """Rows of all finished blocks."""
+        return self._table("trials.csv")
+
+    def finished(self, name: str) -> pd.DataFrame:
+        """Rows of a raw file that belong to finished blocks. name: slices, histograms or resources."""
+        table = self._table(f"{name}.csv")
+        return table[table["block"].isin(self.trials()["block"].unique())].reset_index(drop=True)
+
+    def write_table(self, name: str, table: pd.DataFrame) -> None:
+        """Write a derived table."""
+        table.to_csv(self.path / name, index=False, lineterminator="\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a derived text."""
+        (self.path / name).write_text(text, encoding="utf-8")
+
+    def write_chart(self, name: str, figure: Figure) -> str:
+        """Write a chart as PNG and SVG; returns the PNG's path inside the folder."""
+        charts = self.path / "charts"
+        charts.mkdir(exist_ok=True)
+        figure.savefig(charts / f"{name}.png", dpi=150)
+        figure.savefig(charts / f"{name}.svg", metadata={"Date": None})
+        return f"charts/{name}.png"
+
+    def _text(self, name: str) -> str:
+        try:
+            return (self.path / name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise StoreError(f"{self.path} is not a run's folder: {name}: {reason}") from error
+
+    def _table(self, name: str) -> pd.DataFrame:
+        text = self._text(name)
+        try:
+            table = pd.read_csv(io.StringIO(text), dtype=dict.fromkeys(_TEXT_COLUMNS, str), na_values=[""])
+        except (ValueError, pd.errors.ParserError) as error:
+            raise StoreError(f"{self.path / name} cannot be read: {error}") from error
+        for column in _TEXT_COLUMNS & set(table.columns):
+            table[column] = table[column].fillna("")
+        return table
+
+
+def _cell(value: object) -> object:
+    """Six significant digits are more than any of these figures has; None is an empty cell."""
+    if value is None:
+        return ""
+    return f"{value:.9g}" if isinstance(value, float) else value
+
+
+def _write_synced(path: Path, text: str) -> None:
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
