@@ -1,4 +1,4 @@
-"""Every chore is one command: ``nox`` lists them, ``nox -s NAME`` does one. What stands after ``--`` reaches the program."""
+"""Every chore is one command, nox -s NAME; nox --list names them. What stands after -- reaches the program."""
 
 import nox
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.placement import Placement
-from bench.plan import Case, Plan, Scenario, arms, block_order, cases, round_order, rounds, skip_reason
+from bench.plan import Case, Plan, Scenario, arms, block_order, cases, round_order, rounds, seed_of, skip_reason
 from bench.processes import READY_S, Child, ChildError, server_command
 from bench.records import Arm, HistogramRow, ResourceRow, SliceRow, TrialRow
 from bench.rows import Measured, Place, histogram_rows, resource_row, slice_row, trial_row, unmeasured_row
@@ -221,7 +221,7 @@ class Block:
             "message_bytes": case.message_bytes or 1,
             "requests_per_session": scenario.requests_per_session,
             "timeout_s": self._plan.timeout_s,
-            "seed": self._plan.seed,
+            "seed": seed_of(self._plan),
             "spin": self._placement.disjoint,
         }
 

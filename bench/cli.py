@@ -20,6 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     help="Compare how a server handles its clients: the same protocol and load on every model, over TCP and UDP.",
 )
 
@@ -39,7 +40,7 @@ def run(
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="Load on each arm, in each case of each block.")] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Of the order of everything; a new one for each run if left out.")
+        int | None, typer.Option(help="Of the order of everything; the plan's own, or a new one for each run.")
     ] = None,
     into: Annotated[Path, typer.Option(help="Folder that gets the run's folder.")] = Path("results"),
 ) -> int:
@@ -64,7 +65,7 @@ def run(
         "models": words(models),
         "transports": words(transports),
         "blocks": blocks,
-        "seed": secrets.randbelow(2**31) if seed is None else seed,
+        "seed": seed,
     }
     of_scenarios = {
         "protocol": protocol or None,
@@ -72,9 +73,11 @@ def run(
         "message_bytes": numbers("--message-bytes", message_bytes),
         "seconds": seconds,
     }
-    screen = Console(stderr=True)
+    screen = terminal()
     try:
         plan = changed(load_plan(profile), changes, of_scenarios)
+        if plan.seed is None:
+            plan = changed(plan, {"models": None, "seed": secrets.randbelow(2**31)}, {})
         outcome = run_plan(plan, into, sorted(os.sched_getaffinity(0)), screen)
         if not outcome.blocks:
             screen.print("stopped before the first block was whole: there is nothing to draw")
@@ -103,7 +106,7 @@ def report(
     from bench.store import RunFolder, StoreError
 
     try:
-        show(derive(RunFolder(folder)), Console(stderr=True))
+        show(derive(RunFolder(folder)), terminal())
     except (StoreError, PlanError) as error:
         raise Stop(str(error)) from error
     print(folder)
@@ -153,6 +156,12 @@ def numbers(option: str, text: str) -> list[int] | None:
         return [int(word) for word in words(text) or ()] or None
     except ValueError as error:
         raise Stop(f"{option} {text!r} is not a list of whole numbers; write for example 1,16,64") from error
+
+
+def terminal() -> Console:
+    """Where everything goes but the result: stderr, wide enough for a table where it is no terminal."""
+    screen = Console(stderr=True)
+    return screen if screen.is_terminal else Console(stderr=True, width=110)
 
 
 def show(derived: Any, screen: Console) -> None:

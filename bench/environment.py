@@ -24,11 +24,11 @@ _KERNEL_SETTINGS = {
 }
 
 
-def describe(placement: Placement, seed: int) -> dict[str, Any]:
+def describe(placement: Placement) -> dict[str, Any]:
     """Return the environment of a run, as plain JSON."""
     return {
         "schema": SCHEMA,
-        "holabench": {"version": _version("holabench"), "revision": _revision(), "seed": seed},
+        "holabench": {"version": _version("holabench"), "revision": _revision()},
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "machine": {
             "cpu_model": _cpu_model(),

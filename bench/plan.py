@@ -46,10 +46,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     reference: str = ""  # the model that the others are compared with; the first one if empty
     twin: str = ""  # the model that is listed twice, to see the noise floor; none if empty
     blocks: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
-    seed: Annotated[int, msgspec.Meta(ge=0)] = 0
-    workers: Annotated[int, msgspec.Meta(ge=0)] = (
-        0  # of models with several processes; 0: as many as server CPUs, two at least
-    )
+    seed: Annotated[int, msgspec.Meta(ge=0)] | None = None  # of the order of everything; None: a new one for each run
+    workers: Annotated[int, msgspec.Meta(ge=0)] = 0  # of models with several processes; 0: one a CPU, two at least
     slice_s: Annotated[float, msgspec.Meta(ge=0.005, le=600)] = 0.05
     slice_warmup_s: Annotated[float, msgspec.Meta(ge=0)] = 0.005  # of each slice, not counted
     timeout_s: Duration = 1.0  # when a reply counts as lost
@@ -137,16 +135,22 @@ def rounds(plan: Plan, case: Case) -> int:
     return max(1, round(case.scenario.seconds / plan.slice_s))
 
 
+def seed_of(plan: Plan) -> int:
+    """The seed of a plan that is to be run."""
+    assert plan.seed is not None, "a plan gets its seed before it is run"
+    return plan.seed
+
+
 def block_order(plan: Plan, block: int) -> list[Scenario]:
     """The scenarios of a block, in its own random order."""
-    order = np.random.default_rng([plan.seed, block]).permutation(len(plan.scenarios))
+    order = np.random.default_rng([seed_of(plan), block]).permutation(len(plan.scenarios))
     return [plan.scenarios[k] for k in order]
 
 
 def round_order(plan: Plan, block: int, case: Case, number: int, count: int) -> list[int]:
     """In which order the ``count`` arms of a case get their slices in one round."""
     place = plan.scenarios.index(case.scenario)
-    seed = [plan.seed, block, place, case.connections, case.message_bytes, number]
+    seed = [seed_of(plan), block, place, case.connections, case.message_bytes, number]
     return [int(k) for k in np.random.default_rng(seed).permutation(count)]
 
 

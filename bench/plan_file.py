@@ -4,6 +4,7 @@ from importlib import resources
 from pathlib import Path
 
 import msgspec
+import tomli_w
 
 from bench.plan import Plan, PlanError
 
@@ -37,5 +38,5 @@ def decode(text: str, source: str) -> Plan:
 
 
 def encode(plan: Plan) -> str:
-    """Turn a plan into TOML that reads back as the same plan."""
-    return msgspec.toml.encode(plan).decode()
+    """Turn a plan into TOML that reads back as the same plan. What is None has no place in TOML and is left out."""
+    return tomli_w.dumps({key: value for key, value in msgspec.to_builtins(plan).items() if value is not None})

@@ -54,7 +54,7 @@ def run(plan: Plan, into: Path, usable_cpus: list[int], console: Console) -> Out
         with generator:
             console.print("getting the load generator ready (the first time on a machine it is compiled) ...")
             generator.read_line(_COMPILE_S)
-            folder = RunFolder.create(into, plan, environment.describe(placement, plan.seed))
+            folder = RunFolder.create(into, plan, environment.describe(placement))
             console.print(f"writing to {folder.path}", soft_wrap=True, highlight=False)
             return _blocks(plan, known, placement, generator, folder, console)
 

@@ -12,7 +12,12 @@ from clients import console
 from clients.console import Stop
 from clients.protocols import LARGEST_DATAGRAM_BYTES
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Clients for the echo and hola protocols.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Clients for the echo and hola protocols.",
+)
 
 
 @app.command()
@@ -59,7 +64,7 @@ def load(
 
     Example: python -m clients load tcp://127.0.0.1:8000 --connections 64 --seconds 5 --cpus 0
     """
-    from clients.load import describe, parse_url, wait_hint
+    from clients.load import describe, parse_url
     from clients.load import load as run_load
     from clients.target import Settings
 
@@ -81,8 +86,7 @@ def load(
         spin=bool(pinned),
         parts=20,
     )
-    print(f"loading {url} {wait_hint(seconds + warmup)}", file=sys.stderr)
-    result = run_load(settings, pinned, seconds, warmup)
+    result = run_load(settings, pinned, seconds, warmup, lambda line: print(line, file=sys.stderr, flush=True))
     text = json.dumps(result, indent=2)
     if json_file == "-":
         print(text)

@@ -71,7 +71,7 @@ _clock_gettime = _types.ExternalFunction("clock_gettime", _int(_int, _address))
 
 def same_bytes(one: int, other: int, size: int) -> bool:
     """Whether ``size`` bytes at two addresses are equal."""
-    return ctypes.string_at(one, size) == ctypes.string_at(other, size)
+    return ctypes.string_at(int(one), int(size)) == ctypes.string_at(int(other), int(size))
 
 
 @overload(same_bytes, strict=False)

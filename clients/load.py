@@ -1,9 +1,9 @@
 """Load one server from the command line and say what it did."""
 
 import math
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,10 +32,12 @@ def parse_url(url: str) -> tuple[str, str, int]:
     return parts.scheme, host, port
 
 
-def load(settings: Settings, cpus: Sequence[int], seconds: float, warmup_s: float) -> dict[str, Any]:
+def load(
+    settings: Settings, cpus: Sequence[int], seconds: float, warmup_s: float, tell: Callable[[str], None]
+) -> dict[str, Any]:
     """Load a server and return the result document. Raises Stop if it cannot be done at all.
 
-    Ctrl-C ends the load early; what was measured until then is the result.
+    tell: is told when the load has begun. From then on Ctrl-C ends it early; what was measured by then is the result.
     """
     try:
         allow_descriptors(settings.connections)
@@ -50,24 +52,23 @@ def load(settings: Settings, cpus: Sequence[int], seconds: float, warmup_s: floa
             standing = target.open()
             if settings.lifecycle == "persistent" and not standing:
                 raise Stop(f"none of {settings.connections} connections to the server could be opened", 1)
-            slice_ = _load_until_stopped(target, seconds + warmup_s, warmup_s)
+            slice_ = _load_until_stopped(target, seconds + warmup_s, warmup_s, tell)
             return document(settings, target.totals, target.served(), slice_, warmup_s, threads.cpus)
     finally:
         threads.close()
 
 
-def _load_until_stopped(target: Target, seconds: float, warmup_s: float) -> Slice:
+def _load_until_stopped(target: Target, seconds: float, warmup_s: float, tell: Callable[[str], None]) -> Slice:
     """Load in another thread: the compiled loop would not see Ctrl-C in this one."""
-    slices: list[Slice] = []
-    thread = threading.Thread(target=lambda: slices.append(target.load(seconds, warmup_s)))
-    thread.start()
-    try:
-        while thread.is_alive():
-            thread.join(0.2)
-    except KeyboardInterrupt:
-        target.stop()
-        thread.join()
-    return slices[0]
+    end = time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(target.load, seconds, warmup_s)
+        try:
+            tell(f"under load until {end}; Ctrl-C ends it early")
+            return loading.result()
+        except KeyboardInterrupt:
+            target.stop()
+            return loading.result()
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -109,8 +110,3 @@ def _number(value: float | str | None) -> str:
     if isinstance(value, str) or math.isinf(value):
         return "inf"
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def wait_hint(seconds: float) -> str:
-    """What is told before a load that takes a while."""
-    return f"until {time.strftime('%H:%M:%S', time.localtime(time.time() + seconds))}; Ctrl-C ends it early"

@@ -116,6 +116,7 @@ class Target:
         self.settings = settings
         self.totals = Totals()
         self._threads = threads
+        self._stopped = False
         self._load = _compiled_form(settings)
         lanes = max(1, min(len(threads), settings.connections))
         self._pollers = [select.epoll() for _ in range(lanes)]
@@ -157,6 +158,8 @@ class Target:
         end_ns = start_ns + int(seconds * 1e9)
         for lane in self._lanes:
             lane.schedule[:] = window_ns, end_ns, (end_ns - window_ns) // self.settings.parts + 1, 0
+        if self._stopped:
+            self._end_now()
         works = self._threads.each(lambda lane: _work(lane, self._load, start_ns), self._lanes)
         end_ns = max(window_ns, *(int(lane.schedule[END]) for lane in self._lanes))  # sooner if it was stopped
         for lane in self._lanes:
@@ -177,7 +180,11 @@ class Target:
         return slice_
 
     def stop(self) -> None:
-        """End a load that is under way in another thread, within some milliseconds."""
+        """End a load that is under way in another thread within some milliseconds, and any later one at once."""
+        self._stopped = True  # first: a load that is only about to begin looks at it after it has set its schedule
+        self._end_now()
+
+    def _end_now(self) -> None:
         now_ns = time.monotonic_ns()
         for lane in self._lanes:
             lane.schedule[END] = min(now_ns, lane.schedule[END])

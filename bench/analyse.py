@@ -1,0 +1,290 @@
+"""From raw rows to answers: a median with its interval for each case, and ratios taken inside the rounds.
+
+Pure: DataFrames in, DataFrames out. The rows are those of ``bench.records`` as pandas reads them from CSV.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from bench import stats, verdicts
+from bench.metrics import METRICS, Metric, base, headline, is_twin, label, transport
+
+LOAD = ["scenario", "connections", "message_bytes", "rate_rps"]
+SUMMARY_COLUMNS = ["arm", "model", "transport", "protocol", "python", *LOAD]
+SUMMARY_COLUMNS += ["metric", "unit", "blocks", "median", "low", "high", "verdict", "codes"]
+COMPARISON_COLUMNS = [
+    *LOAD,
+    "metric",
+    "arm",
+    "reference",
+    "ratio",
+    "low",
+    "high",
+    "p_holm",
+    "blocks",
+    "word",
+    "verdict",
+    "codes",
+]
+
+FROM_SLICES = ["throughput_rps", "sessions_per_s", "service_p50_us", "cpu_us_per_request"]
+FROM_TRIALS = ["service_p99_us", "service_p99_9_us", "connect_p50_us", "rss_mb", "pss_mb"]
+COMPARED = ["throughput_rps", "sessions_per_s", "cpu_us_per_request", "service_p50_us"]
+ONLY_WHERE_PRESENT = {"sessions_per_s", "connect_p50_us"}
+QUANTILES = {"service_p99_us": 0.99, "service_p99_9_us": 0.999}
+
+EQUIVALENT = (0.95, 1 / 0.95)  # the same factor to both sides
+ALPHA = 0.05
+LEAST_BLOCKS_TO_COMPARE = 3  # Student's interval of two values is wider than anything that one could want to know
+NOISE, UNRESOLVED, TIE, UNCOMPARABLE = "noise floor", "not resolved", "equivalent within 5 %", "not comparable"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One arm against its reference at one load: a row of comparisons.csv before its word is known."""
+
+    scenario: str
+    connections: int
+    message_bytes: int
+    rate_rps: float
+    metric: str
+    arm: str
+    reference: str
+    blocks: int
+    verdict: str
+    codes: str
+    family: tuple[str, str, str]  # comparisons that share one error rate
+    transport: str
+    found: stats.LogRatio
+
+
+def summarise(trials: pd.DataFrame, slices: pd.DataFrame) -> pd.DataFrame:
+    """One row for each case and metric: the median over its blocks. A case without a finished trial has empty ones."""
+    if trials.empty:
+        return pd.DataFrame(columns=SUMMARY_COLUMNS)
+    rounds = _finished(slices, trials)
+    keys = ["arm", *LOAD]
+    of_slices = {_key(key): group for key, group in rounds.groupby(keys, dropna=False)}
+    rows: list[dict[str, object]] = []
+    for key, group in trials.groupby(keys, dropna=False, sort=False):
+        rows += _summary_of_case(group, of_slices.get(_key(key)))
+    return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)
+
+
+def compare(slices: pd.DataFrame, trials: pd.DataFrame, reference: dict[str, str]) -> pd.DataFrame:
+    """Each arm against its transport's reference, each model's UDP against its TCP, each twin against its base.
+
+    The machine's speed drifts by much more than the differences of interest, but hardly inside a round: so the ratio is
+    taken there. Its median over a block's rounds is the block's one value, and the blocks give the interval.
+    """
+    rounds = _finished(slices, trials)
+    if rounds.empty:
+        return pd.DataFrame(columns=COMPARISON_COLUMNS)
+    doubts = {_key(key): _doubts(group) for key, group in trials.groupby(["arm", *LOAD], dropna=False)}
+    found: list[Comparison] = []
+    for load, group in rounds.groupby(LOAD, dropna=False):
+        for metric in COMPARED:
+            if group[metric].notna().any():
+                found += _compare_at_load(group, metric, load, reference, doubts)
+    return pd.DataFrame(_in_words(found), columns=COMPARISON_COLUMNS)
+
+
+def case_of(row: object) -> tuple[object, ...]:
+    """The case that a row (of ``itertuples``) belongs to, usable as a key."""
+    return _key(getattr(row, column) for column in ["arm", *LOAD])
+
+
+def _key(values: Iterable[object]) -> tuple[object, ...]:
+    """The values as a key in which an empty cell equals an empty cell, as nan does not."""
+    return tuple(None if value is None or value != value else value for value in values)
+
+
+def _finished(slices: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """The slices of trials that ended well, with the CPU time of a request.
+
+    A run that was cut off may hold slices of a block that never ended: those have no trial and are left out.
+    """
+    if slices.empty or trials.empty:
+        return pd.DataFrame(columns=[*slices.columns, *COMPARED])
+    keys = ["block", "arm", *LOAD]
+    good = trials.loc[trials["status"] == "ok", keys].drop_duplicates()
+    kept = slices.merge(good, on=keys)
+    answered = kept["answered"].astype(float)
+    return kept.assign(cpu_us_per_request=kept["server_cpu_us"] / answered.where(answered > 0))
+
+
+def _summary_of_case(trials: pd.DataFrame, slices: pd.DataFrame | None) -> Iterator[dict[str, object]]:
+    first = trials.iloc[0]
+    common = {column: first[column] for column in SUMMARY_COLUMNS[:9]}
+    good = trials[trials["status"] == "ok"]
+    for name, metric in METRICS.items():
+        if good.empty or slices is None:
+            if name not in ONLY_WHERE_PRESENT or name == headline(str(first["scenario"])):
+                yield {**common, **_missing(trials, metric)}
+            continue
+        source = slices if name in FROM_SLICES else good
+        values = source.groupby("block")[name].median().dropna() if name in source else pd.Series(dtype=float)
+        if values.empty and name in ONLY_WHERE_PRESENT:
+            continue
+        yield {**common, **_summary_of_metric(metric, values, trials)}
+
+
+def _missing(trials: pd.DataFrame, metric: Metric) -> dict[str, object]:
+    """The row of a case without numbers: failed, if it ever failed, else skipped; its codes are the reason."""
+    failed = trials[trials["status"] == "failed"]
+    reasons = (failed if len(failed) else trials)["reason"].fillna("").astype(str)
+    text = next((reason for reason in reasons if reason), "no reason given")
+    empty = {"median": math.nan, "low": math.nan, "high": math.nan, "blocks": 0}
+    return {
+        "metric": metric.name,
+        "unit": metric.unit,
+        **empty,
+        "verdict": "failed" if len(failed) else "skipped",
+        "codes": text,
+    }
+
+
+def _summary_of_metric(metric: Metric, values: pd.Series, trials: pd.DataFrame) -> dict[str, object]:
+    verdict, codes = _doubts(trials)
+    interval = stats.median_interval([float(value) for value in values])
+    raised = []
+    if len(values) < stats.LEAST_BLOCKS_FOR_95:
+        raised.append(("few_blocks", float(len(values))))
+    if metric.name in QUANTILES:
+        replies = float(trials.loc[trials["status"] == "ok", "replies"].median())
+        beyond = (1 - QUANTILES[metric.name]) * replies
+        if not beyond >= verdicts.SUSPECT_REPLIES_BEYOND:
+            raised.append(("few_replies", 0.0 if math.isnan(beyond) else beyond))
+        if not beyond >= verdicts.LEAST_REPLIES_BEYOND:  # it would be the slowest reply or so under another name
+            interval = replace(interval, estimate=math.nan, low=math.nan, high=math.nan)
+    if raised:
+        verdict = verdicts.worst([verdict, "suspect"])
+        codes = verdicts.merge([codes, *(verdicts.cell(name, figure) for name, figure in raised)])
+    numbers = {"blocks": len(values), "median": interval.estimate, "low": interval.low, "high": interval.high}
+    return {"metric": metric.name, "unit": metric.unit, **numbers, "verdict": verdict, "codes": codes}
+
+
+def _doubts(trials: pd.DataFrame) -> tuple[str, str]:
+    """Worst verdict and merged codes of the trials of one case."""
+    good = trials[trials["status"] == "ok"]
+    codes = [str(text) for text in good["codes"].dropna()]
+    found = [str(text) for text in good["verdict"].dropna()]
+    if failed := int((trials["status"] == "failed").sum()):
+        codes.append(verdicts.cell("failed_blocks", failed))
+        found.append("suspect")
+    return verdicts.worst(found), verdicts.merge(codes)
+
+
+def _pairs(arms: list[str], reference: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """(arm, reference, group): what is compared with what, and which comparisons are of one kind."""
+    for arm in arms:
+        of_transport = reference.get(transport(arm))
+        if is_twin(arm):
+            yield arm, base(arm), NOISE
+        elif of_transport is not None and arm != of_transport:
+            yield arm, of_transport, transport(arm)
+        if not is_twin(arm) and transport(arm) == "udp":
+            for other in arms:
+                if transport(other) == "tcp" and not is_twin(other) and label(other) == label(arm):
+                    yield arm, other, "udp-vs-tcp"
+
+
+def _compare_at_load(
+    rounds: pd.DataFrame,
+    metric: str,
+    load: tuple[object, ...],
+    reference: dict[str, str],
+    doubts: dict[tuple[object, ...], tuple[str, str]],
+) -> Iterator[Comparison]:
+    wide = rounds.pivot_table(index=["block", "round"], columns="arm", values=metric, aggfunc="first")
+    scenario, connections, message_bytes, rate = load
+    for arm, against, group in _pairs([str(column) for column in wide.columns], reference):
+        logs = block_log_ratios(wide[arm], wide[against]) if against in wide else []
+        both = [doubts.get(_key((name, *load)), ("valid", "")) for name in (arm, against)]
+        yield Comparison(
+            scenario=str(scenario),
+            connections=int(connections),  # type: ignore[call-overload]
+            message_bytes=int(message_bytes),  # type: ignore[call-overload]
+            rate_rps=float(rate),  # type: ignore[arg-type]
+            metric=metric,
+            arm=arm,
+            reference=against,
+            blocks=len(logs),
+            verdict=verdicts.worst(verdict for verdict, _ in both),
+            codes=verdicts.merge(codes for _, codes in both),
+            family=(str(scenario), metric, group),
+            transport=transport(arm),
+            found=stats.log_ratio(logs),
+        )
+
+
+def block_log_ratios(numerator: pd.Series, denominator: pd.Series) -> list[float]:
+    """One value for each block: the median over its rounds of the logarithm of the ratio.
+
+    Both are indexed by block and round. Nothing served in a round is an infinite ratio, which the median bears; where
+    both gave nothing they are equal in that round.
+    """
+    both = pd.DataFrame({"a": numerator, "b": denominator}, dtype=float).dropna()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(both["a"]) - np.log(both["b"])
+    return [float(value) for value in logs.fillna(0.0).groupby(level="block").median()]
+
+
+def _in_words(found: list[Comparison]) -> Iterator[dict[str, object]]:
+    """The rows of comparisons.csv: Holm's p within each family, then the word."""
+    families: dict[tuple[str, str, str], list[int]] = {}
+    for index, one in enumerate(found):
+        if one.family[2] != NOISE and one.verdict != "invalid" and not math.isnan(one.found.p):
+            families.setdefault(one.family, []).append(index)
+    p_holm = [math.nan] * len(found)
+    for members in families.values():
+        for index, p in zip(members, stats.holm([found[index].found.p for index in members]), strict=True):
+            p_holm[index] = p
+    floors = _noise_floors(found)
+    for one, p in zip(found, p_holm, strict=True):
+        row = asdict(one)
+        ratio = {"ratio": one.found.ratio, "low": one.found.low, "high": one.found.high, "p_holm": p}
+        if one.blocks < LEAST_BLOCKS_TO_COMPARE:
+            row["verdict"] = verdicts.worst([one.verdict, "suspect"])
+            row["codes"] = verdicts.merge([one.codes, verdicts.cell("few_blocks", one.blocks)])
+        yield {column: {**row, **ratio, "word": _word(one, p, floors)}[column] for column in COMPARISON_COLUMNS}
+
+
+def _load_and_metric(one: Comparison, over: str) -> tuple[object, ...]:
+    return *_key((one.scenario, one.connections, one.message_bytes, one.rate_rps)), one.metric, over
+
+
+def _noise_floors(found: list[Comparison]) -> dict[tuple[object, ...], float]:
+    """How far, as the size of a logarithm, twins seem to lie apart at each load: the farther end of their interval.
+
+    The size and not the interval: which of the two equal arms is called the twin is arbitrary, and so is the sign.
+    """
+    floors: dict[tuple[object, ...], float] = {}
+    for one in found:
+        if one.family[2] == NOISE and one.blocks >= LEAST_BLOCKS_TO_COMPARE and one.found.low > 0:
+            key = _load_and_metric(one, one.transport)
+            size = max(abs(math.log(one.found.low)), abs(math.log(one.found.high)))
+            floors[key] = max(floors.get(key, 0.0), size)
+    return floors
+
+
+def _word(one: Comparison, p_holm: float, floors: dict[tuple[object, ...], float]) -> str:
+    """What may be said. A difference has to pass both: chance over the whole family, and what twins differ by."""
+    if one.family[2] == NOISE:
+        return NOISE
+    if one.verdict == "invalid":
+        return UNCOMPARABLE
+    if one.blocks < LEAST_BLOCKS_TO_COMPARE:
+        return UNRESOLVED
+    over = ("tcp", "udp") if one.family[2] == "udp-vs-tcp" else (one.transport,)
+    floor = math.exp(max(floors.get(_load_and_metric(one, name), 0.0) for name in over))
+    if p_holm < ALPHA and (one.found.low > floor or one.found.high < 1 / floor):
+        metric = METRICS[one.metric]
+        return metric.better if one.found.ratio > 1 else metric.worse
+    if EQUIVALENT[0] <= one.found.low90 and one.found.high90 <= EQUIVALENT[1]:
+        return TIE
+    return UNRESOLVED

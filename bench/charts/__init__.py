@@ -1,0 +1,126 @@
+"""The figures of a run: DataFrames in, matplotlib figures out. No file is opened and no global state is touched."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bench.charts.data import Load, Point, describe, interval_in_words, loads, notes, points, transports
+from bench.charts.dots import draw_dots
+from bench.charts.latency import common_connections, draw_latency
+from bench.charts.lines import draw_lines
+from bench.metrics import METRICS
+
+QUESTIONS = {
+    "throughput": "How many requests per second can each model answer?",
+    "latency": "How long does a request take when every connection asks without a pause?",
+    "sessions": "How many short sessions per second can each model serve?",
+    "cpu": "How much CPU time does the server spend on one request?",
+    "memory": "How much memory does each server hold under load?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What a chart may draw from."""
+
+    summary: pd.DataFrame
+    comparisons: pd.DataFrame
+    histograms: pd.DataFrame
+    trials: pd.DataFrame
+
+
+def draw(
+    summary: pd.DataFrame, comparisons: pd.DataFrame, histograms: pd.DataFrame, trials: pd.DataFrame
+) -> dict[str, Figure]:
+    """Name and figure of every chart that the rows allow; none where nothing was measured.
+
+    A name is that of its question; where it has several loads, each adds its own: ``throughput-capacity-64B``.
+    """
+    if summary.empty or trials.empty:
+        return {}
+    tables = Tables(summary, comparisons, histograms, trials)
+    capacity = [load for load in loads(summary) if load.scenario != "sessions"]
+    sessions = [load for load in loads(summary) if load.scenario == "sessions"]
+    figures: dict[str, Figure] = {}
+    for name, chart, of_loads in (
+        ("throughput", _throughput, capacity),
+        ("latency", _latency, capacity),
+        ("sessions", _sessions, sessions),
+        ("cpu", _cpu, capacity or sessions),
+        ("memory", _memory, capacity or sessions),
+    ):
+        made = [(load, figure) for load in of_loads if (figure := chart(tables, load))]
+        figures |= {name if len(made) == 1 else f"{name}-{load.name}": figure for load, figure in made}
+    return figures
+
+
+def question(name: str) -> str:
+    """The question that the chart of this name answers."""
+    return QUESTIONS.get(name.partition("-")[0], name)
+
+
+def _texts(tables: Tables, load: Load, found: list[Point], metric: str) -> tuple[str, list[str]]:
+    """Subtitle and notes."""
+    subtitle = f"{describe(load, tables.trials)}; {interval_in_words(found)}"
+    return subtitle, notes(found, tables.comparisons, tables.trials, load, metric)
+
+
+def _throughput(tables: Tables, load: Load) -> Figure | None:
+    found = points(tables.summary, load, "throughput_rps")
+    if len({point.connections for point in found if point.drawn}) < 2:
+        return _dots(tables, load, "throughput", "throughput_rps")
+    subtitle, lines = _texts(tables, load, found, "throughput_rps")
+    lines.append(
+        "Bars hold the machine's drift as well: where they overlap, the ratios inside rounds may still differ."
+    )
+    return draw_lines(found, QUESTIONS["throughput"], subtitle, lines, METRICS["throughput_rps"].label)
+
+
+def _latency(tables: Tables, load: Load) -> Figure | None:
+    connections = common_connections(tables.histograms, load)
+    found = [point for point in points(tables.summary, load, "service_p50_us") if point.connections == connections]
+    blocks = interval_in_words(found).partition(" blocks")[0].removeprefix("median of ")
+    subtitle = (
+        f"{describe(load, tables.trials)}; {connections} connections; {blocks} blocks merged, "
+        "bands: interval over blocks; lines end where 10 replies are left"
+    )
+    lines = notes(
+        found, tables.comparisons, tables.trials, load, "service_p50_us", looks=("Dotted, invalid", "Grey, suspect")
+    )
+    return draw_latency(found, tables.histograms, tables.trials, load, QUESTIONS["latency"], subtitle, lines)
+
+
+def _sessions(tables: Tables, load: Load) -> Figure | None:
+    return _dots(tables, load, "sessions", "sessions_per_s")
+
+
+def _cpu(tables: Tables, load: Load) -> Figure | None:
+    return _dots(tables, load, "cpu", "cpu_us_per_request")
+
+
+def _memory(tables: Tables, load: Load) -> Figure | None:
+    pss, rss = (points(tables.summary, load, metric) for metric in ("pss_mb", "rss_mb"))
+    if not transports(pss):
+        return _dots(tables, load, "memory", "rss_mb")
+    extra = "Full marks: PSS, which counts shared pages once. Light marks: RSS, which counts them in each process."
+    return _dots(tables, load, "memory", "pss_mb", lighter=rss, extra=[extra])
+
+
+def _dots(
+    tables: Tables,
+    load: Load,
+    name: str,
+    metric: str,
+    lighter: list[Point] | None = None,
+    extra: list[str] | None = None,
+) -> Figure | None:
+    found = points(tables.summary, load, metric)
+    if not transports(found):
+        return None
+    subtitle, lines = _texts(tables, load, found, metric)
+    more_is_better = METRICS[metric].better == "faster"
+    lines += extra or []
+    return draw_dots(
+        found, QUESTIONS[name], subtitle, lines, METRICS[metric].label, more_is_better=more_is_better, lighter=lighter
+    )

@@ -1,0 +1,177 @@
+"""What the charts draw, taken out of the tables: loads, points, and the notes that go under a chart."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench import stats
+from bench.analyse import NOISE
+from bench.metrics import compact, is_twin, label, transport
+
+LOAD_COLUMNS = ["scenario", "message_bytes", "rate_rps"]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is asked of the servers, but for the number of connections, which is an axis."""
+
+    scenario: str
+    message_bytes: int
+    rate_rps: float | None
+
+    @property
+    def name(self) -> str:
+        """For the name of a file."""
+        rate = "" if self.rate_rps is None else f"-{self.rate_rps:.0f}rps"
+        return f"{self.scenario}-{self.message_bytes}B{rate}"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A median with its interval."""
+
+    arm: str
+    connections: int
+    median: float
+    low: float
+    high: float
+    verdict: str
+    codes: str
+    blocks: int
+
+    @property
+    def name(self) -> str:
+        """The arm without its transport, which the panel tells."""
+        return label(self.arm)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether there is a number to draw; an infinite one (too much was lost) has no place on an axis."""
+        return math.isfinite(self.median)
+
+
+def loads(summary: pd.DataFrame) -> list[Load]:
+    """The loads of a run, in the order of its rows."""
+    rows = summary[LOAD_COLUMNS].drop_duplicates().to_numpy()
+    return [Load(str(name), int(size), None if pd.isna(rate) else float(rate)) for name, size, rate in rows]
+
+
+def at_load(frame: pd.DataFrame, load: Load) -> pd.DataFrame:
+    """The rows of one load."""
+    rate = frame["rate_rps"].isna() if load.rate_rps is None else frame["rate_rps"] == load.rate_rps
+    return frame[(frame["scenario"] == load.scenario) & (frame["message_bytes"] == load.message_bytes) & rate]
+
+
+def points(summary: pd.DataFrame, load: Load, metric: str) -> list[Point]:
+    """All points of a metric at a load; those without a number too."""
+    rows = at_load(summary, load)
+    return [
+        Point(
+            arm=str(row["arm"]),
+            connections=int(row["connections"]),
+            median=float(row["median"]),
+            low=float(row["low"]),
+            high=float(row["high"]),
+            verdict=str(row["verdict"]),
+            codes="" if pd.isna(row["codes"]) else str(row["codes"]),
+            blocks=int(row["blocks"]),
+        )
+        for row in rows[rows["metric"] == metric].to_dict("records")
+    ]
+
+
+def transports(found: Iterable[Point]) -> list[str]:
+    """The transports that have a number to draw, TCP first."""
+    return sorted({transport(point.arm) for point in found if point.drawn})
+
+
+def describe(load: Load, trials: pd.DataFrame) -> str:
+    """The load in words: ``echo, 64-byte messages, closed loop, connections stay open``."""
+    rows = at_load(trials, load)
+    if rows.empty:
+        return f"{load.message_bytes}-byte messages"
+    first = rows.iloc[0]
+    rate = "" if load.rate_rps is None else f" at {compact(load.rate_rps)} requests/s"
+    lives = {
+        "persistent": "connections stay open",
+        "session": "clients come and go",
+        "per_request": "a connection a request",
+    }
+    life = lives.get(str(first["lifecycle"]), str(first["lifecycle"]))
+    size = f", {load.message_bytes}-byte messages" if first["protocol"] == "echo" else ""  # hola has its own words
+    return f"{first['protocol']}{size}, {first['loop']} loop{rate}, {life}"
+
+
+def interval_in_words(found: Iterable[Point]) -> str:
+    """How many blocks, and what the bars are."""
+    blocks = max((point.blocks for point in found), default=0)
+    _, _, coverage = stats.order_ranks(blocks) if blocks else (0, 0, 0.0)
+    return f"median of {blocks} blocks, bars: {100 * coverage:.0f} % interval"
+
+
+def notes(
+    found: list[Point],
+    comparisons: pd.DataFrame,
+    trials: pd.DataFrame,
+    load: Load,
+    metric: str,
+    looks: tuple[str, str] = ("Crossed out, invalid", "Grey, suspect"),
+) -> list[str]:
+    """What a reader has to know before he believes the chart, one line each; none is left out for looking bad."""
+    lines = []
+    bad = [(f"{point.verdict} {point.codes}", point) for point in found if point.verdict in ("failed", "skipped")]
+    for reason, cases in _grouped(bad):
+        lines.append(f"Not measured: {cases} ({reason.replace(' ', ': ', 1)})")
+    for verdict, look in zip(("invalid", "suspect"), looks, strict=True):
+        doubtful = [(point.codes, point) for point in found if point.verdict == verdict and not is_twin(point.arm)]
+        lines += [f"{look}: {cases} ({codes or 'no reason given'})" for codes, cases in _grouped(doubtful)]
+    lines += [
+        f"Too much was lost to give a figure: {cases}"
+        for _, cases in _grouped([("", p) for p in found if p.median == math.inf])
+    ]
+    if floor := noise_floor(comparisons, load, metric):
+        lines.append(floor)
+    elif twins := sorted({point.name for point in found if is_twin(point.arm) and point.drawn}):
+        lines.append(f"Thin grey: {', '.join(twins)} measured a second time; what lies between the two is noise.")
+    cpus = {str(text) for text in at_load(trials, load)["server_cpus"].dropna()}
+    if any(point.name.startswith("multiprocessing") and point.drawn for point in found) and _single(cpus):
+        lines.append(
+            "multiprocessing needs several cores: the servers had one CPU, so it is shown here but not ranked on it."
+        )
+    return lines
+
+
+def noise_floor(comparisons: pd.DataFrame, load: Load, metric: str) -> str:
+    """How far the twins seem to differ, as a line of text; empty where there is none."""
+    if comparisons.empty:
+        return ""
+    rows = at_load(comparisons, load)
+    rows = rows[(rows["metric"] == metric) & (rows["word"] == NOISE) & rows["low"].notna()]
+    if rows.empty:
+        return ""
+    ends = [abs(math.log(float(end))) for end in [*rows["low"], *rows["high"]] if 0 < float(end) < math.inf]
+    names = ", ".join(sorted({label(str(arm)) for arm in rows["arm"]}))
+    size = f" (ratios inside rounds: up to {100 * math.expm1(max(ends)):.1f} %)" if ends else ""
+    return f"Thin grey: {names} measured a second time, the noise floor{size}."
+
+
+def _single(cpus: set[str]) -> bool:
+    return bool(cpus) and all(text.removesuffix(".0").isdigit() for text in cpus)
+
+
+def _grouped(reasons: list[tuple[str, Point]]) -> list[tuple[str, str]]:
+    """(reason, its cases in words), so that a reason that many cases share is told once."""
+    by_reason: dict[str, dict[str, list[int]]] = {}
+    for reason, point in reasons:
+        by_reason.setdefault(reason, {}).setdefault(point.arm, []).append(point.connections)
+    return [
+        (reason, "; ".join(f"{arm} at {_and(sorted(set(values)))}" for arm, values in arms.items()))
+        for reason, arms in by_reason.items()
+    ]
+
+
+def _and(values: list[int]) -> str:
+    head, last = values[:-1], f"{values[-1]} connection{'' if values == [1] else 's'}"
+    return f"{', '.join(map(str, head))} and {last}" if head else last

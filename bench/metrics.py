@@ -1,0 +1,92 @@
+"""The quantities that are summarised and compared, and how their figures are written for people."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A column of numbers with its unit and its words."""
+
+    name: str
+    unit: str
+    label: str  # on an axis
+    better: str  # the word for a ratio above 1 ...
+    worse: str  # ... and below 1; "more" and "less" where fewer is better, so that nobody has to think twice
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("throughput_rps", "requests/s", "requests per second", "faster", "slower"),
+        Metric("sessions_per_s", "sessions/s", "sessions per second", "faster", "slower"),
+        Metric("service_p50_us", "us", "median service time (µs)", "more", "less"),
+        Metric("service_p99_us", "us", "99th percentile of the service time (µs)", "more", "less"),
+        Metric("service_p99_9_us", "us", "99.9th percentile of the service time (µs)", "more", "less"),
+        Metric("connect_p50_us", "us", "median time to connect (µs)", "more", "less"),
+        Metric("cpu_us_per_request", "us", "server CPU time per request (µs)", "more", "less"),
+        Metric("rss_mb", "MB", "resident memory of the server, RSS (MB)", "more", "less"),
+        Metric("pss_mb", "MB", "memory of the server, PSS (MB)", "more", "less"),
+    )
+}
+
+
+def transport(arm: str) -> str:
+    """The transport in an arm's name: ``tcp`` in ``asyncio/tcp@pypy3.9~twin``."""
+    return arm.partition("/")[2].partition("~")[0].partition("@")[0]
+
+
+def label(arm: str) -> str:
+    """What is left of an arm's name where the transport and the twin are told by other means: ``asyncio@pypy3.9``."""
+    model, _, rest = arm.partition("/")
+    return model + rest.partition("~")[0][len(transport(arm)) :]
+
+
+def is_twin(arm: str) -> bool:
+    """Whether the arm is one that was listed a second time."""
+    return arm.endswith("~twin")
+
+
+def base(arm: str) -> str:
+    """The arm that a twin repeats; an arm that is no twin is its own base."""
+    return arm.removesuffix("~twin")
+
+
+def headline(scenario: str) -> str:
+    """The metric that a scenario asks for first."""
+    return "sessions_per_s" if scenario == "sessions" else "throughput_rps"
+
+
+def compact(value: float) -> str:
+    """Three figures, thousands as k and millions as M: ``31.2k``. What was not measured is ``-``."""
+    if math.isnan(value):
+        return "-"
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    for factor, suffix in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= 0.9995 * factor:
+            return three_figures(value / factor) + suffix
+    return three_figures(value)
+
+
+def on_axis(value: float) -> str:
+    """A round number beside an axis: ``20k``, ``2.5M``, ``0``."""
+    for factor, suffix in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= factor:
+            return f"{value / factor:g}{suffix}"
+    return f"{value:g}"
+
+
+def three_figures(value: float) -> str:
+    """A number below a thousand or so with three figures, and two decimals at most."""
+    size = abs(value)
+    decimals = 0 if size >= 99.95 else 1 if size >= 9.995 else 2
+    return f"{value:.{decimals}f}"
+
+
+def spread(median: float, low: float, high: float) -> str:
+    """A median with the larger side of its interval in per cent, so that none looks too narrow: ``31.2k ±1.3%``."""
+    if not all(map(math.isfinite, (median, low, high))) or median <= 0:
+        return compact(median)
+    percent = 100 * max(high - median, median - low) / median
+    return f"{compact(median)} ±{percent:.0f}%" if percent >= 1.95 else f"{compact(median)} ±{percent:.1f}%"

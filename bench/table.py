@@ -1,0 +1,188 @@
+"""The results as tables: the rows that terminal and report share, and how the terminal shows them."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pandas as pd
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from bench.analyse import LOAD, NOISE, TIE, UNCOMPARABLE, UNRESOLVED
+from bench.metrics import METRICS, compact, headline, is_twin, label, spread, transport
+
+COLUMNS = {
+    "throughput_rps": "requests/s",
+    "sessions_per_s": "sessions/s",
+    "service_p50_us": "p50 µs",
+    "service_p99_us": "p99 µs",
+    "cpu_us_per_request": "CPU µs/req",
+    "pss_mb": "MB",
+}
+MARKS = {TIE: "=", UNRESOLVED: "?", NOISE: "noise"}
+LEGEND = {TIE: "= equivalent within 5 %", UNRESOLVED: "? not resolved", NOISE: "noise: the arm against itself"}
+COLOURS = {"faster": "green", "slower": "red", "valid": "", "suspect": "yellow", "invalid": "red", "failed": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """One arm against another, with the word that may be said."""
+
+    reference: str
+    ratio: float
+    low: float
+    high: float
+    word: str
+
+    def __str__(self) -> str:
+        """``0.82 ±0.02 slower``; ties have a mark for a word. The number is left out where it means nothing."""
+        if self.word == UNCOMPARABLE or math.isnan(self.ratio):
+            return self.word
+        word = MARKS.get(self.word, self.word)
+        if not math.isfinite(self.low) or not math.isfinite(self.high):
+            return f"{compact(self.ratio)} {word}"
+        return f"{self.ratio:.2f} ±{max(self.high - self.ratio, self.ratio - self.low):.2f} {word}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One arm in a table."""
+
+    arm: str
+    verdict: str
+    codes: str
+    values: dict[str, tuple[float, float, float]]  # metric -> median, low, high
+    ratio: Ratio | None
+
+    def cell(self, metric: str) -> str:
+        """A median with its interval."""
+        return spread(*self.values.get(metric, (math.nan,) * 3))
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the others are compared with this arm."""
+        return self.ratio is not None and self.ratio.reference == self.arm
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """All arms at one load: TCP first, the best of a transport on top, each twin below its arm's transport."""
+
+    scenario: str
+    connections: int
+    message_bytes: int
+    rate_rps: float | None
+    metrics: list[str]
+    lines: list[Line]
+
+    @property
+    def title(self) -> str:
+        """The load in words."""
+        rate = "" if self.rate_rps is None else f", {compact(self.rate_rps)} requests/s"
+        return f"{self.scenario}: {self.connections} connection{'s' * (self.connections != 1)}{rate}"
+
+
+def collect(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[Results]:
+    """One for each load, in the order of the summary's scenarios, fewest connections first."""
+    if summary.empty:
+        return []
+    ratios = _ratios(comparisons)
+    found = []
+    for key, rows in summary.groupby(LOAD, dropna=False, sort=False):
+        scenario, connections, message_bytes, rate = cast("tuple[Any, ...]", key)
+        first = headline(str(scenario))
+        metrics = [first, *(name for name in COLUMNS if METRICS[name].better != "faster")]
+        load = (str(scenario), int(connections), int(message_bytes), None if pd.isna(rate) else float(rate))
+        lines = [_line(str(arm), of_arm, first, ratios.get((*load, str(arm)))) for arm, of_arm in rows.groupby("arm")]
+        found.append(Results(*load, metrics, _in_order(_with_references(lines), first)))
+    scenarios = list(dict.fromkeys(one.scenario for one in found))
+    return sorted(found, key=lambda one: (scenarios.index(one.scenario), one.message_bytes, one.connections))
+
+
+def results(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[Table]:
+    """The tables that the terminal shows when a run has ended. They need 100 columns."""
+    return [_table(one) for one in collect(summary, comparisons)]
+
+
+def _ratios(comparisons: pd.DataFrame) -> dict[tuple[object, ...], Ratio]:
+    """Each arm against the reference of its own transport, in the metric that its scenario asks for."""
+    found: dict[tuple[object, ...], Ratio] = {}
+    for row in comparisons.to_dict("records"):
+        arm, reference, scenario = str(row["arm"]), str(row["reference"]), str(row["scenario"])
+        if row["metric"] == headline(scenario) and transport(arm) == transport(reference):
+            rate = None if pd.isna(row["rate_rps"]) else float(row["rate_rps"])
+            ratio, low, high = (float(row[name]) for name in ("ratio", "low", "high"))
+            key = scenario, int(row["connections"]), int(row["message_bytes"]), rate, arm
+            found[key] = Ratio(reference, ratio, low, high, str(row["word"]))
+    return found
+
+
+def _line(arm: str, rows: pd.DataFrame, first: str, ratio: Ratio | None) -> Line:
+    values: dict[str, tuple[float, float, float]] = {}
+    verdict = codes = ""
+    for row in rows.to_dict("records"):
+        values[str(row["metric"])] = float(row["median"]), float(row["low"]), float(row["high"])
+        if row["metric"] == first:
+            verdict, codes = str(row["verdict"]), "" if pd.isna(row["codes"]) else str(row["codes"])
+    return Line(arm, verdict, codes, values, ratio)
+
+
+def _with_references(lines: list[Line]) -> list[Line]:
+    references = {line.ratio.reference for line in lines if line.ratio}
+    own = {name: Ratio(name, 1.0, math.nan, math.nan, "reference") for name in references}
+    return [Line(line.arm, line.verdict, line.codes, line.values, line.ratio or own.get(line.arm)) for line in lines]
+
+
+def _in_order(lines: list[Line], first: str) -> list[Line]:
+    def place(line: Line) -> tuple[str, bool, float, str]:
+        median = line.values.get(first, (math.nan,) * 3)[0]
+        return transport(line.arm), is_twin(line.arm), math.inf if math.isnan(median) else -median, line.arm
+
+    return sorted(lines, key=place)
+
+
+def _table(one: Results) -> Table:
+    table = Table(
+        title=one.title,
+        title_justify="left",
+        title_style="bold",
+        caption=_caption(one.lines),
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    table.add_column("arm", no_wrap=True)
+    for metric in one.metrics:
+        table.add_column(COLUMNS[metric], justify="right", no_wrap=True)
+    references = sorted({label(line.arm) for line in one.lines if line.is_reference})
+    table.add_column(f"/ {' or '.join(references)}" if references else "ratio", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    above = ""
+    for line in one.lines:
+        if transport(line.arm) != above:
+            table.add_section()
+            above = transport(line.arm)
+            table.add_row(Text(above.upper(), style="bold"))
+        table.add_row(*_cells(line, one.metrics), style="dim" if is_twin(line.arm) or line.ratio is None else "")
+    return table
+
+
+def _cells(line: Line, metrics: list[str]) -> list[Text]:
+    name = label(line.arm) + (" again" if is_twin(line.arm) else "")
+    numbers = [line.cell(metric) for metric in metrics[:-1]]
+    numbers.append(compact(line.values.get(metrics[-1], (math.nan,))[0]))  # memory: its interval is of no interest
+    ratio = Text("reference" if line.is_reference else str(line.ratio or "-"))
+    ratio.stylize(COLOURS.get(line.ratio.word if line.ratio else "", ""))
+    return [Text(name), *map(Text, numbers), ratio, Text(line.verdict, style=COLOURS.get(line.verdict, ""))]
+
+
+def _caption(lines: list[Line]) -> Text | None:
+    """Why a row is in doubt or empty, below the table: codes would not fit beside the numbers."""
+    told = [f"{line.arm}: {line.verdict}, {line.codes}" for line in lines if line.verdict != "valid" and line.codes]
+    words = {line.ratio.word for line in lines if line.ratio}
+    if legend := "; ".join(text for word, text in LEGEND.items() if word in words):
+        told.append(legend)
+    return Text("\n".join(told)) if told else None

@@ -1,0 +1,293 @@
+"""The closed loop against servers of known behaviour."""
+
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from clients.document import document
+from clients.target import Settings, Target, Threads
+from tests.generator.scripted import HOST, echo, tcp_server, udp_server
+
+
+@pytest.fixture
+def threads() -> Iterator[Threads]:
+    pool = Threads()
+    yield pool
+    pool.close()
+
+
+def load(threads: Threads, settings: Settings, seconds: float = 0.1, slices: int = 1) -> dict[str, Any]:
+    """Load a server and return the document, in which nothing may be missing."""
+    with Target(settings, threads) as target:
+        target.open()
+        for _ in range(slices):
+            last = target.load(seconds)
+        result = document(settings, target.totals, target.served(), last, 0.0, threads.cpus)
+    ledger = result["ledger"]
+    assert result["sent"] == ledger["ok"] + ledger["late"] + ledger["lost"] + ledger["corrupt"]
+    return result
+
+
+def udp(port: int, **changes: Any) -> Settings:
+    return Settings("udp", HOST, port, **{"timeout_s": 0.03, **changes})
+
+
+def tcp(port: int, **changes: Any) -> Settings:
+    return Settings("tcp", HOST, port, **{"timeout_s": 0.2, **changes})
+
+
+@pytest.mark.parametrize("message_bytes", [1, 12, 64, 1472, 65_507])
+def test_every_datagram_of_an_honest_server_is_counted_once(threads: Threads, message_bytes: int) -> None:
+    with udp_server(lambda _number, datagram: [datagram]) as port:
+        result = load(threads, udp(port, connections=3, message_bytes=message_bytes))
+    assert result["ledger"]["ok"] == result["sent"] > 0
+    assert result["errors"] == {}
+    assert result["verdict"]["status"] == "valid"
+
+
+def test_a_dropped_datagram_is_lost_and_the_next_request_goes_on(threads: Threads) -> None:
+    with udp_server(lambda number, datagram: [] if number % 20 == 0 else [datagram]) as port:
+        result = load(threads, udp(port), seconds=0.3)
+    assert result["ledger"]["lost"] == result["sent"] // 20 > 0
+    assert result["errors"] == {"timeout": result["ledger"]["lost"]}
+
+
+def test_lost_datagrams_are_infinite_in_the_percentiles(threads: Threads) -> None:
+    with udp_server(lambda number, datagram: [] if number % 3 == 0 else [datagram]) as port:
+        result = load(threads, udp(port), seconds=1.2)
+    assert result["sent"] >= 100
+    assert result["service_us"]["p50"] < 30_000
+    assert result["service_us"]["p90"] == "inf"
+
+
+def test_a_second_copy_of_a_reply_is_a_duplicate(threads: Threads) -> None:
+    copies = 0
+
+    def twice(number: int, datagram: bytes) -> list[bytes]:
+        nonlocal copies
+        copies += number % 5 == 0
+        return [datagram] * (1 + (number % 5 == 0))
+
+    with udp_server(twice) as port:
+        result = load(threads, udp(port))
+        time.sleep(0)  # the server has answered before the loop returns: loopback delivers in the sender's call
+    assert result["ledger"]["ok"] == result["sent"]
+    assert copies - 1 <= result["ledger"]["duplicate"] <= copies
+
+
+def test_a_reply_after_the_timeout_is_late_and_not_lost(threads: Threads) -> None:
+    held: list[bytes] = []
+
+    def hold_every_tenth(number: int, datagram: bytes) -> list[bytes]:
+        if number % 10 == 0:
+            held.append(datagram)
+            return []
+        return [datagram, *(held.pop() for _ in range(len(held)))]
+
+    with udp_server(hold_every_tenth) as port:
+        result = load(threads, udp(port), seconds=0.3)
+    late, lost = result["ledger"]["late"], result["ledger"]["lost"]
+    assert late == result["sent"] // 10 - lost > 0
+    assert lost <= 1  # the last one held, if the load ended before its turn
+    assert result["ledger"]["duplicate"] == 0
+
+
+@pytest.mark.parametrize("spoil", [lambda data: data[:-1] + b"!", lambda data: data[:20], lambda data: data + b"!"])
+def test_a_changed_or_cut_or_longer_datagram_is_corrupt(threads: Threads, spoil: Any) -> None:
+    with udp_server(lambda number, data: [spoil(data) if number % 7 == 0 else data]) as port:
+        result = load(threads, udp(port))
+    assert result["ledger"]["corrupt"] == result["sent"] // 7 > 0
+    assert result["verdict"]["status"] == "invalid"
+
+
+def test_a_late_hola_is_never_taken_for_the_next_one(threads: Threads) -> None:
+    held = 0
+
+    def late(number: int, _datagram: bytes) -> list[bytes]:
+        nonlocal held
+        if number % 10 == 0:
+            held += 1
+            return []
+        return [b"pues hola"]
+
+    with udp_server(late) as port:
+        result = load(threads, udp(port, protocol="hola"), seconds=0.2)
+    assert result["ledger"]["lost"] == held > 0
+    assert result["ledger"]["ok"] == result["sent"] - held
+
+
+def test_a_udp_port_without_a_server_is_counted_by_kind(threads: Threads) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((HOST, 0))
+        port = sock.getsockname()[1]
+    result = load(threads, udp(port))
+    assert result["ledger"]["ok"] == 0
+    assert result["errors"]["unreachable"] > 0
+    assert "NO_REPLIES" in result["verdict"]["codes"]
+
+
+@pytest.mark.parametrize("message_bytes", [1, 64, 300_000])
+def test_every_reply_of_an_honest_stream_is_counted_once(threads: Threads, message_bytes: int) -> None:
+    with tcp_server(echo) as port:
+        result = load(threads, tcp(port, connections=4, message_bytes=message_bytes, timeout_s=5.0), slices=2)
+    assert result["ledger"]["ok"] == result["sent"] > 0
+    assert result["errors"] == {}
+    assert result["fairness"]["starved"] == 0
+
+
+def test_a_message_larger_than_all_buffers_comes_back_whole(threads: Threads) -> None:
+    with tcp_server(echo) as port:
+        result = load(threads, tcp(port, message_bytes=8 << 20, timeout_s=10.0))
+    assert result["ledger"]["ok"] == result["sent"] > 0
+
+
+def test_replies_byte_by_byte_are_put_together(threads: Threads) -> None:
+    def one_by_one(conn: socket.socket, _number: int) -> None:
+        conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while data := conn.recv(65536):
+            for k in range(len(data)):
+                conn.sendall(data[k : k + 1])
+
+    with tcp_server(one_by_one) as port:
+        result = load(threads, tcp(port, connections=2))
+    assert result["ledger"]["ok"] == result["sent"] > 0
+
+
+def test_wrong_bytes_are_corrupt_and_the_connection_is_opened_anew(threads: Threads) -> None:
+    def lie_once(conn: socket.socket, number: int) -> None:
+        while data := conn.recv(65536):
+            conn.sendall(b"?" * len(data) if number == 1 else data)
+
+    with tcp_server(lie_once) as port:
+        result = load(threads, tcp(port))
+    assert result["ledger"]["corrupt"] == 1
+    assert result["errors"] == {"wrong_reply": 1}
+    assert result["ledger"]["ok"] == result["sent"] - 1 > 0
+
+
+def test_more_bytes_than_were_asked_for_are_corrupt(threads: Threads) -> None:
+    def too_much(conn: socket.socket, _number: int) -> None:
+        while data := conn.recv(65536):
+            conn.sendall(data + b"more")
+
+    with tcp_server(too_much) as port:
+        result = load(threads, tcp(port))
+    assert result["ledger"]["corrupt"] == result["sent"] > 0
+
+
+def test_a_mute_server_costs_each_request_its_timeout(threads: Threads) -> None:
+    def mute(conn: socket.socket, _number: int) -> None:
+        while conn.recv(65536):
+            pass
+
+    with tcp_server(mute) as port:
+        result = load(threads, tcp(port, connections=3, timeout_s=0.02))
+    assert result["ledger"]["ok"] == 0
+    assert result["errors"] == {"timeout": result["ledger"]["lost"]}
+    assert result["fairness"]["starved"] == 3
+
+
+def test_a_reset_is_counted_and_the_others_go_on(threads: Threads) -> None:
+    def reset_the_first(conn: socket.socket, number: int) -> None:
+        if number > 1:
+            echo(conn, number)
+            return
+        conn.recv(65536)
+        conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close sends RST
+
+    with tcp_server(reset_the_first) as port:
+        result = load(threads, tcp(port, connections=4))
+    assert result["errors"] == {"reset": 1}
+    assert result["ledger"]["lost"] == 1
+    assert result["fairness"]["starved"] == 0  # the one that was reset was opened again
+
+
+def test_an_orderly_close_after_each_reply_is_counted_as_closed(threads: Threads) -> None:
+    def once(conn: socket.socket, _number: int) -> None:
+        conn.sendall(conn.recv(65536))
+
+    with tcp_server(once) as port:
+        result = load(threads, tcp(port))
+    assert set(result["errors"]) <= {"closed", "reset"}
+    assert result["ledger"]["ok"] > 1
+
+
+def test_a_port_without_a_listener_refuses_every_connect(threads: Threads) -> None:
+    with socket.create_server((HOST, 0)) as listener:
+        port = listener.getsockname()[1]
+    result = load(threads, tcp(port))
+    assert result["sent"] == 0
+    assert set(result["errors"]) == {"connect_refused"}
+
+
+@pytest.mark.parametrize("protocol", ["echo", "hola"])
+def test_sessions_connect_ask_and_close(threads: Threads, protocol: str) -> None:
+    requests: list[int] = []
+
+    def session(conn: socket.socket, _number: int) -> None:
+        count = 0
+        while data := conn.recv(65536):
+            count += 1
+            conn.sendall(data if protocol == "echo" else b"pues " + data)
+            if data == b"adios":
+                break
+        requests.append(count)
+
+    with tcp_server(session) as port:
+        settings = tcp(port, protocol=protocol, lifecycle="session", connections=3, requests_per_session=4)
+        result = load(threads, settings)
+    per_session = 4 if protocol == "echo" else 5
+    assert set(requests) == {per_session}
+    assert result["sent"] == per_session * len(requests)
+    assert 0 < result["sessions"] <= len(requests)
+    assert result["connect_us"]["count"] == len(requests)
+    assert result["errors"] == {}
+
+
+def test_a_server_that_stays_after_adios_is_an_error(threads: Threads) -> None:
+    def stay(conn: socket.socket, _number: int) -> None:
+        while data := conn.recv(65536):
+            conn.sendall(b"pues " + data)
+
+    with tcp_server(stay) as port:
+        result = load(threads, tcp(port, protocol="hola", lifecycle="session", timeout_s=0.02))
+    assert result["sessions"] == 0
+    assert result["errors"]["timeout"] > 0
+
+
+def test_the_load_can_be_ended_early_from_another_thread(threads: Threads) -> None:
+    import threading
+
+    with tcp_server(echo) as port, Target(tcp(port, parts=4), threads) as target:
+        target.open()
+        stopper = threading.Timer(0.2, target.stop)
+        stopper.start()
+        slice_ = target.load(30.0)
+        stopper.join()
+    assert slice_.duration_s < 29
+    assert slice_.tally["ok"] == slice_.tally["sent"] > 0
+
+
+def test_connections_are_shared_out_among_the_threads() -> None:
+    pool = Threads([0, 0, 0])
+    try:
+        with tcp_server(echo) as port:
+            result = load(pool, tcp(port, connections=7))
+    finally:
+        pool.close()
+    assert result["fairness"]["starved"] == 0
+    assert result["generator"]["threads"] == 3
+    assert result["ledger"]["ok"] == result["sent"]
+
+
+def test_the_window_counts_only_replies_inside_it(threads: Threads) -> None:
+    with tcp_server(echo) as port, Target(tcp(port), threads) as target:
+        target.open()
+        slice_ = target.load(0.1, warmup_s=0.05)
+    assert slice_.duration_s == pytest.approx(0.05)
+    assert 0 < slice_.tally["replies"] < slice_.tally["ok"]
+    assert slice_.service.sum() == slice_.tally["replies"]

@@ -1,0 +1,150 @@
+"""``python -m clients``, as a process against real servers."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system.commands import ROOT, python, server, started
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_talk_holds_the_tutorials_conversation(transport: str) -> None:
+    with server("select", transport, "hola") as ready:
+        ended = python(
+            "-m", "clients", "talk", ready["host"], str(ready["port"]), "--transport", transport, "--wait", "0"
+        )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "pues hola\npues adios\n", "")
+
+
+def test_talk_to_nobody_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    ended = python("-m", "clients", "talk", "127.0.0.1", str(port))
+    assert ended.returncode == 1
+    assert f"127.0.0.1:{port}" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("transport", "protocol", "lifecycle"),
+    [
+        ("tcp", "echo", "persistent"),
+        ("udp", "echo", "persistent"),
+        ("tcp", "hola", "session"),
+        ("udp", "hola", "session"),
+        ("tcp", "echo", "session"),
+        ("tcp", "hola", "persistent"),
+    ],
+)
+def test_load_writes_its_document_alone_on_stdout(transport: str, protocol: str, lifecycle: str) -> None:
+    with server("select", transport, protocol) as ready:
+        url = f"{transport}://127.0.0.1:{ready['port']}"
+        options = ["--protocol", protocol, "--lifecycle", lifecycle, "--connections", "5", "--seconds", "0.2"]
+        ended = python("-m", "clients", "load", url, *options, "--warmup", "0.05", "--json", "-")
+    assert ended.returncode == 0, ended.stderr
+    document: dict[str, Any] = json.loads(ended.stdout)
+    assert document["target"] == url
+    assert document["sent"] == document["ledger"]["ok"] > document["replies"] > 0
+    assert document["throughput_rps"] == pytest.approx(document["replies"] / 0.2)
+    assert document["latency_us"] is None
+    assert len(document["windows"]) == 20
+    assert sum(window["replies"] for window in document["windows"]) == document["replies"]
+    assert document["errors"] == {}
+
+
+def test_the_uncompiled_loop_agrees_with_the_compiled_one() -> None:
+    """Each is the other's oracle: the same counts balance, and the same requests are answered."""
+    documents = []
+    with server("select", "udp") as ready:
+        for disabled in ("0", "1"):
+            options = ["--connections", "3", "--seconds", "0.3", "--timeout", "5", "--json", "-"]
+            url = f"udp://127.0.0.1:{ready['port']}"
+            ended = python("-m", "clients", "load", url, *options, NUMBA_DISABLE_JIT=disabled)
+            assert ended.returncode == 0, ended.stderr
+            documents.append(json.loads(ended.stdout))
+    for document in documents:
+        assert document["sent"] == document["ledger"]["ok"] > 0
+        assert document["errors"] == {}
+        assert document["fairness"]["starved"] == 0
+    assert documents[0].keys() == documents[1].keys()
+
+
+def test_load_says_in_words_what_it_saw_and_keeps_the_document(tmp_path: Path) -> None:
+    with server("asyncio") as ready:
+        file = tmp_path / "result.json"
+        url = f"tcp://localhost:{ready['port']}"
+        ended = python("-m", "clients", "load", url, "--seconds", "0.2", "--cpus", "0", "--json", str(file))
+    assert ended.returncode == 0, ended.stderr
+    assert "requests/s" in ended.stdout
+    assert "verdict      valid" in ended.stdout
+    assert json.loads(file.read_text())["generator"]["cpus"] == [0]
+
+
+def test_ctrl_c_ends_a_load_early_with_what_was_measured() -> None:
+    with server("select") as ready:
+        url = f"tcp://127.0.0.1:{ready['port']}"
+        options = ["--seconds", "600", "--warmup", "0", "--json", "-"]
+        with started("-m", "clients", "load", url, *options) as load:
+            assert load.stderr is not None
+            assert "Ctrl-C" in load.stderr.readline()
+            load.send_signal(signal.SIGINT)
+            output, _ = load.communicate(timeout=30)
+    assert load.returncode == 0
+    assert json.loads(output)["duration_s"] < 500
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["load", "tcp://127.0.0.1"], 2, ["'tcp://127.0.0.1'", "tcp://HOST:PORT"]),
+        (["load", "http://127.0.0.1:80"], 2, ["'http://127.0.0.1:80'"]),
+        (["load", "tcp://127.0.0.1:1", "--connections", "0"], 2, ["--connections", "0"]),
+        (["load", "udp://127.0.0.1:1", "--message-bytes", "65508"], 2, ["65508", "65507"]),
+        (["load", "tcp://127.0.0.1:1", "--cpus", "a"], 2, ["--cpus", "'a'"]),
+        (["load", "tcp://127.0.0.1:1", "--cpus", "9999"], 2, ["9999"]),
+        (["load", "tcp://127.0.0.1:1", "--lifecycle", "eternal"], 2, ["--lifecycle", "eternal", "persistent"]),
+        (["load", "tcp://127.0.0.1:1", "--connections", "999999"], 1, ["1000063", "ulimit"]),
+        (["load", "tcp://127.0.0.1:1"], 1, ["tcp://127.0.0.1:1", "refused"]),
+        (["walk"], 2, ["walk"]),
+    ],
+)
+def test_what_cannot_be_is_one_line_that_names_it(words: list[str], code: int, said: list[str]) -> None:
+    ended = python("-m", "clients", *words)
+    lines = ended.stderr.splitlines()
+    assert ended.returncode == code
+    assert len(lines) == 1, ended.stderr
+    assert all(part in lines[0] for part in said), lines
+
+
+def test_the_worker_answers_a_line_with_a_line_and_ends_with_its_input() -> None:
+    with server("select", "udp") as ready:
+        settings = {"transport": "udp", "host": "127.0.0.1", "port": ready["port"], "connections": 2}
+        commands: list[Any] = [
+            {"do": "hello"},
+            {"do": "verify", "settings": settings},
+            {"do": "open", "id": "a", "settings": settings},
+            {"do": "slice", "id": "a", "seconds": 0.05, "warmup_s": 0.01},
+            {"do": "slice", "id": "b", "seconds": 0.05, "warmup_s": 0.01},
+            {"do": "close", "id": "a"},
+            {"do": "dance"},
+            {"do": "open", "id": "c", "settings": {"colour": "red"}},
+        ]
+        ended = subprocess.run(
+            [sys.executable, "-m", "clients", "worker"],
+            input="".join(json.dumps(command) + "\n" for command in commands) + "not json\n",
+            capture_output=True, text=True, timeout=60, check=True, cwd=ROOT,
+        )  # fmt: skip
+    ready_line, *answers = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert ready_line["ready"]
+    assert [answer["ok"] for answer in answers] == [True, True, True, True, False, True, False, False, False]
+    assert answers[2]["standing"] == 2
+    assert answers[3]["slice"]["replies"] > 0
+    assert answers[5]["document"]["replies"] == answers[3]["slice"]["replies"]
+    slots = answers[5]["histograms"]["service"]
+    assert sum(count for _, _, count in slots) == answers[5]["document"]["replies"]

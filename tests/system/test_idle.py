@@ -1,0 +1,39 @@
+"""Servers stand side by side in a block: one at rest must cost the others nothing."""
+
+import pytest
+
+from bench.sampler import Tree
+from clients.target import Settings, Target, Threads, compile_loops
+from servers import registry
+from tests.system.commands import server
+
+_CLIENTS = 16
+_LOAD_S = 0.5
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("model", registry.names())
+def test_an_idle_server_uses_no_measurable_cpu_while_another_is_under_load(model: str, transport: str) -> None:
+    description = registry.describe(model)
+    if transport not in description.transports:
+        pytest.skip(f"{model} does not serve {transport}")
+    clients = min(_CLIENTS, description.max_tcp_clients or _CLIENTS) if transport == "tcp" else _CLIENTS
+    compile_loops()
+    threads = Threads()
+    try:
+        with server(model, transport) as idle, server("select", transport) as busy:
+            settings = Settings(transport, "127.0.0.1", idle["port"], connections=clients)
+            with (
+                Target(settings, threads) as resting,
+                Target(Settings(transport, "127.0.0.1", busy["port"], connections=4), threads) as loaded,
+            ):
+                assert resting.open() == clients
+                assert loaded.open() == 4
+                resting.load(0.05)  # it has served, and its threads and workers stand
+                tree = Tree(idle["pid"])
+                before_ns = tree.usage().cpu_ns
+                assert loaded.load(_LOAD_S).tally["ok"] > 0
+                used_ns = tree.usage().cpu_ns - before_ns
+    finally:
+        threads.close()
+    assert used_ns < _LOAD_S * 1e9 / 1000, f"{used_ns / 1e6:.2f} ms in {_LOAD_S} s"

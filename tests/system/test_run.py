@@ -1,0 +1,194 @@
+"""``python -m bench run``, as a process: small runs on real sockets."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+from bench.plan_file import load_plan
+from tests.system.commands import python, servers_of, started, wait_until
+
+SMALL = ["--profile", "quick", "--models", "iterative,select", "--blocks", "3", "--seconds", "0.1", "--seed", "7"]
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    into = tmp_path_factory.mktemp("results")
+    return python("-m", "bench", "run", *SMALL, "--into", str(into), timeout_s=110)
+
+
+@pytest.fixture(scope="module")
+def folder(ended: subprocess.CompletedProcess[str]) -> Path:
+    assert ended.returncode == 0, ended.stderr
+    return Path(ended.stdout.splitlines()[-1])
+
+
+def test_a_run_prints_its_folder_alone_on_stdout(ended: subprocess.CompletedProcess[str], folder: Path) -> None:
+    assert ended.stdout == f"{folder}\n"
+    assert folder.is_dir()
+
+
+def test_a_run_leaves_everything_that_the_design_names(folder: Path) -> None:
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    raw = {"environment.json", "plan.toml", "slices.csv", "trials.csv", "histograms.csv", "resources.csv"}
+    assert raw | {"summary.csv", "comparisons.csv", "report.md"} <= names
+    charts = {name for name in names if name.startswith("charts/")}
+    assert {Path(name).suffix for name in charts} == {".png", ".svg"}
+
+
+def test_nothing_vanishes_from_the_matrix(folder: Path) -> None:
+    trials = pd.read_csv(folder / "trials.csv")
+    arms = {"iterative/tcp", "iterative/udp", "select/tcp", "select/udp", "iterative/tcp~twin", "iterative/udp~twin"}
+    for _, rows in trials.groupby(["block", "scenario"]):
+        assert set(rows["arm"]) == arms
+    skipped = trials[trials["status"] == "skipped"]
+    assert set(skipped["arm"]) == {"iterative/tcp", "iterative/tcp~twin"}
+    assert set(skipped["scenario"]) == {"capacity"}
+    assert set(trials["status"]) == {"ok", "skipped"}, trials[["arm", "status", "reason"]].to_string()
+
+
+def test_every_slice_has_the_load_and_what_it_cost(folder: Path) -> None:
+    slices = pd.read_csv(folder / "slices.csv")
+    assert (slices["answered"] + slices["lost"] + slices["late"] + slices["corrupt"] == slices["sent"]).all()
+    assert (slices["replies"] > 0).all()
+    assert (slices["server_cpu_us"] > 0).all()
+    for _, one_round in slices.groupby(["block", "scenario", "round"]):
+        assert sorted(one_round["position"]) == list(range(len(one_round)))
+
+
+def test_trials_are_the_sums_of_their_slices(folder: Path) -> None:
+    slices = pd.read_csv(folder / "slices.csv").groupby(["block", "scenario", "arm"])["replies"].sum()
+    trials = pd.read_csv(folder / "trials.csv").query("status == 'ok'").set_index(["block", "scenario", "arm"])
+    histograms = pd.read_csv(folder / "histograms.csv").query("quantity == 'service'")
+    recorded = histograms.groupby(["block", "scenario", "arm"])["count"].sum()
+    assert trials["replies"].to_dict() == slices.to_dict() == recorded.to_dict()
+
+
+def test_server_and_generator_had_cpus_of_their_own(folder: Path) -> None:
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("there is one CPU here")
+    environment = json.loads((folder / "environment.json").read_text())["machine"]
+    assert not set(environment["server_cpus"]) & set(environment["client_cpus"])
+
+
+def test_the_seed_repeats_the_order_of_everything(folder: Path, tmp_path: Path) -> None:
+    again = python("-m", "bench", "run", *SMALL, "--into", str(tmp_path), timeout_s=110)
+    assert again.returncode == 0, again.stderr
+    columns = ["block", "scenario", "round", "position", "arm", "connections"]
+    first = pd.read_csv(folder / "slices.csv")[columns]
+    second = pd.read_csv(Path(again.stdout.strip()) / "slices.csv")[columns]
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_derived_files_can_be_made_again_from_the_raw_ones(folder: Path) -> None:
+    derived = ["summary.csv", "comparisons.csv", "report.md"]
+    before = {name: (folder / name).read_text() for name in derived}
+    for name in derived:
+        (folder / name).unlink()
+    ended = python("-m", "bench", "report", str(folder))
+    assert ended.returncode == 0, ended.stderr
+    assert {name: (folder / name).read_text() for name in derived} == before
+
+
+def test_the_plan_in_the_folder_repeats_the_run(folder: Path) -> None:
+    plan = load_plan(str(folder / "plan.toml"))
+    assert (plan.seed, plan.blocks, plan.models) == (7, 3, ("iterative", "select"))
+
+
+def test_ctrl_c_keeps_finished_blocks_and_ends_every_server(tmp_path: Path) -> None:
+    with started("-m", "bench", "run", *SMALL, "--blocks", "1000", "--into", str(tmp_path)) as run:
+        wait_until(lambda: any(_blocks(file) >= 2 for file in tmp_path.glob("*/trials.csv")), "two blocks")
+        wait_until(lambda: bool(servers_of(run.pid)), "the next block's servers")
+        servers = servers_of(run.pid)
+        run.send_signal(signal.SIGINT)
+        output, told = run.communicate(timeout=60)
+    folder = Path(output.strip())
+    assert run.returncode == 130
+    assert f"holabench report {folder}" in told
+    assert _blocks(folder / "trials.csv") >= 2
+    assert (folder / "summary.csv").exists()
+    assert not [process for process in servers if process.is_running() and process.status() != "zombie"]
+
+
+def test_sigkill_of_a_run_leaves_no_process_behind(tmp_path: Path) -> None:
+    words = ["--models", "multiprocessing", "--profile", "quick", "--into", str(tmp_path)]
+    with started("-m", "bench", "run", *words) as run:
+        wait_until(lambda: len(servers_of(run.pid)) >= 6, "servers with their workers")
+        below = psutil.Process(run.pid).children(recursive=True)
+        run.kill()
+        run.wait()
+        wait_until(lambda: not any(process.is_running() for process in below), "all have ended")
+
+
+def test_a_server_that_dies_is_a_row_and_the_others_go_on(tmp_path: Path) -> None:
+    with started("-m", "bench", "run", *SMALL, "--blocks", "1", "--seconds", "2", "--into", str(tmp_path)) as run:
+
+        def victims() -> list[psutil.Process]:
+            wanted = ["select", "--transport", "tcp"]
+            return [one for one in servers_of(run.pid) if one.cmdline()[3:6] == wanted and one.num_fds() > 10]
+
+        wait_until(lambda: bool(victims()), "the select server holds its connections")
+        victims()[0].kill()
+        output, told = run.communicate(timeout=110)
+    assert run.returncode == 0, told
+    trials = pd.read_csv(Path(output.strip()) / "trials.csv")
+    failed = trials[trials["status"] == "failed"]
+    assert set(failed["arm"]) == {"select/tcp"}
+    assert failed["reason"].str.contains("ended while it was measured").any()
+    assert (trials["status"] == "ok").sum() >= 6
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--models", "select,slect"], ["'slect'", "select"]),
+        (["--profile", "fast"], ["'fast'", "quick", "standard"]),
+        (["--profile", "nowhere.toml"], ["nowhere.toml"]),
+        (["--connections", "1,x"], ["--connections", "1,x"]),
+        (["--connections", "0"], ["connections", "0", ">= 1"]),
+        (["--transports", "tcp,sctp"], ["sctp"]),
+        (["--protocol", "http"], ["http"]),
+        (["--blocks", "0"], ["blocks", "0", ">= 1"]),
+        (["--seconds", "-1"], ["seconds", "-1"]),
+        (["--message-bytes", "70000"], ["70000", "65507"]),
+        (["--seed", "-3"], ["seed", "-3"]),
+        (["--colour", "red"], ["--colour"]),
+        (["--models", "iterative", "--transports", "tcp", "--connections", "2", "--profile", "one.toml"], ["one.toml"]),
+    ],
+)
+def test_wrong_values_are_one_line_and_exit_code_2(words: list[str], said: list[str], tmp_path: Path) -> None:
+    ended = python("-m", "bench", "run", *words, "--into", str(tmp_path))
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stdout == ""
+    assert ended.stderr.count("\n") == 1, ended.stderr
+    assert all(part in ended.stderr for part in said), ended.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_no_run_is_one_line(tmp_path: Path) -> None:
+    ended = python("-m", "bench", "report", str(tmp_path))
+    assert ended.returncode == 2
+    assert "is not a run's folder" in ended.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ended = python("-m", "bench", "run", *SMALL, "--into", str(tmp_path / "file"))
+    assert ended.returncode == 1
+    assert "cannot make a results folder" in ended.stderr
+
+
+def test_the_models_are_listed_with_what_they_are() -> None:
+    ended = python("-m", "bench", "models", COLUMNS="200")
+    assert ended.returncode == 0
+    for name in ("asyncio", "iterative", "multiprocessing", "select", "thread_per_client"):
+        assert name in ended.stdout
+
+
+def _blocks(trials: Path) -> int:
+    return int(pd.read_csv(trials)["block"].nunique())

@@ -1,0 +1,221 @@
+import io
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.analyse import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summarise
+from bench.records import SliceRow, TrialRow
+
+from . import synthetic
+
+REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
+
+
+def row(frame: pd.DataFrame, **wanted: object) -> pd.Series:
+    for column, value in wanted.items():
+        frame = frame[frame[column] == value]
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def small(values: dict[str, list[list[float]]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Trials and slices at 16 connections from the rates of each arm, by block and round."""
+    random = np.random.default_rng(0)
+    slices, trials = [], []
+    for arm, blocks in values.items():
+        for block, rates in enumerate(blocks):
+            rows = [synthetic.slice_of(block, at, arm, 16, "capacity", rate, random) for at, rate in enumerate(rates)]
+            slices += rows
+            trials.append(synthetic.finished(block, arm, 16, "capacity", rows, "valid", ""))
+    return synthetic.read_back(trials, TrialRow), synthetic.read_back(slices, SliceRow)
+
+
+def test_a_block_is_the_median_of_its_rounds_and_the_summary_the_median_of_the_blocks() -> None:
+    rates = [[100.0 * block, 100.0 * block + 1, 9e9] for block in range(1, 11)]
+    throughput = row(summarise(*small({"asyncio/tcp": rates})), metric="throughput_rps")
+    assert (throughput["median"], throughput["low"], throughput["high"]) == (551.0, 201.0, 901.0)
+    assert (throughput["blocks"], throughput["unit"], throughput["verdict"], throughput["codes"]) == (
+        10,
+        "requests/s",
+        "valid",
+        "",
+    )
+
+
+def test_fewer_than_six_blocks_are_told() -> None:
+    throughput = row(summarise(*small({"asyncio/tcp": [[5.0], [1.0], [3.0]]})), metric="throughput_rps")
+    assert (throughput["low"], throughput["median"], throughput["high"]) == (1.0, 3.0, 5.0)
+    assert (throughput["verdict"], throughput["codes"]) == ("suspect", "few_blocks=3")
+
+
+def test_cpu_time_of_a_request_is_that_of_the_slice_over_what_it_answered() -> None:
+    trials, slices = small({"asyncio/tcp": [[1e4] * 3] * 6})
+    slices["server_cpu_us"], slices["answered"] = 3_000.0, 120
+    slices.loc[slices["round"] == 0, "answered"] = 0
+    assert row(summarise(trials, slices), metric="cpu_us_per_request")["median"] == 25.0
+
+
+def test_a_percentile_with_fewer_than_ten_replies_beyond_is_left_empty() -> None:
+    trials, slices = small({"asyncio/tcp": [[1e4] * 3] * 6})
+    for replies, shown, verdict in ((9_000, False, "suspect"), (50_000, True, "suspect"), (200_000, True, "valid")):
+        trials["replies"] = replies
+        rare = row(summarise(trials, slices), metric="service_p99_9_us")
+        assert (not math.isnan(rare["median"]), rare["verdict"]) == (shown, verdict)
+
+
+def test_failed_and_skipped_cases_keep_their_rows_with_the_reason() -> None:
+    rows = [
+        synthetic.trial(block, arm, 16, "capacity", status=status, reason=reason)
+        for arm, status, reason in (("a/tcp", "failed", "did not get ready"), ("b/tcp", "skipped", "one at a time"))
+        for block in range(3)
+    ]
+    summary = summarise(synthetic.read_back(rows, TrialRow), synthetic.read_back([], SliceRow))
+    failed, skipped = (row(summary, arm=arm, metric="throughput_rps") for arm in ("a/tcp", "b/tcp"))
+    assert (failed["verdict"], failed["codes"], failed["blocks"]) == ("failed", "did not get ready", 0)
+    assert (skipped["verdict"], skipped["codes"]) == ("skipped", "one at a time")
+    assert summary["median"].isna().all()
+
+
+def test_a_block_that_failed_makes_the_others_suspect() -> None:
+    trials, slices = small({"asyncio/tcp": [[10.0]] * 7})
+    trials["reason"] = trials["reason"].astype(object)
+    trials.loc[trials["block"] == 6, ["status", "reason"]] = ["failed", "reset"]
+    throughput = row(summarise(trials, slices), metric="throughput_rps")
+    assert (throughput["blocks"], throughput["verdict"], throughput["codes"]) == (6, "suspect", "failed_blocks=1")
+
+
+def test_slices_of_a_block_that_was_cut_off_are_left_out() -> None:
+    trials, slices = small({"asyncio/tcp": [[10.0]] * 6 + [[99.0]]})
+    throughput = row(summarise(trials[trials["block"] < 6], slices), metric="throughput_rps")
+    assert (throughput["blocks"], throughput["high"]) == (6, 10.0)
+
+
+def test_the_verdict_of_a_case_is_the_worst_of_its_blocks() -> None:
+    trials, slices = small({"asyncio/tcp": [[10.0]] * 6})
+    trials["codes"] = trials["codes"].astype(object)
+    trials.loc[2, ["verdict", "codes"]] = ["suspect", "LOSS=0.010%"]
+    trials.loc[4, ["verdict", "codes"]] = ["invalid", "LOSS=0.300%"]
+    throughput = row(summarise(trials, slices), metric="throughput_rps")
+    assert (throughput["verdict"], throughput["codes"]) == ("invalid", "LOSS=0.300%")
+
+
+def test_no_rows_give_empty_tables_with_their_columns() -> None:
+    assert list(summarise(pd.DataFrame(), pd.DataFrame()).columns) == SUMMARY_COLUMNS
+    assert list(compare(pd.DataFrame(), pd.DataFrame(), REFERENCE).columns) == COMPARISON_COLUMNS
+    trials, slices = synthetic.read_back([], TrialRow), synthetic.read_back([], SliceRow)
+    assert summarise(trials, slices).empty
+    assert compare(slices, trials, REFERENCE).empty
+
+
+def test_the_ratio_is_taken_inside_a_round_so_that_a_shared_drift_is_no_difference() -> None:
+    drift = [[100.0, 200.0, 50.0], [70.0, 300.0, 20.0], [10.0, 11.0, 90.0], [60.0, 30.0, 40.0]]
+    faster = [[1.2 * rate for rate in rates] for rates in drift]
+    trials, slices = small({"asyncio/tcp": drift, "select/tcp": faster})
+    found = row(compare(slices, trials, REFERENCE), metric="throughput_rps")
+    assert (found["arm"], found["reference"], found["blocks"], found["word"]) == (
+        "select/tcp",
+        "asyncio/tcp",
+        4,
+        "faster",
+    )
+    assert (found["ratio"], found["low"], found["high"]) == pytest.approx((1.2, 1.2, 1.2))
+
+
+def test_a_missing_round_is_left_out_of_both_arms() -> None:
+    trials, slices = small({"asyncio/tcp": [[10.0, 1000.0]] * 3, "select/tcp": [[20.0, 1000.0]] * 3})
+    slices = slices[~((slices["arm"] == "select/tcp") & (slices["round"] == 1))]
+    assert row(compare(slices, trials, REFERENCE), metric="throughput_rps")["ratio"] == pytest.approx(2.0)
+
+
+def test_every_arm_meets_its_reference_and_every_udp_its_tcp() -> None:
+    rates = {
+        arm: [[10.0]] * 3 for arm in ("asyncio/tcp", "asyncio/tcp~twin", "select/tcp", "asyncio/udp", "select/udp")
+    }
+    trials, slices = small(rates)
+    found = compare(slices, trials, REFERENCE)
+    pairs = found.loc[found["metric"] == "throughput_rps", ["arm", "reference"]]
+    assert set(pairs.itertuples(index=False, name=None)) == {
+        ("asyncio/tcp~twin", "asyncio/tcp"),
+        ("select/tcp", "asyncio/tcp"),
+        ("select/udp", "asyncio/udp"),
+        ("asyncio/udp", "asyncio/tcp"),
+        ("select/udp", "select/tcp"),
+    }
+
+
+def test_two_blocks_are_too_few_to_say_anything() -> None:
+    trials, slices = small({"asyncio/tcp": [[10.0]] * 2, "select/tcp": [[20.0]] * 2})
+    found = row(compare(slices, trials, REFERENCE), metric="throughput_rps")
+    assert (found["word"], found["codes"], found["verdict"]) == ("not resolved", "few_blocks=2", "suspect")
+
+
+def test_an_arm_without_its_reference_keeps_its_row() -> None:
+    trials, slices = small({"select/tcp": [[20.0]] * 4})
+    found = row(compare(slices, trials, REFERENCE), metric="throughput_rps")
+    assert (found["word"], found["blocks"], found["codes"]) == ("not resolved", 0, "few_blocks=0")
+
+
+def test_invalid_numbers_are_not_compared() -> None:
+    trials, slices = small({"asyncio/tcp": [[10.0]] * 4, "select/tcp": [[20.0]] * 4})
+    trials["codes"] = trials["codes"].astype(object)
+    trials.loc[trials["arm"] == "select/tcp", ["verdict", "codes"]] = ["invalid", "CORRUPT=1"]
+    found = row(compare(slices, trials, REFERENCE), metric="throughput_rps")
+    assert (found["word"], found["verdict"], found["codes"]) == ("not comparable", "invalid", "CORRUPT=1")
+    assert math.isnan(found["p_holm"])
+
+
+def test_cpu_and_latency_are_more_or_less_and_never_fast() -> None:
+    trials, slices = small({"asyncio/tcp": [[1e4] * 3] * 6, "select/tcp": [[2e4] * 3] * 6})
+    words = compare(slices, trials, REFERENCE).set_index("metric")["word"].to_dict()
+    assert words == {"throughput_rps": "faster", "cpu_us_per_request": "less", "service_p50_us": "less"}
+
+
+def test_what_lies_inside_the_noise_floor_is_not_called_different() -> None:
+    steady = [[100.0]] * 6
+    twin = [[100.0 * factor] for factor in (0.93, 1.05, 0.95, 1.07, 0.94, 1.06)]
+    trials, slices = small(
+        {"asyncio/tcp": steady, "asyncio/tcp~twin": twin, "select/tcp": [[103.0]] * 6, "iterative/tcp": [[120.0]] * 6}
+    )
+    found = compare(slices, trials, REFERENCE)
+    words = found[found["metric"] == "throughput_rps"].set_index("arm")["word"].to_dict()
+    assert words == {
+        "asyncio/tcp~twin": "noise floor",
+        "select/tcp": "equivalent within 5 %",
+        "iterative/tcp": "faster",
+    }
+    without = slices[slices["arm"] != "asyncio/tcp~twin"]
+    assert row(compare(without, trials, REFERENCE), metric="throughput_rps", arm="select/tcp")["word"] == "faster"
+
+
+def test_holm_counts_the_comparisons_of_a_transport_over_all_connections() -> None:
+    rows = synthetic.run({arm: {1: 1e4, 16: 1e4} for arm in ("asyncio/tcp", "select/tcp", "iterative/tcp")}, blocks=6)
+    found = compare(rows.slices, rows.trials, REFERENCE)
+    p = found.loc[found["metric"] == "throughput_rps"].copy()
+    logs = [np.log(p[name]) for name in ("ratio", "low", "high")]
+    errors = (logs[2] - logs[1]) / 2 / synthetic.student(0.975, 5)
+    raw = sorted(
+        2 * synthetic.student_tail(abs(float(mean / error)), 5) for mean, error in zip(logs[0], errors, strict=True)
+    )
+    assert min(p["p_holm"]) == pytest.approx(min(1.0, 4 * raw[0]))
+
+
+def test_a_planted_difference_is_found_and_a_twin_is_not_called_different() -> None:
+    found = called = 0
+    for seed in range(30):
+        rates = {"asyncio/tcp": {16: 30e3}, "select/tcp": {16: 33e3}, "iterative/tcp": {16: 30e3}}
+        rows = synthetic.run(rates, blocks=10, rounds=8, block_noise=0.015, seed=seed)
+        words = (
+            compare(rows.slices, rows.trials, REFERENCE).query("metric == 'throughput_rps'").set_index("arm")["word"]
+        )
+        found += words["select/tcp"] == "faster"
+        called += words["iterative/tcp"] in ("faster", "slower")
+    assert found >= 28
+    assert called <= 4  # binomial(30, .05) exceeds it in 2 % of cases
+
+
+def test_tables_survive_their_way_through_csv() -> None:
+    rows = synthetic.run({"asyncio/tcp": {1: 1e4}, "select/tcp": {1: 1e4}}, blocks=6, rounds=3)
+    summary = summarise(rows.trials, rows.slices)
+    assert list(pd.read_csv(io.StringIO(summary.to_csv(index=False))).columns) == SUMMARY_COLUMNS

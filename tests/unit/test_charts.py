@@ -1,0 +1,187 @@
+import itertools
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+from bench.analyse import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summarise
+from bench.charts import draw, question
+from bench.charts.latency import curve, quantile
+from bench.charts.layout import spread
+from bench.charts.style import FIXED, styles
+
+from . import synthetic
+
+REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
+DOUBTS = {
+    ("thread_per_client/tcp", 64): ("suspect", "UNFAIR=0.9"),
+    ("iterative/udp", 64): ("invalid", "GENERATOR_BUSY=0.93"),
+}
+
+
+def charts_of(rows: synthetic.Rows) -> dict[str, Figure]:
+    summary = summarise(rows.trials, rows.slices)
+    return draw(summary, compare(rows.slices, rows.trials, REFERENCE), rows.histograms, rows.trials)
+
+
+@pytest.fixture(scope="module")
+def charts() -> dict[str, Figure]:
+    capacity = synthetic.run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=DOUBTS, histograms=True)
+    return charts_of(
+        synthetic.together(capacity, synthetic.run(synthetic.SESSIONS, scenario="sessions", blocks=6, rounds=4))
+    )
+
+
+def panel_titles(figure: Figure) -> list[Text]:
+    return [text for text in figure.findobj(Text) if text.get_text().partition(" (")[0] in ("TCP", "UDP")]
+
+
+def written(figure: Figure) -> Iterator[tuple[str, Bbox]]:
+    """Every text that a reader sees, with its place in pixels."""
+    figure.draw_without_rendering()
+    seen: list[Text] = [*figure.texts, *panel_titles(figure)]
+    for ax in figure.axes:
+        seen += [
+            *ax.texts,
+            ax.xaxis.label,
+            ax.yaxis.label,
+            ax.title,
+        ]
+        for axis in (ax.xaxis, ax.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+            seen += [tick.label1 for tick in ticks if tick.label1.get_visible() and low <= tick.get_loc() <= high]
+    for text in seen:
+        if text.get_text().strip() and text.get_visible():
+            box = Text.get_window_extent(text)  # of the words alone: an annotation's own extent holds its arrow too
+            yield text.get_text(), box
+
+
+def assert_legible(figure: Figure) -> None:
+    page = figure.bbox
+    texts = list(written(figure))
+    for text, box in texts:
+        assert page.x0 <= box.x0, f"{text!r} is cut off"
+        assert box.x1 <= page.x1, f"{text!r} is cut off"
+        assert page.y0 <= box.y0, f"{text!r} is cut off"
+        assert box.y1 <= page.y1, f"{text!r} is cut off"
+    for (one, box), (other, second) in itertools.combinations(texts, 2):
+        shared = Bbox.intersection(box, second)
+        assert shared is None or min(shared.width, shared.height) < 1.0, f"{one!r} covers {other!r}"
+
+
+def test_a_run_has_a_chart_for_every_question(charts: dict[str, Figure]) -> None:
+    assert list(charts) == ["throughput", "latency", "sessions", "cpu", "memory"]
+    assert all(question(name).endswith("?") for name in charts)
+
+
+@pytest.mark.parametrize("name", ["throughput", "latency", "sessions", "cpu", "memory"])
+def test_no_text_covers_another_or_leaves_the_page(charts: dict[str, Figure], name: str) -> None:
+    assert_legible(charts[name])
+
+
+@pytest.mark.parametrize("name", ["throughput", "latency", "sessions", "cpu", "memory"])
+def test_every_chart_saves_as_png_and_svg(charts: dict[str, Figure], name: str, tmp_path: Path) -> None:
+    for kind in ("png", "svg"):
+        charts[name].savefig(tmp_path / f"{name}.{kind}", dpi=150)
+        assert (tmp_path / f"{name}.{kind}").stat().st_size > 10_000
+
+
+def test_each_chart_states_its_question_and_its_doubts(charts: dict[str, Figure]) -> None:
+    texts = [text for text, _ in written(charts["throughput"])]
+    assert texts[0] == "How many requests per second can each model answer?"
+    assert "median of 6 blocks, bars: 97 % interval" in texts[1]
+    notes = "\n".join(texts)
+    assert "Not measured: iterative/tcp at 16 and 64 connections (skipped: serves one connection at a time)" in notes
+    assert "Crossed out, invalid: iterative/udp at 64 connections (GENERATOR_BUSY=0.93)" in notes
+    assert "Grey, suspect: thread_per_client/tcp at 64 connections (UNFAIR=0.9)" in notes
+    assert "asyncio measured a second time, the noise floor" in notes
+    assert "multiprocessing needs several cores" in notes
+
+
+def test_tcp_and_udp_share_the_scale_of_throughput(charts: dict[str, Figure]) -> None:
+    tcp, udp = charts["throughput"].axes
+    assert tcp.get_ylim() == udp.get_ylim()
+    assert [tick.get_text() for tick in tcp.get_xticklabels()] == ["1", "16", "64"]
+
+
+def test_equal_models_that_have_the_same_numbers_keep_their_labels_apart() -> None:
+    rates = {f"model_number_{number}/tcp": {1: 1e4, 16: 2e4, 64: 2e4} for number in range(9)}
+    rates |= {"early/tcp": {1: 1e4}, "also_early/tcp": {1: 1e4}, "asyncio/tcp": {1: 1e4, 16: 2e4, 64: 2e4}}
+    for figure in charts_of(synthetic.run(rates, blocks=6, rounds=3, histograms=True)).values():
+        assert_legible(figure)
+
+
+def test_a_single_number_of_connections_is_drawn_as_dots() -> None:
+    rates = {arm: {16: of_arm[16]} for arm, of_arm in synthetic.TCP.items() if 16 in of_arm}
+    figures = charts_of(synthetic.run(rates, blocks=6, rounds=3, histograms=True))
+    assert list(figures) == ["throughput", "latency", "cpu", "memory"]
+    assert len(figures["throughput"].axes) == 1
+    for figure in figures.values():
+        assert_legible(figure)
+
+
+def test_sessions_alone_still_tell_cpu_and_memory() -> None:
+    rows = synthetic.run(synthetic.SESSIONS, scenario="sessions", blocks=6, rounds=3)
+    assert list(charts_of(rows)) == ["sessions", "cpu", "memory"]
+
+
+def test_nothing_measured_draws_nothing() -> None:
+    empty = pd.DataFrame(columns=SUMMARY_COLUMNS)
+    assert draw(empty, pd.DataFrame(columns=COMPARISON_COLUMNS), pd.DataFrame(), pd.DataFrame()) == {}
+    rows = synthetic.run({"a/tcp": {}, "b/tcp": {1: 1e4}}, blocks=1, rounds=1)
+    failed = rows.trials.assign(status="failed", reason="did not get ready")
+    summary = summarise(failed, rows.slices)
+    assert draw(summary, compare(rows.slices, failed, REFERENCE), rows.histograms, failed) == {}
+
+
+def test_several_loads_have_charts_of_their_own() -> None:
+    rows = synthetic.run({"asyncio/tcp": {1: 1e4, 16: 2e4}}, blocks=2, rounds=2)
+    large = [frame.assign(message_bytes=1024) for frame in (rows.slices, rows.trials, rows.histograms)]
+    figures = charts_of(synthetic.together(rows, synthetic.Rows(*large)))
+    assert [name for name in figures if name.startswith("throughput")] == [
+        "throughput-capacity-64B",
+        "throughput-capacity-1024B",
+    ]
+
+
+def test_a_model_keeps_its_colour_whoever_else_is_there() -> None:
+    few, many = styles(["asyncio", "uvloop"]), styles(["asyncio", "select", "iterative", "uvloop"])
+    assert few["asyncio"] == many["asyncio"]
+    assert few["uvloop"] == many["uvloop"]
+
+
+def test_no_two_models_look_alike() -> None:
+    found = styles([*FIXED, *(f"other_{number}" for number in range(30))])
+    assert len({(style.colour, style.marker) for style in found.values()}) == len(found)
+
+
+def test_labels_spread_no_further_than_they_must() -> None:
+    assert spread([0.5, 0.1, 0.9], 0.2) == pytest.approx([0.5, 0.1, 0.9])
+    assert spread([0.5, 0.5], 0.2) == pytest.approx([0.4, 0.6])
+    assert spread([0.5, 0.5, 0.5, 0.95], 0.2) == pytest.approx([0.3, 0.5, 0.7, 0.95])
+    assert spread([], 0.2) == []
+
+
+def test_percentiles_of_a_histogram_are_over_all_that_was_sent() -> None:
+    upper, counts = np.array([10.0, 20.0, 30.0]), np.array([50.0, 40.0, 8.0])
+    found = quantile(upper, counts, 100.0, np.array([0.5, 0.51, 0.9, 0.98, 0.99]))
+    assert found.tolist() == [10.0, 20.0, 20.0, 30.0, math.inf]
+
+
+def test_a_curve_ends_where_ten_replies_are_left() -> None:
+    rows = pd.DataFrame(
+        {"block": [0, 0, 1, 1], "upper_ns": [1000, 2000, 1000, 2000], "count": [4_000, 1_000, 3_000, 2_000]}
+    )
+    found = curve(rows, {})
+    assert found is not None
+    assert found.nines[-1] == pytest.approx(3)
+    assert found.band_nines[-1] == pytest.approx(math.log10(500))
+    assert (found.us[0], found.us[-1]) == (1.0, 2.0)
+    assert curve(rows.assign(count=2), {}) is None

@@ -1,0 +1,80 @@
+import math
+
+import numpy as np
+import pytest
+from hdrh.histogram import HdrHistogram
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clients.histogram import HIGHEST_NS, SLOTS, highest_ns, lowest_ns, mean_ns, quantile_ns, slot_of, summary_us
+
+VALUES = st.integers(0, HIGHEST_NS)
+
+
+def histogram(values: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    counts = np.zeros(SLOTS, np.int64)
+    for value in values:
+        counts[slot_of(value)] += 1
+    return counts
+
+
+@given(VALUES)
+def test_the_slot_is_the_one_of_hdrhistogram(value: int) -> None:
+    oracle = HdrHistogram(1, HIGHEST_NS, 3)
+    assert slot_of(value) == oracle._counts_index_for(value)  # noqa: SLF001 - the layout is what has to agree
+
+
+def test_the_size_is_the_one_of_hdrhistogram() -> None:
+    assert HdrHistogram(1, HIGHEST_NS, 3).counts_len == SLOTS
+
+
+@given(VALUES)
+def test_a_value_lies_between_the_ends_of_its_slot(value: int) -> None:
+    slot = np.asarray(slot_of(value))
+    assert lowest_ns(slot) <= value <= highest_ns(slot)
+    assert highest_ns(slot) - lowest_ns(slot) <= max(1, value) / 1024
+
+
+def test_what_is_out_of_range_goes_to_the_ends() -> None:
+    assert slot_of(-5) == 0
+    assert slot_of(1 << 50) == SLOTS - 1
+
+
+def test_the_compiled_slot_is_the_uncompiled_one() -> None:
+    plain = slot_of.py_func  # type: ignore[attr-defined] # what was compiled keeps what it was made from
+    assert all(slot_of(value) == plain(value) for value in (0, 1, 2047, 2048, 4095, 4096, 10**6, 10**9, HIGHEST_NS))
+
+
+@given(st.lists(VALUES, min_size=1, max_size=200), st.sampled_from([0.01, 0.5, 0.9, 0.99, 1.0]))
+def test_a_quantile_is_the_value_of_its_nearest_rank(values: list[int], quantile: float) -> None:
+    exact = sorted(values)[max(1, math.ceil(quantile * len(values) - 1e-9)) - 1]
+    assert quantile_ns(histogram(values), quantile) == highest_ns(np.asarray(slot_of(exact)))
+
+
+@given(st.lists(VALUES, min_size=1, max_size=50), st.lists(VALUES, min_size=1, max_size=50))
+def test_merging_is_adding(one: list[int], other: list[int]) -> None:
+    assert (histogram(one) + histogram(other) == histogram(one + other)).all()
+
+
+def test_missing_replies_are_infinite_and_stay_in() -> None:
+    counts = histogram([1000] * 98)
+    assert quantile_ns(counts, 0.98, missing=2) == 1000
+    assert quantile_ns(counts, 0.99, missing=2) == math.inf
+
+
+def test_nothing_has_no_quantile_and_no_mean() -> None:
+    empty = histogram([])
+    assert math.isnan(quantile_ns(empty, 0.5))
+    assert math.isnan(mean_ns(empty))
+
+
+def test_the_mean_is_within_a_thousandth() -> None:
+    values = [1_000, 50_000, 3_000_000]
+    assert mean_ns(histogram(values)) == pytest.approx(sum(values) / 3, rel=1e-3)
+
+
+def test_a_percentile_with_fewer_than_ten_requests_beyond_is_left_out() -> None:
+    figures = summary_us(histogram([1000] * 999))
+    assert math.isnan(figures["p99"])
+    assert summary_us(histogram([1000] * 1000))["p99"] == 1.0
+    assert figures["p90"] == 1.0

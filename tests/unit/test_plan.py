@@ -1,0 +1,135 @@
+from typing import Any
+
+import msgspec
+import pytest
+
+from bench import plan_file
+from bench.plan import (
+    Case,
+    Plan,
+    PlanError,
+    arms,
+    block_order,
+    cases,
+    check,
+    loaded_s,
+    round_order,
+    rounds,
+    skip_reason,
+)
+from bench.records import Arm
+from bench.run import models
+
+KNOWN = models()
+
+
+def plan(**changes: Any) -> Plan:
+    values: dict[str, Any] = {
+        "name": "test",
+        "models": ["iterative", "select"],
+        "scenarios": [{"name": "capacity", "connections": [64, 1], "seconds": 0.2}],
+    }
+    return msgspec.convert(values | changes, Plan)
+
+
+def scenarios(**changes: Any) -> list[dict[str, Any]]:
+    return [{"name": "capacity", "connections": [1], "seconds": 1.0} | changes]
+
+
+@pytest.mark.parametrize("name", plan_file.profile_names())
+def test_every_profile_can_be_measured_and_reads_back_as_it_was_written(name: str) -> None:
+    profile = plan_file.load_plan(name)
+    check(profile, KNOWN)
+    assert profile.name == name
+    assert plan_file.decode(plan_file.encode(profile), name) == profile
+
+
+def test_standard_spends_seventy_percent_of_six_minutes_on_load() -> None:
+    assert 0.7 * 360 <= loaded_s(plan_file.load_plan("standard"), KNOWN) <= 0.9 * 360
+
+
+def test_a_plan_has_every_model_over_every_transport_and_its_twin() -> None:
+    found = arms(plan(transports=["tcp", "udp"], twin="select"))
+    assert [arm.name for arm in found] == [
+        "iterative/tcp",
+        "iterative/udp",
+        "select/tcp",
+        "select/udp",
+        "select/tcp~twin",
+        "select/udp~twin",
+    ]
+
+
+def test_the_cases_come_with_the_fewest_connections_first() -> None:
+    assert [case.connections for case in cases(plan())] == [1, 64]
+
+
+def test_what_a_model_cannot_serve_is_skipped_with_the_reason() -> None:
+    scenario = plan().scenarios[0]
+    reason = skip_reason(Arm("iterative", "tcp"), Case(scenario, 64, 64), KNOWN)
+    assert reason == "iterative serves 1 persistent TCP client at a time, by its nature"
+    assert skip_reason(Arm("iterative", "tcp"), Case(scenario, 1, 64), KNOWN) == ""
+    assert skip_reason(Arm("iterative", "udp"), Case(scenario, 64, 64), KNOWN) == ""
+
+
+def test_the_iterative_server_is_not_skipped_where_clients_come_and_go() -> None:
+    sessions = [{"name": "sessions", "connections": [16], "seconds": 0.2, "lifecycle": "session", "protocol": "hola"}]
+    case = cases(plan(scenarios=sessions))[0]
+    assert skip_reason(Arm("iterative", "tcp"), case, KNOWN) == ""
+
+
+def test_the_same_seed_gives_the_same_order_and_another_seed_another() -> None:
+    one, same, other = plan(seed=1), plan(seed=1), plan(seed=2)
+    case = cases(one)[0]
+
+    def orders(of: Plan) -> list[list[int]]:
+        return [round_order(of, block, case, number, 8) for block in range(3) for number in range(5)]
+
+    assert orders(one) == orders(same) != orders(other)
+    assert all(sorted(order) == list(range(8)) for order in orders(one))
+    assert len({tuple(order) for order in orders(one)}) > 10
+    assert block_order(one, 0) == block_order(same, 0)
+
+
+def test_seconds_become_rounds_of_slices() -> None:
+    assert rounds(plan(slice_s=0.05), cases(plan())[0]) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"models": ["select", "slect"]}, ["'slect'", "select"]),
+        ({"models": ["select", "select"]}, ["models", "'select'", "twice"]),
+        ({"reference": "asyncio"}, ["reference", "'asyncio'", "iterative"]),
+        ({"twin": "nothing"}, ["'nothing'", "iterative"]),
+        ({"slice_s": 0.01, "slice_warmup_s": 0.01}, ["slice_warmup_s", "0.01"]),
+        ({"models": ["iterative"], "transports": ["tcp"], "scenarios": scenarios(connections=[2])}, ["nothing"]),
+        ({"scenarios": scenarios(message_bytes=[70000])}, ["70000", "65507"]),
+    ],
+)
+def test_an_impossible_plan_is_refused_with_one_line(changes: dict[str, Any], said: list[str]) -> None:
+    with pytest.raises(PlanError) as caught:
+        check(plan(**changes), KNOWN)
+    assert all(part in str(caught.value) for part in said), caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name = 3", ["mine.toml", "$.name"]),
+        ("nam = 'x'", ["mine.toml", "nam"]),
+        ("name = [", ["mine.toml", "Invalid value"]),
+        ("name='x'\nmodels=['select']\nscenarios=[{name='a', connections=[0], seconds=1}]", [">= 1", "connections"]),
+    ],
+)
+def test_a_file_that_is_no_plan_is_refused_with_its_name_and_the_key(text: str, said: list[str]) -> None:
+    with pytest.raises(PlanError) as caught:
+        plan_file.decode(text, "mine.toml")
+    assert all(part in str(caught.value) for part in said), caught.value
+
+
+def test_an_unknown_profile_is_told_which_there_are() -> None:
+    with pytest.raises(PlanError, match=r"no profile 'fast'; there are: .*quick.*standard"):
+        plan_file.load_plan("fast")
+    with pytest.raises(PlanError, match=r"plan nowhere\.toml: No such file"):
+        plan_file.load_plan("nowhere.toml")

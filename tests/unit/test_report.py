@@ -1,0 +1,91 @@
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bench.analyse import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summarise
+from bench.report import answers, escape, render
+
+from . import synthetic
+
+REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
+ENVIRONMENT: dict[str, Any] = {
+    "machine": {"cpu_model": "Fast | CPU", "cpus": 2, "packages": {"numba": "0.61"}},
+    "git": {"revision": "abc123"},
+    "command": ["holabench", "run", "--seed", "7"],
+}
+
+
+@pytest.fixture(scope="module")
+def report() -> str:
+    judged = {("iterative/udp", 64): ("invalid", "GENERATOR_BUSY=0.93")}
+    rows = synthetic.run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
+    comparisons = compare(rows.slices, rows.trials, REFERENCE)
+    charts = [("throughput", "charts/throughput.svg")]
+    return render(
+        summarise(rows.trials, rows.slices), comparisons, rows.trials, ENVIRONMENT, {"seed": 7, "blocks": 6}, charts
+    )
+
+
+def test_the_first_paragraph_answers_in_words(report: str) -> None:
+    first = report.split("\n\n")[1]
+    assert first.startswith("**capacity, 64 connections.** Over TCP, against the requests per second of asyncio: ")
+    assert "Over UDP, against the requests per second of asyncio: select 1." in first
+    assert "Not comparable, for their numbers are invalid: iterative." in first
+    assert "UDP against TCP of the same model: " in first
+
+
+def test_the_noise_floor_is_told(report: str) -> None:
+    assert "An arm measured twice seemed to differ from itself by up to " in report
+
+
+def test_charts_come_with_their_questions(report: str) -> None:
+    assert "## How many requests per second can each model answer?\n" in report
+    assert "](<charts/throughput.svg>)" in report
+
+
+def test_doubts_have_their_words_and_missing_cases_their_reasons(report: str) -> None:
+    doubts = report.partition("## What to distrust")[2]
+    assert "- **GENERATOR_BUSY**: share of its CPU that the load generator needed" in doubts
+    assert "Seen in: iterative/udp at 64 (capacity): 0.93" in doubts
+    assert "- **iterative/tcp at 16 (capacity)**: skipped: serves one connection at a time (6 blocks)" in doubts
+
+
+def test_machine_seed_and_commands_are_told_and_what_is_not_known_too(report: str) -> None:
+    assert r"| cpu_model | Fast \| CPU |" in report
+    assert "| kernel | unknown |" in report
+    assert "| git | revision abc123 |" in report
+    assert "Seed 7." in report
+    assert "    holabench run --profile plan.toml\n" in report
+    assert "    holabench run --seed 7\n" in report
+
+
+def test_every_row_of_a_table_has_as_many_cells_as_its_head(report: str) -> None:
+    for table in report.split("\n\n"):
+        rows = [line.replace(r"\|", "") for line in table.splitlines() if line.startswith("|")]
+        assert len({row.count("|") for row in rows}) <= 1
+
+
+def test_a_run_without_results_has_a_report() -> None:
+    empty = pd.DataFrame(columns=SUMMARY_COLUMNS), pd.DataFrame(columns=COMPARISON_COLUMNS)
+    text = render(*empty, pd.DataFrame(), {}, {}, [])
+    assert "No comparison could be made" in text
+    assert "No block was finished." in text
+    assert "Seed unknown." in text
+
+
+def test_names_from_outside_cannot_write_markdown() -> None:
+    assert escape("a|b\n# c `d` <e> [f](g) *h*") == r"a\|b \# c \`d\` \<e\> \[f\](g) \*h\*"
+    assert escape("thread_per_client _x_") == r"thread_per_client \_x\_"
+    rows = synthetic.run({"<b>|x/tcp": {1: 1e4}}, blocks=1, rounds=1)
+    text = render(summarise(rows.trials, rows.slices), compare(rows.slices, rows.trials, {}), rows.trials, {}, {}, [])
+    assert r"| \<b\>\|x/tcp |" in text
+    assert "<b>" not in text
+
+
+def test_what_could_not_be_told_apart_is_said_so() -> None:
+    rates = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 3.001e4}, "iterative/tcp": {16: 3e4}}
+    rows = synthetic.run(rates, blocks=6, rounds=6, noise=0.02, block_noise=0.001)
+    (text,) = answers(compare(rows.slices, rows.trials, REFERENCE))
+    assert "Over TCP, no model could be told from asyncio in requests per second." in text
+    assert "Equivalent to it within 5 %: iterative " in text

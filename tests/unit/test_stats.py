@@ -1,0 +1,91 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from bench import stats
+
+
+@pytest.mark.parametrize(
+    ("n", "ranks"), [(6, (1, 6)), (8, (1, 8)), (9, (2, 8)), (10, (2, 9)), (12, (3, 10)), (20, (6, 15))]
+)
+def test_interval_of_the_median_has_the_ranks_of_the_tables(n: int, ranks: tuple[int, int]) -> None:
+    assert stats.order_ranks(n)[:2] == ranks
+
+
+def test_coverage_of_the_interval_is_the_exact_binomial_one() -> None:
+    assert stats.order_ranks(6)[2] == pytest.approx(1 - 2 / 64)
+    assert stats.order_ranks(10)[2] == pytest.approx(1 - 2 * 11 / 1024)
+
+
+@pytest.mark.parametrize("n", range(6, 60))
+def test_coverage_is_at_least_95_per_cent_and_one_rank_further_in_is_not(n: int) -> None:
+    low, high, coverage = stats.order_ranks(n)
+    assert low + high == n + 1
+    assert coverage >= 0.95
+    assert 1 - 2 * scipy_stats.binom.cdf(low, n, 0.5) < 0.95
+
+
+@pytest.mark.parametrize("n", range(1, 6))
+def test_fewer_than_six_blocks_give_smallest_to_largest(n: int) -> None:
+    low, high, coverage = stats.order_ranks(n)
+    assert (low, high) == (1, n)
+    assert coverage < 0.95
+
+
+def test_median_interval_agrees_with_the_quantile_test_of_scipy() -> None:
+    values = [float(value) for value in np.random.default_rng(3).normal(size=15)]
+    ours = stats.median_interval(values)
+    interval = scipy_stats.quantile_test(values, p=0.5).confidence_interval(0.95)
+    theirs = [float(end) for end in np.asarray(interval)]
+    assert (ours.estimate, ours.low, ours.high) == (np.median(values), *theirs)
+
+
+def test_lost_replies_rank_highest() -> None:
+    interval = stats.median_interval([3.0, 1.0, math.inf, 2.0, math.inf, math.inf])
+    assert (interval.low, interval.estimate, interval.high) == (1.0, math.inf, math.inf)
+    assert stats.median_interval([1.0, 2.0, 3.0, math.inf, 4.0]).estimate == 3.0
+
+
+def test_no_value_has_no_interval() -> None:
+    assert math.isnan(stats.median_interval([]).estimate)
+    assert math.isnan(stats.log_ratio([]).ratio)
+    assert math.isnan(stats.log_ratio([0.1]).low)
+    assert stats.log_ratio([0.1]).ratio == pytest.approx(math.exp(0.1))
+
+
+def test_log_ratio_agrees_with_the_t_test_of_scipy() -> None:
+    logs = [float(value) for value in np.random.default_rng(4).normal(0.05, 0.04, 10)]
+    ours = stats.log_ratio(logs)
+    theirs = scipy_stats.ttest_1samp(logs, 0.0)
+    wide, narrow = theirs.confidence_interval(0.95), theirs.confidence_interval(0.90)
+    assert ours.p == pytest.approx(theirs.pvalue)
+    assert ours.ratio == pytest.approx(math.exp(np.mean(logs)))
+    assert (ours.low, ours.high) == pytest.approx((math.exp(wide.low), math.exp(wide.high)))
+    assert (ours.low90, ours.high90) == pytest.approx((math.exp(narrow.low), math.exp(narrow.high)))
+
+
+def test_blocks_without_any_spread_have_an_interval_of_one_point() -> None:
+    equal, different = stats.log_ratio([0.0] * 4), stats.log_ratio([0.5] * 4)
+    assert (equal.low, equal.high, equal.p) == (1.0, 1.0, 1.0)
+    assert (different.low, different.high, different.p) == pytest.approx((math.exp(0.5), math.exp(0.5), 0.0))
+
+
+def test_a_block_in_which_one_arm_gave_nothing_leaves_the_ratio_unbounded() -> None:
+    found = stats.log_ratio([0.1, 0.2, 0.3, math.inf])
+    assert (found.low, found.high, found.p) == (0.0, math.inf, 1.0)
+    assert found.ratio == pytest.approx(math.exp(0.25))
+
+
+def test_holm_agrees_with_a_computation_by_hand() -> None:
+    # In order .01 x 4, .02 x 3, .03 x 2, .04 x 1 = .04 .06 .06 .04, and none may be less than the one before.
+    assert stats.holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    assert stats.holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert stats.holm([]) == []
+
+
+def test_student_errs_in_five_per_cent_of_families_of_equals_or_less() -> None:
+    random = np.random.default_rng(5)
+    wrong = sum(stats.log_ratio(list(random.normal(0, 0.03, 10))).p < 0.05 for _ in range(1_000))
+    assert 32 <= wrong <= 70  # 99 % of binomial(1000, .05)

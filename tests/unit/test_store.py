@@ -1,0 +1,88 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from bench.plan import Plan
+from bench.plan_file import load_plan
+from bench.records import HistogramRow, ResourceRow, SliceRow, TrialRow
+from bench.store import BlockRows, RunFolder, StoreError
+
+PLAN: Plan = load_plan("quick")
+
+
+def rows(block: int) -> BlockRows:
+    load = {"block": block, "arm": "select/tcp", "scenario": "capacity", "connections": 16, "message_bytes": 64}
+    trial = TrialRow(
+        **load,  # type: ignore[arg-type] # the factors, as every row has them
+        model="select", transport="tcp", protocol="echo", python="", loop="closed", lifecycle="persistent", depth=1,
+        rate_rps=None, workers=1, server_cpus="1", client_cpus="0", status="ok", reason="", throughput_rps=1234.5,
+    )  # fmt: skip
+    slice_ = SliceRow(
+        **load,  # type: ignore[arg-type]
+        round=0, position=0, rate_rps=None, duration_s=0.045, sent=10, replies=9, answered=10, sessions=0, late=0,
+        lost=0, corrupt=0, throughput_rps=200.0, sessions_per_s=None, service_p50_us=50.0, service_p99_us=None,
+        latency_p50_us=None, server_cpu_us=100.0, client_cpu_us=50.0, client_cpu_share=0.1, codes="",
+    )  # fmt: skip
+    histogram = HistogramRow(**load, rate_rps=None, quantity="service", lower_ns=1, upper_ns=2, count=9)  # type: ignore[arg-type]
+    resource = ResourceRow(
+        **load,  # type: ignore[arg-type]
+        round=0, role="server", cpu_us=1.0, rss_mb=1.0, threads=1, processes=1, descriptors=5, switches=None,
+    )  # fmt: skip
+    return BlockRows([slice_], [histogram], [resource], [trial])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return RunFolder.create(tmp_path, PLAN, {"machine": {}})
+
+
+def test_finished_blocks_read_back_as_they_were(folder: RunFolder) -> None:
+    folder.append(rows(0))
+    folder.append(rows(1))
+    trials, slices = folder.trials(), folder.finished("slices")
+    assert list(trials["block"]) == [0, 1]
+    assert list(trials["throughput_rps"]) == [1234.5, 1234.5]
+    assert list(trials["reason"]) == ["", ""]
+    assert list(slices["service_p50_us"]) == [50.0, 50.0]
+    assert slices["service_p99_us"].isna().all()
+    assert folder.plan() == PLAN
+    assert folder.environment() == {"machine": {}}
+
+
+def test_a_block_without_its_trials_is_not_read(folder: RunFolder) -> None:
+    folder.append(rows(0))
+    unfinished = rows(1)
+    folder.append(BlockRows(unfinished.slices, unfinished.histograms, unfinished.resources, []))
+    assert list(folder.finished("slices")["block"]) == [0]
+
+
+def test_a_full_disk_is_one_line_and_leaves_finished_blocks_whole(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.append(rows(0))
+    before = {path.name: path.read_bytes() for path in folder.path.iterdir()}
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match=r"slices\.csv: No space left on device; finished blocks are safe"):
+        folder.append(rows(1))
+    assert {path.name: path.read_bytes() for path in folder.path.iterdir()} == before
+
+
+def test_two_runs_of_one_second_get_two_folders(tmp_path: Path) -> None:
+    assert len({RunFolder.create(tmp_path, PLAN, {}).path for _ in range(3)}) == 3
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot make a results folder in"):
+        RunFolder.create(tmp_path / "file" / "below", PLAN, {})
+
+
+def test_what_is_not_a_run_is_said_to_be_none(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"is not a run's folder: plan\.toml: No such file"):
+        RunFolder(tmp_path).plan()
