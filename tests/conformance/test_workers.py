@@ -1,0 +1,162 @@
+"""What a model with several processes promises of them, and what a thread per UDP peer does."""
+
+import contextlib
+import itertools
+import os
+import re
+import signal
+
+import psutil
+import pytest
+
+from .running import (
+    Server,
+    altered,
+    assert_serves,
+    command,
+    connect,
+    exchange,
+    exchange_datagram,
+    models,
+    peer,
+    running,
+    wait_until,
+)
+
+
+def sockets_of(process: psutil.Process) -> int:
+    """Count the sockets that a process holds."""
+    folder = f"/proc/{process.pid}/fd"
+    return sum(os.readlink(f"{folder}/{fd}").startswith("socket:") for fd in os.listdir(folder))  # noqa: PTH115, PTH208
+
+
+def kill(server: Server, worker: psutil.Process) -> None:
+    """End one worker, and wait until another has taken its place."""
+    worker.kill()
+    wait_until(
+        lambda: (
+            worker.pid not in {process.pid for process in server.tree()}
+            and len(server.tree()) == 1 + server.ready["workers"]
+        ),
+        "there are as many workers as before",
+    )
+
+
+@pytest.mark.parametrize("model", models("tcp", lambda model: model.parallel))
+def test_it_has_as_many_workers_as_it_was_told(model: str) -> None:
+    with running(command(model, "tcp", "echo", "--workers", "3")) as server:
+        assert server.ready["workers"] == 3
+        assert len(server.workers()) == 3
+    with running(command(model, "tcp")) as server:
+        assert server.ready["workers"] == len(server.workers()) == max(2, len(os.sched_getaffinity(0)))
+
+
+@pytest.mark.parametrize("model", models("tcp", lambda model: not model.parallel))
+def test_a_model_without_workers_says_that_it_is_one(model: str) -> None:
+    with running(command(model, "tcp", "echo", "--workers", "3")) as server:
+        assert server.ready["workers"] == 1
+        assert len(server.tree()) == 1
+
+
+@pytest.mark.parametrize("model", models("tcp", lambda model: model.parallel))
+def test_a_killed_worker_takes_its_own_connections_alone_and_is_replaced(model: str) -> None:
+    with running(command(model, "tcp", "echo", "--workers", "2")) as server:
+        worker = server.workers()[0]
+        without_clients = sockets_of(worker)
+        conns = [connect(server) for _ in range(40)]
+        for conn in conns:
+            exchange(conn, b"before")
+        its_own = sockets_of(worker) - without_clients
+        kill(server, worker)
+        broken = 0
+        for conn in conns:
+            try:
+                conn.sendall(b"after")
+                reply = conn.recv(100)
+            except ConnectionError:
+                reply = b""
+            broken += reply != b"after"
+            conn.close()
+        assert broken == its_own
+        assert f"worker {worker.pid} ended with exit code -9" in server.stderr()
+        for _ in range(20):
+            assert_serves(server)
+
+
+@pytest.mark.parametrize("model", models("udp", lambda model: model.parallel))
+def test_datagrams_are_answered_after_a_worker_was_killed(model: str) -> None:
+    with running(command(model, "udp", "echo", "--workers", "2")) as server, peer(server) as sock:
+        for worker in server.workers():
+            kill(server, worker)
+            for _ in range(20):
+                exchange_datagram(sock, b"still there?")
+
+
+def test_workers_that_end_at_once_are_replaced_at_a_walking_pace() -> None:
+    change = "\n".join(
+        (
+            "import os, time",
+            "from servers.models import multiprocessing, select",
+            "multiprocessing.PAUSE_S = 0.1",
+            "select.serve_tcp = lambda *_: (print(time.monotonic(), file=sys.stderr, flush=True), os._exit(3))",
+        )
+    )
+    with running(altered(f"import sys\n{change}", "multiprocessing", "--workers", "1")) as server:
+        wait_until(lambda: server.stderr().count("exit code 3") >= 4, "four workers have ended")
+        started_s = [float(line) for line in re.findall(r"^[\d.]+$", server.stderr(), re.MULTILINE)]
+        assert all(later - earlier >= 0.1 for earlier, later in itertools.pairwise(started_s))
+        os.killpg(server.pid, signal.SIGTERM)
+
+
+def threads(server: Server) -> int:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return int(psutil.Process(server.pid).num_threads())
+    return 0
+
+
+def test_the_thread_of_a_udp_peer_ends_when_it_is_idle_and_starts_again() -> None:
+    change = "from servers.models import thread_per_client\nthread_per_client.IDLE_S = 0.1"
+    with running(altered(change, "thread_per_client", "--transport", "udp")) as server:
+        socks = [peer(server) for _ in range(10)]
+        for _ in range(3):
+            for sock in socks:
+                exchange_datagram(sock, b"here I am")
+            wait_until(lambda: threads(server) == 1, "only the receiving thread is left")
+        for sock in socks:
+            sock.close()
+
+
+def test_a_udp_peer_that_takes_leave_frees_its_thread_at_once() -> None:
+    with running(command("thread_per_client", "udp", "hola")) as server, peer(server) as sock:
+        exchange_datagram(sock, b"hola", b"pues hola")
+        assert threads(server) == 2
+        exchange_datagram(sock, b"adios", b"pues adios")
+        wait_until(lambda: threads(server) == 1, "only the receiving thread is left")
+        exchange_datagram(sock, b"hola", b"pues hola")
+
+
+def test_no_datagram_is_lost_between_a_thread_that_ends_and_the_next() -> None:
+    change = "from servers.models import thread_per_client\nthread_per_client.IDLE_S = 0.0001"
+    with running(altered(change, "thread_per_client", "--transport", "udp")) as server, peer(server) as sock:
+        for number in range(3_000):
+            exchange_datagram(sock, b"%d" % number)
+
+
+def test_where_no_thread_can_be_had_a_connection_is_closed_and_a_datagram_answered_all_the_same() -> None:
+    change = "\n".join(
+        (
+            "import _thread",
+            "def refuse(*_):",
+            "    raise RuntimeError('no more threads')",
+            "_thread.start_new_thread = refuse",
+        )
+    )
+    with running(altered(change, "thread_per_client", "--transport", "udp")) as server, peer(server) as sock:
+        for _ in range(3):
+            exchange_datagram(sock, b"here I am")
+        assert len(server.stderr().splitlines()) == 1
+    with running(altered(change, "thread_per_client")) as server:
+        for _ in range(3):
+            with connect(server) as conn:
+                assert conn.recv(1) == b""
+        assert len(server.stderr().splitlines()) == 1
