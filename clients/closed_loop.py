@@ -54,6 +54,14 @@ from clients.lane import (
     WRONG_REPLY,
     Lane,
     Load,
+    connections,
+    events,
+    lost,
+    option,
+    received,
+    schedule,
+    service,
+    tally,
 )
 from clients.libc import EVENT_DATA_WORD, EVENT_WORDS
 
@@ -76,50 +84,50 @@ def closed_loop(lane: Lane, load: Load) -> None:
     was given up. Raises nothing: all that goes wrong is counted in ``lane.tally``. Another thread may end the load
     early by moving the end forward.
     """
-    now = libc.now_ns(lane.scratch)
-    lane.schedule[AT_WORK] = len(lane.connections)
-    for i in range(len(lane.connections)):
-        lane.connections[i]["resting"] = 0
+    now = libc.now_ns(lane.clock)
+    schedule(lane)[AT_WORK] = lane.total
+    for i in range(lane.total):
+        connections(lane)[i]["resting"] = 0
         begin(lane, load, i, now)
     next_look_ns = now + LOOK_AROUND_NS
     last_event_ns = now
-    while lane.schedule[AT_WORK] > 0:
+    while schedule(lane)[AT_WORK] > 0:
         before_ns = now
         wait_ms = 0 if now - last_event_ns < load.spin_ns else 1
-        count = libc.epoll_wait(lane.poller, lane.events.ctypes.data, EVENTS_AT_ONCE, wait_ms)
-        now = libc.now_ns(lane.scratch)
+        count = libc.epoll_wait(lane.poller, lane.events, EVENTS_AT_ONCE, wait_ms)
+        now = libc.now_ns(lane.clock)
         if count > 0:
             last_event_ns = now
         elif wait_ms == 0:
-            lane.tally[IDLE_NS] += now - before_ns
+            tally(lane)[IDLE_NS] += now - before_ns
         for k in range(count):
             # As int64, or numba would compile every function below a second time, for unsigned numbers.
-            flags = int64(lane.events[k * EVENT_WORDS])
-            i = int64(lane.events[k * EVENT_WORDS + EVENT_DATA_WORD])
+            flags = int64(events(lane)[k * EVENT_WORDS])
+            i = int64(events(lane)[k * EVENT_WORDS + EVENT_DATA_WORD])
             advance(lane, load, i, flags)
         if now >= next_look_ns:
             look_around(lane, load, now)
             next_look_ns = now + LOOK_AROUND_NS
     if not load.tcp:
-        for i in range(len(lane.connections)):
+        for i in range(lane.total):
             read_leftovers(lane, load, i)
 
 
 @jit
 def rest(lane: Lane, i: int) -> None:
     """Connection ``i`` has nothing more to do before the next load."""
-    conn = lane.connections[i]
+    conn = connections(lane)[i]
     if not conn["resting"]:
         conn["resting"] = 1
-        lane.schedule[AT_WORK] -= 1
+        schedule(lane)[AT_WORK] -= 1
 
 
 @inlined
 def begin(lane: Lane, load: Load, i: int, now_ns: int) -> None:
     """Set connection ``i`` to its next request, or to connect first; after the end it rests."""
-    conn = lane.connections[i]
+    conn = connections(lane)[i]
     underway = load.session and conn["left"] < load.requests_per_session
-    if now_ns >= lane.schedule[END] and not (underway and conn["state"] == IDLE):
+    if now_ns >= schedule(lane)[END] and not (underway and conn["state"] == IDLE):
         rest(lane, i)
         return
     if conn["state"] == CLOSED:
@@ -135,15 +143,15 @@ def begin(lane: Lane, load: Load, i: int, now_ns: int) -> None:
 def retire(lane: Lane, i: int, now_ns: int) -> None:
     """Close a connection that failed. If there is time it is opened again a little later."""
     close_connection(lane, i)
-    lane.connections[i]["began_ns"] = now_ns
-    if now_ns >= lane.schedule[END]:
+    connections(lane)[i]["began_ns"] = now_ns
+    if now_ns >= schedule(lane)[END]:
         rest(lane, i)
 
 
 @inlined
 def advance(lane: Lane, load: Load, i: int, flags: int) -> None:
     """Do what an event on connection ``i`` allows."""
-    conn = lane.connections[i]
+    conn = connections(lane)[i]
     if not load.tcp:
         read_datagrams(lane, load, i)
         return
@@ -155,20 +163,19 @@ def advance(lane: Lane, load: Load, i: int, flags: int) -> None:
         error = continue_request(lane, load, i)
         if error:
             count_broken(lane, error)
-            retire(lane, i, libc.now_ns(lane.scratch))
+            retire(lane, i, libc.now_ns(lane.clock))
     read_stream(lane, load, i, flags)
 
 
 @jit
 def finish_connect(lane: Lane, load: Load, i: int, flags: int) -> None:
     """The connect of ``i`` succeeded or failed."""
-    conn = lane.connections[i]
-    now = libc.now_ns(lane.scratch)
+    conn = connections(lane)[i]
+    now = libc.now_ns(lane.clock)
     if flags & _EPOLL_FAILED:
-        lane.option[1] = 4
-        option = lane.option.ctypes.data
-        libc.get_option(conn["fd"], _SOL_SOCKET, _SO_ERROR, option, option + 4)
-        count_connect_error(lane, int64(lane.option[0]))
+        option(lane)[1] = 4
+        libc.get_option(conn["fd"], _SOL_SOCKET, _SO_ERROR, lane.option, lane.option + 4)
+        count_connect_error(lane, int64(option(lane)[0]))
         retire(lane, i, now)
     elif flags & _EPOLLOUT:
         connected(lane, i, now)
@@ -178,22 +185,22 @@ def finish_connect(lane: Lane, load: Load, i: int, flags: int) -> None:
 @inlined
 def read_stream(lane: Lane, load: Load, i: int, flags: int) -> None:
     """Read what a TCP connection has; go on to its next request when the reply is whole."""
-    conn = lane.connections[i]
+    conn = connections(lane)[i]
     fd = conn["fd"]
     while conn["fd"] == fd and fd >= 0:
-        got = libc.recv(fd, lane.received.ctypes.data, RECEIVE_BYTES, _DONTWAIT)
+        got = libc.recv(fd, lane.received, RECEIVE_BYTES, _DONTWAIT)
         if got == -_EAGAIN:
             return
-        now = libc.now_ns(lane.scratch)
+        now = libc.now_ns(lane.clock)
         if got <= 0:
             stream_ended(lane, load, i, -got, now)
             return
         address, size = reply_of(lane, load, i)
         offset = conn["read"]
         right = conn["state"] == WAITING and offset + got <= size
-        if not (right and libc.same_bytes(lane.received.ctypes.data, address + offset, got)):
-            lane.tally[WRONG_REPLY] += 1
-            lane.tally[CORRUPT] += 1 if conn["state"] == WAITING else 0
+        if not (right and libc.same_bytes(lane.received, address + offset, got)):
+            tally(lane)[WRONG_REPLY] += 1
+            tally(lane)[CORRUPT] += 1 if conn["state"] == WAITING else 0
             retire(lane, i, now)
             return
         conn["read"] = offset + got
@@ -206,25 +213,25 @@ def read_stream(lane: Lane, load: Load, i: int, flags: int) -> None:
 @jit
 def stream_ended(lane: Lane, load: Load, i: int, error: int, now_ns: int) -> None:
     """The server closed the connection (``error`` 0) or broke it: the end of a session, or a failure."""
-    conn = lane.connections[i]
+    conn = connections(lane)[i]
     if conn["state"] == CLOSING and error == 0:
         session_done(lane, load, i, now_ns)
         return
     if conn["state"] == WAITING:
-        lane.tally[BROKEN] += 1
-    lane.tally[RESET if error else SERVER_CLOSED] += 1
+        tally(lane)[BROKEN] += 1
+    tally(lane)[RESET if error else SERVER_CLOSED] += 1
     retire(lane, i, now_ns)
 
 
 @inlined
 def replied(lane: Lane, load: Load, i: int, now_ns: int) -> None:
     """The reply is whole and right: count it and go on."""
-    conn = lane.connections[i]
-    lane.tally[OK] += 1
-    if lane.schedule[WINDOW] <= now_ns <= lane.schedule[END]:
-        part = (now_ns - lane.schedule[WINDOW]) // lane.schedule[PART]
-        lane.service[part, slot_of(now_ns - conn["began_ns"])] += 1
-        lane.tally[REPLIES] += 1
+    conn = connections(lane)[i]
+    tally(lane)[OK] += 1
+    if schedule(lane)[WINDOW] <= now_ns <= schedule(lane)[END]:
+        part = (now_ns - schedule(lane)[WINDOW]) // schedule(lane)[PART]
+        service(lane, part)[slot_of(now_ns - conn["began_ns"])] += 1
+        tally(lane)[REPLIES] += 1
         conn["served"] += 1
     conn["state"] = IDLE
     if load.session:
@@ -242,8 +249,8 @@ def replied(lane: Lane, load: Load, i: int, now_ns: int) -> None:
 @jit
 def session_done(lane: Lane, load: Load, i: int, now_ns: int) -> None:
     """A session ended as it should: count it, and begin the next if there is time."""
-    if lane.schedule[WINDOW] <= now_ns <= lane.schedule[END]:
-        lane.tally[SESSIONS] += 1
+    if schedule(lane)[WINDOW] <= now_ns <= schedule(lane)[END]:
+        tally(lane)[SESSIONS] += 1
     close_connection(lane, i)
     begin(lane, load, i, now_ns)
 
@@ -251,14 +258,14 @@ def session_done(lane: Lane, load: Load, i: int, now_ns: int) -> None:
 @inlined
 def read_datagrams(lane: Lane, load: Load, i: int) -> None:
     """Read the datagrams of connection ``i`` up to the reply that is due."""
-    conn = lane.connections[i]
+    conn = connections(lane)[i]
     while conn["fd"] >= 0:
-        got = libc.recv(conn["fd"], lane.received.ctypes.data, RECEIVE_BYTES, _DONTWAIT)
+        got = libc.recv(conn["fd"], lane.received, RECEIVE_BYTES, _DONTWAIT)
         if got == -_EAGAIN:
             return
-        now = libc.now_ns(lane.scratch)
+        now = libc.now_ns(lane.clock)
         address, size = reply_of(lane, load, i)
-        if conn["state"] == WAITING and got == size and libc.same_bytes(lane.received.ctypes.data, address, size):
+        if conn["state"] == WAITING and got == size and libc.same_bytes(lane.received, address, size):
             replied(lane, load, i, now)
             return
         if not is_old(lane, load, i, got):
@@ -270,16 +277,16 @@ def read_datagrams(lane: Lane, load: Load, i: int) -> None:
 @jit
 def wrong_datagram(lane: Lane, load: Load, i: int, got: int, now_ns: int) -> None:
     """An error (``got`` < 0), or bytes that no request of this connection can have brought: the request has failed."""
-    conn = lane.connections[i]
+    conn = connections(lane)[i]
     waiting = conn["state"] == WAITING
     if got < 0:
         if waiting:
             count_broken(lane, -got)
         retire(lane, i, now_ns)
         return
-    lane.tally[WRONG_REPLY] += 1
+    tally(lane)[WRONG_REPLY] += 1
     if waiting:
-        lane.tally[CORRUPT] += 1
+        tally(lane)[CORRUPT] += 1
         conn["state"] = IDLE
         begin(lane, load, i, now_ns)
 
@@ -289,7 +296,7 @@ def received_sequence(lane: Lane) -> int:
     """Sequence number in the datagram just received."""
     sequence = 0
     for k in range(8):
-        sequence |= int64(lane.received[4 + k]) << (8 * k)
+        sequence |= int64(received(lane)[4 + k]) << (8 * k)
     return sequence
 
 
@@ -298,9 +305,9 @@ def is_old(lane: Lane, load: Load, i: int, got: int) -> bool:
     """Whether the datagram just received answers an earlier request of this connection."""
     if not load.numbered or got < HEADER_BYTES:
         return False
-    conn = lane.connections[i]
+    conn = connections(lane)[i]
     newest_done = conn["sequence"] - (1 if conn["state"] == WAITING else 0)
-    own = libc.same_bytes(lane.received.ctypes.data, lane.payload.ctypes.data + i * load.message_bytes, 4)
+    own = libc.same_bytes(lane.received, lane.payload + i * load.message_bytes, 4)
     return own and 0 < received_sequence(lane) <= newest_done
 
 
@@ -308,61 +315,63 @@ def is_old(lane: Lane, load: Load, i: int, got: int) -> bool:
 def count_old(lane: Lane, i: int) -> None:
     """Count a reply to an earlier request: late if that had been given up, else a duplicate."""
     sequence = received_sequence(lane)
+    given_up = lost(lane, i)
     for k in range(LOST_REMEMBERED):
-        if lane.lost[i, k] == sequence:
-            lane.lost[i, k] = 0
-            lane.tally[LATE] += 1
+        if given_up[k] == sequence:
+            given_up[k] = 0
+            tally(lane)[LATE] += 1
             return
-    lane.tally[DUPLICATE] += 1
+    tally(lane)[DUPLICATE] += 1
 
 
 @jit
 def read_leftovers(lane: Lane, load: Load, i: int) -> None:
     """Read and count the datagrams that nobody waits for."""
-    conn = lane.connections[i]
+    conn = connections(lane)[i]
     while conn["fd"] >= 0:
-        got = libc.recv(conn["fd"], lane.received.ctypes.data, RECEIVE_BYTES, _DONTWAIT)
+        got = libc.recv(conn["fd"], lane.received, RECEIVE_BYTES, _DONTWAIT)
         if got < 0:
             return
         if is_old(lane, load, i, got):
             count_old(lane, i)
         else:
-            lane.tally[WRONG_REPLY] += 1
+            tally(lane)[WRONG_REPLY] += 1
 
 
 @jit
 def look_around(lane: Lane, load: Load, now_ns: int) -> None:
     """Give up requests and connects that took too long; open again what was closed."""
-    for i in range(len(lane.connections)):
-        conn = lane.connections[i]
+    for i in range(lane.total):
+        conn = connections(lane)[i]
         waited_ns = now_ns - conn["began_ns"]
         if conn["resting"]:
             continue
         if conn["state"] == CLOSED:
-            if waited_ns > RETRY_NS or now_ns >= lane.schedule[END]:
+            if waited_ns > RETRY_NS or now_ns >= schedule(lane)[END]:
                 begin(lane, load, i, now_ns)
         elif waited_ns <= load.timeout_ns:
             continue
         elif conn["state"] == CONNECTING:
-            lane.tally[CONNECT_TIMEOUT] += 1
+            tally(lane)[CONNECT_TIMEOUT] += 1
             retire(lane, i, now_ns)
         else:
-            lane.tally[TIMEOUT] += 1
+            tally(lane)[TIMEOUT] += 1
             give_up(lane, load, i, now_ns)
 
 
 @jit
 def give_up(lane: Lane, load: Load, i: int, now_ns: int) -> None:
     """Go on after a request without a reply. A socket on which a late reply could be taken for another is replaced."""
-    conn = lane.connections[i]
+    conn = connections(lane)[i]
     if conn["state"] == WAITING:
-        lane.tally[TIMED_OUT] += 1
+        tally(lane)[TIMED_OUT] += 1
     if load.numbered and not load.session:
+        given_up = lost(lane, i)
         oldest = 0
         for k in range(LOST_REMEMBERED):
-            if lane.lost[i, k] < lane.lost[i, oldest]:
+            if given_up[k] < given_up[oldest]:
                 oldest = k
-        lane.lost[i, oldest] = conn["sequence"]
+        given_up[oldest] = conn["sequence"]
         conn["state"] = IDLE
     else:
         close_connection(lane, i)

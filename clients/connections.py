@@ -24,6 +24,12 @@ from clients.lane import (
     WAITING,
     Lane,
     Load,
+    connect_times,
+    connections,
+    event,
+    message,
+    option,
+    tally,
 )
 from clients.libc import EVENT_DATA_WORD
 from clients.protocols import ADIOS, HOLA, PUES_ADIOS, PUES_HOLA
@@ -49,19 +55,19 @@ _PUES_HOLA_BYTES, _PUES_ADIOS_BYTES = len(PUES_HOLA), len(PUES_ADIOS)
 def request_of(lane: Lane, load: Load, i: int) -> tuple[int, int]:
     """Address and size of what connection ``i`` asks now."""
     if load.echo:
-        return lane.payload.ctypes.data + i * load.message_bytes, load.message_bytes
-    if load.session and lane.connections[i]["left"] == 1:
-        return lane.words.ctypes.data + _HOLA_BYTES, _ADIOS_BYTES
-    return lane.words.ctypes.data, _HOLA_BYTES
+        return lane.payload + i * load.message_bytes, load.message_bytes
+    if load.session and connections(lane)[i]["left"] == 1:
+        return lane.words + _HOLA_BYTES, _ADIOS_BYTES
+    return lane.words, _HOLA_BYTES
 
 
 @inlined
 def reply_of(lane: Lane, load: Load, i: int) -> tuple[int, int]:
     """Address and size of the reply that connection ``i`` must get."""
     if load.echo:
-        return lane.payload.ctypes.data + i * load.message_bytes, load.message_bytes
-    replies = lane.words.ctypes.data + _HOLA_BYTES + _ADIOS_BYTES
-    if load.session and lane.connections[i]["left"] == 1:
+        return lane.payload + i * load.message_bytes, load.message_bytes
+    replies = lane.words + _HOLA_BYTES + _ADIOS_BYTES
+    if load.session and connections(lane)[i]["left"] == 1:
         return replies + _PUES_HOLA_BYTES, _PUES_ADIOS_BYTES
     return replies, _PUES_HOLA_BYTES
 
@@ -72,30 +78,30 @@ def open_connection(lane: Lane, load: Load, i: int, now_ns: int) -> int:
 
     Returns the state.
     """
-    conn = lane.connections[i]
+    conn = connections(lane)[i]
     conn["began_ns"] = now_ns
     conn["left"] = load.requests_per_session
     conn["read"] = 0
     kind = _STREAM if load.tcp else _DATAGRAM
-    fd = libc.open_socket(int(lane.address[0]), kind, 0)
+    fd = libc.open_socket(lane.family, kind, 0)
     if fd < 0:
-        lane.tally[NO_DESCRIPTORS if fd in (-_EMFILE, -_ENFILE) else CONNECT_FAILED] += 1
+        tally(lane)[NO_DESCRIPTORS if fd in (-_EMFILE, -_ENFILE) else CONNECT_FAILED] += 1
         return CLOSED
     if load.tcp:
-        lane.option[0] = 1
-        libc.set_option(fd, _IPPROTO_TCP, _TCP_NODELAY, lane.option.ctypes.data, 4)
-    result = libc.connect(fd, lane.address.ctypes.data, len(lane.address))
+        option(lane)[0] = 1
+        libc.set_option(fd, _IPPROTO_TCP, _TCP_NODELAY, lane.option, 4)
+    result = libc.connect(fd, lane.address, lane.address_bytes)
     if result < 0 and result != -_EINPROGRESS:
         count_connect_error(lane, -result)
         libc.close(fd)
         return CLOSED
-    lane.event[0] = _STREAM_EVENTS if load.tcp else _DATAGRAM_EVENTS
-    lane.event[EVENT_DATA_WORD] = i
-    libc.epoll_control(lane.poller, _EPOLL_CTL_ADD, fd, lane.event.ctypes.data)
+    event(lane)[0] = _STREAM_EVENTS if load.tcp else _DATAGRAM_EVENTS
+    event(lane)[EVENT_DATA_WORD] = i
+    libc.epoll_control(lane.poller, _EPOLL_CTL_ADD, fd, lane.event)
     conn["fd"] = fd
     conn["state"] = CONNECTING if load.tcp else IDLE
     if not load.tcp:
-        lane.tally[CONNECTS] += 1
+        tally(lane)[CONNECTS] += 1
     return int(conn["state"])
 
 
@@ -103,35 +109,35 @@ def open_connection(lane: Lane, load: Load, i: int, now_ns: int) -> int:
 def count_connect_error(lane: Lane, error: int) -> None:
     """Count a connect that failed, by kind."""
     if error == _ECONNREFUSED:
-        lane.tally[CONNECT_REFUSED] += 1
+        tally(lane)[CONNECT_REFUSED] += 1
     elif error == _ETIMEDOUT:
-        lane.tally[CONNECT_TIMEOUT] += 1
+        tally(lane)[CONNECT_TIMEOUT] += 1
     elif error == _EADDRNOTAVAIL:
-        lane.tally[NO_PORTS] += 1
+        tally(lane)[NO_PORTS] += 1
     else:
-        lane.tally[CONNECT_FAILED] += 1
+        tally(lane)[CONNECT_FAILED] += 1
 
 
 @jit
 def count_broken(lane: Lane, error: int) -> None:
     """Count a request whose connection failed under it, by kind of error."""
-    lane.tally[BROKEN] += 1
-    lane.tally[RESET if error in (_ECONNRESET, _EPIPE) else UNREACHABLE] += 1
+    tally(lane)[BROKEN] += 1
+    tally(lane)[RESET if error in (_ECONNRESET, _EPIPE) else UNREACHABLE] += 1
 
 
 @jit
 def connected(lane: Lane, i: int, now_ns: int) -> None:
     """Note that the connect of ``i`` succeeded."""
-    conn = lane.connections[i]
-    lane.connect[slot_of(now_ns - conn["began_ns"])] += 1
-    lane.tally[CONNECTS] += 1
+    conn = connections(lane)[i]
+    connect_times(lane)[slot_of(now_ns - conn["began_ns"])] += 1
+    tally(lane)[CONNECTS] += 1
     conn["state"] = IDLE
 
 
 @jit
 def close_connection(lane: Lane, i: int) -> None:
     """Close; the kernel takes the descriptor out of epoll by itself."""
-    conn = lane.connections[i]
+    conn = connections(lane)[i]
     if conn["fd"] >= 0:
         libc.close(conn["fd"])
     conn["fd"] = -1
@@ -141,28 +147,28 @@ def close_connection(lane: Lane, i: int) -> None:
 @inlined
 def send_request(lane: Lane, load: Load, i: int, now_ns: int) -> int:
     """Send the next request of ``i``, as much as the socket takes. Returns 0, or errno if the connection failed."""
-    conn = lane.connections[i]
+    conn = connections(lane)[i]
     conn["sequence"] += 1
     conn["began_ns"] = now_ns
     conn["written"] = 0
     conn["read"] = 0
     conn["state"] = WAITING
-    lane.tally[SENT] += 1
+    tally(lane)[SENT] += 1
     if load.echo:
-        message = lane.payload[i]
+        content = message(lane, load, i)
         sequence = conn["sequence"]
         if load.message_bytes >= HEADER_BYTES:
             for k in range(8):
-                message[4 + k] = (sequence >> (8 * k)) & 0xFF
+                content[4 + k] = (sequence >> (8 * k)) & 0xFF
         else:
-            message[0] = sequence & 0xFF
+            content[0] = sequence & 0xFF
     return continue_request(lane, load, i)
 
 
 @inlined
 def continue_request(lane: Lane, load: Load, i: int) -> int:
     """Send what is left of the request. Returns 0 (all sent, or the socket is full), or errno if it failed."""
-    conn = lane.connections[i]
+    conn = connections(lane)[i]
     address, size = request_of(lane, load, i)
     while conn["written"] < size:
         sent = libc.send(conn["fd"], address + conn["written"], size - conn["written"], _NO_SIGNAL)

@@ -1,19 +1,16 @@
-"""What one generator thread works on: its connections, its buffers and what it counts.
+"""What one generator thread works on: where its connections, buffers and counters are, and how to look at them.
 
-Plain arrays in named tuples, because the compiled loop can take these and nothing else; no I/O here.
+Addresses in a named tuple, because the compiled loop can take that and it costs next to nothing to pass on.
 """
 
-import socket
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from clients.histogram import SLOTS, Counts
+from clients.compiled import inlined
+from clients.histogram import SLOTS
 from clients.libc import EVENT_WORDS
-from clients.protocols import ADIOS, HOLA, PUES_ADIOS, PUES_HOLA
-
-Array = np.ndarray[Any, Any]
+from clients.memory import Array, view
 
 EVENTS_AT_ONCE = 512
 RECEIVE_BYTES = 256 * 1024
@@ -106,71 +103,95 @@ class Load(NamedTuple):
 
 
 class Lane(NamedTuple):
-    """The arrays of one thread."""
+    """Sizes, and addresses of memory that ``clients.buffers`` keeps; what is there, see the functions below."""
 
     poller: int  # epoll's descriptor
-    connections: Array  # CONNECTION, shape (connections,)
-    payload: Array  # uint8, shape (connections, message_bytes): the message of each, for echo
-    words: Array  # uint8: the four words of hola, one after another
-    address: Array  # uint8: the server's sockaddr
-    events: Array  # uint32, what epoll_wait fills in
-    received: Array  # uint8, shape (RECEIVE_BYTES,)
-    lost: Array  # int64, shape (connections, LOST_REMEMBERED): sequence numbers given up, 0 where free
-    service: Counts  # from send to reply, shape (parts, SLOTS): the window in equal parts
-    connect: Counts  # from connect to established
-    tally: Array  # int64, see TALLY
-    scratch: Array  # int64, shape (2,): room for the clock
-    schedule: Array  # int64, shape (4,): see above
-    event: Array  # uint32, room for the one event that epoll_ctl is told
-    option: Array  # int32, shape (2,): room for a socket option and its size
+    total: int  # connections
+    parts: int  # of the window
+    family: int  # of the server's address
+    address_bytes: int
+    address: int  # the server's sockaddr
+    words: int  # the four words of hola, one after another
+    payload: int  # the message of each connection, for echo, one after another
+    received: int  # room for RECEIVE_BYTES
+    connections: int
+    events: int
+    event: int
+    option: int
+    lost: int
+    service: int
+    connect: int
+    tally: int
+    schedule: int
+    clock: int  # room for the kernel's answer
 
 
-def make_lane(
-    poller: int, numbers: Sequence[int], load: Load, address: Array, parts: int, random: np.random.Generator
-) -> Lane:
-    """Make the arrays for connections ``numbers`` (unique in the whole generator) to one server.
-
-    address: see pack_address. parts: into how many equal parts the window is divided.
-    """
-    connections = np.zeros(len(numbers), CONNECTION)
-    connections["fd"] = -1
-    payload = random.integers(0, 256, (len(numbers), load.message_bytes), np.uint8)
-    if load.message_bytes >= HEADER_BYTES:
-        payload[:, :4] = np.asarray(numbers, np.uint32).view(np.uint8).reshape(-1, 4)
-    return Lane(
-        poller=poller,
-        connections=connections,
-        payload=payload,
-        words=np.frombuffer(HOLA + ADIOS + PUES_HOLA + PUES_ADIOS, np.uint8).copy(),
-        address=address,
-        events=np.zeros(EVENTS_AT_ONCE * EVENT_WORDS, np.uint32),
-        received=np.zeros(RECEIVE_BYTES, np.uint8),
-        lost=np.zeros((len(numbers), LOST_REMEMBERED), np.int64),
-        service=np.zeros((parts, SLOTS), np.int64),
-        connect=np.zeros(SLOTS, np.int64),
-        tally=np.zeros(len(TALLY), np.int64),
-        scratch=np.zeros(2, np.int64),
-        schedule=np.zeros(4, np.int64),
-        event=np.zeros(EVENT_WORDS, np.uint32),
-        option=np.zeros(2, np.int32),
-    )
+_BYTE, _INT32, _UINT32, _INT64 = (np.dtype(kind) for kind in (np.uint8, np.int32, np.uint32, np.int64))
+_EVENT_WORDS_AT_ONCE = EVENTS_AT_ONCE * EVENT_WORDS
+_TALLIES = len(TALLY)
 
 
-def pack_address(host: str, port: int) -> Array:
-    """Return the kernel's form of an address (sockaddr_in, sockaddr_in6). host: a numeric IPv4 or IPv6 address."""
-    if ":" in host:
-        packed = (
-            np.uint16(socket.AF_INET6).tobytes()
-            + port.to_bytes(2, "big")
-            + bytes(4)
-            + socket.inet_pton(socket.AF_INET6, host)
-            + bytes(4)
-        )
-    else:
-        packed = (
-            np.uint16(socket.AF_INET).tobytes()
-            + port.to_bytes(2, "big")
-            + socket.inet_pton(socket.AF_INET, host)
-            + bytes(8)
-        )
-    return np.frombuffer(packed, np.uint8).copy()
+@inlined
+def connections(lane: Lane) -> Array:
+    """CONNECTION, shape (connections,)."""
+    return view(lane.connections, lane.total, CONNECTION)
+
+
+@inlined
+def message(lane: Lane, load: Load, i: int) -> Array:
+    """uint8, shape (message_bytes,): what connection ``i`` sends."""
+    return view(lane.payload + i * load.message_bytes, load.message_bytes, _BYTE)
+
+
+@inlined
+def received(lane: Lane) -> Array:
+    """uint8, shape (RECEIVE_BYTES,): what the last recv brought."""
+    return view(lane.received, RECEIVE_BYTES, _BYTE)
+
+
+@inlined
+def events(lane: Lane) -> Array:
+    """uint32: what epoll_wait filled in, EVENT_WORDS for each event."""
+    return view(lane.events, _EVENT_WORDS_AT_ONCE, _UINT32)
+
+
+@inlined
+def event(lane: Lane) -> Array:
+    """uint32: room for the one event that epoll_ctl is told."""
+    return view(lane.event, EVENT_WORDS, _UINT32)
+
+
+@inlined
+def option(lane: Lane) -> Array:
+    """int32, shape (2,): room for a socket option and its size."""
+    return view(lane.option, 2, _INT32)
+
+
+@inlined
+def lost(lane: Lane, i: int) -> Array:
+    """int64, shape (LOST_REMEMBERED,): sequence numbers that connection ``i`` gave up, 0 where free."""
+    return view(lane.lost + i * LOST_REMEMBERED * 8, LOST_REMEMBERED, _INT64)
+
+
+@inlined
+def service(lane: Lane, part: int) -> Array:
+    """int64, shape (SLOTS,): from send to reply, in one part of the window."""
+    return view(lane.service + part * SLOTS * 8, SLOTS, _INT64)
+
+
+@inlined
+def connect_times(lane: Lane) -> Array:
+    """int64, shape (SLOTS,): from connect to established."""
+    return view(lane.connect, SLOTS, _INT64)
+
+
+@inlined
+def tally(lane: Lane) -> Array:
+    """int64, see TALLY."""
+    return view(lane.tally, _TALLIES, _INT64)
+
+
+@inlined
+def schedule(lane: Lane) -> Array:
+    """int64: WINDOW, END, PART, AT_WORK."""
+    return view(lane.schedule, 4, _INT64)

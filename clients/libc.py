@@ -16,6 +16,8 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
+from clients.memory import view
+
 ONE_SECOND_NS = 1_000_000_000
 
 # struct epoll_event is packed on x86-64 only (linux/eventpoll.h): 32-bit words of one event, and where its data begins.
@@ -79,17 +81,18 @@ def _same_bytes(one: Any, other: Any, size: Any) -> Any:  # noqa: ARG001 - numba
     return lambda one, other, size: _memcmp(one, other, size) == 0
 
 
-def now_ns(clock: np.ndarray[Any, np.dtype[np.int64]]) -> int:  # noqa: ARG001 - the compiled twin needs the room
-    """CLOCK_MONOTONIC in nanoseconds. clock: two int64 of scratch, for the kernel's answer."""
+def now_ns(room: int) -> int:  # noqa: ARG001 - the compiled twin needs the room
+    """CLOCK_MONOTONIC in nanoseconds. room: address of two int64 of scratch, for the kernel's answer."""
     return time.monotonic_ns()
 
 
 @overload(now_ns, strict=False)
-def _now_ns(clock: Any) -> Any:  # noqa: ARG001 - numba reads the names
-    monotonic = int(time.CLOCK_MONOTONIC)
+def _now_ns(room: Any) -> Any:  # noqa: ARG001 - numba reads the names
+    monotonic, int64 = int(time.CLOCK_MONOTONIC), np.dtype(np.int64)
 
-    def read(clock: Any) -> Any:
-        _clock_gettime(monotonic, clock.ctypes.data)
-        return clock[0] * ONE_SECOND_NS + clock[1]
+    def read(room: Any) -> Any:
+        _clock_gettime(monotonic, room)
+        answer = view(room, 2, int64)
+        return answer[0] * ONE_SECOND_NS + answer[1]
 
     return read

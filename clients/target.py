@@ -12,9 +12,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from clients.buffers import Buffers, make_buffers, pack_address
 from clients.closed_loop import closed_loop
 from clients.histogram import SLOTS, Counts
-from clients.lane import END, ERRORS, HEADER_BYTES, IDLE_NS, TALLY, Lane, Load, make_lane, pack_address
+from clients.lane import END, ERRORS, HEADER_BYTES, IDLE_NS, TALLY, Load
 from clients.opening import open_all
 
 _BEFORE_START_NS = 300_000  # time for every thread to reach its loop
@@ -122,12 +123,12 @@ class Target:
         self._pollers = [select.epoll() for _ in range(lanes)]
         random = np.random.default_rng(settings.seed)
         address = pack_address(settings.host, settings.port)
-        self._lanes = [
-            make_lane(
+        self._buffers = [
+            make_buffers(
                 poller.fileno(),
                 range(k, settings.connections, lanes),
                 self._load,
-                address.copy(),
+                address,
                 settings.parts,
                 random,
             )
@@ -145,32 +146,32 @@ class Target:
         if self.settings.lifecycle == "session":
             return 0
         deadline_ns = time.monotonic_ns() + int(self.settings.timeout_s * 1e9) + 1_000_000_000
-        return sum(self._threads.each(lambda lane: open_all(lane, self._load, deadline_ns), self._lanes))
+        return sum(self._threads.each(lambda buffers: open_all(buffers.lane, self._load, deadline_ns), self._buffers))
 
     def load(self, seconds: float, warmup_s: float = 0.0) -> Slice:
         """Load the server for ``seconds``, of which replies in the first ``warmup_s`` do not count."""
         before = self._counts()
-        for lane in self._lanes:
-            lane.service.fill(0)
-            lane.connect.fill(0)
+        for buffers in self._buffers:
+            buffers.service.fill(0)
+            buffers.connect.fill(0)
         start_ns = time.monotonic_ns() + _BEFORE_START_NS
         window_ns = start_ns + int(warmup_s * 1e9)
         end_ns = start_ns + int(seconds * 1e9)
-        for lane in self._lanes:
-            lane.schedule[:] = window_ns, end_ns, (end_ns - window_ns) // self.settings.parts + 1, 0
+        for buffers in self._buffers:
+            buffers.schedule[:] = window_ns, end_ns, (end_ns - window_ns) // self.settings.parts + 1, 0
         if self._stopped:
             self._end_now()
-        works = self._threads.each(lambda lane: _work(lane, self._load, start_ns), self._lanes)
-        end_ns = max(window_ns, *(int(lane.schedule[END]) for lane in self._lanes))  # sooner if it was stopped
-        for lane in self._lanes:
-            lane.schedule[END] = 0
+        works = self._threads.each(lambda buffers: _work(buffers, self._load, start_ns), self._buffers)
+        end_ns = max(window_ns, *(int(buffers.schedule[END]) for buffers in self._buffers))  # sooner if it was stopped
+        for buffers in self._buffers:
+            buffers.schedule[END] = 0
         counted = self._counts() - before
         slice_ = Slice(
             start_s=window_ns / 1e9,
             duration_s=(end_ns - window_ns) / 1e9,
             tally={kind: int(count) for kind, count in zip(TALLY, counted, strict=True)},
-            service=np.sum([lane.service for lane in self._lanes], axis=0),
-            connect=np.sum([lane.connect for lane in self._lanes], axis=0),
+            service=np.sum([buffers.service for buffers in self._buffers], axis=0),
+            connect=np.sum([buffers.connect for buffers in self._buffers], axis=0),
             elapsed_s=max(work.elapsed_ns for work in works) / 1e9,
             cpu_s=sum(work.cpu_ns for work in works) / 1e9,
             cpu_share=max(work.cpu_ns / work.elapsed_ns for work in works),
@@ -186,25 +187,25 @@ class Target:
 
     def _end_now(self) -> None:
         now_ns = time.monotonic_ns()
-        for lane in self._lanes:
-            lane.schedule[END] = min(now_ns, lane.schedule[END])
+        for buffers in self._buffers:
+            buffers.schedule[END] = min(now_ns, buffers.schedule[END])
 
     def served(self) -> list[int]:
         """Replies that counted, for each connection."""
-        return [int(count) for lane in self._lanes for count in lane.connections["served"]]
+        return [int(count) for buffers in self._buffers for count in buffers.connections["served"]]
 
     def close(self) -> None:
         """Close every connection."""
-        for lane in self._lanes:
-            for fd in lane.connections["fd"]:
+        for buffers in self._buffers:
+            for fd in buffers.connections["fd"]:
                 if fd >= 0:
                     os.close(int(fd))
-            lane.connections["fd"] = -1
+            buffers.connections["fd"] = -1
         for poller in self._pollers:
             poller.close()
 
     def _counts(self) -> Counts:
-        counts: Counts = np.sum([lane.tally for lane in self._lanes], axis=0)
+        counts: Counts = np.sum([buffers.tally for buffers in self._buffers], axis=0)
         return counts
 
 
@@ -215,17 +216,17 @@ class _Work:
     involuntary_switches: int
 
 
-def _work(lane: Lane, load: Load, start_ns: int) -> _Work:
+def _work(buffers: Buffers, load: Load, start_ns: int) -> _Work:
     """Run the loop in this thread and read the thread's own clocks around it."""
-    idle_ns = int(lane.tally[IDLE_NS])
+    idle_ns = int(buffers.tally[IDLE_NS])
     switches = resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
     while time.monotonic_ns() < start_ns:  # not in the loop: the wait would count as work
         pass
     cpu_ns, began_ns = time.thread_time_ns(), time.monotonic_ns()
-    closed_loop(lane, load)
+    closed_loop(buffers.lane, load)
     elapsed_ns = max(1, time.monotonic_ns() - began_ns)
     cpu_ns = time.thread_time_ns() - cpu_ns
-    idle_ns = int(lane.tally[IDLE_NS]) - idle_ns
+    idle_ns = int(buffers.tally[IDLE_NS]) - idle_ns
     # Idle polls are timed by the clock on the wall: what they leave of the time is work, or was taken by others.
     busy_ns = min(cpu_ns, elapsed_ns - idle_ns) if idle_ns else cpu_ns
     switches = resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw - switches
