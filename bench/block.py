@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.placement import Placement
 from bench.plan import Case, Plan, Scenario, arms, block_order, cases, round_order, rounds, seed_of, skip_reason
-from bench.processes import READY_S, Child, ChildError, server_command
+from bench.processes import READY_S, Child, ChildError, pin_tree, server_command
 from bench.records import Arm, HistogramRow, ResourceRow, SliceRow, TrialRow
 from bench.rows import Measured, Place, histogram_rows, resource_row, slice_row, trial_row, unmeasured_row
 from bench.sampler import Tree, Usage
@@ -54,6 +54,7 @@ class _Contender:
 
     place: Place
     server: _Server
+    usage: Usage  # of the server when its last slice ended
     slices: list[SliceRow] = field(default_factory=list)
     resources: list[ResourceRow] = field(default_factory=list)
     elapsed_s: float = 0.0
@@ -83,6 +84,7 @@ class Block:
         self._placement = placement
         self._generator = generator
         self._generator_tree = Tree(generator.pid)
+        self._own = self._generator_tree.usage()
         self._tell = tell
         self._slices: list[SliceRow] = []
         self._histograms: list[HistogramRow] = []
@@ -101,17 +103,19 @@ class Block:
     def _servers(self, scenario: Scenario) -> Iterator[dict[Arm, _Server | str]]:
         """Start a server for every arm that has a case to serve; in place of one that fails stands the reason."""
         servers: dict[Arm, _Server | str] = {}
+        everywhere = self._placement.server + self._placement.client  # to start in half the time; nothing is measured
         with contextlib.ExitStack() as stack:
             for arm in arms(self._plan):
                 if all(skip_reason(arm, case, self._models) for case in cases(self._plan, scenario)):
                     continue
                 command = server_command(arm.model, arm.transport, scenario.protocol, self._plan.workers)
-                child = stack.enter_context(Child(f"the server {arm.name}", command, self._placement.server))
+                child = stack.enter_context(Child(f"the server {arm.name}", command, everywhere))
                 servers[arm] = _Server(arm, child, Tree(child.pid))
             for arm, server in servers.items():
                 assert isinstance(server, _Server)
                 try:
                     server.ready = server.child.read_line(READY_S)
+                    pin_tree(server.child.pid, self._placement.server)
                     self._verify(server, scenario)
                 except (ChildError, ServerError) as error:
                     servers[arm] = str(error)
@@ -135,7 +139,7 @@ class Block:
             elif isinstance(server, str):
                 self._trials.append(unmeasured_row(place, "failed", server))
             else:
-                contenders.append(_Contender(place, server))
+                contenders.append(_Contender(place, server, server.tree.usage()))
         for contender in contenders:
             self._guarded(contender, self._open)
         for number in range(rounds(self._plan, case)):
@@ -169,10 +173,10 @@ class Block:
         if contender.place.case.scenario.lifecycle == "persistent" and answer["standing"] < wanted:
             raise ServerError(f"{answer['standing']} of {wanted} connections could be opened")
         self._ask({"do": "slice", "id": contender.target, "seconds": _WARMUP_S, "warmup_s": _WARMUP_S})
+        contender.usage, self._own = contender.server.tree.usage(), self._generator_tree.usage()
 
     def _slice(self, contender: _Contender, number: int, position: int) -> None:
         plan, server = self._plan, contender.server
-        before, own_before = server.tree.usage(), self._generator_tree.usage()
         seconds, warmup_s = plan.slice_s, plan.slice_warmup_s
         server_ns = server.tree.cpu_ns()
         answer = self._ask({"do": "slice", "id": contender.target, "seconds": seconds, "warmup_s": warmup_s})
@@ -182,13 +186,13 @@ class Block:
         row = slice_row(contender.place, number, position, answer["slice"], server_ns)
         contender.slices.append(row)
         contender.elapsed_s += answer["slice"]["elapsed_s"]
-        contender.resources.append(resource_row(contender.place, number, "server", before, server.tree.usage()))
-        self._note_own(contender.place, number, own_before)
+        # At rest since its last slice, a server stands where that left it; so one reading serves two borders.
+        usage, own = server.tree.usage(), self._generator_tree.usage()
+        contender.resources.append(resource_row(contender.place, number, "server", contender.usage, usage))
+        self._resources.append(resource_row(contender.place, number, "generator", self._own, own))
+        contender.usage, self._own = usage, own
         case = contender.place.case
         self._tell(Moment(self._number, case.scenario.name, case.connections, number, row))
-
-    def _note_own(self, place: Place, number: int, before: Usage) -> None:
-        self._resources.append(resource_row(place, number, "generator", before, self._generator_tree.usage()))
 
     def _finish(self, contender: _Contender) -> None:
         pss_mb = contender.server.tree.pss_mb()

@@ -54,7 +54,6 @@ def run(
 
       holabench run --profile my-plan.toml --into /data/results
     """
-    from bench.derive import derive
     from bench.processes import ChildError
     from bench.run import run as run_plan
     from bench.store import StoreError
@@ -82,6 +81,8 @@ def run(
         if not outcome.blocks:
             screen.print("stopped before the first block was whole: there is nothing to draw")
         else:
+            from bench.derive import derive
+
             show(derive(outcome.folder), screen)
     except PlanError as error:
         raise Stop(str(error)) from error

@@ -133,6 +133,37 @@ def pinned(cpus: Sequence[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def pin_tree(pid: int, cpus: Sequence[int]) -> None:
+    """Move a process with all its threads and descendants to these CPUs.
+
+    A process is moved before its children are listed: whatever it starts later inherits the place, and whatever it
+    started before is in the list.
+    """
+    moved: set[int] = set()
+    while left := _threads(pid) - moved:
+        for thread in left:
+            with contextlib.suppress(ProcessLookupError):  # it has ended
+                os.sched_setaffinity(thread, cpus)
+        moved |= left
+    for child in children(pid):
+        pin_tree(child, cpus)
+
+
+def children(pid: int) -> list[int]:
+    """Processes that the main thread of a process started (a server starts them all there); none if it has ended."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _threads(pid: int) -> set[int]:
+    try:
+        return {int(path.name) for path in Path(f"/proc/{pid}/task").iterdir()}
+    except OSError:
+        return set()
+
+
 def _environment() -> dict[str, str]:
     """Our environment, with our packages importable and each library's own threads switched off."""
     path = os.pathsep.join(filter(None, (str(_HOME), os.environ.get("PYTHONPATH"))))

@@ -76,7 +76,7 @@ class ResourceRow:
 
 @dataclass(frozen=True, slots=True)
 class HistogramRow:
-    """One slot of one trial's histogram: a row of histograms.csv."""
+    """One slot of one trial's histogram, two digits wide: a row of histograms.csv."""
 
     block: int
     arm: str

@@ -1,5 +1,6 @@
 """A run: all blocks of a plan, one after the other, into a folder."""
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,13 +50,14 @@ def run(plan: Plan, into: Path, usable_cpus: list[int], console: Console) -> Out
     known = models()
     check(plan, known)
     placement = place(usable_cpus, cores(usable_cpus))
-    with pinned(placement.client):  # this process is awake only between slices, and never on the servers' CPUs
-        generator = Child("the load generator", generator_command(placement.client), placement.client, writes=True)
-        with generator:
-            console.print("getting the load generator ready (the first time on a machine it is compiled) ...")
-            generator.read_line(_COMPILE_S)
-            folder = RunFolder.create(into, plan, environment.describe(placement))
-            console.print(f"writing to {folder.path}", soft_wrap=True, highlight=False)
+    generator = Child("the load generator", generator_command(placement.client), placement.client, writes=True)
+    with generator:
+        console.print("getting the load generator ready (on a new machine it is compiled first) ...")
+        importlib.import_module("bench.derive")  # two seconds, while the generator takes its own
+        generator.read_line(_COMPILE_S)
+        folder = RunFolder.create(into, plan, environment.describe(placement))
+        console.print(f"writing to {folder.path}", soft_wrap=True, highlight=False)
+        with pinned(placement.client):  # this process is awake only between slices, and never on the servers' CPUs
             return _blocks(plan, known, placement, generator, folder, console)
 
 

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+from bench.processes import children
 
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1e6
 
@@ -82,16 +82,8 @@ def switches_between(before: Usage, after: Usage) -> int | None:
 
 
 def _descendants(pid: int) -> list[int]:
-    """Children and their children. The main thread of a server starts them all."""
     found: list[int] = []
-    try:
-        children = [int(child) for child in _read(f"/proc/{pid}/task/{pid}/children").split()]
-    except FileNotFoundError:  # a kernel without that file, or the process has ended
-        try:
-            return [child.pid for child in psutil.Process(pid).children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
-    for child in children:
+    for child in children(pid):
         found += [child, *_descendants(child)]
     return found
 

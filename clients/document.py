@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from clients.histogram import SLOTS, Counts, highest_ns, lowest_ns, quantile_ns, summary_us
+from clients.histogram import quantile_ns, summary_us
 from clients.target import Settings, Slice, Totals, errors_of
 
 # 1: first.
@@ -86,12 +86,6 @@ def fairness(served: list[int]) -> dict[str, Any]:
         "served_min": int(counts.min()),
         "served_max": int(counts.max()),
     }
-
-
-def sparse(counts: Counts) -> list[list[int]]:
-    """Return the used slots of a histogram as [lower_ns, upper_ns, count]."""
-    used = np.flatnonzero(counts[:SLOTS])
-    return np.stack([lowest_ns(used), highest_ns(used), counts[used]], axis=1).tolist()  # type: ignore[no-any-return]
 
 
 def _windows(parts: Slice) -> list[dict[str, Any]]:

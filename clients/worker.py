@@ -17,8 +17,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from clients.document import document, lost_of, sparse
-from clients.histogram import quantile_ns
+from clients.document import document, lost_of
+from clients.histogram import coarse, quantile_ns
 from clients.limits import TooManyConnections, allow_descriptors
 from clients.target import Settings, Slice, Target, Threads, compile_loops
 from clients.verify import NotSpoken, verify
@@ -73,7 +73,7 @@ class Worker:
         target = self._targets.pop(name)
         target.close()
         totals = target.totals
-        histograms = {"service": sparse(totals.service), "connect": sparse(totals.connect)}
+        histograms = {"service": coarse(totals.service), "connect": coarse(totals.connect)}
         result = document(target.settings, totals, target.served(), None, 0.0, self._threads.cpus)
         return {"ok": True, "document": result, "histograms": histograms}
 

@@ -6,7 +6,17 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients.histogram import HIGHEST_NS, SLOTS, highest_ns, lowest_ns, mean_ns, quantile_ns, slot_of, summary_us
+from clients.histogram import (
+    HIGHEST_NS,
+    SLOTS,
+    coarse,
+    highest_ns,
+    lowest_ns,
+    mean_ns,
+    quantile_ns,
+    slot_of,
+    summary_us,
+)
 
 VALUES = st.integers(0, HIGHEST_NS)
 
@@ -33,6 +43,17 @@ def test_a_value_lies_between_the_ends_of_its_slot(value: int) -> None:
     slot = np.asarray(slot_of(value))
     assert lowest_ns(slot) <= value <= highest_ns(slot)
     assert highest_ns(slot) - lowest_ns(slot) <= max(1, value) / 1024
+
+
+@given(st.lists(VALUES, min_size=1, max_size=100))
+def test_the_coarse_histogram_is_the_one_of_two_digits(values: list[int]) -> None:
+    oracle = HdrHistogram(1, HIGHEST_NS, 2)
+    for value in values:
+        oracle.record_value(value)
+    rows = coarse(histogram(values))
+    assert sum(count for _, _, count in rows) == len(values)
+    for lower, upper, count in rows:
+        assert oracle.get_count_at_value(lower) == oracle.get_count_at_value(upper) == count
 
 
 def test_what_is_out_of_range_goes_to_the_ends() -> None:
