@@ -32,7 +32,7 @@ COMPARISON_COLUMNS = [
 ]
 
 FROM_SLICES = ["throughput_rps", "sessions_per_s", "service_p50_us", "cpu_us_per_request"]
-FROM_TRIALS = ["service_p99_us", "service_p99_9_us", "connect_p50_us", "rss_mb", "pss_mb"]
+FROM_TRIALS = ["service_p99_us", "service_p99_9_us", "connect_p50_us", "rss_mb", "memory_mb"]
 COMPARED = ["throughput_rps", "sessions_per_s", "cpu_us_per_request", "service_p50_us"]
 ONLY_WHERE_PRESENT = {"sessions_per_s", "connect_p50_us"}
 QUANTILES = {"service_p99_us": 0.99, "service_p99_9_us": 0.999}

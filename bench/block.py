@@ -195,7 +195,7 @@ class Block:
         self._tell(Moment(self._number, case.scenario.name, case.connections, number, row))
 
     def _finish(self, contender: _Contender) -> None:
-        pss_mb = contender.server.tree.pss_mb()
+        memory_mb = contender.server.tree.memory_mb()
         answer = self._ask({"do": "close", "id": contender.target})
         if not answer["ok"]:
             raise ServerError(answer["error"])
@@ -205,7 +205,7 @@ class Block:
             resources=contender.resources,
             document=answer["document"],
             elapsed_s=contender.elapsed_s,
-            pss_mb=pss_mb,
+            memory_mb=memory_mb,
         )
         self._trials.append(trial_row(contender.place, measured))
         self._slices += contender.slices

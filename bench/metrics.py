@@ -26,7 +26,7 @@ METRICS = {
         Metric("connect_p50_us", "us", "median time to connect (µs)", "more", "less"),
         Metric("cpu_us_per_request", "us", "server CPU time per request (µs)", "more", "less"),
         Metric("rss_mb", "MB", "resident memory of the server, RSS (MB)", "more", "less"),
-        Metric("pss_mb", "MB", "memory of the server, PSS (MB)", "more", "less"),
+        Metric("memory_mb", "MB", "memory of the server (MB)", "more", "less"),
     )
 }
 

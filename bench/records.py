@@ -147,7 +147,7 @@ class TrialRow:
     starved: int | None = None
     cpu_us_per_request: float | None = None
     rss_mb: float | None = None  # of the server's processes, added up
-    pss_mb: float | None = None  # the same, with pages that forked workers share counted once
+    memory_mb: float | None = None  # the same, with pages that workers share with their parent counted once
     threads: int | None = None
     processes: int | None = None
     descriptors: int | None = None

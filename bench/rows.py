@@ -107,7 +107,7 @@ class Measured:
     resources: Sequence[ResourceRow]  # of the server
     document: Mapping[str, Any]
     elapsed_s: float  # of all slices, from the first request to the last reply
-    pss_mb: float | None
+    memory_mb: float | None
 
 
 def trial_row(place: Place, measured: Measured) -> TrialRow:
@@ -159,7 +159,7 @@ def trial_row(place: Place, measured: Measured) -> TrialRow:
         starved=fairness.get("starved"),
         cpu_us_per_request=server_cpu_us / answered if answered else None,
         rss_mb=max(row.rss_mb for row in measured.resources),
-        pss_mb=measured.pss_mb,
+        memory_mb=measured.memory_mb,
         threads=max(row.threads for row in measured.resources),
         processes=max(row.processes for row in measured.resources),
         descriptors=max(row.descriptors for row in measured.resources),

@@ -62,15 +62,21 @@ class Tree:
                 continue
         return Usage(self.cpu_ns(), rss_mb, len(runs), processes, descriptors, runs)
 
-    def pss_mb(self) -> float | None:
-        """Proportional set size: memory with pages that several processes share counted once. None if unreadable."""
+    def memory_mb(self) -> float | None:
+        """Resident memory of the first process, and what its descendants have for themselves; None if unreadable.
+
+        Pages that forked workers share with their parent count once. The proportional set size (PSS) would count that
+        too, but divides the interpreter's own pages by the number of all servers that stand side by side.
+        """
         total_kb = 0
         for pid in self._pids:
             try:
-                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
             except OSError:
                 return None
-            total_kb += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+            kilobytes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in rollup)}
+            private = kilobytes["Private_Clean"] + kilobytes["Private_Dirty"]
+            total_kb += kilobytes["Rss"] if pid == self.pid else private
         return total_kb * 1024 / 1e6
 
 

@@ -18,7 +18,7 @@ COLUMNS = {
     "service_p50_us": "p50 µs",
     "service_p99_us": "p99 µs",
     "cpu_us_per_request": "CPU µs/req",
-    "pss_mb": "MB",
+    "memory_mb": "MB",
 }
 MARKS = {TIE: "=", UNRESOLVED: "?", NOISE: "noise"}
 LEGEND = {TIE: "= equivalent within 5 %", UNRESOLVED: "? not resolved", NOISE: "noise: the arm against itself"}

@@ -100,11 +100,11 @@ def _cpu(tables: Tables, load: Load) -> Figure | None:
 
 
 def _memory(tables: Tables, load: Load) -> Figure | None:
-    pss, rss = (points(tables.summary, load, metric) for metric in ("pss_mb", "rss_mb"))
-    if not transports(pss):
+    memory, rss = (points(tables.summary, load, metric) for metric in ("memory_mb", "rss_mb"))
+    if not transports(memory):
         return _dots(tables, load, "memory", "rss_mb")
-    extra = "Full marks: PSS, which counts shared pages once. Light marks: RSS, which counts them in each process."
-    return _dots(tables, load, "memory", "pss_mb", lighter=rss, extra=[extra])
+    extra = "Full marks count pages that processes of a server share once; light marks (RSS) count them in each."
+    return _dots(tables, load, "memory", "memory_mb", lighter=rss, extra=[extra])
 
 
 def _dots(

@@ -186,7 +186,7 @@ def finished(
         service_p99_9_us=p50 * (4 + 0.1 * (block % 5)),
         connect_p50_us=80.0 if scenario == "sessions" and "tcp" in arm else None,
         rss_mb=rss * (3 if model == "multiprocessing" else 1),
-        pss_mb=rss,
+        memory_mb=rss,
         client_cpu_share=0.3,
         bound="server",
         verdict=verdict,

@@ -51,9 +51,9 @@ def test_cpu_time_counts_ended_threads_and_children(burner: subprocess.Popen[str
     assert usage.threads == 2
     assert usage.cpu_ns >= 60_000_000
     assert told_ns <= usage.cpu_ns <= told_ns + 20_000_000  # what it took to tell
-    pss_mb = tree.pss_mb()
-    assert pss_mb is not None
-    assert 0 < pss_mb < usage.rss_mb  # the two share most of their pages
+    memory_mb = tree.memory_mb()
+    assert memory_mb is not None
+    assert 0 < memory_mb < usage.rss_mb  # the two share most of their pages
 
 
 def test_a_tree_at_rest_uses_nothing_and_switches_never(burner: subprocess.Popen[str]) -> None:
@@ -81,4 +81,4 @@ def test_a_process_that_has_ended_is_no_error() -> None:
     process = subprocess.run([sys.executable, "-c", ""], check=True)
     assert process.returncode == 0
     assert Tree(2**22 + 1).usage().processes == 0
-    assert Tree(2**22 + 1).pss_mb() is None
+    assert Tree(2**22 + 1).memory_mb() is None
