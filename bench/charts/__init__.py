@@ -82,7 +82,7 @@ def _latency(tables: Tables, load: Load) -> Figure | None:
     found = [point for point in points(tables.summary, load, "service_p50_us") if point.connections == connections]
     blocks = interval_in_words(found).partition(" blocks")[0].removeprefix("median of ")
     subtitle = (
-        f"{describe(load, tables.trials)}; {connections} connections; {blocks} blocks merged, "
+        f"{describe(load, tables.trials, connections)}; {blocks} blocks merged, "
         "bands: interval over blocks; lines end where 10 replies are left"
     )
     lines = notes(

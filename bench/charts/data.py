@@ -87,8 +87,11 @@ def transports(found: Iterable[Point]) -> list[str]:
     return sorted({transport(point.arm) for point in found if point.drawn})
 
 
-def describe(load: Load, trials: pd.DataFrame) -> str:
-    """The load in words: ``echo, 64-byte messages, closed loop, connections stay open``."""
+def describe(load: Load, trials: pd.DataFrame, connections: int | None = None) -> str:
+    """The load in words: ``echo, 64-byte messages, closed loop, 16 clients at a time, connections stay open``.
+
+    connections: the one load point that is meant; of all if None, and then told only if there is but one.
+    """
     rows = at_load(trials, load)
     if rows.empty:
         return f"{load.message_bytes}-byte messages"
@@ -101,7 +104,9 @@ def describe(load: Load, trials: pd.DataFrame) -> str:
     }
     life = lives.get(str(first["lifecycle"]), str(first["lifecycle"]))
     size = f", {load.message_bytes}-byte messages" if first["protocol"] == "echo" else ""  # hola has its own words
-    return f"{first['protocol']}{size}, {first['loop']} loop{rate}, {life}"
+    counts = {int(count) for count in rows["connections"]} if connections is None else {connections}
+    clients = "" if len(counts) > 1 else f"{min(counts)} client{'s' if min(counts) > 1 else ''} at a time, "
+    return f"{first['protocol']}{size}, {first['loop']} loop{rate}, {clients}{life}"
 
 
 def interval_in_words(found: Iterable[Point]) -> str:

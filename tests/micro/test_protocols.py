@@ -1,0 +1,29 @@
+"""Feeding a handler: every request pays for it, whatever the model."""
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from servers.protocols import HANDLERS
+
+_ECHO = bytes(64)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize(("protocol", "request_bytes"), [("echo", _ECHO), ("hola", b"hola")])
+def test_feed_one_request(benchmark: BenchmarkFixture, transport: str, protocol: str, request_bytes: bytes) -> None:
+    handler = HANDLERS[transport][protocol]()
+    assert benchmark(handler.feed, request_bytes) in {_ECHO, b"pues hola"}
+
+
+def test_feed_hola_split_into_bytes(benchmark: BenchmarkFixture) -> None:
+    handler = HANDLERS["tcp"]["hola"]()
+
+    def feed() -> bytes:
+        return b"".join(handler.feed(bytes([byte])) for byte in b"hola")
+
+    assert benchmark(feed) == b"pues hola"
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_make_a_handler(benchmark: BenchmarkFixture, transport: str) -> None:
+    benchmark(HANDLERS[transport]["hola"])

@@ -1,0 +1,48 @@
+"""Recording a latency, reading percentiles, and appending a block's rows."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from bench.plan_file import load_plan
+from bench.store import BlockRows, RunFolder
+from clients.compiled import jit
+from clients.histogram import SLOTS, coarse, quantile_ns, slot_of
+from tests.unit.test_store import rows
+
+_VALUES = np.random.default_rng(1).lognormal(11, 1, 10_000).astype(np.int64)
+
+
+@jit
+def record_all(values: Any, counts: Any) -> None:
+    for value in values:
+        counts[slot_of(value)] += 1
+
+
+def test_record_ten_thousand_latencies(benchmark: BenchmarkFixture) -> None:
+    counts = np.zeros(SLOTS, np.int64)
+    record_all(_VALUES, counts)  # compiled before it is timed
+    benchmark(record_all, _VALUES, counts)
+    assert counts.sum() % len(_VALUES) == 0
+
+
+def test_read_a_percentile(benchmark: BenchmarkFixture) -> None:
+    counts = np.zeros(SLOTS, np.int64)
+    record_all(_VALUES, counts)
+    assert benchmark(quantile_ns, counts, 0.99) > 0
+
+
+def test_make_a_histogram_coarse(benchmark: BenchmarkFixture) -> None:
+    counts = np.zeros(SLOTS, np.int64)
+    record_all(_VALUES, counts)
+    assert sum(count for _, _, count in benchmark(coarse, counts)) == len(_VALUES)
+
+
+def test_append_the_rows_of_a_block(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, load_plan("quick"), {})
+    one = rows(0)
+    block = BlockRows(list(one.slices) * 300, list(one.histograms) * 5_000, list(one.resources) * 600, one.trials)
+    benchmark(folder.append, block)
+    assert len(folder.trials()) > 0

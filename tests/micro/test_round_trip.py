@@ -1,0 +1,28 @@
+"""One round trip to each model, with a plain blocking client: mostly the machine's wake-ups, so compare like with like."""
+
+import socket
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from servers import registry
+from tests.system.commands import server
+
+_MESSAGE = bytes(range(64))
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("model", registry.names())
+def test_round_trip(benchmark: BenchmarkFixture, model: str, transport: str) -> None:
+    if transport not in registry.describe(model).transports:
+        pytest.skip(f"{model} does not serve {transport}")
+    kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
+    with server(model, transport) as ready, socket.socket(socket.AF_INET, kind) as sock:
+        sock.settimeout(10)
+        sock.connect((ready["host"], ready["port"]))
+
+        def ask() -> bytes:
+            sock.send(_MESSAGE)
+            return sock.recv(64)
+
+        assert benchmark(ask) == _MESSAGE
