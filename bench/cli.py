@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.plan import Plan, PlanError
-from bench.plan_file import load_plan, profile_names
+from bench.plan_file import build, load_plan, profile_names
 from clients import console as command_line
 from clients.console import Stop
 
@@ -140,10 +140,7 @@ def changed(plan: Plan, changes: dict[str, Any], of_scenarios: dict[str, Any]) -
         for role in ("reference", "twin"):  # a model that was left out can be neither; the first takes its place
             if wanted[role] and wanted[role] not in changes["models"]:
                 wanted[role] = changes["models"][0]
-    try:
-        return msgspec.convert(wanted, Plan)
-    except msgspec.ValidationError as error:
-        raise PlanError(_naming_value(str(error), wanted)) from error
+    return build(wanted, "")
 
 
 def words(text: str) -> list[str] | None:
@@ -176,18 +173,6 @@ def show(derived: Any, screen: Console) -> None:
         screen.print(
             f"charts: {', '.join(derived.charts)}; report: report.md; all in the folder below", highlight=False
         )
-
-
-def _naming_value(message: str, wanted: Any) -> str:
-    """Add to an error of the decoder the value that it speaks of."""
-    path = message.rpartition("`$.")[2].rstrip("`")
-    value = wanted
-    try:
-        for part in path.replace("[...]", ".[0]").split("."):
-            value = value[0] if part == "[0]" else value[part]
-    except (KeyError, TypeError, IndexError):
-        return message
-    return f"{path.replace('scenarios[...].', '')} = {value!r}: {message.partition(' - at')[0]}"
 
 
 def main() -> int:

@@ -11,7 +11,8 @@ from servers.registry import Description
 
 Transport = Literal["tcp", "udp"]
 Protocol = Literal["echo", "hola"]
-TRANSPORTS: tuple[str, ...] = get_args(Transport)
+Lifecycle = Literal["persistent", "session"]
+CHOICES = {"transports": get_args(Transport), "protocol": get_args(Protocol), "lifecycle": get_args(Lifecycle)}
 LARGEST_DATAGRAM_BYTES = 65_507
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -24,7 +25,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$")]
     question: str = ""
     protocol: Protocol = "echo"
-    lifecycle: Literal["persistent", "session"] = "persistent"
+    lifecycle: Lifecycle = "persistent"
     connections: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)]
     message_bytes: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)] = (64,)
     requests_per_session: Positive = 10
@@ -48,8 +49,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     blocks: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
     seed: Annotated[int, msgspec.Meta(ge=0)] | None = None  # of the order of everything; None: a new one for each run
     workers: Annotated[int, msgspec.Meta(ge=0)] = 0  # of models with several processes; 0: one a CPU, two at least
-    slice_s: Annotated[float, msgspec.Meta(ge=0.005, le=600)] = 0.05
-    slice_warmup_s: Annotated[float, msgspec.Meta(ge=0)] = 0.005  # of each slice, not counted
+    slice_s: Annotated[float, msgspec.Meta(ge=0.005, le=600)] = 0.025
+    slice_warmup_s: Annotated[float, msgspec.Meta(ge=0)] = 0.003  # of each slice, not counted
     timeout_s: Duration = 1.0  # when a reply counts as lost
     scenarios: Annotated[tuple[Scenario, ...], msgspec.Meta(min_length=1)]
 

@@ -1,12 +1,15 @@
 """Reading and writing plans as TOML."""
 
+import re
+import tomllib
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import tomli_w
 
-from bench.plan import Plan, PlanError
+from bench.plan import CHOICES, Plan, PlanError, Scenario
 
 
 def profile_names() -> list[str]:
@@ -32,9 +35,40 @@ def load_plan(profile: str) -> Plan:
 def decode(text: str, source: str) -> Plan:
     """Turn TOML into a plan. source: what to call it in an error. Raises PlanError."""
     try:
-        return msgspec.toml.decode(text, type=Plan)
-    except msgspec.DecodeError as error:  # a ValidationError, which names the key, is one too
-        raise PlanError(f"plan {source}: {error}") from error
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PlanError(f"plan {source} is not TOML: {error}") from error
+    return build(values, f"plan {source}: ")
+
+
+def build(values: dict[str, Any], source: str) -> Plan:
+    """Turn plain values into a plan. source: what an error begins with. Raises PlanError: the key, what is allowed."""
+    try:
+        return msgspec.convert(values, Plan)
+    except msgspec.ValidationError as error:
+        raise PlanError(source + _in_words(str(error), values)) from error
+
+
+def _in_words(message: str, values: dict[str, Any]) -> str:
+    """Say of an error of the decoder which value it speaks of, and what would be allowed.
+
+    Its own form: Expected `int` >= 1 - at `$.scenarios[0].connections[...]`
+    """
+    expected, _, path = message.partition(" - at `$")
+    keys = re.findall(r"\w+", path)
+    if "field `" in expected:  # one that is unknown, or missing
+        fields = Scenario.__struct_fields__ if keys else Plan.__struct_fields__
+        return f"{expected}; the keys there are: {', '.join(fields)}"
+    value: Any = values
+    try:
+        for key in keys:
+            value = value[int(key) if key.isdigit() else key]
+    except (KeyError, TypeError, IndexError):
+        return message
+    name = [key for key in keys if not key.isdigit()][-1]
+    if name in CHOICES:
+        expected = f"expected one of {', '.join(CHOICES[name])}"
+    return f"{name} = {value!r} is not allowed: {expected[0].lower()}{expected[1:]}"
 
 
 def encode(plan: Plan) -> str:

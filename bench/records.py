@@ -26,7 +26,7 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class SliceRow:
-    """Some 50 ms of load on one arm: a row of slices.csv. Its window leaves the first milliseconds out."""
+    """A short stretch of load on one arm: a row of slices.csv. Its window leaves the first milliseconds out."""
 
     block: int
     round: int

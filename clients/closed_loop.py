@@ -124,10 +124,12 @@ def rest(lane: Lane, i: int) -> None:
 
 @inlined
 def begin(lane: Lane, load: Load, i: int, now_ns: int) -> None:
-    """Set connection ``i`` to its next request, or to connect first; after the end it rests."""
+    """Set connection ``i`` to its next request, or to connect first; after the end it rests.
+
+    A session that has connected goes on to its end, whenever that is: the server has already paid for its beginning.
+    """
     conn = connections(lane)[i]
-    underway = load.session and conn["left"] < load.requests_per_session
-    if now_ns >= schedule(lane)[END] and not (underway and conn["state"] == IDLE):
+    if now_ns >= schedule(lane)[END] and not (load.session and conn["state"] == IDLE):
         rest(lane, i)
         return
     if conn["state"] == CLOSED:
@@ -373,6 +375,11 @@ def give_up(lane: Lane, load: Load, i: int, now_ns: int) -> None:
                 oldest = k
         given_up[oldest] = conn["sequence"]
         conn["state"] = IDLE
-    else:
-        close_connection(lane, i)
+        begin(lane, load, i, now_ns)
+        return
+    # The new socket is opened before the old one is closed: so it cannot get the port to which a late reply may come.
+    old = conn["fd"]
+    conn["fd"] = -1
+    conn["state"] = CLOSED
     begin(lane, load, i, now_ns)
+    libc.close(old)

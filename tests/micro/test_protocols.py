@@ -19,7 +19,7 @@ def test_feed_hola_split_into_bytes(benchmark: BenchmarkFixture) -> None:
     handler = HANDLERS["tcp"]["hola"]()
 
     def feed() -> bytes:
-        return b"".join(handler.feed(bytes([byte])) for byte in b"hola")
+        return b"".join(handler.feed(bytes([byte])) or b"" for byte in b"hola")
 
     assert benchmark(feed) == b"pues hola"
 

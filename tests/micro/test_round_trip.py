@@ -1,4 +1,4 @@
-"""One round trip to each model, with a plain blocking client: mostly the machine's wake-ups, so compare like with like."""
+"""One round trip to each model with a plain blocking client: mostly the machine's wake-ups. Compare like with like."""
 
 import socket
 

@@ -5,7 +5,7 @@ import pytest
 from bench.sampler import Tree
 from clients.target import Settings, Target, Threads, compile_loops
 from servers import registry
-from tests.system.commands import server
+from tests.system.commands import server, wait_until
 
 _CLIENTS = 16
 _LOAD_S = 0.5
@@ -31,6 +31,7 @@ def test_an_idle_server_uses_no_measurable_cpu_while_another_is_under_load(model
                 assert loaded.open() == 4
                 resting.load(0.05)  # it has served, and its threads and workers stand
                 tree = Tree(idle["pid"])
+                wait_until(lambda: tree.usage().cpu_ns == tree.usage().cpu_ns, "it has come to rest")
                 before_ns = tree.usage().cpu_ns
                 assert loaded.load(_LOAD_S).tally["ok"] > 0
                 used_ns = tree.usage().cpu_ns - before_ns

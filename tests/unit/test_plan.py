@@ -116,9 +116,11 @@ def test_an_impossible_plan_is_refused_with_one_line(changes: dict[str, Any], sa
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name = 3", ["mine.toml", "$.name"]),
-        ("nam = 'x'", ["mine.toml", "nam"]),
-        ("name = [", ["mine.toml", "Invalid value"]),
+        ("name = 3", ["mine.toml", "name = 3", "str"]),
+        ("nam = 'x'", ["mine.toml", "`nam`", "models"]),
+        ("name='x'\nmodels=['select']\nscenarios=[{nam='a'}]", ["`nam`", "connections"]),
+        ("name='x'\nmodels=['select']\ntransports=['sctp']", ["transports = 'sctp'", "tcp, udp"]),
+        ("name = [", ["mine.toml", "not TOML"]),
         ("name='x'\nmodels=['select']\nscenarios=[{name='a', connections=[0], seconds=1}]", [">= 1", "connections"]),
     ],
 )

@@ -43,7 +43,8 @@ def document(**changes: Any) -> dict[str, Any]:
     figures = {"count": 90, "mean": 41.0, "p50": 40.0, "p90": 60.0, "p99": "inf", "p99_9": None, "max": "inf"}
     return {
         "duration_s": 0.1, "sent": 220, "replies": 180, "sessions": None, "throughput_rps": 1800.0,
-        "sessions_per_s": None, "ledger": {"ok": 216, "late": 2, "lost": 2, "corrupt": 0, "duplicate": 3, "reordered": 0},
+        "sessions_per_s": None,
+        "ledger": {"ok": 216, "late": 2, "lost": 2, "corrupt": 0, "duplicate": 3, "reordered": 0},
         "errors": {"timeout": 4}, "service_us": figures, "connect_us": None,
         "fairness": {"jain": 0.9, "starved": 0}, "generator": {"cpu_share": 0.4},
     } | changes  # fmt: skip
