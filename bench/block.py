@@ -57,6 +57,7 @@ class _Contender:
     usage: Usage  # of the server when its last slice ended
     slices: list[SliceRow] = field(default_factory=list)
     resources: list[ResourceRow] = field(default_factory=list)
+    generator: list[ResourceRow] = field(default_factory=list)
     elapsed_s: float = 0.0
     failure: str = ""
 
@@ -108,7 +109,8 @@ class Block:
             for arm in arms(self._plan):
                 if all(skip_reason(arm, case, self._models) for case in cases(self._plan, scenario)):
                     continue
-                command = server_command(arm.model, arm.transport, scenario.protocol, self._plan.workers)
+                workers = self._plan.workers or max(2, len(self._placement.server))  # a server may start on more CPUs
+                command = server_command(arm.model, arm.transport, scenario.protocol, workers)
                 child = stack.enter_context(Child(f"the server {arm.name}", command, everywhere))
                 servers[arm] = _Server(arm, child, Tree(child.pid))
             for arm, server in servers.items():
@@ -148,7 +150,7 @@ class Block:
                 self._guarded(contenders[k], lambda one: self._slice(one, number, position))  # noqa: B023 - called now
         for contender in contenders:
             self._guarded(contender, self._finish)
-            if contender.failure:
+            if contender.failure:  # before or in its last step; what is finished stays finished
                 self._trials.append(unmeasured_row(contender.place, "failed", contender.failure))
 
     def _guarded(self, contender: _Contender, step: Callable[[_Contender], None]) -> None:
@@ -156,9 +158,9 @@ class Block:
         if contender.failure:
             return
         try:
-            step(contender)
             if not contender.server.child.alive:
                 raise ServerError("ended while it was measured")
+            step(contender)
         except ServerError as error:
             words = contender.server.child.last_words()
             contender.failure = f"{error}; its last words were: {words}"
@@ -172,15 +174,16 @@ class Block:
         wanted = contender.place.case.connections
         if contender.place.case.scenario.lifecycle == "persistent" and answer["standing"] < wanted:
             raise ServerError(f"{answer['standing']} of {wanted} connections could be opened")
-        self._ask({"do": "slice", "id": contender.target, "seconds": _WARMUP_S, "warmup_s": _WARMUP_S})
+        pin_tree(contender.server.child.pid, self._placement.server)  # workers that were forked since
+        self._ask({"do": "warm", "id": contender.target, "seconds": _WARMUP_S})
         contender.usage, self._own = contender.server.tree.usage(), self._generator_tree.usage()
 
     def _slice(self, contender: _Contender, number: int, position: int) -> None:
         plan, server = self._plan, contender.server
         seconds, warmup_s = plan.slice_s, plan.slice_warmup_s
-        server_ns = server.tree.cpu_ns()
+        server_ns = server.tree.settled_cpu_ns()
         answer = self._ask({"do": "slice", "id": contender.target, "seconds": seconds, "warmup_s": warmup_s})
-        server_ns = server.tree.cpu_ns() - server_ns
+        server_ns = server.tree.settled_cpu_ns() - server_ns
         if not answer["ok"]:
             raise ServerError(answer["error"])
         row = slice_row(contender.place, number, position, answer["slice"], server_ns)
@@ -189,7 +192,7 @@ class Block:
         # At rest since its last slice, a server stands where that left it; so one reading serves two borders.
         usage, own = server.tree.usage(), self._generator_tree.usage()
         contender.resources.append(resource_row(contender.place, number, "server", contender.usage, usage))
-        self._resources.append(resource_row(contender.place, number, "generator", self._own, own))
+        contender.generator.append(resource_row(contender.place, number, "generator", self._own, own))
         contender.usage, self._own = usage, own
         case = contender.place.case
         self._tell(Moment(self._number, case.scenario.name, case.connections, number, row))
@@ -209,7 +212,7 @@ class Block:
         )
         self._trials.append(trial_row(contender.place, measured))
         self._slices += contender.slices
-        self._resources += contender.resources
+        self._resources += contender.resources + contender.generator
         self._histograms += histogram_rows(contender.place, answer["histograms"])
 
     def _settings(self, server: _Server, case: Case) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -112,8 +113,14 @@ class Child:
 
 def server_command(model: str, transport: str, protocol: str, workers: int) -> list[str]:
     """The command line of one of our own servers, on a port that the kernel chooses."""
-    command = [sys.executable, "-m", "servers", model, "--transport", transport, "--protocol", protocol]
-    return command + (["--workers", str(workers)] if workers else [])
+    options = ["--transport", transport, "--protocol", protocol, "--workers", str(workers)]
+    return [sys.executable, "-m", "servers", model, *options]
+
+
+def raise_descriptor_limit() -> None:
+    """Raise the soft limit on open files to the hard one: children inherit it, and every connection takes one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def generator_command(cpus: Sequence[int]) -> list[str]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench.block import Moment
 
@@ -19,12 +19,10 @@ def shown(console: Console, slices: int, blocks: int) -> Iterator[Callable[[Mome
         yield _plain_lines(console, blocks)
         return
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f} %, left"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.description}"),  # the last: it is the one to be cut where the terminal is narrow
     )
     with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
         task = progress.add_task("starting servers", total=slices)

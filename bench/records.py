@@ -41,8 +41,8 @@ class SliceRow:
     replies: int  # inside the window
     answered: int  # right replies in the whole slice: what the CPU time was spent on
     sessions: int  # inside the window
-    late: int
-    lost: int
+    late: int  # replies to requests that were given up before, in this slice or an earlier one
+    lost: int  # requests given up, or broken with their connection
     corrupt: int
     throughput_rps: float
     sessions_per_s: float | None

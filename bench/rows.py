@@ -39,7 +39,6 @@ class Place:
 def slice_row(place: Place, number: int, position: int, told: Mapping[str, Any], server_cpu_ns: int) -> SliceRow:
     """Return the row of one slice. told: the generator's figures. server_cpu_ns: of the server's tree, in the slice."""
     duration_s = told["duration_s"]
-    session = place.case.scenario.lifecycle == "session"
     return SliceRow(
         **place.load,
         round=number,
@@ -54,7 +53,7 @@ def slice_row(place: Place, number: int, position: int, told: Mapping[str, Any],
         lost=told["lost"],
         corrupt=told["corrupt"],
         throughput_rps=told["replies"] / duration_s,
-        sessions_per_s=told["sessions"] / duration_s if session else None,
+        sessions_per_s=told["sessions_per_s"],
         service_p50_us=told["service_p50_us"],
         service_p99_us=told["service_p99_us"],
         latency_p50_us=None,

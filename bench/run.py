@@ -11,7 +11,7 @@ from bench import environment
 from bench.block import Block
 from bench.placement import Placement, cores, place
 from bench.plan import Plan, arms, cases, check, rounds, skip_reason
-from bench.processes import Child, ChildError, generator_command, pinned
+from bench.processes import Child, ChildError, generator_command, pinned, raise_descriptor_limit
 from bench.progress import shown
 from bench.store import RunFolder
 from servers import registry
@@ -50,6 +50,7 @@ def run(plan: Plan, into: Path, usable_cpus: list[int], console: Console) -> Out
     known = models()
     check(plan, known)
     placement = place(usable_cpus, cores(usable_cpus))
+    raise_descriptor_limit()
     generator = Child("the load generator", generator_command(placement.client), placement.client, writes=True)
     with generator:
         console.print("getting the load generator ready (on a new machine it is compiled first) ...")

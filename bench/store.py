@@ -1,7 +1,8 @@
 """The folder of one run. The only module that knows the names of its files.
 
-Raw files are appended to block by block: each file's rows in one write, then synced; trials.csv last, so that a block
-whose rows stand there is whole. Derived files can be deleted and made again.
+Raw files are appended to block by block, each file synced, trials.csv last: a block with all its rows there is whole. A
+run that was cut off in the middle of that leaves a torn line or a block with too few trials, which are not read.
+Derived files can be deleted and made again.
 """
 
 import csv
@@ -15,7 +16,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.plan import Plan
+from bench.plan import Plan, arms, cases
 from bench.plan_file import decode, encode
 from bench.records import HistogramRow, ResourceRow, SliceRow, TrialRow
 
@@ -87,16 +88,7 @@ class RunFolder:
             cells = attrgetter(*(field.name for field in fields(_RAW[name])))
             rows_of_file = ([_cell(value) for value in cells(record)] for record in records)
             csv.writer(text, lineterminator="\n").writerows(rows_of_file)
-            path = self.path / name
-            before = path.stat().st_size
-            try:
-                with path.open("a", encoding="utf-8") as file:
-                    file.write(text.getvalue())
-                    file.flush()
-                    os.fsync(file.fileno())
-            except OSError as error:
-                os.truncate(path, before)
-                raise StoreError(f"cannot write {path}: {error.strerror or error}; finished blocks are safe") from error
+            _append_synced(self.path / name, text.getvalue().encode())
 
     def plan(self) -> Plan:
         """The plan of the run."""
@@ -109,7 +101,9 @@ class RunFolder:
 
     def trials(self) -> "pd.DataFrame":
         """Rows of all finished blocks."""
-        return self._table("trials.csv")
+        table, plan = self._table("trials.csv"), self.plan()
+        whole = table.groupby("block")["block"].transform("size") == len(arms(plan)) * len(cases(plan))
+        return table[whole].reset_index(drop=True)
 
     def finished(self, name: str) -> "pd.DataFrame":
         """Rows of a raw file that belong to finished blocks. name: slices, histograms or resources."""
@@ -143,6 +137,7 @@ class RunFolder:
         import pandas as pd
 
         text = self._text(name)
+        text = text[: text.rfind("\n") + 1]  # what follows the last line's end is torn
         try:
             table = pd.read_csv(io.StringIO(text), dtype=dict.fromkeys(_TEXT_COLUMNS, str), na_values=[""])
         except (ValueError, pd.errors.ParserError) as error:
@@ -153,7 +148,7 @@ class RunFolder:
 
 
 def _cell(value: object) -> object:
-    """Six significant digits are more than any of these figures has; None is an empty cell."""
+    """Nine significant digits are more than any of these figures has; None is an empty cell."""
     if value is None:
         return ""
     return f"{value:.9g}" if isinstance(value, float) else value
@@ -164,3 +159,19 @@ def _write_synced(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _append_synced(path: Path, data: bytes) -> None:
+    """Append all of it, or nothing if the disk is full."""
+    before = path.stat().st_size
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    except OSError as error:
+        os.truncate(path, before)
+        raise StoreError(f"cannot write {path}: {error.strerror or error}; finished blocks are safe") from error
+    finally:
+        os.close(descriptor)

@@ -64,7 +64,7 @@ def load(
 
     Example: python -m clients load tcp://127.0.0.1:8000 --connections 64 --seconds 5 --cpus 0
     """
-    from clients.load import describe, parse_url
+    from clients.load import WINDOWS, describe, parse_url
     from clients.load import load as run_load
     from clients.target import Settings
 
@@ -84,7 +84,7 @@ def load(
         timeout_s=timeout,
         seed=seed,
         spin=bool(pinned),
-        parts=20,
+        parts=WINDOWS,
     )
     result = run_load(settings, pinned, seconds, warmup, lambda line: print(line, file=sys.stderr, flush=True))
     text = json.dumps(result, indent=2)

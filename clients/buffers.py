@@ -67,7 +67,6 @@ def make_buffers(
     lane = Lane(
         poller=poller,
         total=count,
-        parts=parts,
         family=int(address[:2].view(np.uint16)[0]),
         address_bytes=len(address),
         **{name: array.ctypes.data for name, array in arrays.items()},

@@ -89,6 +89,7 @@ def closed_loop(lane: Lane, load: Load) -> None:
     for i in range(lane.total):
         connections(lane)[i]["resting"] = 0
         begin(lane, load, i, now)
+    now = libc.now_ns(lane.clock)
     next_look_ns = now + LOOK_AROUND_NS
     last_event_ns = now
     while schedule(lane)[AT_WORK] > 0:
@@ -105,6 +106,8 @@ def closed_loop(lane: Lane, load: Load) -> None:
             flags = int64(events(lane)[k * EVENT_WORDS])
             i = int64(events(lane)[k * EVENT_WORDS + EVENT_DATA_WORD])
             advance(lane, load, i, flags)
+        if count > 0:
+            now = libc.now_ns(lane.clock)  # or the next poll, if it brings nothing, would count this work as idle
         if now >= next_look_ns:
             look_around(lane, load, now)
             next_look_ns = now + LOOK_AROUND_NS
@@ -231,13 +234,21 @@ def replied(lane: Lane, load: Load, i: int, now_ns: int) -> None:
     conn = connections(lane)[i]
     tally(lane)[OK] += 1
     if schedule(lane)[WINDOW] <= now_ns <= schedule(lane)[END]:
-        part = (now_ns - schedule(lane)[WINDOW]) // schedule(lane)[PART]
-        service(lane, part)[slot_of(now_ns - conn["began_ns"])] += 1
         tally(lane)[REPLIES] += 1
         conn["served"] += 1
+    # By the time it left, not by the reply: or the slowest, whose replies come after the end, would be left out.
+    if schedule(lane)[WINDOW] <= conn["began_ns"] <= schedule(lane)[END]:
+        part = (conn["began_ns"] - schedule(lane)[WINDOW]) // schedule(lane)[PART]
+        service(lane, part)[slot_of(now_ns - conn["began_ns"])] += 1
     conn["state"] = IDLE
+    if not load.tcp and not load.numbered:
+        read_leftovers(lane, load, i)  # a second copy could be taken for the reply to the next request
     if load.session:
         conn["left"] -= 1
+        if conn["left"] > 0 and now_ns > schedule(lane)[END] + load.timeout_ns:
+            close_connection(lane, i)  # a session so long that the load would never end
+            rest(lane, i)
+            return
         if conn["left"] == 0:
             if load.echo or not load.tcp:
                 session_done(lane, load, i, now_ns)
@@ -336,8 +347,10 @@ def read_leftovers(lane: Lane, load: Load, i: int) -> None:
             return
         if is_old(lane, load, i, got):
             count_old(lane, i)
-        else:
+        elif load.numbered:
             tally(lane)[WRONG_REPLY] += 1
+        else:
+            tally(lane)[DUPLICATE] += 1
 
 
 @jit

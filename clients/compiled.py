@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -23,7 +24,18 @@ def cache_folder() -> Path:
     return base / "holabench" / digest.hexdigest()[:16]
 
 
-numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined] # set by name at run time in numba.core.config
+def _writable(folder: Path) -> Path:
+    """The folder, or one for this process's user in the temporary place if the user's cache cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        folder = Path(tempfile.gettempdir()) / f"holabench-{os.getuid()}" / folder.name
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+if "NUMBA_CACHE_DIR" not in os.environ:
+    numba.config.CACHE_DIR = str(_writable(cache_folder()))  # type: ignore[attr-defined] # set by name at run time in numba.core.config
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

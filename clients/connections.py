@@ -1,4 +1,4 @@
-"""Opening, closing and writing to one connection, compiled. Nothing here waits."""
+"""Opening, closing and writing to one connection, compiled. Nothing here waits, but for room to send a datagram."""
 
 import errno
 import socket
@@ -14,6 +14,8 @@ from clients.lane import (
     CONNECT_TIMEOUT,
     CONNECTING,
     CONNECTS,
+    COUNTED,
+    END,
     HEADER_BYTES,
     IDLE,
     NO_DESCRIPTORS,
@@ -22,6 +24,7 @@ from clients.lane import (
     SENT,
     UNREACHABLE,
     WAITING,
+    WINDOW,
     Lane,
     Load,
     connect_times,
@@ -29,6 +32,7 @@ from clients.lane import (
     event,
     message,
     option,
+    schedule,
     tally,
 )
 from clients.libc import EVENT_DATA_WORD
@@ -154,6 +158,8 @@ def send_request(lane: Lane, load: Load, i: int, now_ns: int) -> int:
     conn["read"] = 0
     conn["state"] = WAITING
     tally(lane)[SENT] += 1
+    if schedule(lane)[WINDOW] <= now_ns <= schedule(lane)[END]:
+        tally(lane)[COUNTED] += 1
     if load.echo:
         content = message(lane, load, i)
         sequence = conn["sequence"]

@@ -26,6 +26,7 @@ def document(
     """
     tally = totals.tally
     lost = lost_of(tally)
+    missing = tally["counted"] - int(totals.service.sum())  # given up, late, corrupt or broken: all took for ever
     session = settings.lifecycle == "session"
     return {
         "schema": SCHEMA,
@@ -48,7 +49,7 @@ def document(
         "replies": tally["replies"],
         "throughput_rps": _rate(tally["replies"], totals.duration_s),
         "sessions": tally["sessions"] if session else None,
-        "sessions_per_s": _rate(tally["sessions"], totals.duration_s) if session else None,
+        "sessions_per_s": sessions_per_s(settings, tally["replies"], totals.duration_s),
         "ledger": {
             "ok": tally["ok"],
             "late": tally["late"],
@@ -59,7 +60,7 @@ def document(
         },
         "errors": errors_of(tally),
         "latency_us": None,  # in a closed loop no request has an intended time
-        "service_us": _figures(summary_us(totals.service, missing=lost)),
+        "service_us": _figures(summary_us(totals.service, missing=missing)),
         "lateness_us": None,
         "connect_us": _figures(summary_us(totals.connect)) if totals.connect.any() else None,
         "fairness": None if session else fairness(served),
@@ -69,7 +70,7 @@ def document(
             "cpus": list(cpus),
             "cpu_share": totals.cpu_share_s / totals.elapsed_s if totals.elapsed_s else 0.0,
             "ceiling_rps": None,
-            "gc_runs": 0,
+            "gc_runs": totals.gc_runs,
             "involuntary_switches": totals.involuntary_switches,
         },
         "verdict": _verdict(tally, lost),
@@ -86,6 +87,17 @@ def fairness(served: list[int]) -> dict[str, Any]:
         "served_min": int(counts.min()),
         "served_max": int(counts.max()),
     }
+
+
+def sessions_per_s(settings: Settings, replies: int, duration_s: float) -> float | None:
+    """Sessions a second, by the share of a session that each reply is; None if there are no sessions.
+
+    Whole sessions end in waves, since all connections begin one when a slice begins: to count those that end inside a
+    short window would be a matter of where the waves fall.
+    """
+    if settings.lifecycle != "session" or duration_s <= 0:
+        return None
+    return replies / settings.messages_per_session / duration_s
 
 
 def _windows(parts: Slice) -> list[dict[str, Any]]:

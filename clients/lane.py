@@ -44,6 +44,7 @@ TALLY = (
     "corrupt",
     "duplicate",
     "broken",
+    "counted",
     "replies",
     "sessions",
     "connects",
@@ -67,6 +68,7 @@ TALLY = (
     CORRUPT,  # requests answered with wrong bytes
     DUPLICATE,  # replies to requests that had been answered
     BROKEN,  # requests whose connection broke under them
+    COUNTED,  # those of SENT that left inside the window: each is in a histogram, or took for ever
     REPLIES,  # those of OK that came inside the window
     SESSIONS,  # sessions that ended well inside the window
     CONNECTS,
@@ -84,7 +86,7 @@ TALLY = (
 ) = range(len(TALLY))
 ERRORS = TALLY[CONNECT_REFUSED:]
 
-# The schedule, of CLOCK_MONOTONIC: replies from WINDOW to END count, each in its part, PART nanoseconds long.
+# The schedule, of CLOCK_MONOTONIC: what happens from WINDOW to END counts, each in its part, PART nanoseconds long.
 # AT_WORK is how many connections have not come to rest yet.
 WINDOW, END, PART, AT_WORK = range(4)
 
@@ -107,7 +109,6 @@ class Lane(NamedTuple):
 
     poller: int  # epoll's descriptor
     total: int  # connections
-    parts: int  # of the window
     family: int  # of the server's address
     address_bytes: int
     address: int  # the server's sockaddr
@@ -175,7 +176,7 @@ def lost(lane: Lane, i: int) -> Array:
 
 @inlined
 def service(lane: Lane, part: int) -> Array:
-    """int64, shape (SLOTS,): from send to reply, in one part of the window."""
+    """int64, shape (SLOTS,): from send to reply, of the requests that left in one part of the window."""
     return view(lane.service + part * SLOTS * 8, SLOTS, _INT64)
 
 

@@ -16,7 +16,7 @@ from clients.protocols import TRANSPORTS
 from clients.target import Settings, Slice, Target, Threads, compile_loops
 from clients.verify import NotSpoken, verify
 
-WINDOWS = 20
+WINDOWS = 20  # equal parts of a load, each with its own figures
 
 
 def parse_url(url: str) -> tuple[str, str, int]:

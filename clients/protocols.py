@@ -5,8 +5,6 @@ ADIOS = b"adios"
 PUES_HOLA = b"pues hola"
 PUES_ADIOS = b"pues adios"
 
-PROTOCOLS = ("echo", "hola")
 TRANSPORTS = ("tcp", "udp")
-LIFECYCLES = ("persistent", "session")
 
 LARGEST_DATAGRAM_BYTES = 65_507  # IPv4: 65535 less 20 of IP and 8 of UDP

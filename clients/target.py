@@ -68,6 +68,7 @@ class Totals:
     elapsed_s: float = 0.0
     cpu_share_s: float = 0.0
     involuntary_switches: int = 0
+    gc_runs: int = 0
     tally: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TALLY, 0))
     service: Counts = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
     connect: Counts = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
@@ -146,11 +147,18 @@ class Target:
         if self.settings.lifecycle == "session":
             return 0
         deadline_ns = time.monotonic_ns() + int(self.settings.timeout_s * 1e9) + 1_000_000_000
-        return sum(self._threads.each(lambda buffers: open_all(buffers.lane, self._load, deadline_ns), self._buffers))
-
-    def load(self, seconds: float, warmup_s: float = 0.0) -> Slice:
-        """Load the server for ``seconds``, of which replies in the first ``warmup_s`` do not count."""
         before = self._counts()
+        standing = self._threads.each(lambda buffers: open_all(buffers.lane, self._load, deadline_ns), self._buffers)
+        for kind, count in zip(TALLY, (self._counts() - before).tolist(), strict=True):
+            self.totals.tally[kind] += count
+        for buffers in self._buffers:
+            self.totals.connect += buffers.connect
+        return sum(standing)
+
+    def load(self, seconds: float, warmup_s: float = 0.0, *, counted: bool = True) -> Slice:
+        """Load the server for ``seconds``, of which ``warmup_s`` do not count; added to the totals if ``counted``."""
+        before = self._counts()
+        collections = _collections()
         for buffers in self._buffers:
             buffers.service.fill(0)
             buffers.connect.fill(0)
@@ -165,11 +173,11 @@ class Target:
         end_ns = max(window_ns, *(int(buffers.schedule[END]) for buffers in self._buffers))  # sooner if it was stopped
         for buffers in self._buffers:
             buffers.schedule[END] = 0
-        counted = self._counts() - before
+        changes = self._counts() - before
         slice_ = Slice(
             start_s=window_ns / 1e9,
             duration_s=(end_ns - window_ns) / 1e9,
-            tally={kind: int(count) for kind, count in zip(TALLY, counted, strict=True)},
+            tally={kind: int(count) for kind, count in zip(TALLY, changes, strict=True)},
             service=np.sum([buffers.service for buffers in self._buffers], axis=0),
             connect=np.sum([buffers.connect for buffers in self._buffers], axis=0),
             elapsed_s=max(work.elapsed_ns for work in works) / 1e9,
@@ -177,11 +185,13 @@ class Target:
             cpu_share=max(work.cpu_ns / work.elapsed_ns for work in works),
             involuntary_switches=sum(work.involuntary_switches for work in works),
         )
-        self.totals.add(slice_)
+        if counted:
+            self.totals.add(slice_)
+            self.totals.gc_runs += _collections() - collections
         return slice_
 
     def stop(self) -> None:
-        """End a load that is under way in another thread within some milliseconds, and any later one at once."""
+        """End a load that is under way in another thread, as soon as replies are in; and any later one at once."""
         self._stopped = True  # first: a load that is only about to begin looks at it after it has set its schedule
         self._end_now()
 
@@ -260,6 +270,10 @@ def compile_loops() -> float:
     gc.collect()
     gc.freeze()
     return time.monotonic() - began
+
+
+def _collections() -> int:
+    return sum(int(generation["collections"]) for generation in gc.get_stats())
 
 
 def errors_of(tally: dict[str, int]) -> dict[str, int]:

@@ -1,8 +1,9 @@
 """The generator as bench uses it: one JSON command a line in, one JSON answer a line out.
 
-    {"do": "hello"}                                     -> {"ok": true, "compile_s", "threads", "cpus", ...}
+    {"do": "hello"}                                     -> {"ok": true, "threads", "cpus"}
     {"do": "verify", "settings": {...}}                 -> {"ok": true}
     {"do": "open", "id": ..., "settings": {...}}        -> {"ok": true, "standing"}
+    {"do": "warm", "id": ..., "seconds"}                -> {"ok": true}        (load that is not counted)
     {"do": "slice", "id": ..., "seconds", "warmup_s"}   -> {"ok": true, "slice": {...}}
     {"do": "close", "id": ...}                          -> {"ok": true, "document": {...}, "histograms": {...}}
 
@@ -17,7 +18,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from clients.document import document, lost_of
+from clients.document import document, sessions_per_s
 from clients.histogram import coarse, quantile_ns
 from clients.limits import TooManyConnections, allow_descriptors
 from clients.target import Settings, Slice, Target, Threads, compile_loops
@@ -41,12 +42,16 @@ class Worker:
                     return self._verify(Settings(**settings))
                 case {"do": "open", "id": str(name), "settings": dict(settings)}:
                     return self._open(name, Settings(**settings))
+                case {"do": "warm", "id": str(name), "seconds": seconds}:
+                    self._targets[name].load(seconds, seconds, counted=False)
+                    return {"ok": True}
                 case {"do": "slice", "id": str(name), "seconds": seconds, "warmup_s": warmup_s}:
-                    return {"ok": True, "slice": figures(self._targets[name].load(seconds, warmup_s))}
+                    target = self._targets[name]
+                    return {"ok": True, "slice": figures(target.settings, target.load(seconds, warmup_s))}
                 case {"do": "close", "id": str(name)}:
                     return self._close(name)
-        except (NotSpoken, TooManyConnections, OSError, TypeError) as error:
-            return {"ok": False, "error": str(error)}
+        except (NotSpoken, TooManyConnections, OSError, TypeError, ValueError, MemoryError) as error:
+            return {"ok": False, "error": str(error) or type(error).__name__}
         except KeyError as error:
             return {"ok": False, "error": f"no target {error} is open"}
         return {"ok": False, "error": f"not a command: {json.dumps(command)[:200]}"}
@@ -64,7 +69,7 @@ class Worker:
 
     def _open(self, name: str, settings: Settings) -> dict[str, Any]:
         already = sum(target.settings.connections for target in self._targets.values())
-        allow_descriptors(already + settings.connections)
+        allow_descriptors(already + settings.connections + len(self._threads) * (len(self._targets) + 1))
         target = Target(settings, self._threads)
         self._targets[name] = target
         return {"ok": True, "standing": target.open()}
@@ -78,8 +83,11 @@ class Worker:
         return {"ok": True, "document": result, "histograms": histograms}
 
 
-def figures(slice_: Slice) -> dict[str, Any]:
-    """What bench wants to know of one slice."""
+def figures(settings: Settings, slice_: Slice) -> dict[str, Any]:
+    """What bench wants to know of one slice.
+
+    A request given up is lost for its slice; its reply is counted late in the slice in which it comes.
+    """
     counts = slice_.service.sum(axis=0)
     enough = int(counts.sum())
     return {
@@ -90,8 +98,9 @@ def figures(slice_: Slice) -> dict[str, Any]:
         "replies": slice_.tally["replies"],
         "answered": slice_.tally["ok"],
         "sessions": slice_.tally["sessions"],
+        "sessions_per_s": sessions_per_s(settings, slice_.tally["replies"], slice_.duration_s),
         "late": slice_.tally["late"],
-        "lost": lost_of(slice_.tally),
+        "lost": slice_.tally["timed_out"] + slice_.tally["broken"],
         "corrupt": slice_.tally["corrupt"],
         "service_p50_us": quantile_ns(counts, 0.5) / 1e3 if enough >= 20 else None,
         "service_p99_us": quantile_ns(counts, 0.99) / 1e3 if enough >= 1000 else None,

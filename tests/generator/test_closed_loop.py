@@ -1,7 +1,9 @@
 """The closed loop against servers of known behaviour."""
 
+import os
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -33,7 +35,7 @@ def load(threads: Threads, settings: Settings, seconds: float = 0.1, slices: int
 
 
 def udp(port: int, **changes: Any) -> Settings:
-    return Settings("udp", HOST, port, **{"timeout_s": 0.03, **changes})
+    return Settings("udp", HOST, port, **{"timeout_s": 0.05, **changes})
 
 
 def tcp(port: int, **changes: Any) -> Settings:
@@ -43,25 +45,58 @@ def tcp(port: int, **changes: Any) -> Settings:
 @pytest.mark.parametrize("message_bytes", [1, 12, 64, 1472, 65_507])
 def test_every_datagram_of_an_honest_server_is_counted_once(threads: Threads, message_bytes: int) -> None:
     with udp_server(lambda _number, datagram: [datagram]) as port:
-        result = load(threads, udp(port, connections=3, message_bytes=message_bytes))
+        result = load(threads, udp(port, connections=3, message_bytes=message_bytes, timeout_s=5.0))
     assert result["ledger"]["ok"] == result["sent"] > 0
     assert result["errors"] == {}
     assert result["verdict"]["status"] == "valid"
 
 
 def test_a_dropped_datagram_is_lost_and_the_next_request_goes_on(threads: Threads) -> None:
-    with udp_server(lambda number, datagram: [] if number % 20 == 0 else [datagram]) as port:
-        result = load(threads, udp(port), seconds=0.3)
-    assert result["ledger"]["lost"] == result["sent"] // 20 > 0
-    assert result["errors"] == {"timeout": result["ledger"]["lost"]}
+    dropped = 0
+
+    def drop(number: int, datagram: bytes) -> list[bytes]:
+        nonlocal dropped
+        dropped += number % 20 == 0
+        return [] if number % 20 == 0 else [datagram]
+
+    with udp_server(drop) as port:
+        result = load(threads, udp(port), seconds=0.4)
+    assert result["ledger"]["lost"] + result["ledger"]["late"] >= dropped > 0
+    assert result["ledger"]["lost"] >= dropped  # a stall of the machine may lose more, but none of these comes back
+    assert result["errors"]["timeout"] == result["ledger"]["lost"] + result["ledger"]["late"]
 
 
 def test_lost_datagrams_are_infinite_in_the_percentiles(threads: Threads) -> None:
     with udp_server(lambda number, datagram: [] if number % 3 == 0 else [datagram]) as port:
-        result = load(threads, udp(port), seconds=1.2)
+        result = load(threads, udp(port, connections=8), seconds=1.2)
     assert result["sent"] >= 100
-    assert result["service_us"]["p50"] < 30_000
+    assert result["service_us"]["p50"] < 50_000
     assert result["service_us"]["p90"] == "inf"
+
+
+def test_a_slow_reply_after_the_end_is_still_in_the_figures(threads: Threads) -> None:
+    def slowly(conn: socket.socket, _number: int) -> None:
+        while data := conn.recv(65536):
+            time.sleep(0.15)  # the behaviour that is put to the test: longer than the whole load
+            conn.sendall(data)
+
+    with tcp_server(slowly) as port:
+        result = load(threads, tcp(port, timeout_s=5.0), seconds=0.05)
+    assert result["replies"] == 0
+    assert result["service_us"]["count"] == 1
+    assert result["service_us"]["max"] >= 150_000
+
+
+def test_idle_polls_are_not_work_and_work_is_not_idle() -> None:
+    pool = Threads([min(os.sched_getaffinity(0))])
+    try:
+        with tcp_server(echo) as port, Target(tcp(port, connections=8, spin=True), pool) as target:
+            target.open()
+            busy = target.load(0.3)
+    finally:
+        pool.close()
+    assert 0 < busy.tally["idle_ns"] < busy.elapsed_s * 1e9
+    assert busy.cpu_s >= busy.tally["ok"] * 1e-6  # a send and a receive take more than a microsecond
 
 
 def test_a_second_copy_of_a_reply_is_a_duplicate(threads: Threads) -> None:
@@ -73,10 +108,9 @@ def test_a_second_copy_of_a_reply_is_a_duplicate(threads: Threads) -> None:
         return [datagram] * (1 + (number % 5 == 0))
 
     with udp_server(twice) as port:
-        result = load(threads, udp(port))
-        time.sleep(0)  # the server has answered before the loop returns: loopback delivers in the sender's call
+        result = load(threads, udp(port, timeout_s=5.0))
     assert result["ledger"]["ok"] == result["sent"]
-    assert copies - 1 <= result["ledger"]["duplicate"] <= copies
+    assert copies - 1 <= result["ledger"]["duplicate"] <= copies  # the last copy may come when nobody reads any more
 
 
 def test_a_reply_after_the_timeout_is_late_and_not_lost(threads: Threads) -> None:
@@ -89,9 +123,9 @@ def test_a_reply_after_the_timeout_is_late_and_not_lost(threads: Threads) -> Non
         return [datagram, *(held.pop() for _ in range(len(held)))]
 
     with udp_server(hold_every_tenth) as port:
-        result = load(threads, udp(port), seconds=0.3)
+        result = load(threads, udp(port), seconds=0.6)
     late, lost = result["ledger"]["late"], result["ledger"]["lost"]
-    assert late == result["sent"] // 10 - lost > 0
+    assert late >= result["sent"] // 10 - 1 > 0
     assert lost <= 1  # the last one held, if the load ended before its turn
     assert result["ledger"]["duplicate"] == 0
 
@@ -99,25 +133,52 @@ def test_a_reply_after_the_timeout_is_late_and_not_lost(threads: Threads) -> Non
 @pytest.mark.parametrize("spoil", [lambda data: data[:-1] + b"!", lambda data: data[:20], lambda data: data + b"!"])
 def test_a_changed_or_cut_or_longer_datagram_is_corrupt(threads: Threads, spoil: Any) -> None:
     with udp_server(lambda number, data: [spoil(data) if number % 7 == 0 else data]) as port:
-        result = load(threads, udp(port))
+        result = load(threads, udp(port, timeout_s=5.0))
     assert result["ledger"]["corrupt"] == result["sent"] // 7 > 0
     assert result["verdict"]["status"] == "invalid"
 
 
 def test_a_late_hola_is_never_taken_for_the_next_one(threads: Threads) -> None:
-    held = 0
+    """The reply to a request that was given up is sent to where that came from, while the next one is under way."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((HOST, 0))
+        sock.settimeout(10)
 
-    def late(number: int, _datagram: bytes) -> list[bytes]:
-        nonlocal held
-        if number % 10 == 0:
-            held += 1
-            return []
-        return [b"pues hola"]
+        def serve() -> None:
+            _, first = sock.recvfrom(100)
+            _, second = sock.recvfrom(100)
+            sock.sendto(b"pues hola", first)  # late; the second is not answered
+            peers.extend([first, second])
 
-    with udp_server(late) as port:
-        result = load(threads, udp(port, protocol="hola"), seconds=0.2)
-    assert result["ledger"]["lost"] == held > 0
-    assert result["ledger"]["ok"] == result["sent"] - held
+        peers: list[Any] = []
+        thread = threading.Thread(target=serve)
+        thread.start()
+        result = load(threads, udp(sock.getsockname()[1], protocol="hola"), seconds=0.08)
+        thread.join()
+    assert peers[0] != peers[1]
+    assert result["ledger"]["ok"] == 0
+    assert result["ledger"]["lost"] == result["sent"] >= 2
+
+
+def test_a_second_copy_of_a_hola_is_a_duplicate_and_no_reply(threads: Threads) -> None:
+    answered = 0
+
+    def twice(_number: int, _datagram: bytes) -> list[bytes]:
+        nonlocal answered
+        answered += 1
+        return [b"pues hola"] * 2
+
+    with udp_server(twice) as port:
+        result = load(threads, udp(port, protocol="hola", timeout_s=5.0), seconds=0.2)
+    assert result["ledger"]["duplicate"] > 0
+    assert result["ledger"]["ok"] == result["sent"]
+
+
+def test_a_session_without_end_is_cut_after_the_timeout(threads: Threads) -> None:
+    with tcp_server(echo) as port:
+        settings = tcp(port, lifecycle="session", requests_per_session=10**9, timeout_s=0.1)
+        result = load(threads, settings, seconds=0.1)
+    assert result["ledger"]["ok"] == result["sent"] > 0
 
 
 def test_a_udp_port_without_a_server_is_counted_by_kind(threads: Threads) -> None:
@@ -260,8 +321,6 @@ def test_a_server_that_stays_after_adios_is_an_error(threads: Threads) -> None:
 
 
 def test_the_load_can_be_ended_early_from_another_thread(threads: Threads) -> None:
-    import threading
-
     with tcp_server(echo) as port, Target(tcp(port, parts=4), threads) as target:
         target.open()
         stopper = threading.Timer(0.2, target.stop)
@@ -290,4 +349,4 @@ def test_the_window_counts_only_replies_inside_it(threads: Threads) -> None:
         slice_ = target.load(0.1, warmup_s=0.05)
     assert slice_.duration_s == pytest.approx(0.05)
     assert 0 < slice_.tally["replies"] < slice_.tally["ok"]
-    assert slice_.service.sum() == slice_.tally["replies"]
+    assert slice_.service.sum() == slice_.tally["counted"] < slice_.tally["sent"]

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.plan_file import load_plan
 from bench.store import BlockRows, RunFolder
 from clients.compiled import jit
 from clients.histogram import SLOTS, coarse, quantile_ns, slot_of
-from tests.unit.test_store import rows
+from tests.unit.test_store import PLAN, rows
 
 _VALUES = np.random.default_rng(1).lognormal(11, 1, 10_000).astype(np.int64)
 
@@ -41,8 +40,8 @@ def test_make_a_histogram_coarse(benchmark: BenchmarkFixture) -> None:
 
 
 def test_append_the_rows_of_a_block(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
-    folder = RunFolder.create(tmp_path, load_plan("quick"), {})
+    folder = RunFolder.create(tmp_path, PLAN, {})
     one = rows(0)
     block = BlockRows(list(one.slices) * 300, list(one.histograms) * 5_000, list(one.resources) * 600, one.trials)
     benchmark(folder.append, block)
-    assert len(folder.trials()) > 0
+    assert (folder.path / "slices.csv").stat().st_size > 0

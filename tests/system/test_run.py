@@ -54,19 +54,22 @@ def test_nothing_vanishes_from_the_matrix(folder: Path) -> None:
 
 def test_every_slice_has_the_load_and_what_it_cost(folder: Path) -> None:
     slices = pd.read_csv(folder / "slices.csv")
-    assert (slices["answered"] + slices["lost"] + slices["late"] + slices["corrupt"] == slices["sent"]).all()
-    assert (slices["replies"] > 0).all()
-    assert (slices["server_cpu_us"] > 0).all()
+    assert (slices["answered"] + slices["lost"] + slices["corrupt"] == slices["sent"]).all()
+    of_arms = slices.groupby(["scenario", "arm"])[["replies", "server_cpu_us", "client_cpu_us"]].sum()
+    assert (of_arms > 0).all(axis=None)
     for _, one_round in slices.groupby(["block", "scenario", "round"]):
         assert sorted(one_round["position"]) == list(range(len(one_round)))
 
 
 def test_trials_are_the_sums_of_their_slices(folder: Path) -> None:
-    slices = pd.read_csv(folder / "slices.csv").groupby(["block", "scenario", "arm"])["replies"].sum()
+    columns = ["sent", "replies"]
+    slices = pd.read_csv(folder / "slices.csv").groupby(["block", "scenario", "arm"])[columns].sum()
     trials = pd.read_csv(folder / "trials.csv").query("status == 'ok'").set_index(["block", "scenario", "arm"])
+    assert trials[columns].to_dict() == slices.to_dict()
     histograms = pd.read_csv(folder / "histograms.csv").query("quantity == 'service'")
     recorded = histograms.groupby(["block", "scenario", "arm"])["count"].sum()
-    assert trials["replies"].to_dict() == slices.to_dict() == recorded.to_dict()
+    assert (recorded <= trials["sent"]).all()  # those that left in a window, whenever their reply came
+    assert (recorded > 0).all()
 
 
 def test_server_and_generator_had_cpus_of_their_own(folder: Path) -> None:

@@ -29,9 +29,9 @@ PLAN = msgspec.convert(
 )
 PLACE = Place(PLAN, Placement((0,), (1, 2)), block=4, arm=Arm("select", "udp"), case=cases(PLAN)[0])
 TOLD: dict[str, Any] = {
-    "duration_s": 0.05, "elapsed_s": 0.06, "sent": 110, "replies": 90, "answered": 108, "sessions": 0, "late": 1,
-    "lost": 1, "corrupt": 0, "service_p50_us": 40.0, "service_p99_us": None, "client_cpu_us": 20_000.0,
-    "client_cpu_share": 0.4,
+    "duration_s": 0.05, "elapsed_s": 0.06, "sent": 110, "replies": 90, "answered": 108, "sessions": 0,
+    "sessions_per_s": None, "late": 1, "lost": 1, "corrupt": 0, "service_p50_us": 40.0, "service_p99_us": None,
+    "client_cpu_us": 20_000.0, "client_cpu_share": 0.4,
 }  # fmt: skip
 
 

@@ -56,6 +56,34 @@ def test_cpu_time_counts_ended_threads_and_children(burner: subprocess.Popen[str
     assert 0 < memory_mb < usage.rss_mb  # the two share most of their pages
 
 
+def test_a_child_that_ended_is_counted_to_two_ticks() -> None:
+    code = """
+import os, sys, time
+def burn(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end: pass
+sys.stdin.readline()
+for _ in range(3):
+    if os.fork() == 0:
+        burn(0.1); os._exit(0)
+    os.wait()
+print(flush=True)
+sys.stdin.readline()
+"""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        tree = Tree(process.pid)
+        before_ns = tree.settled_cpu_ns()
+        process.stdin.write("\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        used_ns = tree.settled_cpu_ns() - before_ns
+        process.stdin.write("\n")
+    assert 300_000_000 - 20_000_000 <= used_ns <= 400_000_000
+
+
 def test_a_tree_at_rest_uses_nothing_and_switches_never(burner: subprocess.Popen[str]) -> None:
     assert burner.stdin is not None
     assert burner.stdout is not None

@@ -2,14 +2,22 @@ import errno
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench.plan import Plan
-from bench.plan_file import load_plan
 from bench.records import HistogramRow, ResourceRow, SliceRow, TrialRow
 from bench.store import BlockRows, RunFolder, StoreError
 
-PLAN: Plan = load_plan("quick")
+PLAN: Plan = msgspec.convert(
+    {
+        "name": "one",
+        "models": ["select"],
+        "transports": ["tcp"],
+        "scenarios": [{"name": "capacity", "connections": [16], "seconds": 0.1}],
+    },
+    Plan,
+)
 
 
 def rows(block: int) -> BlockRows:
@@ -58,19 +66,46 @@ def test_a_block_without_its_trials_is_not_read(folder: RunFolder) -> None:
     assert list(folder.finished("slices")["block"]) == [0]
 
 
+def test_a_run_cut_off_while_it_wrote_loses_that_block_alone(folder: RunFolder) -> None:
+    folder.append(rows(0))
+    whole = (folder.path / "trials.csv").read_bytes()
+    folder.append(rows(1))
+    complete = (folder.path / "trials.csv").read_bytes()
+    for size in range(len(whole), len(complete)):  # cut off after every single byte
+        (folder.path / "trials.csv").write_bytes(complete[:size])
+        assert list(folder.trials()["block"]) == [0]
+        assert list(folder.finished("slices")["block"]) == [0]
+
+
+def test_a_block_that_lacks_a_case_is_not_read(tmp_path: Path) -> None:
+    two = msgspec.structs.replace(PLAN, transports=("tcp", "udp"))
+    folder = RunFolder.create(tmp_path, two, {})
+    folder.append(rows(0))  # the rows of one arm only
+    assert folder.trials().empty
+
+
+@pytest.mark.parametrize("file", ["slices.csv", "histograms.csv", "resources.csv", "trials.csv"])
 def test_a_full_disk_is_one_line_and_leaves_finished_blocks_whole(
-    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
     folder.append(rows(0))
-    before = {path.name: path.read_bytes() for path in folder.path.iterdir()}
+    before = (folder.path / file).read_bytes()
+    number = ["slices.csv", "histograms.csv", "resources.csv", "trials.csv"].index(file)
+    synced = 0
+    sync = os.fsync
 
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def full(descriptor: int) -> None:
+        nonlocal synced
+        if synced == number:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        synced += 1
+        sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StoreError, match=r"slices\.csv: No space left on device; finished blocks are safe"):
+    with pytest.raises(StoreError, match=rf"{file}: No space left on device; finished blocks are safe"):
         folder.append(rows(1))
-    assert {path.name: path.read_bytes() for path in folder.path.iterdir()} == before
+    assert (folder.path / file).read_bytes() == before
+    assert list(folder.trials()["block"]) == [0]
 
 
 def test_two_runs_of_one_second_get_two_folders(tmp_path: Path) -> None:
