@@ -93,6 +93,14 @@ def compare(slices: pd.DataFrame, trials: pd.DataFrame, reference: dict[str, str
     return pd.DataFrame(_in_words(found), columns=COMPARISON_COLUMNS)
 
 
+def short_of_cores(trials: pd.DataFrame) -> list[str]:
+    """Models with several processes that had a single CPU: their figures are shown, but they are not ranked by them."""
+    if trials.empty:
+        return []
+    single = trials["server_cpus"].fillna("").astype(str).str.removesuffix(".0").str.isdigit()
+    return sorted(trials[single & (trials["workers"] > 1)]["model"].unique())
+
+
 def case_of(row: object) -> tuple[object, ...]:
     """The case that a row (of ``itertuples``) belongs to, usable as a key."""
     return _key(getattr(row, column) for column in ["arm", *LOAD])

@@ -88,10 +88,12 @@ def run(
         raise Stop(str(error)) from error
     except (ChildError, StoreError) as error:
         raise Stop(str(error), 1) from error
-    if outcome.interrupted:
+    if outcome.interrupted or outcome.failure:
         screen.print(f"stopped after {outcome.blocks} of {plan.blocks} blocks; they are kept, and drawn again by:")
         screen.print(f"  holabench report {outcome.folder.path}", soft_wrap=True, highlight=False)
     print(outcome.folder.path)
+    if outcome.failure:
+        raise Stop(outcome.failure, 1)
     return 130 if outcome.interrupted else 0
 
 
@@ -166,7 +168,7 @@ def show(derived: Any, screen: Console) -> None:
     """Print the tables of a run and where its charts are."""
     from bench import table
 
-    for one in table.results(derived.summary, derived.comparisons):
+    for one in table.results(derived.summary, derived.comparisons, screen.width):
         screen.print(one)
         screen.print()
     if derived.charts:

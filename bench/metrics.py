@@ -31,6 +31,9 @@ METRICS = {
 }
 
 
+SESSIONS = "sessions"  # how the name of every scenario begins whose clients come and go; the plan sees to it
+
+
 def transport(arm: str) -> str:
     """The transport in an arm's name: ``tcp`` in ``asyncio/tcp@pypy3.9~twin``."""
     return arm.partition("/")[2].partition("~")[0].partition("@")[0]
@@ -52,9 +55,15 @@ def base(arm: str) -> str:
     return arm.removesuffix("~twin")
 
 
+def load_in_words(scenario: object, connections: object, message_bytes: object) -> str:
+    """A load point: ``capacity, 64 connections, 1024 bytes``. The protocol hola has no size."""
+    count, size = int(float(str(connections))), int(float(str(message_bytes)))
+    return f"{scenario}, {count} connection{'s' * (count != 1)}" + (f", {size} bytes" if size else "")
+
+
 def headline(scenario: str) -> str:
     """The metric that a scenario asks for first."""
-    return "sessions_per_s" if scenario == "sessions" else "throughput_rps"
+    return "sessions_per_s" if scenario.startswith(SESSIONS) else "throughput_rps"
 
 
 def compact(value: float) -> str:

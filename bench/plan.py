@@ -16,6 +16,7 @@ CHOICES = {"transports": get_args(Transport), "protocol": get_args(Protocol), "l
 LARGEST_DATAGRAM_BYTES = 65_507
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+Size = Annotated[int, msgspec.Meta(ge=1, le=64 << 20)]
 Duration = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
@@ -27,7 +28,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     protocol: Protocol = "echo"
     lifecycle: Lifecycle = "persistent"
     connections: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)]
-    message_bytes: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)] = (64,)
+    message_bytes: Annotated[tuple[Size, ...], msgspec.Meta(min_length=1)] = (64,)
     requests_per_session: Positive = 10
     seconds: Duration  # of load on each arm, in each case of each block
 
@@ -72,6 +73,12 @@ def check(plan: Plan, models: Mapping[str, Description]) -> None:
     _check_names(plan, models)
     if plan.slice_warmup_s >= plan.slice_s:
         raise PlanError(f"slice_warmup_s {plan.slice_warmup_s:g} leaves nothing of a slice of {plan.slice_s:g} s")
+    for scenario in plan.scenarios:
+        if scenario.name.startswith("sessions") != (scenario.lifecycle == "session"):
+            raise PlanError(
+                f"scenario {scenario.name!r} has the lifecycle {scenario.lifecycle!r}: names of session scenarios, and "
+                "no others, begin with 'sessions', for what they are asked is sessions per second"
+            )
     largest = max(max(scenario.message_bytes) for scenario in plan.scenarios)
     if "udp" in plan.transports and largest > LARGEST_DATAGRAM_BYTES:
         raise PlanError(f"message_bytes {largest} does not fit a datagram; at most {LARGEST_DATAGRAM_BYTES} over udp")

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench.block import Moment
+from bench.metrics import load_in_words
 
 _DRAW_EVERY_S = 0.25  # a drawing takes some milliseconds, between slices, and belongs to nobody's figures
 
@@ -42,10 +43,10 @@ def shown(console: Console, slices: int, blocks: int) -> Iterator[Callable[[Mome
 
 def _plain_lines(console: Console, blocks: int) -> Callable[[Moment], None]:
     """One line whenever another case begins."""
-    told: set[tuple[int, str, int]] = set()
+    told: set[tuple[int, str, int, int]] = set()
 
     def tell(moment: Moment) -> None:
-        case = (moment.block, moment.scenario, moment.connections)
+        case = (moment.block, moment.scenario, moment.connections, moment.row.message_bytes)
         if case not in told:
             told.add(case)
             console.print(_in_words(moment, blocks, arm=False), highlight=False)
@@ -54,6 +55,6 @@ def _plain_lines(console: Console, blocks: int) -> Callable[[Moment], None]:
 
 
 def _in_words(moment: Moment, blocks: int, *, arm: bool = True) -> str:
-    plural = "connection" if moment.connections == 1 else "connections"
-    words = f"block {moment.block + 1} of {blocks}: {moment.scenario}, {moment.connections} {plural}"
+    load = load_in_words(moment.scenario, moment.connections, moment.row.message_bytes)
+    words = f"block {moment.block + 1} of {blocks}: {load}"
     return f"{words}, {moment.row.arm}" if arm else words

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import jinja2
@@ -11,8 +11,8 @@ import pandas as pd
 
 from bench import charts as figures
 from bench import verdicts
-from bench.analyse import LOAD, NOISE, TIE, UNCOMPARABLE, UNRESOLVED
-from bench.metrics import METRICS, compact, headline, is_twin, label, transport
+from bench.analyse import LOAD, NOISE, TIE, UNCOMPARABLE, UNRESOLVED, short_of_cores
+from bench.metrics import METRICS, compact, headline, is_twin, label, load_in_words, transport
 from bench.table import COLUMNS, Line, Ratio, collect
 
 UNKNOWN = "unknown"
@@ -38,14 +38,15 @@ def render(
         keep_trailing_newline=True,
     )
     templates.filters["md"] = escape
-    statements = answers(comparisons)
+    short = short_of_cores(trials)
+    statements = answers(comparisons, short)
     return templates.get_template("report.md.j2").render(
         answer=statements[0]
         if statements
         else "No comparison could be made: no block of a case and its reference was finished.",
         further=statements[1:],
         noise=noise(comparisons),
-        needs_cores=_needs_cores(trials),
+        needs_cores=_and(f"`{name}`" for name in short) if short else "",
         charts=[(figures.question(name), path) for name, path in charts],
         tables=[
             (one.title, [COLUMNS[name] for name in one.metrics], [_cells(line, one.metrics) for line in one.lines])
@@ -68,19 +69,26 @@ def escape(value: object) -> str:
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # an underscore inside a word stands for itself
 
 
-def answers(comparisons: pd.DataFrame) -> list[str]:
-    """What the comparisons say, in words: first the most connections of the first scenario, then the other loads."""
+def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[str]:
+    """What the comparisons say, in words: first the most connections of the first scenario, then the other loads.
+
+    unranked: models of which nothing is said.
+    """
     found: list[tuple[tuple[int, int], str]] = []
     if comparisons.empty:
         return []
     scenarios = sorted(dict.fromkeys(comparisons["scenario"]), key=lambda name: name == "sessions")
     for key, rows in comparisons.groupby(LOAD, dropna=False):
-        scenario, connections, *_ = cast("tuple[Any, ...]", key)
-        asked = rows[rows["metric"] == headline(scenario)].to_dict("records")
+        scenario, connections, message_bytes, _ = cast("tuple[Any, ...]", key)
+        asked = [
+            row
+            for row in rows[rows["metric"] == headline(scenario)].to_dict("records")
+            if label(str(row["arm"])) not in unranked
+        ]
         sentences = [_of_transport(asked, name) for name in ("tcp", "udp")]
         sentences.append(_udp_against_tcp(asked))
         text = " ".join(sentence for sentence in sentences if sentence)
-        where = f"**{escape(scenario)}, {connections} connection{'s' * (connections != 1)}.**"
+        where = f"**{escape(load_in_words(scenario, connections, message_bytes))}.**"
         if text:
             found.append(((scenarios.index(scenario), -connections), f"{where} {text}"))
     return [text for _, text in sorted(found)]
@@ -180,6 +188,7 @@ def _comparison(row: Mapping[Any, Any]) -> list[str]:
     return [
         str(row["scenario"]),
         str(row["connections"]),
+        str(row["message_bytes"] or "-"),
         METRICS[str(row["metric"])].label if str(row["metric"]) in METRICS else str(row["metric"]),
         str(row["arm"]),
         str(row["reference"]),
@@ -197,7 +206,7 @@ def _doubts(summary: pd.DataFrame) -> list[tuple[str, str, str, str]]:
         if row["verdict"] in ("suspect", "invalid") and not pd.isna(row["codes"]):
             for code in str(row["codes"]).split():
                 name, _, figure = code.partition("=")
-                case = f"{row['arm']} at {row['connections']} ({row['scenario']})"
+                case = f"{row['arm']} in {load_in_words(row['scenario'], row['connections'], row['message_bytes'])}"
                 where.setdefault(name, {}).setdefault(case, figure)
     order = [name for name in verdicts.CODES if name in where] + [name for name in where if name not in verdicts.CODES]
     return [(name, *verdicts.explain(name), _places(name, where[name])) for name in order]
@@ -219,17 +228,9 @@ def _missing(trials: pd.DataFrame) -> list[tuple[str, str, int]]:
     rows = trials[trials["status"] != "ok"].assign(reason=lambda frame: frame["reason"].fillna("no reason given"))
     cases: dict[tuple[str, str], set[int]] = {}
     for row in rows.to_dict("records"):
-        case = f"{row['arm']} at {row['connections']} ({row['scenario']})"
+        case = f"{row['arm']} in {load_in_words(row['scenario'], row['connections'], row['message_bytes'])}"
         cases.setdefault((case, f"{row['status']}: {row['reason']}"), set()).add(int(row["block"]))
     return [(case, reason, len(blocks)) for (case, reason), blocks in cases.items()]
-
-
-def _needs_cores(trials: pd.DataFrame) -> bool:
-    """Whether a model of several processes had to run on a single CPU."""
-    if trials.empty:
-        return False
-    rows = trials[trials["model"] == "multiprocessing"]
-    return any(str(text).removesuffix(".0").isdigit() for text in rows["server_cpus"].dropna())
 
 
 def _facts(environment: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from bench.placement import Placement, cores, place
 from bench.plan import Plan, arms, cases, check, rounds, skip_reason
 from bench.processes import Child, ChildError, generator_command, pinned, raise_descriptor_limit
 from bench.progress import shown
-from bench.store import RunFolder
+from bench.store import RunFolder, StoreError
 from servers import registry
 from servers.registry import Description
 
@@ -26,7 +26,8 @@ class Outcome:
 
     folder: RunFolder
     blocks: int
-    interrupted: bool
+    failure: str = ""  # why the run ended before its time, but for Ctrl-C
+    interrupted: bool = False
 
 
 def models() -> dict[str, Description]:
@@ -45,7 +46,8 @@ def slices_of(plan: Plan, known: Mapping[str, Description]) -> int:
 def run(plan: Plan, into: Path, usable_cpus: list[int], console: Console) -> Outcome:
     """Measure the plan. Ctrl-C ends the run cleanly: the block under way is dropped, finished ones stay.
 
-    Raises PlanError before anything is started, ChildError if the generator fails, StoreError if rows cannot be kept.
+    Raises PlanError before anything is started, ChildError if the generator does not start, StoreError if there can be
+    no folder. What fails later ends the run likewise, and is told in the outcome.
     """
     known = models()
     check(plan, known)
@@ -78,6 +80,6 @@ def _blocks(
                 finished += 1
     except KeyboardInterrupt:
         return Outcome(folder, finished, interrupted=True)
-    except ChildError as error:
-        raise ChildError(f"{error}; {finished} finished blocks are in {folder.path}") from error
-    return Outcome(folder, finished, interrupted=False)
+    except (ChildError, StoreError) as error:
+        return Outcome(folder, finished, failure=str(error))
+    return Outcome(folder, finished)

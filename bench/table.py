@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.analyse import LOAD, NOISE, TIE, UNCOMPARABLE, UNRESOLVED
-from bench.metrics import METRICS, compact, headline, is_twin, label, spread, transport
+from bench.metrics import METRICS, compact, headline, is_twin, label, load_in_words, spread, transport
 
 COLUMNS = {
     "throughput_rps": "requests/s",
@@ -20,6 +20,14 @@ COLUMNS = {
     "cpu_us_per_request": "CPU µs/req",
     "memory_mb": "MB",
 }
+SHORT = {
+    "throughput_rps": "req/s",
+    "sessions_per_s": "sess/s",
+    "service_p50_us": "p50",
+    "service_p99_us": "p99",
+    "cpu_us_per_request": "CPU µs",
+}
+WIDE = 100  # columns that a table with all intervals needs
 MARKS = {TIE: "=", UNRESOLVED: "?", NOISE: "noise"}
 LEGEND = {TIE: "= equivalent within 5 %", UNRESOLVED: "? not resolved", NOISE: "noise: the arm against itself"}
 COLOURS = {"faster": "green", "slower": "red", "valid": "", "suspect": "yellow", "invalid": "red", "failed": "red"}
@@ -80,7 +88,7 @@ class Results:
     def title(self) -> str:
         """The load in words."""
         rate = "" if self.rate_rps is None else f", {compact(self.rate_rps)} requests/s"
-        return f"{self.scenario}: {self.connections} connection{'s' * (self.connections != 1)}{rate}"
+        return load_in_words(self.scenario, self.connections, self.message_bytes) + rate
 
 
 def collect(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[Results]:
@@ -100,9 +108,9 @@ def collect(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[Results]:
     return sorted(found, key=lambda one: (scenarios.index(one.scenario), one.message_bytes, one.connections))
 
 
-def results(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[Table]:
-    """The tables that the terminal shows when a run has ended. They need 100 columns."""
-    return [_table(one) for one in collect(summary, comparisons)]
+def results(summary: pd.DataFrame, comparisons: pd.DataFrame, width: int = WIDE) -> list[Table]:
+    """The tables that the terminal shows when a run has ended. Where it is narrow, most intervals are left out."""
+    return [_table(one, narrow=width < WIDE) for one in collect(summary, comparisons)]
 
 
 def _ratios(comparisons: pd.DataFrame) -> dict[tuple[object, ...], Ratio]:
@@ -142,7 +150,7 @@ def _in_order(lines: list[Line], first: str) -> list[Line]:
     return sorted(lines, key=place)
 
 
-def _table(one: Results) -> Table:
+def _table(one: Results, *, narrow: bool) -> Table:
     table = Table(
         title=one.title,
         title_justify="left",
@@ -156,7 +164,8 @@ def _table(one: Results) -> Table:
     )
     table.add_column("arm", no_wrap=True)
     for metric in one.metrics:
-        table.add_column(COLUMNS[metric], justify="right", no_wrap=True)
+        heading = SHORT.get(metric, COLUMNS[metric]) if narrow else COLUMNS[metric]
+        table.add_column(heading, justify="right", no_wrap=True)
     references = sorted({label(line.arm) for line in one.lines if line.is_reference})
     table.add_column(f"/ {' or '.join(references)}" if references else "ratio", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
@@ -166,14 +175,16 @@ def _table(one: Results) -> Table:
             table.add_section()
             above = transport(line.arm)
             table.add_row(Text(above.upper(), style="bold"))
-        table.add_row(*_cells(line, one.metrics), style="dim" if is_twin(line.arm) or line.ratio is None else "")
+        cells = _cells(line, one.metrics, narrow=narrow)
+        table.add_row(*cells, style="dim" if is_twin(line.arm) or line.ratio is None else "")
     return table
 
 
-def _cells(line: Line, metrics: list[str]) -> list[Text]:
+def _cells(line: Line, metrics: list[str], *, narrow: bool) -> list[Text]:
     name = label(line.arm) + (" again" if is_twin(line.arm) else "")
-    numbers = [line.cell(metric) for metric in metrics[:-1]]
-    numbers.append(compact(line.values.get(metrics[-1], (math.nan,))[0]))  # memory: its interval is of no interest
+    whole = 0 if narrow else len(metrics) - 1  # of memory the interval is of no interest
+    numbers = [line.cell(metric) for metric in metrics[:whole]]
+    numbers += [compact(line.values.get(metric, (math.nan,))[0]) for metric in metrics[whole:]]
     ratio = Text("reference" if line.is_reference else str(line.ratio or "-"))
     ratio.stylize(COLOURS.get(line.ratio.word if line.ratio else "", ""))
     return [Text(name), *map(Text, numbers), ratio, Text(line.verdict, style=COLOURS.get(line.verdict, ""))]

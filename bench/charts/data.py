@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench import stats
-from bench.analyse import NOISE
+from bench.analyse import NOISE, short_of_cores
 from bench.metrics import compact, is_twin, label, transport
 
 LOAD_COLUMNS = ["scenario", "message_bytes", "rate_rps"]
@@ -140,11 +140,9 @@ def notes(
         lines.append(floor)
     elif twins := sorted({point.name for point in found if is_twin(point.arm) and point.drawn}):
         lines.append(f"Thin grey: {', '.join(twins)} measured a second time; what lies between the two is noise.")
-    cpus = {str(text) for text in at_load(trials, load)["server_cpus"].dropna()}
-    if any(point.name.startswith("multiprocessing") and point.drawn for point in found) and _single(cpus):
-        lines.append(
-            "multiprocessing needs several cores: the servers had one CPU, so it is shown here but not ranked on it."
-        )
+    short = set(short_of_cores(at_load(trials, load))) & {point.name for point in found if point.drawn}
+    if short:
+        lines.append(f"Not ranked, as it needs several cores and the servers had one CPU: {', '.join(sorted(short))}.")
     return lines
 
 
@@ -160,10 +158,6 @@ def noise_floor(comparisons: pd.DataFrame, load: Load, metric: str) -> str:
     names = ", ".join(sorted({label(str(arm)) for arm in rows["arm"]}))
     size = f" (ratios inside rounds: up to {100 * math.expm1(max(ends)):.1f} %)" if ends else ""
     return f"Thin grey: {names} measured a second time, the noise floor{size}."
-
-
-def _single(cpus: set[str]) -> bool:
-    return bool(cpus) and all(text.removesuffix(".0").isdigit() for text in cpus)
 
 
 def _grouped(reasons: list[tuple[str, Point]]) -> list[tuple[str, str]]:

@@ -68,7 +68,9 @@ def test_trials_are_the_sums_of_their_slices(folder: Path) -> None:
     assert trials[columns].to_dict() == slices.to_dict()
     histograms = pd.read_csv(folder / "histograms.csv").query("quantity == 'service'")
     recorded = histograms.groupby(["block", "scenario", "arm"])["count"].sum()
-    assert (recorded <= trials["sent"]).all()  # those that left in a window, whenever their reply came
+    assert (
+        recorded <= trials["sent"].reindex(recorded.index)
+    ).all()  # those that left in a window, whenever their reply came
     assert (recorded > 0).all()
 
 

@@ -154,7 +154,7 @@ def trial(
         message_bytes=64,
         depth=1,
         rate_rps=None,
-        workers=None,
+        workers=2 if model == "multiprocessing" else 1,
         server_cpus="1",
         client_cpus="0",
         status=status,

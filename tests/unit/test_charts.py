@@ -102,7 +102,7 @@ def test_each_chart_states_its_question_and_its_doubts(charts: dict[str, Figure]
     assert "Crossed out, invalid: iterative/udp at 64 connections (GENERATOR_BUSY=0.93)" in notes
     assert "Grey, suspect: thread_per_client/tcp at 64 connections (UNFAIR=0.9)" in notes
     assert "asyncio measured a second time, the noise floor" in notes
-    assert "multiprocessing needs several cores" in notes
+    assert "Not ranked, as it needs several cores and the servers had one CPU: multiprocessing" in notes
 
 
 def test_tcp_and_udp_share_the_scale_of_throughput(charts: dict[str, Figure]) -> None:

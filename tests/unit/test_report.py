@@ -29,7 +29,9 @@ def report() -> str:
 
 def test_the_first_paragraph_answers_in_words(report: str) -> None:
     first = report.split("\n\n")[1]
-    assert first.startswith("**capacity, 64 connections.** Over TCP, against the requests per second of asyncio: ")
+    assert first.startswith(
+        "**capacity, 64 connections, 64 bytes.** Over TCP, against the requests per second of asyncio: "
+    )
     assert "Over UDP, against the requests per second of asyncio: select 1." in first
     assert "Not comparable, for their numbers are invalid: iterative." in first
     assert "UDP against TCP of the same model: " in first
@@ -47,8 +49,11 @@ def test_charts_come_with_their_questions(report: str) -> None:
 def test_doubts_have_their_words_and_missing_cases_their_reasons(report: str) -> None:
     doubts = report.partition("## What to distrust")[2]
     assert "- **GENERATOR_BUSY**: share of its CPU that the load generator needed" in doubts
-    assert "Seen in: iterative/udp at 64 (capacity): 0.93" in doubts
-    assert "- **iterative/tcp at 16 (capacity)**: skipped: serves one connection at a time (6 blocks)" in doubts
+    assert "Seen in: iterative/udp in capacity, 64 connections, 64 bytes: 0.93" in doubts
+    assert (
+        "- **iterative/tcp in capacity, 16 connections, 64 bytes**: skipped: serves one connection at a time (6 blocks)"
+        in doubts
+    )
 
 
 def test_machine_seed_and_commands_are_told_and_what_is_not_known_too(report: str) -> None:

@@ -23,7 +23,7 @@ def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
 def printed(tables: tuple[pd.DataFrame, pd.DataFrame], width: int = 100) -> str:
     out = io.StringIO()
     console = Console(file=out, width=width)
-    for table in results(*tables):
+    for table in results(*tables, width):
         console.print(table)
     return out.getvalue()
 
@@ -34,15 +34,21 @@ def test_nothing_is_cut_off_at_100_columns(tables: tuple[pd.DataFrame, pd.DataFr
     assert max(map(len, text.splitlines())) <= 100
 
 
+def test_a_narrow_terminal_cuts_nothing_off_either(tables: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    text = printed(tables, width=80)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_piped_tables_have_no_control_characters(tables: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     assert "\x1b" not in printed(tables)
 
 
 def test_there_is_a_table_for_every_load(tables: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     assert [one.title for one in collect(*tables)] == [
-        "capacity: 1 connection",
-        "capacity: 16 connections",
-        "capacity: 64 connections",
+        "capacity, 1 connection, 64 bytes",
+        "capacity, 16 connections, 64 bytes",
+        "capacity, 64 connections, 64 bytes",
     ]
 
 
