@@ -152,7 +152,7 @@ class TrialRow:
     processes: int | None = None
     descriptors: int | None = None
     switches_per_request: float | None = None
-    server_cpu_share: float | None = None  # of the CPUs that the server had
+    server_cpu_share: float | None = None  # of the CPUs that it can use, as many as it has workers
     client_cpu_share: float | None = None
     bound: str = ""  # server, generator or neither
     verdict: str = ""

@@ -115,10 +115,12 @@ def trial_row(place: Place, measured: Measured) -> TrialRow:
     ledger = document["ledger"]
     answered = sum(row.answered for row in slices)
     server_cpu_us = sum(row.server_cpu_us for row in slices)
-    server_cpus = place.placement.server
+    usable_cpus = max(
+        1, min(len(place.placement.server), measured.ready["workers"])
+    )  # one thread at a time runs Python
     switches = [row.switches for row in measured.resources]
     known = [count for count in switches if count is not None]
-    server_share = server_cpu_us / 1e6 / measured.elapsed_s / len(server_cpus) if measured.elapsed_s else 0.0
+    server_share = server_cpu_us / 1e6 / measured.elapsed_s / usable_cpus if measured.elapsed_s else 0.0
     client_share = document["generator"]["cpu_share"]
     fairness = document["fairness"] or {}
     served = document["replies"] / place.case.connections

@@ -59,7 +59,8 @@ CODES = {
             invalid=0,
             style="{:.0f}",
         ),
-        # A busy generator adds its own queue to what it measures; above nine tenths it is the limit itself.
+        # A busy generator adds its own queue to what it measures; above nine tenths it is the limit itself. Between the
+        # two, a closed loop whose server was busy to nine tenths shows that the limit was the server (see judge).
         Code(
             "GENERATOR_BUSY",
             "share of its CPU that the load generator needed: the figure may be the generator's, not the server's",
@@ -169,6 +170,8 @@ def judge(
         "UNFAIR": jain / jain_expected if jain is not None and jain_expected else math.nan,
     }
     raised = {name: figure for name, figure in figures.items() if CODES[name].verdict(figure) != "valid"}
+    if server_cpu_share >= BUSY_CPU_SHARE > client_cpu_share:
+        raised.pop("GENERATOR_BUSY", None)  # the server was at its limit and the generator was not: the rate is its own
     verdict = worst(CODES[name].verdict(figure) for name, figure in raised.items())
     bound = "server" if server_cpu_share >= BUSY_CPU_SHARE else "neither"
     if client_cpu_share >= BUSY_CPU_SHARE:

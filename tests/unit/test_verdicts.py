@@ -34,8 +34,9 @@ def test_a_trial_without_any_doubt_is_valid_and_has_no_codes() -> None:
     ("facts", "expected"),
     [
         ({"client_cpu_share": 0.70}, ("valid", "")),
-        ({"client_cpu_share": 0.82}, ("suspect", "GENERATOR_BUSY=0.82")),
+        ({"client_cpu_share": 0.82, "server_cpu_share": 0.8}, ("suspect", "GENERATOR_BUSY=0.82")),
         ({"client_cpu_share": 0.90}, ("suspect", "GENERATOR_BUSY=0.9")),
+        ({"client_cpu_share": 0.82, "server_cpu_share": 0.9}, ("valid", "")),  # the server was the limit
         ({"client_cpu_share": 0.93}, ("invalid", "GENERATOR_BUSY=0.93")),
         ({"client_cpu_share": math.nan}, ("valid", "")),
         ({"cpus_disjoint": False}, ("suspect", "SHARED_CPUS")),
