@@ -176,21 +176,19 @@ class Block:
             raise ServerError(f"{answer['standing']} of {wanted} connections could be opened")
         pin_tree(contender.server.child.pid, self._placement.server)  # workers that were forked since
         self._ask({"do": "warm", "id": contender.target, "seconds": _WARMUP_S})
-        contender.usage, self._own = contender.server.tree.usage(), self._generator_tree.usage()
+        contender.usage, self._own = contender.server.tree.settled_usage(), self._generator_tree.usage()
 
     def _slice(self, contender: _Contender, number: int, position: int) -> None:
         plan, server = self._plan, contender.server
         seconds, warmup_s = plan.slice_s, plan.slice_warmup_s
-        server_ns = server.tree.settled_cpu_ns()
         answer = self._ask({"do": "slice", "id": contender.target, "seconds": seconds, "warmup_s": warmup_s})
-        server_ns = server.tree.settled_cpu_ns() - server_ns
         if not answer["ok"]:
             raise ServerError(answer["error"])
-        row = slice_row(contender.place, number, position, answer["slice"], server_ns)
+        # At rest since its last slice, a server stands where that left it; so one reading serves two borders.
+        usage, own = server.tree.settled_usage(), self._generator_tree.usage()
+        row = slice_row(contender.place, number, position, answer["slice"], usage.cpu_ns - contender.usage.cpu_ns)
         contender.slices.append(row)
         contender.elapsed_s += answer["slice"]["elapsed_s"]
-        # At rest since its last slice, a server stands where that left it; so one reading serves two borders.
-        usage, own = server.tree.usage(), self._generator_tree.usage()
         contender.resources.append(resource_row(contender.place, number, "server", contender.usage, usage))
         contender.generator.append(resource_row(contender.place, number, "generator", self._own, own))
         contender.usage, self._own = usage, own

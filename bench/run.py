@@ -10,7 +10,7 @@ from rich.console import Console
 from bench import environment
 from bench.block import Block
 from bench.placement import Placement, cores, place
-from bench.plan import Plan, arms, cases, check, rounds, skip_reason
+from bench.plan import Plan, arms, cases, check, loaded_s, rounds, skip_reason
 from bench.processes import Child, ChildError, generator_command, pinned, raise_descriptor_limit
 from bench.progress import shown
 from bench.store import RunFolder, StoreError
@@ -59,7 +59,8 @@ def run(plan: Plan, into: Path, usable_cpus: list[int], console: Console) -> Out
         importlib.import_module("bench.derive")  # two seconds, while the generator takes its own
         generator.read_line(_COMPILE_S)
         folder = RunFolder.create(into, plan, environment.describe(placement))
-        console.print(f"writing to {folder.path}", soft_wrap=True, highlight=False)
+        load = f"{loaded_s(plan, known):.0f} s of load in {plan.blocks} block{'s' * (plan.blocks != 1)}"
+        console.print(f"{load}, into {folder.path}", soft_wrap=True, highlight=False)
         with pinned(placement.client):  # this process is awake only between slices, and never on the servers' CPUs
             return _blocks(plan, known, placement, generator, folder, console)
 

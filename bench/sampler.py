@@ -51,8 +51,8 @@ class Tree:
                 continue
         return total
 
-    def settled_cpu_ns(self) -> int:
-        """CPU time once it no longer changes: a thread takes a moment to end after its last reply."""
+    def settled_usage(self) -> Usage:
+        """Read everything once the CPU time no longer changes: a thread takes a moment to end after its last reply."""
         before = self.cpu_ns()
         for _ in range(_SETTLE_TRIES):
             time.sleep(_SETTLE_S)
@@ -60,7 +60,7 @@ class Tree:
             if now == before:
                 break
             before = now
-        return before
+        return self.usage()
 
     def usage(self) -> Usage:
         """Read everything."""

@@ -29,7 +29,7 @@ CONNECTION = np.dtype(
         ("sequence", np.int64),  # number of the request under way, from 1
         ("written", np.int64),  # bytes of the request sent
         ("read", np.int64),  # bytes of the reply that came, and were right
-        ("left", np.int64),  # requests left in this session
+        ("left", np.int64),  # requests left in the session under way
         ("served", np.int64),  # replies that counted
     ],
     align=True,

@@ -44,8 +44,8 @@ def test_every_profile_can_be_measured_and_reads_back_as_it_was_written(name: st
     assert plan_file.decode(plan_file.encode(profile), name) == profile
 
 
-def test_standard_spends_seventy_percent_of_six_minutes_on_load() -> None:
-    assert 0.7 * 360 <= loaded_s(plan_file.load_plan("standard"), KNOWN) <= 0.9 * 360
+def test_standard_has_less_load_than_six_minutes_hold() -> None:
+    assert 0.6 * 360 <= loaded_s(plan_file.load_plan("standard"), KNOWN) <= 0.9 * 360
 
 
 def test_a_plan_has_every_model_over_every_transport_and_its_twin() -> None:

@@ -75,11 +75,11 @@ sys.stdin.readline()
         assert process.stdin is not None
         assert process.stdout is not None
         tree = Tree(process.pid)
-        before_ns = tree.settled_cpu_ns()
+        before_ns = tree.settled_usage().cpu_ns
         process.stdin.write("\n")
         process.stdin.flush()
         process.stdout.readline()
-        used_ns = tree.settled_cpu_ns() - before_ns
+        used_ns = tree.settled_usage().cpu_ns - before_ns
         process.stdin.write("\n")
     assert 300_000_000 - 20_000_000 <= used_ns <= 400_000_000
 
