@@ -30,6 +30,11 @@ def python(*words: str, timeout_s: float = DEADLINE_S, **changes: str) -> subpro
     )
 
 
+def _hear_ctrl_c() -> None:
+    """As a terminal starts it: a shell's background job, which the tests may be, ignores Ctrl-C, and its children too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def started(*words: str) -> Iterator[subprocess.Popen[str]]:
     """Start ``python WORDS``; its process group is ended at the end, whatever happened."""
@@ -40,6 +45,7 @@ def started(*words: str) -> Iterator[subprocess.Popen[str]]:
         text=True,
         cwd=ROOT,
         start_new_session=True,
+        preexec_fn=_hear_ctrl_c,  # noqa: PLW1509 - no other thread of the tests runs while this starts
     )
     try:
         yield process
