@@ -31,7 +31,7 @@ def python(*words: str, timeout_s: float = DEADLINE_S, **changes: str) -> subpro
 
 
 def _hear_ctrl_c() -> None:
-    """As a terminal starts it: a shell's background job, which the tests may be, ignores Ctrl-C, and its children too."""
+    """As under a terminal: a shell's background job, which the tests may be, ignores Ctrl-C, and so do its children."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
