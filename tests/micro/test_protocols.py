@@ -9,7 +9,7 @@ _ECHO = bytes(64)
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
-@pytest.mark.parametrize(("protocol", "request_bytes"), [("echo", _ECHO), ("hola", b"hola")])
+@pytest.mark.parametrize(("protocol", "request_bytes"), [("echo", _ECHO), ("hola", b"hola")], ids=["echo", "hola"])
 def test_feed_one_request(benchmark: BenchmarkFixture, transport: str, protocol: str, request_bytes: bytes) -> None:
     handler = HANDLERS[transport][protocol]()
     assert benchmark(handler.feed, request_bytes) in {_ECHO, b"pues hola"}
