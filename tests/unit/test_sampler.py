@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from bench.sampler import Tree, switches_between
+from tests.system.commands import wait_until
 
 # Burns 30 ms in a thread that ends, and 30 ms in a child that stays; then tells its own CPU time, and the child's.
 _BURNER = """
@@ -46,11 +47,12 @@ def test_cpu_time_counts_ended_threads_and_children(burner: subprocess.Popen[str
     burner.stdin.write("\n")
     burner.stdin.flush()
     told_ns = int(burner.stdout.readline())
-    usage = tree.usage()
+    # Python's join returns a moment before the kernel's thread has ended.
+    wait_until(lambda: tree.usage().threads == 2, "the thread has ended")
+    usage = tree.settled_usage()
     assert usage.processes == 2
-    assert usage.threads == 2
     assert usage.cpu_ns >= 60_000_000
-    assert told_ns <= usage.cpu_ns <= told_ns + 20_000_000  # what it took to tell
+    assert told_ns <= usage.cpu_ns <= told_ns + 50_000_000  # what it took to tell, less than the two burnt
     memory_mb = tree.memory_mb()
     assert memory_mb is not None
     assert 0 < memory_mb < usage.rss_mb  # the two share most of their pages
