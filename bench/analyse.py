@@ -93,6 +93,15 @@ def compare(slices: pd.DataFrame, trials: pd.DataFrame, reference: dict[str, str
     return pd.DataFrame(_in_words(found), columns=COMPARISON_COLUMNS)
 
 
+def noise_share(twins: pd.DataFrame) -> float | None:
+    """How far the arms of these rows of comparisons seemed to differ from themselves at most; None if nothing tells.
+
+    twins: rows with the word NOISE. The larger end of an interval counts, to either side.
+    """
+    ends = [abs(math.log(float(end))) for end in [*twins["low"], *twins["high"]] if 0 < float(end) < math.inf]
+    return math.expm1(max(ends)) if ends else None
+
+
 def short_of_cores(trials: pd.DataFrame) -> list[str]:
     """Models with several processes that had a single CPU: their figures are shown, but they are not ranked by them."""
     if trials.empty:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench import charts as figures
 from bench import verdicts
-from bench.analyse import LOAD, NOISE, TIE, UNCOMPARABLE, UNRESOLVED, short_of_cores
+from bench.analyse import LOAD, NOISE, TIE, UNCOMPARABLE, UNRESOLVED, noise_share, short_of_cores
 from bench.metrics import METRICS, compact, headline, is_twin, label, load_in_words, transport
 from bench.table import COLUMNS, Line, Ratio, collect
 
@@ -100,9 +100,8 @@ def noise(comparisons: pd.DataFrame) -> str:
         return ""
     parts = []
     for metric, rows in comparisons[comparisons["word"] == NOISE].groupby("metric", sort=False):
-        ends = [float(end) for end in [*rows["low"], *rows["high"]] if 0 < float(end) < math.inf]
-        if ends:
-            size = math.expm1(max(abs(math.log(end)) for end in ends))
+        size = noise_share(rows)
+        if size is not None:
             parts.append(f"{100 * size:.1f} % in {METRICS[str(metric)].label}")
     return "; ".join(parts)
 

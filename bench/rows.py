@@ -67,12 +67,8 @@ def slice_row(place: Place, number: int, position: int, told: Mapping[str, Any],
 def resource_row(place: Place, number: int, role: str, before: Usage, after: Usage) -> ResourceRow:
     """Return what one side held when a slice ended."""
     return ResourceRow(
-        block=place.block,
+        **place.load,
         round=number,
-        arm=place.arm.name,
-        scenario=place.case.scenario.name,
-        connections=place.case.connections,
-        message_bytes=place.case.message_bytes,
         role=role,
         cpu_us=(after.cpu_ns - before.cpu_ns) / 1e3,
         rss_mb=after.rss_mb,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench import stats
-from bench.analyse import NOISE, short_of_cores
+from bench.analyse import NOISE, noise_share, short_of_cores
 from bench.metrics import compact, is_twin, label, transport
 
 LOAD_COLUMNS = ["scenario", "message_bytes", "rate_rps"]
@@ -154,9 +154,9 @@ def noise_floor(comparisons: pd.DataFrame, load: Load, metric: str) -> str:
     rows = rows[(rows["metric"] == metric) & (rows["word"] == NOISE) & rows["low"].notna()]
     if rows.empty:
         return ""
-    ends = [abs(math.log(float(end))) for end in [*rows["low"], *rows["high"]] if 0 < float(end) < math.inf]
     names = ", ".join(sorted({label(str(arm)) for arm in rows["arm"]}))
-    size = f" (ratios inside rounds: up to {100 * math.expm1(max(ends)):.1f} %)" if ends else ""
+    share = noise_share(rows)
+    size = "" if share is None else f" (ratios inside rounds: up to {100 * share:.1f} %)"
     return f"Thin grey: {names} measured a second time, the noise floor{size}."
 
 
