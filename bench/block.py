@@ -144,8 +144,9 @@ class Block:
                 contenders.append(_Contender(place, server, server.tree.usage()))
         for contender in contenders:
             self._guarded(contender, self._open)
+        transports = [contender.server.arm.transport for contender in contenders]
         for number in range(rounds(self._plan, case)):
-            order = round_order(self._plan, self._number, case, number, len(contenders))
+            order = round_order(self._plan, self._number, case, number, transports)
             for position, k in enumerate(order):
                 self._guarded(contenders[k], lambda one: self._slice(one, number, position))  # noqa: B023 - called now
         for contender in contenders:

@@ -1,6 +1,6 @@
 """The plan: what is measured, in which order. Pure; a profile and a user's file have the same form."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, get_args
 
 import msgspec
@@ -155,11 +155,17 @@ def block_order(plan: Plan, block: int) -> list[Scenario]:
     return [plan.scenarios[k] for k in order]
 
 
-def round_order(plan: Plan, block: int, case: Case, number: int, count: int) -> list[int]:
-    """In which order the ``count`` arms of a case get their slices in one round."""
+def round_order(plan: Plan, block: int, case: Case, number: int, transports: Sequence[str]) -> list[int]:
+    """In which order the arms of a case get their slices in one round. transports: of each arm.
+
+    Arms of one transport follow each other, since they are compared: the machine's speed has less time to drift.
+    """
     place = plan.scenarios.index(case.scenario)
-    seed = [seed_of(plan), block, place, case.connections, case.message_bytes, number]
-    return [int(k) for k in np.random.default_rng(seed).permutation(count)]
+    random = np.random.default_rng([seed_of(plan), block, place, case.connections, case.message_bytes, number])
+    order = []
+    for transport in random.permutation(sorted(set(transports))):
+        order += random.permutation([k for k, one in enumerate(transports) if one == transport]).tolist()
+    return order
 
 
 def loaded_s(plan: Plan, models: Mapping[str, Description]) -> float:

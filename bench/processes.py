@@ -159,7 +159,8 @@ def pin_tree(pid: int, cpus: Sequence[int]) -> None:
 def children(pid: int) -> list[int]:
     """Processes that the main thread of a process started (a server starts them all there); none if it has ended."""
     try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        with open(f"/proc/{pid}/task/{pid}/children", "rb", buffering=0) as file:  # noqa: PTH123 - read in every slice
+            return [int(child) for child in file.read().split()]
     except OSError:
         return []
 

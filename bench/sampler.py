@@ -53,18 +53,19 @@ class Tree:
 
     def settled_usage(self) -> Usage:
         """Read everything once the CPU time no longer changes: a thread takes a moment to end after its last reply."""
-        before = self.cpu_ns()
+        cpu_ns = self.cpu_ns()
         for _ in range(_SETTLE_TRIES):
             time.sleep(_SETTLE_S)
-            now = self.cpu_ns()
-            if now == before:
+            before, cpu_ns = cpu_ns, self.cpu_ns()
+            if cpu_ns == before:
                 break
-            before = now
-        return self.usage()
+        return self._usage(cpu_ns)
 
     def usage(self) -> Usage:
         """Read everything."""
-        cpu_ns = self.cpu_ns()
+        return self._usage(self.cpu_ns())
+
+    def _usage(self, cpu_ns: int) -> Usage:
         rss_mb, descriptors, processes = 0.0, 0, 0
         runs: dict[tuple[int, int], int] = {}
         for pid in self._pids:

@@ -162,7 +162,7 @@ class Target:
         for buffers in self._buffers:
             buffers.service.fill(0)
             buffers.connect.fill(0)
-        start_ns = time.monotonic_ns() + _BEFORE_START_NS
+        start_ns = time.monotonic_ns() + (_BEFORE_START_NS if len(self._buffers) > 1 else 0)
         window_ns = start_ns + int(warmup_s * 1e9)
         end_ns = start_ns + int(seconds * 1e9)
         for buffers in self._buffers:

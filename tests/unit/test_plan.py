@@ -83,12 +83,19 @@ def test_the_same_seed_gives_the_same_order_and_another_seed_another() -> None:
     case = cases(one)[0]
 
     def orders(of: Plan) -> list[list[int]]:
-        return [round_order(of, block, case, number, 8) for block in range(3) for number in range(5)]
+        return [round_order(of, block, case, number, ["tcp", "udp"] * 4) for block in range(3) for number in range(5)]
 
     assert orders(one) == orders(same) != orders(other)
     assert all(sorted(order) == list(range(8)) for order in orders(one))
     assert len({tuple(order) for order in orders(one)}) > 10
     assert block_order(one, 0) == block_order(same, 0)
+
+
+def test_a_round_takes_the_arms_of_one_transport_after_those_of_the_other() -> None:
+    one, transports = plan(seed=1), ["tcp", "udp", "udp", "tcp", "udp"]
+    orders = [round_order(one, 0, cases(one)[0], number, transports) for number in range(20)]
+    sides = {"".join(transports[k][0] for k in order) for order in orders}
+    assert sides == {"ttuuu", "uuutt"}
 
 
 def test_seconds_become_rounds_of_slices() -> None:
