@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
-from bench import stats, verdicts
+from bench import stats
 from bench.metrics import METRICS, Metric, base, headline, is_twin, label, transport
+from clients import verdicts
 
 LOAD = ["scenario", "connections", "message_bytes", "rate_rps"]
 SUMMARY_COLUMNS = ["arm", "model", "transport", "protocol", "python", *LOAD]

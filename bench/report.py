@@ -10,10 +10,10 @@ import jinja2
 import pandas as pd
 
 from bench import charts as figures
-from bench import verdicts
 from bench.analyse import LOAD, NOISE, TIE, UNCOMPARABLE, UNRESOLVED, noise_share, short_of_cores
 from bench.metrics import METRICS, compact, headline, is_twin, label, load_in_words, transport
 from bench.table import COLUMNS, Line, Ratio, collect
+from clients import verdicts
 
 UNKNOWN = "unknown"
 MOST_PLACES = 6  # that are listed one by one

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.judgement import judge
 from bench.placement import Placement
 from bench.plan import Case, Plan
 from bench.records import Arm, HistogramRow, ResourceRow, SliceRow, TrialRow
 from bench.sampler import Usage, switches_between
-from bench.verdicts import judge
 
 _FIGURES = ("mean", "p50", "p90", "p99", "p99_9", "max")
 
@@ -119,19 +119,12 @@ def trial_row(place: Place, measured: Measured) -> TrialRow:
     server_share = server_cpu_us / 1e6 / measured.elapsed_s / usable_cpus if measured.elapsed_s else 0.0
     client_share = document["generator"]["cpu_share"]
     fairness = document["fairness"] or {}
-    served = document["replies"] / place.case.connections
     judgement = judge(
-        errors=document["errors"],
-        lost=ledger["lost"],
-        late=ledger["late"],
-        corrupt=ledger["corrupt"],
-        sent=document["sent"],
-        client_cpu_share=client_share,
-        server_cpu_share=server_share,
+        document["verdict"]["codes"],
+        client_share,
+        server_share,
         cpus_disjoint=place.placement.disjoint,
-        starved=fairness.get("starved") or 0,
-        jain=fairness.get("jain"),
-        jain_expected=expected_jain(place.case.connections, served) if fairness else None,
+        closed_loop=document["loop"] == "closed",
     )
     return TrialRow(
         **_identity(place, measured.ready),
@@ -168,14 +161,6 @@ def trial_row(place: Place, measured: Measured) -> TrialRow:
         codes=judgement.codes,
         seed=place.plan.seed,
     )
-
-
-def expected_jain(connections: int, served_mean: float) -> float | None:
-    """Jain's index that chance alone would give: replies spread at random over n connections, m on average.
-
-    1 / (1 + (1 - 1/n) / m): the variance of a multinomial count is m (1 - 1/n). None if nothing was served.
-    """
-    return 1 / (1 + (1 - 1 / connections) / served_mean) if served_mean > 0 else None
 
 
 def _identity(place: Place, ready: Mapping[str, Any] | None = None) -> dict[str, Any]:

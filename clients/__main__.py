@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -45,58 +46,99 @@ def load(
     url: Annotated[str, typer.Argument(help="tcp://HOST:PORT or udp://HOST:PORT")],
     protocol: Annotated[Literal["echo", "hola"], typer.Option(help="What the server speaks.")] = "echo",
     connections: Annotated[int, typer.Option(min=1, max=1_000_000, help="Clients at the same time.")] = 1,
-    message_bytes: Annotated[int, typer.Option(min=1, max=64 << 20, help="Size of an echo message.")] = 64,
+    message_bytes: Annotated[
+        str, typer.Option(help="Size of an echo message; or several with their weights, as 64:9,1024:1.")
+    ] = "64",
+    depth: Annotated[int, typer.Option(min=1, max=65536, help="Requests in flight on a connection at most.")] = 1,
     lifecycle: Annotated[
-        Literal["persistent", "session"],
-        typer.Option(help="Connections stay, or connect, ask K requests and close, again and again."),
+        Literal["persistent", "session", "per_request"],
+        typer.Option(help="Connections stay; or connect, ask K requests and close; or one request each."),
     ] = "persistent",
     requests_per_session: Annotated[int, typer.Option(min=1, help="K; hola says adios after them.")] = 10,
+    rate: Annotated[
+        float, typer.Option(min=0.0, max=1e8, help="Requests a second over all connections, whatever the server does.")
+    ] = 0.0,
+    arrivals: Annotated[
+        Literal["poisson", "constant", "burst"], typer.Option(help="How the requests of a rate follow each other.")
+    ] = "poisson",
+    burst_on: Annotated[float, typer.Option(help="Bursts: seconds that one lasts.")] = 0.02,
+    burst_period: Annotated[float, typer.Option(help="Bursts: seconds from one to the next.")] = 0.1,
+    think: Annotated[float, typer.Option(min=0.0, help="Without a rate: seconds between a reply and a request.")] = 0.0,
     seconds: Annotated[float, typer.Option(min=0.001, max=86400.0, help="How long to measure.")] = 5.0,
     warmup: Annotated[float, typer.Option(min=0.0, max=3600.0, help="Seconds of load before, not counted.")] = 0.5,
     timeout: Annotated[float, typer.Option(min=0.001, max=3600.0, help="When a reply counts as lost.")] = 1.0,
     cpus: Annotated[
         str, typer.Option(help="CPUs of the generator alone, as 1,2: one thread each, which polls without sleeping.")
     ] = "",
-    seed: Annotated[int, typer.Option(min=0, help="Of the messages' bytes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the messages' bytes and of the arrivals.")] = 0,
     json_file: Annotated[str, typer.Option("--json", help="File for the result document; - for stdout alone.")] = "",
+    raw: Annotated[
+        str, typer.Option(help="File for the time stamps of every request: .npy (a numpy array) or .csv.")
+    ] = "",
+    raw_rows: Annotated[int, typer.Option(min=1, help="Requests that --raw keeps at most.")] = 5_000_000,
+    hdr: Annotated[str, typer.Option(help="File for the histogram as an HdrHistogram log (.hlog).")] = "",
 ) -> None:
-    """Load a server and say what it did: closed loop, each connection sends again when its reply has come.
+    """Load a server and say what it did.
+
+    Without --rate a closed loop: each connection sends again when its reply has come. With --rate an open loop:
+    requests leave on a schedule made from the seed, and latency counts from when each should have left.
 
     Example: python -m clients load tcp://127.0.0.1:8000 --connections 64 --seconds 5 --cpus 0
     """
-    from clients.load import WINDOWS, describe, parse_url
+    from clients.export import write_hdr_log, write_raw
+    from clients.load import WINDOWS, describe, parse_mix, parse_url
     from clients.load import load as run_load
-    from clients.target import Settings
+    from clients.settings import Settings
 
     transport, host, port = parse_url(url)
-    if transport == "udp" and message_bytes > LARGEST_DATAGRAM_BYTES:
-        raise Stop(f"--message-bytes {message_bytes} does not fit a datagram; the largest is {LARGEST_DATAGRAM_BYTES}")
+    mix = parse_mix(message_bytes)
+    largest = max(size for size, _ in mix)
+    if transport == "udp" and largest > LARGEST_DATAGRAM_BYTES:
+        raise Stop(f"--message-bytes {largest} does not fit a datagram; the largest is {LARGEST_DATAGRAM_BYTES}")
+    if raw and Path(raw).suffix not in (".npy", ".csv"):
+        raise Stop(f"--raw {raw}: the name must end in .npy or .csv")
     pinned = parse_cpus(cpus)
-    settings = Settings(
-        transport=transport,
-        host=host,
-        port=port,
-        protocol=protocol,
-        lifecycle=lifecycle,
-        connections=connections,
-        message_bytes=message_bytes,
-        requests_per_session=requests_per_session,
-        timeout_s=timeout,
-        seed=seed,
-        spin=bool(pinned),
-        parts=WINDOWS,
-    )
-    result = run_load(settings, pinned, seconds, warmup, lambda line: print(line, file=sys.stderr, flush=True))
-    text = json.dumps(result, indent=2)
-    if json_file == "-":
-        print(text)
-        return
-    print(describe(result))
-    if json_file:
-        try:
-            Path(json_file).write_text(text + "\n")
-        except OSError as error:
-            raise Stop(f"--json {json_file}: {error.strerror}; the result stands above", 1) from error
+    try:
+        settings = Settings(
+            transport=transport,
+            host=host,
+            port=port,
+            protocol=protocol,
+            lifecycle=lifecycle,
+            connections=connections,
+            message_bytes=largest,
+            mix=mix if len(mix) > 1 else (),
+            requests_per_session=requests_per_session,
+            depth=depth,
+            timeout_s=timeout,
+            think_s=think,
+            rate_rps=rate,
+            arrivals=arrivals,
+            burst_on_s=burst_on,
+            burst_period_s=burst_period,
+            seed=seed,
+            spin=bool(pinned),
+            parts=WINDOWS,
+            raw_rows=raw_rows if raw else 0,
+        )
+    except ValueError as error:
+        raise Stop(str(error)) from error
+    outcome = run_load(settings, pinned, seconds, warmup, lambda line: print(line, file=sys.stderr, flush=True))
+    text = json.dumps(outcome.document, indent=2)
+    print(text if json_file == "-" else describe(outcome.document))
+    if raw:
+        _write("--raw", raw, lambda path: write_raw(path, outcome.raw))
+    if hdr:
+        _write("--hdr", hdr, lambda path: write_hdr_log(path, outcome))
+    if json_file not in ("", "-"):
+        _write("--json", json_file, lambda path: path.write_text(text + "\n"))
+
+
+def _write(option: str, name: str, write: Callable[[Path], object]) -> None:
+    try:
+        write(Path(name))
+    except OSError as error:
+        raise Stop(f"{option} {name}: {error.strerror or error}; the result stands above", 1) from error
 
 
 @app.command()

@@ -1,25 +1,13 @@
 """The memory of one generator thread: numpy arrays on this side, addresses of them for the compiled loop."""
 
 import socket
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from clients.histogram import SLOTS, Counts
-from clients.lane import (
-    CONNECTION,
-    EVENTS_AT_ONCE,
-    HEADER_BYTES,
-    LOST_REMEMBERED,
-    RECEIVE_BYTES,
-    TALLY,
-    Lane,
-    Load,
-)
-from clients.libc import EVENT_WORDS
+from clients.lane import BLOCK, CONNECTION, HEADER_BYTES, HISTOGRAMS, RAW, REQUEST, WORDS, Lane, Load
 from clients.memory import Array
-from clients.protocols import ADIOS, HOLA, PUES_ADIOS, PUES_HOLA
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,58 +16,89 @@ class Buffers:
 
     lane: Lane
     connections: Array
-    service: Counts  # shape (parts, SLOTS)
-    connect: Counts
+    headline: Counts  # shape (parts, SLOTS)
+    histograms: dict[str, Counts]  # the others
+    bins: Counts  # shape (BINS, 2)
+    raw: Array
     tally: Counts
     schedule: Counts
+    arrivals: Array
     others: tuple[Array, ...]  # not looked at from here, but to be kept
 
 
-def make_buffers(
-    poller: int, numbers: Sequence[int], load: Load, address: Array, parts: int, random: np.random.Generator
-) -> Buffers:
-    """Make the memory for connections ``numbers`` (unique in the whole generator) to one server.
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one lane of several has to do."""
 
-    address: see pack_address. parts: into how many equal parts the window is divided.
-    """
-    count = len(numbers)
+    poller: int  # epoll's descriptor
+    numbers: range  # of its connections, unique in the whole generator
+    address: Array  # of the server, see pack_address
+    source: Array  # the first source address, if there are several
+    sources: int
+    parts: int  # into how many equal parts the window is divided
+    sizes: Counts  # of messages, shape (SIZES_DRAWN,)
+
+
+def bytes_needed(connections: int, load: Load) -> int:
+    """Memory for so many connections: what grows with their number, and so could be too much."""
+    slots = connections * load.depth
+    per_slot = load.message_bytes + REQUEST.itemsize + 16 + 4
+    return slots * per_slot + connections * (CONNECTION.itemsize + 16 * load.lost_remembered)
+
+
+def make_buffers(share: Share, load: Load, random: np.random.Generator) -> Buffers:
+    """Make the memory of one lane. Raises MemoryError if there is not enough."""
+    count, numbers = len(share.numbers), share.numbers
     connections = np.zeros(count, CONNECTION)
-    connections["fd"] = -1
-    payload = random.integers(0, 256, (count, load.message_bytes), np.uint8)
+    connections["fd"] = connections["stale_fd"] = -1
+    connections["free"] = load.depth
+    payload = random.integers(0, 256, (count, load.depth, load.message_bytes), np.uint8)
     if load.message_bytes >= HEADER_BYTES:
-        payload[:, :4] = np.asarray(numbers, np.uint32).view(np.uint8).reshape(-1, 4)
+        heads = np.asarray(numbers, np.uint32).view(np.uint8).reshape(-1, 1, 4)
+        payload[:, :, :4] = heads
     arrays = {
-        "address": address.copy(),
-        "words": np.frombuffer(HOLA + ADIOS + PUES_HOLA + PUES_ADIOS, np.uint8).copy(),
-        "payload": payload,
-        "received": np.zeros(RECEIVE_BYTES, np.uint8),
         "connections": connections,
-        "events": np.zeros(EVENTS_AT_ONCE * EVENT_WORDS, np.uint32),
-        "event": np.zeros(EVENT_WORDS, np.uint32),
-        "option": np.zeros(2, np.int32),
-        "lost": np.zeros((count, LOST_REMEMBERED), np.int64),
-        "service": np.zeros((parts, SLOTS), np.int64),
-        "connect": np.zeros(SLOTS, np.int64),
-        "tally": np.zeros(len(TALLY), np.int64),
-        "schedule": np.zeros(4, np.int64),
-        "clock": np.zeros(2, np.int64),
+        "requests": np.zeros((count, load.depth), REQUEST),
+        "payload": payload,
+        "free": np.tile(np.arange(load.depth, dtype=np.int32), count),
+        "turns": np.zeros((count * load.depth, 2), np.int64),
+        "lost": np.zeros((count, load.lost_remembered, 2), np.int64),
+        "headline": np.zeros((share.parts, SLOTS), np.int64),
+        "raw": np.zeros(load.raw_room, RAW),
     }
-    lane = Lane(
-        poller=poller,
-        total=count,
-        family=int(address[:2].view(np.uint16)[0]),
-        address_bytes=len(address),
-        **{name: array.ctypes.data for name, array in arrays.items()},
-    )
+    arrays["raw"]["connection"] = -1  # written to now: a page first touched under load would make a request late
+    block = _make_block(share)
+    addresses = {name: array.ctypes.data for name, array in {**arrays, "block": block}.items()}
     return Buffers(
-        lane,
-        connections=arrays["connections"],
-        service=arrays["service"],
-        connect=arrays["connect"],
-        tally=arrays["tally"],
-        schedule=arrays["schedule"],
-        others=tuple(arrays.values()),
+        Lane(poller=share.poller, total=count, **addresses),
+        connections=connections,
+        headline=arrays["headline"],
+        histograms={name: block[name] for name in HISTOGRAMS},
+        bins=block["bins"],
+        raw=arrays["raw"],
+        tally=block["tally"],
+        schedule=block["schedule"],
+        arrivals=block["arrivals"],
+        others=(block, *arrays.values()),
     )
+
+
+def _make_block(share: Share) -> Array:
+    """Make what has a fixed size. Shape (): its fields are arrays."""
+    block = np.zeros((), BLOCK)
+    size = len(share.address)
+    block["facts"] = (
+        share.numbers.start,
+        share.numbers.step,
+        int(share.address[:2].view(np.uint16)[0]),
+        size,
+        share.sources,
+    )
+    block["address"][:size] = share.address
+    block["source"][: len(share.source)] = share.source
+    block["words"] = np.frombuffer(WORDS, np.uint8)
+    block["sizes"] = share.sizes
+    return block
 
 
 def pack_address(host: str, port: int) -> Array:

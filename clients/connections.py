@@ -1,115 +1,124 @@
-"""Opening, closing and writing to one connection, compiled. Nothing here waits, but for room to send a datagram."""
+"""Opening and closing one connection, compiled. Nothing here waits."""
 
 import errno
 import socket
 
+import numpy as np
+
 from clients import libc
-from clients.compiled import inlined, jit
+from clients.compiled import inner, int64
 from clients.histogram import slot_of
 from clients.lane import (
-    BROKEN,
+    ADDRESS_AT,
+    ADDRESS_BYTES,
     CLOSED,
+    CONNECT_AT,
     CONNECT_FAILED,
     CONNECT_REFUSED,
     CONNECT_TIMEOUT,
     CONNECTING,
     CONNECTS,
-    COUNTED,
-    END,
-    HEADER_BYTES,
-    IDLE,
+    EVENT_AT,
+    FAMILY,
+    FIRST_NUMBER,
     NO_DESCRIPTORS,
     NO_PORTS,
+    OPEN,
+    OPTION_AT,
     RESET,
-    SENT,
+    SOURCE_AT,
+    SOURCES,
+    STRIDE,
     UNREACHABLE,
-    WAITING,
-    WINDOW,
     Lane,
     Load,
-    connect_times,
     connections,
     event,
-    message,
+    fact,
+    histogram,
     option,
-    schedule,
     tally,
 )
 from clients.libc import EVENT_DATA_WORD
-from clients.protocols import ADIOS, HOLA, PUES_ADIOS, PUES_HOLA
+from clients.memory import view
 
 # Constants as plain ints: the compiled code freezes module globals.
-_AF_INET6 = int(socket.AF_INET6)
 _STREAM = int(socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
 _DATAGRAM = int(socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
 _IPPROTO_TCP, _TCP_NODELAY = int(socket.IPPROTO_TCP), int(socket.TCP_NODELAY)
-_NO_SIGNAL = int(socket.MSG_NOSIGNAL)
+_IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT = int(socket.IPPROTO_IP), 24  # linux/in.h; the module has no name for it
+_LAST_BYTES_OF_IPV4 = 6  # in sockaddr_in
+_BYTE = np.dtype(np.uint8)
 _EPOLL_CTL_ADD = 1
 _STREAM_EVENTS = 0x80000000 | 0x2000 | 0x4 | 0x1  # edge-triggered, peer's end closed, writable, readable
 _DATAGRAM_EVENTS = 0x80000000 | 0x1  # not writable: on a datagram socket every sent packet would raise it
-_EAGAIN, _EINPROGRESS = errno.EAGAIN, errno.EINPROGRESS
+_EINPROGRESS = errno.EINPROGRESS
 _EMFILE, _ENFILE, _EADDRNOTAVAIL = errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL
 _ECONNREFUSED, _ETIMEDOUT, _ECONNRESET, _EPIPE = errno.ECONNREFUSED, errno.ETIMEDOUT, errno.ECONNRESET, errno.EPIPE
 
-_HOLA_BYTES, _ADIOS_BYTES = len(HOLA), len(ADIOS)
-_PUES_HOLA_BYTES, _PUES_ADIOS_BYTES = len(PUES_HOLA), len(PUES_ADIOS)
 
-
-@inlined
-def request_of(lane: Lane, load: Load, i: int) -> tuple[int, int]:
-    """Address and size of what connection ``i`` asks now."""
-    if load.echo:
-        return lane.payload + i * load.message_bytes, load.message_bytes
-    if load.session and connections(lane)[i]["left"] == 1:
-        return lane.words + _HOLA_BYTES, _ADIOS_BYTES
-    return lane.words, _HOLA_BYTES
-
-
-@inlined
-def reply_of(lane: Lane, load: Load, i: int) -> tuple[int, int]:
-    """Address and size of the reply that connection ``i`` must get."""
-    if load.echo:
-        return lane.payload + i * load.message_bytes, load.message_bytes
-    replies = lane.words + _HOLA_BYTES + _ADIOS_BYTES
-    if load.session and connections(lane)[i]["left"] == 1:
-        return replies + _PUES_HOLA_BYTES, _PUES_ADIOS_BYTES
-    return replies, _PUES_HOLA_BYTES
-
-
-@jit
+@inner
 def open_connection(lane: Lane, load: Load, i: int, now_ns: int) -> int:
-    """Begin to connect; the state is then CONNECTING (TCP) or IDLE (UDP), or CLOSED after a failure, which is counted.
+    """Begin to connect; the state is then CONNECTING (TCP) or OPEN (UDP), or CLOSED after a failure, which is counted.
 
     Returns the state.
     """
     conn = connections(lane)[i]
     conn["began_ns"] = now_ns
-    conn["left"] = load.requests_per_session
+    conn["to_send"] = load.requests_per_session
+    conn["to_come"] = load.requests_per_session
+    conn["adios"] = 0
     conn["read"] = 0
-    kind = _STREAM if load.tcp else _DATAGRAM
-    fd = libc.open_socket(lane.family, kind, 0)
+    conn["written"] = 0
+    conn["writing"] = conn["serial"] + 1
+    conn["answered"] = conn["serial"]
+    fd = libc.open_socket(fact(lane, FAMILY), _STREAM if load.tcp else _DATAGRAM, 0)
     if fd < 0:
         tally(lane)[NO_DESCRIPTORS if fd in (-_EMFILE, -_ENFILE) else CONNECT_FAILED] += 1
         return CLOSED
     if load.tcp:
-        option(lane)[0] = 1
-        libc.set_option(fd, _IPPROTO_TCP, _TCP_NODELAY, lane.option, 4)
-    result = libc.connect(fd, lane.address, lane.address_bytes)
+        _switch_on(lane, fd, int64(_IPPROTO_TCP), int64(_TCP_NODELAY))
+    result = _bind_source(lane, i, fd)
+    if result >= 0:
+        result = libc.connect(fd, lane.block + ADDRESS_AT, fact(lane, ADDRESS_BYTES))
+    if conn["stale_fd"] >= 0:  # only now: so the new socket cannot get the port to which a late reply may come
+        libc.close(conn["stale_fd"])
+        conn["stale_fd"] = -1
     if result < 0 and result != -_EINPROGRESS:
         count_connect_error(lane, -result)
         libc.close(fd)
         return CLOSED
     event(lane)[0] = _STREAM_EVENTS if load.tcp else _DATAGRAM_EVENTS
     event(lane)[EVENT_DATA_WORD] = i
-    libc.epoll_control(lane.poller, _EPOLL_CTL_ADD, fd, lane.event)
+    libc.epoll_control(lane.poller, _EPOLL_CTL_ADD, fd, lane.block + EVENT_AT)
     conn["fd"] = fd
-    conn["state"] = CONNECTING if load.tcp else IDLE
+    conn["state"] = CONNECTING if load.tcp else OPEN
     if not load.tcp:
         tally(lane)[CONNECTS] += 1
     return int(conn["state"])
 
 
-@jit
+@inner
+def _switch_on(lane: Lane, fd: int, level: int, name: int) -> None:
+    option(lane)[0] = 1
+    libc.set_option(fd, level, name, lane.block + OPTION_AT, 4)
+
+
+@inner
+def _bind_source(lane: Lane, i: int, fd: int) -> int:
+    """Give the socket its source address, if there are several. Each has ports of its own, 28,000 by default."""
+    sources = fact(lane, SOURCES)
+    if sources == 0:
+        return 0
+    number = (fact(lane, FIRST_NUMBER) + i * fact(lane, STRIDE)) % sources + 1
+    last_bytes = view(lane.block + SOURCE_AT + _LAST_BYTES_OF_IPV4, 2, _BYTE)
+    last_bytes[0], last_bytes[1] = number >> 8, number & 0xFF
+    # The port is chosen at connect, when both ends are known: one may be in use towards another server.
+    _switch_on(lane, fd, int64(_IPPROTO_IP), int64(_IP_BIND_ADDRESS_NO_PORT))
+    return libc.bind(fd, lane.block + SOURCE_AT, fact(lane, ADDRESS_BYTES))
+
+
+@inner
 def count_connect_error(lane: Lane, error: int) -> None:
     """Count a connect that failed, by kind."""
     if error == _ECONNREFUSED:
@@ -122,23 +131,22 @@ def count_connect_error(lane: Lane, error: int) -> None:
         tally(lane)[CONNECT_FAILED] += 1
 
 
-@jit
-def count_broken(lane: Lane, error: int) -> None:
-    """Count a request whose connection failed under it, by kind of error."""
-    tally(lane)[BROKEN] += 1
+@inner
+def count_failure(lane: Lane, error: int) -> None:
+    """Count a connection that failed while it was in use, by kind of error."""
     tally(lane)[RESET if error in (_ECONNRESET, _EPIPE) else UNREACHABLE] += 1
 
 
-@jit
+@inner
 def connected(lane: Lane, i: int, now_ns: int) -> None:
     """Note that the connect of ``i`` succeeded."""
     conn = connections(lane)[i]
-    connect_times(lane)[slot_of(now_ns - conn["began_ns"])] += 1
+    histogram(lane, CONNECT_AT)[slot_of(now_ns - conn["began_ns"])] += 1
     tally(lane)[CONNECTS] += 1
-    conn["state"] = IDLE
+    conn["state"] = OPEN
 
 
-@jit
+@inner
 def close_connection(lane: Lane, i: int) -> None:
     """Close; the kernel takes the descriptor out of epoll by itself."""
     conn = connections(lane)[i]
@@ -146,39 +154,3 @@ def close_connection(lane: Lane, i: int) -> None:
         libc.close(conn["fd"])
     conn["fd"] = -1
     conn["state"] = CLOSED
-
-
-@inlined
-def send_request(lane: Lane, load: Load, i: int, now_ns: int) -> int:
-    """Send the next request of ``i``, as much as the socket takes. Returns 0, or errno if the connection failed."""
-    conn = connections(lane)[i]
-    conn["sequence"] += 1
-    conn["began_ns"] = now_ns
-    conn["written"] = 0
-    conn["read"] = 0
-    conn["state"] = WAITING
-    tally(lane)[SENT] += 1
-    if schedule(lane)[WINDOW] <= now_ns <= schedule(lane)[END]:
-        tally(lane)[COUNTED] += 1
-    if load.echo:
-        content = message(lane, load, i)
-        sequence = conn["sequence"]
-        if load.message_bytes >= HEADER_BYTES:
-            for k in range(8):
-                content[4 + k] = (sequence >> (8 * k)) & 0xFF
-        else:
-            content[0] = sequence & 0xFF
-    return continue_request(lane, load, i)
-
-
-@inlined
-def continue_request(lane: Lane, load: Load, i: int) -> int:
-    """Send what is left of the request. Returns 0 (all sent, or the socket is full), or errno if it failed."""
-    conn = connections(lane)[i]
-    address, size = request_of(lane, load, i)
-    while conn["written"] < size:
-        sent = libc.send(conn["fd"], address + conn["written"], size - conn["written"], _NO_SIGNAL)
-        if sent < 0:
-            return 0 if sent == -_EAGAIN else -sent
-        conn["written"] += sent
-    return 0

@@ -1,54 +1,77 @@
 """The result document of one trial: plain dicts and numbers, keys that stay, units in the names."""
 
-import math
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from clients.fairness import fairness
+from clients.histogram import Counts, summary_us
+from clients.judgement import Facts, judge
+from clients.settings import Settings
+from clients.target import Slice, Totals, errors_of, lost_of
+from clients.windows import finite, precision, windows
 
-from clients.histogram import quantile_ns, summary_us
-from clients.target import Settings, Slice, Totals, errors_of
-
-# 1: first.
-SCHEMA = 1
+# 1: first. 2: open loop, depth, lateness, what the generator knows of itself.
+SCHEMA = 2
 
 
-def lost_of(tally: dict[str, int]) -> int:
-    """Requests that never got their reply: given up and not answered late, or broken with their connection."""
-    return tally["timed_out"] - tally["late"] + tally["broken"]
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known of a load beside its counts."""
+
+    warmup_s: float = 0.0
+    parts: Slice | None = None  # the one slice whose parts become ``windows``, if there was one
+    ceiling_rps: float | None = None  # what the generator can do at most at this load
+    drops: dict[str, int] | None = None  # datagrams that the kernel dropped, by place
+    steal_share: float | None = None  # CPU time that the machine's host gave to others
+    good_clock: bool = True
+
+
+def recorded(settings: Settings, of: Slice | Totals) -> dict[str, Counts]:
+    """The histograms by the names that the rows have. Each has the shape (SLOTS,)."""
+    headline = of.headline.sum(axis=0) if of.headline.ndim == 2 else of.headline
+    if not settings.open_loop:
+        return {"service": headline, "connect": of.histograms["connect"]}
+    shown = {name: of.histograms[name] for name in ("service", "lateness", "connect")}
+    return {"latency": headline, **shown}
 
 
 def document(
-    settings: Settings, totals: Totals, served: list[int], parts: Slice | None, warmup_s: float, cpus: tuple[int, ...]
+    settings: Settings, totals: Totals, served: list[int], cpus: tuple[int, ...], context: Context = Context()
 ) -> dict[str, Any]:
-    """Return the document of all that a target was loaded with.
-
-    served: replies of each connection. parts: the one slice whose parts become ``windows``, if there was one.
-    """
+    """Return the document of all that a target was loaded with. served: replies of each connection."""
     tally = totals.tally
     lost = lost_of(tally)
-    missing = tally["counted"] - int(totals.service.sum())  # given up, late, corrupt or broken: all took for ever
-    session = settings.lifecycle == "session"
+    found = recorded(settings, totals)
+    # Given up, late, corrupt, broken or never sent: they all took for ever.
+    missing = tally["counted"] - int(totals.headline.sum())
+    sent = int(found["lateness"].sum()) if settings.open_loop else tally["counted"]
+    missing_sent = sent - int(found["service"].sum())
+    known = (context.parts, context.ceiling_rps, context.drops, context.steal_share, context.good_clock)
+    judgement = judge(Facts(settings, totals, served, lost, *known))
     return {
         "schema": SCHEMA,
         "target": f"{settings.transport}://{settings.host}:{settings.port}",
         "protocol": settings.protocol,
         "transport": settings.transport,
-        "loop": "closed",
+        "loop": "open" if settings.open_loop else "closed",
         "lifecycle": settings.lifecycle,
         "connections": settings.connections,
-        "message_bytes": settings.message_bytes if settings.protocol == "echo" else None,
-        "requests_per_session": settings.messages_per_session if session else None,
-        "depth": 1,
-        "rate_rps": None,
+        "message_bytes": max(settings.sizes) if settings.protocol == "echo" else None,
+        "mix": [list(pair) for pair in settings.mix] or None,
+        "requests_per_session": settings.messages_per_session if settings.in_sessions else None,
+        "depth": settings.depth,
+        "think_s": settings.think_s,
+        "rate_rps": settings.rate_rps or None,
+        "arrivals": settings.arrivals if settings.open_loop else None,
         "seed": settings.seed,
-        "warmup_s": warmup_s,
+        "warmup_s": context.warmup_s,
         "duration_s": totals.duration_s,
-        "scheduled": None,
+        "scheduled": tally["scheduled"] if settings.open_loop else None,
         "sent": tally["sent"],
-        "unsent": 0,
+        "unsent": tally["unsent"],
         "replies": tally["replies"],
         "throughput_rps": _rate(tally["replies"], totals.duration_s),
-        "sessions": tally["sessions"] if session else None,
+        "sessions": tally["sessions"] if settings.in_sessions else None,
         "sessions_per_s": sessions_per_s(settings, tally["replies"], totals.duration_s),
         "ledger": {
             "ok": tally["ok"],
@@ -56,36 +79,31 @@ def document(
             "lost": lost,
             "corrupt": tally["corrupt"],
             "duplicate": tally["duplicate"],
-            "reordered": 0,  # one request at a time is under way on a connection
+            "reordered": tally["reordered"],
         },
         "errors": errors_of(tally),
-        "latency_us": None,  # in a closed loop no request has an intended time
-        "service_us": _figures(summary_us(totals.service, missing=missing)),
-        "lateness_us": None,
-        "connect_us": _figures(summary_us(totals.connect)) if totals.connect.any() else None,
-        "fairness": None if session else fairness(served),
-        "windows": [] if parts is None else _windows(parts),
+        "kernel_drops": context.drops,
+        "latency_us": _figures(summary_us(found["latency"], missing)) if settings.open_loop else None,
+        "service_us": _figures(summary_us(found["service"], missing_sent)),
+        "lateness_us": _figures(summary_us(found["lateness"])) if settings.open_loop else None,
+        "connect_us": _figures(summary_us(found["connect"])) if found["connect"].any() else None,
+        "pool_wait_share": tally["pooled"] / tally["counted"] if settings.open_loop and tally["counted"] else None,
+        "in_flight_mean": tally["in_flight_sum"] / tally["samples"] if tally["samples"] else None,
+        "fairness": None if settings.in_sessions else fairness(served),
+        "windows": [] if context.parts is None else windows(context.parts),
+        "precision": None if context.parts is None else precision(context.parts),
         "generator": {
             "threads": max(1, len(cpus)),
             "cpus": list(cpus),
             "cpu_share": totals.cpu_share_s / totals.elapsed_s if totals.elapsed_s else 0.0,
-            "ceiling_rps": None,
+            "ceiling_rps": context.ceiling_rps,
+            "stolen_share": totals.stolen_s / totals.elapsed_s if totals.elapsed_s else 0.0,
+            "steal_share": context.steal_share,
             "gc_runs": totals.gc_runs,
             "involuntary_switches": totals.involuntary_switches,
+            "major_faults": totals.major_faults,
         },
-        "verdict": _verdict(tally, lost),
-    }
-
-
-def fairness(served: list[int]) -> dict[str, Any]:
-    """How evenly the connections were served: Jain's index (sum x)^2 / (n sum x^2) (Jain, Chiu & Hawe 1984)."""
-    counts = np.asarray(served, float)
-    squares = float((counts**2).sum())
-    return {
-        "jain": float(counts.sum() ** 2 / (len(counts) * squares)) if squares else None,
-        "starved": int((counts == 0).sum()),
-        "served_min": int(counts.min()),
-        "served_max": int(counts.max()),
+        "verdict": {"status": judgement.verdict, "codes": judgement.codes},
     }
 
 
@@ -95,37 +113,9 @@ def sessions_per_s(settings: Settings, replies: int, duration_s: float) -> float
     Whole sessions end in waves, since all connections begin one when a slice begins: to count those that end inside a
     short window would be a matter of where the waves fall.
     """
-    if settings.lifecycle != "session" or duration_s <= 0:
+    if not settings.in_sessions or duration_s <= 0:
         return None
     return replies / settings.messages_per_session / duration_s
-
-
-def _windows(parts: Slice) -> list[dict[str, Any]]:
-    width_s = parts.duration_s / len(parts.service)
-    return [
-        {
-            "start_s": k * width_s,
-            "replies": int(counts.sum()),
-            "p50_us": _finite(quantile_ns(counts, 0.5) / 1e3),
-            "p99_us": _finite(quantile_ns(counts, 0.99) / 1e3),
-        }
-        for k, counts in enumerate(parts.service)
-    ]
-
-
-def _verdict(tally: dict[str, int], lost: int) -> dict[str, Any]:
-    codes = []
-    if tally["corrupt"] or tally["wrong_reply"]:
-        codes.append(f"CORRUPT={tally['corrupt']}")
-    if lost:
-        codes.append(f"LOSS={lost}")
-    if not tally["ok"]:
-        codes.append("NO_REPLIES")
-    other = {kind: count for kind, count in errors_of(tally).items() if kind != "wrong_reply"}
-    if other:
-        codes.append(f"ERRORS={sum(other.values())}")
-    bad = tally["corrupt"] or tally["wrong_reply"] or not tally["ok"]
-    return {"status": "invalid" if bad else "suspect" if codes else "valid", "codes": codes}
 
 
 def _rate(count: int, duration_s: float) -> float | None:
@@ -133,11 +123,4 @@ def _rate(count: int, duration_s: float) -> float | None:
 
 
 def _figures(figures: dict[str, float]) -> dict[str, float | str | None]:
-    return {name: _finite(value) for name, value in figures.items()}
-
-
-def _finite(value: float) -> float | str | None:
-    """JSON has no infinity and no nan: they become the string "inf" and null."""
-    if math.isnan(value):
-        return None
-    return "inf" if math.isinf(value) else value
+    return {name: finite(value) for name, value in figures.items()}

@@ -14,19 +14,21 @@ Counts = np.ndarray[Any, np.dtype[np.int64]]
 
 HIGHEST_NS = 60_000_000_000
 _SUB_BUCKETS = 2048
+LEAST_BEYOND = 10  # a percentile with fewer requests beyond it is not shown: it would be one request's luck
 SLOTS = 27 * 1024  # as HdrHistogram reckons for 1 ns to 60 s; the last slot takes whatever is longer
 
 
-@inlined
-def slot_of(value_ns: int) -> int:
+def slot(value_ns: int) -> int:
     """Slot of a value; a negative value goes to the first slot and one above the range to the last."""
     if value_ns < 0:
         return 0
     shift = 0
-    while (value_ns >> shift) >= 2048:
+    while (value_ns >> shift) >= _SUB_BUCKETS:
         shift += 1
-    slot = (shift << 10) + (value_ns >> shift)
-    return min(slot, SLOTS - 1)
+    return min((shift << 10) + (value_ns >> shift), SLOTS - 1)
+
+
+slot_of = inlined(slot)  # the same for compiled code
 
 
 def lowest_ns(slots: Counts) -> Counts:
@@ -40,6 +42,12 @@ def highest_ns(slots: Counts) -> Counts:
     """Largest value of each slot. slots: any shape of slot numbers."""
     shift = np.maximum(slots // 1024 - 1, 0)
     return lowest_ns(slots) + (np.int64(1) << shift) - 1
+
+
+def share_between(counts: Counts, low_ns: int, high_ns: int) -> float:
+    """Share of the values in slots from that of ``low_ns`` up to that of ``high_ns``, without it; 0 of nothing."""
+    total = int(counts.sum())
+    return float(counts[slot(low_ns) : slot(high_ns)].sum()) / total if total else 0.0
 
 
 def coarse(counts: Counts) -> list[list[int]]:
@@ -91,7 +99,7 @@ def summary_us(counts: Counts, missing: int = 0) -> dict[str, float]:
     total = int(counts.sum()) + missing
     figures: dict[str, float] = {"count": total, "mean": mean_ns(counts) / 1e3}
     for name, quantile in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99_9", 0.999), ("p99_99", 0.9999)):
-        enough = total * (1 - quantile) >= 10 or quantile == 0.5
+        enough = total * (1 - quantile) >= LEAST_BEYOND or quantile == 0.5
         figures[name] = quantile_ns(counts, quantile, missing) / 1e3 if enough else float("nan")
     figures["max"] = quantile_ns(counts, 1.0, missing) / 1e3
     return figures

@@ -16,9 +16,11 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
+from clients.compiled import inlined
 from clients.memory import view
 
 ONE_SECOND_NS = 1_000_000_000
+_INT64 = np.dtype(np.int64)
 
 # struct epoll_event is packed on x86-64 only (linux/eventpoll.h): 32-bit words of one event, and where its data begins.
 EVENT_WORDS, EVENT_DATA_WORD = (3, 1) if platform.machine() == "x86_64" else (4, 2)
@@ -57,6 +59,7 @@ def _system_call(name: str, result: Any, *arguments: Any) -> Callable[..., int]:
 
 
 open_socket = _system_call("socket", _int, _int, _int, _int)
+bind = _system_call("bind", _int, _int, _address, _int)
 connect = _system_call("connect", _int, _int, _address, _int)
 set_option = _system_call("setsockopt", _int, _int, _int, _int, _address, _int)
 get_option = _system_call("getsockopt", _int, _int, _int, _int, _address, _address)
@@ -66,6 +69,18 @@ close = _system_call("close", _int, _int)
 epoll_create = _system_call("epoll_create1", _int, _int)
 epoll_control = _system_call("epoll_ctl", _int, _int, _int, _int, _address)
 epoll_wait = _system_call("epoll_wait", _int, _int, _address, _int, _int)
+_syscall = _system_call("syscall", _long, _long, _long, _address, _long, _address, _address, _long)
+
+_EPOLL_PWAIT2 = 441  # on every architecture; by number, since C libraries before glibc 2.35 have no function for it
+
+
+@inlined
+def epoll_wait_ns(poller: int, events: int, room: int, wait_ns: int, clock: int) -> int:
+    """Like epoll_wait, for nanoseconds. clock: address of two int64 of scratch. -ENOSYS before Linux 5.11."""
+    timespec = view(clock, 2, _INT64)
+    timespec[0], timespec[1] = wait_ns // ONE_SECOND_NS, wait_ns % ONE_SECOND_NS
+    return _syscall(_EPOLL_PWAIT2, poller, events, room, clock, 0, 0)
+
 
 _memcmp = _types.ExternalFunction("memcmp", _int(_address, _address, _size))
 _clock_gettime = _types.ExternalFunction("clock_gettime", _int(_int, _address))
@@ -88,7 +103,7 @@ def now_ns(room: int) -> int:  # noqa: ARG001 - the compiled twin needs the room
 
 @overload(now_ns, strict=False)
 def _now_ns(room: Any) -> Any:  # noqa: ARG001 - numba reads the names
-    monotonic, int64 = int(time.CLOCK_MONOTONIC), np.dtype(np.int64)
+    monotonic, int64 = int(time.CLOCK_MONOTONIC), _INT64
 
     def read(room: Any) -> Any:
         _clock_gettime(monotonic, room)

@@ -4,16 +4,23 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 
+from clients import kernel
 from clients.console import Stop
-from clients.document import document
+from clients.document import Context, document
+from clients.histogram import Counts
 from clients.limits import TooManyConnections, allow_descriptors
-from clients.protocols import TRANSPORTS
-from clients.target import Settings, Slice, Target, Threads, compile_loops
+from clients.memory import Array
+from clients.ports import NoPorts
+from clients.protocols import LARGEST_MESSAGE_BYTES, TRANSPORTS
+from clients.settings import Settings
+from clients.target import Slice, Target, compile_loops
+from clients.threads import Threads
 from clients.verify import NotSpoken, verify
 
 WINDOWS = 20  # equal parts of a load, each with its own figures
@@ -32,17 +39,39 @@ def parse_url(url: str) -> tuple[str, str, int]:
     return parts.scheme, host, port
 
 
+def parse_mix(text: str) -> tuple[tuple[int, float], ...]:
+    """Turn 64 or 64:9,1024:1 into message sizes with their weights. Raises Stop."""
+    try:
+        pairs = [part.split(":") for part in text.split(",")]
+        mix = tuple((int(pair[0]), float(pair[1]) if len(pair) > 1 else 1.0) for pair in pairs)
+    except ValueError:
+        mix = ()
+    if not mix or any(not 1 <= size <= LARGEST_MESSAGE_BYTES or not 0 < weight < math.inf for size, weight in mix):
+        raise Stop(f"--message-bytes {text!r}: write a size from 1 to {LARGEST_MESSAGE_BYTES}, or sizes as 64:9,1024:1")
+    return mix
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a load brought."""
+
+    document: dict[str, Any]
+    headline: Counts  # latency of an open loop, else service time; shape (SLOTS,)
+    raw: Array  # see clients.lane.RAW
+    start_s: float  # of the window, CLOCK_MONOTONIC
+
+
 def load(
     settings: Settings, cpus: Sequence[int], seconds: float, warmup_s: float, tell: Callable[[str], None]
-) -> dict[str, Any]:
-    """Load a server and return the result document. Raises Stop if it cannot be done at all.
+) -> Outcome:
+    """Load a server. Raises Stop if it cannot be done at all.
 
     tell: is told when the load has begun. From then on Ctrl-C ends it early; what was measured by then is the result.
     """
     try:
         allow_descriptors(settings.connections)
         compile_loops()
-        message = np.random.default_rng(settings.seed).bytes(settings.message_bytes)
+        message = np.random.default_rng(settings.seed).bytes(max(settings.sizes))
         verify(settings.transport, settings.host, settings.port, settings.protocol, message, settings.timeout_s)
     except (NotSpoken, TooManyConnections) as error:
         raise Stop(str(error), 1) from error
@@ -52,10 +81,28 @@ def load(
             standing = target.open()
             if settings.lifecycle == "persistent" and not standing:
                 raise Stop(f"none of {settings.connections} connections to the server could be opened", 1)
+            drops, (stolen, total) = kernel.drops(settings), kernel.stolen_ticks(threads.cpus)
             slice_ = _load_until_stopped(target, seconds + warmup_s, warmup_s, tell)
-            return document(settings, target.totals, target.served(), slice_, warmup_s, threads.cpus)
+            stolen_now, total_now = kernel.stolen_ticks(threads.cpus)
+            context = Context(
+                warmup_s=warmup_s,
+                parts=slice_,
+                drops=_since(drops, kernel.drops(settings)),
+                steal_share=(stolen_now - stolen) / (total_now - total) if total_now > total else None,
+                good_clock=kernel.has_good_clock(),
+            )
+            result = document(settings, target.totals, target.served(), threads.cpus, context)
+            return Outcome(result, target.totals.headline, target.raw(), slice_.start_s)
+    except (MemoryError, NoPorts) as error:
+        raise Stop(str(error)) from error
     finally:
         threads.close()
+
+
+def _since(before: dict[str, int] | None, after: dict[str, int] | None) -> dict[str, int] | None:
+    if before is None or after is None:
+        return None
+    return {place: max(0, after[place] - before[place]) for place in after}
 
 
 def _load_until_stopped(target: Target, seconds: float, warmup_s: float, tell: Callable[[str], None]) -> Slice:
@@ -73,22 +120,27 @@ def _load_until_stopped(target: Target, seconds: float, warmup_s: float, tell: C
 
 def describe(result: dict[str, Any]) -> str:
     """The result in words and columns, for the terminal."""
-    service, ledger = result["service_us"], result["ledger"]
+    ledger = result["ledger"]
     lines = [
         f"{result['target']}  {load_in_words(result)}",
         f"throughput   {_number(result['throughput_rps'])} requests/s",
     ]
     if result["sessions_per_s"] is not None:
         lines.append(f"sessions     {_number(result['sessions_per_s'])} sessions/s")
-    shown = [(name, service[name]) for name in ("p50", "p90", "p99", "p99_9", "max") if service[name] is not None]
-    lines.append("service time " + "   ".join(f"{name.replace('_', '.')} {_number(value)} us" for name, value in shown))
+    for name, quantity in (("latency", "latency_us"), ("service time", "service_us"), ("lateness", "lateness_us")):
+        if result[quantity] is not None:
+            lines.append(f"{name:12s} {_percentiles(result[quantity])}")
+    counts = dict(ledger) | ({"unsent": result["unsent"]} if result["unsent"] else {})
     lines.append(
-        "requests     " + ", ".join(f"{count} {kind}" for kind, count in ledger.items() if count or kind == "ok")
+        "requests     " + ", ".join(f"{count} {kind}" for kind, count in counts.items() if count or kind == "ok")
     )
+    if result["kernel_drops"] and any(result["kernel_drops"].values()):
+        places = ", ".join(f"{count} at the {place}" for place, count in result["kernel_drops"].items() if count)
+        lines.append(f"dropped      {places}: datagrams for which a socket buffer had no room")
     if result["errors"]:
         lines.append("errors       " + ", ".join(f"{count} {kind}" for kind, count in result["errors"].items()))
     fairness = result["fairness"]
-    if fairness and fairness["starved"]:
+    if fairness and fairness["starved"] and result["loop"] == "closed":
         lines.append(f"starved      {fairness['starved']} of {result['connections']} connections got no reply")
     verdict = result["verdict"]
     lines.append(f"verdict      {verdict['status']} {' '.join(verdict['codes'])}".rstrip())
@@ -98,10 +150,19 @@ def describe(result: dict[str, Any]) -> str:
 
 def load_in_words(result: dict[str, Any]) -> str:
     """What load it was."""
+    loop = "closed loop" if result["rate_rps"] is None else f"open loop, {result['rate_rps']:,.0f} requests/s due"
+    arrivals = f" ({result['arrivals']})" if result["arrivals"] else ""
+    depth = f", depth {result['depth']}" if result["depth"] > 1 else ""
     return (
-        f"{result['protocol']}, closed loop, {result['connections']} connections, "
+        f"{result['protocol']}, {loop}{arrivals}, {result['connections']} connections{depth}, "
         f"{result['lifecycle']}, {result['duration_s']:.2f} s"
     )
+
+
+def _percentiles(figures: dict[str, float | str | None]) -> str:
+    names = ("p50", "p90", "p99", "p99_9", "max")
+    shown = [(name, figures[name]) for name in names if figures[name] is not None]
+    return "   ".join(f"{name.replace('_', '.')} {_number(value)} us" for name, value in shown)
 
 
 def _number(value: float | str | None) -> str:

@@ -1,11 +1,11 @@
 """Opening many connections before the clock starts, compiled."""
 
 from clients import libc
-from clients.closed_loop import finish_connect
 from clients.compiled import int64, jit
 from clients.connections import open_connection
-from clients.lane import CLOSED, CONNECTING, EVENTS_AT_ONCE, IDLE, Lane, Load, connections, events
+from clients.lane import CLOSED, CONNECTING, EVENTS_AT, EVENTS_AT_ONCE, OPEN, Lane, Load, clock, connections, events
 from clients.libc import EVENT_DATA_WORD, EVENT_WORDS
+from clients.replies import finish_connect
 
 CONNECTS_AT_ONCE = 128  # below any listener's backlog, so that no connect waits a second for its second SYN
 
@@ -20,22 +20,22 @@ def open_all(lane: Lane, load: Load, deadline_ns: int) -> int:
     total = lane.total
     i = 0
     connecting = 0
-    now = libc.now_ns(lane.clock)
+    now = libc.now_ns(clock(lane))
     while (i < total or connecting > 0) and now < deadline_ns:
         while i < total and connecting < CONNECTS_AT_ONCE:
             if connections(lane)[i]["state"] == CLOSED and open_connection(lane, load, i, now) == CONNECTING:
                 connecting += 1
             i += 1
-        count = libc.epoll_wait(lane.poller, lane.events, EVENTS_AT_ONCE, 1 if connecting else 0)
+        count = libc.epoll_wait(lane.poller, lane.block + EVENTS_AT, EVENTS_AT_ONCE, 1 if connecting else 0)
         for k in range(count):
             flags = int64(events(lane)[k * EVENT_WORDS])
             opened = int64(events(lane)[k * EVENT_WORDS + EVENT_DATA_WORD])
             if connections(lane)[opened]["state"] == CONNECTING:
                 finish_connect(lane, load, opened, flags)
                 connecting -= 1 if connections(lane)[opened]["state"] != CONNECTING else 0
-        now = libc.now_ns(lane.clock)
+        now = libc.now_ns(clock(lane))
     standing = 0
     for k in range(total):
-        if connections(lane)[k]["state"] == IDLE:
+        if connections(lane)[k]["state"] == OPEN:
             standing += 1
     return standing

@@ -8,3 +8,4 @@ PUES_ADIOS = b"pues adios"
 TRANSPORTS = ("tcp", "udp")
 
 LARGEST_DATAGRAM_BYTES = 65_507  # IPv4: 65535 less 20 of IP and 8 of UDP
+LARGEST_MESSAGE_BYTES = 64 << 20  # over a stream: what a connection keeps of it in memory

@@ -1,63 +1,49 @@
 """One server under load: its connections, shared out among the generator's threads, and all that was counted."""
 
 import gc
+import math
 import os
 import resource
 import select
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
-from clients.buffers import Buffers, make_buffers, pack_address
-from clients.closed_loop import closed_loop
+from clients.buffers import Buffers, Share, bytes_needed, make_buffers, pack_address
 from clients.histogram import SLOTS, Counts
-from clients.lane import END, ERRORS, HEADER_BYTES, IDLE_NS, TALLY, Load
+from clients.lane import BINS, END, ERRORS, HISTOGRAMS, IDLE_NS, RAW, SCHEDULE, SIZES_DRAWN, TALLY, Load
+from clients.loop import run_load
+from clients.memory import Array
 from clients.opening import open_all
+from clients.ports import sources_needed
+from clients.settings import Settings, compiled_form
+from clients.threads import Threads
 
 _BEFORE_START_NS = 300_000  # time for every thread to reach its loop
-_FOREVER_NS = 1 << 60
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What load to put on which server."""
-
-    transport: str
-    host: str
-    port: int
-    protocol: str = "echo"
-    lifecycle: str = "persistent"
-    connections: int = 1
-    message_bytes: int = 64
-    requests_per_session: int = 10
-    timeout_s: float = 1.0
-    seed: int = 0
-    spin: bool = False  # poll without sleeping: only where the CPU is the generator's alone
-    parts: int = 1  # equal parts of a window, each with its own histogram
-
-    @property
-    def messages_per_session(self) -> int:
-        """Requests of one session; hola says ``adios`` after the others."""
-        return self.requests_per_session + (1 if self.protocol == "hola" else 0)
+_BIN_NS = 50_000_000  # at least: for warm-up rules means of 50 ms are usual
+_FIRST_SOURCE = "127.1.0.1"  # the others count up from 127.1.0.0
+_MOST_MEMORY_SHARE = 0.5  # of the machine's, for messages and connections
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What one stretch of load brought, all threads together."""
+    """What one stretch of load brought, all threads together. Histograms have the shape (SLOTS,)."""
 
     start_s: float  # CLOCK_MONOTONIC when the window began
     duration_s: float  # of the window
     tally: dict[str, int]
-    service: Counts  # shape (parts, SLOTS)
-    connect: Counts  # shape (SLOTS,)
+    headline: Counts  # shape (parts, SLOTS): latency in an open loop, else service time
+    histograms: dict[str, Counts]  # see clients.lane.HISTOGRAMS; those that did not occur are missing
+    bins: Counts  # shape (BINS, 2): sum of the headline in ns, and requests, in each short stretch of the window
+    bin_s: float
     elapsed_s: float  # from the first request to the last reply
     cpu_s: float  # of all threads, polls that brought nothing left out
     cpu_share: float  # of the elapsed time, in the busiest thread
+    stolen_s: float  # time in which a thread could not run, though it wanted to
     involuntary_switches: int
+    major_faults: int
 
 
 @dataclass(slots=True)
@@ -65,72 +51,67 @@ class Totals:
     """All slices so far, added up."""
 
     duration_s: float = 0.0
+    shortest_s: float = math.inf  # window of a slice
     elapsed_s: float = 0.0
     cpu_share_s: float = 0.0
+    stolen_s: float = 0.0
     involuntary_switches: int = 0
+    major_faults: int = 0
     gc_runs: int = 0
     tally: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TALLY, 0))
-    service: Counts = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
-    connect: Counts = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
+    headline: Counts = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
+    histograms: dict[str, Counts] = field(
+        default_factory=lambda: {name: np.zeros(SLOTS, np.int64) for name in HISTOGRAMS}
+    )
 
     def add(self, slice_: Slice) -> None:
         """Add a slice."""
         self.duration_s += slice_.duration_s
+        self.shortest_s = min(self.shortest_s, slice_.duration_s)
         self.elapsed_s += slice_.elapsed_s
         self.cpu_share_s += slice_.cpu_share * slice_.elapsed_s
+        self.stolen_s += slice_.stolen_s
         self.involuntary_switches += slice_.involuntary_switches
+        self.major_faults += slice_.major_faults
         for kind, count in slice_.tally.items():
             self.tally[kind] += count
-        self.service += slice_.service.sum(axis=0)
-        self.connect += slice_.connect
-
-
-class Threads:
-    """One thread for each CPU, pinned to it; without CPUs, one thread that the kernel places."""
-
-    def __init__(self, cpus: Sequence[int] = ()) -> None:
-        self.cpus = tuple(cpus)
-        self._pools = [ThreadPoolExecutor(1, initializer=_pin, initargs=(cpu,)) for cpu in cpus or (None,)]
-
-    def __len__(self) -> int:
-        return len(self._pools)
-
-    def each(self, work: Callable[[Any], Any], lanes: Sequence[Any]) -> list[Any]:
-        """Do ``work`` on each lane in its own thread; the results in order."""
-        futures: list[Future[Any]] = [pool.submit(work, lane) for pool, lane in zip(self._pools, lanes, strict=False)]
-        return [future.result() for future in futures]
-
-    def close(self) -> None:
-        """End the threads."""
-        for pool in self._pools:
-            pool.shutdown()
-
-
-def _pin(cpu: int | None) -> None:
-    if cpu is not None:
-        os.sched_setaffinity(0, {cpu})
+        self.headline += slice_.headline.sum(axis=0)
+        for name, counts in slice_.histograms.items():
+            self.histograms[name] += counts
 
 
 class Target:
-    """Connections to one server, open from ``open`` to ``close``."""
+    """Connections to one server, open from ``open`` to ``close``.
+
+    Raises NoPorts if the load would run out of them, MemoryError if it would take too much memory.
+    """
 
     def __init__(self, settings: Settings, threads: Threads) -> None:
         self.settings = settings
         self.totals = Totals()
         self._threads = threads
         self._stopped = False
-        self._load = _compiled_form(settings)
+        self._loads = 0
         lanes = max(1, min(len(threads), settings.connections))
+        self._load = compiled_form(settings, -(-settings.raw_rows // lanes))
+        _check_memory(settings, self._load)
+        sources = sources_needed(settings)
         self._pollers = [select.epoll() for _ in range(lanes)]
         random = np.random.default_rng(settings.seed)
-        address = pack_address(settings.host, settings.port)
+        sizes, weights = zip(*(settings.mix or ((settings.message_bytes, 1.0),)), strict=True)
+        drawn = random.choice(np.asarray(sizes), SIZES_DRAWN, p=np.asarray(weights) / sum(weights))
         self._buffers = [
             make_buffers(
-                poller.fileno(),
-                range(k, settings.connections, lanes),
+                Share(
+                    poller=poller.fileno(),
+                    numbers=range(k, settings.connections, lanes),
+                    address=pack_address(settings.host, settings.port),
+                    source=pack_address(_FIRST_SOURCE, 0),
+                    sources=sources,
+                    parts=settings.parts,
+                    sizes=drawn.astype(np.int64),
+                ),
                 self._load,
-                address,
-                settings.parts,
                 random,
             )
             for k, poller in enumerate(self._pollers)
@@ -152,43 +133,84 @@ class Target:
         for kind, count in zip(TALLY, (self._counts() - before).tolist(), strict=True):
             self.totals.tally[kind] += count
         for buffers in self._buffers:
-            self.totals.connect += buffers.connect
+            self.totals.histograms["connect"] += buffers.histograms["connect"]
         return sum(standing)
 
-    def load(self, seconds: float, warmup_s: float = 0.0, *, counted: bool = True) -> Slice:
-        """Load the server for ``seconds``, of which ``warmup_s`` do not count; added to the totals if ``counted``."""
+    def load(self, seconds: float, warmup_s: float = 0.0, *, counted: bool = True, seed: int | None = None) -> Slice:
+        """Load the server for ``seconds``, of which ``warmup_s`` do not count; added to the totals if ``counted``.
+
+        seed: of the arrivals of an open loop; None: the settings' own, another one for each load.
+        """
         before = self._counts()
         collections = _collections()
-        for buffers in self._buffers:
-            buffers.service.fill(0)
-            buffers.connect.fill(0)
-        start_ns = time.monotonic_ns() + (_BEFORE_START_NS if len(self._buffers) > 1 else 0)
+        start_ns, end_ns = self._set_schedule(seconds, warmup_s, seed)
         window_ns = start_ns + int(warmup_s * 1e9)
-        end_ns = start_ns + int(seconds * 1e9)
-        for buffers in self._buffers:
-            buffers.schedule[:] = window_ns, end_ns, (end_ns - window_ns) // self.settings.parts + 1, 0
-        if self._stopped:
-            self._end_now()
         works = self._threads.each(lambda buffers: _work(buffers, self._load, start_ns), self._buffers)
         end_ns = max(window_ns, *(int(buffers.schedule[END]) for buffers in self._buffers))  # sooner if it was stopped
         for buffers in self._buffers:
             buffers.schedule[END] = 0
         changes = self._counts() - before
+        used = HISTOGRAMS if self.settings.open_loop else ("connect",)
         slice_ = Slice(
             start_s=window_ns / 1e9,
             duration_s=(end_ns - window_ns) / 1e9,
             tally={kind: int(count) for kind, count in zip(TALLY, changes, strict=True)},
-            service=np.sum([buffers.service for buffers in self._buffers], axis=0),
-            connect=np.sum([buffers.connect for buffers in self._buffers], axis=0),
+            headline=np.sum([buffers.headline for buffers in self._buffers], axis=0),
+            histograms={name: np.sum([each.histograms[name] for each in self._buffers], axis=0) for name in used},
+            bins=np.sum([buffers.bins for buffers in self._buffers], axis=0),
+            bin_s=int(self._buffers[0].schedule[SCHEDULE.index("bin")]) / 1e9,
             elapsed_s=max(work.elapsed_ns for work in works) / 1e9,
             cpu_s=sum(work.cpu_ns for work in works) / 1e9,
             cpu_share=max(work.cpu_ns / work.elapsed_ns for work in works),
+            stolen_s=sum(work.stolen_ns for work in works) / 1e9,
             involuntary_switches=sum(work.involuntary_switches for work in works),
+            major_faults=sum(work.major_faults for work in works),
         )
         if counted:
             self.totals.add(slice_)
             self.totals.gc_runs += _collections() - collections
         return slice_
+
+    def _set_schedule(self, seconds: float, warmup_s: float, seed: int | None) -> tuple[int, int]:
+        """Tell every lane when the load begins and ends, and clear its histograms. Returns start and end."""
+        settings = self.settings
+        self._loads += 1
+        seeds = np.random.SeedSequence([settings.seed, self._loads] if seed is None else seed)
+        of_lanes = seeds.generate_state(len(self._buffers), np.uint32)
+        for buffers in self._buffers:
+            buffers.headline.fill(0)
+            buffers.bins.fill(0)
+            for name in HISTOGRAMS if settings.open_loop else ("connect",):
+                buffers.histograms[name].fill(0)
+        start_ns = time.monotonic_ns() + (_BEFORE_START_NS if len(self._buffers) > 1 else 0)
+        window_ns, end_ns = start_ns + int(warmup_s * 1e9), start_ns + int(seconds * 1e9)
+        for k, buffers in enumerate(self._buffers):
+            values = {
+                "window": window_ns,
+                "end": end_ns,
+                "part": (end_ns - window_ns) // settings.parts + 1,
+                "bin": max(_BIN_NS, (end_ns - window_ns) // BINS + 1),
+                "in_flight": int(buffers.schedule[SCHEDULE.index("in_flight")]),
+                "raw": int(buffers.schedule[SCHEDULE.index("raw")]),
+                "sample": window_ns,
+                "seed": int(of_lanes[k]),
+            }
+            buffers.schedule[:] = [values.get(name, 0) for name in SCHEDULE]
+            buffers.arrivals[:] = self._arrivals(start_ns, k)
+        if self._stopped:
+            self._end_now()
+        return start_ns, end_ns
+
+    def _arrivals(self, start_ns: int, lane: int) -> tuple[float, ...]:
+        """Parameters of the arrivals of one lane, in the order of clients.lane.ARRIVALS."""
+        settings, lanes = self.settings, len(self._buffers)
+        per_s = settings.rate_rps / (settings.messages_per_session if settings.in_sessions else 1) / lanes
+        gap_ns = 1e9 / per_s if per_s else 0.0
+        on_ns, period_ns = settings.burst_on_s * 1e9, settings.burst_period_s * 1e9
+        if settings.arrivals == "burst":
+            gap_ns *= on_ns / period_ns
+        position_ns = gap_ns * ((lane + 1) / lanes - 1) if settings.arrivals == "constant" else 0.0
+        return position_ns, gap_ns, on_ns, period_ns, float(start_ns)
 
     def stop(self) -> None:
         """End a load that is under way in another thread, as soon as replies are in; and any later one at once."""
@@ -204,13 +226,23 @@ class Target:
         """Replies that counted, for each connection."""
         return [int(count) for buffers in self._buffers for count in buffers.connections["served"]]
 
+    def raw(self) -> Array:
+        """The time stamps of every request so far, as far as there was room: RAW, shape (requests,)."""
+        rows = [buffers.raw[: buffers.schedule[SCHEDULE.index("raw")]] for buffers in self._buffers]
+        return np.concatenate(rows) if rows else np.zeros(0, RAW)
+
+    def memory_bytes(self) -> int:
+        """Memory that grows with the number of connections."""
+        return bytes_needed(self.settings.connections, self._load)
+
     def close(self) -> None:
         """Close every connection."""
         for buffers in self._buffers:
-            for fd in buffers.connections["fd"]:
-                if fd >= 0:
-                    os.close(int(fd))
-            buffers.connections["fd"] = -1
+            for column in ("fd", "stale_fd"):
+                for fd in buffers.connections[column]:
+                    if fd >= 0:
+                        os.close(int(fd))
+                buffers.connections[column] = -1
         for poller in self._pollers:
             poller.close()
 
@@ -219,42 +251,53 @@ class Target:
         return counts
 
 
+def _check_memory(settings: Settings, load: Load) -> None:
+    needed = bytes_needed(settings.connections, load) + settings.raw_rows * RAW.itemsize
+    most = _MOST_MEMORY_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > most:
+        raise MemoryError(
+            f"{settings.connections} connections with {settings.depth} messages of {load.message_bytes} bytes each and "
+            f"{settings.raw_rows} raw rows need {needed / 1e9:.1f} GB, and half of this machine's memory is "
+            f"{most / 1e9:.1f} GB: ask for less of one of them"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _Work:
     elapsed_ns: int
     cpu_ns: int
+    stolen_ns: int
     involuntary_switches: int
+    major_faults: int
 
 
 def _work(buffers: Buffers, load: Load, start_ns: int) -> _Work:
     """Run the loop in this thread and read the thread's own clocks around it."""
     idle_ns = int(buffers.tally[IDLE_NS])
-    switches = resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
+    usage, delay_ns = resource.getrusage(resource.RUSAGE_THREAD), _run_delay_ns()
     while time.monotonic_ns() < start_ns:  # not in the loop: the wait would count as work
         pass
     cpu_ns, began_ns = time.thread_time_ns(), time.monotonic_ns()
-    closed_loop(buffers.lane, load)
+    run_load(buffers.lane, load)
     elapsed_ns = max(1, time.monotonic_ns() - began_ns)
     cpu_ns = time.thread_time_ns() - cpu_ns
     idle_ns = int(buffers.tally[IDLE_NS]) - idle_ns
     # Idle polls are timed by the clock on the wall: what they leave of the time is work, or was taken by others.
     busy_ns = min(cpu_ns, elapsed_ns - idle_ns) if idle_ns else cpu_ns
-    switches = resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw - switches
-    return _Work(elapsed_ns, max(0, busy_ns), switches)
-
-
-def _compiled_form(settings: Settings) -> Load:
-    echo = settings.protocol == "echo"
-    return Load(
-        tcp=int(settings.transport == "tcp"),
-        echo=int(echo),
-        session=int(settings.lifecycle == "session"),
-        requests_per_session=settings.messages_per_session,
-        message_bytes=settings.message_bytes if echo else 1,
-        numbered=int(settings.transport == "udp" and echo and settings.message_bytes >= HEADER_BYTES),
-        timeout_ns=int(settings.timeout_s * 1e9),
-        spin_ns=_FOREVER_NS if settings.spin else 0,
+    after = resource.getrusage(resource.RUSAGE_THREAD)
+    return _Work(
+        elapsed_ns,
+        max(0, busy_ns),
+        _run_delay_ns() - delay_ns,
+        after.ru_nivcsw - usage.ru_nivcsw,
+        after.ru_majflt - usage.ru_majflt,
     )
+
+
+def _run_delay_ns() -> int:
+    """How long this thread has waited for a CPU that others had: the second figure of its schedstat."""
+    with open("/proc/thread-self/schedstat", "rb", buffering=0) as file:  # noqa: PTH123 - read in every slice
+        return int(file.read(100).split()[1])
 
 
 def compile_loops() -> float:
@@ -274,6 +317,11 @@ def compile_loops() -> float:
 
 def _collections() -> int:
     return sum(int(generation["collections"]) for generation in gc.get_stats())
+
+
+def lost_of(tally: dict[str, int]) -> int:
+    """Requests that never got their reply: given up and not answered late, or broken with their connection."""
+    return tally["timed_out"] - tally["late"] + tally["broken"]
 
 
 def errors_of(tally: dict[str, int]) -> dict[str, int]:

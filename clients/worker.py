@@ -5,6 +5,7 @@
     {"do": "open", "id": ..., "settings": {...}}        -> {"ok": true, "standing"}
     {"do": "warm", "id": ..., "seconds"}                -> {"ok": true}        (load that is not counted)
     {"do": "slice", "id": ..., "seconds", "warmup_s"}   -> {"ok": true, "slice": {...}}
+                                                           (with "seed": of the arrivals of an open loop)
     {"do": "close", "id": ...}                          -> {"ok": true, "document": {...}, "histograms": {...}}
 
 What cannot be done is answered {"ok": false, "error": "..."}; the worker ends when its standard input does.
@@ -12,16 +13,20 @@ What cannot be done is answered {"ok": false, "error": "..."}; the worker ends w
 
 import gc
 import json
+import math
 import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
 import numpy as np
 
-from clients.document import document, sessions_per_s
-from clients.histogram import coarse, quantile_ns
+from clients.document import document, recorded, sessions_per_s
+from clients.histogram import LEAST_BEYOND, Counts, coarse, quantile_ns
 from clients.limits import TooManyConnections, allow_descriptors
-from clients.target import Settings, Slice, Target, Threads, compile_loops
+from clients.ports import NoPorts
+from clients.settings import Settings
+from clients.target import Slice, Target, compile_loops
+from clients.threads import Threads
 from clients.verify import NotSpoken, verify
 
 
@@ -47,10 +52,11 @@ class Worker:
                     return {"ok": True}
                 case {"do": "slice", "id": str(name), "seconds": seconds, "warmup_s": warmup_s}:
                     target = self._targets[name]
-                    return {"ok": True, "slice": figures(target.settings, target.load(seconds, warmup_s))}
+                    slice_ = target.load(seconds, warmup_s, seed=command.get("seed"))
+                    return {"ok": True, "slice": figures(target.settings, slice_)}
                 case {"do": "close", "id": str(name)}:
                     return self._close(name)
-        except (NotSpoken, TooManyConnections, OSError, TypeError, ValueError, MemoryError) as error:
+        except (NotSpoken, NoPorts, TooManyConnections, OSError, TypeError, ValueError, MemoryError) as error:
             return {"ok": False, "error": str(error) or type(error).__name__}
         except KeyError as error:
             return {"ok": False, "error": f"no target {error} is open"}
@@ -78,8 +84,10 @@ class Worker:
         target = self._targets.pop(name)
         target.close()
         totals = target.totals
-        histograms = {"service": coarse(totals.service), "connect": coarse(totals.connect)}
-        result = document(target.settings, totals, target.served(), None, 0.0, self._threads.cpus)
+        histograms = {
+            name: coarse(counts) for name, counts in recorded(target.settings, totals).items() if counts.any()
+        }
+        result = document(target.settings, totals, target.served(), self._threads.cpus)
         return {"ok": True, "document": result, "histograms": histograms}
 
 
@@ -88,13 +96,15 @@ def figures(settings: Settings, slice_: Slice) -> dict[str, Any]:
 
     A request given up is lost for its slice; its reply is counted late in the slice in which it comes.
     """
-    counts = slice_.service.sum(axis=0)
-    enough = int(counts.sum())
+    found = recorded(settings, slice_)
+    missing = slice_.tally["counted"] - int(slice_.headline.sum())
     return {
         "start_s": slice_.start_s,
         "duration_s": slice_.duration_s,
         "elapsed_s": slice_.elapsed_s,
+        "scheduled": slice_.tally["scheduled"] if settings.open_loop else None,
         "sent": slice_.tally["sent"],
+        "unsent": slice_.tally["unsent"],
         "replies": slice_.tally["replies"],
         "answered": slice_.tally["ok"],
         "sessions": slice_.tally["sessions"],
@@ -102,12 +112,22 @@ def figures(settings: Settings, slice_: Slice) -> dict[str, Any]:
         "late": slice_.tally["late"],
         "lost": slice_.tally["timed_out"] + slice_.tally["broken"],
         "corrupt": slice_.tally["corrupt"],
-        "service_p50_us": quantile_ns(counts, 0.5) / 1e3 if enough >= 20 else None,
-        "service_p99_us": quantile_ns(counts, 0.99) / 1e3 if enough >= 1000 else None,
+        "service_p50_us": _quantile_us(found["service"], 0.5),
+        "service_p99_us": _quantile_us(found["service"], 0.99),
+        "latency_p50_us": _quantile_us(found["latency"], 0.5, missing) if "latency" in found else None,
+        "latency_p99_us": _quantile_us(found["latency"], 0.99, missing) if "latency" in found else None,
         "client_cpu_us": slice_.cpu_s * 1e6,
         "client_cpu_share": slice_.cpu_share,
         "involuntary_switches": slice_.involuntary_switches,
     }
+
+
+def _quantile_us(counts: Counts, quantile: float, missing: int = 0) -> float | None:
+    """A percentile, if ten requests lie beyond it; None if it is one that got no reply, too: JSON has no infinity."""
+    if (int(counts.sum()) + missing) * (1 - quantile) < LEAST_BEYOND:
+        return None
+    value = quantile_ns(counts, quantile, missing) / 1e3
+    return value if math.isfinite(value) else None
 
 
 def run(cpus: Sequence[int], source: TextIO = sys.stdin, sink: TextIO = sys.stdout) -> None:

@@ -9,11 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from bench import stats, verdicts
+from bench import stats
 from bench.charts.data import Load, Point, at_load, transports
 from bench.charts.layout import Label, label_right, page, panel_title, settle, spread_labels
 from bench.charts.style import GREY, Style, styles
 from bench.metrics import is_twin, transport
+from clients import verdicts
 
 Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
 PERCENTILES = (50, 90, 99, 99.9, 99.99, 99.999)

@@ -3,7 +3,9 @@
 import pytest
 
 from bench.sampler import Tree
-from clients.target import Settings, Target, Threads, compile_loops
+from clients.settings import Settings
+from clients.target import Target, compile_loops
+from clients.threads import Threads
 from servers import registry
 from tests.system.commands import server, wait_until
 

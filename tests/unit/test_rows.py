@@ -9,7 +9,6 @@ from bench.records import Arm
 from bench.rows import (
     Measured,
     Place,
-    expected_jain,
     histogram_rows,
     resource_row,
     slice_row,
@@ -47,6 +46,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "ledger": {"ok": 216, "late": 2, "lost": 2, "corrupt": 0, "duplicate": 3, "reordered": 0},
         "errors": {"timeout": 4}, "service_us": figures, "connect_us": None,
         "fairness": {"jain": 0.9, "starved": 0}, "generator": {"cpu_share": 0.4},
+        "loop": "closed", "verdict": {"status": "invalid", "codes": ["LOSS=0.909%"]},
     } | changes  # fmt: skip
 
 
@@ -93,14 +93,3 @@ def test_a_histogram_is_a_row_for_each_slot() -> None:
         ("service", 1, 1, 5),
         ("service", 2048, 2049, 7),
     ]
-
-
-def test_chance_alone_spreads_replies_unevenly() -> None:
-    """The formula against what a seeded throw of dice gives."""
-    import numpy as np
-
-    random = np.random.default_rng(1)
-    counts = random.multinomial(200, [0.1] * 10, size=4000).astype(float)
-    jain = (counts.sum(axis=1) ** 2 / (10 * (counts**2).sum(axis=1))).mean()
-    assert expected_jain(10, 20.0) == pytest.approx(jain, rel=0.005)
-    assert expected_jain(10, 0.0) is None

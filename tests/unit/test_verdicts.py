@@ -1,74 +1,161 @@
 import math
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from bench import verdicts
-from bench.verdicts import CODES, judge
+from bench.judgement import judge as judge_trial
+from clients import verdicts
+from clients.histogram import SLOTS, slot
+from clients.judgement import Facts, Judgement, judge
+from clients.settings import Settings
+from clients.target import Totals
+from clients.verdicts import CODES
 
-FINE: dict[str, Any] = {
-    "errors": {},
-    "lost": 0,
-    "late": 0,
-    "corrupt": 0,
-    "sent": 10_000,
-    "client_cpu_share": 0.4,
-    "server_cpu_share": 0.95,
-    "cpus_disjoint": True,
-    "starved": 0,
-    "jain": 0.99,
-    "jain_expected": 0.99,
-}
+CLOSED = Settings("tcp", "127.0.0.1", 7, connections=10)
+OPEN = replace(CLOSED, rate_rps=1000.0)
 
 
-def verdict_and_codes(**facts: object) -> tuple[str, str]:
-    judgement = judge(**{**FINE, **facts})
-    return judgement.verdict, judgement.codes
+def histogram(*values_us: tuple[float, int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    counts = np.zeros(SLOTS, np.int64)
+    for value_us, count in values_us:
+        counts[slot(int(value_us * 1000))] += count
+    return counts
 
 
-def test_a_trial_without_any_doubt_is_valid_and_has_no_codes() -> None:
-    assert verdict_and_codes() == ("valid", "")
+def totals(**changes: Any) -> Totals:
+    """Ten thousand requests in ten seconds, all of them answered after 200 us."""
+    tally = changes.pop("tally", {})
+    found = Totals(duration_s=10.0, shortest_s=10.0, elapsed_s=10.0, cpu_share_s=3.0)
+    found.tally |= {
+        "scheduled": 10_000,
+        "sent": 10_000,
+        "ok": 10_000,
+        "counted": 10_000,
+        "replies": 10_000,
+        "samples": 10_000,
+        "in_flight_sum": 2_000,
+    }
+    found.tally |= tally
+    found.headline = histogram((200, 10_000))
+    found.histograms |= {
+        "service": histogram((200, 10_000)),
+        "own": histogram((200, 10_000)),
+        "lateness": histogram((1, 10_000)),
+        "turnaround": histogram((3, 9_000)),
+    }
+    found.histograms |= changes.pop("histograms", {})
+    for name, value in changes.items():
+        setattr(found, name, value)
+    return found
+
+
+def closed(served: list[int] | None = None, lost: int = 0, **changes: Any) -> Judgement:
+    return judge(Facts(CLOSED, totals(**changes), [1000] * 10 if served is None else served, lost))
+
+
+def opened(lost: int = 0, ceiling_rps: float | None = None, **changes: Any) -> Judgement:
+    return judge(Facts(OPEN, totals(**changes), [1000] * 10, lost, ceiling_rps=ceiling_rps))
+
+
+def test_a_load_without_any_doubt_is_valid_and_has_no_codes() -> None:
+    assert closed() == opened() == Judgement("valid", [])
 
 
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        ({"client_cpu_share": 0.70}, ("valid", "")),
-        ({"client_cpu_share": 0.82, "server_cpu_share": 0.8}, ("suspect", "GENERATOR_BUSY=0.82")),
-        ({"client_cpu_share": 0.90}, ("suspect", "GENERATOR_BUSY=0.9")),
-        ({"client_cpu_share": 0.82, "server_cpu_share": 0.9}, ("valid", "")),  # the server was the limit
-        ({"client_cpu_share": 0.93}, ("invalid", "GENERATOR_BUSY=0.93")),
-        ({"client_cpu_share": math.nan}, ("valid", "")),
-        ({"cpus_disjoint": False}, ("suspect", "SHARED_CPUS")),
-        ({"corrupt": 1}, ("invalid", "CORRUPT=1")),
-        ({"errors": {"reset": 2, "closed": 1}}, ("suspect", "ERRORS=3")),
-        ({"errors": {"reset": 0}}, ("valid", "")),
-        ({"lost": 1}, ("suspect", "LOSS=0.010%")),
-        ({"lost": 10}, ("suspect", "LOSS=0.100%")),
-        ({"lost": 11}, ("invalid", "LOSS=0.110%")),
-        ({"late": 2}, ("suspect", "LATE=2")),
-        ({"starved": 63}, ("invalid", "STARVED=63")),
-        ({"jain": 0.95, "jain_expected": 1.0}, ("valid", "")),
-        ({"jain": 0.9, "jain_expected": 1.0}, ("suspect", "UNFAIR=0.9")),
-        ({"jain": 0.4, "jain_expected": 0.8}, ("suspect", "UNFAIR=0.5")),
-        ({"jain": None, "jain_expected": None}, ("valid", "")),
-        ({"sent": 0}, ("invalid", "NOTHING_SENT")),
+        ({"cpu_share_s": 7.0}, ("valid", [])),
+        ({"cpu_share_s": 8.2}, ("suspect", ["GENERATOR_BUSY=0.82"])),
+        ({"cpu_share_s": 9.3}, ("invalid", ["GENERATOR_BUSY=0.93"])),
+        ({"stolen_s": 0.3}, ("suspect", ["RUN_DELAY=3.0%"])),
+        ({"stolen_s": 0.6}, ("invalid", ["RUN_DELAY=6.0%"])),
+        ({"gc_runs": 1}, ("suspect", ["GC=1"])),
+        ({"major_faults": 2}, ("suspect", ["PAGING=2"])),
+        ({"tally": {"corrupt": 1}}, ("invalid", ["CORRUPT=1"])),
+        ({"tally": {"reset": 2, "closed": 1}}, ("suspect", ["ERRORS=3"])),
+        ({"tally": {"no_ports": 1}}, ("invalid", ["NO_PORTS=1", "ERRORS=1"])),
+        ({"lost": 1}, ("suspect", ["LOSS=0.010%"])),
+        ({"lost": 11}, ("invalid", ["LOSS=0.110%"])),
+        ({"tally": {"late": 2}}, ("suspect", ["LATE=2"])),
+        ({"tally": {"sent": 0, "ok": 0}, "served": [0] * 10}, ("invalid", ["NOTHING_SENT"])),
+        ({"tally": {"ok": 0}}, ("invalid", ["NO_REPLIES"])),
+        ({"served": [5000, 5000] + [0] * 8}, ("invalid", ["STARVED=8", "UNFAIR=0.2"])),
+        ({"served": [1500] * 5 + [500] * 5}, ("suspect", ["UNFAIR=0.801"])),
+        ({"tally": {"in_flight_sum": 2_060}}, ("suspect", ["LITTLE=3.0%"])),
+        ({"tally": {"in_flight_sum": 4_000}}, ("invalid", ["LITTLE=100.0%"])),
+        ({"tally": {"samples": 0}, "headline": histogram((200, 9_900), (41_000, 100))}, ("suspect", ["NAGLE=1.00%"])),
+        ({"histograms": {"connect": histogram((50, 90), (1_010_000, 10))}}, ("suspect", ["BACKLOG=10.00%"])),
     ],
 )
-def test_each_fact_raises_its_own_code_with_its_figure(facts: dict[str, object], expected: tuple[str, str]) -> None:
-    assert verdict_and_codes(**facts) == expected
+def test_each_fact_of_a_closed_loop_raises_its_own_code(facts: dict[str, Any], expected: tuple[str, list[str]]) -> None:
+    found = closed(**facts)
+    assert (found.verdict, found.codes) == expected
 
 
-def test_the_worst_code_makes_the_verdict_and_all_are_told() -> None:
-    assert verdict_and_codes(lost=1, starved=2, late=3) == ("invalid", "STARVED=2 LOSS=0.010% LATE=3")
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"lost": 100}, ("suspect", ["LOST=1.000%"])),
+        ({"tally": {"unsent": 50}}, ("suspect", ["UNSENT=0.500%"])),
+        ({"tally": {"pooled": 200}}, ("suspect", ["POOL=2.0%"])),
+        ({"tally": {"replies": 9_800}}, ("suspect", ["OVERLOAD=0.98"])),
+        ({"ceiling_rps": 1500.0}, ("suspect", ["CEILING=0.667"])),
+        ({"ceiling_rps": 1200.0}, ("invalid", ["CEILING=0.833"])),
+        ({"histograms": {"lateness": histogram((1, 9_900), (90, 100))}}, ("suspect", ["ADHERENCE=0.9900"])),
+        ({"histograms": {"own": histogram((180, 10_000))}}, ("suspect", ["LATENESS=11.1%"])),
+        ({"histograms": {"turnaround": histogram((50, 9_000))}}, ("invalid", ["TURNAROUND=25.0%"])),
+    ],
+)
+def test_each_fact_of_an_open_loop_raises_its_own_code(facts: dict[str, Any], expected: tuple[str, list[str]]) -> None:
+    found = opened(**facts)
+    assert (found.verdict, found.codes) == expected
+
+
+def test_of_few_requests_no_tail_is_judged() -> None:
+    late = histogram((500, 10))
+    assert opened(tally={"counted": 10}, histograms={"lateness": late}).codes == []
+
+
+def test_lost_requests_are_explained_by_the_kernels_drops() -> None:
+    def of(drops: dict[str, int]) -> list[str]:
+        return judge(Facts(OPEN, totals(), [1000] * 10, 100, drops=drops)).codes
+
+    assert of({"generator": 0, "server": 100}) == ["LOST=1.000%"]
+    assert of({"generator": 0, "server": 40}) == ["LOST=1.000%", "UNEXPLAINED_LOSS=0.600%"]
+    assert of({"generator": 1, "server": 99}) == ["CLIENT_DROPS=1", "LOST=1.000%"]
+
+
+def test_a_server_at_its_limit_clears_a_busy_generator_that_is_not() -> None:
+    def of(client: float, server: float, *, closed_loop: bool = True) -> tuple[str, str]:
+        told = [f"GENERATOR_BUSY={client}"]
+        found = judge_trial(told, client, server, cpus_disjoint=True, closed_loop=closed_loop)
+        return found.verdict, found.codes
+
+    assert of(0.82, 0.95) == ("valid", "")
+    assert of(0.82, 0.5) == ("suspect", "GENERATOR_BUSY=0.82")
+    assert of(0.93, 0.95) == ("invalid", "GENERATOR_BUSY=0.93")
+    assert of(0.82, 0.95, closed_loop=False) == ("suspect", "GENERATOR_BUSY=0.82")
+
+
+def test_shared_cpus_make_a_trial_suspect() -> None:
+    found = judge_trial(["LATE=1"], 0.1, 0.1, cpus_disjoint=False, closed_loop=True)
+    assert (found.verdict, found.codes) == ("suspect", "SHARED_CPUS LATE=1")
 
 
 @pytest.mark.parametrize(
     ("client", "server", "bound"),
-    [(0.3, 0.95, "server"), (0.95, 0.3, "generator"), (0.95, 0.95, "generator"), (0.3, 0.3, "neither")],
+    [
+        (0.3, 0.95, "server"),
+        (0.95, 0.3, "generator"),
+        (0.95, 0.95, "generator"),
+        (0.3, 0.3, "neither"),
+        (math.nan, math.nan, "neither"),
+    ],
 )
 def test_the_busy_side_is_what_bounds_the_rate(client: float, server: float, bound: str) -> None:
-    assert judge(**{**FINE, "client_cpu_share": client, "server_cpu_share": server}).bound == bound
+    assert judge_trial([], client, server, cpus_disjoint=True, closed_loop=True).bound == bound
 
 
 def test_codes_of_several_rows_merge_to_the_worst_figure_of_each() -> None:
@@ -80,6 +167,14 @@ def test_the_worst_verdict_wins() -> None:
     assert verdicts.worst(["valid", "invalid", "suspect"]) == "invalid"
     assert verdicts.worst([""]) == "valid"
     assert verdicts.worst([]) == "valid"
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [("LOSS=0.010%", "suspect"), ("LOSS=0.200%", "invalid"), ("SHARED_CPUS", "suspect"), ("NEW=3", "suspect")],
+)
+def test_a_code_in_a_row_tells_its_verdict(code: str, verdict: str) -> None:
+    assert verdicts.verdict_of(code) == verdict
 
 
 @pytest.mark.parametrize("name", CODES)
