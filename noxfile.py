@@ -16,7 +16,8 @@ def install(session: nox.Session, *groups: str) -> None:
 def bench(session: nox.Session) -> None:
     """Compare the server models: run, analyse, draw. Options: nox -s bench -- --profile quick."""
     install(session)
-    session.run("holabench", "run", *(session.posargs or ["--profile", "standard"]))
+    invalid = 3  # some figures are not to be trusted, and the report says which: no fault of the session
+    session.run("holabench", "run", *(session.posargs or ["--profile", "standard"]), success_codes=[0, invalid])
 
 
 @nox.session

@@ -3,6 +3,7 @@
 Pure: DataFrames in, DataFrames out. The rows are those of ``bench.records`` as pandas reads them from CSV.
 """
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -11,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from bench import stats
-from bench.metrics import METRICS, Metric, base, headline, is_twin, label, transport
+from bench.metrics import LATENCY, LIMIT, METRICS, Metric, base, headline, is_twin, label, transport
+from bench.records import SPOILED
 from clients import verdicts
 
 LOAD = ["scenario", "connections", "message_bytes", "rate_rps"]
@@ -30,18 +32,23 @@ COMPARISON_COLUMNS = [
     "word",
     "verdict",
     "codes",
+    "kind",
 ]
 
-FROM_SLICES = ["throughput_rps", "sessions_per_s", "service_p50_us", "cpu_us_per_request"]
-FROM_TRIALS = ["service_p99_us", "service_p99_9_us", "connect_p50_us", "rss_mb", "memory_mb"]
-COMPARED = ["throughput_rps", "sessions_per_s", "cpu_us_per_request", "service_p50_us"]
-ONLY_WHERE_PRESENT = {"sessions_per_s", "connect_p50_us"}
-QUANTILES = {"service_p99_us": 0.99, "service_p99_9_us": 0.999}
+FROM_SLICES = ["throughput_rps", "sessions_per_s", "service_p50_us", "latency_p50_us", "cpu_us_per_request"]
+FROM_TRIALS = ["service_p99_us", "service_p99_9_us", "latency_p99_us", "latency_p99_9_us", "connect_p50_us"]
+FROM_TRIALS += ["rss_mb", "memory_mb"]
+COMPARED = ["throughput_rps", "sessions_per_s", "cpu_us_per_request", "service_p50_us", "latency_p50_us"]
+ONLY_WHERE_PRESENT = {"sessions_per_s", "connect_p50_us", "latency_p50_us", "latency_p99_us", "latency_p99_9_us"}
+QUANTILES = {"service_p99_us": 0.99, "service_p99_9_us": 0.999, "latency_p99_us": 0.99, "latency_p99_9_us": 0.999}
+OF_RATES = {"GENERATOR_BUSY", "CEILING"}  # codes that say nothing against CPU time and memory
+COSTS = {"cpu_us_per_request", "rss_mb", "memory_mb"}
 
 EQUIVALENT = (0.95, 1 / 0.95)  # the same factor to both sides
-ALPHA = 0.05
 LEAST_BLOCKS_TO_COMPARE = 3  # Student's interval of two values is wider than anything that one could want to know
-NOISE, UNRESOLVED, TIE, UNCOMPARABLE = "noise floor", "not resolved", "equivalent within 5 %", "not comparable"
+UNRESOLVED, TIE = "not resolved", "equivalent within 5 %"
+TWINS, ACROSS = "twin", "udp-vs-tcp"  # kinds of comparisons, beside ...
+AGAINST, PAIR = "reference", "pair"  # ... an arm against the reference, and two others of the same transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +65,10 @@ class Comparison:
     blocks: int
     verdict: str
     codes: str
-    family: tuple[str, str, str]  # comparisons that share one error rate
-    transport: str
-    found: stats.LogRatio
+    kind: str
+    group: str  # with metric and load the family: comparisons that answer one question and share one error rate
+    logs: list[float]  # one value for each block
+    arms: int  # in the family
 
 
 def summarise(trials: pd.DataFrame, slices: pd.DataFrame) -> pd.DataFrame:
@@ -77,7 +85,7 @@ def summarise(trials: pd.DataFrame, slices: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare(slices: pd.DataFrame, trials: pd.DataFrame, reference: dict[str, str]) -> pd.DataFrame:
-    """Each arm against its transport's reference, each model's UDP against its TCP, each twin against its base.
+    """Every pair of arms of one transport, each model's UDP against its TCP, each twin against its base.
 
     The machine's speed drifts by much more than the differences of interest, but hardly inside a round: so the ratio is
     taken there. Its median over a block's rounds is the block's one value, and the blocks give the interval.
@@ -85,11 +93,12 @@ def compare(slices: pd.DataFrame, trials: pd.DataFrame, reference: dict[str, str
     rounds = _finished(slices, trials)
     if rounds.empty:
         return pd.DataFrame(columns=COMPARISON_COLUMNS)
-    doubts = {_key(key): _doubts(group) for key, group in trials.groupby(["arm", *LOAD], dropna=False)}
+    cases = {_key(key): group for key, group in trials.groupby(["arm", *LOAD], dropna=False)}
     found: list[Comparison] = []
     for load, group in rounds.groupby(LOAD, dropna=False):
         for metric in COMPARED:
-            if group[metric].notna().any():
+            if group[metric].notna().any() and (metric != "throughput_rps" or not str(load[0]).startswith(LATENCY)):
+                doubts = {key: _doubts(of_case, metric) for key, of_case in cases.items()}
                 found += _compare_at_load(group, metric, load, reference, doubts)
     return pd.DataFrame(_in_words(found), columns=COMPARISON_COLUMNS)
 
@@ -97,7 +106,7 @@ def compare(slices: pd.DataFrame, trials: pd.DataFrame, reference: dict[str, str
 def noise_share(twins: pd.DataFrame) -> float | None:
     """How far the arms of these rows of comparisons seemed to differ from themselves at most; None if nothing tells.
 
-    twins: rows with the word NOISE. The larger end of an interval counts, to either side.
+    twins: rows of twins. The larger end of an interval counts, to either side.
     """
     ends = [abs(math.log(float(end))) for end in [*twins["low"], *twins["high"]] if 0 < float(end) < math.inf]
     return math.expm1(max(ends)) if ends else None
@@ -130,7 +139,7 @@ def _finished(slices: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=[*slices.columns, *COMPARED])
     keys = ["block", "arm", *LOAD]
     good = trials.loc[trials["status"] == "ok", keys].drop_duplicates()
-    kept = slices.merge(good, on=keys)
+    kept = slices[slices["codes"] != SPOILED].merge(good, on=keys)
     answered = kept["answered"].astype(float)
     return kept.assign(cpu_us_per_request=kept["server_cpu_us"] / answered.where(answered > 0))
 
@@ -167,7 +176,7 @@ def _missing(trials: pd.DataFrame, metric: Metric) -> dict[str, object]:
 
 
 def _summary_of_metric(metric: Metric, values: pd.Series, trials: pd.DataFrame) -> dict[str, object]:
-    verdict, codes = _doubts(trials)
+    verdict, codes = _doubts(trials, metric.name)
     interval = stats.median_interval([float(value) for value in values])
     raised = []
     if len(values) < stats.LEAST_BLOCKS_FOR_95:
@@ -186,29 +195,43 @@ def _summary_of_metric(metric: Metric, values: pd.Series, trials: pd.DataFrame) 
     return {"metric": metric.name, "unit": metric.unit, **numbers, "verdict": verdict, "codes": codes}
 
 
-def _doubts(trials: pd.DataFrame) -> tuple[str, str]:
-    """Worst verdict and merged codes of the trials of one case."""
+def _doubts(trials: pd.DataFrame, metric: str) -> tuple[str, str]:
+    """Worst verdict and merged codes of the trials of one case, as far as they concern a metric."""
     good = trials[trials["status"] == "ok"]
     codes = [str(text) for text in good["codes"].dropna()]
     found = [str(text) for text in good["verdict"].dropna()]
+    if metric in COSTS:
+        of_trials = [[code for code in text.split() if code.partition("=")[0] not in OF_RATES] for text in codes]
+        codes = [" ".join(of_trial) for of_trial in of_trials]
+        found = [verdicts.verdict_of(code) for of_trial in of_trials for code in of_trial]
     if failed := int((trials["status"] == "failed").sum()):
         codes.append(verdicts.cell("failed_blocks", failed))
         found.append("suspect")
     return verdicts.worst(found), verdicts.merge(codes)
 
 
-def _pairs(arms: list[str], reference: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    """(arm, reference, group): what is compared with what, and which comparisons are of one kind."""
+def _pairs(arms: list[str], reference: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
+    """(arm, reference, kind, group): what is compared with what, and which comparisons belong together.
+
+    What shows the machine's limit competes with nobody. Of a pair without the reference the first by name is compared.
+    """
+    competing = [arm for arm in arms if not is_twin(arm) and label(arm) != LIMIT]
     for arm in arms:
-        of_transport = reference.get(transport(arm))
         if is_twin(arm):
-            yield arm, base(arm), NOISE
-        elif of_transport is not None and arm != of_transport:
-            yield arm, of_transport, transport(arm)
-        if not is_twin(arm) and transport(arm) == "udp":
-            for other in arms:
-                if transport(other) == "tcp" and not is_twin(other) and label(other) == label(arm):
-                    yield arm, other, "udp-vs-tcp"
+            yield arm, base(arm), TWINS, TWINS
+    for over in sorted({transport(arm) for arm in competing}):
+        mine = sorted(arm for arm in competing if transport(arm) == over)
+        of_transport = reference.get(over, "")
+        yield from ((arm, of_transport, AGAINST, over) for arm in mine if of_transport and arm != of_transport)
+        rest = [arm for arm in mine if arm != of_transport]
+        yield from ((arm, other, PAIR, over) for arm, other in itertools.combinations(rest, 2))
+    for arm in competing:
+        if transport(arm) == "udp":
+            yield from (
+                (arm, other, ACROSS, ACROSS)
+                for other in competing
+                if transport(other) == "tcp" and label(other) == label(arm)
+            )
 
 
 def _compare_at_load(
@@ -220,7 +243,8 @@ def _compare_at_load(
 ) -> Iterator[Comparison]:
     wide = rounds.pivot_table(index=["block", "round"], columns="arm", values=metric, aggfunc="first")
     scenario, connections, message_bytes, rate = load
-    for arm, against, group in _pairs([str(column) for column in wide.columns], reference):
+    arms = [str(column) for column in wide.columns]
+    for arm, against, kind, group in _pairs(arms, reference):
         logs = block_log_ratios(wide[arm], wide[against]) if against in wide else []
         both = [doubts.get(_key((name, *load)), ("valid", "")) for name in (arm, against)]
         yield Comparison(
@@ -234,9 +258,10 @@ def _compare_at_load(
             blocks=len(logs),
             verdict=verdicts.worst(verdict for verdict, _ in both),
             codes=verdicts.merge(codes for _, codes in both),
-            family=(str(scenario), metric, group),
-            transport=transport(arm),
-            found=stats.log_ratio(logs),
+            kind=kind,
+            group=group,
+            logs=logs,
+            arms=sum(not is_twin(one) and label(one) != LIMIT and transport(one) == group for one in arms),
         )
 
 
@@ -253,56 +278,35 @@ def block_log_ratios(numerator: pd.Series, denominator: pd.Series) -> list[float
 
 
 def _in_words(found: list[Comparison]) -> Iterator[dict[str, object]]:
-    """The rows of comparisons.csv: Holm's p within each family, then the word."""
-    families: dict[tuple[str, str, str], list[int]] = {}
-    for index, one in enumerate(found):
-        if one.family[2] != NOISE and one.verdict != "invalid" and not math.isnan(one.found.p):
-            families.setdefault(one.family, []).append(index)
-    p_holm = [math.nan] * len(found)
-    for members in families.values():
-        for index, p in zip(members, stats.holm([found[index].found.p for index in members]), strict=True):
-            p_holm[index] = p
-    floors = _noise_floors(found)
-    for one, p in zip(found, p_holm, strict=True):
-        row = asdict(one)
-        ratio = {"ratio": one.found.ratio, "low": one.found.low, "high": one.found.high, "p_holm": p}
-        if one.blocks < LEAST_BLOCKS_TO_COMPARE:
-            row["verdict"] = verdicts.worst([one.verdict, "suspect"])
-            row["codes"] = verdicts.merge([one.codes, verdicts.cell("few_blocks", one.blocks)])
-        yield {column: {**row, **ratio, "word": _word(one, p, floors)}[column] for column in COMPARISON_COLUMNS}
-
-
-def _load_and_metric(one: Comparison, over: str) -> tuple[object, ...]:
-    return *_key((one.scenario, one.connections, one.message_bytes, one.rate_rps)), one.metric, over
-
-
-def _noise_floors(found: list[Comparison]) -> dict[tuple[object, ...], float]:
-    """How far, as the size of a logarithm, twins seem to lie apart at each load: the farther end of their interval.
-
-    The size and not the interval: which of the two equal arms is called the twin is arbitrary, and so is the sign.
-    """
-    floors: dict[tuple[object, ...], float] = {}
+    """The rows of comparisons.csv: intervals that hold together for a whole family, Holm's p in it, then the word."""
+    families: dict[tuple[object, ...], list[Comparison]] = {}
     for one in found:
-        if one.family[2] == NOISE and one.blocks >= LEAST_BLOCKS_TO_COMPARE and one.found.low > 0:
-            key = _load_and_metric(one, one.transport)
-            size = max(abs(math.log(one.found.low)), abs(math.log(one.found.high)))
-            floors[key] = max(floors.get(key, 0.0), size)
-    return floors
+        family = *_key((one.scenario, one.connections, one.message_bytes, one.rate_rps)), one.metric, one.group
+        families.setdefault(family, []).append(one)
+    for members in families.values():
+        if members[0].group == TWINS:  # each is a question of its own
+            ratios = [stats.log_ratios([one.logs])[0] for one in members]
+        else:
+            independent = len(members) if members[0].group == ACROSS else members[0].arms - 1
+            ratios = stats.log_ratios([one.logs for one in members], independent)
+        known = [k for k, ratio in enumerate(ratios) if not math.isnan(ratio.p)]
+        p_holm = dict(zip(known, stats.holm([ratios[k].p for k in known]), strict=True))
+        for k, (one, ratio) in enumerate(zip(members, ratios, strict=True)):
+            row: dict[str, object] = asdict(one)
+            row |= {"ratio": ratio.ratio, "low": ratio.low, "high": ratio.high, "p_holm": p_holm.get(k, math.nan)}
+            if one.blocks < LEAST_BLOCKS_TO_COMPARE:
+                row["verdict"] = verdicts.worst([one.verdict, "suspect"])
+                row["codes"] = verdicts.merge([one.codes, verdicts.cell("few_blocks", one.blocks)])
+            row["word"] = _word(one, ratio)
+            yield {column: row[column] for column in COMPARISON_COLUMNS}
 
 
-def _word(one: Comparison, p_holm: float, floors: dict[tuple[object, ...], float]) -> str:
-    """What may be said. A difference has to pass both: chance over the whole family, and what twins differ by."""
-    if one.family[2] == NOISE:
-        return NOISE
-    if one.verdict == "invalid":
-        return UNCOMPARABLE
-    if one.blocks < LEAST_BLOCKS_TO_COMPARE:
+def _word(one: Comparison, found: stats.LogRatio) -> str:
+    """What may be said: what the interval says, and nothing of numbers that are invalid."""
+    if one.verdict == "invalid" or one.blocks < LEAST_BLOCKS_TO_COMPARE:
         return UNRESOLVED
-    over = ("tcp", "udp") if one.family[2] == "udp-vs-tcp" else (one.transport,)
-    floor = math.exp(max(floors.get(_load_and_metric(one, name), 0.0) for name in over))
-    if p_holm < ALPHA and (one.found.low > floor or one.found.high < 1 / floor):
-        metric = METRICS[one.metric]
-        return metric.better if one.found.ratio > 1 else metric.worse
-    if EQUIVALENT[0] <= one.found.low90 and one.found.high90 <= EQUIVALENT[1]:
+    if found.low > 1 or found.high < 1:
+        return METRICS[one.metric].word(found.ratio)
+    if EQUIVALENT[0] <= found.low90 and found.high90 <= EQUIVALENT[1]:
         return TIE
     return UNRESOLVED

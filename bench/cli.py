@@ -1,5 +1,6 @@
 """The command line: ``holabench`` and ``python -m bench``."""
 
+import json
 import os
 import secrets
 import sys
@@ -15,6 +16,8 @@ from bench.plan import Plan, PlanError
 from bench.plan_file import build, load_plan, profile_names
 from clients import console as command_line
 from clients.console import Stop
+
+MOST_BLOCKS = 1000  # of a run that ends when its intervals are narrow
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,6 +45,8 @@ def run(
     seed: Annotated[
         int | None, typer.Option(help="Of the order of everything; the plan's own, or a new one for each run.")
     ] = None,
+    until: Annotated[str, typer.Option(help="Run blocks until intervals are so narrow, as 3%: their half-width.")] = "",
+    at_most: Annotated[float | None, typer.Option(help="With --until: end after so many minutes anyhow.")] = None,
     into: Annotated[Path, typer.Option(help="Folder that gets the run's folder.")] = Path("results"),
 ) -> int:
     """Measure: start every server, load them in turns, write CSVs, charts and a report.
@@ -53,6 +58,8 @@ def run(
       holabench run --models select,asyncio --connections 1,64,256 --blocks 6
 
       holabench run --profile my-plan.toml --into /data/results
+
+    The exit code is 3 if a number that was asked for is invalid: the verdicts say why.
     """
     from bench.processes import ChildError
     from bench.run import run as run_plan
@@ -63,7 +70,9 @@ def run(
     changes = {
         "models": words(models),
         "transports": words(transports),
-        "blocks": blocks,
+        "blocks": MOST_BLOCKS if until and blocks is None else blocks,
+        "until": share("--until", until),
+        "at_most_min": at_most,
         "seed": seed,
     }
     of_scenarios = {
@@ -73,6 +82,7 @@ def run(
         "seconds": seconds,
     }
     screen = terminal()
+    invalid: list[str] = []
     try:
         plan = changed(load_plan(profile), changes, of_scenarios)
         if plan.seed is None:
@@ -83,7 +93,9 @@ def run(
         else:
             from bench.derive import derive
 
-            show(derive(outcome.folder), screen)
+            derived = derive(outcome.folder)
+            show(derived, screen)
+            invalid = invalid_headlines(derived.summary)
     except PlanError as error:
         raise Stop(str(error)) from error
     except (ChildError, StoreError) as error:
@@ -94,7 +106,11 @@ def run(
     print(outcome.folder.path)
     if outcome.failure:
         raise Stop(outcome.failure, 1)
-    return 130 if outcome.interrupted else 0
+    if outcome.interrupted:
+        return 130
+    if invalid:
+        screen.print(f"exit code 3: the numbers of {', '.join(invalid)} are invalid; why stands above", soft_wrap=True)
+    return 3 if invalid else 0
 
 
 @app.command()
@@ -132,6 +148,53 @@ def models() -> None:
     Console().print(table)
 
 
+@app.command()
+def truth(
+    only: Annotated[list[str] | None, typer.Option(help="A check to run alone; may be given several times.")] = None,
+    json_file: Annotated[str, typer.Option("--json", help="File for what was expected and what was seen.")] = "",
+) -> int:
+    """Prove the load generator on this machine, against a server whose every reply is known beforehand: two minutes.
+
+    Example: holabench truth --only queue --only stall_open
+    """
+    from bench.truth.checks import checks
+    from bench.truth.suite import lines, run_all, summary
+
+    known = list(checks())
+    names = [check.name for check in known]
+    for name in only or []:
+        if name not in names:
+            raise Stop(f"--only {name!r} is no check; there are: {', '.join(names)}")
+    screen = terminal()
+
+    def tell(result: Any) -> None:
+        for line in lines(result):
+            screen.print(line, highlight=False, soft_wrap=True)
+
+    results = run_all([check for check in known if not only or check.name in only], tell)
+    screen.print(summary(results), highlight=False, soft_wrap=True)
+    if json_file:
+        try:
+            text = json.dumps([result.as_document() for result in results], indent=2)
+            Path(json_file).write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            raise Stop(f"--json {json_file}: {error.strerror or error}; the results stand above", 1) from error
+    return 1 if any(result.outcome == "fails" for result in results) else 0
+
+
+def invalid_headlines(summary: Any) -> list[str]:
+    """Arms with an invalid figure in what a scenario asks for first, but for those that do not compete."""
+    from bench.metrics import LIMIT, headline, is_twin, label
+
+    rows = summary[summary["verdict"] == "invalid"].to_dict("records")
+    found = [
+        f"{row['arm']} ({row['scenario']})"
+        for row in rows
+        if row["metric"] == headline(str(row["scenario"])) and not is_twin(row["arm"]) and label(row["arm"]) != LIMIT
+    ]
+    return list(dict.fromkeys(found))
+
+
 def changed(plan: Plan, changes: dict[str, Any], of_scenarios: dict[str, Any]) -> Plan:
     """Return the plan with what the command line asked for. Raises PlanError if a value is not allowed."""
     wanted = msgspec.to_builtins(plan)
@@ -156,6 +219,19 @@ def numbers(option: str, text: str) -> list[int] | None:
         return [int(word) for word in words(text) or ()] or None
     except ValueError as error:
         raise Stop(f"{option} {text!r} is not a list of whole numbers; write for example 1,16,64") from error
+
+
+def share(option: str, text: str) -> float | None:
+    """Turn 3% or 0.03 into a share; None of nothing. Raises Stop."""
+    if not text:
+        return None
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 10:
+        raise Stop(f"{option} {text!r} is not a share; write for example 3%")
+    return value
 
 
 def terminal() -> Console:

@@ -6,14 +6,24 @@ from typing import Annotated, Literal, get_args
 import msgspec
 import numpy as np
 
+from bench.metrics import LATENCY, LIMIT, SESSIONS
 from bench.records import Arm
 from servers.registry import Description
 
 Transport = Literal["tcp", "udp"]
 Protocol = Literal["echo", "hola"]
 Lifecycle = Literal["persistent", "session"]
-CHOICES = {"transports": get_args(Transport), "protocol": get_args(Protocol), "lifecycle": get_args(Lifecycle)}
+COMMON = "common"
+Arrivals = Literal["poisson", "constant", "burst"]
+Rate = Literal["common"] | Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+CHOICES: dict[str, tuple[str, ...]] = {
+    "transports": get_args(Transport),
+    "protocol": get_args(Protocol),
+    "lifecycle": get_args(Lifecycle),
+    "arrivals": get_args(Arrivals),
+}
 LARGEST_DATAGRAM_BYTES = 65_507
+LIMIT_EVERY = 3  # rounds
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Size = Annotated[int, msgspec.Meta(ge=1, le=64 << 20)]
@@ -30,12 +40,16 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     connections: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)]
     message_bytes: Annotated[tuple[Size, ...], msgspec.Meta(min_length=1)] = (64,)
     requests_per_session: Positive = 10
+    # 0: closed loop. Else open: at a rate that every arm holds, at a share of the arm's own capacity (up to 1), or at
+    # so many requests a second, over all connections.
+    rate: Rate = 0.0
+    arrivals: Arrivals = "poisson"
     seconds: Duration  # of load on each arm, in each case of each block
 
     @property
     def loop(self) -> str:
         """How requests follow each other."""
-        return "closed"
+        return "open" if self.rate else "closed"
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -47,7 +61,11 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     transports: Annotated[tuple[Transport, ...], msgspec.Meta(min_length=1)] = ("tcp", "udp")
     reference: str = ""  # the model that the others are compared with; the first one if empty
     twin: str = ""  # the model that is listed twice, to see the noise floor; none if empty
+    limit: str = LIMIT  # the model that shows what the machine can do, beside all others; none if empty
+    awake: bool = True  # keep the servers' CPUs from halting, see bench.awake
     blocks: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
+    until: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.0  # end once intervals have this half-width; 0: after blocks
+    at_most_min: Annotated[float, msgspec.Meta(gt=0, le=100_000)] = 60.0  # with until: minutes in which it ends anyhow
     seed: Annotated[int, msgspec.Meta(ge=0)] | None = None  # of the order of everything; None: a new one for each run
     workers: Annotated[int, msgspec.Meta(ge=0)] = 0  # of models with several processes; 0: one a CPU, two at least
     slice_s: Annotated[float, msgspec.Meta(ge=0.005, le=600)] = 0.025
@@ -74,20 +92,27 @@ def check(plan: Plan, models: Mapping[str, Description]) -> None:
     if plan.slice_warmup_s >= plan.slice_s:
         raise PlanError(f"slice_warmup_s {plan.slice_warmup_s:g} leaves nothing of a slice of {plan.slice_s:g} s")
     for scenario in plan.scenarios:
-        if scenario.name.startswith("sessions") != (scenario.lifecycle == "session"):
+        opened = scenario.loop == "open"
+        if scenario.name.startswith(SESSIONS) != (scenario.lifecycle == "session" and not opened):
             raise PlanError(
                 f"scenario {scenario.name!r} has the lifecycle {scenario.lifecycle!r}: names of session scenarios, and "
-                "no others, begin with 'sessions', for what they are asked is sessions per second"
+                f"no others, begin with {SESSIONS!r}, for what they are asked is sessions per second"
+            )
+        if scenario.name.startswith(LATENCY) != opened:
+            raise PlanError(
+                f"scenario {scenario.name!r} has the rate {scenario.rate!r}: names of scenarios with a rate, and no "
+                f"others, begin with {LATENCY!r}, for what they are asked is latency and CPU per request"
             )
     largest = max(max(scenario.message_bytes) for scenario in plan.scenarios)
     if "udp" in plan.transports and largest > LARGEST_DATAGRAM_BYTES:
         raise PlanError(f"message_bytes {largest} does not fit a datagram; at most {LARGEST_DATAGRAM_BYTES} over udp")
-    if not any(skip_reason(arm, case, models) == "" for arm in arms(plan) for case in cases(plan)):
+    competing = [arm for arm in arms(plan) if arm not in limit_arms(plan)]
+    if not any(skip_reason(arm, case, models) == "" for arm in competing for case in cases(plan)):
         raise PlanError("nothing in this plan can be measured: every case would be skipped")
 
 
 def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:
-    for name in (*plan.models, plan.reference, plan.twin):
+    for name in (*plan.models, plan.reference, plan.twin, plan.limit):
         if name and name not in models:
             raise PlanError(f"no server model {name!r}; there are: {', '.join(models)}")
     for what, name in (("reference", plan.reference), ("twin", plan.twin)):
@@ -101,9 +126,17 @@ def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:
 
 
 def arms(plan: Plan) -> list[Arm]:
-    """Every arm: each model over each transport, the twin last."""
+    """Every arm: each model over each transport, then the twin, and last what shows the machine's limit."""
     single = [Arm(model, transport) for model in plan.models for transport in plan.transports]
-    return single + [Arm(plan.twin, transport, twin=True) for transport in plan.transports if plan.twin]
+    twins = [Arm(plan.twin, transport, twin=True) for transport in plan.transports if plan.twin]
+    return single + twins + limit_arms(plan)
+
+
+def limit_arms(plan: Plan) -> list[Arm]:
+    """The arms that show the machine's limit and do not compete; none if that model competes."""
+    if not plan.limit or plan.limit in plan.models:
+        return []
+    return [Arm(plan.limit, transport) for transport in plan.transports]
 
 
 def reference_arms(plan: Plan) -> dict[str, str]:
@@ -139,14 +172,37 @@ def skip_reason(arm: Arm, case: Case, models: Mapping[str, Description]) -> str:
 
 
 def rounds(plan: Plan, case: Case) -> int:
-    """How many slices each arm gets in one case of one block."""
+    """How many rounds one case of one block has."""
     return max(1, round(case.scenario.seconds / plan.slice_s))
+
+
+def takes_part(plan: Plan, arm: Arm, number: int) -> bool:
+    """Whether an arm has a slice in a round. What shows the limit, and competes with nobody, has one in every third."""
+    return number % LIMIT_EVERY == 0 or arm not in limit_arms(plan)
+
+
+def slices(plan: Plan, models: Mapping[str, Description]) -> int:
+    """How many slices a block has."""
+    return sum(
+        takes_part(plan, arm, number)
+        for case in cases(plan)
+        for arm in arms(plan)
+        if not skip_reason(arm, case, models)
+        for number in range(rounds(plan, case))
+    )
 
 
 def seed_of(plan: Plan) -> int:
     """The seed of a plan that is to be run."""
     assert plan.seed is not None, "a plan gets its seed before it is run"
     return plan.seed
+
+
+def arrival_seed(plan: Plan, block: int, case: Case, number: int) -> int:
+    """The seed of the arrivals of one round: the same requests at the same distances for every arm."""
+    place = plan.scenarios.index(case.scenario)
+    entropy = [seed_of(plan), block, place, case.connections, case.message_bytes, number, 1]
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
 
 def block_order(plan: Plan, block: int) -> list[Scenario]:
@@ -170,10 +226,4 @@ def round_order(plan: Plan, block: int, case: Case, number: int, transports: Seq
 
 def loaded_s(plan: Plan, models: Mapping[str, Description]) -> float:
     """Seconds of load in the whole run, all slices together."""
-    per_block = sum(
-        rounds(plan, case) * plan.slice_s
-        for case in cases(plan)
-        for arm in arms(plan)
-        if not skip_reason(arm, case, models)
-    )
-    return per_block * plan.blocks
+    return slices(plan, models) * plan.slice_s * plan.blocks

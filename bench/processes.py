@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
-READY_S = 20.0
+READY_S = 60.0  # a compiled one compiles first on a new machine
 _END_S = 2.0
 _TAIL_BYTES = 2000
 _HOME = Path(__file__).resolve().parent.parent  # where ``servers`` and ``clients`` can be imported from
@@ -39,7 +39,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
                 start_new_session=True,
-                env=_environment(),
+                env=environment_of_children(),
             )
         self.pid = self._process.pid
 
@@ -128,6 +128,11 @@ def generator_command(cpus: Sequence[int]) -> list[str]:
     return [sys.executable, "-m", "clients", "worker", "--cpus", ",".join(map(str, cpus))]
 
 
+def awake_command(cpus: Sequence[int]) -> list[str]:
+    """The command line of what keeps CPUs from halting."""
+    return [sys.executable, "-m", "bench.awake", "--cpus", ",".join(map(str, cpus))]
+
+
 @contextlib.contextmanager
 def pinned(cpus: Sequence[int]) -> Iterator[None]:
     """Run on these CPUs for a while: a child inherits them, before it can start a thread elsewhere."""
@@ -172,7 +177,7 @@ def _threads(pid: int) -> set[int]:
         return set()
 
 
-def _environment() -> dict[str, str]:
+def environment_of_children() -> dict[str, str]:
     """Our environment, with our packages importable and each library's own threads switched off."""
     path = os.pathsep.join(filter(None, (str(_HOME), os.environ.get("PYTHONPATH"))))
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "NUMBA_NUM_THREADS": "1"}

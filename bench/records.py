@@ -8,6 +8,7 @@ Schema history: 1 = first.
 from dataclasses import dataclass
 
 SCHEMA = 1
+SPOILED = "SPOILED"  # the code of a slice whose round was hit by others and run again: it counts nowhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,19 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class RateRow:
+    """The rate of an arm in an open loop, found before the first block: a row of rates.csv."""
+
+    scenario: str
+    connections: int
+    message_bytes: int
+    arm: str
+    rate: str  # as the plan asks for it
+    capacity_rps: float  # of a closed loop, measured for a moment
+    rate_rps: float
+
+
+@dataclass(frozen=True, slots=True)
 class SliceRow:
     """A short stretch of load on one arm: a row of slices.csv. Its window leaves the first milliseconds out."""
 
@@ -37,6 +51,8 @@ class SliceRow:
     message_bytes: int
     rate_rps: float | None
     duration_s: float  # of the window
+    scheduled: int | None  # open loop: requests that were to be sent in the whole slice ...
+    unsent: int  # ... and those of them that could not be
     sent: int  # in the whole slice, as are late, lost, corrupt and the CPU times
     replies: int  # inside the window
     answered: int  # right replies in the whole slice: what the CPU time was spent on
@@ -49,10 +65,27 @@ class SliceRow:
     service_p50_us: float | None
     service_p99_us: float | None
     latency_p50_us: float | None
+    latency_p99_us: float | None
     server_cpu_us: float
     client_cpu_us: float  # polls that brought nothing left out
     client_cpu_share: float  # of the slice's time, the busiest thread
     codes: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRow:
+    """What the machine did to one round: a row of rounds.csv."""
+
+    block: int
+    round: int
+    scenario: str
+    connections: int
+    message_bytes: int
+    canary_us: float  # a fixed work, on the slowest of the CPUs
+    canary_share: float  # of what it takes there usually
+    stolen_share: float  # of the CPUs' time, by the host of this machine
+    pressure_share: float | None  # of the time in which something waited for a CPU
+    spoiled: bool  # not counted, and run again
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +98,7 @@ class ResourceRow:
     scenario: str
     connections: int
     message_bytes: int
+    rate_rps: float | None
     role: str  # server or generator
     cpu_us: float
     rss_mb: float
@@ -114,6 +148,8 @@ class TrialRow:
     reason: str
     rounds: int = 0
     duration_s: float | None = None
+    scheduled: int | None = None
+    unsent: int | None = None
     sent: int | None = None
     replies: int | None = None
     sessions: int | None = None
@@ -143,6 +179,10 @@ class TrialRow:
     connect_p99_us: float | None = None
     connect_p99_9_us: float | None = None
     connect_max_us: float | None = None
+    lateness_p50_us: float | None = None  # of the generator, which is in the latency
+    lateness_p99_us: float | None = None
+    pool_wait_share: float | None = None  # requests that waited for a free connection, which is the server's doing
+    in_flight_mean: float | None = None
     jain: float | None = None
     starved: int | None = None
     cpu_us_per_request: float | None = None
@@ -154,6 +194,15 @@ class TrialRow:
     switches_per_request: float | None = None
     server_cpu_share: float | None = None  # of the CPUs that it can use, as many as it has workers
     client_cpu_share: float | None = None
+    ceiling_rps: float | None = None  # what the generator reached in this block with the server that shows the limit
+    ceiling_share: float | None = None  # of it, in this trial
+    stolen_share: float | None = None  # of the time, in which the generator was ready to run and others had its CPU
+    involuntary_switches: int | None = None  # of the generator
+    gc_runs: int | None = None  # of the generator
+    backlog: int | None = None  # what the server's sockets have, read back
+    nodelay: int | None = None
+    rcvbuf: int | None = None
+    sndbuf: int | None = None
     bound: str = ""  # server, generator or neither
     verdict: str = ""
     codes: str = ""

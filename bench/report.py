@@ -10,14 +10,21 @@ import jinja2
 import pandas as pd
 
 from bench import charts as figures
-from bench.analyse import LOAD, NOISE, TIE, UNCOMPARABLE, UNRESOLVED, noise_share, short_of_cores
+from bench import stats
+from bench.analyse import ACROSS, AGAINST, LOAD, TIE, UNRESOLVED, noise_share, short_of_cores
 from bench.metrics import METRICS, compact, headline, is_twin, label, load_in_words, transport
 from bench.table import COLUMNS, Line, Ratio, collect
 from clients import verdicts
 
 UNKNOWN = "unknown"
+RESOLUTION = 0.05  # a difference that a reader would want to know of
+PARITY = ("python", "workers", "server_cpus", "backlog", "nodelay", "rcvbuf", "sndbuf")
 MOST_PLACES = 6  # that are listed one by one
-THINGS = {"throughput_rps": "requests per second", "sessions_per_s": "sessions per second"}
+THINGS = {
+    "throughput_rps": "requests per second",
+    "sessions_per_s": "sessions per second",
+    "cpu_us_per_request": "CPU time per request",
+}
 
 
 def render(
@@ -53,6 +60,9 @@ def render(
             for one in collect(summary, comparisons)
         ],
         comparisons=[_comparison(row) for row in comparisons.to_dict("records")],
+        parity_columns=["arm", *PARITY],
+        parity=parity(trials),
+        unequal=unequal(trials),
         doubts=_doubts(summary),
         missing=_missing(trials),
         machine=_facts(environment),
@@ -99,7 +109,7 @@ def noise(comparisons: pd.DataFrame) -> str:
     if comparisons.empty:
         return ""
     parts = []
-    for metric, rows in comparisons[comparisons["word"] == NOISE].groupby("metric", sort=False):
+    for metric, rows in comparisons[comparisons["arm"].map(is_twin)].groupby("metric", sort=False):
         size = noise_share(rows)
         if size is not None:
             parts.append(f"{100 * size:.1f} % in {METRICS[str(metric)].label}")
@@ -108,11 +118,7 @@ def noise(comparisons: pd.DataFrame) -> str:
 
 def _of_transport(rows: list[dict[Any, Any]], name: str) -> str:
     """One sentence or two on the arms of one transport against their reference."""
-    mine = [
-        row
-        for row in rows
-        if not is_twin(str(row["arm"])) and {transport(row["arm"]), transport(row["reference"])} == {name}
-    ]
+    mine = [row for row in rows if row["kind"] == AGAINST and transport(row["arm"]) == name]
     if not mine:
         return ""
     reference, thing = escape(label(mine[0]["reference"])), THINGS[mine[0]["metric"]]
@@ -126,22 +132,65 @@ def _of_transport(rows: list[dict[Any, Any]], name: str) -> str:
     for word, text in (
         (TIE, "Equivalent to it within 5 %"),
         (UNRESOLVED, "Not resolved"),
-        (UNCOMPARABLE, "Not comparable, for their numbers are invalid"),
     ):
         same = [row for row in mine if row["word"] == word]
         if same:
-            names = (escape(label(row["arm"])) + ("" if word == UNCOMPARABLE else f" {_times(row)}") for row in same)
-            parts.append(f"{text}: {_and(names)}.")
+            names = (f"{escape(label(row['arm']))} {_times(row)}" for row in same)
+            parts.append(f"{text}: {_and(names)}.{_what_it_takes(same) if word == UNRESOLVED else ''}")
     return " ".join(parts)
 
 
+def _what_it_takes(rows: list[dict[Any, Any]]) -> str:
+    """How many blocks would tell a difference of 5 % in these comparisons."""
+    wanted = [
+        stats.blocks_for(RESOLUTION, stats.LogRatio(row["ratio"], row["low"], row["high"], 0, 0, 0), int(row["blocks"]))
+        for row in rows
+        if row["verdict"] != "invalid"
+    ]
+    known = [blocks for blocks in wanted if blocks == blocks]
+    if not known or max(known) <= max(int(row["blocks"]) for row in rows):
+        return ""
+    return f" A difference of {100 * RESOLUTION:.0f} % there would take some {compact(max(known))} blocks."
+
+
 def _udp_against_tcp(rows: list[dict[Any, Any]]) -> str:
-    mine = [row for row in rows if transport(row["arm"]) == "udp" and transport(row["reference"]) == "tcp"]
+    mine = [row for row in rows if row["kind"] == ACROSS]
     told = sorted((row for row in mine if row["word"] in ("faster", "slower")), key=lambda row: -float(row["ratio"]))
     if not told:
         return ""
     numbers = _and(f"{escape(label(row['arm']))} {_times(row)}" for row in told)
     return f"UDP against TCP of the same model: {numbers}."
+
+
+def parity(trials: pd.DataFrame) -> list[list[str]]:
+    """What each arm's server had, as read back: a row for each arm, without those that were never up."""
+    rows = _known_conditions(trials)
+    return [[arm, *(_condition(values[name]) for name in PARITY)] for arm, values in rows.items()]
+
+
+def unequal(trials: pd.DataFrame) -> str:
+    """What differs between the arms of a transport; workers apart, whose number is the model's own."""
+    rows = _known_conditions(trials)
+    found = []
+    for over in sorted({transport(arm) for arm in rows}):
+        for name in PARITY:
+            values = {_condition(values[name]) for arm, values in rows.items() if transport(arm) == over}
+            if name != "workers" and len(values) > 1:
+                found.append(f"{name} over {over} ({', '.join(sorted(values))})")
+    return "; ".join(found)
+
+
+def _known_conditions(trials: pd.DataFrame) -> dict[str, dict[Any, Any]]:
+    if trials.empty or "rcvbuf" not in trials:
+        return {}
+    rows = trials[trials["status"] == "ok"].drop_duplicates("arm").to_dict("records")
+    return {str(row["arm"]): row for row in sorted(rows, key=lambda row: (transport(str(row["arm"])), str(row["arm"])))}
+
+
+def _condition(value: object) -> str:
+    if value is None or value != value:
+        return "-"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _times(row: Mapping[Any, Any]) -> str:
@@ -177,8 +226,6 @@ def _cells(line: Line, metrics: list[str]) -> list[str]:
 
 
 def _with_word(ratio: Ratio) -> str:
-    if ratio.word == UNCOMPARABLE:
-        return ratio.word
     return f"{_number(ratio.ratio)} [{_number(ratio.low)}, {_number(ratio.high)}] {ratio.word}"
 
 

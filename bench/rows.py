@@ -7,10 +7,11 @@ from typing import Any
 
 from bench.judgement import judge
 from bench.placement import Placement
-from bench.plan import Case, Plan
+from bench.plan import Case, Plan, limit_arms
 from bench.records import Arm, HistogramRow, ResourceRow, SliceRow, TrialRow
 from bench.sampler import Usage, switches_between
 
+_OF_GENERATOR = ("ceiling_rps", "ceiling_share", "stolen_share", "involuntary_switches", "gc_runs")
 _FIGURES = ("mean", "p50", "p90", "p99", "p99_9", "max")
 
 
@@ -23,6 +24,7 @@ class Place:
     block: int
     arm: Arm
     case: Case
+    rate_rps: float | None = None  # of an open loop
 
     @property
     def load(self) -> dict[str, Any]:
@@ -33,6 +35,7 @@ class Place:
             "scenario": self.case.scenario.name,
             "connections": self.case.connections,
             "message_bytes": self.case.message_bytes,
+            "rate_rps": self.rate_rps,
         }
 
 
@@ -43,8 +46,9 @@ def slice_row(place: Place, number: int, position: int, told: Mapping[str, Any],
         **place.load,
         round=number,
         position=position,
-        rate_rps=None,
         duration_s=duration_s,
+        scheduled=told["scheduled"],
+        unsent=told["unsent"],
         sent=told["sent"],
         replies=told["replies"],
         answered=told["answered"],
@@ -56,7 +60,8 @@ def slice_row(place: Place, number: int, position: int, told: Mapping[str, Any],
         sessions_per_s=told["sessions_per_s"],
         service_p50_us=told["service_p50_us"],
         service_p99_us=told["service_p99_us"],
-        latency_p50_us=None,
+        latency_p50_us=told["latency_p50_us"],
+        latency_p99_us=told["latency_p99_us"],
         server_cpu_us=server_cpu_ns / 1e3,
         client_cpu_us=told["client_cpu_us"],
         client_cpu_share=told["client_cpu_share"],
@@ -82,7 +87,7 @@ def resource_row(place: Place, number: int, role: str, before: Usage, after: Usa
 def histogram_rows(place: Place, histograms: Mapping[str, Sequence[Sequence[int]]]) -> list[HistogramRow]:
     """Return a row for every used slot."""
     return [
-        HistogramRow(**place.load, rate_rps=None, quantity=quantity, lower_ns=lower, upper_ns=upper, count=count)
+        HistogramRow(**place.load, quantity=quantity, lower_ns=lower, upper_ns=upper, count=count)
         for quantity, slots in histograms.items()
         for lower, upper, count in slots
     ]
@@ -118,13 +123,14 @@ def trial_row(place: Place, measured: Measured) -> TrialRow:
     known = [count for count in switches if count is not None]
     server_share = server_cpu_us / 1e6 / measured.elapsed_s / usable_cpus if measured.elapsed_s else 0.0
     client_share = document["generator"]["cpu_share"]
-    fairness = document["fairness"] or {}
+    fairness, lateness = document["fairness"] or {}, document["lateness_us"] or {}
     judgement = judge(
         document["verdict"]["codes"],
         client_share,
         server_share,
         cpus_disjoint=place.placement.disjoint,
         closed_loop=document["loop"] == "closed",
+        shows_limit=place.arm in limit_arms(place.plan),
     )
     return TrialRow(
         **_identity(place, measured.ready),
@@ -132,6 +138,8 @@ def trial_row(place: Place, measured: Measured) -> TrialRow:
         reason="",
         rounds=len(slices),
         duration_s=document["duration_s"],
+        scheduled=document["scheduled"],
+        unsent=document["unsent"],
         sent=document["sent"],
         replies=document["replies"],
         sessions=document["sessions"],
@@ -143,8 +151,13 @@ def trial_row(place: Place, measured: Measured) -> TrialRow:
         errors=" ".join(f"{kind}={count}" for kind, count in document["errors"].items()),
         throughput_rps=document["throughput_rps"],
         sessions_per_s=document["sessions_per_s"],
+        **_figures("latency", document["latency_us"]),
         **_figures("service", document["service_us"]),
         **_figures("connect", document["connect_us"]),
+        lateness_p50_us=lateness.get("p50"),
+        lateness_p99_us=lateness.get("p99"),
+        pool_wait_share=document["pool_wait_share"],
+        in_flight_mean=document["in_flight_mean"],
         jain=fairness.get("jain"),
         starved=fairness.get("starved"),
         cpu_us_per_request=server_cpu_us / answered if answered else None,
@@ -156,6 +169,8 @@ def trial_row(place: Place, measured: Measured) -> TrialRow:
         switches_per_request=sum(known) / answered if answered and len(known) == len(switches) else None,
         server_cpu_share=server_share,
         client_cpu_share=client_share,
+        **{name: document["generator"][name] for name in _OF_GENERATOR},
+        **measured.ready["sockets"],
         bound=judgement.bound,
         verdict=judgement.verdict,
         codes=judgement.codes,
@@ -173,7 +188,6 @@ def _identity(place: Place, ready: Mapping[str, Any] | None = None) -> dict[str,
         "loop": scenario.loop,
         "lifecycle": scenario.lifecycle,
         "depth": 1,
-        "rate_rps": None,
         "workers": ready["workers"] if ready else None,
         "server_cpus": " ".join(map(str, place.placement.server)),
         "client_cpus": " ".join(map(str, place.placement.client)),

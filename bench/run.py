@@ -1,7 +1,8 @@
 """A run: all blocks of a plan, one after the other, into a folder."""
 
+import contextlib
 import importlib
-from collections.abc import Mapping
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,22 @@ from rich.console import Console
 
 from bench import environment
 from bench.block import Block
-from bench.placement import Placement, cores, place
-from bench.plan import Plan, arms, cases, check, loaded_s, rounds, skip_reason
-from bench.processes import Child, ChildError, generator_command, pinned, raise_descriptor_limit
+from bench.calibrate import by_case, rates
+from bench.canary import Watch
+from bench.enough import is_enough
+from bench.placement import cores, place
+from bench.plan import Plan, check, loaded_s, slices
+from bench.processes import (
+    READY_S,
+    Child,
+    ChildError,
+    awake_command,
+    generator_command,
+    pinned,
+    raise_descriptor_limit,
+)
 from bench.progress import shown
+from bench.serving import Setup, standing
 from bench.store import RunFolder, StoreError
 from servers import registry
 from servers.registry import Description
@@ -35,14 +48,6 @@ def models() -> dict[str, Description]:
     return {name: registry.describe(name) for name in registry.names()}
 
 
-def slices_of(plan: Plan, known: Mapping[str, Description]) -> int:
-    """How many slices a run has."""
-    per_block = sum(
-        rounds(plan, case) for case in cases(plan) for arm in arms(plan) if not skip_reason(arm, case, known)
-    )
-    return per_block * plan.blocks
-
-
 def run(plan: Plan, into: Path, usable_cpus: list[int], console: Console) -> Outcome:
     """Measure the plan. Ctrl-C ends the run cleanly: the block under way is dropped, finished ones stay.
 
@@ -54,31 +59,36 @@ def run(plan: Plan, into: Path, usable_cpus: list[int], console: Console) -> Out
     placement = place(usable_cpus, cores(usable_cpus))
     raise_descriptor_limit()
     generator = Child("the load generator", generator_command(placement.client), placement.client, writes=True)
-    with generator:
+    with generator, contextlib.ExitStack() as stack:
         console.print("getting the load generator ready (on a new machine it is compiled first) ...")
         importlib.import_module("bench.derive")  # two seconds, while the generator takes its own
         generator.read_line(_COMPILE_S)
+        if plan.awake and placement.disjoint:
+            command = awake_command(placement.server)
+            awake = stack.enter_context(Child("the loop that keeps CPUs awake", command, placement.server, writes=True))
+            awake.read_line(READY_S)
         folder = RunFolder.create(into, plan, environment.describe(placement))
         load = f"{loaded_s(plan, known):.0f} s of load in {plan.blocks} block{'s' * (plan.blocks != 1)}"
+        if plan.until:
+            load = f"blocks until intervals are ±{100 * plan.until:g} %, for {plan.at_most_min:g} minutes at most"
         console.print(f"{load}, into {folder.path}", soft_wrap=True, highlight=False)
         with pinned(placement.client):  # this process is awake only between slices, and never on the servers' CPUs
-            return _blocks(plan, known, placement, generator, folder, console)
+            watch = Watch(placement.client + placement.server)
+            return _blocks(Setup(plan, known, placement, generator, watch), folder, console)
 
 
-def _blocks(
-    plan: Plan,
-    known: Mapping[str, Description],
-    placement: Placement,
-    generator: Child,
-    folder: RunFolder,
-    console: Console,
-) -> Outcome:
-    finished = 0
+def _blocks(setup: Setup, folder: RunFolder, console: Console) -> Outcome:
+    finished, plan, began_s = 0, setup.plan, time.monotonic()
     try:
-        with shown(console, slices_of(plan, known), plan.blocks) as tell:
-            for number in range(plan.blocks):
-                folder.append(Block(plan, number, known, placement, generator, tell).run())
-                finished += 1
+        with standing(setup) as limits:
+            found = rates(setup, limits, lambda line: console.print(line, soft_wrap=True, highlight=False))
+            folder.write_rates(found)
+            with shown(console, slices(plan, setup.models) * plan.blocks, plan.blocks) as tell:
+                for number in range(plan.blocks):
+                    folder.append(Block(setup, number, limits, by_case(setup, found), tell).run())
+                    finished += 1
+                    if is_enough(plan, folder, finished, time.monotonic() - began_s):
+                        break
     except KeyboardInterrupt:
         return Outcome(folder, finished, interrupted=True)
     except (ChildError, StoreError) as error:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.plan import Plan, arms, cases
 from bench.plan_file import decode, encode
-from bench.records import HistogramRow, ResourceRow, SliceRow, TrialRow
+from bench.records import HistogramRow, RateRow, ResourceRow, RoundRow, SliceRow, TrialRow
 
 if TYPE_CHECKING:  # a run begins two seconds sooner without them
     import pandas as pd
@@ -28,6 +28,7 @@ _RAW: dict[str, type[Any]] = {
     "slices.csv": SliceRow,
     "histograms.csv": HistogramRow,
     "resources.csv": ResourceRow,
+    "rounds.csv": RoundRow,
     "trials.csv": TrialRow,  # the last: it makes a block whole
 }
 _TEXT_COLUMNS = {"codes", "errors", "reason", "verdict", "bound", "server_cpus", "client_cpus", "arm", "python"}
@@ -40,6 +41,7 @@ class BlockRows:
     slices: Sequence[SliceRow]
     histograms: Sequence[HistogramRow]
     resources: Sequence[ResourceRow]
+    rounds: Sequence[RoundRow]
     trials: Sequence[TrialRow]
 
 
@@ -75,20 +77,26 @@ class RunFolder:
             raise StoreError(f"cannot make a results folder in {into}: {error.strerror or error}") from error
         return folder
 
+    def write_rates(self, rows: Sequence[RateRow]) -> None:
+        """Write the rates of the open loops."""
+        if rows:
+            heads = ",".join(field.name for field in fields(RateRow)) + "\n"
+            try:
+                _write_synced(self.path / "rates.csv", heads + _lines(RateRow, rows))
+            except OSError as error:
+                raise StoreError(f"cannot write {self.path / 'rates.csv'}: {error.strerror or error}") from error
+
     def append(self, rows: BlockRows) -> None:
         """Add a finished block. If the disk is full, what was there before stays whole."""
         blocks: dict[str, Sequence[Any]] = {
             "slices.csv": rows.slices,
             "histograms.csv": rows.histograms,
             "resources.csv": rows.resources,
+            "rounds.csv": rows.rounds,
             "trials.csv": rows.trials,
         }
         for name, records in blocks.items():
-            text = io.StringIO()
-            cells = attrgetter(*(field.name for field in fields(_RAW[name])))
-            rows_of_file = ([_cell(value) for value in cells(record)] for record in records)
-            csv.writer(text, lineterminator="\n").writerows(rows_of_file)
-            _append_synced(self.path / name, text.getvalue().encode())
+            _append_synced(self.path / name, _lines(_RAW[name], records).encode())
 
     def plan(self) -> Plan:
         """The plan of the run."""
@@ -145,6 +153,14 @@ class RunFolder:
         for column in _TEXT_COLUMNS & set(table.columns):
             table[column] = table[column].fillna("")
         return table
+
+
+def _lines(kind: type[Any], records: Sequence[Any]) -> str:
+    """Records of one kind as the lines of its file."""
+    text = io.StringIO()
+    cells = attrgetter(*(field.name for field in fields(kind)))
+    csv.writer(text, lineterminator="\n").writerows([_cell(value) for value in cells(record)] for record in records)
+    return text.getvalue()
 
 
 def _cell(value: object) -> object:

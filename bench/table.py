@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from bench.analyse import LOAD, NOISE, TIE, UNCOMPARABLE, UNRESOLVED
+from bench.analyse import AGAINST, LOAD, TIE, TWINS, UNRESOLVED
 from bench.metrics import METRICS, compact, headline, is_twin, label, load_in_words, spread, transport
 
 COLUMNS = {
@@ -28,8 +28,8 @@ SHORT = {
     "cpu_us_per_request": "CPU µs",
 }
 WIDE = 100  # columns that a table with all intervals needs
-MARKS = {TIE: "=", UNRESOLVED: "?", NOISE: "noise"}
-LEGEND = {TIE: "= equivalent within 5 %", UNRESOLVED: "? not resolved", NOISE: "noise: the arm against itself"}
+MARKS = {TIE: "=", UNRESOLVED: "?"}
+LEGEND = {TIE: "= equivalent within 5 %", UNRESOLVED: "? not resolved"}
 COLOURS = {"faster": "green", "slower": "red", "valid": "", "suspect": "yellow", "invalid": "red", "failed": "red"}
 
 
@@ -45,7 +45,7 @@ class Ratio:
 
     def __str__(self) -> str:
         """``0.82 ±0.02 slower``; ties have a mark for a word. The number is left out where it means nothing."""
-        if self.word == UNCOMPARABLE or math.isnan(self.ratio):
+        if math.isnan(self.ratio):
             return self.word
         word = MARKS.get(self.word, self.word)
         if not math.isfinite(self.low) or not math.isfinite(self.high):
@@ -100,7 +100,7 @@ def collect(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[Results]:
     for key, rows in summary.groupby(LOAD, dropna=False, sort=False):
         scenario, connections, message_bytes, rate = cast("tuple[Any, ...]", key)
         first = headline(str(scenario))
-        metrics = [first, *(name for name in COLUMNS if METRICS[name].better != "faster")]
+        metrics = [first, *(name for name in COLUMNS if not METRICS[name].more_is_better and name != first)]
         load = (str(scenario), int(connections), int(message_bytes), None if pd.isna(rate) else float(rate))
         lines = [_line(str(arm), of_arm, first, ratios.get((*load, str(arm)))) for arm, of_arm in rows.groupby("arm")]
         found.append(Results(*load, metrics, _in_order(_with_references(lines), first)))
@@ -118,7 +118,7 @@ def _ratios(comparisons: pd.DataFrame) -> dict[tuple[object, ...], Ratio]:
     found: dict[tuple[object, ...], Ratio] = {}
     for row in comparisons.to_dict("records"):
         arm, reference, scenario = str(row["arm"]), str(row["reference"]), str(row["scenario"])
-        if row["metric"] == headline(scenario) and transport(arm) == transport(reference):
+        if row["metric"] == headline(scenario) and row["kind"] in (AGAINST, TWINS):
             rate = None if pd.isna(row["rate_rps"]) else float(row["rate_rps"])
             ratio, low, high = (float(row[name]) for name in ("ratio", "low", "high"))
             key = scenario, int(row["connections"]), int(row["message_bytes"]), rate, arm

@@ -47,6 +47,7 @@ def document(
     sent = int(found["lateness"].sum()) if settings.open_loop else tally["counted"]
     missing_sent = sent - int(found["service"].sum())
     known = (context.parts, context.ceiling_rps, context.drops, context.steal_share, context.good_clock)
+    rate = tally["replies"] / totals.duration_s if totals.duration_s > 0 else None
     judgement = judge(Facts(settings, totals, served, lost, *known))
     return {
         "schema": SCHEMA,
@@ -70,7 +71,7 @@ def document(
         "sent": tally["sent"],
         "unsent": tally["unsent"],
         "replies": tally["replies"],
-        "throughput_rps": _rate(tally["replies"], totals.duration_s),
+        "throughput_rps": rate,
         "sessions": tally["sessions"] if settings.in_sessions else None,
         "sessions_per_s": sessions_per_s(settings, tally["replies"], totals.duration_s),
         "ledger": {
@@ -88,7 +89,7 @@ def document(
         "lateness_us": _figures(summary_us(found["lateness"])) if settings.open_loop else None,
         "connect_us": _figures(summary_us(found["connect"])) if found["connect"].any() else None,
         "pool_wait_share": tally["pooled"] / tally["counted"] if settings.open_loop and tally["counted"] else None,
-        "in_flight_mean": tally["in_flight_sum"] / tally["samples"] if tally["samples"] else None,
+        "in_flight_mean": tally["in_flight_ns"] / tally["watched_ns"] if tally["watched_ns"] else None,
         "fairness": None if settings.in_sessions else fairness(served),
         "windows": [] if context.parts is None else windows(context.parts),
         "precision": None if context.parts is None else precision(context.parts),
@@ -97,6 +98,7 @@ def document(
             "cpus": list(cpus),
             "cpu_share": totals.cpu_share_s / totals.elapsed_s if totals.elapsed_s else 0.0,
             "ceiling_rps": context.ceiling_rps,
+            "ceiling_share": rate / context.ceiling_rps if rate is not None and context.ceiling_rps else None,
             "stolen_share": totals.stolen_s / totals.elapsed_s if totals.elapsed_s else 0.0,
             "steal_share": context.steal_share,
             "gc_runs": totals.gc_runs,
@@ -116,10 +118,6 @@ def sessions_per_s(settings: Settings, replies: int, duration_s: float) -> float
     if not settings.in_sessions or duration_s <= 0:
         return None
     return replies / settings.messages_per_session / duration_s
-
-
-def _rate(count: int, duration_s: float) -> float | None:
-    return count / duration_s if duration_s > 0 else None
 
 
 def _figures(figures: dict[str, float]) -> dict[str, float | str | None]:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from clients.fairness import fairness
-from clients.histogram import LEAST_BEYOND, Counts, mean_ns, quantile_ns, share_between
+from clients.histogram import LEAST_BEYOND, Counts, quantile_ns, share_between
 from clients.settings import Settings
 from clients.target import Slice, Totals, errors_of
 from clients.verdicts import CODES, cell, worst
@@ -14,8 +14,6 @@ _PUNCTUAL_NS = 50_000
 _PUNCTUAL_SHARE = 0.05  # of the median latency
 _LATENESS_QUANTILES = (0.5, 0.99, 0.999)
 _LEAST_TO_JUDGE = 1000  # requests; fewer have no tail to speak of
-_LITTLE_WINDOWS = 100  # times in flight that the window must hold, or its ends would weigh too much
-_LEAST_SAMPLES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ def _of_generator(facts: Facts) -> dict[str, float]:
         "GC": float(totals.gc_runs),
         "PAGING": float(totals.major_faults),
         "CLOCK": float(not facts.good_clock),
-        "LITTLE": little_gap(facts.settings, totals),
+        "LITTLE": little_gap(totals),
     }
 
 
@@ -143,18 +141,11 @@ def lateness_share(totals: Totals) -> float:
     return max(shares, default=math.nan)
 
 
-def little_gap(settings: Settings, totals: Totals) -> float:
-    """Difference between the mean number in flight and rate x mean time in flight, as a share of the latter.
+def little_gap(totals: Totals) -> float:
+    """Difference between the mean number in flight as it was watched, and rate x mean time in flight, as a share.
 
-    ``nan`` where requests were lost (they were in flight for a time that no histogram holds), where there were too few
-    looks, or where a window holds too few times in flight, so that the requests across its ends would matter.
+    Rate x mean time is the time that all requests spent in flight inside the window, over its length; so it is exact at
+    the ends of the window, too. ``nan`` where nothing was in flight. Source: Little (1961).
     """
-    tally = totals.tally
-    counts = totals.histograms["service"] if settings.open_loop else totals.headline
-    mean_s = mean_ns(counts) / 1e9
-    if not counts.any() or tally["samples"] < _LEAST_SAMPLES:
-        return math.nan
-    if tally["timed_out"] or tally["broken"] or totals.shortest_s < _LITTLE_WINDOWS * mean_s:
-        return math.nan
-    predicted = float(counts.sum()) * mean_s / totals.duration_s
-    return abs(tally["in_flight_sum"] / tally["samples"] - predicted) / predicted
+    watched_ns, flights_ns = totals.tally["in_flight_ns"], totals.tally["flights_ns"]
+    return abs(watched_ns - flights_ns) / flights_ns if flights_ns else math.nan

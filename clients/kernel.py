@@ -33,6 +33,14 @@ def drops(settings: Settings) -> dict[str, int] | None:
     return found
 
 
+def drops_since(before: dict[str, int] | None, settings: Settings) -> dict[str, int] | None:
+    """How many more there are now than ``before``."""
+    now = drops(settings)
+    if before is None or now is None:
+        return None
+    return {place: max(0, now[place] - before[place]) for place in now}
+
+
 def stolen_ticks(cpus: tuple[int, ...]) -> tuple[int, int]:
     """Time that the host gave to others, and all time, of these CPUs (of all, if there are none named), in ticks."""
     stolen, total = 0, 0

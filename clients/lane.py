@@ -92,8 +92,9 @@ TALLY = (
     "sessions",
     "connects",
     "idle_ns",
-    "samples",
-    "in_flight_sum",
+    "watched_ns",
+    "in_flight_ns",
+    "flights_ns",
     "raw_dropped",
     "connect_refused",
     "connect_timeout",
@@ -123,8 +124,9 @@ TALLY = (
     SESSIONS,  # sessions that ended well inside the window
     CONNECTS,
     IDLE_NS,  # time spent in polls that brought nothing
-    SAMPLES,  # looks at the number in flight, one a millisecond of the window
-    IN_FLIGHT_SUM,  # what they saw
+    WATCHED_NS,  # time in which the number in flight was watched ...
+    IN_FLIGHT_NS,  # ... and that number, added up over it
+    FLIGHTS_NS,  # time that requests were in flight inside the window, by their own time stamps
     RAW_DROPPED,  # raw rows for which there was no room
     CONNECT_REFUSED,
     CONNECT_TIMEOUT,
@@ -140,7 +142,20 @@ TALLY = (
 ERRORS = TALLY[CONNECT_REFUSED:]
 
 # The schedule, times of CLOCK_MONOTONIC: what happens from WINDOW to END counts, each in its part, PART ns long.
-SCHEDULE = ("window", "end", "part", "bin", "next", "in_flight", "first_turn", "turns", "sample", "look", "raw", "seed")
+SCHEDULE = (
+    "window",
+    "end",
+    "part",
+    "bin",
+    "next",
+    "in_flight",
+    "first_turn",
+    "turns",
+    "watched",
+    "look",
+    "raw",
+    "seed",
+)
 (
     WINDOW,
     END,
@@ -150,7 +165,7 @@ SCHEDULE = ("window", "end", "part", "bin", "next", "in_flight", "first_turn", "
     IN_FLIGHT,  # requests of all connections
     FIRST_TURN,  # place of the first entry in the queue of turns ...
     TURNS,  # ... and how many there are
-    SAMPLE,  # when the number in flight is next looked at
+    WATCHED,  # when the number in flight was watched last
     LOOK,  # the connection that is looked at next for what took too long
     RAW_ROWS,
     SEED,  # of the arrivals

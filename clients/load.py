@@ -87,7 +87,7 @@ def load(
             context = Context(
                 warmup_s=warmup_s,
                 parts=slice_,
-                drops=_since(drops, kernel.drops(settings)),
+                drops=kernel.drops_since(drops, settings),
                 steal_share=(stolen_now - stolen) / (total_now - total) if total_now > total else None,
                 good_clock=kernel.has_good_clock(),
             )
@@ -97,12 +97,6 @@ def load(
         raise Stop(str(error)) from error
     finally:
         threads.close()
-
-
-def _since(before: dict[str, int] | None, after: dict[str, int] | None) -> dict[str, int] | None:
-    if before is None or after is None:
-        return None
-    return {place: max(0, after[place] - before[place]) for place in after}
 
 
 def _load_until_stopped(target: Target, seconds: float, warmup_s: float, tell: Callable[[str], None]) -> Slice:

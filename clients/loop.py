@@ -21,16 +21,13 @@ from clients.lane import (
     FIRST_TURN,
     IDLE_NS,
     IN_FLIGHT,
-    IN_FLIGHT_SUM,
     LOOK,
     NEXT,
     OPEN,
-    SAMPLE,
-    SAMPLES,
+    SENT,
     TIMEOUT,
     TURNAROUND_AT,
     TURNS,
-    WINDOW,
     Lane,
     Load,
     clock,
@@ -55,11 +52,11 @@ from clients.turns import (
     slot_freed,
     start_turns,
     take_turns,
+    watch,
 )
 
 _LOOK_NS = 5_000_000  # how often connections are searched for requests that took too long, ...
 _SLOTS_A_LOOK = 256  # ... so many slots at a time: a search through all would make the next requests late
-_SAMPLE_NS = 1_000_000
 _SLEEP_NS = 1_000_000  # at most, so that an end that is moved forward is seen
 _TICK_NS = 1_000_000
 _ENOSYS = errno.ENOSYS
@@ -87,8 +84,7 @@ def run_load(lane: Lane, load: Load) -> None:
         wait_ns = time_to_wait(lane, load, now, last_event_ns)
         count = wait_for_events(lane, wait_ns)
         now = libc.now_ns(clock(lane))
-        if now >= schedule(lane)[SAMPLE]:
-            sample(lane, now)
+        watch(lane, now, 2 * schedule(lane)[IN_FLIGHT])
         if count > 0:
             last_event_ns = now
         elif wait_ns == 0:
@@ -96,7 +92,7 @@ def run_load(lane: Lane, load: Load) -> None:
         if count > 0:
             now = handle_events(lane, load, count, now)
         if paced:
-            take_turns(lane, load, due_by(load, now))
+            now = let_send(lane, load, now)
         if now >= next_look_ns:
             look_around(lane, load, connections_a_look, now)
             next_look_ns = now + look_ns
@@ -113,13 +109,25 @@ def handle_events(lane: Lane, load: Load, count: int, began_ns: int) -> int:
         # As int64, or numba would compile every function below a second time, for unsigned numbers.
         flags = int64(events(lane)[k * EVENT_WORDS])
         i = int64(events(lane)[k * EVENT_WORDS + EVENT_DATA_WORD])
+        were_in_flight = schedule(lane)[IN_FLIGHT]
         advance(lane, load, i, flags)
-        if load.open_loop and is_due(lane, due_by(load, libc.now_ns(clock(lane)))):
-            take_turns(lane, load, due_by(load, libc.now_ns(clock(lane))))
+        if load.open_loop or load.session:  # to connect takes a while, in which the number in flight is another
+            now_ns = libc.now_ns(clock(lane))
+            watch(lane, now_ns, were_in_flight + schedule(lane)[IN_FLIGHT])
+            if load.open_loop and is_due(lane, due_by(load, now_ns)):
+                take_turns(lane, load, due_by(load, now_ns))
     now_ns = libc.now_ns(clock(lane))
     if load.open_loop and is_counted(lane, now_ns):
         histogram(lane, TURNAROUND_AT)[slot_of(now_ns - began_ns)] += 1
     return now_ns
+
+
+@inlined
+def let_send(lane: Lane, load: Load, now_ns: int) -> int:
+    """Let all send whose turn has come. Returns the time then."""
+    sent = tally(lane)[SENT]
+    take_turns(lane, load, due_by(load, now_ns))
+    return now_ns if tally(lane)[SENT] == sent else libc.now_ns(clock(lane))
 
 
 @inlined
@@ -149,22 +157,6 @@ def wait_for_events(lane: Lane, wait_ns: int) -> int:
     if count == -_ENOSYS:  # an old kernel: the last millisecond is spent polling
         return libc.epoll_wait(lane.poller, lane.block + EVENTS_AT, EVENTS_AT_ONCE, 0)
     return count
-
-
-@inner
-def sample(lane: Lane, now_ns: int) -> None:
-    """Look at the number in flight for each millisecond that has gone by: between two polls it does not change.
-
-    Apart from all time stamps, so that Little's law can prove them.
-    """
-    course = schedule(lane)
-    due_ns = course[SAMPLE]
-    course[SAMPLE] = now_ns - (now_ns - due_ns) % _SAMPLE_NS + _SAMPLE_NS
-    last_ns = min(now_ns, course[END])
-    if last_ns >= due_ns >= course[WINDOW]:
-        looks = (last_ns - due_ns) // _SAMPLE_NS + 1
-        tally(lane)[SAMPLES] += looks
-        tally(lane)[IN_FLIGHT_SUM] += looks * course[IN_FLIGHT]
 
 
 @inner
@@ -241,7 +233,7 @@ def give_up_overdue(lane: Lane, load: Load, i: int, now_ns: int) -> None:
         request = requests(lane, load, i)[slot]
         if request["number"] and now_ns - request["sent_ns"] > load.timeout_ns:
             tally(lane)[TIMEOUT] += 1
-            time_out(lane, load, i, slot)
+            time_out(lane, load, i, slot, now_ns)
             overdue += 1
             if load.numbered and not load.session:
                 slot_freed(lane, load, i, now_ns)
@@ -254,7 +246,7 @@ def give_up_overdue(lane: Lane, load: Load, i: int, now_ns: int) -> None:
 def replace(lane: Lane, load: Load, i: int, now_ns: int) -> None:
     """Leave a connection that still stands. It is closed only when its successor has a port of its own."""
     conn = connections(lane)[i]
-    broken = break_all(lane, load, i)
+    broken = break_all(lane, load, i, now_ns)
     if conn["stale_fd"] >= 0:
         libc.close(conn["stale_fd"])
     conn["stale_fd"] = conn["fd"]

@@ -13,6 +13,7 @@ from clients.lane import (
     COUNTED,
     END,
     FIRST_NUMBER,
+    FLIGHTS_NS,
     HEADER_BYTES,
     IN_FLIGHT,
     LATE,
@@ -214,12 +215,14 @@ def answered(lane: Lane, load: Load, i: int, slot: int, now_ns: int) -> None:
 
 
 @inlined
-def take_out(lane: Lane, load: Load, i: int, slot: int, outcome: int, received_ns: int) -> None:
-    """End a request: write its raw row, and free its slot. received_ns: 0 if no reply came."""
+def take_out(lane: Lane, load: Load, i: int, slot: int, outcome: int, now_ns: int) -> None:
+    """End a request now: write its raw row, and free its slot."""
     request = requests(lane, load, i)[slot]
     conn = connections(lane)[i]
+    inside_ns = min(now_ns, schedule(lane)[END]) - max(request["sent_ns"], schedule(lane)[WINDOW])
+    tally(lane)[FLIGHTS_NS] += max(0, inside_ns)
     if load.raw_room:
-        _record(lane, load, i, slot, outcome, received_ns)
+        _record(lane, load, i, slot, outcome, now_ns)
     request["number"] = 0
     conn["in_flight"] -= 1
     schedule(lane)[IN_FLIGHT] -= 1
@@ -229,7 +232,7 @@ def take_out(lane: Lane, load: Load, i: int, slot: int, outcome: int, received_n
 
 
 @inner
-def _record(lane: Lane, load: Load, i: int, slot: int, outcome: int, received_ns: int) -> None:
+def _record(lane: Lane, load: Load, i: int, slot: int, outcome: int, now_ns: int) -> None:
     at = schedule(lane)[RAW_ROWS]
     if at >= load.raw_room:
         tally(lane)[RAW_DROPPED] += 1
@@ -242,23 +245,23 @@ def _record(lane: Lane, load: Load, i: int, slot: int, outcome: int, received_ns
     row["intended_ns"] = request["intended_ns"]
     row["ready_ns"] = request["ready_ns"]
     row["sent_ns"] = request["sent_ns"]
-    row["received_ns"] = received_ns
+    row["received_ns"] = 0 if outcome == OUTCOME_LOST else now_ns
     schedule(lane)[RAW_ROWS] = at + 1
 
 
 @inner
-def time_out(lane: Lane, load: Load, i: int, slot: int) -> None:
+def time_out(lane: Lane, load: Load, i: int, slot: int, now_ns: int) -> None:
     """Give up a request for want of a reply; its number is remembered, to know a late reply."""
     serial = requests(lane, load, i)[slot]["number"] // load.depth
     place = 2 * (serial % load.lost_remembered)
     tally(lane)[TIMED_OUT] += 1
     lost(lane, load, i)[place] = serial
     lost(lane, load, i)[place + 1] = schedule(lane)[RAW_ROWS] if schedule(lane)[RAW_ROWS] < load.raw_room else -1
-    take_out(lane, load, i, slot, int64(OUTCOME_LOST), int64(0))
+    take_out(lane, load, i, slot, int64(OUTCOME_LOST), now_ns)
 
 
 @inner
-def break_all(lane: Lane, load: Load, i: int) -> int:
+def break_all(lane: Lane, load: Load, i: int, now_ns: int) -> int:
     """Give up all that connection ``i`` has in flight, as it failed. Returns how many requests that were."""
     conn = connections(lane)[i]
     count = conn["in_flight"]
@@ -267,7 +270,7 @@ def break_all(lane: Lane, load: Load, i: int) -> int:
     for slot in range(load.depth):
         if requests(lane, load, i)[slot]["number"]:
             tally(lane)[BROKEN] += 1
-            take_out(lane, load, i, slot, int64(OUTCOME_LOST), int64(0))
+            take_out(lane, load, i, slot, int64(OUTCOME_LOST), now_ns)
     return int(count)
 
 

@@ -1,7 +1,6 @@
 """One server under load: its connections, shared out among the generator's threads, and all that was counted."""
 
 import gc
-import math
 import os
 import resource
 import select
@@ -51,7 +50,6 @@ class Totals:
     """All slices so far, added up."""
 
     duration_s: float = 0.0
-    shortest_s: float = math.inf  # window of a slice
     elapsed_s: float = 0.0
     cpu_share_s: float = 0.0
     stolen_s: float = 0.0
@@ -64,20 +62,19 @@ class Totals:
         default_factory=lambda: {name: np.zeros(SLOTS, np.int64) for name in HISTOGRAMS}
     )
 
-    def add(self, slice_: Slice) -> None:
-        """Add a slice."""
-        self.duration_s += slice_.duration_s
-        self.shortest_s = min(self.shortest_s, slice_.duration_s)
-        self.elapsed_s += slice_.elapsed_s
-        self.cpu_share_s += slice_.cpu_share * slice_.elapsed_s
-        self.stolen_s += slice_.stolen_s
-        self.involuntary_switches += slice_.involuntary_switches
-        self.major_faults += slice_.major_faults
+    def add(self, slice_: Slice, sign: int = 1) -> None:
+        """Add a slice; with the sign -1 take it away again."""
+        self.duration_s += sign * slice_.duration_s
+        self.elapsed_s += sign * slice_.elapsed_s
+        self.cpu_share_s += sign * slice_.cpu_share * slice_.elapsed_s
+        self.stolen_s += sign * slice_.stolen_s
+        self.involuntary_switches += sign * slice_.involuntary_switches
+        self.major_faults += sign * slice_.major_faults
         for kind, count in slice_.tally.items():
-            self.tally[kind] += count
-        self.headline += slice_.headline.sum(axis=0)
+            self.tally[kind] += sign * count
+        self.headline += sign * slice_.headline.sum(axis=0)
         for name, counts in slice_.histograms.items():
-            self.histograms[name] += counts
+            self.histograms[name] += sign * counts
 
 
 class Target:
@@ -90,6 +87,7 @@ class Target:
         self.settings = settings
         self.totals = Totals()
         self._threads = threads
+        self._last: Slice | None = None
         self._stopped = False
         self._loads = 0
         lanes = max(1, min(len(threads), settings.connections))
@@ -125,7 +123,7 @@ class Target:
 
     def open(self) -> int:
         """Open the connections that are to stand during the load; sessions open their own. Returns how many stand."""
-        if self.settings.lifecycle == "session":
+        if self.settings.in_sessions:
             return 0
         deadline_ns = time.monotonic_ns() + int(self.settings.timeout_s * 1e9) + 1_000_000_000
         before = self._counts()
@@ -168,8 +166,15 @@ class Target:
         )
         if counted:
             self.totals.add(slice_)
+            self._last = slice_
             self.totals.gc_runs += _collections() - collections
         return slice_
+
+    def forget(self) -> None:
+        """Take the last load that counted out of the totals: something else spoiled it."""
+        if self._last is not None:
+            self.totals.add(self._last, -1)
+            self._last = None
 
     def _set_schedule(self, seconds: float, warmup_s: float, seed: int | None) -> tuple[int, int]:
         """Tell every lane when the load begins and ends, and clear its histograms. Returns start and end."""
@@ -192,7 +197,6 @@ class Target:
                 "bin": max(_BIN_NS, (end_ns - window_ns) // BINS + 1),
                 "in_flight": int(buffers.schedule[SCHEDULE.index("in_flight")]),
                 "raw": int(buffers.schedule[SCHEDULE.index("raw")]),
-                "sample": window_ns,
                 "seed": int(of_lanes[k]),
             }
             buffers.schedule[:] = [values.get(name, 0) for name in SCHEDULE]

@@ -14,6 +14,8 @@ from clients.lane import (
     COUNTED,
     END,
     FIRST_TURN,
+    IN_FLIGHT,
+    IN_FLIGHT_NS,
     LOOK,
     NEXT,
     OPEN,
@@ -21,6 +23,9 @@ from clients.lane import (
     SESSIONS,
     TURNS,
     UNSENT,
+    WATCHED,
+    WATCHED_NS,
+    WINDOW,
     Lane,
     Load,
     clock,
@@ -56,11 +61,26 @@ def pop_turn(lane: Lane, load: Load) -> tuple[int, int]:
     return turns(lane, load)[2 * place], turns(lane, load)[2 * place + 1]
 
 
+@inlined
+def watch(lane: Lane, now_ns: int, twice: int) -> None:
+    """Add up the number in flight over the time since it was watched last, which was at the last clock reading.
+
+    twice: the number then and the number now; one is as true as the other. It knows nothing of the time stamps of any
+    request, so that Little's law can prove them.
+    """
+    course = schedule(lane)
+    inside_ns = max(0, min(now_ns, course[END]) - max(course[WATCHED], course[WINDOW]))
+    course[WATCHED] = now_ns
+    tally(lane)[WATCHED_NS] += inside_ns
+    tally(lane)[IN_FLIGHT_NS] += twice * inside_ns // 2
+
+
 @inner
 def start_turns(lane: Lane, load: Load, now_ns: int) -> None:
     """Begin a load: a closed loop sends at once, in an open loop all free slots queue up."""
     course = schedule(lane)
     course[FIRST_TURN] = course[TURNS] = course[LOOK] = 0
+    course[WATCHED] = now_ns
     for i in range(lane.total):
         connections(lane)[i]["held"] = 0
     if load.open_loop:
@@ -138,7 +158,7 @@ def reopen(lane: Lane, load: Load, i: int, now_ns: int) -> None:
 @inner
 def fail(lane: Lane, load: Load, i: int, now_ns: int) -> None:
     """Close a connection that failed, with all that it has in flight. If there is time it is opened again later."""
-    broken = break_all(lane, load, i)
+    broken = break_all(lane, load, i, now_ns)
     close_connection(lane, i)
     connections(lane)[i]["began_ns"] = now_ns
     if load.session:
@@ -187,14 +207,18 @@ def take_turns(lane: Lane, load: Load, now_ns: int) -> None:
     if load.open_loop:
         while schedule(lane)[TURNS] > 0 and is_due(lane, now_ns) and not is_cut(lane, load, now_ns):
             free_since_ns, i = pop_turn(lane, load)
-            _follow_schedule(lane, load, i, free_since_ns, libc.now_ns(clock(lane)))
+            sent_ns = libc.now_ns(clock(lane))
+            watch(lane, sent_ns, 2 * schedule(lane)[IN_FLIGHT])
+            _follow_schedule(lane, load, i, free_since_ns, sent_ns)
         return
     while schedule(lane)[TURNS] > 0 and turns(lane, load)[2 * schedule(lane)[FIRST_TURN]] <= now_ns:
         _, i = pop_turn(lane, load)
-        if may_send(lane, load, i, now_ns):
-            send_next(lane, load, i, now_ns)
+        sent_ns = libc.now_ns(clock(lane))
+        watch(lane, sent_ns, 2 * schedule(lane)[IN_FLIGHT])
+        if may_send(lane, load, i, sent_ns):
+            send_next(lane, load, i, sent_ns)
         elif connections(lane)[i]["state"] == CLOSED and load.session:
-            reopen(lane, load, i, now_ns)
+            reopen(lane, load, i, sent_ns)
 
 
 @inlined

@@ -6,7 +6,9 @@
     {"do": "warm", "id": ..., "seconds"}                -> {"ok": true}        (load that is not counted)
     {"do": "slice", "id": ..., "seconds", "warmup_s"}   -> {"ok": true, "slice": {...}}
                                                            (with "seed": of the arrivals of an open loop)
+    {"do": "forget", "id": ...}                         -> {"ok": true}        (the last slice is not counted)
     {"do": "close", "id": ...}                          -> {"ok": true, "document": {...}, "histograms": {...}}
+                                                           (with "ceiling_rps": what the generator can do at this load)
 
 What cannot be done is answered {"ok": false, "error": "..."}; the worker ends when its standard input does.
 """
@@ -20,7 +22,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from clients.document import document, recorded, sessions_per_s
+from clients import kernel
+from clients.document import Context, document, recorded, sessions_per_s
 from clients.histogram import LEAST_BEYOND, Counts, coarse, quantile_ns
 from clients.limits import TooManyConnections, allow_descriptors
 from clients.ports import NoPorts
@@ -36,6 +39,7 @@ class Worker:
     def __init__(self, cpus: Sequence[int]) -> None:
         self._threads = Threads(cpus)
         self._targets: dict[str, Target] = {}
+        self._drops: dict[str, dict[str, int] | None] = {}  # datagrams that the kernel had dropped before each was used
 
     def answer(self, command: dict[str, Any]) -> dict[str, Any]:
         """Carry out one command."""
@@ -54,8 +58,11 @@ class Worker:
                     target = self._targets[name]
                     slice_ = target.load(seconds, warmup_s, seed=command.get("seed"))
                     return {"ok": True, "slice": figures(target.settings, slice_)}
+                case {"do": "forget", "id": str(name)}:
+                    self._targets[name].forget()
+                    return {"ok": True}
                 case {"do": "close", "id": str(name)}:
-                    return self._close(name)
+                    return self._close(name, command.get("ceiling_rps"))
         except (NotSpoken, NoPorts, TooManyConnections, OSError, TypeError, ValueError, MemoryError) as error:
             return {"ok": False, "error": str(error) or type(error).__name__}
         except KeyError as error:
@@ -78,16 +85,20 @@ class Worker:
         allow_descriptors(already + settings.connections + len(self._threads) * (len(self._targets) + 1))
         target = Target(settings, self._threads)
         self._targets[name] = target
-        return {"ok": True, "standing": target.open()}
+        standing = target.open()
+        self._drops[name] = kernel.drops(settings)
+        return {"ok": True, "standing": standing}
 
-    def _close(self, name: str) -> dict[str, Any]:
+    def _close(self, name: str, ceiling_rps: float | None) -> dict[str, Any]:
         target = self._targets.pop(name)
+        drops = kernel.drops_since(self._drops.pop(name), target.settings)
         target.close()
         totals = target.totals
         histograms = {
             name: coarse(counts) for name, counts in recorded(target.settings, totals).items() if counts.any()
         }
-        result = document(target.settings, totals, target.served(), self._threads.cpus)
+        context = Context(ceiling_rps=ceiling_rps, drops=drops, good_clock=kernel.has_good_clock())
+        result = document(target.settings, totals, target.served(), self._threads.cpus, context)
         return {"ok": True, "document": result, "histograms": histograms}
 
 

@@ -46,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if serve is None:
         return _fail(2, f"the model {options.model!r} does not serve {options.transport}")
     settings.workers = options.workers if getattr(model, "PARALLEL", False) else 1
+    prepare: Callable[[], None] | None = getattr(model, "prepare", None)
+    if prepare is not None:
+        prepare()
     lifeline.die_with_parent()  # before the ready line: whoever reads that can rely on it
     try:
         if options.transport == "tcp":

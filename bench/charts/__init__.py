@@ -5,15 +5,16 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.charts.data import Load, Point, describe, interval_in_words, loads, notes, points, transports
+from bench.charts.data import Load, Point, describe, interval_in_words, is_open, loads, notes, points, transports
 from bench.charts.dots import draw_dots
 from bench.charts.latency import common_connections, draw_latency
 from bench.charts.lines import draw_lines
-from bench.metrics import METRICS
+from bench.metrics import METRICS, SESSIONS
 
 QUESTIONS = {
     "throughput": "How many requests per second can each model answer?",
-    "latency": "How long does a request take when every connection asks without a pause?",
+    "latency": "How long does a request take from when it was due, at one rate for all?",
+    "service": "How long does a request take when every connection asks without a pause?",
     "sessions": "How many short sessions per second can each model serve?",
     "cpu": "How much CPU time does the server spend on one request?",
     "memory": "How much memory does each server hold under load?",
@@ -40,14 +41,16 @@ def draw(
     if summary.empty or trials.empty:
         return {}
     tables = Tables(summary, comparisons, histograms, trials)
-    capacity = [load for load in loads(summary) if load.scenario != "sessions"]
-    sessions = [load for load in loads(summary) if load.scenario == "sessions"]
+    opened = [load for load in loads(summary) if is_open(trials, load)]
+    sessions = [load for load in loads(summary) if load.scenario.startswith(SESSIONS) and load not in opened]
+    capacity = [load for load in loads(summary) if load not in sessions and load not in opened]
     figures: dict[str, Figure] = {}
     for name, chart, of_loads in (
         ("throughput", _throughput, capacity),
-        ("latency", _latency, capacity),
+        ("latency", _latency, opened),
+        ("service", _service, capacity),
         ("sessions", _sessions, sessions),
-        ("cpu", _cpu, capacity or sessions),
+        ("cpu", _cpu, opened or capacity or sessions),
         ("memory", _memory, capacity or sessions),
     ):
         made = [(load, figure) for load in of_loads if (figure := chart(tables, load))]
@@ -78,17 +81,26 @@ def _throughput(tables: Tables, load: Load) -> Figure | None:
 
 
 def _latency(tables: Tables, load: Load) -> Figure | None:
-    connections = common_connections(tables.histograms, load)
-    found = [point for point in points(tables.summary, load, "service_p50_us") if point.connections == connections]
+    return _distribution(tables, load, "latency")
+
+
+def _service(tables: Tables, load: Load) -> Figure | None:
+    return _distribution(tables, load, "service")
+
+
+def _distribution(tables: Tables, load: Load, quantity: str) -> Figure | None:
+    connections = common_connections(tables.histograms, load, quantity)
+    metric = f"{quantity}_p50_us"
+    found = [point for point in points(tables.summary, load, metric) if point.connections == connections]
     blocks = interval_in_words(found).partition(" blocks")[0].removeprefix("median of ")
     subtitle = (
         f"{describe(load, tables.trials, connections)}; {blocks} blocks merged, "
         "bands: interval over blocks; lines end where 10 replies are left"
     )
-    lines = notes(
-        found, tables.comparisons, tables.trials, load, "service_p50_us", looks=("Dotted, invalid", "Grey, suspect")
-    )
-    return draw_latency(found, tables.histograms, tables.trials, load, QUESTIONS["latency"], subtitle, lines)
+    looks = ("Dotted, invalid", "Grey, suspect")
+    lines = notes(found, tables.comparisons, tables.trials, load, metric, looks)
+    title = QUESTIONS[quantity]
+    return draw_latency(found, tables.histograms, tables.trials, load, quantity, title, subtitle, lines)
 
 
 def _sessions(tables: Tables, load: Load) -> Figure | None:
@@ -119,7 +131,7 @@ def _dots(
     if not transports(found):
         return None
     subtitle, lines = _texts(tables, load, found, metric)
-    more_is_better = METRICS[metric].better == "faster"
+    more_is_better = METRICS[metric].more_is_better
     lines += extra or []
     return draw_dots(
         found, QUESTIONS[name], subtitle, lines, METRICS[metric].label, more_is_better=more_is_better, lighter=lighter

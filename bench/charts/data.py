@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench import stats
-from bench.analyse import NOISE, noise_share, short_of_cores
+from bench.analyse import noise_share, short_of_cores
 from bench.metrics import compact, is_twin, label, transport
 
 LOAD_COLUMNS = ["scenario", "message_bytes", "rate_rps"]
@@ -62,6 +62,11 @@ def at_load(frame: pd.DataFrame, load: Load) -> pd.DataFrame:
     """The rows of one load."""
     rate = frame["rate_rps"].isna() if load.rate_rps is None else frame["rate_rps"] == load.rate_rps
     return frame[(frame["scenario"] == load.scenario) & (frame["message_bytes"] == load.message_bytes) & rate]
+
+
+def is_open(trials: pd.DataFrame, load: Load) -> bool:
+    """Whether requests leave on a schedule at this load."""
+    return bool((at_load(trials, load)["loop"] == "open").any())
 
 
 def points(summary: pd.DataFrame, load: Load, metric: str) -> list[Point]:
@@ -151,7 +156,7 @@ def noise_floor(comparisons: pd.DataFrame, load: Load, metric: str) -> str:
     if comparisons.empty:
         return ""
     rows = at_load(comparisons, load)
-    rows = rows[(rows["metric"] == metric) & (rows["word"] == NOISE) & rows["low"].notna()]
+    rows = rows[(rows["metric"] == metric) & rows["arm"].map(is_twin) & rows["low"].notna()]
     if rows.empty:
         return ""
     names = ", ".join(sorted({label(str(arm)) for arm in rows["arm"]}))

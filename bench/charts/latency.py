@@ -1,4 +1,4 @@
-"""The distribution of the service time up to the rarest percentile that the replies support."""
+"""The distribution of a time, latency or service time, up to the rarest percentile that the replies support."""
 
 import math
 from dataclasses import dataclass
@@ -17,12 +17,13 @@ from bench.metrics import is_twin, transport
 from clients import verdicts
 
 Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
+NAMES = {"latency": "latency", "service": "service time"}
 PERCENTILES = (50, 90, 99, 99.9, 99.99, 99.999)
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Service time (µs) over nines; the band is the interval over blocks, as far as one block supports it."""
+    """The time (µs) over nines; the band is the interval over blocks, as far as one block supports it."""
 
     nines: Numbers
     us: Numbers
@@ -31,10 +32,10 @@ class Curve:
     high_us: Numbers
 
 
-def common_connections(histograms: pd.DataFrame, load: Load) -> int | None:
+def common_connections(histograms: pd.DataFrame, load: Load, quantity: str) -> int | None:
     """The most connections at which every transport has two arms to compare; else those with the most arms."""
     rows = at_load(histograms, load)
-    arms = rows.loc[rows["quantity"] == "service", ["arm", "connections"]].drop_duplicates()
+    arms = rows.loc[rows["quantity"] == quantity, ["arm", "connections"]].drop_duplicates()
     if arms.empty:
         return None
     arms = arms[~arms["arm"].map(is_twin)].assign(transport=arms["arm"].map(transport))
@@ -86,12 +87,13 @@ def draw_latency(
     histograms: pd.DataFrame,
     trials: pd.DataFrame,
     load: Load,
+    quantity: str,
     title: str,
     subtitle: str,
     notes: list[str],
 ) -> Figure | None:
-    """``found`` are the points of the connections drawn; their verdicts colour the lines."""
-    curves = _curves(found, histograms, trials, load)
+    """``found`` are the points of the connections drawn; their verdicts colour the lines. quantity: a histogram's."""
+    curves = _curves(found, histograms, trials, load, quantity)
     drawn = [point for point in found if point.arm in curves]
     panels = transports(drawn)
     if not panels:
@@ -106,7 +108,7 @@ def draw_latency(
         most = max(float(curves[point.arm].nines[-1]) for point in mine)
         _percentile_axis(ax, most)
     axes[0].set_yscale("log")
-    axes[0].set_ylabel("service time (log scale)")
+    axes[0].set_ylabel(f"{NAMES[quantity]} (log scale)")
     axes[0].yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
     axes[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: time_in_words(value)))
     axes[0].yaxis.set_minor_locator(NullLocator())
@@ -122,9 +124,11 @@ def time_in_words(us: float) -> str:
     return f"{us:g} µs" if us < 1e3 else f"{us / 1e3:g} ms" if us < 1e6 else f"{us / 1e6:g} s"
 
 
-def _curves(found: list[Point], histograms: pd.DataFrame, trials: pd.DataFrame, load: Load) -> dict[str, Curve]:
+def _curves(
+    found: list[Point], histograms: pd.DataFrame, trials: pd.DataFrame, load: Load, quantity: str
+) -> dict[str, Curve]:
     rows, cases = at_load(histograms, load), at_load(trials, load)
-    rows = rows[rows["quantity"] == "service"]
+    rows = rows[rows["quantity"] == quantity]
     curves = {}
     for point in found:
         slots = rows[(rows["arm"] == point.arm) & (rows["connections"] == point.connections)]
@@ -133,7 +137,7 @@ def _curves(found: list[Point], histograms: pd.DataFrame, trials: pd.DataFrame, 
         ]
         if slots.empty:
             continue
-        missing = case[["lost", "late"]].fillna(0).sum(axis=1)
+        missing = case[["lost", "late", "corrupt", "unsent"]].fillna(0).sum(axis=1)
         lost = {int(block): float(count) for block, count in zip(case["block"], missing, strict=True)}
         if made := curve(slots, lost):
             curves[point.arm] = made

@@ -9,7 +9,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from bench.charts.data import Point, transports
 from bench.charts.layout import Label, label_beside, label_right, page, panel_title, settle, spread_labels
 from bench.charts.style import GREY, Style, styles
-from bench.metrics import is_twin, on_axis, transport
+from bench.metrics import LIMIT, is_twin, on_axis, transport
 
 MOST_OCTAVES = 0.6  # that arms at the same number of connections take up on the x axis
 
@@ -57,7 +57,8 @@ def _draw_arms(ax: Axes, found: list[Point], looks: dict[str, Style]) -> list[tu
         step = 2 ** (apart * (real.index(arm) - (len(real) - 1) / 2))
         look = looks[mine[0].name]
         x = [point.connections * step for point in mine]
-        ax.plot(x, [point.median for point in mine], color=look.colour, linewidth=2, zorder=2)
+        line = {"linewidth": 1.2, "linestyle": (0, (4, 3))} if mine[0].name == LIMIT else {"linewidth": 2}
+        ax.plot(x, [point.median for point in mine], color=look.colour, zorder=2, **line)
         for place, point in zip(x, mine, strict=True):
             draw_point(ax, place, point, look)
         ends.append((mine[-1], x[-1]))
@@ -90,7 +91,8 @@ def draw_marker(ax: Axes, x: float, y: float, point: Point, look: Style) -> None
 
 
 def _label(point: Point, x: float, looks: dict[str, Style]) -> Label:
-    return Label(point.name, x, point.median, looks[point.name].ink)
+    name = f"{LIMIT}: the machine's limit" if point.name == LIMIT else point.name
+    return Label(name, x, point.median, looks[point.name].ink)
 
 
 def _connections_axis(ax: Axes, values: list[int]) -> None:

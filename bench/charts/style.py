@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from matplotlib.colors import to_hex, to_rgb
 
+from bench.metrics import LIMIT
+
 GREY, PALE, INK = "#8c8c8c", "#d9d9d9", "#262626"
 
 # Okabe and Ito's palette, which readers with any of the common colour deficiencies can tell apart. The markers differ
@@ -15,6 +17,7 @@ FIXED = {
     "thread_per_client": ("#D55E00", "^"),
     "multiprocessing": ("#CC79A7", "D"),
     "iterative": ("#E69F00", "v"),
+    LIMIT: (INK, "*"),
 }
 # For models that are not in the table: what is left of that palette, and Tol's "muted" where it is far from all above.
 FREE_COLOURS = ("#56B4E9", "#332288", "#882255", "#000000", "#999933")

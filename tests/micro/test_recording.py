@@ -1,12 +1,13 @@
 """Recording a latency, reading percentiles, and appending a block's rows."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.store import BlockRows, RunFolder
+from bench.store import RunFolder
 from clients.compiled import jit
 from clients.histogram import SLOTS, coarse, quantile_ns, slot_of
 from tests.unit.test_store import PLAN, rows
@@ -42,6 +43,11 @@ def test_make_a_histogram_coarse(benchmark: BenchmarkFixture) -> None:
 def test_append_the_rows_of_a_block(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, PLAN, {})
     one = rows(0)
-    block = BlockRows(list(one.slices) * 300, list(one.histograms) * 5_000, list(one.resources) * 600, one.trials)
+    block = replace(
+        one,
+        slices=list(one.slices) * 300,
+        histograms=list(one.histograms) * 5_000,
+        resources=list(one.resources) * 600,
+    )
     benchmark(folder.append, block)
     assert (folder.path / "slices.csv").stat().st_size > 0

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.system.commands import ROOT, python, server, started
@@ -86,6 +87,34 @@ def test_the_uncompiled_loop_agrees_with_the_compiled_one(transport: str, protoc
     assert documents[0].keys() == documents[1].keys()
 
 
+def test_the_uncompiled_open_loop_has_the_same_schedule_as_the_compiled_one(tmp_path: Path) -> None:
+    files = []
+    with server("select", "udp") as ready:
+        for disabled in ("0", "1"):
+            files.append(tmp_path / f"{disabled}.npy")
+            options = ["--rate", "300", "--seed", "5", "--connections", "3", "--seconds", "0.5", "--warmup", "0"]
+            options += ["--message-bytes", "20:1,200:2", "--depth", "64", "--timeout", "5", "--raw", str(files[-1])]
+            url = f"udp://127.0.0.1:{ready['port']}"
+            ended = python("-m", "clients", "load", url, *options, NUMBA_DISABLE_JIT=disabled)
+            assert ended.returncode == 0, ended.stderr
+    compiled, plain = (np.sort(np.load(file), order="intended_ns") for file in files)
+    assert len(compiled) == len(plain) > 100
+    for rows in (compiled, plain):
+        assert (rows["received_ns"] >= rows["sent_ns"]).all()
+    # Times are reckoned from the start of each: what is left of a nanosecond may be rounded another way.
+    assert np.diff(compiled["intended_ns"]) == pytest.approx(np.diff(plain["intended_ns"]), abs=2)
+
+
+def test_an_open_loop_is_told_as_one() -> None:
+    with server("asyncio") as ready:
+        options = ["--rate", "500", "--arrivals", "burst", "--seconds", "0.3", "--cpus", "0"]
+        ended = python("-m", "clients", "load", f"tcp://127.0.0.1:{ready['port']}", *options)
+    assert ended.returncode == 0, ended.stderr
+    assert "open loop, 500 requests/s due (burst)" in ended.stdout
+    for words in ("latency      p50", "service time p50", "lateness     p50"):
+        assert words in ended.stdout
+
+
 def test_load_says_in_words_what_it_saw_and_keeps_the_document(tmp_path: Path) -> None:
     with server("asyncio") as ready:
         file = tmp_path / "result.json"
@@ -120,6 +149,10 @@ def test_ctrl_c_ends_a_load_early_with_what_was_measured() -> None:
         (["load", "tcp://127.0.0.1:1", "--cpus", "a"], 2, ["--cpus", "'a'"]),
         (["load", "tcp://127.0.0.1:1", "--cpus", "9999"], 2, ["9999"]),
         (["load", "tcp://127.0.0.1:1", "--lifecycle", "eternal"], 2, ["--lifecycle", "eternal", "persistent"]),
+        (["load", "udp://127.0.0.1:1", "--depth", "2", "--protocol", "hola"], 2, ["depth 2", "use tcp"]),
+        (["load", "tcp://127.0.0.1:1", "--rate", "5", "--think", "1"], 2, ["think", "rate"]),
+        (["load", "tcp://127.0.0.1:1", "--message-bytes", "64:0"], 2, ["'64:0'", "64:9,1024:1"]),
+        (["load", "tcp://127.0.0.1:1", "--rate", "-1"], 2, ["--rate", "-1"]),
         (["load", "tcp://127.0.0.1:1", "--connections", "999999"], 1, ["1000063", "ulimit"]),
         (["load", "tcp://127.0.0.1:1"], 1, ["tcp://127.0.0.1:1", "refused"]),
         (["walk"], 2, ["walk"]),

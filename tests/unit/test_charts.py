@@ -77,16 +77,16 @@ def assert_legible(figure: Figure) -> None:
 
 
 def test_a_run_has_a_chart_for_every_question(charts: dict[str, Figure]) -> None:
-    assert list(charts) == ["throughput", "latency", "sessions", "cpu", "memory"]
+    assert list(charts) == ["throughput", "service", "sessions", "cpu", "memory"]
     assert all(question(name).endswith("?") for name in charts)
 
 
-@pytest.mark.parametrize("name", ["throughput", "latency", "sessions", "cpu", "memory"])
+@pytest.mark.parametrize("name", ["throughput", "service", "sessions", "cpu", "memory"])
 def test_no_text_covers_another_or_leaves_the_page(charts: dict[str, Figure], name: str) -> None:
     assert_legible(charts[name])
 
 
-@pytest.mark.parametrize("name", ["throughput", "latency", "sessions", "cpu", "memory"])
+@pytest.mark.parametrize("name", ["throughput", "service", "sessions", "cpu", "memory"])
 def test_every_chart_saves_as_png_and_svg(charts: dict[str, Figure], name: str, tmp_path: Path) -> None:
     for kind in ("png", "svg"):
         charts[name].savefig(tmp_path / f"{name}.{kind}", dpi=150)
@@ -121,7 +121,7 @@ def test_equal_models_that_have_the_same_numbers_keep_their_labels_apart() -> No
 def test_a_single_number_of_connections_is_drawn_as_dots() -> None:
     rates = {arm: {16: of_arm[16]} for arm, of_arm in synthetic.TCP.items() if 16 in of_arm}
     figures = charts_of(synthetic.run(rates, blocks=6, rounds=3, histograms=True))
-    assert list(figures) == ["throughput", "latency", "cpu", "memory"]
+    assert list(figures) == ["throughput", "service", "cpu", "memory"]
     assert len(figures["throughput"].axes) == 1
     for figure in figures.values():
         assert_legible(figure)

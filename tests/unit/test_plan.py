@@ -16,6 +16,7 @@ from bench.plan import (
     round_order,
     rounds,
     skip_reason,
+    takes_part,
 )
 from bench.records import Arm
 from bench.run import models
@@ -57,7 +58,20 @@ def test_a_plan_has_every_model_over_every_transport_and_its_twin() -> None:
         "select/udp",
         "select/tcp~twin",
         "select/udp~twin",
+        "native/tcp",
+        "native/udp",
     ]
+
+
+def test_what_shows_the_limit_has_a_slice_in_every_third_round_and_is_no_competitor() -> None:
+    one = plan(transports=["tcp"])
+    limit = arms(one)[-1]
+    assert [number for number in range(7) if takes_part(one, limit, number)] == [0, 3, 6]
+    assert all(takes_part(one, arm, number) for arm in arms(one)[:-1] for number in range(7))
+    chosen = plan(models=["native", "select"], transports=["tcp"])
+    assert [arm.name for arm in arms(chosen)] == ["native/tcp", "select/tcp"]
+    assert all(takes_part(chosen, arm, number) for arm in arms(chosen) for number in range(7))
+    assert [arm.name for arm in arms(plan(limit="", transports=["tcp"]))] == ["iterative/tcp", "select/tcp"]
 
 
 def test_the_cases_come_with_the_fewest_connections_first() -> None:

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from bench.analyse import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summarise
-from bench.report import answers, escape, render
+from bench.report import answers, escape, parity, render, unequal
 
 from . import synthetic
 
@@ -33,7 +33,8 @@ def test_the_first_paragraph_answers_in_words(report: str) -> None:
         "**capacity, 64 connections, 64 bytes.** Over TCP, against the requests per second of asyncio: "
     )
     assert "Over UDP, against the requests per second of asyncio: select 1." in first
-    assert "Not comparable, for their numbers are invalid: iterative." in first
+    assert "Not resolved: iterative " in first
+    assert ", invalid)" in first
     assert "UDP against TCP of the same model: " in first
 
 
@@ -94,3 +95,20 @@ def test_what_could_not_be_told_apart_is_said_so() -> None:
     (text,) = answers(compare(rows.slices, rows.trials, REFERENCE))
     assert "Over TCP, no model could be told from asyncio in requests per second." in text
     assert "Equivalent to it within 5 %: iterative " in text
+
+
+def test_what_is_not_resolved_says_how_many_blocks_it_would_take() -> None:
+    rates = {"asyncio/tcp": {16: 30e3}, "select/tcp": {16: 30.5e3}}
+    rows = synthetic.run(rates, blocks=6, rounds=6, noise=0.2, block_noise=0.05)
+    comparisons = compare(rows.slices, rows.trials, {"tcp": "asyncio/tcp"})
+    (answer,) = answers(comparisons)
+    assert "Not resolved: select" in answer
+    assert "A difference of 5 % there would take some " in answer
+
+
+def test_what_differs_between_servers_of_a_transport_is_told() -> None:
+    rows = synthetic.run({"asyncio/tcp": {16: 30e3}, "select/tcp": {16: 30e3}}, blocks=3, rounds=2)
+    assert unequal(rows.trials) == ""
+    trials = rows.trials.assign(backlog=[1024 if arm == "asyncio/tcp" else 100 for arm in rows.trials["arm"]])
+    assert unequal(trials) == "backlog over tcp (100, 1024)"
+    assert [row[0] for row in parity(trials)] == ["asyncio/tcp", "select/tcp"]

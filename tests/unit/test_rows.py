@@ -30,6 +30,7 @@ PLACE = Place(PLAN, Placement((0,), (1, 2)), block=4, arm=Arm("select", "udp"), 
 TOLD: dict[str, Any] = {
     "duration_s": 0.05, "elapsed_s": 0.06, "sent": 110, "replies": 90, "answered": 108, "sessions": 0,
     "sessions_per_s": None, "late": 1, "lost": 1, "corrupt": 0, "service_p50_us": 40.0, "service_p99_us": None,
+    "scheduled": None, "unsent": 0, "latency_p50_us": None, "latency_p99_us": None,
     "client_cpu_us": 20_000.0, "client_cpu_share": 0.4,
 }  # fmt: skip
 
@@ -38,14 +39,25 @@ def usage(runs: int, rss_mb: float) -> Usage:
     return Usage(cpu_ns=runs * 1000, rss_mb=rss_mb, threads=1, processes=1, descriptors=7, runs={(9, 9): runs})
 
 
+GENERATOR = {
+    "cpu_share": 0.4,
+    "ceiling_rps": 3600.0,
+    "ceiling_share": 0.5,
+    "stolen_share": 0.001,
+    "involuntary_switches": 3,
+    "gc_runs": 0,
+}
+
+
 def document(**changes: Any) -> dict[str, Any]:
     figures = {"count": 90, "mean": 41.0, "p50": 40.0, "p90": 60.0, "p99": "inf", "p99_9": None, "max": "inf"}
     return {
         "duration_s": 0.1, "sent": 220, "replies": 180, "sessions": None, "throughput_rps": 1800.0,
-        "sessions_per_s": None,
+        "sessions_per_s": None, "scheduled": None, "unsent": 0, "latency_us": None, "lateness_us": None,
+        "pool_wait_share": None, "in_flight_mean": 2.0,
         "ledger": {"ok": 216, "late": 2, "lost": 2, "corrupt": 0, "duplicate": 3, "reordered": 0},
         "errors": {"timeout": 4}, "service_us": figures, "connect_us": None,
-        "fairness": {"jain": 0.9, "starved": 0}, "generator": {"cpu_share": 0.4},
+        "fairness": {"jain": 0.9, "starved": 0}, "generator": GENERATOR,
         "loop": "closed", "verdict": {"status": "invalid", "codes": ["LOSS=0.909%"]},
     } | changes  # fmt: skip
 
@@ -63,7 +75,8 @@ def test_a_trial_adds_up_its_slices() -> None:
     slices = [slice_row(PLACE, number, 0, TOLD, server_cpu_ns=5_400_000) for number in range(2)]
     resources = [resource_row(PLACE, 0, "server", usage(0, 10.0), usage(54, 12.0)),
                  resource_row(PLACE, 1, "server", usage(54, 12.0), usage(108, 11.0))]  # fmt: skip
-    ready = {"python": "cpython 3.11.7", "workers": 1}
+    sockets = {"backlog": None, "nodelay": None, "rcvbuf": 425_984, "sndbuf": 425_984}
+    ready = {"python": "cpython 3.11.7", "workers": 1, "sockets": sockets}
     row = trial_row(PLACE, Measured(ready, slices, resources, document(), elapsed_s=0.12, memory_mb=9.5))
     assert row.status == "ok"
     assert row.cpu_us_per_request == pytest.approx(10_800 / 216)
@@ -76,6 +89,8 @@ def test_a_trial_adds_up_its_slices() -> None:
     assert row.service_p99_us == float("inf")
     assert row.service_p99_9_us is None
     assert row.connect_p50_us is None
+    assert (row.rcvbuf, row.nodelay) == (425_984, None)
+    assert (row.ceiling_rps, row.ceiling_share) == (3600.0, 0.5)
     assert row.bound == "neither"
     assert row.verdict == "invalid"  # two of 220 requests lost
     assert "LOSS" in row.codes

@@ -48,16 +48,21 @@ def test_lost_replies_rank_highest() -> None:
     assert stats.median_interval([1.0, 2.0, 3.0, math.inf, 4.0]).estimate == 3.0
 
 
+def one_ratio(logs: list[float]) -> stats.LogRatio:
+    """The ratio of a comparison that is alone."""
+    return stats.log_ratios([logs])[0]
+
+
 def test_no_value_has_no_interval() -> None:
     assert math.isnan(stats.median_interval([]).estimate)
-    assert math.isnan(stats.log_ratio([]).ratio)
-    assert math.isnan(stats.log_ratio([0.1]).low)
-    assert stats.log_ratio([0.1]).ratio == pytest.approx(math.exp(0.1))
+    assert math.isnan(one_ratio([]).ratio)
+    assert math.isnan(one_ratio([0.1]).low)
+    assert one_ratio([0.1]).ratio == pytest.approx(math.exp(0.1))
 
 
 def test_log_ratio_agrees_with_the_t_test_of_scipy() -> None:
     logs = [float(value) for value in np.random.default_rng(4).normal(0.05, 0.04, 10)]
-    ours = stats.log_ratio(logs)
+    ours = one_ratio(logs)
     theirs = scipy_stats.ttest_1samp(logs, 0.0)
     wide, narrow = theirs.confidence_interval(0.95), theirs.confidence_interval(0.90)
     assert ours.p == pytest.approx(theirs.pvalue)
@@ -67,13 +72,13 @@ def test_log_ratio_agrees_with_the_t_test_of_scipy() -> None:
 
 
 def test_blocks_without_any_spread_have_an_interval_of_one_point() -> None:
-    equal, different = stats.log_ratio([0.0] * 4), stats.log_ratio([0.5] * 4)
+    equal, different = one_ratio([0.0] * 4), one_ratio([0.5] * 4)
     assert (equal.low, equal.high, equal.p) == (1.0, 1.0, 1.0)
     assert (different.low, different.high, different.p) == pytest.approx((math.exp(0.5), math.exp(0.5), 0.0))
 
 
 def test_a_block_in_which_one_arm_gave_nothing_leaves_the_ratio_unbounded() -> None:
-    found = stats.log_ratio([0.1, 0.2, 0.3, math.inf])
+    found = one_ratio([0.1, 0.2, 0.3, math.inf])
     assert (found.low, found.high, found.p) == (0.0, math.inf, 1.0)
     assert found.ratio == pytest.approx(math.exp(0.25))
 
@@ -85,7 +90,32 @@ def test_holm_agrees_with_a_computation_by_hand() -> None:
     assert stats.holm([]) == []
 
 
-def test_student_errs_in_five_per_cent_of_families_of_equals_or_less() -> None:
+def test_student_errs_in_five_per_cent_of_runs_with_equals() -> None:
     random = np.random.default_rng(5)
-    wrong = sum(stats.log_ratio(list(random.normal(0, 0.03, 10))).p < 0.05 for _ in range(1_000))
+    wrong = sum(one_ratio(list(random.normal(0, 0.03, 10))).p < 0.05 for _ in range(1_000))
     assert 32 <= wrong <= 70  # 99 % of binomial(1000, .05)
+
+
+def test_members_of_a_family_inform_each_others_variance() -> None:
+    random = np.random.default_rng(6)
+    alike = [list(random.normal(0, 0.03, 10)) for _ in range(15)]
+    alone, together = [one_ratio(logs) for logs in alike], stats.log_ratios(alike, 5)
+    widths = [[math.log(one.high / one.low) for one in found] for found in (alone, together)]
+    assert np.std(widths[1]) < np.std(widths[0]) / 3, "alike arms get alike intervals"
+    assert [one.ratio for one in alone] == pytest.approx([one.ratio for one in together])
+    assert np.median(widths[1]) < 1.7 * np.median(widths[0]), "though they hold all at once"
+
+
+def test_a_member_unlike_the_others_keeps_its_own_variance() -> None:
+    random = np.random.default_rng(7)
+    members = [list(random.normal(0, 0.01, 10)) for _ in range(10)] + [list(random.normal(0, 1.0, 10))]
+    *calm, wild = stats.log_ratios(members, 5)
+    assert math.log(wild.high / wild.low) > 20 * max(math.log(one.high / one.low) for one in calm)
+
+
+def test_blocks_for_a_narrower_interval_grow_with_its_square() -> None:
+    now = stats.LogRatio(1.0, math.exp(-0.06), math.exp(0.06), 0.95, 1.05, 0.5)
+    assert stats.blocks_for(0.06, now, 10) == pytest.approx(11, abs=1)
+    assert stats.blocks_for(0.03, now, 10) == pytest.approx(42, abs=1)
+    assert stats.blocks_for(0.2, now, 10) == 10
+    assert math.isnan(stats.blocks_for(0.03, stats.LogRatio(1.0, 0.0, math.inf, 0.0, math.inf, 1.0), 10))

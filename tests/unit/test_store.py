@@ -1,19 +1,22 @@
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from bench.plan import Plan
-from bench.records import HistogramRow, ResourceRow, SliceRow, TrialRow
+from bench.records import HistogramRow, ResourceRow, RoundRow, SliceRow, TrialRow
 from bench.store import BlockRows, RunFolder, StoreError
 
+RAW = ["slices.csv", "histograms.csv", "resources.csv", "rounds.csv", "trials.csv"]
 PLAN: Plan = msgspec.convert(
     {
         "name": "one",
         "models": ["select"],
         "transports": ["tcp"],
+        "limit": "",
         "scenarios": [{"name": "capacity", "connections": [16], "seconds": 0.1}],
     },
     Plan,
@@ -21,24 +24,37 @@ PLAN: Plan = msgspec.convert(
 
 
 def rows(block: int) -> BlockRows:
-    load = {"block": block, "arm": "select/tcp", "scenario": "capacity", "connections": 16, "message_bytes": 64}
+    load: dict[str, object] = {
+        "block": block,
+        "arm": "select/tcp",
+        "scenario": "capacity",
+        "connections": 16,
+        "message_bytes": 64,
+    }
+    load |= {"rate_rps": None}
     trial = TrialRow(
         **load,  # type: ignore[arg-type] # the factors, as every row has them
         model="select", transport="tcp", protocol="echo", python="", loop="closed", lifecycle="persistent", depth=1,
-        rate_rps=None, workers=1, server_cpus="1", client_cpus="0", status="ok", reason="", throughput_rps=1234.5,
+        workers=1, server_cpus="1", client_cpus="0", status="ok", reason="", throughput_rps=1234.5,
     )  # fmt: skip
     slice_ = SliceRow(
         **load,  # type: ignore[arg-type]
-        round=0, position=0, rate_rps=None, duration_s=0.045, sent=10, replies=9, answered=10, sessions=0, late=0,
-        lost=0, corrupt=0, throughput_rps=200.0, sessions_per_s=None, service_p50_us=50.0, service_p99_us=None,
-        latency_p50_us=None, server_cpu_us=100.0, client_cpu_us=50.0, client_cpu_share=0.1, codes="",
+        round=0, position=0, duration_s=0.045, scheduled=None, unsent=0, sent=10, replies=9, answered=10,
+        sessions=0, late=0, lost=0, corrupt=0, throughput_rps=200.0, sessions_per_s=None, service_p50_us=50.0,
+        service_p99_us=None, latency_p50_us=None, latency_p99_us=None, server_cpu_us=100.0, client_cpu_us=50.0,
+        client_cpu_share=0.1,
+        codes="",
     )  # fmt: skip
-    histogram = HistogramRow(**load, rate_rps=None, quantity="service", lower_ns=1, upper_ns=2, count=9)  # type: ignore[arg-type]
+    histogram = HistogramRow(**load, quantity="service", lower_ns=1, upper_ns=2, count=9)  # type: ignore[arg-type]
     resource = ResourceRow(
         **load,  # type: ignore[arg-type]
         round=0, role="server", cpu_us=1.0, rss_mb=1.0, threads=1, processes=1, descriptors=5, switches=None,
     )  # fmt: skip
-    return BlockRows([slice_], [histogram], [resource], [trial])
+    round_ = RoundRow(
+        block=block, round=0, scenario="capacity", connections=16, message_bytes=64, canary_us=200.0, canary_share=1.0,
+        stolen_share=0.0, pressure_share=None, spoiled=False,
+    )  # fmt: skip
+    return BlockRows([slice_], [histogram], [resource], [round_], [trial])
 
 
 @pytest.fixture
@@ -62,7 +78,7 @@ def test_finished_blocks_read_back_as_they_were(folder: RunFolder) -> None:
 def test_a_block_without_its_trials_is_not_read(folder: RunFolder) -> None:
     folder.append(rows(0))
     unfinished = rows(1)
-    folder.append(BlockRows(unfinished.slices, unfinished.histograms, unfinished.resources, []))
+    folder.append(replace(unfinished, trials=[]))
     assert list(folder.finished("slices")["block"]) == [0]
 
 
@@ -84,13 +100,13 @@ def test_a_block_that_lacks_a_case_is_not_read(tmp_path: Path) -> None:
     assert folder.trials().empty
 
 
-@pytest.mark.parametrize("file", ["slices.csv", "histograms.csv", "resources.csv", "trials.csv"])
+@pytest.mark.parametrize("file", RAW)
 def test_a_full_disk_is_one_line_and_leaves_finished_blocks_whole(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
     folder.append(rows(0))
     before = (folder.path / file).read_bytes()
-    number = ["slices.csv", "histograms.csv", "resources.csv", "trials.csv"].index(file)
+    number = RAW.index(file)
     synced = 0
     sync = os.fsync
 

@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,15 +28,16 @@ def histogram(*values_us: tuple[float, int]) -> np.ndarray[tuple[int], np.dtype[
 def totals(**changes: Any) -> Totals:
     """Ten thousand requests in ten seconds, all of them answered after 200 us."""
     tally = changes.pop("tally", {})
-    found = Totals(duration_s=10.0, shortest_s=10.0, elapsed_s=10.0, cpu_share_s=3.0)
+    found = Totals(duration_s=10.0, elapsed_s=10.0, cpu_share_s=3.0)
     found.tally |= {
         "scheduled": 10_000,
         "sent": 10_000,
         "ok": 10_000,
         "counted": 10_000,
         "replies": 10_000,
-        "samples": 10_000,
-        "in_flight_sum": 2_000,
+        "watched_ns": 10_000_000_000,
+        "in_flight_ns": 2_000_000_000,
+        "flights_ns": 2_000_000_000,
     }
     found.tally |= tally
     found.headline = histogram((200, 10_000))
@@ -83,9 +85,9 @@ def test_a_load_without_any_doubt_is_valid_and_has_no_codes() -> None:
         ({"tally": {"ok": 0}}, ("invalid", ["NO_REPLIES"])),
         ({"served": [5000, 5000] + [0] * 8}, ("invalid", ["STARVED=8", "UNFAIR=0.2"])),
         ({"served": [1500] * 5 + [500] * 5}, ("suspect", ["UNFAIR=0.801"])),
-        ({"tally": {"in_flight_sum": 2_060}}, ("suspect", ["LITTLE=3.0%"])),
-        ({"tally": {"in_flight_sum": 4_000}}, ("invalid", ["LITTLE=100.0%"])),
-        ({"tally": {"samples": 0}, "headline": histogram((200, 9_900), (41_000, 100))}, ("suspect", ["NAGLE=1.00%"])),
+        ({"tally": {"in_flight_ns": 2_060_000_000}}, ("suspect", ["LITTLE=3.0%"])),
+        ({"tally": {"in_flight_ns": 4_000_000_000}}, ("invalid", ["LITTLE=100.0%"])),
+        ({"headline": histogram((200, 9_900), (41_000, 100))}, ("suspect", ["NAGLE=1.00%"])),
         ({"histograms": {"connect": histogram((50, 90), (1_010_000, 10))}}, ("suspect", ["BACKLOG=10.00%"])),
     ],
 )
@@ -186,3 +188,19 @@ def test_every_code_says_what_it_means_and_what_to_do(name: str) -> None:
 
 def test_an_unknown_code_has_no_words() -> None:
     assert verdicts.explain("WHAT=1") == ("", "")
+
+
+def _threshold(code: verdicts.Code, figure: float | None) -> str:
+    if figure is None:
+        return ""
+    if not code.style:
+        return "always"
+    shown = (code.style if "%" in code.style else "{:g}").format(figure)
+    return f"{'below' if code.below else 'above'} {shown}"
+
+
+@pytest.mark.parametrize("code", CODES.values(), ids=CODES)
+def test_the_documents_table_says_what_the_code_does(code: verdicts.Code) -> None:
+    limits = f"{_threshold(code, code.suspect)} | {_threshold(code, code.invalid)}"
+    row = f"| `{code.name}` | {code.meaning} | {code.advice} | {limits} |"
+    assert row in (Path(__file__).parents[2] / "docs" / "method.md").read_text().splitlines()

@@ -1,0 +1,122 @@
+"""Rates for open loops: found by a short calibration, before the first block.
+
+A rate that every arm holds makes their latencies and their CPU per request comparable; a share of an arm's own capacity
+shows how its latency grows with its load. Both need the capacities, which a closed loop tells.
+"""
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.plan import COMMON, Case, arms, cases, limit_arms, skip_reason
+from bench.records import Arm, RateRow
+from bench.serving import Server, Servers, Setup, serving, settings
+
+SHARE = 0.5  # of the smallest capacity: far from any arm's queue, and with the smallest arm not idle either
+_SLICES, _SLICE_S, _WARMUP_S = 4, 0.05, 0.005
+_TRIES, _LOWER = 6, 0.7
+_HELD_S, _HELD_SHARE = 0.2, 0.97  # an arm holds a rate if so many of the requests due were answered in the window
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What the calibration found, as a block looks it up."""
+
+    of_arms: Mapping[tuple[Case, Arm], float]
+    ceilings: Mapping[tuple[Case, str], float]  # what the generator reached with the server that shows the limit
+
+
+def rates(setup: Setup, standing: Mapping[str, Servers], tell: Callable[[str], None]) -> list[RateRow]:
+    """Find the rate of every arm in every case of an open loop. Arms that fail have no row, and fail again later."""
+    rows: list[RateRow] = []
+    limits = limit_arms(setup.plan)
+    for scenario in setup.plan.scenarios:
+        if scenario.loop == "closed":
+            continue
+        with serving(setup, scenario, [arm for arm in arms(setup.plan) if arm not in limits]) as servers:
+            for case in cases(setup.plan, scenario):
+                here = dict(_up(setup, case, {**servers, **standing[scenario.protocol]}))
+                rows += _of_case(setup, case, here)
+    for row in {(row.scenario, row.connections): row for row in rows if row.rate == COMMON}.values():
+        rate = f"{row.rate_rps:,.0f} requests/s over {row.connections} connections"
+        tell(f"{row.scenario}: {rate}, which every arm holds")
+    return rows
+
+
+def by_case(setup: Setup, rows: list[RateRow]) -> Rates:
+    """The rates as a block looks them up. A common one belongs to the load, also of an arm that has none of its own."""
+    found = {(row.scenario, row.connections, row.message_bytes, row.arm): row for row in rows}
+    common = {key[:3]: row for key, row in found.items()}
+    of_arms: dict[tuple[Case, Arm], float] = {}
+    ceilings: dict[tuple[Case, str], float] = {}
+    for case in cases(setup.plan):
+        load = case.scenario.name, case.connections, case.message_bytes
+        for arm in arms(setup.plan):
+            own = found.get((*load, arm.name))
+            row = own or (common.get(load) if case.scenario.rate == COMMON else None)
+            if row is not None:
+                of_arms[case, arm] = row.rate_rps
+            if own is not None and arm == Arm(setup.plan.limit, arm.transport):
+                ceilings[case, arm.transport] = own.capacity_rps
+    return Rates(of_arms, ceilings)
+
+
+def _up(setup: Setup, case: Case, servers: Servers) -> Iterator[tuple[Arm, Server]]:
+    for arm, server in servers.items():
+        if isinstance(server, Server) and not skip_reason(arm, case, setup.models):
+            yield arm, server
+
+
+def _of_case(setup: Setup, case: Case, servers: Mapping[Arm, Server]) -> list[RateRow]:
+    """Rates of one case. An arm whose capacity cannot be measured has none."""
+    rate = case.scenario.rate
+    capacities = {arm: found for arm, server in servers.items() if (found := _capacity_rps(setup, case, server))}
+    asked: dict[Arm, float] = {}
+    if rate == COMMON and capacities:
+        asked = dict.fromkeys(capacities, _common(setup, case, servers, capacities))
+    elif isinstance(rate, float):
+        asked = {arm: rounded(rate * capacity) if rate <= 1 else rate for arm, capacity in capacities.items()}
+    load = case.scenario.name, case.connections, case.message_bytes
+    return [RateRow(*load, arm.name, str(rate), capacities[arm], rate_rps) for arm, rate_rps in asked.items()]
+
+
+def _common(setup: Setup, case: Case, servers: Mapping[Arm, Server], capacities: Mapping[Arm, float]) -> float:
+    """A rate that every arm holds, tried out."""
+    rate_rps = rounded(SHARE * min(capacities.values()))
+    for _ in range(_TRIES):
+        if all(_holds(setup, case, servers[arm], rate_rps) for arm in capacities):
+            break
+        rate_rps = rounded(_LOWER * rate_rps)
+    return rate_rps
+
+
+def rounded(rate_rps: float) -> float:
+    """Down to two digits: a rate is to be repeated, and said."""
+    step = 10.0 ** max(0, math.floor(math.log10(rate_rps)) - 1) if rate_rps >= 1 else 1.0
+    return max(1.0, math.floor(rate_rps / step) * step)
+
+
+def _capacity_rps(setup: Setup, case: Case, server: Server) -> float:
+    slices = _slices(setup, server, settings(setup, server, case, 0.0), [_SLICE_S] * _SLICES)
+    return statistics.median(one["replies"] / one["duration_s"] for one in slices) if slices else 0.0
+
+
+def _holds(setup: Setup, case: Case, server: Server, rate_rps: float) -> bool:
+    slices = _slices(setup, server, settings(setup, server, case, rate_rps), [_HELD_S])
+    due = rate_rps * _HELD_S
+    return all(one["unsent"] == 0 and one["lost"] == 0 and one["replies"] >= _HELD_SHARE * due for one in slices)
+
+
+def _slices(setup: Setup, server: Server, asked: Mapping[str, Any], lengths_s: list[float]) -> list[dict[str, Any]]:
+    """Load a server a few times; nothing where that fails: the block will say why."""
+    name = f"calibration of {server.arm.name}"
+    if not setup.ask({"do": "open", "id": name, "settings": asked})["ok"]:
+        return []
+    commands = [
+        {"do": "slice", "id": name, "seconds": length_s + _WARMUP_S, "warmup_s": _WARMUP_S} for length_s in lengths_s
+    ]
+    answers = [setup.ask(command) for command in commands]
+    setup.ask({"do": "close", "id": name})
+    return [answer["slice"] for answer in answers if answer["ok"]]

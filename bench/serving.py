@@ -1,0 +1,115 @@
+"""Servers that are up for a scenario: started, moved to their CPUs, and heard to speak the protocol."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.canary import Watch
+from bench.placement import Placement
+from bench.plan import Case, Plan, Scenario, cases, limit_arms, seed_of, skip_reason
+from bench.processes import READY_S, Child, ChildError, pin_tree, server_command
+from bench.records import Arm
+from bench.sampler import Tree
+from servers.registry import Description
+
+_ANSWER_S = 30.0  # beyond what was asked for; a generator that takes longer hangs
+_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What all blocks of a run have in common."""
+
+    plan: Plan
+    models: Mapping[str, Description]
+    placement: Placement
+    generator: Child
+    watch: Watch
+
+    def ask(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        """Have the generator do something. Raises ChildError if it cannot answer."""
+        return self.generator.ask(command, _ANSWER_S + self.plan.timeout_s + command.get("seconds", 0.0))
+
+
+class ServerError(Exception):
+    """One server cannot be measured any further; the others go on."""
+
+
+@dataclass(slots=True)
+class Server:
+    """A server that runs, and what it said of itself."""
+
+    arm: Arm
+    child: Child
+    tree: Tree
+    ready: Mapping[str, Any] = field(default_factory=dict)
+
+
+Servers = Mapping[Arm, Server | str]  # in place of a server that failed stands the reason
+
+
+@contextlib.contextmanager
+def standing(setup: Setup) -> Iterator[dict[str, Servers]]:
+    """Start the servers that show the machine's limit, for each protocol of the plan: they stay for the whole run.
+
+    A server that does next to nothing has no state that a fresh one would not have, and takes a second to start.
+    """
+    with contextlib.ExitStack() as stack:
+        first = {scenario.protocol: scenario for scenario in reversed(setup.plan.scenarios)}
+        wanted = limit_arms(setup.plan)
+        yield {protocol: stack.enter_context(serving(setup, one, wanted)) for protocol, one in first.items()}
+
+
+@contextlib.contextmanager
+def serving(setup: Setup, scenario: Scenario, wanted: Sequence[Arm]) -> Iterator[Servers]:
+    """Start a server for every arm of those wanted that has a case to serve, all at the same time."""
+    servers: dict[Arm, Server | str] = {}
+    everywhere = setup.placement.server + setup.placement.client  # to start in half the time; nothing is measured
+    with contextlib.ExitStack() as stack:
+        for arm in wanted:
+            if all(skip_reason(arm, case, setup.models) for case in cases(setup.plan, scenario)):
+                continue
+            workers = setup.plan.workers or max(2, len(setup.placement.server))  # a server may start on more CPUs
+            command = server_command(arm.model, arm.transport, scenario.protocol, workers)
+            child = stack.enter_context(Child(f"the server {arm.name}", command, everywhere))
+            servers[arm] = Server(arm, child, Tree(child.pid))
+        for arm, server in servers.items():
+            assert isinstance(server, Server)
+            try:
+                server.ready = server.child.read_line(READY_S)
+                pin_tree(server.child.pid, setup.placement.server)
+                _verify(setup, server, cases(setup.plan, scenario)[0])
+            except (ChildError, ServerError) as error:
+                servers[arm] = str(error)
+        yield servers
+
+
+def _verify(setup: Setup, server: Server, case: Case) -> None:
+    """One exchange, checked byte for byte, before any clock starts."""
+    answer = setup.ask({"do": "verify", "settings": settings(setup, server, case)})
+    if not answer["ok"]:
+        raise ServerError(f"does not speak {case.scenario.protocol}: {answer['error']}")
+
+
+def settings(setup: Setup, server: Server, case: Case, rate_rps: float = 0.0) -> dict[str, Any]:
+    """How the generator is to load a server: the same for every arm of a case, the port apart.
+
+    rate_rps: of an open loop; 0: closed.
+    """
+    scenario = case.scenario
+    return {
+        "transport": server.arm.transport,
+        "host": _HOST,
+        "port": server.ready["port"],
+        "protocol": scenario.protocol,
+        "lifecycle": scenario.lifecycle,
+        "connections": case.connections,
+        "message_bytes": case.message_bytes or 1,
+        "requests_per_session": scenario.requests_per_session,
+        "timeout_s": setup.plan.timeout_s,
+        "rate_rps": rate_rps,
+        "arrivals": scenario.arrivals,
+        "seed": seed_of(setup.plan),
+        "spin": setup.placement.disjoint,
+    }

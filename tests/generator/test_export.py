@@ -1,0 +1,65 @@
+"""What a load leaves for other tools, read back with theirs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hdrh.histogram import HdrHistogram
+from hdrh.log import HistogramLogReader
+
+from clients.export import encoded
+from clients.histogram import HIGHEST_NS, SLOTS, highest_ns, slot
+from tests.system.commands import python, server
+
+COLUMNS = ["connection", "outcome", "number", "intended_ns", "ready_ns", "sent_ns", "received_ns"]
+
+
+@pytest.mark.parametrize("used", [[], [0], [5], [0, 1, 2, 9000], [slot(HIGHEST_NS)]])
+def test_an_encoded_histogram_is_decoded_by_hdrhistogram(used: list[int]) -> None:
+    counts = np.zeros(SLOTS, np.int64)
+    counts[used] = np.arange(1, len(used) + 1) * 1000
+    found = HdrHistogram.decode(encoded(counts))
+    assert found.get_total_count() == counts.sum()
+    for place in used:
+        value = int(highest_ns(np.array([place]))[0])
+        assert found.get_count_at_value(min(value, HIGHEST_NS)) == counts[place]
+
+
+def test_a_load_leaves_its_histogram_and_every_time_stamp(tmp_path: Path) -> None:
+    log, table, array = tmp_path / "a.hlog", tmp_path / "a.csv", tmp_path / "a.npy"
+    with server("select", "tcp") as ready:
+        url = f"tcp://127.0.0.1:{ready['port']}"
+        options = ["--rate", "500", "--seconds", "0.4", "--warmup", "0", "--json", "-", "--connections", "4"]
+        for raw in (table, array):
+            ended = python("-m", "clients", "load", url, *options, "--raw", str(raw), "--hdr", str(log))
+            assert ended.returncode == 0, ended.stderr
+    document = json.loads(ended.stdout)
+    reader = HistogramLogReader(str(log), HdrHistogram(1, HIGHEST_NS, 3))
+    decoded = reader.get_next_interval_histogram()
+    reader.input_file.close()
+    assert decoded.get_total_count() == document["latency_us"]["count"]
+    assert decoded.get_value_at_percentile(50) / 1e3 == pytest.approx(document["latency_us"]["p50"], rel=0.001)
+    assert list(pd.read_csv(table).columns) == COLUMNS
+    rows = np.load(array)
+    assert list(rows.dtype.names) == COLUMNS
+    assert len(rows) == document["sent"] == document["scheduled"]
+    latency_us = np.sort(rows["received_ns"] - rows["intended_ns"]) / 1e3
+    assert latency_us[-1] == pytest.approx(document["latency_us"]["max"], rel=0.001)
+
+
+def test_raw_rows_are_kept_up_to_a_number_and_a_wrong_name_is_refused(tmp_path: Path) -> None:
+    with server("select", "udp") as ready:
+        url = f"udp://127.0.0.1:{ready['port']}"
+        file = tmp_path / "a.npy"
+        ended = python("-m", "clients", "load", url, "--seconds", "0.2", "--raw", str(file), "--raw-rows", "10")
+        assert ended.returncode == 0, ended.stderr
+        assert len(np.load(file)) == 10
+        refused = python("-m", "clients", "load", url, "--raw", str(tmp_path / "a.txt"))
+        assert refused.returncode == 2
+        assert "must end in .npy or .csv" in refused.stderr
+        full = python("-m", "clients", "load", url, "--seconds", "0.2", "--hdr", "/dev/full")
+        assert full.returncode == 1
+        assert "No space left on device; the result stands above" in full.stderr
+        assert "requests/s" in full.stdout

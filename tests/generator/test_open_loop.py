@@ -1,0 +1,317 @@
+"""The open loop against servers of known behaviour, and against its own schedule made a second time."""
+
+import socket
+import struct
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from clients.document import Context, document
+from clients.lane import OUTCOME_LATE, OUTCOME_LOST, OUTCOME_OK
+from clients.settings import Settings
+from clients.target import Slice, Target
+from clients.threads import Threads
+from tests.generator.scripted import HOST, echo, tcp_server, udp_server
+from tests.system.commands import server
+
+
+def load(settings: Settings, seconds: float = 0.3, **options: Any) -> tuple[dict[str, Any], Slice, Any]:
+    """Load a server; the document, in which nothing may be missing, the slice and the raw rows."""
+    threads = Threads()
+    try:
+        with Target(settings, threads) as target:
+            target.open()
+            slice_ = target.load(seconds, **options)
+            result = document(settings, target.totals, target.served(), threads.cpus, Context(parts=slice_))
+            raw = target.raw()
+    finally:
+        threads.close()
+    ledger = result["ledger"]
+    assert result["sent"] == ledger["ok"] + ledger["late"] + ledger["lost"] + ledger["corrupt"]
+    if settings.open_loop:
+        assert result["sent"] + result["unsent"] == result["scheduled"]
+    return result, slice_, raw
+
+
+def tcp(port: int, **changes: Any) -> Settings:
+    return Settings("tcp", HOST, port, **{"timeout_s": 5.0, "rate_rps": 2000.0, "connections": 8, **changes})
+
+
+def udp(port: int, **changes: Any) -> Settings:
+    return replace(tcp(port, **changes), transport="udp")
+
+
+def echo_all(_number: int, datagram: bytes) -> list[bytes]:
+    return [datagram]
+
+
+def gaps_ns(raw: Any) -> Any:
+    return np.diff(np.sort(raw["intended_ns"]))
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("arrivals", ["poisson", "constant", "burst"])
+def test_every_request_of_the_schedule_is_sent_and_answered(transport: str, arrivals: str) -> None:
+    with tcp_server(echo) if transport == "tcp" else udp_server(echo_all) as port:
+        settings = replace(tcp(port, arrivals=arrivals), transport=transport)
+        result, _, _ = load(settings)
+    assert result["ledger"]["ok"] == result["scheduled"] > 300
+    assert result["errors"] == {}
+    assert result["latency_us"]["count"] == result["ledger"]["ok"]
+    assert result["loop"] == "open"
+
+
+def test_poisson_arrivals_are_those_of_the_seed() -> None:
+    with tcp_server(echo) as port:
+        _, _, raw = load(tcp(port, raw_rows=10_000), seed=7)
+    seed = int(np.random.SeedSequence(7).generate_state(1, np.uint32)[0])
+    random = np.random.RandomState(seed)
+    expected = random.standard_exponential(len(raw) - 1 + 1)[1:] * 1e9 / 2000
+    assert gaps_ns(raw) == pytest.approx(expected, abs=2)
+
+
+def test_constant_arrivals_are_evenly_spaced() -> None:
+    with tcp_server(echo) as port:
+        _, _, raw = load(tcp(port, arrivals="constant", raw_rows=10_000))
+    assert gaps_ns(raw) == pytest.approx(500_000, abs=2)
+
+
+def test_bursts_come_in_their_part_of_each_period_alone() -> None:
+    with tcp_server(echo) as port:
+        settings = tcp(port, arrivals="burst", raw_rows=10_000, burst_on_s=0.01, burst_period_s=0.05)
+        result, slice_, raw = load(settings)
+    phase_s = (np.sort(raw["intended_ns"]) / 1e9 - slice_.start_s) % 0.05
+    assert phase_s.max() < 0.01
+    assert result["scheduled"] == pytest.approx(2000 * 0.3, rel=0.3)
+
+
+def test_several_threads_share_one_schedule() -> None:
+    with tcp_server(echo) as port:
+        threads = Threads([0, 0])
+        try:
+            with Target(tcp(port, arrivals="constant", raw_rows=10_000), threads) as target:
+                target.open()
+                target.load(0.3)
+                raw = target.raw()
+        finally:
+            threads.close()
+    assert gaps_ns(raw) == pytest.approx(500_000, abs=2)
+    assert set(raw["connection"]) == set(range(8))
+
+
+def test_latency_counts_from_the_intended_time_and_service_time_from_the_send() -> None:
+    """One connection, a server that takes 20 ms, a request every 10 ms: each waits longer than the one before."""
+
+    def slowly(conn: socket.socket, _number: int) -> None:
+        while data := conn.recv(65536):
+            time.sleep(0.02)  # the behaviour that is put to the test
+            conn.sendall(data)
+
+    with tcp_server(slowly) as port:
+        settings = tcp(port, connections=1, rate_rps=100.0, arrivals="constant", raw_rows=1000)
+        result, _, raw = load(settings)
+    assert result["latency_us"]["max"] > 10 * 10_000
+    assert result["service_us"]["p50"] < 60_000
+    assert result["pool_wait_share"] > 0.9
+    assert (raw["ready_ns"] >= raw["intended_ns"]).all()
+    assert (raw["sent_ns"] >= raw["ready_ns"]).all()
+    assert (raw["received_ns"] > raw["sent_ns"]).all()
+
+
+def test_what_could_not_be_sent_is_unsent_and_took_for_ever() -> None:
+    def mute(conn: socket.socket, _number: int) -> None:
+        while conn.recv(65536):
+            pass
+
+    with tcp_server(mute) as port:
+        result, _, _ = load(tcp(port, connections=2, timeout_s=0.1))
+    assert result["unsent"] > 0
+    assert result["ledger"]["ok"] == 0
+    assert result["latency_us"]["p50"] == "inf"
+    assert result["latency_us"]["count"] == result["scheduled"]
+
+
+def test_a_deep_connection_matches_replies_that_come_in_any_order() -> None:
+    held: list[bytes] = []
+
+    def swap_pairs(_number: int, datagram: bytes) -> list[bytes]:
+        held.append(datagram)
+        if len(held) < 2:
+            return []
+        first, second = held[0], held[1]
+        held.clear()
+        return [second, first]
+
+    with udp_server(swap_pairs) as port:
+        result, _, _ = load(udp(port, connections=1, depth=64, arrivals="constant"))
+    sent = result["sent"]
+    assert result["ledger"]["ok"] >= sent - 1  # the last one has no partner if their number is odd
+    assert result["ledger"]["reordered"] == result["ledger"]["ok"] // 2
+    assert result["ledger"]["corrupt"] == result["ledger"]["duplicate"] == 0
+
+
+@pytest.mark.parametrize("depth", [1, 7])
+@pytest.mark.parametrize("protocol", ["echo", "hola"])
+def test_requests_in_flight_on_a_stream_are_answered_in_order(protocol: str, depth: int) -> None:
+    def converse(conn: socket.socket, number: int) -> None:
+        if protocol == "echo":
+            echo(conn, number)
+            return
+        while data := conn.recv(4 * 1000):
+            conn.sendall(b"pues hola" * (len(data) // 4))
+
+    with tcp_server(converse) as port:
+        settings = tcp(port, protocol=protocol, depth=depth, connections=2, rate_rps=0.0)
+        result, _, _ = load(settings)
+    assert result["ledger"]["ok"] == result["sent"] > 2 * depth
+    assert result["in_flight_mean"] == pytest.approx(2 * depth, rel=0.05)
+    assert result["errors"] == {}
+
+
+def test_mixed_sizes_are_drawn_by_their_weights_and_come_back_whole() -> None:
+    sizes: list[int] = []
+
+    def note(_number: int, datagram: bytes) -> list[bytes]:
+        sizes.append(len(datagram))
+        return [datagram]
+
+    with udp_server(note) as port:
+        result, _, _ = load(udp(port, mix=((12, 3.0), (700, 1.0)), rate_rps=0.0, depth=4))
+    assert result["ledger"]["ok"] == result["sent"] == len(sizes)
+    assert set(sizes) == {12, 700}
+    assert sizes.count(700) / len(sizes) == pytest.approx(0.25, abs=0.1)
+
+
+def test_a_client_that_thinks_pauses_between_reply_and_request() -> None:
+    with tcp_server(echo) as port:
+        settings = tcp(port, rate_rps=0.0, connections=2, think_s=0.02, raw_rows=1000)
+        result, _, raw = load(settings)
+    assert 2 < result["sent"] <= 2 * (0.3 / 0.02 + 1)
+    for connection in range(2):
+        own = raw[raw["connection"] == connection]
+        assert (own["sent_ns"][1:] - own["received_ns"][:-1] >= 20_000_000).all()
+
+
+@pytest.mark.parametrize(("lifecycle", "requests"), [("session", 3), ("per_request", 1)])
+def test_sessions_of_an_open_loop_begin_on_the_schedule(lifecycle: str, requests: int) -> None:
+    ended: list[int] = []
+
+    def count(conn: socket.socket, _number: int) -> None:
+        served = 0
+        while data := conn.recv(65536):
+            conn.sendall(data)
+            served += 1
+        ended.append(served)
+
+    with tcp_server(count) as port:
+        settings = tcp(port, lifecycle=lifecycle, requests_per_session=3, rate_rps=600.0, connections=32)
+        result, _, _ = load(settings)
+    assert set(ended) == {requests}
+    assert result["sent"] == result["scheduled"] == requests * len(ended) > 60
+    assert result["connect_us"]["count"] == len(ended)
+
+
+def test_a_session_that_is_refused_is_unsent() -> None:
+    with socket.create_server((HOST, 0)) as listener:
+        port = listener.getsockname()[1]
+    result, _, _ = load(tcp(port, lifecycle="session", requests_per_session=3))
+    assert result["sent"] == 0
+    assert result["unsent"] == result["scheduled"] > 0
+    assert result["errors"]["connect_refused"] == result["scheduled"] // 3
+    assert result["latency_us"]["p50"] == "inf"
+
+
+def test_connections_that_are_reset_are_opened_again_and_the_others_go_on() -> None:
+    def reset_at_the_tenth(conn: socket.socket, _number: int) -> None:
+        for _ in range(10):
+            data = conn.recv(64)
+            if not data:
+                return
+            conn.sendall(data)
+        conn.recv(64)
+        conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close sends RST
+
+    with tcp_server(reset_at_the_tenth) as port:
+        result, _, _ = load(tcp(port, connections=4))
+    assert result["errors"]["reset"] == result["ledger"]["lost"] > 4
+    assert result["ledger"]["ok"] + result["ledger"]["lost"] == result["sent"]
+
+
+def test_late_replies_are_late_in_the_ledger_and_in_the_raw_rows() -> None:
+    """Every tenth reply is held until after its timeout, and comes before the load ends."""
+    held: list[tuple[float, bytes]] = []
+    begun_s: list[float] = []
+
+    def hold(number: int, datagram: bytes) -> list[bytes]:
+        now_s = time.monotonic()
+        begun_s.append(now_s)
+        ripe = [data for since_s, data in held if now_s - since_s > 0.1]
+        held[:] = [(since_s, data) for since_s, data in held if now_s - since_s <= 0.1]
+        if number % 10 == 0 and now_s - begun_s[0] < 0.3:
+            held.append((now_s, datagram))
+            return ripe
+        return [datagram, *ripe]
+
+    with udp_server(hold) as port:
+        settings = udp(port, connections=1, depth=128, timeout_s=0.05, raw_rows=10_000, rate_rps=1000.0)
+        result, _, raw = load(settings, seconds=0.8)
+    outcomes = {outcome: int((raw["outcome"] == outcome).sum()) for outcome in (OUTCOME_OK, OUTCOME_LATE, OUTCOME_LOST)}
+    ledger = result["ledger"]
+    assert held == []
+    assert ledger["late"] >= 20
+    assert ledger["lost"] == ledger["duplicate"] == 0
+    assert outcomes == {OUTCOME_OK: ledger["ok"], OUTCOME_LATE: ledger["late"], OUTCOME_LOST: 0}
+
+
+def test_the_ledger_balances_when_the_server_takes_next_to_nothing() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((HOST, 0))
+        stop = threading.Event()
+
+        def serve() -> None:
+            sock.settimeout(0.05)
+            while not stop.is_set():
+                try:
+                    data, peer = sock.recvfrom(2048)
+                except TimeoutError:
+                    continue
+                sock.sendto(data, peer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        port = sock.getsockname()[1]
+        result, _, _ = load(udp(port, connections=16, depth=1024, rate_rps=300_000.0, timeout_s=0.2), seconds=0.2)
+        stop.set()
+        thread.join()
+    assert result["scheduled"] == pytest.approx(60_000, rel=0.05)
+    assert result["ledger"]["lost"] > 0
+
+
+def test_raw_rows_beyond_the_room_are_counted() -> None:
+    with tcp_server(echo) as port:
+        result, slice_, raw = load(tcp(port, raw_rows=100))
+    assert len(raw) == 100
+    assert slice_.tally["raw_dropped"] == result["sent"] - 100
+
+
+@pytest.mark.parametrize("rate_rps", [0.0, 5000.0])
+def test_memory_does_not_grow_with_the_length_of_a_load(rate_rps: float) -> None:
+    with server("select", "udp") as ready:
+        settings = udp(ready["port"], rate_rps=rate_rps, connections=8)
+        threads = Threads()
+        try:
+            with Target(settings, threads) as target:
+                target.open()
+                target.load(0.2)
+                before_bytes = psutil.Process().memory_info().rss
+                answered = target.load(2.0).tally["ok"]
+                grown_bytes = psutil.Process().memory_info().rss - before_bytes
+        finally:
+            threads.close()
+    assert answered > 2000
+    assert grown_bytes < 256 * 1024
