@@ -243,10 +243,13 @@ def terminal() -> Console:
 def show(derived: Any, screen: Console) -> None:
     """Print the tables of a run and where its charts are."""
     from bench import table
+    from clients.verdicts import changed_thresholds
 
-    for one in table.results(derived.summary, derived.comparisons, screen.width):
+    for one in table.results(derived.summary, derived.comparisons, screen.width, derived.unranked):
         screen.print(one)
         screen.print()
+    for line in changed_thresholds():
+        screen.print(f"judged by a threshold that the plan has changed: {line}", highlight=False, soft_wrap=True)
     if derived.charts:
         screen.print(
             f"charts: {', '.join(derived.charts)}; report: report.md; all in the folder below", highlight=False

@@ -6,7 +6,7 @@ import msgspec
 import pandas as pd
 
 from bench import analyse, charts, report
-from bench.plan import reference_arms
+from bench.plan import apply_thresholds, reference_arms
 from bench.store import RunFolder
 
 
@@ -17,11 +17,13 @@ class Derived:
     summary: pd.DataFrame
     comparisons: pd.DataFrame
     charts: list[str]  # paths inside the folder
+    unranked: list[str]  # models
 
 
 def derive(folder: RunFolder) -> Derived:
     """Make every derived file anew. Raises StoreError if the folder is not a run's."""
     plan, trials, slices = folder.plan(), folder.trials(), folder.finished("slices")
+    apply_thresholds(plan)
     summary = analyse.summarise(trials, slices)
     comparisons = analyse.compare(slices, trials, reference_arms(plan))
     folder.write_table("summary.csv", summary)
@@ -30,4 +32,4 @@ def derive(folder: RunFolder) -> Derived:
     drawn = [(name, folder.write_chart(name, figure)) for name, figure in figures.items()]
     text = report.render(summary, comparisons, trials, folder.environment(), msgspec.to_builtins(plan), drawn)
     folder.write_text("report.md", text)
-    return Derived(summary, comparisons, [path for _, path in drawn])
+    return Derived(summary, comparisons, [path for _, path in drawn], analyse.short_of_cores(trials))

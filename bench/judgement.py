@@ -1,9 +1,10 @@
 """The judgement of a trial: what the generator says against it, and what the machine adds. Pure."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from clients.verdicts import cell, merge, verdict_of, worst
+from clients.verdicts import CODES, cell, merge, verdict_of, worst
 
 BUSY_CPU_SHARE = 0.9  # a side that is this busy is what limits the rate
 
@@ -14,30 +15,50 @@ class Judgement:
 
     verdict: str  # valid, suspect or invalid
     codes: str  # NAME=figure, separated by spaces
-    bound: str  # server, generator or neither
+    bound: str  # server, generator, or neither, with what it then was
 
 
-def judge(
-    told: Iterable[str],
-    client_cpu_share: float,
-    server_cpu_share: float,
-    *,
-    cpus_disjoint: bool,
-    closed_loop: bool,
-    shows_limit: bool = False,
-) -> Judgement:
-    """Judge one trial. A share that is not known (nan) says nothing.
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What both sides did in a trial. A share that is not known (nan) says nothing."""
 
-    told: the generator's own codes. shows_limit: the figure is to be that of the machine with this generator.
-    """
+    client_cpu_share: float  # of the generator's CPU, the busiest thread
+    server_cpu_share: float  # of the CPUs that the server can use
+    closed_loop: bool = True
+    cpus_disjoint: bool = True
+    shows_limit: bool = False  # the figure is to be that of the machine with this generator
+    in_flight: float = 0.0  # requests, on the average
+    usable_cpus: int = 1
+    servants: int = 1  # threads and processes of the server that may serve
+    foreign_share: float = math.nan  # of the servers' CPUs, taken by programs that have nothing to do with the run
+
+
+def judge(told: Iterable[str], sides: Sides) -> Judgement:
+    """Judge one trial. told: the generator's own codes."""
     raised = {code.partition("=")[0]: code for code in told}
-    if not cpus_disjoint:
+    if not sides.cpus_disjoint:
         raised["SHARED_CPUS"] = cell("SHARED_CPUS", 1)
-    if closed_loop and server_cpu_share >= BUSY_CPU_SHARE > client_cpu_share:
+    if CODES["FOREIGN"].verdict(sides.foreign_share) != "valid":
+        raised["FOREIGN"] = cell("FOREIGN", sides.foreign_share)
+    if sides.closed_loop and sides.server_cpu_share >= BUSY_CPU_SHARE > sides.client_cpu_share:
         raised.pop("GENERATOR_BUSY", None)  # the server was at its limit and the generator was not: the rate is its own
-    if shows_limit:
+    if sides.shows_limit:
         raised.pop("GENERATOR_BUSY", None)
-    bound = "server" if server_cpu_share >= BUSY_CPU_SHARE else "neither"
-    if client_cpu_share >= BUSY_CPU_SHARE:
-        bound = "generator"  # also where both are busy: then nobody knows what the server could have done
-    return Judgement(worst(verdict_of(code) for code in raised.values()), merge(raised.values()), bound)
+    return Judgement(worst(verdict_of(code) for code in raised.values()), merge(raised.values()), bound(raised, sides))
+
+
+def bound(raised: Collection[str], sides: Sides) -> str:
+    """Which side was at its limit. raised: names of the codes of the trial.
+
+    Where neither was: *waiting* if there was not more work than one for each CPU at a time, or it came on a schedule;
+    *backlog* if connects waited for room; *lock* if work was there and threads or processes too, and still the CPUs
+    were not used: they waited for each other.
+    """
+    if sides.client_cpu_share >= BUSY_CPU_SHARE:
+        return "generator"  # also where both are busy: then nobody knows what the server could have done
+    if sides.server_cpu_share >= BUSY_CPU_SHARE:
+        return "server"
+    if "BACKLOG" in raised:
+        return "neither (backlog)"
+    work_was_there = sides.closed_loop and sides.in_flight >= 2 * sides.usable_cpus
+    return "neither (lock)" if work_was_there and sides.servants > 1 else "neither (waiting)"

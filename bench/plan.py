@@ -8,6 +8,7 @@ import numpy as np
 
 from bench.metrics import LATENCY, LIMIT, SESSIONS
 from bench.records import Arm
+from clients.verdicts import judge_by
 from servers.registry import Description
 
 Transport = Literal["tcp", "udp"]
@@ -71,6 +72,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     slice_s: Annotated[float, msgspec.Meta(ge=0.005, le=600)] = 0.025
     slice_warmup_s: Annotated[float, msgspec.Meta(ge=0)] = 0.003  # of each slice, not counted
     timeout_s: Duration = 1.0  # when a reply counts as lost
+    thresholds: dict[str, list[float]] = {}  # of verdicts, instead of our own: [suspect] or [suspect, invalid]
     scenarios: Annotated[tuple[Scenario, ...], msgspec.Meta(min_length=1)]
 
 
@@ -89,6 +91,7 @@ class PlanError(ValueError):
 def check(plan: Plan, models: Mapping[str, Description]) -> None:
     """Raise PlanError if the plan asks for what cannot be. models: those there are, by name."""
     _check_names(plan, models)
+    apply_thresholds(plan)
     if plan.slice_warmup_s >= plan.slice_s:
         raise PlanError(f"slice_warmup_s {plan.slice_warmup_s:g} leaves nothing of a slice of {plan.slice_s:g} s")
     for scenario in plan.scenarios:
@@ -109,6 +112,14 @@ def check(plan: Plan, models: Mapping[str, Description]) -> None:
     competing = [arm for arm in arms(plan) if arm not in limit_arms(plan)]
     if not any(skip_reason(arm, case, models) == "" for arm in competing for case in cases(plan)):
         raise PlanError("nothing in this plan can be measured: every case would be skipped")
+
+
+def apply_thresholds(plan: Plan) -> None:
+    """Judge by the plan's thresholds in this process from now on. Raises PlanError."""
+    try:
+        judge_by(plan.thresholds)
+    except ValueError as error:
+        raise PlanError(str(error)) from error
 
 
 def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:

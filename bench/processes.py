@@ -32,13 +32,15 @@ class Child:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
         self._pending = b""
         with pinned(cpus):
-            # A group of its own: Ctrl-C at the terminal is for us alone, and one signal ends it with its workers.
+            # A group of its own: Ctrl-C at the terminal is for us alone, and one signal ends it with its workers. But
+            # no session of its own: the kernel shares a CPU between sessions first (sched(7), autogroup), and what
+            # keeps CPUs awake took half of a server's from another one.
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE if writes else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
-                start_new_session=True,
+                process_group=0,
                 env=environment_of_children(),
             )
         self.pid = self._process.pid
@@ -128,9 +130,9 @@ def generator_command(cpus: Sequence[int]) -> list[str]:
     return [sys.executable, "-m", "clients", "worker", "--cpus", ",".join(map(str, cpus))]
 
 
-def awake_command(cpus: Sequence[int]) -> list[str]:
-    """The command line of what keeps CPUs from halting."""
-    return [sys.executable, "-m", "bench.awake", "--cpus", ",".join(map(str, cpus))]
+def awake_command(cpus: Sequence[int], *, trial: bool = False) -> list[str]:
+    """The command line of what keeps CPUs from halting. trial: of what tries how well it gives way."""
+    return [sys.executable, "-m", "bench.awake", "--cpus", ",".join(map(str, cpus)), *["--trial"] * trial]
 
 
 @contextlib.contextmanager

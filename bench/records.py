@@ -85,6 +85,7 @@ class RoundRow:
     canary_share: float  # of what it takes there usually
     stolen_share: float  # of the CPUs' time, by the host of this machine
     pressure_share: float | None  # of the time in which something waited for a CPU
+    foreign_share: float | None  # of the servers' CPUs, taken by what has nothing to do with the run
     spoiled: bool  # not counted, and run again
 
 
@@ -203,7 +204,8 @@ class TrialRow:
     nodelay: int | None = None
     rcvbuf: int | None = None
     sndbuf: int | None = None
-    bound: str = ""  # server, generator or neither
+    foreign_share: float | None = None  # of the servers' CPUs, taken by what has nothing to do with the run
+    bound: str = ""  # server, generator, or neither with what it then was
     verdict: str = ""
     codes: str = ""
     seed: int | None = None

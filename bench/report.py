@@ -13,6 +13,7 @@ from bench import charts as figures
 from bench import stats
 from bench.analyse import ACROSS, AGAINST, LOAD, TIE, UNRESOLVED, noise_share, short_of_cores
 from bench.metrics import METRICS, compact, headline, is_twin, label, load_in_words, transport
+from bench.ranks import in_words, ranks
 from bench.table import COLUMNS, Line, Ratio, collect
 from clients import verdicts
 
@@ -20,6 +21,11 @@ UNKNOWN = "unknown"
 RESOLUTION = 0.05  # a difference that a reader would want to know of
 PARITY = ("python", "workers", "server_cpus", "backlog", "nodelay", "rcvbuf", "sndbuf")
 MOST_PLACES = 6  # that are listed one by one
+BEST = {
+    "throughput_rps": "most requests per second",
+    "sessions_per_s": "most sessions per second",
+    "cpu_us_per_request": "least CPU time per request",
+}
 THINGS = {
     "throughput_rps": "requests per second",
     "sessions_per_s": "sessions per second",
@@ -57,13 +63,14 @@ def render(
         charts=[(figures.question(name), path) for name, path in charts],
         tables=[
             (one.title, [COLUMNS[name] for name in one.metrics], [_cells(line, one.metrics) for line in one.lines])
-            for one in collect(summary, comparisons)
+            for one in collect(summary, comparisons, short)
         ],
         comparisons=[_comparison(row) for row in comparisons.to_dict("records")],
         parity_columns=["arm", *PARITY],
         parity=parity(trials),
         unequal=unequal(trials),
         doubts=_doubts(summary),
+        thresholds=verdicts.changed_thresholds(),
         missing=_missing(trials),
         machine=_facts(environment),
         plan=_flat(plan),
@@ -123,12 +130,12 @@ def _of_transport(rows: list[dict[Any, Any]], name: str) -> str:
         return ""
     reference, thing = escape(label(mine[0]["reference"])), THINGS[mine[0]["metric"]]
     told = sorted((row for row in mine if row["word"] in ("faster", "slower")), key=lambda row: -float(row["ratio"]))
-    parts = []
+    parts = [f"Over {name.upper()}, {_first(rows, name)}."]
     if told:
         numbers = _and(f"{escape(label(row['arm']))} {_times(row)}" for row in told)
-        parts.append(f"Over {name.upper()}, against the {thing} of {reference}: {numbers}.")
+        parts.append(f"Against the {thing} of {reference}: {numbers}.")
     else:
-        parts.append(f"Over {name.upper()}, no model could be told from {reference} in {thing}.")
+        parts.append(f"No model could be told from {reference} in {thing}.")
     for word, text in (
         (TIE, "Equivalent to it within 5 %"),
         (UNRESOLVED, "Not resolved"),
@@ -138,6 +145,17 @@ def _of_transport(rows: list[dict[Any, Any]], name: str) -> str:
             names = (f"{escape(label(row['arm']))} {_times(row)}" for row in same)
             parts.append(f"{text}: {_and(names)}.{_what_it_takes(same) if word == UNRESOLVED else ''}")
     return " ".join(parts)
+
+
+def _first(rows: list[dict[Any, Any]], name: str) -> str:
+    """Who is first, or may be."""
+    first = sorted(escape(label(arm)) for arm, (best, _) in ranks(rows).items() if best == 1 and transport(arm) == name)
+    words = BEST[rows[0]["metric"]]
+    if not first:
+        return f"no model can be said to have the {words}: the numbers are invalid"
+    if len(first) == 1:
+        return f"{first[0]} has the {words}"
+    return f"which of {_and(first)} has the {words} could not be told"
 
 
 def _what_it_takes(rows: list[dict[Any, Any]]) -> str:
@@ -222,7 +240,7 @@ def _cells(line: Line, metrics: list[str]) -> list[str]:
         median, low, high = line.values.get(name, (math.nan,) * 3)
         numbers.append(compact(median) if math.isnan(low) else f"{compact(median)} [{compact(low)}, {compact(high)}]")
     ratio = "reference" if line.is_reference else "-" if line.ratio is None else _with_word(line.ratio)
-    return [line.arm, *numbers, ratio, line.verdict]
+    return [in_words(line.places), line.arm, *numbers, ratio, line.verdict]
 
 
 def _with_word(ratio: Ratio) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.judgement import judge
+from bench.judgement import Sides, judge
 from bench.placement import Placement
 from bench.plan import Case, Plan, limit_arms
 from bench.records import Arm, HistogramRow, ResourceRow, SliceRow, TrialRow
@@ -108,6 +108,7 @@ class Measured:
     document: Mapping[str, Any]
     elapsed_s: float  # of all slices, from the first request to the last reply
     memory_mb: float | None
+    foreign_share: float = math.nan  # of the servers' CPUs, taken by others
 
 
 def trial_row(place: Place, measured: Measured) -> TrialRow:
@@ -124,14 +125,18 @@ def trial_row(place: Place, measured: Measured) -> TrialRow:
     server_share = server_cpu_us / 1e6 / measured.elapsed_s / usable_cpus if measured.elapsed_s else 0.0
     client_share = document["generator"]["cpu_share"]
     fairness, lateness = document["fairness"] or {}, document["lateness_us"] or {}
-    judgement = judge(
-        document["verdict"]["codes"],
+    sides = Sides(
         client_share,
         server_share,
-        cpus_disjoint=place.placement.disjoint,
         closed_loop=document["loop"] == "closed",
+        cpus_disjoint=place.placement.disjoint,
         shows_limit=place.arm in limit_arms(place.plan),
+        in_flight=document["in_flight_mean"] or 0.0,
+        usable_cpus=usable_cpus,
+        servants=max(row.threads for row in measured.resources),
+        foreign_share=measured.foreign_share,
     )
+    judgement = judge(document["verdict"]["codes"], sides)
     return TrialRow(
         **_identity(place, measured.ready),
         status="ok",
@@ -171,6 +176,7 @@ def trial_row(place: Place, measured: Measured) -> TrialRow:
         client_cpu_share=client_share,
         **{name: document["generator"][name] for name in _OF_GENERATOR},
         **measured.ready["sockets"],
+        foreign_share=None if math.isnan(measured.foreign_share) else measured.foreign_share,
         bound=judgement.bound,
         verdict=judgement.verdict,
         codes=judgement.codes,

@@ -1,7 +1,8 @@
 """The results as tables: the rows that terminal and report share, and how the terminal shows them."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pandas as pd
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from bench.analyse import AGAINST, LOAD, TIE, TWINS, UNRESOLVED
 from bench.metrics import METRICS, compact, headline, is_twin, label, load_in_words, spread, transport
+from bench.ranks import in_words, ranks
 
 COLUMNS = {
     "throughput_rps": "requests/s",
@@ -27,7 +29,7 @@ SHORT = {
     "service_p99_us": "p99",
     "cpu_us_per_request": "CPU µs",
 }
-WIDE = 100  # columns that a table with all intervals needs
+WIDE = 106  # columns that a table with all intervals needs
 MARKS = {TIE: "=", UNRESOLVED: "?"}
 LEGEND = {TIE: "= equivalent within 5 %", UNRESOLVED: "? not resolved"}
 COLOURS = {"faster": "green", "slower": "red", "valid": "", "suspect": "yellow", "invalid": "red", "failed": "red"}
@@ -62,6 +64,7 @@ class Line:
     codes: str
     values: dict[str, tuple[float, float, float]]  # metric -> median, low, high
     ratio: Ratio | None
+    places: tuple[int, int] | None = None  # first and last that it may have in its transport; None: not ranked
 
     def cell(self, metric: str) -> str:
         """A median with its interval."""
@@ -91,26 +94,48 @@ class Results:
         return load_in_words(self.scenario, self.connections, self.message_bytes) + rate
 
 
-def collect(summary: pd.DataFrame, comparisons: pd.DataFrame) -> list[Results]:
-    """One for each load, in the order of the summary's scenarios, fewest connections first."""
+def collect(summary: pd.DataFrame, comparisons: pd.DataFrame, unranked: Collection[str] = ()) -> list[Results]:
+    """One for each load, in the order of the summary's scenarios, fewest connections first. unranked: models."""
     if summary.empty:
         return []
     ratios = _ratios(comparisons)
+    places = {
+        _load(key): ranks(rows.to_dict("records"), unranked) for key, rows in comparisons.groupby(LOAD, dropna=False)
+    }
     found = []
     for key, rows in summary.groupby(LOAD, dropna=False, sort=False):
-        scenario, connections, message_bytes, rate = cast("tuple[Any, ...]", key)
-        first = headline(str(scenario))
+        load = _load(key)
+        first = headline(load[0])
         metrics = [first, *(name for name in COLUMNS if not METRICS[name].more_is_better and name != first)]
-        load = (str(scenario), int(connections), int(message_bytes), None if pd.isna(rate) else float(rate))
-        lines = [_line(str(arm), of_arm, first, ratios.get((*load, str(arm)))) for arm, of_arm in rows.groupby("arm")]
+        lines = [
+            replace(
+                _line(str(arm), of_arm, first, ratios.get((*load, str(arm)))), places=places.get(load, {}).get(str(arm))
+            )
+            for arm, of_arm in rows.groupby("arm")
+        ]
         found.append(Results(*load, metrics, _in_order(_with_references(lines), first)))
     scenarios = list(dict.fromkeys(one.scenario for one in found))
     return sorted(found, key=lambda one: (scenarios.index(one.scenario), one.message_bytes, one.connections))
 
 
-def results(summary: pd.DataFrame, comparisons: pd.DataFrame, width: int = WIDE) -> list[Table]:
-    """The tables that the terminal shows when a run has ended. Where it is narrow, most intervals are left out."""
-    return [_table(one, narrow=width < WIDE) for one in collect(summary, comparisons)]
+def results(
+    summary: pd.DataFrame, comparisons: pd.DataFrame, width: int = WIDE, unranked: Collection[str] = ()
+) -> list[Table]:
+    """The tables that the terminal shows when a run has ended.
+
+    Where it is narrow, memory and most intervals are left out; the report has them.
+    """
+    narrow = width < WIDE
+    found = collect(summary, comparisons, unranked)
+    if narrow:
+        found = [replace(one, metrics=[name for name in one.metrics if name != "memory_mb"]) for one in found]
+    return [_table(one, narrow=narrow) for one in found]
+
+
+def _load(key: object) -> tuple[str, int, int, float | None]:
+    """A load as groupby names it, usable as a key: an empty rate equals an empty rate."""
+    scenario, connections, message_bytes, rate = cast("tuple[Any, ...]", key)
+    return str(scenario), int(connections), int(message_bytes), None if pd.isna(rate) else float(rate)
 
 
 def _ratios(comparisons: pd.DataFrame) -> dict[tuple[object, ...], Ratio]:
@@ -119,10 +144,9 @@ def _ratios(comparisons: pd.DataFrame) -> dict[tuple[object, ...], Ratio]:
     for row in comparisons.to_dict("records"):
         arm, reference, scenario = str(row["arm"]), str(row["reference"]), str(row["scenario"])
         if row["metric"] == headline(scenario) and row["kind"] in (AGAINST, TWINS):
-            rate = None if pd.isna(row["rate_rps"]) else float(row["rate_rps"])
             ratio, low, high = (float(row[name]) for name in ("ratio", "low", "high"))
-            key = scenario, int(row["connections"]), int(row["message_bytes"]), rate, arm
-            found[key] = Ratio(reference, ratio, low, high, str(row["word"]))
+            load = _load(tuple(row[column] for column in LOAD))
+            found[*load, arm] = Ratio(reference, ratio, low, high, str(row["word"]))
     return found
 
 
@@ -139,7 +163,7 @@ def _line(arm: str, rows: pd.DataFrame, first: str, ratio: Ratio | None) -> Line
 def _with_references(lines: list[Line]) -> list[Line]:
     references = {line.ratio.reference for line in lines if line.ratio}
     own = {name: Ratio(name, 1.0, math.nan, math.nan, "reference") for name in references}
-    return [Line(line.arm, line.verdict, line.codes, line.values, line.ratio or own.get(line.arm)) for line in lines]
+    return [replace(line, ratio=line.ratio or own.get(line.arm)) for line in lines]
 
 
 def _in_order(lines: list[Line], first: str) -> list[Line]:
@@ -162,6 +186,7 @@ def _table(one: Results, *, narrow: bool) -> Table:
         pad_edge=False,
         collapse_padding=True,
     )
+    table.add_column("#", no_wrap=True)
     table.add_column("arm", no_wrap=True)
     for metric in one.metrics:
         heading = SHORT.get(metric, COLUMNS[metric]) if narrow else COLUMNS[metric]
@@ -174,7 +199,7 @@ def _table(one: Results, *, narrow: bool) -> Table:
         if transport(line.arm) != above:
             table.add_section()
             above = transport(line.arm)
-            table.add_row(Text(above.upper(), style="bold"))
+            table.add_row("", Text(above.upper(), style="bold"))
         cells = _cells(line, one.metrics, narrow=narrow)
         table.add_row(*cells, style="dim" if is_twin(line.arm) or line.ratio is None else "")
     return table
@@ -187,7 +212,13 @@ def _cells(line: Line, metrics: list[str], *, narrow: bool) -> list[Text]:
     numbers += [compact(line.values.get(metric, (math.nan,))[0]) for metric in metrics[whole:]]
     ratio = Text("reference" if line.is_reference else str(line.ratio or "-"))
     ratio.stylize(COLOURS.get(line.ratio.word if line.ratio else "", ""))
-    return [Text(name), *map(Text, numbers), ratio, Text(line.verdict, style=COLOURS.get(line.verdict, ""))]
+    return [
+        Text(in_words(line.places)),
+        Text(name),
+        *map(Text, numbers),
+        ratio,
+        Text(line.verdict, style=COLOURS.get(line.verdict, "")),
+    ]
 
 
 def _caption(lines: list[Line]) -> Text | None:

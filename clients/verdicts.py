@@ -1,12 +1,13 @@
 """When a number is not to be trusted: every code with its thresholds and its words.
 
 A row carries its worst verdict and every code with its figure. The thresholds are conventions with reasons, not laws;
-this is the only place that has them. Pure, and without any import of the generator's own, so that all may use it.
+this is the only place that has them. Without any import of the generator's own, so that all may use it; pure but for
+``judge_by``.
 """
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 RANK = {"": 0, "valid": 0, "suspect": 1, "invalid": 2, "failed": 3, "skipped": 3}
 
@@ -137,6 +138,14 @@ CODES = {
             "STEAL",
             "share of the time that the machine's host gave to other machines",
             "rerun at another hour, or on a machine that is not shared",
+            suspect=0.01,
+            invalid=0.05,
+            style="{:.1%}",
+        ),
+        Code(
+            "FOREIGN",
+            "share of the servers' CPUs that programs took which have nothing to do with the run",
+            "close what else runs, or keep it off these CPUs",
             suspect=0.01,
             invalid=0.05,
             style="{:.1%}",
@@ -303,8 +312,38 @@ CODES = {
         ),
     )
 }
+_OWN = dict(CODES)
 LEAST_REPLIES_BEYOND = 10  # a percentile with fewer replies beyond it is not shown
 SUSPECT_REPLIES_BEYOND = CODES["few_replies"].suspect
+
+
+def judge_by(thresholds: Mapping[str, Sequence[float]]) -> None:
+    """Judge by other thresholds than our own from now on, in this whole process.
+
+    thresholds: of some codes, [suspect] or [suspect, invalid]; all others are our own again. Raises ValueError.
+    """
+    changed = {}
+    for name, figures in thresholds.items():
+        if name not in _OWN:
+            raise ValueError(f"threshold {name!r} is of no code; there are: {', '.join(_OWN)}")
+        if len(figures) not in (1, 2):
+            raise ValueError(f"threshold {name} {list(figures)} has to be [suspect] or [suspect, invalid]")
+        changed[name] = replace(_OWN[name], suspect=figures[0], invalid=[*figures, _OWN[name].invalid][1])
+    CODES.update(_OWN | changed)
+
+
+def changed_thresholds() -> list[str]:
+    """What is not judged by our own thresholds, in words."""
+    return [
+        f"{name}: suspect {_figure(code.suspect)}, invalid {_figure(code.invalid)} "
+        f"(our own: {_figure(_OWN[name].suspect)}, {_figure(_OWN[name].invalid)})"
+        for name, code in CODES.items()
+        if code != _OWN[name]
+    ]
+
+
+def _figure(threshold: float | None) -> str:
+    return "never" if threshold is None else f"{threshold:g}"
 
 
 def worst(verdicts: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """The generator as bench uses it: one JSON command a line in, one JSON answer a line out.
 
     {"do": "hello"}                                     -> {"ok": true, "threads", "cpus"}
+    {"do": "judge_by", "thresholds": {...}}             -> {"ok": true}        (of verdicts.judge_by)
     {"do": "verify", "settings": {...}}                 -> {"ok": true}
     {"do": "open", "id": ..., "settings": {...}}        -> {"ok": true, "standing"}
     {"do": "warm", "id": ..., "seconds"}                -> {"ok": true}        (load that is not counted)
@@ -30,6 +31,7 @@ from clients.ports import NoPorts
 from clients.settings import Settings
 from clients.target import Slice, Target, compile_loops
 from clients.threads import Threads
+from clients.verdicts import judge_by
 from clients.verify import NotSpoken, verify
 
 
@@ -47,27 +49,37 @@ class Worker:
             match command:
                 case {"do": "hello"}:
                     return {"ok": True, "cpus": list(self._threads.cpus), "threads": len(self._threads)}
+                case {"do": "judge_by", "thresholds": dict(thresholds)}:
+                    judge_by(thresholds)
+                    return {"ok": True}
                 case {"do": "verify", "settings": dict(settings)}:
                     return self._verify(Settings(**settings))
-                case {"do": "open", "id": str(name), "settings": dict(settings)}:
-                    return self._open(name, Settings(**settings))
-                case {"do": "warm", "id": str(name), "seconds": seconds}:
-                    self._targets[name].load(seconds, seconds, counted=False)
-                    return {"ok": True}
-                case {"do": "slice", "id": str(name), "seconds": seconds, "warmup_s": warmup_s}:
-                    target = self._targets[name]
-                    slice_ = target.load(seconds, warmup_s, seed=command.get("seed"))
-                    return {"ok": True, "slice": figures(target.settings, slice_)}
-                case {"do": "forget", "id": str(name)}:
-                    self._targets[name].forget()
-                    return {"ok": True}
-                case {"do": "close", "id": str(name)}:
-                    return self._close(name, command.get("ceiling_rps"))
+                case {"id": str(name)}:
+                    return self._answer_on(name, command)
         except (NotSpoken, NoPorts, TooManyConnections, OSError, TypeError, ValueError, MemoryError) as error:
             return {"ok": False, "error": str(error) or type(error).__name__}
         except KeyError as error:
             return {"ok": False, "error": f"no target {error} is open"}
-        return {"ok": False, "error": f"not a command: {json.dumps(command)[:200]}"}
+        return _unknown(command)
+
+    def _answer_on(self, name: str, command: dict[str, Any]) -> dict[str, Any]:
+        """Carry out a command on one target."""
+        match command:
+            case {"do": "open", "settings": dict(settings)}:
+                return self._open(name, Settings(**settings))
+            case {"do": "warm", "seconds": seconds}:
+                self._targets[name].load(seconds, seconds, counted=False)
+                return {"ok": True}
+            case {"do": "slice", "seconds": seconds, "warmup_s": warmup_s}:
+                target = self._targets[name]
+                slice_ = target.load(seconds, warmup_s, seed=command.get("seed"))
+                return {"ok": True, "slice": figures(target.settings, slice_)}
+            case {"do": "forget"}:
+                self._targets[name].forget()
+                return {"ok": True}
+            case {"do": "close"}:
+                return self._close(name, command.get("ceiling_rps"))
+        return _unknown(command)
 
     def close(self) -> None:
         """Close all that is open."""
@@ -100,6 +112,10 @@ class Worker:
         context = Context(ceiling_rps=ceiling_rps, drops=drops, good_clock=kernel.has_good_clock())
         result = document(target.settings, totals, target.served(), self._threads.cpus, context)
         return {"ok": True, "document": result, "histograms": histograms}
+
+
+def _unknown(command: dict[str, Any]) -> dict[str, Any]:
+    return {"ok": False, "error": f"not a command: {json.dumps(command)[:200]}"}
 
 
 def figures(settings: Settings, slice_: Slice) -> dict[str, Any]:

@@ -77,7 +77,9 @@ def test_a_trial_adds_up_its_slices() -> None:
                  resource_row(PLACE, 1, "server", usage(54, 12.0), usage(108, 11.0))]  # fmt: skip
     sockets = {"backlog": None, "nodelay": None, "rcvbuf": 425_984, "sndbuf": 425_984}
     ready = {"python": "cpython 3.11.7", "workers": 1, "sockets": sockets}
-    row = trial_row(PLACE, Measured(ready, slices, resources, document(), elapsed_s=0.12, memory_mb=9.5))
+    row = trial_row(
+        PLACE, Measured(ready, slices, resources, document(), elapsed_s=0.12, memory_mb=9.5, foreign_share=0.02)
+    )
     assert row.status == "ok"
     assert row.cpu_us_per_request == pytest.approx(10_800 / 216)
     assert row.rss_mb == 12.0
@@ -91,9 +93,11 @@ def test_a_trial_adds_up_its_slices() -> None:
     assert row.connect_p50_us is None
     assert (row.rcvbuf, row.nodelay) == (425_984, None)
     assert (row.ceiling_rps, row.ceiling_share) == (3600.0, 0.5)
-    assert row.bound == "neither"
+    assert row.bound == "neither (waiting)"
+    assert row.foreign_share == 0.02
     assert row.verdict == "invalid"  # two of 220 requests lost
     assert "LOSS" in row.codes
+    assert "FOREIGN=2.0%" in row.codes
 
 
 def test_what_was_not_measured_is_a_row_with_its_reason() -> None:

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.judgement import Sides
 from bench.judgement import judge as judge_trial
 from clients import verdicts
 from clients.histogram import SLOTS, slot
@@ -132,7 +134,7 @@ def test_lost_requests_are_explained_by_the_kernels_drops() -> None:
 def test_a_server_at_its_limit_clears_a_busy_generator_that_is_not() -> None:
     def of(client: float, server: float, *, closed_loop: bool = True) -> tuple[str, str]:
         told = [f"GENERATOR_BUSY={client}"]
-        found = judge_trial(told, client, server, cpus_disjoint=True, closed_loop=closed_loop)
+        found = judge_trial(told, Sides(client, server, closed_loop=closed_loop))
         return found.verdict, found.codes
 
     assert of(0.82, 0.95) == ("valid", "")
@@ -142,22 +144,69 @@ def test_a_server_at_its_limit_clears_a_busy_generator_that_is_not() -> None:
 
 
 def test_shared_cpus_make_a_trial_suspect() -> None:
-    found = judge_trial(["LATE=1"], 0.1, 0.1, cpus_disjoint=False, closed_loop=True)
+    found = judge_trial(["LATE=1"], Sides(0.1, 0.1, cpus_disjoint=False))
     assert (found.verdict, found.codes) == ("suspect", "SHARED_CPUS LATE=1")
 
 
 @pytest.mark.parametrize(
-    ("client", "server", "bound"),
+    ("told", "sides", "bound"),
     [
-        (0.3, 0.95, "server"),
-        (0.95, 0.3, "generator"),
-        (0.95, 0.95, "generator"),
-        (0.3, 0.3, "neither"),
-        (math.nan, math.nan, "neither"),
+        ([], Sides(0.3, 0.95), "server"),
+        ([], Sides(0.95, 0.3), "generator"),
+        ([], Sides(0.95, 0.95), "generator"),
+        ([], Sides(math.nan, math.nan), "neither (waiting)"),
+        ([], Sides(0.3, 0.3, in_flight=1.0, servants=4), "neither (waiting)"),
+        ([], Sides(0.3, 0.3, in_flight=16.0, servants=1), "neither (waiting)"),
+        ([], Sides(0.3, 0.3, in_flight=16.0, servants=4), "neither (lock)"),
+        ([], Sides(0.3, 0.3, in_flight=16.0, servants=4, closed_loop=False), "neither (waiting)"),
+        ([], Sides(0.3, 0.3, in_flight=16.0, servants=4, usable_cpus=16), "neither (waiting)"),
+        (["BACKLOG=2.00%"], Sides(0.3, 0.3, in_flight=16.0, servants=4), "neither (backlog)"),
     ],
 )
-def test_the_busy_side_is_what_bounds_the_rate(client: float, server: float, bound: str) -> None:
-    assert judge_trial([], client, server, cpus_disjoint=True, closed_loop=True).bound == bound
+def test_the_busy_side_is_what_bounds_the_rate(told: list[str], sides: Sides, bound: str) -> None:
+    assert judge_trial(told, sides).bound == bound
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [
+        (math.nan, ("valid", "")),
+        (0.009, ("valid", "")),
+        (0.02, ("suspect", "FOREIGN=2.0%")),
+        (0.1, ("invalid", "FOREIGN=10.0%")),
+    ],
+)
+def test_programs_on_the_servers_cpus_make_a_trial_doubtful(share: float, expected: tuple[str, str]) -> None:
+    found = judge_trial([], Sides(0.3, 0.95, foreign_share=share))
+    assert (found.verdict, found.codes) == expected
+
+
+@pytest.fixture
+def own_thresholds() -> Iterator[None]:
+    yield
+    verdicts.judge_by({})
+
+
+@pytest.mark.usefixtures("own_thresholds")
+def test_thresholds_can_be_changed_and_are_told() -> None:
+    verdicts.judge_by({"RUN_DELAY": [0.05, 0.2], "STEAL": [0.02]})
+    assert closed(stolen_s=0.3) == Judgement("valid", [])
+    assert closed(stolen_s=0.6) == Judgement("suspect", ["RUN_DELAY=6.0%"])
+    assert verdicts.changed_thresholds() == [
+        "RUN_DELAY: suspect 0.05, invalid 0.2 (our own: 0.01, 0.05)",
+        "STEAL: suspect 0.02, invalid 0.05 (our own: 0.01, 0.05)",
+    ]
+    verdicts.judge_by({})
+    assert verdicts.changed_thresholds() == []
+    assert closed(stolen_s=0.6).verdict == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "said"), [({"SPEED": [1.0]}, "SPEED"), ({"LOSS": []}, "LOSS"), ({"LOSS": [1.0, 2.0, 3.0]}, "LOSS")]
+)
+def test_a_threshold_that_cannot_be_is_refused(thresholds: dict[str, list[float]], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        verdicts.judge_by(thresholds)
 
 
 def test_codes_of_several_rows_merge_to_the_worst_figure_of_each() -> None:
