@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bench.calibrate import Rates
-from bench.canary import Weather
+from bench.foreign import Others
 from bench.plan import (
     Case,
     arms,
@@ -84,8 +84,6 @@ class Block:
         self._resources: list[ResourceRow] = []
         self._rounds: list[RoundRow] = []
         self._trials: list[TrialRow] = []
-        self._foreign_s_of_case: list[tuple[float, float]] = []  # of each counted round, and the CPUs' time in it
-        self._awake_ns = 0  # CPU time of what keeps the servers' CPUs awake, when the round began
 
     def run(self) -> BlockRows:
         """Run every scenario. Raises ChildError if the generator fails; a server that fails is a row."""
@@ -116,15 +114,16 @@ class Block:
         transports = [contender.server.arm.transport for contender in contenders]
         wanted = rounds(self._plan, case)
         counted, number = 0, 0
-        self._foreign_s_of_case = []
+        others = Others(self._setup.placement.server)
         while counted < wanted:
             order = round_order(self._plan, self._number, case, number, transports)
             taking_part = [k for k in order if takes_part(self._plan, contenders[k].place.arm, counted)]
             again = number - counted < MOST_AGAIN * wanted  # a machine that is always hit is measured all the same
             counted += self._round(case, number, [contenders[k] for k in taking_part], again=again)
             number += 1
+        foreign_share = others.share() if self._setup.placement.disjoint else math.nan
         for contender in contenders:
-            self._guarded(contender, lambda one: self._finish(one, self._ceiling_rps(contenders, one)))
+            self._guarded(contender, lambda one: self._finish(one, self._ceiling_rps(contenders, one), foreign_share))
             if contender.failure:  # before or in its last step; what is finished stays finished
                 self._trials.append(unmeasured_row(contender.place, "failed", contender.failure))
 
@@ -134,12 +133,10 @@ class Block:
         again: it may be called spoiled, and be run again.
         """
         self._watch.begin()
-        self._awake_ns = self._setup.awake.usage().cpu_ns if self._setup.awake else 0
         for position, contender in enumerate(contenders):
             self._guarded(contender, lambda one: self._slice(one, number, position))  # noqa: B023 - called now
         weather = self._watch.end()
         spoiled = again and weather.spoiled
-        foreign_s = self._foreign_s(weather, [one for one in contenders if not one.failure])
         self._rounds.append(
             RoundRow(
                 block=self._number,
@@ -151,26 +148,13 @@ class Block:
                 canary_share=weather.canary_share,
                 stolen_share=weather.stolen_share,
                 pressure_share=weather.pressure_share,
-                foreign_share=foreign_s / weather.capacity_s,
                 spoiled=spoiled,
             )
         )
         if spoiled:
             for contender in contenders:
                 self._guarded(contender, self._forget)
-        else:
-            self._foreign_s_of_case.append((foreign_s, weather.capacity_s))
         return not spoiled
-
-    def _foreign_s(self, weather: Weather, contenders: Sequence[_Contender]) -> float:
-        """CPU time on the servers' CPUs in a round that neither a server nor what keeps them awake has had.
-
-        Ticks are coarse: the time of one round may come out below zero, the sum over many is right.
-        """
-        own_s = sum(contender.slices[-1].server_cpu_us for contender in contenders) / 1e6
-        if self._setup.awake is not None:
-            own_s += (self._setup.awake.usage().cpu_ns - self._awake_ns) / 1e9
-        return weather.busy_s - own_s
 
     def _forget(self, contender: _Contender) -> None:
         """Keep the rows of the last slice, marked, and count nothing of it."""
@@ -179,13 +163,6 @@ class Block:
         self._resources.append(contender.resources.pop())
         contender.elapsed_s.pop()
         self._setup.ask({"do": "forget", "id": contender.target})
-
-    def _foreign_share(self) -> float:
-        """Of the servers' CPUs, over the counted rounds of the case; nan where the generator runs there, too."""
-        capacity_s = sum(capacity_s for _, capacity_s in self._foreign_s_of_case)
-        if not capacity_s or not self._setup.placement.disjoint:
-            return math.nan
-        return max(0.0, sum(foreign_s for foreign_s, _ in self._foreign_s_of_case) / capacity_s)
 
     def _guarded(self, contender: _Contender, step: Callable[[_Contender], None]) -> None:
         """Take a step with one arm unless it has failed; if it fails now, the others go on without it."""
@@ -241,7 +218,7 @@ class Block:
         found = [row.throughput_rps for one in contenders if one.place.arm == limit for row in one.slices]
         return statistics.median(found) if found else None
 
-    def _finish(self, contender: _Contender, ceiling_rps: float | None) -> None:
+    def _finish(self, contender: _Contender, ceiling_rps: float | None, foreign_share: float) -> None:
         memory_mb = contender.server.tree.memory_mb()
         answer = self._setup.ask({"do": "close", "id": contender.target, "ceiling_rps": ceiling_rps})
         if not answer["ok"]:
@@ -253,7 +230,7 @@ class Block:
             document=answer["document"],
             elapsed_s=sum(contender.elapsed_s),
             memory_mb=memory_mb,
-            foreign_share=self._foreign_share(),
+            foreign_share=foreign_share,
         )
         self._trials.append(trial_row(contender.place, measured))
         self._slices += contender.slices

@@ -15,6 +15,7 @@ from bench.records import Arm, RateRow
 from bench.serving import Server, Servers, Setup, serving, settings
 
 SHARE = 0.5  # of the smallest capacity: far from any arm's queue, and with the smallest arm not idle either
+OF_CEILING = 0.2  # of what the generator can do at most: nearer to it its own queue shows in the percentiles
 _SLICES, _SLICE_S, _WARMUP_S = 4, 0.05, 0.005
 _TRIES, _LOWER = 6, 0.7
 _HELD_S, _HELD_SHARE = 0.2, 0.97  # an arm holds a rate if so many of the requests due were answered in the window
@@ -84,7 +85,8 @@ def _of_case(setup: Setup, case: Case, servers: Mapping[Arm, Server]) -> list[Ra
 
 def _common(setup: Setup, case: Case, servers: Mapping[Arm, Server], capacities: Mapping[Arm, float]) -> float:
     """A rate that every arm holds, tried out."""
-    rate_rps = rounded(SHARE * min(capacities.values()))
+    ceilings = [capacities[arm] for arm in limit_arms(setup.plan) if arm in capacities]
+    rate_rps = rounded(min(SHARE * min(capacities.values()), OF_CEILING * min(ceilings, default=math.inf)))
     for _ in range(_TRIES):
         if all(_holds(setup, case, servers[arm], rate_rps) for arm in capacities):
             break

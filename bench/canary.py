@@ -4,7 +4,6 @@ A neighbour on the same host, or another program here, is not seen in the figure
 a round is judged by what has nothing to do with any of them, and is run again if it was hit.
 """
 
-import os
 import statistics
 import time
 from collections import defaultdict
@@ -19,9 +18,6 @@ STOLEN = 0.15  # ... or such a share of the CPUs' time given to others by the ho
 _MOST_CPUS = 8  # that are tried in one round: with more of them, these in turn
 _LEAST_TO_KNOW = 5  # canaries on a CPU before one can be called slow
 _WORK = range(12_000)  # some 0.2 ms
-_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
-_STEAL = 7
-_NOT_OF_PROGRAMS = (3, 4, 5, 6, _STEAL)  # idle, iowait, irq, softirq, steal
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +28,6 @@ class Weather:
     canary_share: float  # of what it takes there usually
     stolen_share: float  # of the CPUs' time, by the host
     pressure_share: float | None  # of the time, in which something waited for a CPU (PSI); None if not known
-    busy_s: float  # of the servers' CPUs: what programs had of them, whoever they were ...
-    capacity_s: float  # ... out of so much
 
     @property
     def spoiled(self) -> bool:
@@ -44,12 +38,11 @@ class Weather:
 class Watch:
     """Watches the CPUs of a run. Call ``begin`` before each round and ``end`` after it."""
 
-    def __init__(self, cpus: Sequence[int], serving: Sequence[int]) -> None:
+    def __init__(self, cpus: Sequence[int]) -> None:
         self._cpus = sorted(cpus)
-        self._serving = sorted(serving)
         self._known: dict[int, list[float]] = defaultdict(list)
         self._turn = 0
-        self._before: tuple[float, ...] = (0.0,) * 5
+        self._before = (0.0, 0.0, 0.0, 0.0)
 
     def begin(self) -> None:
         """Note where the counters stand."""
@@ -57,7 +50,7 @@ class Watch:
 
     def end(self) -> Weather:
         """Try the CPUs, and say what the round met."""
-        stolen, total, unused, pressed_us, now_s = (
+        stolen, total, pressed_us, now_s = (
             after - before for after, before in zip(self._counters(), self._before, strict=True)
         )
         chosen = [self._cpus[(self._turn + k) % len(self._cpus)] for k in range(min(_MOST_CPUS, len(self._cpus)))]
@@ -70,16 +63,10 @@ class Watch:
             known.append(took_us)
             worst_us, worst_share = max(worst_us, took_us), max(worst_share, share)
         pressed = pressed_us / 1e6 / now_s if now_s > 0 and 0 <= pressed_us < 1e200 else None
-        capacity_s = now_s * len(self._serving)
-        busy_s = capacity_s - unused * _TICK_S
-        return Weather(worst_us, worst_share, stolen / total if total > 0 else 0.0, pressed, busy_s, capacity_s)
+        return Weather(worst_us, worst_share, stolen / total if total > 0 else 0.0, pressed)
 
-    def _counters(self) -> tuple[float, ...]:
-        times = cpu_ticks()
-        stolen = sum(times[cpu][_STEAL] for cpu in self._cpus)
-        total = sum(sum(times[cpu]) for cpu in self._cpus)
-        unused = sum(times[cpu][kind] for cpu in self._serving for kind in _NOT_OF_PROGRAMS)
-        return stolen, total, unused, pressure_us(), time.monotonic()
+    def _counters(self) -> tuple[float, float, float, float]:
+        return *stolen_ticks(self._cpus), pressure_us(), time.monotonic()
 
 
 def canary_us(cpu: int) -> float:
@@ -93,14 +80,17 @@ def canary_us(cpu: int) -> float:
     return min(times) / 1e3
 
 
-def cpu_ticks() -> dict[int, list[float]]:
-    """What each CPU has done so far, in ticks: user, nice, system, idle, iowait, irq, softirq, steal (proc_stat(5))."""
-    found = {}
+def stolen_ticks(cpus: Sequence[int]) -> tuple[float, float]:
+    """Time that the host gave to others, and all time, of these CPUs, in ticks (proc_stat(5))."""
+    wanted = {f"cpu{cpu}" for cpu in cpus}
+    stolen, total = 0.0, 0.0
     for line in Path("/proc/stat").read_text().splitlines():
         name, *fields = line.split()
-        if name.startswith("cpu") and name != "cpu":
-            found[int(name.removeprefix("cpu"))] = [float(field) for field in fields[:8]]
-    return found
+        if name in wanted:
+            times = [float(field) for field in fields[:8]]
+            stolen += times[7]
+            total += sum(times)
+    return stolen, total
 
 
 def pressure_us() -> float:

@@ -63,7 +63,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     reference: str = ""  # the model that the others are compared with; the first one if empty
     twin: str = ""  # the model that is listed twice, to see the noise floor; none if empty
     limit: str = LIMIT  # the model that shows what the machine can do, beside all others; none if empty
-    awake: bool = True  # keep the servers' CPUs from halting, see bench.awake
+    awake: bool = False  # keep the servers' CPUs from halting, see bench.awake
     blocks: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
     until: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.0  # end once intervals have this half-width; 0: after blocks
     at_most_min: Annotated[float, msgspec.Meta(gt=0, le=100_000)] = 60.0  # with until: minutes in which it ends anyhow

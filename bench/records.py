@@ -85,7 +85,6 @@ class RoundRow:
     canary_share: float  # of what it takes there usually
     stolen_share: float  # of the CPUs' time, by the host of this machine
     pressure_share: float | None  # of the time in which something waited for a CPU
-    foreign_share: float | None  # of the servers' CPUs, taken by what has nothing to do with the run
     spoiled: bool  # not counted, and run again
 
 

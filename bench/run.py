@@ -26,7 +26,6 @@ from bench.processes import (
     raise_descriptor_limit,
 )
 from bench.progress import shown
-from bench.sampler import Tree
 from bench.serving import Setup, standing
 from bench.store import RunFolder, StoreError
 from servers import registry
@@ -66,28 +65,27 @@ def run(plan: Plan, into: Path, usable_cpus: list[int], console: Console) -> Out
         importlib.import_module("bench.derive")  # two seconds, while the generator takes its own
         generator.read_line(_COMPILE_S)
         generator.ask({"do": "judge_by", "thresholds": plan.thresholds}, READY_S)
-        awake = (
-            stack.enter_context(_kept_awake(placement.server, console)) if plan.awake and placement.disjoint else None
-        )
+        if plan.awake and placement.disjoint:
+            stack.enter_context(_kept_awake(placement.server, console))
         folder = RunFolder.create(into, plan, environment.describe(placement))
         load = f"{loaded_s(plan, known):.0f} s of load in {plan.blocks} block{'s' * (plan.blocks != 1)}"
         if plan.until:
             load = f"blocks until intervals are ±{100 * plan.until:g} %, for {plan.at_most_min:g} minutes at most"
         console.print(f"{load}, into {folder.path}", soft_wrap=True, highlight=False)
         with pinned(placement.client):  # this process is awake only between slices, and never on the servers' CPUs
-            watch = Watch(placement.client + placement.server, placement.server)
-            return _blocks(Setup(plan, known, placement, generator, watch, awake), folder, console)
+            watch = Watch(placement.client + placement.server)
+            return _blocks(Setup(plan, known, placement, generator, watch), folder, console)
 
 
 @contextlib.contextmanager
-def _kept_awake(cpus: Sequence[int], console: Console) -> Iterator[Tree | None]:
+def _kept_awake(cpus: Sequence[int], console: Console) -> Iterator[None]:
     """Keep CPUs from halting, unless that would take them from the servers."""
     with Child("the loop that keeps CPUs awake", awake_command(cpus), cpus, writes=True) as loop:
         loop.read_line(READY_S)
         with Child("the trial of that loop", awake_command(cpus, trial=True), cpus) as trial:
             found = trial.read_line(READY_S)
         if found["gives_way"]:
-            yield Tree(loop.pid)
+            yield
             return
     console.print(
         f"the servers' CPUs are left to halt: a loop that keeps them awake left {found['share']:.0%} of one to others, "
@@ -95,7 +93,7 @@ def _kept_awake(cpus: Sequence[int], console: Console) -> Iterator[Tree | None]:
         soft_wrap=True,
         highlight=False,
     )
-    yield None
+    yield
 
 
 def _blocks(setup: Setup, folder: RunFolder, console: Console) -> Outcome:

@@ -45,10 +45,9 @@ class Tree:
         self._pids = [self.pid, *_descendants(self.pid)]
         total = 0
         for pid in self._pids:
-            try:
-                total += time.clock_gettime_ns((~pid << 3) | 2) + _ended_children_ns(pid)
-            except OSError:  # it has ended
-                continue
+            own_ns = cpu_ns_of(pid)
+            with contextlib.suppress(OSError):  # it has ended
+                total += own_ns + _ended_children_ns(pid) if own_ns is not None else 0
         return total
 
     def settled_usage(self) -> Usage:
@@ -98,6 +97,14 @@ class Tree:
             private = kilobytes["Private_Clean"] + kilobytes["Private_Dirty"]
             total_kb += kilobytes["Rss"] if pid == self.pid else private
         return total_kb * 1024 / 1e6
+
+
+def cpu_ns_of(pid: int) -> int | None:
+    """CPU time of one process, ended threads included; None if it has ended."""
+    try:
+        return time.clock_gettime_ns((~pid << 3) | 2)
+    except OSError:
+        return None
 
 
 def switches_between(before: Usage, after: Usage) -> int | None:

@@ -26,7 +26,6 @@ class Setup:
     placement: Placement
     generator: Child
     watch: Watch
-    awake: Tree | None = None  # what keeps the servers' CPUs from halting
 
     def ask(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """Have the generator do something. Raises ChildError if it cannot answer."""

@@ -13,6 +13,7 @@ from clients.windows import drift_share, warmup_share
 _PUNCTUAL_NS = 50_000
 _PUNCTUAL_SHARE = 0.05  # of the median latency
 _LATENESS_QUANTILES = (0.5, 0.99, 0.999)
+_READINGS_NS = 500  # of each request, between a time stamp of it and the reading of the clock that counts it
 _LEAST_TO_JUDGE = 1000  # requests; fewer have no tail to speak of
 
 
@@ -148,4 +149,5 @@ def little_gap(totals: Totals) -> float:
     the ends of the window, too. ``nan`` where nothing was in flight. Source: Little (1961).
     """
     watched_ns, flights_ns = totals.tally["in_flight_ns"], totals.tally["flights_ns"]
-    return abs(watched_ns - flights_ns) / flights_ns if flights_ns else math.nan
+    between_readings_ns = _READINGS_NS * totals.tally["ok"]
+    return max(0, abs(watched_ns - flights_ns) - between_readings_ns) / flights_ns if flights_ns else math.nan

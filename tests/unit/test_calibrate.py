@@ -22,7 +22,7 @@ def setup(rate: object) -> Setup:
         "scenarios": [{"name": "latency", "connections": [16], "rate": rate, "seconds": 0.2}],
     }
     generator = cast("Child", None)  # nothing is asked of it
-    return Setup(msgspec.convert(values, Plan), {}, Placement((0,), (1,)), generator, Watch([0], [0]))
+    return Setup(msgspec.convert(values, Plan), {}, Placement((0,), (1,)), generator, Watch([0]))
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,8 @@
 import os
-import time
 
 import pytest
 
-from bench.canary import SLOW, STOLEN, Watch, Weather, canary_us, cpu_ticks, pressure_us
-from bench.processes import pinned
+from bench.canary import SLOW, STOLEN, Watch, Weather, canary_us, pressure_us, stolen_ticks
 
 
 @pytest.mark.parametrize(
@@ -14,12 +12,12 @@ from bench.processes import pinned
 def test_a_round_is_spoiled_by_a_slow_canary_or_by_stolen_time(
     canary_share: float, stolen_share: float, spoiled: bool
 ) -> None:
-    assert Weather(200.0, canary_share, stolen_share, None, busy_s=0.1, capacity_s=0.2).spoiled is spoiled
+    assert Weather(200.0, canary_share, stolen_share, None).spoiled is spoiled
 
 
 def test_a_watch_tries_every_cpu_and_leaves_the_process_where_it_was() -> None:
     cpus = os.sched_getaffinity(0)
-    watch = Watch(sorted(cpus), sorted(cpus))
+    watch = Watch(sorted(cpus))
     for _ in range(3):
         watch.begin()
         weather = watch.end()
@@ -29,22 +27,10 @@ def test_a_watch_tries_every_cpu_and_leaves_the_process_where_it_was() -> None:
     assert os.sched_getaffinity(0) == cpus
 
 
-def test_work_on_a_cpu_is_seen_as_busy() -> None:
-    cpu = min(os.sched_getaffinity(0))
-    with pinned([cpu]):
-        watch = Watch([cpu], [cpu])
-        watch.begin()
-        end_s = time.monotonic() + 0.3
-        while time.monotonic() < end_s:
-            pass
-        weather = watch.end()
-    assert weather.capacity_s >= 0.3
-    assert 0.1 < weather.busy_s < weather.capacity_s + 0.05  # ticks are coarse
-
-
 def test_the_canary_and_the_counters_are_read_from_this_machine() -> None:
     cpu = min(os.sched_getaffinity(0))
     assert canary_us(cpu) > 0
-    assert len(cpu_ticks()[cpu]) == 8
-    assert sum(cpu_ticks()[cpu]) > 0
+    stolen, total = stolen_ticks([cpu])
+    assert 0 <= stolen <= total
+    assert total > 0
     assert pressure_us() >= 0 or pressure_us() < -1e200

@@ -52,7 +52,7 @@ def rows(block: int) -> BlockRows:
     )  # fmt: skip
     round_ = RoundRow(
         block=block, round=0, scenario="capacity", connections=16, message_bytes=64, canary_us=200.0, canary_share=1.0,
-        stolen_share=0.0, pressure_share=None, foreign_share=0.01, spoiled=False,
+        stolen_share=0.0, pressure_share=None, spoiled=False,
     )  # fmt: skip
     return BlockRows([slice_], [histogram], [resource], [round_], [trial])
 
