@@ -39,7 +39,14 @@ FROM_SLICES = ["throughput_rps", "sessions_per_s", "service_p50_us", "latency_p5
 FROM_TRIALS = ["service_p99_us", "service_p99_9_us", "latency_p99_us", "latency_p99_9_us", "connect_p50_us"]
 FROM_TRIALS += ["rss_mb", "memory_mb"]
 COMPARED = ["throughput_rps", "sessions_per_s", "cpu_us_per_request", "service_p50_us", "latency_p50_us"]
-ONLY_WHERE_PRESENT = {"sessions_per_s", "connect_p50_us", "latency_p50_us", "latency_p99_us", "latency_p99_9_us"}
+ONLY_WHERE_PRESENT = {
+    "limit_rps",
+    "sessions_per_s",
+    "connect_p50_us",
+    "latency_p50_us",
+    "latency_p99_us",
+    "latency_p99_9_us",
+}
 QUANTILES = {"service_p99_us": 0.99, "service_p99_9_us": 0.999, "latency_p99_us": 0.99, "latency_p99_9_us": 0.999}
 OF_RATES = {"GENERATOR_BUSY", "CEILING"}  # codes that say nothing against CPU time and memory
 COSTS = {"cpu_us_per_request", "rss_mb", "memory_mb"}
@@ -196,14 +203,12 @@ def _summary_of_metric(metric: Metric, values: pd.Series, trials: pd.DataFrame) 
 
 
 def _doubts(trials: pd.DataFrame, metric: str) -> tuple[str, str]:
-    """Worst verdict and merged codes of the trials of one case, as far as they concern a metric."""
+    """Verdict and merged codes of the trials of one case, as far as they concern a metric."""
     good = trials[trials["status"] == "ok"]
     codes = [str(text) for text in good["codes"].dropna()]
-    found = [str(text) for text in good["verdict"].dropna()]
     if metric in COSTS:
-        of_trials = [[code for code in text.split() if code.partition("=")[0] not in OF_RATES] for text in codes]
-        codes = [" ".join(of_trial) for of_trial in of_trials]
-        found = [verdicts.verdict_of(code) for of_trial in of_trials for code in of_trial]
+        codes = [" ".join(code for code in text.split() if code.partition("=")[0] not in OF_RATES) for text in codes]
+    found = [verdicts.verdict_of_blocks(codes)]
     if failed := int((trials["status"] == "failed").sum()):
         codes.append(verdicts.cell("failed_blocks", failed))
         found.append("suspect")

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 TRIALS = 5  # at one load; three that agree decide
+Votes = dict[int, Counter[bool]]  # of each rung: how many trials passed, and how many did not
 
 
 @dataclass(slots=True)
@@ -19,7 +20,7 @@ class Search:
     lowest_rps: float
     highest_rps: float
     width: float
-    votes: dict[int, Counter[bool]] = field(default_factory=dict)  # of each rung: how many trials passed, how many not
+    votes: Votes = field(default_factory=dict)
 
     @property
     def top(self) -> int:
@@ -52,14 +53,22 @@ class Search:
 
     @property
     def bounds(self) -> tuple[int | None, int | None]:
-        """The highest rung that most trials passed, and the lowest that most did not; None where there is none."""
-        passed = [rung for rung in self.votes if self._decided(rung)]
-        failed = [rung for rung in self.votes if self._decided(rung) is False]
-        return max(passed, default=None), min(failed, default=None)
+        """See the function of this name."""
+        return bounds(self.votes)
 
     def _decided(self, rung: int) -> bool | None:
-        """Whether the load is held; None while the trials left could turn it."""
-        votes = self.votes.get(rung, Counter())
-        if 2 * votes[True] > TRIALS:
-            return True
-        return False if 2 * votes[False] > TRIALS else None
+        return _decided(self.votes.get(rung, Counter()))
+
+
+def bounds(votes: Votes) -> tuple[int | None, int | None]:
+    """The highest rung that most trials passed, and the lowest that most did not; None where there is none."""
+    passed = [rung for rung, of_rung in votes.items() if _decided(of_rung)]
+    failed = [rung for rung, of_rung in votes.items() if _decided(of_rung) is False]
+    return max(passed, default=None), min(failed, default=None)
+
+
+def _decided(votes: Counter[bool]) -> bool | None:
+    """Whether the load is held; None while the trials left could turn it."""
+    if 2 * votes[True] > TRIALS:
+        return True
+    return False if 2 * votes[False] > TRIALS else None

@@ -30,6 +30,7 @@ from bench.sampler import Tree, Usage
 from bench.serving import Server, ServerError, Servers, Setup, serving, settings
 from bench.store import BlockRows
 
+DELAYED = 0.1  # of a slice, in which others had the generator's CPU: so much spoils the round
 MOST_AGAIN = 0.1  # rounds that may be run again, as a share of those wanted
 _WARMUP_S = 0.01  # load on each arm before the first round: threads start, the interpreter specialises its code
 
@@ -136,7 +137,8 @@ class Block:
         for position, contender in enumerate(contenders):
             self._guarded(contender, lambda one: self._slice(one, number, position))  # noqa: B023 - called now
         weather = self._watch.end()
-        spoiled = again and weather.spoiled
+        run_delay_share = max((one.slices[-1].run_delay_share for one in contenders if not one.failure), default=0.0)
+        spoiled = again and (weather.spoiled or run_delay_share > DELAYED)
         self._rounds.append(
             RoundRow(
                 block=self._number,
@@ -147,6 +149,7 @@ class Block:
                 canary_us=weather.canary_us,
                 canary_share=weather.canary_share,
                 stolen_share=weather.stolen_share,
+                run_delay_share=run_delay_share,
                 pressure_share=weather.pressure_share,
                 spoiled=spoiled,
             )

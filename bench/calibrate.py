@@ -8,11 +8,10 @@ import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from bench.plan import COMMON, Case, arms, cases, limit_arms, skip_reason
 from bench.records import Arm, RateRow
-from bench.serving import Server, Servers, Setup, serving, settings
+from bench.serving import Server, ServerError, Servers, Setup, load, serving, settings
 
 SHARE = 0.5  # of the smallest capacity: far from any arm's queue, and with the smallest arm not idle either
 OF_CEILING = 0.2  # of what the generator can do at most: nearer to it its own queue shows in the percentiles
@@ -34,7 +33,7 @@ def rates(setup: Setup, standing: Mapping[str, Servers], tell: Callable[[str], N
     rows: list[RateRow] = []
     limits = limit_arms(setup.plan)
     for scenario in setup.plan.scenarios:
-        if scenario.loop == "closed":
+        if scenario.loop == "closed" or scenario.searches:
             continue
         with serving(setup, scenario, [arm for arm in arms(setup.plan) if arm not in limits]) as servers:
             for case in cases(setup.plan, scenario):
@@ -73,7 +72,7 @@ def _up(setup: Setup, case: Case, servers: Servers) -> Iterator[tuple[Arm, Serve
 def _of_case(setup: Setup, case: Case, servers: Mapping[Arm, Server]) -> list[RateRow]:
     """Rates of one case. An arm whose capacity cannot be measured has none."""
     rate = case.scenario.rate
-    capacities = {arm: found for arm, server in servers.items() if (found := _capacity_rps(setup, case, server))}
+    capacities = {arm: found for arm, server in servers.items() if (found := capacity_rps(setup, case, server))}
     asked: dict[Arm, float] = {}
     if rate == COMMON and capacities:
         asked = dict.fromkeys(capacities, _common(setup, case, servers, capacities))
@@ -100,25 +99,18 @@ def rounded(rate_rps: float) -> float:
     return max(1.0, math.floor(rate_rps / step) * step)
 
 
-def _capacity_rps(setup: Setup, case: Case, server: Server) -> float:
-    slices = _slices(setup, server, settings(setup, server, case, 0.0), [_SLICE_S] * _SLICES)
-    return statistics.median(one["replies"] / one["duration_s"] for one in slices) if slices else 0.0
+def capacity_rps(setup: Setup, case: Case, server: Server) -> float:
+    """What a server answers in a closed loop, for a moment; 0 if it cannot be loaded: the block will say why."""
+    try:
+        found = load(setup, server, settings(setup, server, case), [_SLICE_S] * _SLICES, _WARMUP_S)
+    except ServerError:
+        return 0.0
+    return statistics.median(float(one["replies"]) / float(one["duration_s"]) for one in found.slices)
 
 
 def _holds(setup: Setup, case: Case, server: Server, rate_rps: float) -> bool:
-    slices = _slices(setup, server, settings(setup, server, case, rate_rps), [_HELD_S])
-    due = rate_rps * _HELD_S
-    return all(one["unsent"] == 0 and one["lost"] == 0 and one["replies"] >= _HELD_SHARE * due for one in slices)
-
-
-def _slices(setup: Setup, server: Server, asked: Mapping[str, Any], lengths_s: list[float]) -> list[dict[str, Any]]:
-    """Load a server a few times; nothing where that fails: the block will say why."""
-    name = f"calibration of {server.arm.name}"
-    if not setup.ask({"do": "open", "id": name, "settings": asked})["ok"]:
-        return []
-    commands = [
-        {"do": "slice", "id": name, "seconds": length_s + _WARMUP_S, "warmup_s": _WARMUP_S} for length_s in lengths_s
-    ]
-    answers = [setup.ask(command) for command in commands]
-    setup.ask({"do": "close", "id": name})
-    return [answer["slice"] for answer in answers if answer["ok"]]
+    try:
+        (one,) = load(setup, server, settings(setup, server, case, rate_rps), [_HELD_S], _WARMUP_S).slices
+    except ServerError:
+        return True  # it is not the rate that is too high
+    return bool(one["unsent"] == 0 and one["lost"] == 0 and one["replies"] >= _HELD_SHARE * rate_rps * _HELD_S)

@@ -88,7 +88,7 @@ def run(
         if plan.seed is None:
             plan = changed(plan, {"models": None, "seed": secrets.randbelow(2**31)}, {})
         outcome = run_plan(plan, into, sorted(os.sched_getaffinity(0)), screen)
-        if not outcome.blocks:
+        if not outcome.blocks and not outcome.searches:
             screen.print("stopped before the first block was whole: there is nothing to draw")
         else:
             from bench.derive import derive

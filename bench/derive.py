@@ -6,6 +6,7 @@ import msgspec
 import pandas as pd
 
 from bench import analyse, charts, report
+from bench.bounds import objectives, summarise_limits
 from bench.plan import apply_thresholds, reference_arms
 from bench.store import RunFolder
 
@@ -24,12 +25,16 @@ def derive(folder: RunFolder) -> Derived:
     """Make every derived file anew. Raises StoreError if the folder is not a run's."""
     plan, trials, slices = folder.plan(), folder.trials(), folder.finished("slices")
     apply_thresholds(plan)
+    limits = folder.limits()
     summary = analyse.summarise(trials, slices)
+    if limits is not None:
+        summary = pd.concat([summary, summarise_limits(limits)], ignore_index=True)
     comparisons = analyse.compare(slices, trials, reference_arms(plan))
     folder.write_table("summary.csv", summary)
     folder.write_table("comparisons.csv", comparisons)
     figures = charts.draw(summary, comparisons, folder.finished("histograms"), trials)
     drawn = [(name, folder.write_chart(name, figure)) for name, figure in figures.items()]
-    text = report.render(summary, comparisons, trials, folder.environment(), msgspec.to_builtins(plan), drawn)
+    told = report.Run(folder.environment(), msgspec.to_builtins(plan), objectives(limits))
+    text = report.render(summary, comparisons, trials, told, drawn)
     folder.write_text("report.md", text)
     return Derived(summary, comparisons, [path for _, path in drawn], analyse.short_of_cores(trials))

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def is_enough(plan: Plan, folder: RunFolder, blocks: int, elapsed_s: float) -> bool:
-    """Whether the run is to end after so many blocks and so much time."""
-    if not plan.until:
-        return False
-    if elapsed_s > 60 * plan.at_most_min:
-        return True
+def is_enough(plan: Plan, width: float, elapsed_s: float) -> bool:
+    """Whether a run that wants narrow intervals is to end. width: as ``width_now`` tells it."""
+    return width <= plan.until or elapsed_s > 60 * plan.at_most_min
+
+
+def width_now(plan: Plan, folder: RunFolder, blocks: int) -> float:
+    """The largest half-width after so many blocks, as a share; infinite while they are too few for an interval."""
     if blocks < LEAST_BLOCKS_FOR_95:
-        return False
-    found = compare(folder.finished("slices"), folder.trials(), reference_arms(plan))
-    return widest(found) <= plan.until
+        return math.inf
+    return widest(compare(folder.finished("slices"), folder.trials(), reference_arms(plan)))
 
 
 def widest(comparisons: "pd.DataFrame") -> float:

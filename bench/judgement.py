@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from clients.verdicts import CODES, cell, merge, verdict_of, worst
 
 BUSY_CPU_SHARE = 0.9  # a side that is this busy is what limits the rate
+# A server that is this busy cannot have done more than a twentieth beyond what was measured, whatever the generator:
+# its rate is its CPU share over its CPU time per request (the utilisation law; Denning and Buzen 1978).
+SURELY_BUSY = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,7 @@ def judge(told: Iterable[str], sides: Sides) -> Judgement:
         raised["SHARED_CPUS"] = cell("SHARED_CPUS", 1)
     if CODES["FOREIGN"].verdict(sides.foreign_share) != "valid":
         raised["FOREIGN"] = cell("FOREIGN", sides.foreign_share)
-    if sides.closed_loop and sides.server_cpu_share >= BUSY_CPU_SHARE > sides.client_cpu_share:
-        raised.pop("GENERATOR_BUSY", None)  # the server was at its limit and the generator was not: the rate is its own
-    if sides.shows_limit:
+    if sides.shows_limit or (sides.closed_loop and _is_servers_limit(sides)):
         raised.pop("GENERATOR_BUSY", None)
     return Judgement(worst(verdict_of(code) for code in raised.values()), merge(raised.values()), bound(raised, sides))
 
@@ -54,11 +55,17 @@ def bound(raised: Collection[str], sides: Sides) -> str:
     *backlog* if connects waited for room; *lock* if work was there and threads or processes too, and still the CPUs
     were not used: they waited for each other.
     """
+    if _is_servers_limit(sides):
+        return "server"
     if sides.client_cpu_share >= BUSY_CPU_SHARE:
         return "generator"  # also where both are busy: then nobody knows what the server could have done
-    if sides.server_cpu_share >= BUSY_CPU_SHARE:
-        return "server"
     if "BACKLOG" in raised:
         return "neither (backlog)"
     work_was_there = sides.closed_loop and sides.in_flight >= 2 * sides.usable_cpus
     return "neither (lock)" if work_was_there and sides.servants > 1 else "neither (waiting)"
+
+
+def _is_servers_limit(sides: Sides) -> bool:
+    """Whether the server's CPUs were used up, and would have been by any generator."""
+    busy = sides.server_cpu_share >= BUSY_CPU_SHARE and not sides.client_cpu_share >= BUSY_CPU_SHARE
+    return busy or sides.server_cpu_share >= SURELY_BUSY

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 import numpy as np
 
-from bench.metrics import LATENCY, LIMIT, SESSIONS
+from bench.metrics import LATENCY, LIMIT, SEARCH, SESSIONS
 from bench.records import Arm
 from clients.verdicts import judge_by
 from servers.registry import Description
@@ -16,7 +16,8 @@ Protocol = Literal["echo", "hola"]
 Lifecycle = Literal["persistent", "session"]
 COMMON = "common"
 Arrivals = Literal["poisson", "constant", "burst"]
-Rate = Literal["common"] | Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+HIGHEST = "highest"
+Rate = Literal["common", "highest"] | Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 CHOICES: dict[str, tuple[str, ...]] = {
     "transports": get_args(Transport),
     "protocol": get_args(Protocol),
@@ -42,15 +43,25 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     message_bytes: Annotated[tuple[Size, ...], msgspec.Meta(min_length=1)] = (64,)
     requests_per_session: Positive = 10
     # 0: closed loop. Else open: at a rate that every arm holds, at a share of the arm's own capacity (up to 1), or at
-    # so many requests a second, over all connections.
+    # so many requests a second, over all connections; or searched for: the highest that meets the objective.
     rate: Rate = 0.0
     arrivals: Arrivals = "poisson"
-    seconds: Duration  # of load on each arm, in each case of each block
+    seconds: Duration  # of load on each arm, in each case of each block; of each trial of a search
+    objective_p99_us: Annotated[float, msgspec.Meta(ge=0)] = (
+        0.0  # of a search; 0: ten times the idle median, 5 ms at least
+    )
+    objective_lost_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.001
+    search_width: Annotated[float, msgspec.Meta(ge=0.001, le=1)] = 0.02  # between the bounds of a search
 
     @property
     def loop(self) -> str:
         """How requests follow each other."""
         return "open" if self.rate else "closed"
+
+    @property
+    def searches(self) -> bool:
+        """Whether the rate is what is asked for. Such a scenario has no part in blocks."""
+        return self.rate == HIGHEST
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -101,7 +112,12 @@ def check(plan: Plan, models: Mapping[str, Description]) -> None:
                 f"scenario {scenario.name!r} has the lifecycle {scenario.lifecycle!r}: names of session scenarios, and "
                 f"no others, begin with {SESSIONS!r}, for what they are asked is sessions per second"
             )
-        if scenario.name.startswith(LATENCY) != opened:
+        if scenario.name.startswith(SEARCH) != scenario.searches:
+            raise PlanError(
+                f"scenario {scenario.name!r} has the rate {scenario.rate!r}: names of scenarios with the rate "
+                f"{HIGHEST!r}, and no others, begin with {SEARCH!r}, for what they are asked is a limit"
+            )
+        if scenario.name.startswith(LATENCY) != (opened and not scenario.searches):
             raise PlanError(
                 f"scenario {scenario.name!r} has the rate {scenario.rate!r}: names of scenarios with a rate, and no "
                 f"others, begin with {LATENCY!r}, for what they are asked is latency and CPU per request"
@@ -110,7 +126,8 @@ def check(plan: Plan, models: Mapping[str, Description]) -> None:
     if "udp" in plan.transports and largest > LARGEST_DATAGRAM_BYTES:
         raise PlanError(f"message_bytes {largest} does not fit a datagram; at most {LARGEST_DATAGRAM_BYTES} over udp")
     competing = [arm for arm in arms(plan) if arm not in limit_arms(plan)]
-    if not any(skip_reason(arm, case, models) == "" for arm in competing for case in cases(plan)):
+    every = [case for scenario in plan.scenarios for case in cases(plan, scenario)]
+    if not any(skip_reason(arm, case, models) == "" for arm in competing for case in every):
         raise PlanError("nothing in this plan can be measured: every case would be skipped")
 
 
@@ -157,12 +174,12 @@ def reference_arms(plan: Plan) -> dict[str, str]:
 
 
 def cases(plan: Plan, scenario: Scenario | None = None) -> list[Case]:
-    """The load points of a scenario, or of all, fewest connections first.
+    """The load points of a scenario, or of all that blocks have, fewest connections first.
 
     Ascending on purpose: a server's memory only grows, so each figure is that of its own load. Within a round all arms
     have the same load, so this order can favour none.
     """
-    chosen = plan.scenarios if scenario is None else (scenario,)
+    chosen = [one for one in plan.scenarios if not one.searches] if scenario is None else [scenario]
     return [
         Case(one, connections, message_bytes)
         for one in chosen
@@ -219,7 +236,7 @@ def arrival_seed(plan: Plan, block: int, case: Case, number: int) -> int:
 def block_order(plan: Plan, block: int) -> list[Scenario]:
     """The scenarios of a block, in its own random order."""
     order = np.random.default_rng([seed_of(plan), block]).permutation(len(plan.scenarios))
-    return [plan.scenarios[k] for k in order]
+    return [plan.scenarios[k] for k in order if not plan.scenarios[k].searches]
 
 
 def round_order(plan: Plan, block: int, case: Case, number: int, transports: Sequence[str]) -> list[int]:

@@ -15,18 +15,15 @@ _DRAW_EVERY_S = 0.25  # a drawing takes some milliseconds, between slices, and b
 
 @contextlib.contextmanager
 def shown(console: Console, slices: int, blocks: int) -> Iterator[Callable[[Moment], None]]:
-    """Show how far a run is; yields what is to be called after each slice."""
+    """Show how far a run is; yields what is to be called after each slice. blocks: 0 if nobody knows how many."""
     if not console.is_terminal:
         yield _plain_lines(console, blocks)
         return
-    columns = (
-        BarColumn(bar_width=24),
-        TextColumn("{task.percentage:>3.0f} %, left"),
-        TimeRemainingColumn(compact=True),
-        TextColumn("{task.description}"),  # the last: it is the one to be cut where the terminal is narrow
-    )
+    left = (TextColumn("{task.percentage:>3.0f} %, left"), TimeRemainingColumn(compact=True)) if slices else ()
+    words = TextColumn("{task.description}")  # the last: it is the one to be cut where the terminal is narrow
+    columns = (BarColumn(bar_width=24), *left, words)
     with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
-        task = progress.add_task("starting servers", total=slices)
+        task = progress.add_task("starting servers", total=slices or None)
         last_drawn_s = 0.0
 
         def tell(moment: Moment) -> None:
@@ -56,5 +53,5 @@ def _plain_lines(console: Console, blocks: int) -> Callable[[Moment], None]:
 
 def _in_words(moment: Moment, blocks: int, *, arm: bool = True) -> str:
     load = load_in_words(moment.scenario, moment.connections, moment.row.message_bytes)
-    words = f"block {moment.block + 1} of {blocks}: {load}"
+    words = f"block {moment.block + 1}{f' of {blocks}' if blocks else ''}: {load}"
     return f"{words}, {moment.row.arm}" if arm else words

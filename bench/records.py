@@ -39,6 +39,38 @@ class RateRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitRow:
+    """One trial of a search for the highest rate: a row of limits.csv. Each has a fresh server."""
+
+    scenario: str
+    connections: int
+    message_bytes: int
+    arm: str
+    model: str
+    transport: str
+    protocol: str
+    python: str
+    round: int
+    rung: int  # of the ladder of rates
+    rate_rps: float
+    objective_p99_us: float
+    objective_lost_share: float
+    scheduled: int | None
+    sent: int | None
+    replies: int | None
+    lost: int | None
+    unsent: int | None
+    throughput_rps: float | None
+    latency_p50_us: float | None
+    latency_p99_us: float | None
+    client_cpu_share: float | None
+    passed: bool
+    counted: bool  # not if its numbers were invalid and the trial is made again
+    verdict: str
+    codes: str  # of a trial that failed, the reason
+
+
+@dataclass(frozen=True, slots=True)
 class SliceRow:
     """A short stretch of load on one arm: a row of slices.csv. Its window leaves the first milliseconds out."""
 
@@ -69,6 +101,7 @@ class SliceRow:
     server_cpu_us: float
     client_cpu_us: float  # polls that brought nothing left out
     client_cpu_share: float  # of the slice's time, the busiest thread
+    run_delay_share: float  # of the slice's time, in which the generator was ready to run and others had its CPU
     codes: str
 
 
@@ -84,6 +117,7 @@ class RoundRow:
     canary_us: float  # a fixed work, on the slowest of the CPUs
     canary_share: float  # of what it takes there usually
     stolen_share: float  # of the CPUs' time, by the host of this machine
+    run_delay_share: float  # the largest of its slices
     pressure_share: float | None  # of the time in which something waited for a CPU
     spoiled: bool  # not counted, and run again
 

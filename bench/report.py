@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import jinja2
@@ -33,12 +34,20 @@ THINGS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is told of a run beside its figures."""
+
+    environment: dict[str, Any]
+    plan: dict[str, Any]
+    objectives: list[str]  # of its searches for a limit
+
+
 def render(
     summary: pd.DataFrame,
     comparisons: pd.DataFrame,
     trials: pd.DataFrame,
-    environment: dict[str, Any],
-    plan: dict[str, Any],
+    run: Run,
     charts: list[tuple[str, str]],
 ) -> str:
     """The report. ``charts``: (name as ``charts.draw`` gives it, path from the report's folder)."""
@@ -72,10 +81,11 @@ def render(
         doubts=_doubts(summary),
         thresholds=verdicts.changed_thresholds(),
         missing=_missing(trials),
-        machine=_facts(environment),
-        plan=_flat(plan),
-        seed=plan.get("seed", UNKNOWN),
-        command=_command(environment, plan),
+        objectives=run.objectives,
+        machine=_facts(run.environment),
+        plan=_flat(run.plan),
+        seed=run.plan.get("seed", UNKNOWN),
+        command=_command(run.environment, run.plan),
     )
 
 

@@ -65,6 +65,7 @@ def slice_row(place: Place, number: int, position: int, told: Mapping[str, Any],
         server_cpu_us=server_cpu_ns / 1e3,
         client_cpu_us=told["client_cpu_us"],
         client_cpu_share=told["client_cpu_share"],
+        run_delay_share=told["run_delay_share"],
         codes="",
     )
 

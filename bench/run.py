@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from bench import environment
 from bench.block import Block
 from bench.calibrate import by_case, rates
 from bench.canary import Watch
-from bench.enough import is_enough
+from bench.enough import is_enough, width_now
+from bench.limit import limits
 from bench.placement import cores, place
-from bench.plan import Plan, check, loaded_s, slices
+from bench.plan import Plan, cases, check, loaded_s, slices
 from bench.processes import (
     READY_S,
     Child,
@@ -40,6 +42,7 @@ class Outcome:
 
     folder: RunFolder
     blocks: int
+    searches: int = 0  # rounds of them
     failure: str = ""  # why the run ended before its time, but for Ctrl-C
     interrupted: bool = False
 
@@ -97,19 +100,31 @@ def _kept_awake(cpus: Sequence[int], console: Console) -> Iterator[None]:
 
 
 def _blocks(setup: Setup, folder: RunFolder, console: Console) -> Outcome:
-    finished, plan, began_s = 0, setup.plan, time.monotonic()
+    finished, searched, plan, began_s = 0, 0, setup.plan, time.monotonic()
+
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True, highlight=False)
+
     try:
-        with standing(setup) as limits:
-            found = rates(setup, limits, lambda line: console.print(line, soft_wrap=True, highlight=False))
+        with standing(setup) as standing_limits:
+            found = rates(setup, standing_limits, say)
             folder.write_rates(found)
-            with shown(console, slices(plan, setup.models) * plan.blocks, plan.blocks) as tell:
-                for number in range(plan.blocks):
-                    folder.append(Block(setup, number, limits, by_case(setup, found), tell).run())
+            blocks = 0 if plan.until else plan.blocks  # how many there will be is not known then
+            with shown(console, slices(plan, setup.models) * blocks, blocks) as tell:
+                for number in range(plan.blocks if cases(plan) else 0):
+                    folder.append(Block(setup, number, standing_limits, by_case(setup, found), tell).run())
                     finished += 1
-                    if is_enough(plan, folder, finished, time.monotonic() - began_s):
-                        break
+                    if plan.until:
+                        width = width_now(plan, folder, finished)
+                        if math.isfinite(width):
+                            say(f"{finished} blocks: intervals are ±{width:.1%} at most; wanted: ±{plan.until:.1%}")
+                        if is_enough(plan, width, time.monotonic() - began_s):
+                            break
+            for rows in limits(setup, standing_limits, say):
+                folder.append_limits(rows)
+                searched += 1
     except KeyboardInterrupt:
-        return Outcome(folder, finished, interrupted=True)
+        return Outcome(folder, finished, searched, interrupted=True)
     except (ChildError, StoreError) as error:
-        return Outcome(folder, finished, failure=str(error))
-    return Outcome(folder, finished)
+        return Outcome(folder, finished, searched, failure=str(error))
+    return Outcome(folder, finished, searched)

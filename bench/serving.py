@@ -92,6 +92,40 @@ def _verify(setup: Setup, server: Server, case: Case) -> None:
         raise ServerError(f"does not speak {case.scenario.protocol}: {answer['error']}")
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a server did that was loaded by itself."""
+
+    slices: list[dict[str, Any]]
+    document: dict[str, Any]
+
+
+def load(
+    setup: Setup,
+    server: Server,
+    asked: Mapping[str, Any],
+    lengths_s: Sequence[float],
+    warmup_s: float,
+    seed: int | None = None,
+    ceiling_rps: float | None = None,
+) -> Loaded:
+    """Load a server apart from the rounds. lengths_s: of the slices' windows. Raises ServerError."""
+    name = f"{server.arm.name} by itself"
+    answer = setup.ask({"do": "open", "id": name, "settings": asked})
+    if not answer["ok"]:
+        raise ServerError(answer["error"])
+    slices = []
+    for length_s in lengths_s:
+        command = {"do": "slice", "id": name, "seconds": length_s + warmup_s, "warmup_s": warmup_s, "seed": seed}
+        answer = setup.ask(command)
+        if answer["ok"]:
+            slices.append(answer["slice"])
+    closed = setup.ask({"do": "close", "id": name, "ceiling_rps": ceiling_rps})
+    if not answer["ok"] or not closed["ok"]:
+        raise ServerError(answer.get("error") or closed["error"])
+    return Loaded(slices, closed["document"])
+
+
 def settings(setup: Setup, server: Server, case: Case, rate_rps: float = 0.0) -> dict[str, Any]:
     """How the generator is to load a server: the same for every arm of a case, the port apart.
 

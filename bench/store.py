@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.plan import Plan, arms, cases
 from bench.plan_file import decode, encode
-from bench.records import HistogramRow, RateRow, ResourceRow, RoundRow, SliceRow, TrialRow
+from bench.records import HistogramRow, LimitRow, RateRow, ResourceRow, RoundRow, SliceRow, TrialRow
 
 if TYPE_CHECKING:  # a run begins two seconds sooner without them
     import pandas as pd
@@ -72,7 +72,7 @@ class RunFolder:
             _write_synced(path / "environment.json", json.dumps(environment, indent=2) + "\n")
             _write_synced(path / "plan.toml", encode(plan))
             for name, row in _RAW.items():
-                _write_synced(path / name, ",".join(field.name for field in fields(row)) + "\n")
+                _write_synced(path / name, _heads(row))
         except OSError as error:
             raise StoreError(f"cannot make a results folder in {into}: {error.strerror or error}") from error
         return folder
@@ -80,11 +80,20 @@ class RunFolder:
     def write_rates(self, rows: Sequence[RateRow]) -> None:
         """Write the rates of the open loops."""
         if rows:
-            heads = ",".join(field.name for field in fields(RateRow)) + "\n"
             try:
-                _write_synced(self.path / "rates.csv", heads + _lines(RateRow, rows))
+                _write_synced(self.path / "rates.csv", _heads(RateRow) + _lines(RateRow, rows))
             except OSError as error:
                 raise StoreError(f"cannot write {self.path / 'rates.csv'}: {error.strerror or error}") from error
+
+    def append_limits(self, rows: Sequence[LimitRow]) -> None:
+        """Add the trials of one round of a search."""
+        path = self.path / "limits.csv"
+        try:
+            if not path.exists():
+                _write_synced(path, _heads(LimitRow))
+        except OSError as error:
+            raise StoreError(f"cannot write {path}: {error.strerror or error}; finished blocks are safe") from error
+        _append_synced(path, _lines(LimitRow, rows).encode())
 
     def append(self, rows: BlockRows) -> None:
         """Add a finished block. If the disk is full, what was there before stays whole."""
@@ -112,6 +121,10 @@ class RunFolder:
         table, plan = self._table("trials.csv"), self.plan()
         whole = table.groupby("block")["block"].transform("size") == len(arms(plan)) * len(cases(plan))
         return table[whole].reset_index(drop=True)
+
+    def limits(self) -> "pd.DataFrame | None":
+        """Rows of the searches for a highest rate; None if there were none."""
+        return self._table("limits.csv") if (self.path / "limits.csv").exists() else None
 
     def finished(self, name: str) -> "pd.DataFrame":
         """Rows of a raw file that belong to finished blocks. name: slices, histograms or resources."""
@@ -153,6 +166,10 @@ class RunFolder:
         for column in _TEXT_COLUMNS & set(table.columns):
             table[column] = table[column].fillna("")
         return table
+
+
+def _heads(kind: type[Any]) -> str:
+    return ",".join(field.name for field in fields(kind)) + "\n"
 
 
 def _lines(kind: type[Any], records: Sequence[Any]) -> str:

@@ -16,6 +16,7 @@ from bench.ranks import in_words, ranks
 
 COLUMNS = {
     "throughput_rps": "requests/s",
+    "limit_rps": "requests/s",
     "sessions_per_s": "sessions/s",
     "service_p50_us": "p50 µs",
     "service_p99_us": "p99 µs",
@@ -24,6 +25,7 @@ COLUMNS = {
 }
 SHORT = {
     "throughput_rps": "req/s",
+    "limit_rps": "req/s",
     "sessions_per_s": "sess/s",
     "service_p50_us": "p50",
     "service_p99_us": "p99",
@@ -106,7 +108,9 @@ def collect(summary: pd.DataFrame, comparisons: pd.DataFrame, unranked: Collecti
     for key, rows in summary.groupby(LOAD, dropna=False, sort=False):
         load = _load(key)
         first = headline(load[0])
-        metrics = [first, *(name for name in COLUMNS if not METRICS[name].more_is_better and name != first)]
+        measured = set(rows["metric"])
+        others = (name for name in COLUMNS if name in measured and not METRICS[name].more_is_better and name != first)
+        metrics = [first, *others]
         lines = [
             replace(
                 _line(str(arm), of_arm, first, ratios.get((*load, str(arm)))), places=places.get(load, {}).get(str(arm))

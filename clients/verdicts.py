@@ -6,6 +6,7 @@ this is the only place that has them. Without any import of the generator's own,
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,7 @@ class Code:
     invalid: float | None = None  # no figure of this code alone makes a row invalid
     below: bool = False  # low figures are the bad ones
     style: str = "{:.3g}"
+    passes: bool = False  # it comes from the machine and goes again: see verdict_of_blocks
 
     def verdict(self, figure: float) -> str:
         """What a figure means for its row."""
@@ -109,6 +111,7 @@ CODES = {
             invalid=0.95,
             below=True,
             style="{:.4f}",
+            passes=True,
         ),
         Code(
             "LATENESS",
@@ -117,6 +120,7 @@ CODES = {
             suspect=0.05,
             invalid=0.20,
             style="{:.1%}",
+            passes=True,
         ),
         Code(
             "TURNAROUND",
@@ -125,6 +129,7 @@ CODES = {
             suspect=0.05,
             invalid=0.20,
             style="{:.1%}",
+            passes=True,
         ),
         Code(
             "RUN_DELAY",
@@ -133,6 +138,7 @@ CODES = {
             suspect=0.01,
             invalid=0.05,
             style="{:.1%}",
+            passes=True,
         ),
         Code(
             "STEAL",
@@ -141,6 +147,7 @@ CODES = {
             suspect=0.01,
             invalid=0.05,
             style="{:.1%}",
+            passes=True,
         ),
         Code(
             "FOREIGN",
@@ -149,6 +156,7 @@ CODES = {
             suspect=0.01,
             invalid=0.05,
             style="{:.1%}",
+            passes=True,
         ),
         Code(
             "GC",
@@ -163,6 +171,7 @@ CODES = {
             "free memory",
             suspect=0,
             style="{:.0f}",
+            passes=True,
         ),
         Code(
             "CLOCK",
@@ -301,6 +310,20 @@ CODES = {
             suspect=0,
             style="{:.0f}",
         ),
+        Code(
+            "no_lower_bound",
+            "no rate of the search met the objective",
+            "a longer time in the objective, or a look at what the server does at a low rate (scenario latency)",
+            suspect=0,
+            style="",
+        ),
+        Code(
+            "no_upper_bound",
+            "every rate of the search met the objective: the limit lies higher",
+            "more connections, so that more can be asked for",
+            suspect=0,
+            style="",
+        ),
         # The relative error of a percentile grows as one over the root of the replies beyond it.
         Code(
             "few_replies",
@@ -357,6 +380,22 @@ def verdict_of(code: str) -> str:
     if name not in CODES:
         return "suspect"
     return CODES[name].verdict(figure_of(code)) if figure else CODES[name].verdict(1)
+
+
+def verdict_of_blocks(cells: Sequence[str]) -> str:
+    """What the codes of several blocks mean for their median. cells: of each block; empty if it has none.
+
+    The worst of all; but a disturbance that makes the figures of less than half the blocks invalid leaves the median
+    suspect: it is one of the others.
+    """
+    found = ["valid"]
+    invalid: Counter[str] = Counter()
+    for code in (code for text in cells for code in text.split()):
+        name, verdict = code.partition("=")[0], verdict_of(code)
+        passing = name in CODES and CODES[name].passes
+        invalid[name] += passing and verdict == "invalid"
+        found.append("suspect" if passing and verdict == "invalid" else verdict)
+    return worst([*found, *("invalid" for count in invalid.values() if count > 0 and 2 * count >= len(cells))])
 
 
 def cell(name: str, figure: float) -> str:

@@ -145,6 +145,7 @@ def figures(settings: Settings, slice_: Slice) -> dict[str, Any]:
         "latency_p99_us": _quantile_us(found["latency"], 0.99, missing) if "latency" in found else None,
         "client_cpu_us": slice_.cpu_s * 1e6,
         "client_cpu_share": slice_.cpu_share,
+        "run_delay_share": slice_.stolen_s / slice_.elapsed_s if slice_.elapsed_s else 0.0,
         "involuntary_switches": slice_.involuntary_switches,
     }
 

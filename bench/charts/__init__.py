@@ -9,13 +9,14 @@ from bench.charts.data import Load, Point, describe, interval_in_words, is_open,
 from bench.charts.dots import draw_dots
 from bench.charts.latency import common_connections, draw_latency
 from bench.charts.lines import draw_lines
-from bench.metrics import METRICS, SESSIONS
+from bench.metrics import METRICS, SEARCH, SESSIONS
 
 QUESTIONS = {
     "throughput": "How many requests per second can each model answer?",
     "latency": "How long does a request take from when it was due, at one rate for all?",
     "service": "How long does a request take when every connection asks without a pause?",
     "sessions": "How many short sessions per second can each model serve?",
+    "limit": "What is the highest rate at which each model answers in time?",
     "cpu": "How much CPU time does the server spend on one request?",
     "memory": "How much memory does each server hold under load?",
 }
@@ -38,18 +39,21 @@ def draw(
 
     A name is that of its question; where it has several loads, each adds its own: ``throughput-capacity-64B``.
     """
-    if summary.empty or trials.empty:
+    if summary.empty:
         return {}
     tables = Tables(summary, comparisons, histograms, trials)
-    opened = [load for load in loads(summary) if is_open(trials, load)]
-    sessions = [load for load in loads(summary) if load.scenario.startswith(SESSIONS) and load not in opened]
-    capacity = [load for load in loads(summary) if load not in sessions and load not in opened]
+    searched = [load for load in loads(summary) if load.scenario.startswith(SEARCH)]
+    in_blocks = [load for load in loads(summary) if load not in searched and not trials.empty]
+    opened = [load for load in in_blocks if is_open(trials, load)]
+    sessions = [load for load in in_blocks if load.scenario.startswith(SESSIONS) and load not in opened]
+    capacity = [load for load in in_blocks if load not in sessions and load not in opened]
     figures: dict[str, Figure] = {}
     for name, chart, of_loads in (
         ("throughput", _throughput, capacity),
         ("latency", _latency, opened),
         ("service", _service, capacity),
         ("sessions", _sessions, sessions),
+        ("limit", _limit, searched),
         ("cpu", _cpu, opened or capacity or sessions),
         ("memory", _memory, capacity or sessions),
     ):
@@ -105,6 +109,17 @@ def _distribution(tables: Tables, load: Load, quantity: str) -> Figure | None:
 
 def _sessions(tables: Tables, load: Load) -> Figure | None:
     return _dots(tables, load, "sessions", "sessions_per_s")
+
+
+def _limit(tables: Tables, load: Load) -> Figure | None:
+    found = points(tables.summary, load, "limit_rps")
+    if not transports(found):
+        return None
+    subtitle = (
+        "bars: from the highest rate at which most trials met the objective to the next one, at which most did not"
+    )
+    lines = notes(found, tables.comparisons, tables.trials, load, "limit_rps")
+    return draw_dots(found, QUESTIONS["limit"], subtitle, lines, METRICS["limit_rps"].label, more_is_better=True)
 
 
 def _cpu(tables: Tables, load: Load) -> Figure | None:

@@ -106,7 +106,8 @@ def _draw_row(ax: Axes, point: Point, y: float, look: Style, second: dict[tuple[
     colour = look.colour if point.verdict == "valid" else GREY
     ax.plot([point.low, point.high], [y, y], color=colour, linewidth=2, zorder=3, solid_capstyle="butt")
     draw_marker(ax, point.median, y, point, look)
-    right, text = max(point.high, point.median), compact(point.median)
+    right = max(end for end in (point.high, point.median) if math.isfinite(end))
+    text = compact(point.median)
     other = second.get((point.arm, point.connections))
     if other is not None and other > 1.1 * point.median:
         ax.plot([point.median, other], [y, y], color=colour, linewidth=0.8, alpha=0.45, zorder=1)

@@ -134,6 +134,7 @@ def slice_of(
         server_cpu_us=replies * 0.95e6 / requests * float(np.exp(random.normal(0, 0.01))),
         client_cpu_us=replies * 6.0,
         client_cpu_share=0.3,
+        run_delay_share=0.0,
         codes="",
     )
 

@@ -1,10 +1,11 @@
 import math
 from pathlib import Path
 
+import msgspec
 import pandas as pd
 import pytest
 
-from bench.enough import is_enough, widest
+from bench.enough import is_enough, widest, width_now
 from bench.plan_file import load_plan
 from bench.store import RunFolder
 
@@ -30,10 +31,13 @@ def test_the_widest_interval_of_what_is_asked_for_decides(rows: list[dict[str, o
     assert widest(pd.DataFrame(rows, columns=list(comparison(1, 1)))) == pytest.approx(expected, abs=1e-3)
 
 
-def test_a_run_without_a_wanted_width_has_its_blocks_and_one_with_it_has_an_end(tmp_path: Path) -> None:
-    plan = load_plan("quick")
+def test_a_run_ends_when_it_is_narrow_enough_or_out_of_time() -> None:
+    plan = msgspec.structs.replace(load_plan("quick"), until=0.03, at_most_min=2.0)
+    assert not is_enough(plan, 0.031, 10.0)
+    assert is_enough(plan, 0.03, 10.0)
+    assert is_enough(plan, math.inf, 121.0)
+
+
+def test_before_six_blocks_there_is_no_width(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)  # not looked at: the answer is known before
-    assert not is_enough(plan, folder, 100, 1e9)
-    wanting = type(plan)(**{field: getattr(plan, field) for field in plan.__struct_fields__} | {"until": 0.03})
-    assert not is_enough(wanting, folder, 5, 10.0)
-    assert is_enough(wanting, folder, 5, 60 * plan.at_most_min + 1)
+    assert width_now(load_plan("quick"), folder, 5) == math.inf

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from bench.analyse import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summarise
-from bench.report import answers, escape, parity, render, unequal
+from bench.report import Run, answers, escape, parity, render, unequal
 
 from . import synthetic
 
@@ -22,9 +22,8 @@ def report() -> str:
     rows = synthetic.run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
     comparisons = compare(rows.slices, rows.trials, REFERENCE)
     charts = [("throughput", "charts/throughput.svg")]
-    return render(
-        summarise(rows.trials, rows.slices), comparisons, rows.trials, ENVIRONMENT, {"seed": 7, "blocks": 6}, charts
-    )
+    run = Run(ENVIRONMENT, {"seed": 7, "blocks": 6}, [])
+    return render(summarise(rows.trials, rows.slices), comparisons, rows.trials, run, charts)
 
 
 def test_the_first_paragraph_answers_in_words(report: str) -> None:
@@ -75,7 +74,7 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head(report: str) -> None
 
 def test_a_run_without_results_has_a_report() -> None:
     empty = pd.DataFrame(columns=SUMMARY_COLUMNS), pd.DataFrame(columns=COMPARISON_COLUMNS)
-    text = render(*empty, pd.DataFrame(), {}, {}, [])
+    text = render(*empty, pd.DataFrame(), Run({}, {}, []), [])
     assert "No comparison could be made" in text
     assert "No block was finished." in text
     assert "Seed unknown." in text
@@ -85,7 +84,9 @@ def test_names_from_outside_cannot_write_markdown() -> None:
     assert escape("a|b\n# c `d` <e> [f](g) *h*") == r"a\|b \# c \`d\` \<e\> \[f\](g) \*h\*"
     assert escape("thread_per_client _x_") == r"thread_per_client \_x\_"
     rows = synthetic.run({"<b>|x/tcp": {1: 1e4}}, blocks=1, rounds=1)
-    text = render(summarise(rows.trials, rows.slices), compare(rows.slices, rows.trials, {}), rows.trials, {}, {}, [])
+    text = render(
+        summarise(rows.trials, rows.slices), compare(rows.slices, rows.trials, {}), rows.trials, Run({}, {}, []), []
+    )
     assert r"| \<b\>\|x/tcp |" in text
     assert "<b>" not in text
 

@@ -31,7 +31,7 @@ TOLD: dict[str, Any] = {
     "duration_s": 0.05, "elapsed_s": 0.06, "sent": 110, "replies": 90, "answered": 108, "sessions": 0,
     "sessions_per_s": None, "late": 1, "lost": 1, "corrupt": 0, "service_p50_us": 40.0, "service_p99_us": None,
     "scheduled": None, "unsent": 0, "latency_p50_us": None, "latency_p99_us": None,
-    "client_cpu_us": 20_000.0, "client_cpu_share": 0.4,
+    "client_cpu_us": 20_000.0, "client_cpu_share": 0.4, "run_delay_share": 0.001,
 }  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def rows(block: int) -> BlockRows:
         round=0, position=0, duration_s=0.045, scheduled=None, unsent=0, sent=10, replies=9, answered=10,
         sessions=0, late=0, lost=0, corrupt=0, throughput_rps=200.0, sessions_per_s=None, service_p50_us=50.0,
         service_p99_us=None, latency_p50_us=None, latency_p99_us=None, server_cpu_us=100.0, client_cpu_us=50.0,
-        client_cpu_share=0.1,
+        client_cpu_share=0.1, run_delay_share=0.0,
         codes="",
     )  # fmt: skip
     histogram = HistogramRow(**load, quantity="service", lower_ns=1, upper_ns=2, count=9)  # type: ignore[arg-type]
@@ -52,7 +52,7 @@ def rows(block: int) -> BlockRows:
     )  # fmt: skip
     round_ = RoundRow(
         block=block, round=0, scenario="capacity", connections=16, message_bytes=64, canary_us=200.0, canary_share=1.0,
-        stolen_share=0.0, pressure_share=None, spoiled=False,
+        stolen_share=0.0, run_delay_share=0.0, pressure_share=None, spoiled=False,
     )  # fmt: skip
     return BlockRows([slice_], [histogram], [resource], [round_], [trial])
 

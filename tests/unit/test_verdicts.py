@@ -139,7 +139,8 @@ def test_a_server_at_its_limit_clears_a_busy_generator_that_is_not() -> None:
 
     assert of(0.82, 0.95) == ("valid", "")
     assert of(0.82, 0.5) == ("suspect", "GENERATOR_BUSY=0.82")
-    assert of(0.93, 0.95) == ("invalid", "GENERATOR_BUSY=0.93")
+    assert of(0.93, 0.94) == ("invalid", "GENERATOR_BUSY=0.93")
+    assert of(0.93, 0.96) == ("valid", "")
     assert of(0.82, 0.95, closed_loop=False) == ("suspect", "GENERATOR_BUSY=0.82")
 
 
@@ -153,7 +154,8 @@ def test_shared_cpus_make_a_trial_suspect() -> None:
     [
         ([], Sides(0.3, 0.95), "server"),
         ([], Sides(0.95, 0.3), "generator"),
-        ([], Sides(0.95, 0.95), "generator"),
+        ([], Sides(0.95, 0.94), "generator"),
+        ([], Sides(0.95, 0.96), "server"),
         ([], Sides(math.nan, math.nan), "neither (waiting)"),
         ([], Sides(0.3, 0.3, in_flight=1.0, servants=4), "neither (waiting)"),
         ([], Sides(0.3, 0.3, in_flight=16.0, servants=1), "neither (waiting)"),
