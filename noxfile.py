@@ -9,7 +9,7 @@ nox.needs_version = ">=2025.2.9"
 
 def install(session: nox.Session, *groups: str) -> None:
     """Install the project as it stands and what the groups of pyproject.toml name."""
-    session.install("-e", ".", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups))
+    session.install("-e", ".[models]", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups))
 
 
 @nox.session
@@ -24,11 +24,16 @@ def bench(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every check: lint, types, then unit, conformance and system tests. Options reach pytest."""
     install(session, "test", "lint", "types")
-    if not session.posargs:
+    wanted = list(session.posargs)
+    if not wanted:
         session.run("ruff", "check")
         session.run("ruff", "format", "--check")
         session.run("mypy")
-    session.run("pytest", *session.posargs)
+        # These wait more than they compute; a server shared by the tests of a module stays in one process. What loads
+        # a server, and is about time, has the machine to itself afterwards.
+        session.run("pytest", "--numprocesses", "2", "--dist", "loadscope", "tests/unit", "tests/conformance")
+        wanted = ["tests/generator", "tests/micro", "tests/system", "tests/truth"]
+    session.run("pytest", *wanted)
 
 
 @nox.session

@@ -1,8 +1,10 @@
 """The command line: ``holabench`` and ``python -m bench``."""
 
 import json
+import math
 import os
 import secrets
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,8 +47,19 @@ def run(
     seed: Annotated[
         int | None, typer.Option(help="Of the order of everything; the plan's own, or a new one for each run.")
     ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Choose the blocks for so much time, and shorter ones if it is little.")
+    ] = None,
     until: Annotated[str, typer.Option(help="Run blocks until intervals are so narrow, as 3%: their half-width.")] = "",
     at_most: Annotated[float | None, typer.Option(help="With --until: end after so many minutes anyhow.")] = None,
+    server: Annotated[
+        list[str] | None,
+        typer.Option(help='A server of somebody else, as "php=php server.php {port}"; may be given several times.'),
+    ] = None,
+    python: Annotated[
+        str, typer.Option(help="Other interpreters for every model, too, as 3.13,pypy3,/path/to/python.")
+    ] = "",
+    models_from: Annotated[str, typer.Option(help="A folder with models of your own, one in each file.")] = "",
     into: Annotated[Path, typer.Option(help="Folder that gets the run's folder.")] = Path("results"),
 ) -> int:
     """Measure: start every server, load them in turns, write CSVs, charts and a report.
@@ -67,9 +80,11 @@ def run(
 
     if sys.platform != "linux":
         raise Stop(f"holabench needs Linux, not {sys.platform}: its servers and its generator stand on epoll", 1)
+    find_models(models_from)
     changes = {
         "models": words(models),
         "transports": words(transports),
+        "pythons": interpreters(python),
         "blocks": MOST_BLOCKS if until and blocks is None else blocks,
         "until": share("--until", until),
         "at_most_min": at_most,
@@ -84,9 +99,8 @@ def run(
     screen = terminal()
     invalid: list[str] = []
     try:
-        plan = changed(load_plan(profile), changes, of_scenarios)
-        if plan.seed is None:
-            plan = changed(plan, {"models": None, "seed": secrets.randbelow(2**31)}, {})
+        plan = with_outside(changed(load_plan(profile), changes, of_scenarios), server or [])
+        plan = with_seed(plan if minutes is None else fitted(plan, minutes))
         outcome = run_plan(plan, into, sorted(os.sched_getaffinity(0)), screen)
         if not outcome.blocks and not outcome.searches:
             screen.print("stopped before the first block was whole: there is nothing to draw")
@@ -132,20 +146,79 @@ def report(
 
 
 @app.command()
-def models() -> None:
-    """List the server models: name, what it is, transports, how many clients it can serve.
+def models(
+    models_from: Annotated[str, typer.Option(help="A folder with models of your own, one in each file.")] = "",
+) -> None:
+    """List the server models: name, transports, clients at a time, CPUs that it can use, what it is and what it needs.
 
     Example: holabench models
     """
     from bench.run import models as known
 
+    find_models(models_from)
     table = Table(box=None, pad_edge=False)
-    for heading in ("model", "transports", "TCP clients at a time", "what it is"):
+    for heading in ("model", "transports", "TCP clients", "CPUs", "what it is"):
         table.add_column(heading, overflow="fold")
     for model in known().values():
         limit = "any number" if model.max_tcp_clients is None else str(model.max_tcp_clients)
-        table.add_row(model.name, ", ".join(model.transports), limit, model.help)
+        cpus = "all" if model.parallel or model.forks else "1"
+        needs = f" (not installed: pip install {model.needs})" if model.missing else ""
+        table.add_row(model.name, ", ".join(model.transports), limit, cpus, model.help + needs)
     Console().print(table)
+
+
+@app.command()
+def profiles() -> None:
+    """List the profiles: the question that each answers, and about how long it takes.
+
+    Example: holabench profiles
+    """
+    from bench.budget import duration_s
+    from bench.run import models as known
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("profile", "takes", "question"):
+        table.add_column(heading, overflow="fold")
+    for name in profile_names():
+        one = load_plan(name)
+        table.add_row(name, in_minutes(duration_s(one, known())), one.question)
+    Console().print(table)
+
+
+@app.command(name="plan")
+def show_plan(
+    profile: Annotated[str, typer.Argument(help="A profile, or a plan of your own as FILE.toml.")],
+) -> None:
+    """Show what a plan would measure, and about how long it would take, without running it.
+
+    Example: holabench plan my-plan.toml
+    """
+    from bench.budget import duration_s
+    from bench.plan import arms, cases, check, loaded_s, skip_reason
+    from bench.run import models as known
+
+    try:
+        plan = load_plan(profile)
+        check(plan, known())
+    except PlanError as error:
+        raise Stop(str(error)) from error
+    table = Table(box=None, pad_edge=False)
+    for heading in ("scenario", "connections", "bytes", "rate", "arms", "skipped"):
+        table.add_column(heading, overflow="fold")
+    for scenario in plan.scenarios:
+        for case in cases(plan, scenario):
+            skipped = [arm.name for arm in arms(plan) if skip_reason(arm, case, known())]
+            rate = str(scenario.rate) if scenario.rate else "closed loop"
+            cells = (scenario.name, str(case.connections), str(case.message_bytes or "-"), rate)
+            table.add_row(*cells, str(len(arms(plan)) - len(skipped)), ", ".join(skipped) or "-")
+    screen = Console()
+    screen.print(f"{plan.name}: {plan.question}", highlight=False)
+    screen.print(table)
+    screen.print(
+        f"{plan.blocks} blocks, {loaded_s(plan, known()):.0f} s of load in them, "
+        f"{in_minutes(duration_s(plan, known()))} in all",
+        highlight=False,
+    )
 
 
 @app.command()
@@ -206,6 +279,65 @@ def changed(plan: Plan, changes: dict[str, Any], of_scenarios: dict[str, Any]) -
             if wanted[role] and wanted[role] not in changes["models"]:
                 wanted[role] = changes["models"][0]
     return build(wanted, "")
+
+
+def find_models(folder: str) -> None:
+    """Take the models of a folder, too. Raises Stop."""
+    from servers import registry
+
+    if folder:
+        if not Path(folder).is_dir():
+            raise Stop(f"--models-from {folder!r} is not a folder")
+        registry.add_folder(str(Path(folder).resolve()))
+
+
+def interpreters(text: str) -> dict[str, str] | None:
+    """Find interpreters by label and path; None of nothing. Raises Stop."""
+    from bench.interpreters import NoInterpreterError, find
+
+    try:
+        found = [find(wanted) for wanted in words(text) or ()]
+    except NoInterpreterError as error:
+        raise Stop(f"--python: {error}") from error
+    return {one.label: one.path for one in found} or None
+
+
+def with_seed(plan: Plan) -> Plan:
+    """Return the plan with a seed: its own, or a new one."""
+    return plan if plan.seed is not None else msgspec.structs.replace(plan, seed=secrets.randbelow(2**31))
+
+
+def fitted(plan: Plan, minutes: float) -> Plan:
+    """Return the plan for so much time. Raises PlanError."""
+    from bench.budget import fit
+    from bench.run import models as known
+
+    return fit(plan, minutes, known())
+
+
+def in_minutes(seconds: float) -> str:
+    """``1 min 10 s``, ``6 min``."""
+    if seconds < 120:
+        return f"{seconds // 60:.0f} min {10 * (seconds % 60 // 10):.0f} s"
+    return f"{math.ceil(seconds / 60)} min"
+
+
+def with_outside(plan: Plan, servers: list[str]) -> Plan:
+    """Return the plan with somebody else's servers: NAME=COMMAND or NAME/udp=COMMAND. Raises Stop, PlanError."""
+    found: dict[str, dict[str, Any]] = {one.name: msgspec.to_builtins(one) for one in plan.outside}
+    for text in servers:
+        arm, sign, command = text.partition("=")
+        name, _, over = arm.strip().partition("/")
+        try:
+            parts = shlex.split(command)
+        except ValueError as error:
+            raise Stop(f"--server {text!r}: {error}") from error
+        if not sign or not name or not parts:
+            raise Stop(f'--server {text!r} is not NAME=COMMAND; write for example "php=php server.php {{port}}"')
+        if "{port}" not in command:
+            raise Stop(f"--server {text!r}: nothing tells the command its port; write {{port}} where it belongs")
+        found[name] = {"name": name, "command": parts, "transports": [over or "tcp"]}
+    return changed(plan, {"models": None, "outside": list(found.values())}, {}) if servers else plan
 
 
 def words(text: str) -> list[str] | None:

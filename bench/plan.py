@@ -1,7 +1,7 @@
 """The plan: what is measured, in which order. Pure; a profile and a user's file have the same form."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 import numpy as np
@@ -64,17 +64,49 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return self.rate == HIGHEST
 
 
+class Outside(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Somebody else's server: a command, started without a shell."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    # {port}, {transport}, {protocol} and {host} in it are replaced.
+    command: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    transports: Annotated[tuple[Transport, ...], msgspec.Meta(min_length=1)] = ("tcp",)
+    folder: str = ""  # that it runs in; our own if empty
+    environment: dict[str, str] = {}  # beside our own
+    cpus: Positive = 1  # that it can use
+    clients: Annotated[int, msgspec.Meta(ge=0)] = 0  # TCP clients at a time, by its nature; 0: no such limit
+    ready: Literal["line", "exchange"] = "exchange"  # what tells that it is up: its first line, or that it answers
+    start_s: Duration = 10.0  # in which it has to be up
+
+    def words(self, **values: object) -> list[str]:
+        """The command, with its values. Other braces stay what they are."""
+        found = []
+        for word in self.command:
+            for name, value in values.items():
+                word = word.replace(f"{{{name}}}", str(value))  # noqa: PLW2901
+            found.append(word)
+        return found
+
+    def described(self) -> Description:
+        """As one of our own models is."""
+        values: dict[str, Any] = {f"serve_{transport}": None for transport in self.transports}
+        values |= {"PARALLEL": self.cpus > 1, "MAX_TCP_CLIENTS": self.clients or None}
+        return Description(self.name, values, " ".join(self.command))
+
+
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All that decides what a run measures; with the same seed, in the same order."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
     question: str = ""
     models: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+    outside: tuple[Outside, ...] = ()  # servers of others, which compete with the models
     transports: Annotated[tuple[Transport, ...], msgspec.Meta(min_length=1)] = ("tcp", "udp")
     reference: str = ""  # the model that the others are compared with; the first one if empty
     twin: str = ""  # the model that is listed twice, to see the noise floor; none if empty
     limit: str = LIMIT  # the model that shows what the machine can do, beside all others; none if empty
     awake: bool = False  # keep the servers' CPUs from halting, see bench.awake
+    pythons: dict[str, str] = {}  # beside our own interpreter, others with which each model runs: label and path
     blocks: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
     until: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.0  # end once intervals have this half-width; 0: after blocks
     at_most_min: Annotated[float, msgspec.Meta(gt=0, le=100_000)] = 60.0  # with until: minutes in which it ends anyhow
@@ -143,19 +175,28 @@ def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:
     for name in (*plan.models, plan.reference, plan.twin, plan.limit):
         if name and name not in models:
             raise PlanError(f"no server model {name!r}; there are: {', '.join(models)}")
+    competing = (*plan.models, *(one.name for one in plan.outside))
     for what, name in (("reference", plan.reference), ("twin", plan.twin)):
-        if name and name not in plan.models:
-            raise PlanError(f"{what} {name!r} is not among the models of the plan: {', '.join(plan.models)}")
+        if name and name not in competing:
+            raise PlanError(f"{what} {name!r} is not among the models of the plan: {', '.join(competing)}")
     scenarios = tuple(scenario.name for scenario in plan.scenarios)
-    for what, names in (("models", plan.models), ("transports", plan.transports), ("scenarios", scenarios)):
+    for what, names in (("models", competing), ("transports", plan.transports), ("scenarios", scenarios)):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise PlanError(f"{what}: {repeated[0]!r} stands there twice; name each once")
 
 
 def arms(plan: Plan) -> list[Arm]:
-    """Every arm: each model over each transport, then the twin, and last what shows the machine's limit."""
-    single = [Arm(model, transport) for model in plan.models for transport in plan.transports]
+    """Every arm: each model over each transport with each interpreter, then twins, and last the machine's limit."""
+    single = [
+        Arm(model, transport, python=label)
+        for model in plan.models
+        for transport in plan.transports
+        for label in ("", *plan.pythons)
+    ]
+    single += [
+        Arm(one.name, transport) for one in plan.outside for transport in plan.transports if transport in one.transports
+    ]
     twins = [Arm(plan.twin, transport, twin=True) for transport in plan.transports if plan.twin]
     return single + twins + limit_arms(plan)
 
@@ -191,6 +232,10 @@ def cases(plan: Plan, scenario: Scenario | None = None) -> list[Case]:
 def skip_reason(arm: Arm, case: Case, models: Mapping[str, Description]) -> str:
     """Why a cell of the matrix cannot be served, or nothing if it can."""
     model = models[arm.model]
+    if arm.python and model.needs:
+        return f"{arm.model} needs {model.needs}: it runs with the interpreter alone that holabench has"
+    if model.missing:
+        return f"{arm.model} needs {model.needs}, which is not installed: pip install {model.needs}"
     if arm.transport not in model.transports:
         return f"{arm.model} does not serve {arm.transport}"
     limit = model.max_tcp_clients if arm.transport == "tcp" and case.scenario.lifecycle == "persistent" else None

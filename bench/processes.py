@@ -25,9 +25,22 @@ class ChildError(Exception):
 
 
 class Child:
-    """A process that was started with its standard output, and if wanted its input, in our hands."""
+    """A process that was started with its standard output, and if wanted its input, in our hands.
 
-    def __init__(self, name: str, command: Sequence[str], cpus: Sequence[int], *, writes: bool = False) -> None:
+    writes: whether we write to it. heard: whether we read what it says; if not, that is kept with its errors.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        cpus: Sequence[int],
+        *,
+        writes: bool = False,
+        heard: bool = True,
+        folder: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
         self._pending = b""
@@ -38,10 +51,11 @@ class Child:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE if writes else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=subprocess.PIPE if heard else self._stderr,
                 stderr=self._stderr,
                 process_group=0,
-                env=environment_of_children(),
+                env=environment_of_children() | dict(environment or {}),
+                cwd=folder or None,
             )
         self.pid = self._process.pid
 
@@ -68,6 +82,15 @@ class Child:
 
     def read_line(self, timeout_s: float) -> dict[str, Any]:
         """Read one line of JSON from it. Raises ChildError if none comes in time."""
+        line = self.read_text(timeout_s)
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except ValueError as error:
+            raise ChildError(f"{self.name} wrote a line that is not JSON: {line[:200]!r}") from error
+        return answer
+
+    def read_text(self, timeout_s: float) -> bytes:
+        """Read one line from it, whatever it says. Raises ChildError if none comes in time."""
         assert self._process.stdout is not None
         deadline_s = time.monotonic() + timeout_s
         while b"\n" not in self._pending:
@@ -80,11 +103,7 @@ class Child:
                 raise ChildError(f"{self.name} ended with code {code}; its last words were: {self.last_words()}")
             self._pending += data
         line, _, self._pending = self._pending.partition(b"\n")
-        try:
-            answer: dict[str, Any] = json.loads(line)
-        except ValueError as error:
-            raise ChildError(f"{self.name} wrote a line that is not JSON: {line[:200]!r}") from error
-        return answer
+        return line
 
     def last_words(self) -> str:
         """The end of what it wrote to its standard error, in one line."""
@@ -113,10 +132,15 @@ class Child:
                     stream.close()
 
 
-def server_command(model: str, transport: str, protocol: str, workers: int) -> list[str]:
-    """The command line of one of our own servers, on a port that the kernel chooses."""
+def server_command(model: str, transport: str, protocol: str, workers: int, python: str = "") -> list[str]:
+    """The command line of one of our own servers, on a port that the kernel chooses. python: path, if not our own."""
     options = ["--transport", transport, "--protocol", protocol, "--workers", str(workers)]
-    return [sys.executable, "-m", "servers", model, *options]
+    return [python or sys.executable, "-m", "servers", model, *options]
+
+
+def outside_command(words: Sequence[str]) -> list[str]:
+    """The command line of somebody else's server, so that it ends with us."""
+    return [sys.executable, "-m", "servers.outside", *words]
 
 
 def raise_descriptor_limit() -> None:

@@ -13,16 +13,17 @@ SPOILED = "SPOILED"  # the code of a slice whose round was hit by others and run
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """What competes: a model with its transport. The twin is the same arm listed a second time."""
+    """What competes: a model with its transport and interpreter. The twin is the same arm listed a second time."""
 
     model: str
     transport: str
     twin: bool = False
+    python: str = ""  # the label of an interpreter that is not our own
 
     @property
     def name(self) -> str:
         """The name everywhere: rows, charts, report."""
-        return f"{self.model}/{self.transport}" + ("~twin" if self.twin else "")
+        return f"{self.model}/{self.transport}" + (f"@{self.python}" if self.python else "") + "~twin" * self.twin
 
 
 @dataclass(frozen=True, slots=True)

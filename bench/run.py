@@ -58,7 +58,7 @@ def run(plan: Plan, into: Path, usable_cpus: list[int], console: Console) -> Out
     Raises PlanError before anything is started, ChildError if the generator does not start, StoreError if there can be
     no folder. What fails later ends the run likewise, and is told in the outcome.
     """
-    known = models()
+    known = models() | {one.name: one.described() for one in plan.outside}
     check(plan, known)
     placement = place(usable_cpus, cores(usable_cpus))
     raise_descriptor_limit()

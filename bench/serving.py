@@ -1,20 +1,24 @@
 """Servers that are up for a scenario: started, moved to their CPUs, and heard to speak the protocol."""
 
 import contextlib
+import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from bench.canary import Watch
 from bench.placement import Placement
-from bench.plan import Case, Plan, Scenario, cases, limit_arms, seed_of, skip_reason
-from bench.processes import READY_S, Child, ChildError, pin_tree, server_command
+from bench.plan import Case, Outside, Plan, Scenario, cases, limit_arms, seed_of, skip_reason
+from bench.processes import READY_S, Child, ChildError, outside_command, pin_tree, server_command
 from bench.records import Arm
 from bench.sampler import Tree
 from servers.registry import Description
 
 _ANSWER_S = 30.0  # beyond what was asked for; a generator that takes longer hangs
 _HOST = "127.0.0.1"
+_LOOK_S = 0.02  # between two looks whether somebody else's server is up
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Server:
     child: Child
     tree: Tree
     ready: Mapping[str, Any] = field(default_factory=dict)
+    outside: Outside | None = None  # what was asked for, if it is somebody else's
 
 
 Servers = Mapping[Arm, Server | str]  # in place of a server that failed stands the reason
@@ -71,18 +76,75 @@ def serving(setup: Setup, scenario: Scenario, wanted: Sequence[Arm]) -> Iterator
             if all(skip_reason(arm, case, setup.models) for case in cases(setup.plan, scenario)):
                 continue
             workers = setup.plan.workers or max(2, len(setup.placement.server))  # a server may start on more CPUs
-            command = server_command(arm.model, arm.transport, scenario.protocol, workers)
+            outside = next((one for one in setup.plan.outside if one.name == arm.model), None)
+            if outside is not None:
+                servers[arm] = _started(stack, arm, outside, scenario.protocol, everywhere)
+                continue
+            python = setup.plan.pythons.get(arm.python, "")
+            command = server_command(arm.model, arm.transport, scenario.protocol, workers, python)
             child = stack.enter_context(Child(f"the server {arm.name}", command, everywhere))
             servers[arm] = Server(arm, child, Tree(child.pid))
         for arm, server in servers.items():
             assert isinstance(server, Server)
             try:
-                server.ready = server.child.read_line(READY_S)
+                if server.outside is None:
+                    server.ready = server.child.read_line(READY_S)
+                else:
+                    _await_outside(server, server.outside)
                 pin_tree(server.child.pid, setup.placement.server)
                 _verify(setup, server, cases(setup.plan, scenario)[0])
             except (ChildError, ServerError) as error:
                 servers[arm] = str(error)
         yield servers
+
+
+def _started(stack: contextlib.ExitStack, arm: Arm, outside: Outside, protocol: str, cpus: Sequence[int]) -> Server:
+    """Start somebody else's server on a port that was free a moment ago: it cannot say itself which one it has."""
+    kind = socket.SOCK_STREAM if arm.transport == "tcp" else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.bind((_HOST, 0))
+        port = sock.getsockname()[1]
+    words = outside.words(port=port, transport=arm.transport, protocol=protocol, host=_HOST)
+    child = stack.enter_context(
+        Child(
+            f"the server {arm.name}",
+            outside_command(words),
+            cpus,
+            heard=outside.ready == "line",
+            folder=outside.folder,
+            environment=outside.environment,
+        )
+    )
+    unknown = dict.fromkeys(("backlog", "nodelay", "rcvbuf", "sndbuf"))
+    ready = {"port": port, "workers": outside.cpus, "python": "", "sockets": unknown}
+    return Server(arm, child, Tree(child.pid), ready, outside)
+
+
+def _await_outside(server: Server, outside: Outside) -> None:
+    """Wait until it is up. Over UDP nothing but a reply can tell, which the first exchange tries several times."""
+    deadline_s = time.monotonic() + outside.start_s
+    if outside.ready == "line":
+        server.child.read_text(outside.start_s)
+        return
+    while time.monotonic() < deadline_s and server.child.alive:
+        if _listens(server.arm.transport, server.ready["port"]):
+            return
+        time.sleep(_LOOK_S)
+    if not server.child.alive:
+        raise ServerError(f"ended before it was up; its last words were: {server.child.last_words()}")
+    raise ServerError(f"did not listen on port {server.ready['port']} within {outside.start_s:g} s")
+
+
+def _listens(transport: str, port: int) -> bool:
+    """Whether some socket has the port, as the kernel's table says: a connection to see would be a client."""
+    state = {"tcp": "0A", "udp": "07"}[transport]  # TCP_LISTEN; an unconnected socket for datagrams
+    for table in (transport, f"{transport}6"):
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == state and int(fields[1].rpartition(":")[2], 16) == port:
+                    return True
+    return False
 
 
 def _verify(setup: Setup, server: Server, case: Case) -> None:

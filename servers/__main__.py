@@ -49,12 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare: Callable[[], None] | None = getattr(model, "prepare", None)
     if prepare is not None:
         prepare()
+    shared = getattr(model, "REUSEPORT", False)
     lifeline.die_with_parent()  # before the ready line: whoever reads that can rely on it
     try:
         if options.transport == "tcp":
-            sock = sockets.bind_tcp(options.host, options.port, options.backlog)
+            sock = sockets.bind_tcp(options.host, options.port, options.backlog, shared=shared)
         else:
-            sock = sockets.bind_udp(options.host, options.port)
+            sock = sockets.bind_udp(options.host, options.port, shared=shared)
     except OSError as error:
         return _fail(1, _cannot_bind(options, error))
     with sock:
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "transport": options.transport,
             "protocol": options.protocol,
             "workers": settings.workers,
-            "python": f"{sys.implementation.name} {'.'.join(map(str, sys.version_info[:3]))}",
+            "python": _interpreter(),
             "sockets": sockets.read_back(sock),
         }
         try:
@@ -79,6 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1  # whoever started this server has ended already
         serve(sock, protocols.HANDLERS[options.transport][options.protocol])
     return 0
+
+
+def _interpreter() -> str:
+    """Name, version, and whether it does without the interpreter lock."""
+    locked = getattr(sys, "_is_gil_enabled", lambda: True)()
+    version = ".".join(map(str, sys.version_info[:3]))
+    return f"{sys.implementation.name} {version}" + ("" if locked else " without interpreter lock")
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -20,10 +20,21 @@ class Description:
 
     name: as on the command line. help: the first line of its docstring. transports: which of tcp and udp it serves.
     max_tcp_clients: how many clients a process of it serves at the same time over TCP, by its nature; None: no such
-    limit. parallel: whether it starts as many processes as it is told, and so uses more than one CPU.
+    limit. parallel: whether it starts as many processes as it is told, and so uses more than one CPU. forks: whether
+    each client has a process of its own. needs: the library that it is about, if any. missing: whether that is not
+    installed here.
     """
 
-    __slots__ = ("help", "max_tcp_clients", "name", "parallel", "transports")
+    __slots__ = (
+        "forks",
+        "help",
+        "max_tcp_clients",
+        "missing",
+        "name",
+        "needs",
+        "parallel",
+        "transports",
+    )
 
     def __init__(self, name: str, values: dict[str, Any], docstring: str | None) -> None:
         self.name = name
@@ -31,6 +42,19 @@ class Description:
         self.transports = tuple(transport for transport in TRANSPORTS if f"serve_{transport}" in values)
         self.max_tcp_clients: int | None = values.get("MAX_TCP_CLIENTS")
         self.parallel = values.get("PARALLEL") is True
+        self.forks = values.get("FORKS") is True
+        self.needs: str = values.get("NEEDS") or ""
+        self.missing = _is_missing(self.needs)
+
+
+def add_folder(folder: str) -> None:
+    """Take the modules of a folder for models, too, here and in every server that is started from here."""
+    import os
+
+    if folder not in models.__path__:
+        models.__path__.append(folder)
+        known = [*filter(None, os.environ.get(models.FOLDERS, "").split(os.pathsep)), folder]
+        os.environ[models.FOLDERS] = os.pathsep.join(known)
 
 
 def names() -> list[str]:
@@ -78,6 +102,12 @@ def load(name: str) -> ModuleType:
         if full_name.startswith(missing):
             raise LookupError(_unknown(name)) from None
         raise LookupError(f"the model {name!r} needs {missing}; try: pip install {missing}") from error
+
+
+def _is_missing(needs: str) -> bool:
+    import importlib.util
+
+    return bool(needs) and importlib.util.find_spec(needs) is None
 
 
 def _files() -> dict[str, Path]:

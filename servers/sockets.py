@@ -24,11 +24,22 @@ _BACKLOG = struct.Struct("28xI")  # tcpi_sacked in TCP_INFO: of a listening sock
 unsent = Tally("a reply by UDP could not be sent")
 
 
-def bind_tcp(host: str, port: int, backlog: int) -> socket.socket:
-    """Make a listener. Raises OSError as bind and the look-up of a host's name do."""
+def bind_tcp(host: str, port: int, backlog: int, *, shared: bool = False) -> socket.socket:
+    """Make a listener. Raises OSError as bind and the look-up of a host's name do.
+
+    shared: others of this program may have the port, too (see ``another``).
+    """
     family, address = _resolve(host, port, socket.SOCK_STREAM)
+    if shared and port:
+        bind_tcp(host, port, backlog).close()  # or a second server would share it unasked
+    return _listen(family, address, backlog, shared=shared)
+
+
+def _listen(family: int, address: tuple[str, int], backlog: int, *, shared: bool) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         # So that it can start again while connections of the one before are in TIME_WAIT.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it on Linux
@@ -40,11 +51,22 @@ def bind_tcp(host: str, port: int, backlog: int) -> socket.socket:
     return listener
 
 
-def bind_udp(host: str, port: int) -> socket.socket:
-    """Make a socket for datagrams. Raises OSError as bind and the look-up of a host's name do."""
+def bind_udp(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Make a socket for datagrams. Raises OSError as bind and the look-up of a host's name do.
+
+    shared: others of this program may have the port, too (see ``another``).
+    """
     family, address = _resolve(host, port, socket.SOCK_DGRAM)
+    if shared and port:
+        bind_udp(host, port).close()  # or a second server would share it unasked
+    return _take_datagrams(family, address, shared=shared)
+
+
+def _take_datagrams(family: int, address: tuple[str, int], *, shared: bool) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         # No SO_REUSEADDR: for UDP on Linux it would let a second server take the same port and share its datagrams.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_BUFFER_BYTES)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UDP_BUFFER_BYTES)
@@ -53,6 +75,13 @@ def bind_udp(host: str, port: int) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def another(sock: socket.socket) -> socket.socket:
+    """Make one more socket on the port of a shared one: the kernel spreads clients over them."""
+    if sock.type == socket.SOCK_STREAM:
+        return _listen(sock.family, sock.getsockname(), backlog(sock), shared=True)
+    return _take_datagrams(sock.family, sock.getsockname(), shared=True)
 
 
 def _resolve(host: str, port: int, kind: int) -> tuple[int, tuple[str, int]]:

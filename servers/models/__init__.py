@@ -2,6 +2,16 @@
 
 A model defines ``serve_tcp(listener, new_handler)``, ``serve_udp(sock, new_handler)`` or both; neither returns.
 It may define ``prepare()``: what takes a while and has to be done before the server says that it is ready.
-Two constants declare its nature where that matters: ``MAX_TCP_CLIENTS`` (how many TCP clients one process serves at the
-same time) and ``PARALLEL`` (it uses the number of workers, and more than one CPU).
+Constants declare its nature where that matters: ``MAX_TCP_CLIENTS`` (how many TCP clients one process serves at the
+same time), ``PARALLEL`` (it uses the number of workers, and more than one CPU), ``FORKS`` (each client has a process),
+``REUSEPORT`` (its workers have sockets of their own on one port), ``NEEDS`` (the library that it is about).
+
+Modules in the folders that the environment variable HOLABENCH_MODELS names are models, too.
 """
+
+from __future__ import annotations
+
+import os
+
+FOLDERS = "HOLABENCH_MODELS"  # an environment variable, so that servers find what whoever starts them has found
+__path__ = [*__path__, *filter(None, os.environ.get(FOLDERS, "").split(os.pathsep))]

@@ -14,6 +14,7 @@ from servers import sockets
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
     from typing import Any
 
     from servers.protocols import NewDatagramHandler, NewStreamHandler, StreamHandler
@@ -26,12 +27,12 @@ RECV_BYTES = 65_536
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Run the loop with the listener in it."""
-    asyncio.run(_accept(listener, new_handler))
+    asyncio.run(accept(listener, lambda: Conversation(new_handler())))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Run the loop with the socket in it."""
-    asyncio.run(_answer(sock, new_handler))
+    asyncio.run(answer(sock, lambda: Datagrams(sock, new_handler)))
 
 
 class Conversation(asyncio.Protocol):
@@ -103,8 +104,8 @@ class Datagrams(asyncio.DatagramProtocol):
         sockets.unsent.add()
 
 
-async def _accept(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Accept with our own loop, not with asyncio's server.
+async def accept(listener: socket.socket, new_protocol: Callable[[], asyncio.BaseProtocol]) -> None:
+    """Accept with our own loop, not with asyncio's server. new_protocol: of each connection.
 
     Without descriptors that one (up to Python 3.12 at least) logs a traceback for each of ``backlog`` attempts, and it
     calls listen again with a backlog of its own.
@@ -118,7 +119,7 @@ async def _accept(listener: socket.socket, new_handler: NewStreamHandler) -> Non
             conn = door.accept()
             if conn is None:
                 break
-            task = loop.create_task(loop.connect_accepted_socket(lambda: Conversation(new_handler()), conn))
+            task = loop.create_task(loop.connect_accepted_socket(new_protocol, conn))
             starting.add(task)
             task.add_done_callback(starting.discard)
         if door.short:
@@ -130,8 +131,9 @@ async def _accept(listener: socket.socket, new_handler: NewStreamHandler) -> Non
     await loop.create_future()  # for ever
 
 
-async def _answer(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
+async def answer(sock: socket.socket, new_protocol: Callable[[], asyncio.DatagramProtocol]) -> None:
+    """Answer all peers of a socket."""
     loop = asyncio.get_running_loop()
     sock.setblocking(False)
-    await loop.create_datagram_endpoint(lambda: Datagrams(sock, new_handler), sock=sock)
+    await loop.create_datagram_endpoint(new_protocol, sock=sock)
     await loop.create_future()  # for ever

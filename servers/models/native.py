@@ -29,6 +29,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from servers.protocols import NewDatagramHandler, NewHandler, NewStreamHandler
 
+NEEDS = "numba"
 MOST_DESCRIPTORS = 1 << 20  # each has a row in a table
 EVENTS_AT_ONCE = 256
 RECV_BYTES = 65_536  # no datagram is longer

@@ -116,8 +116,8 @@ SMALL_BUFFERS = """
 import socket
 from servers import sockets
 bind = sockets.bind_tcp
-def bind_with_small_buffers(*where):
-    listener = bind(*where)
+def bind_with_small_buffers(*where, **how):
+    listener = bind(*where, **how)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
     return listener
 sockets.bind_tcp = bind_with_small_buffers

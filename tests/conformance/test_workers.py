@@ -96,8 +96,9 @@ def test_workers_that_end_at_once_are_replaced_at_a_walking_pace() -> None:
     change = "\n".join(
         (
             "import os, time",
-            "from servers.models import multiprocessing, select",
-            "multiprocessing.PAUSE_S = 0.1",
+            "from servers import workers",
+            "from servers.models import select",
+            "workers.PAUSE_S = 0.1",
             "select.serve_tcp = lambda *_: (print(time.monotonic(), file=sys.stderr, flush=True), os._exit(3))",
         )
     )

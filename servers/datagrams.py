@@ -1,0 +1,37 @@
+"""Datagrams of a socket that does not block: answer all that are there."""
+
+from __future__ import annotations
+
+import select
+
+from servers import sockets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from typing import Any
+
+
+def drain(sock: socket.socket, feed: Callable[[bytes], bytes | None]) -> None:
+    """Answer datagrams until there is none."""
+    recvfrom = sock.recvfrom
+    try:
+        while True:
+            datagram, peer = recvfrom(sockets.MAX_DATAGRAM_BYTES)
+            reply = feed(datagram)
+            if reply is not None:
+                send(sock, reply, peer)
+    except BlockingIOError:
+        pass
+
+
+def send(sock: socket.socket, reply: bytes, peer: Any) -> None:
+    """Send one datagram as soon as the kernel takes it."""
+    try:
+        sock.sendto(reply, peer)
+    except BlockingIOError:
+        select.select((), (sock,), ())
+        send(sock, reply, peer)
+    except OSError:
+        sockets.unsent.add()

@@ -1,0 +1,70 @@
+"""One thread, anyio on asyncio's loop: a task for each client, in a task group.
+
+One interface for programs that are to run on asyncio or on trio, with trio's manners. Good: structured concurrency on
+the loop that every library supports. Bad: a layer on top of asyncio's transports, with a checkpoint in every call.
+"""
+
+from __future__ import annotations
+
+import anyio
+import anyio.abc
+
+from servers import sockets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+
+    from servers.protocols import NewDatagramHandler, NewStreamHandler, StreamHandler
+
+NEEDS = "anyio"
+RECV_BYTES = 65_536
+
+
+def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
+    """Run the loop with a task that accepts."""
+    anyio.run(_accept, listener, new_handler)
+
+
+def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
+    """Run the loop with a task that answers all peers."""
+    anyio.run(_answer, sock, new_handler)
+
+
+async def _accept(listener: socket.socket, new_handler: NewStreamHandler) -> None:
+    listener.setblocking(False)
+    door = sockets.Door(listener)
+    async with anyio.create_task_group() as group:
+        while True:
+            conn = door.accept()
+            if conn is not None:
+                group.start_soon(_converse, conn, new_handler())
+            elif door.short:
+                await anyio.sleep(sockets.RETRY_S)
+            else:
+                await anyio.wait_readable(listener)
+
+
+async def _converse(conn: socket.socket, handler: StreamHandler) -> None:
+    conn.setblocking(False)
+    try:
+        async with await anyio.abc.SocketStream.from_socket(conn) as stream:
+            while not handler.done:
+                await stream.send(handler.feed(await stream.receive(RECV_BYTES)))
+    except (anyio.EndOfStream, anyio.BrokenResourceError, ValueError):
+        conn.close()  # it has said all; or it was reset, before it was taken in (ValueError) or after
+
+
+async def _answer(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
+    sock.setblocking(False)
+    feed = new_handler().feed
+    async with await anyio.abc.UDPSocket.from_socket(sock) as own:
+        async for datagram, peer in own:
+            reply = feed(datagram)
+            if reply:
+                await own.send((reply, peer))
+            elif reply is not None:  # the empty datagram, which the transport of Python 3.12 and older does not send
+                try:
+                    sock.sendto(reply, peer)
+                except OSError:
+                    sockets.unsent.add()

@@ -1,0 +1,73 @@
+"""One thread, all connections: epoll, level-triggered, tells which ones have something to read.
+
+The kernel keeps the list of what to watch and answers with those that are ready, so a wake-up costs by the connections
+that have something to say, however many are idle. Good: thousands of connections; what nearly every event loop on
+Linux stands on. Bad: Linux alone; each change of what to watch is a system call. Level-triggered means that what was
+not read to its end is told again: simple, and hard to get wrong.
+"""
+
+from __future__ import annotations
+
+import select
+
+from servers.crowd import Crowd
+from servers.datagrams import drain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+
+    from servers.protocols import NewDatagramHandler, NewStreamHandler
+
+
+def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
+    """Wait until any connection has something to read, answer it at once, wait again."""
+    with select.epoll() as poller:
+        crowd = Watched(listener, new_handler, poller)
+        crowd.open_entrance()
+        while True:
+            timeout_s = crowd.reopen() if crowd.door.short else None
+            for fd, event in poller.poll(timeout_s):
+                if fd == crowd.entrance:
+                    crowd.admit()
+                elif event & select.EPOLLIN or fd not in crowd.flushing:  # without it, it has broken, as recv will tell
+                    crowd.answer(fd)
+                else:
+                    crowd.flush(fd)
+
+
+class Watched(Crowd):
+    """The connections that an epoll object watches."""
+
+    readable = select.EPOLLIN
+    writable = select.EPOLLOUT
+
+    def __init__(self, listener: socket.socket, new_handler: NewStreamHandler, poller: select.epoll) -> None:
+        super().__init__(listener, new_handler)
+        self.poller = poller
+
+    def watch(self, fd: int) -> None:
+        """Register it, or change what it is registered for."""
+        if fd in self.flushing:
+            self.poller.modify(fd, self.readable)
+        else:
+            self.poller.register(fd, self.readable)
+
+    def watch_room(self, fd: int) -> None:
+        """Change what it is registered for."""
+        self.poller.modify(fd, self.writable)
+
+    def unwatch(self, fd: int) -> None:
+        """Take it out."""
+        self.poller.unregister(fd)
+
+
+def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
+    """Wait for datagrams, answer all that are there, wait again."""
+    sock.setblocking(False)
+    feed = new_handler().feed
+    with select.epoll() as poller:
+        poller.register(sock, select.EPOLLIN)
+        while True:
+            poller.poll()
+            drain(sock, feed)

@@ -1,0 +1,72 @@
+"""A fixed number of threads, each of which accepts a client, converses with it to its end, and accepts the next.
+
+Good: the cost of starting threads is paid once, and memory has a limit whatever comes. Bad: a client that stays holds
+a thread, so clients beyond the size of the pool wait in the backlog, however idle the others are; choose it where
+conversations are short. The interpreter lock lets one thread at a time run Python. Over UDP the threads share the
+socket: nobody has to wait, but for cheap replies the threads only get into each other's way.
+"""
+
+from __future__ import annotations
+
+import _thread
+
+from servers import sockets
+from servers.log import Tally
+from servers.models import iterative
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from servers.protocols import NewDatagramHandler, NewStreamHandler
+
+MAX_TCP_CLIENTS = 64  # threads; more of them wait for the interpreter lock, not for clients
+UDP_THREADS = 4
+STACK_BYTES = 256 * 1024
+
+
+def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
+    """Start the threads; this one is the last of them."""
+    door, busy = sockets.Door(listener), _Busy()
+    _start(MAX_TCP_CLIENTS - 1, lambda: _serve_clients(door, new_handler, busy))
+    _serve_clients(door, new_handler, busy)
+
+
+def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
+    """Start the threads; this one is the last of them."""
+    _start(UDP_THREADS - 1, lambda: iterative.serve_udp(sock, new_handler))
+    iterative.serve_udp(sock, new_handler)
+
+
+def _serve_clients(door: sockets.Door, new_handler: NewStreamHandler, busy: _Busy) -> None:
+    while True:
+        conn = door.wait()
+        busy.begin()
+        iterative.converse(conn, new_handler())
+        busy.end()
+
+
+class _Busy:
+    """How many threads have a client, so that it is said once when none is left."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.lock = _thread.allocate_lock()
+        self.full = Tally("every thread of the pool has a client; clients wait in the backlog")
+
+    def begin(self) -> None:
+        with self.lock:
+            self.count += 1
+            if self.count == MAX_TCP_CLIENTS:
+                self.full.add()
+
+    def end(self) -> None:
+        with self.lock:
+            self.count -= 1
+
+
+def _start(threads: int, work: Callable[[], None]) -> None:
+    _thread.stack_size(STACK_BYTES)
+    for _ in range(threads):
+        _thread.start_new_thread(work, ())

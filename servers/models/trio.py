@@ -1,0 +1,71 @@
+"""One thread, trio: a task for each client, in a nursery that outlives none of them.
+
+Structured concurrency: no task is lost, no exception vanishes, and everything can be cancelled. Good: programs that
+are right are easier to write. Bad: every call is a checkpoint where others may run and cancellation is looked for, in
+Python: a short request costs more than in asyncio's protocols.
+"""
+
+from __future__ import annotations
+
+import trio
+
+from servers import sockets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+
+    from servers.protocols import NewDatagramHandler, NewStreamHandler, StreamHandler
+
+NEEDS = "trio"
+RECV_BYTES = 65_536
+
+
+def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
+    """Run trio with a task that accepts."""
+    trio.run(_accept, listener, new_handler)
+
+
+def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
+    """Run trio with a task that answers all peers."""
+    trio.run(_answer, sock, new_handler)
+
+
+async def _accept(listener: socket.socket, new_handler: NewStreamHandler) -> None:
+    listener.setblocking(False)
+    door = sockets.Door(listener)
+    async with trio.open_nursery() as nursery:
+        while True:
+            conn = door.accept()
+            if conn is not None:
+                nursery.start_soon(_converse, conn, new_handler())
+            elif door.short:
+                await trio.sleep(sockets.RETRY_S)
+            else:
+                await trio.lowlevel.wait_readable(listener)
+
+
+async def _converse(conn: socket.socket, handler: StreamHandler) -> None:
+    conn.setblocking(False)
+    async with trio.SocketStream(trio.socket.from_stdlib_socket(conn)) as stream:
+        try:
+            while not handler.done:
+                data = await stream.receive_some(RECV_BYTES)
+                if not data:
+                    break
+                await stream.send_all(handler.feed(data))
+        except trio.BrokenResourceError:
+            pass  # reset by the client: there is nobody to tell
+
+
+async def _answer(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
+    sock.setblocking(False)
+    own, feed = trio.socket.from_stdlib_socket(sock), new_handler().feed
+    while True:
+        datagram, peer = await own.recvfrom(sockets.MAX_DATAGRAM_BYTES)
+        reply = feed(datagram)
+        if reply is not None:
+            try:
+                await own.sendto(reply, peer)
+            except OSError:
+                sockets.unsent.add()

@@ -1,0 +1,110 @@
+"""Servers of somebody else: as arms of a run, started by a command, and refused where they speak something else."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.system.commands import python
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+DONE = (0, 3)  # 3: a figure is invalid, which a busy machine can make it
+SMALL = ["--profile", "quick", "--models", "select", "--transports", "tcp", "--blocks", "1", "--seconds", "0.05"]
+
+
+def trials(tmp_path: Path, *words: str) -> pd.DataFrame:
+    ended = python("-m", "bench", "run", *SMALL, *words, "--into", str(tmp_path))
+    assert ended.returncode in DONE, ended.stderr
+    return pd.read_csv(Path(ended.stdout.strip()) / "trials.csv")
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "protocol"),
+    [
+        (sys.executable, "{examples}/hola.py {{port}}", "hola"),
+        ("php", "{examples}/echo.php {{port}}", "echo"),
+        ("node", "{examples}/echo.js tcp {{port}}", "echo"),
+    ],
+)
+def test_the_examples_are_measured_beside_a_model(program: str, words: str, protocol: str, tmp_path: Path) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"no {program} on the path")
+    command = f"guest={program} {words.format(examples=EXAMPLES)}"
+    found = trials(tmp_path, "--server", command, "--protocol", protocol, "--connections", "1")
+    guest = found[(found["arm"] == "guest/tcp") & (found["status"] == "ok")]
+    assert set(guest["scenario"]) >= {"capacity"}, found[["arm", "scenario", "status", "reason"]].to_string()
+    assert (guest["replies"] > 0).all()
+    assert (guest["cpu_us_per_request"] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import sys; sys.exit(3)", "ended before it was up"),
+        (
+            "import socket, sys\ns = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+            + "c, _ = s.accept()\nc.recv(9)\nc.sendall(b'x' * 64)\nc.recv(9)\n",
+            "does not speak echo",
+        ),
+    ],
+)
+def test_a_server_that_does_not_serve_is_a_row_that_says_why(code: str, said: str, tmp_path: Path) -> None:
+    program = tmp_path / "guest.py"
+    program.write_text(code)
+    found = trials(tmp_path, "--server", f"guest={sys.executable} {program} {{port}}", "--protocol", "echo")
+    guest = found[found["arm"] == "guest/tcp"]
+    assert set(guest["status"]) == {"failed"}
+    assert guest["reason"].str.contains(said).all(), list(guest["reason"])
+    assert (found[found["arm"] == "select/tcp"]["status"] == "ok").all()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--server", "php"], "NAME=COMMAND"),
+        (["--server", "php=php server.php"], "{port}"),
+        (["--server", 'php=php "server.php {port}'], "--server"),
+        (["--server", "select=python {port}"], "'select' stands there twice"),
+        (["--python", "9.99"], "no interpreter '9.99'"),
+        (["--models-from", "nowhere"], "'nowhere' is not a folder"),
+        (["--minutes", "0.2"], "too few"),
+    ],
+)
+def test_what_cannot_be_is_one_line(words: list[str], said: str, tmp_path: Path) -> None:
+    ended = python("-m", "bench", "run", "--profile", "quick", *words, "--into", str(tmp_path))
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stderr.count("\n") == 1, ended.stderr
+    assert said in ended.stderr
+
+
+def test_a_model_of_ones_own_is_listed_measured_and_charted(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "mine.py").write_text('"""A model of my own."""\n\nfrom servers.models.epoll import serve_tcp\n')
+    listed = python("-m", "bench", "models", "--models-from", str(own))
+    assert "A model of my own." in listed.stdout
+    words = ["--profile", "quick", "--models", "mine,select", "--blocks", "1", "--seconds", "0.05"]
+    ended = python("-m", "bench", "run", *words, "--models-from", str(own), "--into", str(tmp_path))
+    assert ended.returncode in DONE, ended.stderr
+    folder = Path(ended.stdout.strip())
+    found = pd.read_csv(folder / "trials.csv")
+    assert set(found[found["arm"] == "mine/tcp"]["status"]) == {"ok"}
+    assert "mine" in (folder / "charts" / "throughput.svg").read_text()
+
+
+def test_another_interpreter_is_an_arm_of_its_own(tmp_path: Path) -> None:
+    found = trials(tmp_path, "--python", sys.executable)
+    label = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    other = found[found["arm"] == f"select/tcp@{label}"]
+    assert set(other["status"]) == {"ok"}
+    assert set(other["python"]) == set(found[found["arm"] == "select/tcp"]["python"])
+
+
+def test_plans_and_profiles_are_told_without_running_them() -> None:
+    listed = python("-m", "bench", "profiles")
+    assert all(name in listed.stdout for name in ("quick", "standard", "thorough", "loops", "workers", "pollers"))
+    shown = python("-m", "bench", "plan", "standard")
+    assert "10 blocks" in shown.stdout
+    assert "iterative/tcp" in shown.stdout
