@@ -13,6 +13,15 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 DONE = (0, 3)  # 3: a figure is invalid, which a busy machine can make it
 SMALL = ["--profile", "quick", "--models", "select", "--transports", "tcp", "--blocks", "1", "--seconds", "0.05"]
 
+SPEAKS_SOMETHING_ELSE = """
+import socket, sys
+sock = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+conn, _ = sock.accept()
+conn.recv(9)
+conn.sendall(b"x" * 64)
+conn.recv(9)
+"""
+
 
 def trials(tmp_path: Path, *words: str) -> pd.DataFrame:
     ended = python("-m", "bench", "run", *SMALL, *words, "--into", str(tmp_path))
@@ -44,8 +53,7 @@ def test_the_examples_are_measured_beside_a_model(program: str, words: str, prot
     [
         ("import sys; sys.exit(3)", "ended before it was up"),
         (
-            "import socket, sys\ns = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
-            + "c, _ = s.accept()\nc.recv(9)\nc.sendall(b'x' * 64)\nc.recv(9)\n",
+            SPEAKS_SOMETHING_ELSE,
             "does not speak echo",
         ),
     ],
