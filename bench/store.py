@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from bench.plan import Plan, arms, cases
 from bench.plan_file import decode, encode
@@ -32,6 +32,12 @@ _RAW: dict[str, type[Any]] = {
     "trials.csv": TrialRow,  # the last: it makes a block whole
 }
 _TEXT_COLUMNS = {"codes", "errors", "reason", "verdict", "bound", "server_cpus", "client_cpus", "arm", "python"}
+
+
+# A thorough run has millions of slots, most of whose cells repeat: as plain text they would take ten times the memory.
+_COMPACT = dict.fromkeys(("arm", "scenario", "quantity"), "category") | dict.fromkeys(
+    ("block", "connections", "message_bytes"), "int32"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +135,8 @@ class RunFolder:
     def finished(self, name: str) -> "pd.DataFrame":
         """Rows of a raw file that belong to finished blocks. name: slices, histograms or resources."""
         table = self._table(f"{name}.csv")
-        return table[table["block"].isin(self.trials()["block"].unique())].reset_index(drop=True)
+        whole = table["block"].isin(self.trials()["block"].unique())
+        return table if whole.all() else table[whole].reset_index(drop=True)
 
     def write_table(self, name: str, table: "pd.DataFrame") -> None:
         """Write a derived table."""
@@ -157,15 +164,29 @@ class RunFolder:
     def _table(self, name: str) -> "pd.DataFrame":
         import pandas as pd
 
-        text = self._text(name)
-        text = text[: text.rfind("\n") + 1]  # what follows the last line's end is torn
+        types = _COMPACT if name == "histograms.csv" else dict.fromkeys(_TEXT_COLUMNS, str)
         try:
-            table = pd.read_csv(io.StringIO(text), dtype=dict.fromkeys(_TEXT_COLUMNS, str), na_values=[""])
+            with (self.path / name).open("rb") as file:
+                table = pd.read_csv(_whole_lines(file), dtype=types, na_values=[""])
+        except OSError as error:
+            raise StoreError(f"{self.path} is not a run's folder: {name}: {error.strerror or error}") from error
         except (ValueError, pd.errors.ParserError) as error:
             raise StoreError(f"{self.path / name} cannot be read: {error}") from error
-        for column in _TEXT_COLUMNS & set(table.columns):
+        for column in {column for column, kind in types.items() if kind is str} & set(table.columns):
             table[column] = table[column].fillna("")
         return table
+
+
+def _whole_lines(file: IO[bytes]) -> IO[bytes]:
+    """The file, or a copy without its last line where that is torn. Only a run that was cut off has one."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - 1))
+    torn = file.read(1) not in (b"\n", b"")
+    file.seek(0)
+    if not torn:
+        return file
+    data = file.read()
+    return io.BytesIO(data[: data.rfind(b"\n") + 1])
 
 
 def _heads(kind: type[Any]) -> str:
