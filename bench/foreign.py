@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.sampler import cpu_ns_of
 
+_KERNEL = 2  # kthreadd, the parent of the kernel's threads
 _PARENT, _CPU = 1, 36  # fields of /proc/PID/stat after the name, from 0 (proc_pid_stat(5): 4 and 39)
 
 
@@ -31,7 +32,7 @@ class Others:
 
 
 def clocks_ns(cpus: Sequence[int]) -> dict[int, int]:
-    """CPU time so far of each process that is on these CPUs, but for this process and its descendants."""
+    """CPU time so far of each process that is on these CPUs, but for this one, its descendants and the kernel's."""
     parents, places = {}, {}
     for pid in (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()):
         fields = _stat(pid)
@@ -42,9 +43,10 @@ def clocks_ns(cpus: Sequence[int]) -> dict[int, int]:
 
 
 def _is_ours(pid: int, parents: Mapping[int, int]) -> bool:
-    while pid and pid != os.getpid():
+    """Whether it is of this run, or one of the kernel's own threads: what these do is mostly the run's doing."""
+    while pid not in (0, _KERNEL, os.getpid()):
         pid = parents.get(pid, 0)
-    return pid == os.getpid()
+    return pid != 0
 
 
 def _stat(pid: int) -> list[str]:

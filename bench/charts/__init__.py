@@ -101,7 +101,7 @@ def _distribution(tables: Tables, load: Load, quantity: str) -> Figure | None:
         f"{describe(load, tables.trials, connections)}; {blocks} blocks merged, "
         "bands: interval over blocks; lines end where 10 replies are left"
     )
-    looks = ("Dotted, invalid", "Grey, suspect")
+    looks = ("Dotted, invalid", "Paler, suspect")
     lines = notes(found, tables.comparisons, tables.trials, load, metric, looks)
     title = QUESTIONS[quantity]
     return draw_latency(found, tables.histograms, tables.trials, load, quantity, title, subtitle, lines)

@@ -152,13 +152,13 @@ def _draw_curves(ax: Axes, found: list[Point], curves: dict[str, Curve], looks: 
         if is_twin(point.arm):
             ax.plot(one.nines[seen], one.us[seen], color=GREY, linewidth=0.9, zorder=1)
             continue
-        colour = look.colour if point.verdict == "valid" else GREY
+        colour, firm = look.colour, 1.0 if point.verdict == "valid" else 0.55  # grey lines could not be told apart
         known = np.isfinite(one.high_us)
         ax.fill_between(
             one.band_nines[known], one.low_us[known], one.high_us[known], color=colour, alpha=0.13, linewidth=0
         )
         dashes = ":" if point.verdict == "invalid" else "-"
-        ax.plot(one.nines[seen], one.us[seen], dashes, color=colour, linewidth=2, zorder=2)
+        ax.plot(one.nines[seen], one.us[seen], dashes, color=colour, alpha=firm, linewidth=2, zorder=2)
         doubt = "" if point.verdict == "valid" else f" ({point.verdict})"
         if seen.any():
             labels.append(Label(point.name + doubt, float(one.nines[seen][-1]), float(one.us[seen][-1]), look.ink))

@@ -406,6 +406,7 @@ EVERY = 20
 
 def checks(scale: float = 1.0) -> Iterator[Check]:
     """All checks. scale: of their lengths; at 1 they take some two minutes together."""
+    stalled_s = max(2, math.ceil(5 * scale)) * PERIOD_S  # whole periods: then it does not matter where they begin
     deep, sleepy = rate(2000, *_DEEP), {"stall_ns": int(STALL_S * 1e9), "stall_period_ns": int(PERIOD_S * 1e9)}
     for transport in ("udp", "tcp"):
         yield Check(
@@ -417,13 +418,13 @@ def checks(scale: float = 1.0) -> Iterator[Check]:
     yield Check(
         "stall_open",
         "Does the open loop see a server that stalls 100 ms now and then, at full size?",
-        Trial("udp", rate(1000, *_DEEP), 5 * PERIOD_S * scale, sleepy, cpu=CPU),
+        Trial("udp", rate(1000, *_DEEP), stalled_s, sleepy, cpu=CPU),
         stall_seen_by_the_open_loop,
     )
     yield Check(
         "stall_closed",
         "Does the closed loop, which sends nothing meanwhile, leave the same stalls out of its percentiles?",
-        Trial("udp", ("--connections", "1"), 5 * PERIOD_S * scale, sleepy, cpu=CPU),
+        Trial("udp", ("--connections", "1"), stalled_s, sleepy, cpu=CPU),
         stall_hidden_in_the_closed_loop,
     )
     yield Check(

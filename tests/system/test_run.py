@@ -91,12 +91,15 @@ def test_server_and_generator_had_cpus_of_their_own(folder: Path) -> None:
 def test_the_seed_repeats_the_order_of_everything(folder: Path, tmp_path: Path) -> None:
     again = python("-m", "bench", "run", *SMALL, "--into", str(tmp_path), timeout_s=110)
     assert again.returncode in DONE, again.stderr
-    columns = ["block", "scenario", "round", "position", "arm", "connections"]
-    first, second = (
-        rows.loc[rows["round"] < ROUNDS, columns].sort_values(columns).reset_index(drop=True)
-        for rows in (pd.read_csv(one / "slices.csv") for one in (folder, Path(again.stdout.strip())))
-    )
-    pd.testing.assert_frame_equal(first, second)
+    first, second = (_orders(pd.read_csv(one / "slices.csv")) for one in (folder, Path(again.stdout.strip())))
+    assert first == second
+
+
+def _orders(slices: pd.DataFrame) -> dict[object, list[str]]:
+    """The arms of each round in their order; without the machine's limit, whose turn a spoiled round may move."""
+    competing = slices[(slices["round"] < ROUNDS) & ~slices["arm"].str.startswith("native/")]
+    rounds = competing.sort_values("position").groupby(["block", "scenario", "connections", "round"])
+    return {key: list(one["arm"]) for key, one in rounds}
 
 
 def test_derived_files_can_be_made_again_from_the_raw_ones(folder: Path) -> None:

@@ -223,6 +223,25 @@ def test_the_worst_verdict_wins() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cells", "verdict"),
+    [
+        ([""] * 10, "valid"),
+        (["RUN_DELAY=2.0%"] * 4 + [""] * 6, "valid"),
+        (["RUN_DELAY=2.0%"] * 5 + [""] * 5, "suspect"),
+        (["RUN_DELAY=9.0%"] + [""] * 9, "suspect"),
+        (["RUN_DELAY=9.0%"] * 5 + [""] * 5, "invalid"),
+        (["RUN_DELAY=9.0%"] * 4 + ["STEAL=9.0%"] * 4 + [""] * 2, "suspect"),
+        (["LATE=1"] + [""] * 9, "suspect"),
+        (["CORRUPT=1"] + [""] * 9, "invalid"),
+    ],
+)
+def test_a_disturbance_counts_by_the_blocks_that_it_hit_and_all_else_by_its_worst(
+    cells: list[str], verdict: str
+) -> None:
+    assert verdicts.verdict_of_blocks(cells) == verdict
+
+
+@pytest.mark.parametrize(
     ("code", "verdict"),
     [("LOSS=0.010%", "suspect"), ("LOSS=0.200%", "invalid"), ("SHARED_CPUS", "suspect"), ("NEW=3", "suspect")],
 )
