@@ -52,6 +52,7 @@ OF_RATES = {"GENERATOR_BUSY", "CEILING"}  # codes that say nothing against CPU t
 COSTS = {"cpu_us_per_request", "rss_mb", "memory_mb"}
 
 EQUIVALENT = (0.95, 1 / 0.95)  # the same factor to both sides
+CHANCE = 0.05  # the error rate of one question
 LEAST_BLOCKS_TO_COMPARE = 3  # Student's interval of two values is wider than anything that one could want to know
 UNRESOLVED, TIE = "not resolved", "equivalent within 5 %"
 TWINS, ACROSS = "twin", "udp-vs-tcp"  # kinds of comparisons, beside ...
@@ -286,10 +287,10 @@ def _in_words(found: list[Comparison]) -> Iterator[dict[str, object]]:
     """The rows of comparisons.csv: intervals that hold together for a whole family, Holm's p in it, then the word."""
     families: dict[tuple[object, ...], list[Comparison]] = {}
     for one in found:
-        family = *_key((one.scenario, one.connections, one.message_bytes, one.rate_rps)), one.metric, one.group
-        families.setdefault(family, []).append(one)
+        load = _key((one.scenario, one.connections, one.message_bytes, one.rate_rps)) if one.group != TWINS else ()
+        families.setdefault((*load, one.metric, one.group), []).append(one)
     for members in families.values():
-        if members[0].group == TWINS:  # each is a question of its own
+        if members[0].group == TWINS:  # each interval is the resolution at its load; the words are one question
             ratios = [stats.log_ratios([one.logs])[0] for one in members]
         else:
             independent = len(members) if members[0].group == ACROSS else members[0].arms - 1
@@ -302,15 +303,20 @@ def _in_words(found: list[Comparison]) -> Iterator[dict[str, object]]:
             if one.blocks < LEAST_BLOCKS_TO_COMPARE:
                 row["verdict"] = verdicts.worst([one.verdict, "suspect"])
                 row["codes"] = verdicts.merge([one.codes, verdicts.cell("few_blocks", one.blocks)])
-            row["word"] = _word(one, ratio)
+            row["word"] = _word(one, ratio, p_holm.get(k, math.nan))
             yield {column: row[column] for column in COMPARISON_COLUMNS}
 
 
-def _word(one: Comparison, found: stats.LogRatio) -> str:
-    """What may be said: what the interval says, and nothing of numbers that are invalid."""
+def _word(one: Comparison, found: stats.LogRatio, p_holm: float) -> str:
+    """What may be said: what the interval says, and nothing of numbers that are invalid.
+
+    A twin's interval is not widened for the number of loads, so Holm's p decides whether it differs from itself.
+    """
     if one.verdict == "invalid" or one.blocks < LEAST_BLOCKS_TO_COMPARE:
         return UNRESOLVED
     if found.low > 1 or found.high < 1:
+        if one.group == TWINS and p_holm >= CHANCE:
+            return UNRESOLVED
         return METRICS[one.metric].word(found.ratio)
     if EQUIVALENT[0] <= found.low90 and found.high90 <= EQUIVALENT[1]:
         return TIE
