@@ -50,12 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if prepare is not None:
         prepare()
     shared = getattr(model, "REUSEPORT", False)
+    own_backlog: int | None = getattr(model, "OWN_BACKLOG", None)  # the sockets are as the model's library makes them
+    plain, backlog = own_backlog is not None, own_backlog or options.backlog
     lifeline.die_with_parent()  # before the ready line: whoever reads that can rely on it
     try:
         if options.transport == "tcp":
-            sock = sockets.bind_tcp(options.host, options.port, options.backlog, shared=shared)
+            sock = sockets.bind_tcp(options.host, options.port, backlog, shared=shared, plain=plain)
         else:
-            sock = sockets.bind_udp(options.host, options.port, shared=shared)
+            sock = sockets.bind_udp(options.host, options.port, shared=shared, plain=plain)
     except OSError as error:
         return _fail(1, _cannot_bind(options, error))
     with sock:

@@ -13,16 +13,18 @@ if TYPE_CHECKING:
     from typing import Any
 
 TRANSPORTS = ("tcp", "udp")
+PROTOCOLS = ("echo", "hola")
 
 
 class Description:
     """What a model's source says of it.
 
     name: as on the command line. help: the first line of its docstring. transports: which of tcp and udp it serves.
-    max_tcp_clients: how many clients a process of it serves at the same time over TCP, by its nature; None: no such
-    limit. parallel: whether it starts as many processes as it is told, and so uses more than one CPU. forks: whether
-    each client has a process of its own. needs: the library that it is about, if any. missing: whether that is not
-    installed here.
+    protocols: that it speaks. max_tcp_clients: how many clients a process of it serves at the same time over TCP, by
+    its nature; None: no such limit. parallel: whether it starts as many processes as it is told, and so uses more than
+    one CPU. forks: whether each client has a process of its own. own_backlog: of a model whose sockets are as its
+    library makes them; None: they are as everybody's. needs: the library that it is about, if any. missing: whether
+    that is not installed here. remedy: what to do then.
     """
 
     __slots__ = (
@@ -32,7 +34,10 @@ class Description:
         "missing",
         "name",
         "needs",
+        "own_backlog",
         "parallel",
+        "protocols",
+        "remedy",
         "transports",
     )
 
@@ -43,8 +48,11 @@ class Description:
         self.max_tcp_clients: int | None = values.get("MAX_TCP_CLIENTS")
         self.parallel = values.get("PARALLEL") is True
         self.forks = values.get("FORKS") is True
+        self.own_backlog: int | None = values.get("OWN_BACKLOG")
         self.needs: str = values.get("NEEDS") or ""
         self.missing = _is_missing(self.needs)
+        self.remedy = f"pip install {self.needs}"
+        self.protocols: tuple[str, ...] = PROTOCOLS
 
 
 def add_folder(folder: str) -> None:

@@ -1,5 +1,7 @@
 """Every socket of every model is made here, so that none is favoured by an option that the others lack.
 
+But for models whose subject is what a library does by default: theirs are plain, and the parity table shows it.
+
 Also here, because every model that accepts needs it: what to do when no more connections can be had.
 """
 
@@ -24,25 +26,26 @@ _BACKLOG = struct.Struct("28xI")  # tcpi_sacked in TCP_INFO: of a listening sock
 unsent = Tally("a reply by UDP could not be sent")
 
 
-def bind_tcp(host: str, port: int, backlog: int, *, shared: bool = False) -> socket.socket:
+def bind_tcp(host: str, port: int, backlog: int, *, shared: bool = False, plain: bool = False) -> socket.socket:
     """Make a listener. Raises OSError as bind and the look-up of a host's name do.
 
-    shared: others of this program may have the port, too (see ``another``).
+    shared: others of this program may have the port, too (see ``another``). plain: without TCP_NODELAY.
     """
     family, address = _resolve(host, port, socket.SOCK_STREAM)
     if shared and port:
         bind_tcp(host, port, backlog).close()  # or a second server would share it unasked
-    return _listen(family, address, backlog, shared=shared)
+    return _listen(family, address, backlog, shared=shared, plain=plain)
 
 
-def _listen(family: int, address: tuple[str, int], backlog: int, *, shared: bool) -> socket.socket:
+def _listen(family: int, address: tuple[str, int], backlog: int, *, shared: bool, plain: bool = False) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         if shared:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         # So that it can start again while connections of the one before are in TIME_WAIT.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it on Linux
+        if not plain:
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it on Linux
         listener.bind(address)
         listener.listen(backlog)
     except BaseException:
@@ -51,25 +54,26 @@ def _listen(family: int, address: tuple[str, int], backlog: int, *, shared: bool
     return listener
 
 
-def bind_udp(host: str, port: int, *, shared: bool = False) -> socket.socket:
+def bind_udp(host: str, port: int, *, shared: bool = False, plain: bool = False) -> socket.socket:
     """Make a socket for datagrams. Raises OSError as bind and the look-up of a host's name do.
 
-    shared: others of this program may have the port, too (see ``another``).
+    shared: others of this program may have the port, too (see ``another``). plain: with the kernel's usual buffers.
     """
     family, address = _resolve(host, port, socket.SOCK_DGRAM)
     if shared and port:
         bind_udp(host, port).close()  # or a second server would share it unasked
-    return _take_datagrams(family, address, shared=shared)
+    return _take_datagrams(family, address, shared=shared, plain=plain)
 
 
-def _take_datagrams(family: int, address: tuple[str, int], *, shared: bool) -> socket.socket:
+def _take_datagrams(family: int, address: tuple[str, int], *, shared: bool, plain: bool = False) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         if shared:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         # No SO_REUSEADDR: for UDP on Linux it would let a second server take the same port and share its datagrams.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_BUFFER_BYTES)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UDP_BUFFER_BYTES)
+        if not plain:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_BUFFER_BYTES)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UDP_BUFFER_BYTES)
         sock.bind(address)
     except BaseException:
         sock.close()

@@ -47,7 +47,7 @@ def test_the_ready_line_tells_what_runs(any_server: Server) -> None:
     assert (ready["workers"] > 1) == any_server.model.parallel
     assert list(ready["sockets"]) == ["backlog", "nodelay", "rcvbuf", "sndbuf"]
     if ready["transport"] == "tcp":
-        assert ready["sockets"]["nodelay"] == 1
+        assert ready["sockets"]["nodelay"] == (1 if any_server.model.own_backlog is None else 0)
     assert any_server.stderr() == ""
 
 
@@ -55,7 +55,14 @@ def test_it_serves_from_its_ready_line_on(any_server: Server) -> None:
     assert_serves(any_server)
 
 
-@pytest.mark.parametrize("model", models("tcp"))
+@pytest.mark.parametrize("model", models("tcp", lambda model: model.own_backlog is not None))
+def test_a_model_with_its_library_s_backlog_has_that(model: str) -> None:
+    with running(command(model, "tcp", "echo", "--backlog", "100")) as server:
+        assert server.ready["sockets"]["backlog"] == server.model.own_backlog
+        assert listening_backlog(server) == server.model.own_backlog
+
+
+@pytest.mark.parametrize("model", models("tcp", lambda model: model.own_backlog is None))
 def test_the_backlog_is_the_one_in_force(model: str) -> None:
     most = int(Path("/proc/sys/net/core/somaxconn").read_text())
     for asked in (7, most, most + 1):

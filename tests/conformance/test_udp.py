@@ -79,5 +79,7 @@ def test_anything_else_gets_no_reply_and_is_counted(model: str) -> None:
             sock.send(datagram)
             exchange_datagram(sock, b"hola", b"pues hola")  # the first thing to come back is the reply to this
         wait_until(lambda: "ignored (so far: 1)" in server.stderr(), "the first one is reported")
+        if server.model.forks:
+            return  # each datagram has a process of its own, and each process counts for itself
         wait_until(lambda: "ignored (so far: 10)" in server.stderr(), "the tenth one of a worker is reported")
         assert len(server.stderr().splitlines()) <= 2 * server.ready["workers"]
