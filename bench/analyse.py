@@ -83,12 +83,12 @@ def summarise(trials: pd.DataFrame, slices: pd.DataFrame) -> pd.DataFrame:
     """One row for each case and metric: the median over its blocks. A case without a finished trial has empty ones."""
     if trials.empty:
         return pd.DataFrame(columns=SUMMARY_COLUMNS)
-    rounds = _finished(slices, trials)
+    rounds = finished_rounds(slices, trials)
     keys = ["arm", *LOAD]
-    of_slices = {_key(key): group for key, group in rounds.groupby(keys, dropna=False)}
+    of_slices = {key_of(key): group for key, group in rounds.groupby(keys, dropna=False)}
     rows: list[dict[str, object]] = []
     for key, group in trials.groupby(keys, dropna=False, sort=False):
-        rows += _summary_of_case(group, of_slices.get(_key(key)))
+        rows += _summary_of_case(group, of_slices.get(key_of(key)))
     return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)
 
 
@@ -98,16 +98,16 @@ def compare(slices: pd.DataFrame, trials: pd.DataFrame, reference: dict[str, str
     The machine's speed drifts by much more than the differences of interest, but hardly inside a round: so the ratio is
     taken there. Its median over a block's rounds is the block's one value, and the blocks give the interval.
     """
-    rounds = _finished(slices, trials)
+    rounds = finished_rounds(slices, trials)
     if rounds.empty:
         return pd.DataFrame(columns=COMPARISON_COLUMNS)
-    cases = {_key(key): group for key, group in trials.groupby(["arm", *LOAD], dropna=False)}
+    cases = {key_of(key): group for key, group in trials.groupby(["arm", *LOAD], dropna=False)}
+    doubts = {metric: {key: _doubts(of_case, metric) for key, of_case in cases.items()} for metric in COMPARED}
     found: list[Comparison] = []
     for load, group in rounds.groupby(LOAD, dropna=False):
         for metric in COMPARED:
             if group[metric].notna().any() and (metric != "throughput_rps" or not str(load[0]).startswith(LATENCY)):
-                doubts = {key: _doubts(of_case, metric) for key, of_case in cases.items()}
-                found += _compare_at_load(group, metric, load, reference, doubts)
+                found += _compare_at_load(group, metric, load, reference, doubts[metric])
     return pd.DataFrame(_in_words(found), columns=COMPARISON_COLUMNS)
 
 
@@ -130,15 +130,15 @@ def short_of_cores(trials: pd.DataFrame) -> list[str]:
 
 def case_of(row: object) -> tuple[object, ...]:
     """The case that a row (of ``itertuples``) belongs to, usable as a key."""
-    return _key(getattr(row, column) for column in ["arm", *LOAD])
+    return key_of(getattr(row, column) for column in ["arm", *LOAD])
 
 
-def _key(values: Iterable[object]) -> tuple[object, ...]:
+def key_of(values: Iterable[object]) -> tuple[object, ...]:
     """The values as a key in which an empty cell equals an empty cell, as nan does not."""
     return tuple(None if value is None or value != value else value for value in values)
 
 
-def _finished(slices: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+def finished_rounds(slices: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     """The slices of trials that ended well, with the CPU time of a request.
 
     A run that was cut off may hold slices of a block that never ended: those have no trial and are left out.
@@ -161,11 +161,16 @@ def _summary_of_case(trials: pd.DataFrame, slices: pd.DataFrame | None) -> Itera
             if name not in ONLY_WHERE_PRESENT or name == headline(str(first["scenario"])):
                 yield {**common, **_missing(trials, metric)}
             continue
-        source = slices if name in FROM_SLICES else good
-        values = source.groupby("block")[name].median().dropna() if name in source else pd.Series(dtype=float)
+        values = block_values(name, good, slices)
         if values.empty and name in ONLY_WHERE_PRESENT:
             continue
         yield {**common, **_summary_of_metric(metric, values, trials)}
+
+
+def block_values(metric: str, trials: pd.DataFrame, slices: pd.DataFrame) -> pd.Series:
+    """The value of each block of one case: the median of its rounds, or that of its trial for what has no rounds."""
+    source = slices if metric in FROM_SLICES else trials
+    return source.groupby("block")[metric].median().dropna() if metric in source else pd.Series(dtype=float)
 
 
 def _missing(trials: pd.DataFrame, metric: Metric) -> dict[str, object]:
@@ -252,7 +257,7 @@ def _compare_at_load(
     arms = [str(column) for column in wide.columns]
     for arm, against, kind, group in _pairs(arms, reference):
         logs = block_log_ratios(wide[arm], wide[against]) if against in wide else []
-        both = [doubts.get(_key((name, *load)), ("valid", "")) for name in (arm, against)]
+        both = [doubts.get(key_of((name, *load)), ("valid", "")) for name in (arm, against)]
         yield Comparison(
             scenario=str(scenario),
             connections=int(connections),  # type: ignore[call-overload]
@@ -287,7 +292,7 @@ def _in_words(found: list[Comparison]) -> Iterator[dict[str, object]]:
     """The rows of comparisons.csv: intervals that hold together for a whole family, Holm's p in it, then the word."""
     families: dict[tuple[object, ...], list[Comparison]] = {}
     for one in found:
-        load = _key((one.scenario, one.connections, one.message_bytes, one.rate_rps)) if one.group != TWINS else ()
+        load = key_of((one.scenario, one.connections, one.message_bytes, one.rate_rps)) if one.group != TWINS else ()
         families.setdefault((*load, one.metric, one.group), []).append(one)
     for members in families.values():
         if members[0].group == TWINS:  # each interval is the resolution at its load; the words are one question

@@ -23,11 +23,11 @@ from bench.plan import (
     skip_reason,
     takes_part,
 )
-from bench.processes import pin_tree
+from bench.processes import Child, Stranger, pin_tree
 from bench.records import SPOILED, Arm, HistogramRow, ResourceRow, RoundRow, SliceRow, TrialRow
 from bench.rows import Measured, Place, histogram_rows, resource_row, slice_row, trial_row, unmeasured_row
 from bench.sampler import Tree, Usage
-from bench.serving import Server, ServerError, Servers, Setup, serving, settings
+from bench.serving import Server, ServerError, Servers, Setup, serving, settings, verify
 from bench.store import BlockRows
 
 DELAYED = 0.1  # of a slice, in which others had the generator's CPU: so much spoils the round
@@ -122,7 +122,8 @@ class Block:
             again = number - counted < MOST_AGAIN * wanted  # a machine that is always hit is measured all the same
             counted += self._round(case, number, [contenders[k] for k in taking_part], again=again)
             number += 1
-        foreign_share = others.share() if self._setup.placement.disjoint else math.nan
+        unseen = any(isinstance(one.server.child, Stranger) for one in contenders)  # it may be one of those others
+        foreign_share = others.share() if self._setup.placement.disjoint and not unseen else math.nan
         for contender in contenders:
             self._guarded(contender, lambda one: self._finish(one, self._ceiling_rps(contenders, one), foreign_share))
             if contender.failure:  # before or in its last step; what is finished stays finished
@@ -182,6 +183,9 @@ class Block:
 
     def _open(self, contender: _Contender) -> None:
         place = contender.place
+        if contender.server.outside is not None:  # it may serve one client at a time, and not say so
+            persistent = place.case.scenario.lifecycle == "persistent"
+            verify(self._setup, contender.server, place.case, min(2, place.case.connections) if persistent else 1)
         asked = settings(self._setup, contender.server, place.case, place.rate_rps or 0.0)
         answer = self._setup.ask({"do": "open", "id": contender.target, "settings": asked})
         if not answer["ok"]:
@@ -189,7 +193,8 @@ class Block:
         wanted = contender.place.case.connections
         if contender.place.case.scenario.lifecycle == "persistent" and answer["standing"] < wanted:
             raise ServerError(f"{answer['standing']} of {wanted} connections could be opened")
-        pin_tree(contender.server.child.pid, self._setup.placement.server)  # workers that were forked since
+        if isinstance(contender.server.child, Child):
+            pin_tree(contender.server.child.pid, self._setup.placement.server)  # workers that were forked since
         self._setup.ask({"do": "warm", "id": contender.target, "seconds": _WARMUP_S})
         contender.usage, self._own = contender.server.tree.settled_usage(), self._generator_tree.usage()
 

@@ -32,9 +32,13 @@ def derive(folder: RunFolder) -> Derived:
     comparisons = analyse.compare(slices, trials, reference_arms(plan))
     folder.write_table("summary.csv", summary)
     folder.write_table("comparisons.csv", comparisons)
-    figures = charts.draw(summary, comparisons, folder.finished("histograms"), trials)
-    drawn = [(name, folder.write_chart(name, figure)) for name, figure in figures.items()]
+    drawn = charts.draw(summary, comparisons, folder.finished("histograms"), trials, slices)
+    pictures = []
+    for name, chart in drawn.items():
+        path, svg = folder.write_chart(name, chart.figure)
+        pictures.append(report.Picture(charts.question(name), path, svg, chart.scenario, chart.source))
     told = report.Run(folder.environment(), msgspec.to_builtins(plan), objectives(limits))
-    text = report.render(summary, comparisons, trials, told, drawn)
-    folder.write_text("report.md", text)
-    return Derived(summary, comparisons, [path for _, path in drawn], analyse.short_of_cores(trials))
+    markdown, page = report.render(summary, comparisons, trials, told, pictures)
+    folder.write_text("report.md", markdown)
+    folder.write_text("report.html", page)
+    return Derived(summary, comparisons, [one.path for one in pictures], analyse.short_of_cores(trials))

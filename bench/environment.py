@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,19 @@ from bench.placement import Placement
 from bench.records import SCHEMA
 
 _PACKAGES = ("numba", "numpy", "pandas", "scipy", "matplotlib", "psutil")
+_DECISIVE = (
+    "cpu_model",
+    "cpus",
+    "server_cpus",
+    "client_cpus",
+    "architecture",
+    "hypervisor",
+    "kernel",
+    "clocksource",
+    "governor",
+    "python",
+    "memory_mb",
+)
 _KERNEL_SETTINGS = {
     "somaxconn": "net/core/somaxconn",
     "rmem_max_bytes": "net/core/rmem_max",
@@ -48,6 +62,30 @@ def describe(placement: Placement) -> dict[str, Any]:
             "kernel_settings": {name: _read(f"/proc/sys/{path}") for name, path in _KERNEL_SETTINGS.items()},
         },
     }
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two environments as far as it can change figures, one line each, the gravest first."""
+    found = []
+    machines = _part(before, "machine"), _part(now, "machine")
+    for name in _DECISIVE:
+        found += _difference(name, *(machine.get(name) for machine in machines))
+    for part in ("packages", "kernel_settings"):
+        one, other = (_part(machine, part) for machine in machines)
+        for name in sorted({*one, *other}):
+            found += _difference(name, one.get(name), other.get(name))
+    for name in ("version", "revision"):
+        found += _difference(f"holabench {name}", *(_part(side, "holabench").get(name) for side in (before, now)))
+    return found
+
+
+def _part(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = values.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _difference(name: str, before: object = None, now: object = None) -> list[str]:
+    return [] if before == now else [f"{name}: {before} before, {now} now"]
 
 
 def _cpu_model() -> str | None:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,11 @@ def find(wanted: str) -> Interpreter:
     raise NoInterpreterError(
         f"no interpreter {wanted!r} that works, on the path or in {_pyenv()}; give a version, a name or a path"
     )
+
+
+def own_label() -> str:
+    """The label that our own interpreter would have."""
+    return find(sys.executable).label
 
 
 def _candidates(wanted: str) -> list[str]:

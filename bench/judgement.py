@@ -18,7 +18,7 @@ class Judgement:
 
     verdict: str  # valid, suspect or invalid
     codes: str  # NAME=figure, separated by spaces
-    bound: str  # server, generator, or neither, with what it then was
+    bound: str  # server, generator, or neither, with what it then was; unknown where the server is not seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,8 @@ def bound(raised: Collection[str], sides: Sides) -> str:
         return "server"
     if sides.client_cpu_share >= BUSY_CPU_SHARE:
         return "generator"  # also where both are busy: then nobody knows what the server could have done
+    if math.isnan(sides.server_cpu_share):
+        return "unknown"  # a server of somebody else, of which nothing is seen
     if "BACKLOG" in raised:
         return "neither (backlog)"
     work_was_there = sides.closed_loop and sides.in_flight >= 2 * sides.usable_cpus

@@ -1,19 +1,18 @@
 """The plan: what is measured, in which order. Pure; a profile and a user's file have the same form."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
 import numpy as np
 
+from bench.allowed import Duration, Lifecycle, Positive, Protocol, Size, Transport
 from bench.metrics import LATENCY, LIMIT, SEARCH, SESSIONS
+from bench.outside import Outside
 from bench.records import Arm
 from clients.verdicts import judge_by
 from servers.registry import Description
 
-Transport = Literal["tcp", "udp"]
-Protocol = Literal["echo", "hola"]
-Lifecycle = Literal["persistent", "session"]
 COMMON = "common"
 Arrivals = Literal["poisson", "constant", "burst"]
 HIGHEST = "highest"
@@ -26,10 +25,6 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 LARGEST_DATAGRAM_BYTES = 65_507
 LIMIT_EVERY = 3  # rounds
-
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-Size = Annotated[int, msgspec.Meta(ge=1, le=64 << 20)]
-Duration = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,36 +57,6 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def searches(self) -> bool:
         """Whether the rate is what is asked for. Such a scenario has no part in blocks."""
         return self.rate == HIGHEST
-
-
-class Outside(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Somebody else's server: a command, started without a shell."""
-
-    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-    # {port}, {transport}, {protocol} and {host} in it are replaced.
-    command: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
-    transports: Annotated[tuple[Transport, ...], msgspec.Meta(min_length=1)] = ("tcp",)
-    folder: str = ""  # that it runs in; our own if empty
-    environment: dict[str, str] = {}  # beside our own
-    cpus: Positive = 1  # that it can use
-    clients: Annotated[int, msgspec.Meta(ge=0)] = 0  # TCP clients at a time, by its nature; 0: no such limit
-    ready: Literal["line", "exchange"] = "exchange"  # what tells that it is up: its first line, or that it answers
-    start_s: Duration = 10.0  # in which it has to be up
-
-    def words(self, **values: object) -> list[str]:
-        """The command, with its values. Other braces stay what they are."""
-        found = []
-        for word in self.command:
-            for name, value in values.items():
-                word = word.replace(f"{{{name}}}", str(value))  # noqa: PLW2901
-            found.append(word)
-        return found
-
-    def described(self) -> Description:
-        """As one of our own models is."""
-        values: dict[str, Any] = {f"serve_{transport}": None for transport in self.transports}
-        values |= {"PARALLEL": self.cpus > 1, "MAX_TCP_CLIENTS": self.clients or None}
-        return Description(self.name, values, " ".join(self.command))
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -175,6 +140,12 @@ def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:
     for name in (*plan.models, plan.reference, plan.twin, plan.limit):
         if name and name not in models:
             raise PlanError(f"no server model {name!r}; there are: {', '.join(models)}")
+    for one in plan.outside:
+        if bool(one.command) == bool(one.target):
+            has = "both" if one.target else "neither"
+            raise PlanError(f"outside {one.name!r} needs either a command or a target, and has {has}")
+        if one.target and not one.target.rpartition(":")[2].isdigit():
+            raise PlanError(f"outside {one.name!r}: target {one.target!r} is not HOST:PORT")
     competing = (*plan.models, *(one.name for one in plan.outside))
     for what, name in (("reference", plan.reference), ("twin", plan.twin)):
         if name and name not in competing:
@@ -232,10 +203,12 @@ def cases(plan: Plan, scenario: Scenario | None = None) -> list[Case]:
 def skip_reason(arm: Arm, case: Case, models: Mapping[str, Description]) -> str:
     """Why a cell of the matrix cannot be served, or nothing if it can."""
     model = models[arm.model]
+    if case.scenario.protocol not in model.protocols:
+        return f"{arm.model} speaks {', '.join(model.protocols)}, not {case.scenario.protocol}"
     if arm.python and model.needs:
         return f"{arm.model} needs {model.needs}: it runs with the interpreter alone that holabench has"
     if model.missing:
-        return f"{arm.model} needs {model.needs}, which is not installed: pip install {model.needs}"
+        return f"{arm.model} needs {model.needs}, which is not installed: {model.remedy}"
     if arm.transport not in model.transports:
         return f"{arm.model} does not serve {arm.transport}"
     limit = model.max_tcp_clients if arm.transport == "tcp" and case.scenario.lifecycle == "persistent" else None

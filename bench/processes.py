@@ -132,6 +132,16 @@ class Child:
                     stream.close()
 
 
+class Stranger:
+    """In place of a child: a server that somebody else started, of which nothing can be known but what it answers."""
+
+    alive = True
+
+    def last_words(self) -> str:
+        """What a child wrote to its standard error: nothing can be seen of it."""
+        return "not to be had, as somebody else started it"
+
+
 def server_command(model: str, transport: str, protocol: str, workers: int, python: str = "") -> list[str]:
     """The command line of one of our own servers, on a port that the kernel chooses. python: path, if not our own."""
     options = ["--transport", transport, "--protocol", protocol, "--workers", str(workers)]

@@ -1,36 +1,42 @@
-"""report.md: the answer in words, then everything that is needed to believe it, to doubt it and to repeat it."""
+"""report.md and report.html: the answer in words, then what is needed to believe it, to doubt it and to repeat it."""
 
+import base64
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import jinja2
 import pandas as pd
 
-from bench import charts as figures
-from bench import stats
-from bench.analyse import ACROSS, AGAINST, LOAD, TIE, UNRESOLVED, noise_share, short_of_cores
-from bench.metrics import METRICS, compact, headline, is_twin, label, load_in_words, transport
-from bench.ranks import in_words, ranks
-from bench.table import COLUMNS, Line, Ratio, collect
+from bench.analyse import short_of_cores
+from bench.answers import UNKNOWN, Answer, answers, noise, number_in_words
+from bench.choose import bar, choices, in_brackets, in_megabytes
+from bench.metrics import METRICS, compact, headline, load_in_words
+from bench.parity import PARITY, parity, unequal
+from bench.ranks import in_words
+from bench.table import COLUMNS, Line, Ratio, Results, collect
 from clients import verdicts
 
-UNKNOWN = "unknown"
-RESOLUTION = 0.05  # a difference that a reader would want to know of
-PARITY = ("python", "workers", "server_cpus", "backlog", "nodelay", "rcvbuf", "sndbuf")
 MOST_PLACES = 6  # that are listed one by one
-BEST = {
-    "throughput_rps": "most requests per second",
-    "sessions_per_s": "most sessions per second",
-    "cpu_us_per_request": "least CPU time per request",
-}
-THINGS = {
-    "throughput_rps": "requests per second",
-    "sessions_per_s": "sessions per second",
-    "cpu_us_per_request": "CPU time per request",
+MEANINGS = {
+    "throughput_rps": (
+        "Every client asks again as soon as it is answered, so this is what a server does at its limit. It says "
+        "nothing of the time that a request takes at a moderate load: at the limit that reflects the number of clients."
+    ),
+    "sessions_per_s": (
+        "Every client connects, asks some times, takes leave and comes again: this holds what accepting and closing "
+        "cost."
+    ),
+    "cpu_us_per_request": (
+        "Requests leave on a schedule that no server can delay, at one rate that all hold. What a request costs is the "
+        "CPU time of the server's processes; latency counts from when a request was due."
+    ),
+    "limit_rps": (
+        "The highest rate at which most trials met the objective: it depends on that as much as on the server."
+    ),
 }
 
 
@@ -43,50 +49,105 @@ class Run:
     objectives: list[str]  # of its searches for a limit
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart that has been written."""
+
+    question: str
+    path: str  # of the PNG, from the report's folder
+    svg: bytes
+    scenario: str
+    source: str  # the CSV that it was drawn from
+
+
 def render(
-    summary: pd.DataFrame,
-    comparisons: pd.DataFrame,
-    trials: pd.DataFrame,
-    run: Run,
-    charts: list[tuple[str, str]],
-) -> str:
-    """The report. ``charts``: (name as ``charts.draw`` gives it, path from the report's folder)."""
-    templates = jinja2.Environment(
+    summary: pd.DataFrame, comparisons: pd.DataFrame, trials: pd.DataFrame, run: Run, pictures: Sequence[Picture]
+) -> tuple[str, str]:
+    """The report as Markdown, and as a page that needs nothing but itself."""
+    content = _content(summary, comparisons, trials, run, pictures)
+    markdown = _templates(escaping=False)
+    markdown.filters["md"] = escape
+    page = _templates(escaping=True)
+    page.filters |= {"brackets": in_brackets, "megabytes": in_megabytes, "bar": bar}
+    page.filters["data"] = lambda svg: f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+    return markdown.get_template("report.md.j2").render(content), page.get_template("report.html.j2").render(content)
+
+
+def _templates(*, escaping: bool) -> jinja2.Environment:
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("bench"),
-        autoescape=False,  # Markdown, not HTML: the filter below escapes
+        autoescape=escaping,  # in Markdown the filter escapes
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters["md"] = escape
+
+
+def _content(
+    summary: pd.DataFrame, comparisons: pd.DataFrame, trials: pd.DataFrame, run: Run, pictures: Sequence[Picture]
+) -> dict[str, Any]:
+    """Everything that a template tells."""
     short = short_of_cores(trials)
     statements = answers(comparisons, short)
-    return templates.get_template("report.md.j2").render(
-        answer=statements[0]
-        if statements
-        else "No comparison could be made: no block of a case and its reference was finished.",
-        further=statements[1:],
-        noise=noise(comparisons),
-        needs_cores=_and(f"`{name}`" for name in short) if short else "",
-        charts=[(figures.question(name), path) for name, path in charts],
-        tables=[
-            (one.title, [COLUMNS[name] for name in one.metrics], [_cells(line, one.metrics) for line in one.lines])
-            for one in collect(summary, comparisons, short)
-        ],
-        comparisons=[_comparison(row) for row in comparisons.to_dict("records")],
-        parity_columns=["arm", *PARITY],
-        parity=parity(trials),
-        unequal=unequal(trials),
-        doubts=_doubts(summary),
-        thresholds=verdicts.changed_thresholds(),
-        missing=_missing(trials),
-        objectives=run.objectives,
-        machine=_facts(run.environment),
-        plan=_flat(run.plan),
-        seed=run.plan.get("seed", UNKNOWN),
-        command=_command(run.environment, run.plan),
-    )
+    results = collect(summary, comparisons, short)
+    possible = choices(summary)
+    nothing = "No comparison could be made: no block of a case and its reference was finished."
+    return {
+        "answer": statements[0] if statements else Answer("", nothing),
+        "further": statements[1:],
+        "noise": noise(comparisons),
+        "short_of_cores": short,
+        "pictures": pictures,
+        "scenarios": _scenarios(run.plan, results, pictures),
+        "headings": ["rank", "arm"],
+        "tables": [_table(one) for one in results],
+        "choices": possible,
+        "most_rate": max((end for one in possible for end in one.rate if math.isfinite(end)), default=0.0),
+        "comparisons": [_comparison(row) for row in comparisons.to_dict("records")],
+        "parity_columns": ["arm", *PARITY],
+        "parity": parity(trials),
+        "unequal": unequal(trials),
+        "doubts": _doubts(summary),
+        "thresholds": verdicts.changed_thresholds(),
+        "missing": _missing(trials),
+        "objectives": run.objectives,
+        "machine": _facts(run.environment),
+        "plan": _flat(run.plan),
+        "plan_name": str(run.plan.get("name", UNKNOWN)),
+        "question": str(run.plan.get("question", "")),
+        "seed": run.plan.get("seed", UNKNOWN),
+        "command": _command(run.environment, run.plan),
+    }
+
+
+def _table(one: Results) -> dict[str, Any]:
+    columns = [COLUMNS[name] for name in one.metrics]
+    return {
+        "title": one.title,
+        "scenario": one.scenario,
+        "columns": columns,
+        "rows": [_cells(line, one.metrics) for line in one.lines],
+    }
+
+
+def _scenarios(
+    plan: Mapping[str, Any], results: Sequence[Results], pictures: Sequence[Picture]
+) -> list[dict[str, Any]]:
+    """Each scenario with its question, its pictures, its tables, and what its figures mean."""
+    questions = {one["name"]: one.get("question", "") for one in plan.get("scenarios", ())}
+    shown = [*(one.scenario for one in results), *(one.scenario for one in pictures)]
+    names = list(dict.fromkeys([*(name for name in questions if name in shown), *shown]))  # in the plan's order
+    return [
+        {
+            "name": name,
+            "question": questions.get(name, ""),
+            "meaning": MEANINGS.get(headline(name), ""),
+            "pictures": [one for one in pictures if one.scenario == name],
+            "tables": [_table(one) for one in results if one.scenario == name],
+        }
+        for name in names
+    ]
 
 
 def escape(value: object) -> str:
@@ -94,154 +155,6 @@ def escape(value: object) -> str:
     text = " ".join(str(value).split())
     text = re.sub(r"([\\`*\[\]<>|#~!])", r"\\\1", text).replace("&", "&amp;")
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # an underscore inside a word stands for itself
-
-
-def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[str]:
-    """What the comparisons say, in words: first the most connections of the first scenario, then the other loads.
-
-    unranked: models of which nothing is said.
-    """
-    found: list[tuple[tuple[int, int], str]] = []
-    if comparisons.empty:
-        return []
-    scenarios = sorted(dict.fromkeys(comparisons["scenario"]), key=lambda name: name == "sessions")
-    for key, rows in comparisons.groupby(LOAD, dropna=False):
-        scenario, connections, message_bytes, _ = cast("tuple[Any, ...]", key)
-        asked = [
-            row
-            for row in rows[rows["metric"] == headline(scenario)].to_dict("records")
-            if label(str(row["arm"])) not in unranked
-        ]
-        sentences = [_of_transport(asked, name) for name in ("tcp", "udp")]
-        sentences.append(_udp_against_tcp(asked))
-        text = " ".join(sentence for sentence in sentences if sentence)
-        where = f"**{escape(load_in_words(scenario, connections, message_bytes))}.**"
-        if text:
-            found.append(((scenarios.index(scenario), -connections), f"{where} {text}"))
-    return [text for _, text in sorted(found)]
-
-
-def noise(comparisons: pd.DataFrame) -> str:
-    """How far twins seemed to lie apart, for each metric."""
-    if comparisons.empty:
-        return ""
-    parts = []
-    for metric, rows in comparisons[comparisons["arm"].map(is_twin)].groupby("metric", sort=False):
-        size = noise_share(rows)
-        if size is not None:
-            parts.append(f"{100 * size:.1f} % in {METRICS[str(metric)].label}")
-    return "; ".join(parts)
-
-
-def _of_transport(rows: list[dict[Any, Any]], name: str) -> str:
-    """One sentence or two on the arms of one transport against their reference."""
-    mine = [row for row in rows if row["kind"] == AGAINST and transport(row["arm"]) == name]
-    if not mine:
-        return ""
-    reference, thing = escape(label(mine[0]["reference"])), THINGS[mine[0]["metric"]]
-    told = sorted((row for row in mine if row["word"] in ("faster", "slower")), key=lambda row: -float(row["ratio"]))
-    parts = [f"Over {name.upper()}, {_first(rows, name)}."]
-    if told:
-        numbers = _and(f"{escape(label(row['arm']))} {_times(row)}" for row in told)
-        parts.append(f"Against the {thing} of {reference}: {numbers}.")
-    else:
-        parts.append(f"No model could be told from {reference} in {thing}.")
-    for word, text in (
-        (TIE, "Equivalent to it within 5 %"),
-        (UNRESOLVED, "Not resolved"),
-    ):
-        same = [row for row in mine if row["word"] == word]
-        if same:
-            names = (f"{escape(label(row['arm']))} {_times(row)}" for row in same)
-            parts.append(f"{text}: {_and(names)}.{_what_it_takes(same) if word == UNRESOLVED else ''}")
-    return " ".join(parts)
-
-
-def _first(rows: list[dict[Any, Any]], name: str) -> str:
-    """Who is first, or may be."""
-    first = sorted(escape(label(arm)) for arm, (best, _) in ranks(rows).items() if best == 1 and transport(arm) == name)
-    words = BEST[rows[0]["metric"]]
-    if not first:
-        return f"no model can be said to have the {words}: the numbers are invalid"
-    if len(first) == 1:
-        return f"{first[0]} has the {words}"
-    return f"which of {_and(first)} has the {words} could not be told"
-
-
-def _what_it_takes(rows: list[dict[Any, Any]]) -> str:
-    """How many blocks would tell a difference of 5 % in these comparisons."""
-    wanted = [
-        stats.blocks_for(RESOLUTION, stats.LogRatio(row["ratio"], row["low"], row["high"], 0, 0, 0), int(row["blocks"]))
-        for row in rows
-        if row["verdict"] != "invalid"
-    ]
-    known = [blocks for blocks in wanted if blocks == blocks]
-    if not known or max(known) <= max(int(row["blocks"]) for row in rows):
-        return ""
-    return f" A difference of {100 * RESOLUTION:.0f} % there would take some {compact(max(known))} blocks."
-
-
-def _udp_against_tcp(rows: list[dict[Any, Any]]) -> str:
-    mine = [row for row in rows if row["kind"] == ACROSS]
-    told = sorted((row for row in mine if row["word"] in ("faster", "slower")), key=lambda row: -float(row["ratio"]))
-    if not told:
-        return ""
-    numbers = _and(f"{escape(label(row['arm']))} {_times(row)}" for row in told)
-    return f"UDP against TCP of the same model: {numbers}."
-
-
-def parity(trials: pd.DataFrame) -> list[list[str]]:
-    """What each arm's server had, as read back: a row for each arm, without those that were never up."""
-    rows = _known_conditions(trials)
-    return [[arm, *(_condition(values[name]) for name in PARITY)] for arm, values in rows.items()]
-
-
-def unequal(trials: pd.DataFrame) -> str:
-    """What differs between the arms of a transport; workers apart, whose number is the model's own."""
-    rows = _known_conditions(trials)
-    found = []
-    for over in sorted({transport(arm) for arm in rows}):
-        for name in PARITY:
-            values = {_condition(values[name]) for arm, values in rows.items() if transport(arm) == over}
-            if name != "workers" and len(values) > 1:
-                found.append(f"{name} over {over} ({', '.join(sorted(values))})")
-    return "; ".join(found)
-
-
-def _known_conditions(trials: pd.DataFrame) -> dict[str, dict[Any, Any]]:
-    if trials.empty or "rcvbuf" not in trials:
-        return {}
-    rows = trials[trials["status"] == "ok"].drop_duplicates("arm").to_dict("records")
-    return {str(row["arm"]): row for row in sorted(rows, key=lambda row: (transport(str(row["arm"])), str(row["arm"])))}
-
-
-def _condition(value: object) -> str:
-    if value is None or value != value:
-        return "-"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _times(row: Mapping[Any, Any]) -> str:
-    doubt = "" if row["verdict"] == "valid" else f", {row['verdict']}"
-    return f"{_number(row['ratio'])} times ({_number(row['low'])} to {_number(row['high'])}{doubt})"
-
-
-def _number(value: object) -> str:
-    number = float(str(value))
-    return (
-        UNKNOWN
-        if math.isnan(number)
-        else "unbounded"
-        if math.isinf(number)
-        else f"{number:.3g}"
-        if number >= 10
-        else f"{number:.2f}"
-    )
-
-
-def _and(parts: Iterable[str]) -> str:
-    *head, last = parts
-    return f"{', '.join(head)} and {last}" if head else last
 
 
 def _cells(line: Line, metrics: list[str]) -> list[str]:
@@ -254,7 +167,7 @@ def _cells(line: Line, metrics: list[str]) -> list[str]:
 
 
 def _with_word(ratio: Ratio) -> str:
-    return f"{_number(ratio.ratio)} [{_number(ratio.low)}, {_number(ratio.high)}] {ratio.word}"
+    return f"{number_in_words(ratio.ratio)} [{number_in_words(ratio.low)}, {number_in_words(ratio.high)}] {ratio.word}"
 
 
 def _comparison(row: Mapping[Any, Any]) -> list[str]:
@@ -266,7 +179,7 @@ def _comparison(row: Mapping[Any, Any]) -> list[str]:
         METRICS[str(row["metric"])].label if str(row["metric"]) in METRICS else str(row["metric"]),
         str(row["arm"]),
         str(row["reference"]),
-        f"{_number(row['ratio'])} [{_number(row['low'])}, {_number(row['high'])}]",
+        f"{number_in_words(row['ratio'])} [{number_in_words(row['low'])}, {number_in_words(row['high'])}]",
         "-" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}",
         str(row["word"]),
         str(row["verdict"]),

@@ -39,7 +39,7 @@ class Place:
         }
 
 
-def slice_row(place: Place, number: int, position: int, told: Mapping[str, Any], server_cpu_ns: int) -> SliceRow:
+def slice_row(place: Place, number: int, position: int, told: Mapping[str, Any], server_cpu_ns: float) -> SliceRow:
     """Return the row of one slice. told: the generator's figures. server_cpu_ns: of the server's tree, in the slice."""
     duration_s = told["duration_s"]
     return SliceRow(
@@ -123,6 +123,7 @@ def trial_row(place: Place, measured: Measured) -> TrialRow:
     )  # one thread at a time runs Python
     switches = [row.switches for row in measured.resources]
     known = [count for count in switches if count is not None]
+    seen = not math.isnan(server_cpu_us)
     server_share = server_cpu_us / 1e6 / measured.elapsed_s / usable_cpus if measured.elapsed_s else 0.0
     client_share = document["generator"]["cpu_share"]
     fairness, lateness = document["fairness"] or {}, document["lateness_us"] or {}
@@ -166,14 +167,14 @@ def trial_row(place: Place, measured: Measured) -> TrialRow:
         in_flight_mean=document["in_flight_mean"],
         jain=fairness.get("jain"),
         starved=fairness.get("starved"),
-        cpu_us_per_request=server_cpu_us / answered if answered else None,
-        rss_mb=max(row.rss_mb for row in measured.resources),
+        cpu_us_per_request=server_cpu_us / answered if answered and seen else None,
+        rss_mb=max(row.rss_mb for row in measured.resources) if seen else None,
         memory_mb=measured.memory_mb,
-        threads=max(row.threads for row in measured.resources),
-        processes=max(row.processes for row in measured.resources),
-        descriptors=max(row.descriptors for row in measured.resources),
-        switches_per_request=sum(known) / answered if answered and len(known) == len(switches) else None,
-        server_cpu_share=server_share,
+        threads=max(row.threads for row in measured.resources) if seen else None,
+        processes=max(row.processes for row in measured.resources) if seen else None,
+        descriptors=max(row.descriptors for row in measured.resources) if seen else None,
+        switches_per_request=sum(known) / answered if answered and seen and len(known) == len(switches) else None,
+        server_cpu_share=server_share if seen else None,
         client_cpu_share=client_share,
         **{name: document["generator"][name] for name in _OF_GENERATOR},
         **measured.ready["sockets"],

@@ -4,15 +4,16 @@ import contextlib
 import importlib
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from bench import environment
 from bench.block import Block
-from bench.calibrate import by_case, rates
+from bench.calibrate import Rates, by_case, rates
 from bench.canary import Watch
 from bench.enough import is_enough, width_now
 from bench.limit import limits
@@ -28,8 +29,8 @@ from bench.processes import (
     raise_descriptor_limit,
 )
 from bench.progress import shown
-from bench.serving import Setup, standing
-from bench.store import RunFolder, StoreError
+from bench.serving import Servers, Setup, standing
+from bench.store import BlockRows, RunFolder, StoreError
 from servers import registry
 from servers.registry import Description
 
@@ -47,9 +48,10 @@ class Outcome:
     interrupted: bool = False
 
 
-def models() -> dict[str, Description]:
-    """The server models there are, by name; none is imported."""
-    return {name: registry.describe(name) for name in registry.names()}
+def models(plan: Plan | None = None) -> dict[str, Description]:
+    """The server models there are, and the plan's servers of others, by name; none is imported."""
+    own = {name: registry.describe(name) for name in registry.names()}
+    return own | {one.name: one.described() for one in (plan.outside if plan is not None else ())}
 
 
 def run(plan: Plan, into: Path, usable_cpus: list[int], console: Console) -> Outcome:
@@ -58,7 +60,31 @@ def run(plan: Plan, into: Path, usable_cpus: list[int], console: Console) -> Out
     Raises PlanError before anything is started, ChildError if the generator does not start, StoreError if there can be
     no folder. What fails later ends the run likewise, and is told in the outcome.
     """
-    known = models() | {one.name: one.described() for one in plan.outside}
+    return _measured(plan, lambda machine: RunFolder.create(into, plan, machine), usable_cpus, console)
+
+
+def resume(folder: RunFolder, usable_cpus: list[int], console: Console) -> Outcome:
+    """Measure what is missing of a run: with its plan, its seed and its rates, block by block in the same order.
+
+    Raises as ``run`` does, and StoreError if another run is writing there.
+    """
+    for line in folder.reopen():
+        console.print(f"mended: {line}", soft_wrap=True, highlight=False)
+
+    def go_on(machine: Mapping[str, Any]) -> RunFolder:
+        for line in environment.differences(folder.environment(), machine):
+            console.print(f"not as when the run began: {line}", soft_wrap=True, highlight=False)
+        folder.resumed(machine)
+        return folder
+
+    return _measured(folder.plan(), go_on, usable_cpus, console)
+
+
+def _measured(
+    plan: Plan, folder_on: Callable[[Mapping[str, Any]], RunFolder], usable_cpus: list[int], console: Console
+) -> Outcome:
+    """Start the generator and measure. folder_on: gives the run's folder, once it is known on which machine."""
+    known = models(plan)
     check(plan, known)
     placement = place(usable_cpus, cores(usable_cpus))
     raise_descriptor_limit()
@@ -70,8 +96,11 @@ def run(plan: Plan, into: Path, usable_cpus: list[int], console: Console) -> Out
         generator.ask({"do": "judge_by", "thresholds": plan.thresholds}, READY_S)
         if plan.awake and placement.disjoint:
             stack.enter_context(_kept_awake(placement.server, console))
-        folder = RunFolder.create(into, plan, environment.describe(placement))
-        load = f"{loaded_s(plan, known):.0f} s of load in {plan.blocks} block{'s' * (plan.blocks != 1)}"
+        folder = folder_on(environment.describe(placement))
+        finished = len(folder.finished_blocks())
+        left = plan.blocks - finished
+        load_s = loaded_s(plan, known) * left / plan.blocks
+        load = f"{load_s:.0f} s of load in {left} block{'s' * (left != 1)}" + (" that are missing" if finished else "")
         if plan.until:
             load = f"blocks until intervals are ±{100 * plan.until:g} %, for {plan.at_most_min:g} minutes at most"
         console.print(f"{load}, into {folder.path}", soft_wrap=True, highlight=False)
@@ -100,31 +129,54 @@ def _kept_awake(cpus: Sequence[int], console: Console) -> Iterator[None]:
 
 
 def _blocks(setup: Setup, folder: RunFolder, console: Console) -> Outcome:
-    finished, searched, plan, began_s = 0, 0, setup.plan, time.monotonic()
+    """Run the blocks that the folder does not have, then the searches."""
+    done, searched = set(folder.finished_blocks()), 0
 
     def say(line: str) -> None:
         console.print(line, soft_wrap=True, highlight=False)
 
     try:
         with standing(setup) as standing_limits:
-            found = rates(setup, standing_limits, say)
-            folder.write_rates(found)
-            blocks = 0 if plan.until else plan.blocks  # how many there will be is not known then
-            with shown(console, slices(plan, setup.models) * blocks, blocks) as tell:
-                for number in range(plan.blocks if cases(plan) else 0):
-                    folder.append(Block(setup, number, standing_limits, by_case(setup, found), tell).run())
-                    finished += 1
-                    if plan.until:
-                        width = width_now(plan, folder, finished)
-                        if math.isfinite(width):
-                            say(f"{finished} blocks: intervals are ±{width:.1%} at most; wanted: ±{plan.until:.1%}")
-                        if is_enough(plan, width, time.monotonic() - began_s):
-                            break
-            for rows in limits(setup, standing_limits, say):
-                folder.append_limits(rows)
+            found = folder.rates()
+            if found is None:
+                found = rates(setup, standing_limits, say)
+                folder.write_rates(found)
+            for number, rows in _missing(setup, folder, done, standing_limits, by_case(setup, found), console):
+                folder.append(rows)
+                done.add(number)
+            for of_round in limits(setup, standing_limits, say):
+                folder.append_limits(of_round)
                 searched += 1
+            folder.completed()
     except KeyboardInterrupt:
-        return Outcome(folder, finished, searched, interrupted=True)
+        return Outcome(folder, len(done), searched, interrupted=True)
     except (ChildError, StoreError) as error:
-        return Outcome(folder, finished, searched, failure=str(error))
-    return Outcome(folder, finished, searched)
+        return Outcome(folder, len(done), searched, failure=str(error))
+    return Outcome(folder, len(done), searched)
+
+
+def _missing(
+    setup: Setup,
+    folder: RunFolder,
+    done: Collection[int],
+    standing_limits: Mapping[str, Servers],
+    found: Rates,
+    console: Console,
+) -> Iterator[tuple[int, BlockRows]]:
+    """The blocks that are missing, one after the other, until the intervals are narrow if that was asked for.
+
+    done: the blocks that are there; whoever takes a block adds it.
+    """
+    plan, began_s = setup.plan, time.monotonic()
+    numbers = [number for number in range(plan.blocks if cases(plan) else 0) if number not in done]
+    blocks = 0 if plan.until else plan.blocks  # how many there will be is not known then
+    with shown(console, slices(plan, setup.models) * len(numbers) * bool(blocks), blocks) as tell:
+        for number in numbers:
+            if plan.until and done:
+                width = width_now(plan, folder, len(done))
+                if math.isfinite(width):
+                    line = f"{len(done)} blocks: intervals are ±{width:.1%} at most; wanted: ±{plan.until:.1%}"
+                    console.print(line, soft_wrap=True, highlight=False)
+                if is_enough(plan, width, time.monotonic() - began_s):
+                    return
+            yield number, Block(setup, number, standing_limits, found, tell).run()

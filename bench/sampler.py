@@ -8,6 +8,7 @@ where processes come and go the sum is exact to two ticks, whatever their number
 """
 
 import contextlib
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1e6
 class Usage:
     """What a tree holds at one moment. CPU time and switches count up from its start."""
 
-    cpu_ns: int
+    cpu_ns: float  # a whole number, or nan where nothing can be seen, as is the next one
     rss_mb: float
     threads: int
     processes: int
@@ -97,6 +98,20 @@ class Tree:
             private = kilobytes["Private_Clean"] + kilobytes["Private_Dirty"]
             total_kb += kilobytes["Rss"] if pid == self.pid else private
         return total_kb * 1024 / 1e6
+
+
+class Unseen:
+    """In place of a tree: processes of somebody else, maybe on another machine."""
+
+    def usage(self) -> Usage:
+        """Nothing is known."""
+        return Usage(math.nan, math.nan, 0, 0, 0, {})
+
+    settled_usage = usage
+
+    def memory_mb(self) -> float | None:
+        """Nothing is known."""
+        return None
 
 
 def cpu_ns_of(pid: int) -> int | None:

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from bench.canary import Watch
+from bench.outside import Outside
 from bench.placement import Placement
-from bench.plan import Case, Outside, Plan, Scenario, cases, limit_arms, seed_of, skip_reason
-from bench.processes import READY_S, Child, ChildError, outside_command, pin_tree, server_command
+from bench.plan import Case, Plan, Scenario, cases, limit_arms, seed_of, skip_reason
+from bench.processes import READY_S, Child, ChildError, Stranger, outside_command, pin_tree, server_command
 from bench.records import Arm
-from bench.sampler import Tree
+from bench.sampler import Tree, Unseen
 from servers.registry import Description
 
 _ANSWER_S = 30.0  # beyond what was asked for; a generator that takes longer hangs
 _HOST = "127.0.0.1"
+UNKNOWN_OPTIONS = dict.fromkeys(("backlog", "nodelay", "rcvbuf", "sndbuf"))
 _LOOK_S = 0.02  # between two looks whether somebody else's server is up
 
 
@@ -45,8 +47,8 @@ class Server:
     """A server that runs, and what it said of itself."""
 
     arm: Arm
-    child: Child
-    tree: Tree
+    child: Child | Stranger
+    tree: Tree | Unseen
     ready: Mapping[str, Any] = field(default_factory=dict)
     outside: Outside | None = None  # what was asked for, if it is somebody else's
 
@@ -78,7 +80,8 @@ def serving(setup: Setup, scenario: Scenario, wanted: Sequence[Arm]) -> Iterator
             workers = setup.plan.workers or max(2, len(setup.placement.server))  # a server may start on more CPUs
             outside = next((one for one in setup.plan.outside if one.name == arm.model), None)
             if outside is not None:
-                servers[arm] = _started(stack, arm, outside, scenario.protocol, everywhere)
+                up = _already_up(arm, outside) if outside.target else None
+                servers[arm] = up or _started(stack, arm, outside, scenario.protocol, everywhere)
                 continue
             python = setup.plan.pythons.get(arm.python, "")
             command = server_command(arm.model, arm.transport, scenario.protocol, workers, python)
@@ -87,12 +90,13 @@ def serving(setup: Setup, scenario: Scenario, wanted: Sequence[Arm]) -> Iterator
         for arm, server in servers.items():
             assert isinstance(server, Server)
             try:
-                if server.outside is None:
-                    server.ready = server.child.read_line(READY_S)
-                else:
+                if server.outside is not None:
                     _await_outside(server, server.outside)
-                pin_tree(server.child.pid, setup.placement.server)
-                _verify(setup, server, cases(setup.plan, scenario)[0])
+                elif isinstance(server.child, Child):
+                    server.ready = server.child.read_line(READY_S)
+                if isinstance(server.child, Child):
+                    pin_tree(server.child.pid, setup.placement.server)
+                verify(setup, server, cases(setup.plan, scenario)[0])
             except (ChildError, ServerError) as error:
                 servers[arm] = str(error)
         yield servers
@@ -115,13 +119,21 @@ def _started(stack: contextlib.ExitStack, arm: Arm, outside: Outside, protocol: 
             environment=outside.environment,
         )
     )
-    unknown = dict.fromkeys(("backlog", "nodelay", "rcvbuf", "sndbuf"))
-    ready = {"port": port, "workers": outside.cpus, "python": "", "sockets": unknown}
+    ready = {"host": _HOST, "port": port, "workers": outside.cpus, "python": "", "sockets": UNKNOWN_OPTIONS}
     return Server(arm, child, Tree(child.pid), ready, outside)
+
+
+def _already_up(arm: Arm, outside: Outside) -> Server:
+    """Somebody else's server that somebody else has started."""
+    host, port = outside.address
+    ready = {"host": host, "port": port, "workers": outside.cpus, "python": "", "sockets": UNKNOWN_OPTIONS}
+    return Server(arm, Stranger(), Unseen(), ready, outside)
 
 
 def _await_outside(server: Server, outside: Outside) -> None:
     """Wait until it is up. Over UDP nothing but a reply can tell, which the first exchange tries several times."""
+    if isinstance(server.child, Stranger):
+        return
     deadline_s = time.monotonic() + outside.start_s
     if outside.ready == "line":
         server.child.read_text(outside.start_s)
@@ -147,9 +159,9 @@ def _listens(transport: str, port: int) -> bool:
     return False
 
 
-def _verify(setup: Setup, server: Server, case: Case) -> None:
-    """One exchange, checked byte for byte, before any clock starts."""
-    answer = setup.ask({"do": "verify", "settings": settings(setup, server, case)})
+def verify(setup: Setup, server: Server, case: Case, together: int = 1) -> None:
+    """A conversation of so many clients, checked byte for byte, before any clock starts. Raises ServerError."""
+    answer = setup.ask({"do": "verify", "settings": settings(setup, server, case), "together": together})
     if not answer["ok"]:
         raise ServerError(f"does not speak {case.scenario.protocol}: {answer['error']}")
 
@@ -196,7 +208,7 @@ def settings(setup: Setup, server: Server, case: Case, rate_rps: float = 0.0) ->
     scenario = case.scenario
     return {
         "transport": server.arm.transport,
-        "host": _HOST,
+        "host": server.ready["host"],
         "port": server.ready["port"],
         "protocol": scenario.protocol,
         "lifecycle": scenario.lifecycle,

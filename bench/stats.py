@@ -82,6 +82,29 @@ def log_ratios(members: Sequence[Sequence[float]], independent: int = 1) -> list
     return found
 
 
+def unpaired(one: Sequence[float], other: Sequence[float], tests: int = 1) -> LogRatio:
+    """Ratio of two runs, the second over the first, from the logarithms of their blocks' values: Welch's interval.
+
+    Source: Welch, The generalization of Student's problem (Biometrika 34, 1947). The 95 % interval is corrected for so
+    many tests (Bonferroni). It holds what blocks scatter, not what hours do: a machine that is slower today than
+    yesterday is a difference, too.
+    """
+    spreads = [_variance(logs) for logs in (one, other)]
+    if not all(degrees for _, degrees in spreads):
+        return LogRatio(*[math.nan] * 6)
+    mean = float(np.mean(other) - np.mean(one))
+    parts = [variance / len(logs) for (variance, _), logs in zip(spreads, (one, other), strict=True)]
+    error = math.sqrt(sum(parts))
+    if error == 0:
+        same = math.exp(mean)
+        return LogRatio(same, same, same, same, same, float(mean == 0))
+    degrees = sum(parts) ** 2 / sum(part**2 / df for part, (_, df) in zip(parts, spreads, strict=True))
+    p = float(2 * stats.t.sf(abs(mean) / error, degrees))
+    wide, narrow = (float(stats.t.ppf(q, degrees)) * error for q in (1 - 0.025 / max(1, tests), 0.95))
+    low, high, low90, high90 = (math.exp(mean + side) for side in (-wide, wide, -narrow, narrow))
+    return LogRatio(math.exp(mean), low, high, low90, high90, p)
+
+
 def blocks_for(half_width: float, now: LogRatio, blocks: int) -> float:
     """How many blocks would make an interval so narrow, as a share: its width falls with the root of their number."""
     if blocks < 2 or not 0 < now.low < now.high < math.inf:

@@ -3,9 +3,13 @@
 Raw files are appended to block by block, each file synced, trials.csv last: a block with all its rows there is whole. A
 run that was cut off in the middle of that leaves a torn line or a block with too few trials, which are not read.
 Derived files can be deleted and made again.
+
+A folder is data: reading one opens nothing but its own files, and runs nothing. Cells that a spreadsheet would take for
+a formula begin with an apostrophe.
 """
 
 import csv
+import fcntl
 import io
 import json
 import os
@@ -18,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from bench.plan import Plan, arms, cases
 from bench.plan_file import decode, encode
-from bench.records import HistogramRow, LimitRow, RateRow, ResourceRow, RoundRow, SliceRow, TrialRow
+from bench.records import SCHEMA, HistogramRow, LimitRow, RateRow, ResourceRow, RoundRow, SliceRow, TrialRow
 
 if TYPE_CHECKING:  # a run begins two seconds sooner without them
     import pandas as pd
@@ -31,6 +35,9 @@ _RAW: dict[str, type[Any]] = {
     "rounds.csv": RoundRow,
     "trials.csv": TrialRow,  # the last: it makes a block whole
 }
+# Letters as text, not as outlines: half the size, and a reader can search and copy them. The same run, the same ids.
+_SVG: Any = {"svg.fonttype": "none", "svg.hashsalt": "holabench"}
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _TEXT_COLUMNS = {"codes", "errors", "reason", "verdict", "bound", "server_cpus", "client_cpus", "arm", "python"}
 
 
@@ -60,6 +67,20 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock: IO[bytes] | None = None
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """The folder of a run that there is. Raises StoreError, also if another version wrote it in another way."""
+        folder = cls(path)
+        schema = folder.environment().get("schema")
+        if schema != SCHEMA:
+            version = (folder.environment().get("holabench") or {}).get("version", "unknown")
+            raise StoreError(
+                f"{path} has the schema {schema}, and this holabench reads {SCHEMA}; version {version} wrote it: "
+                "read it with that"
+            )
+        return folder
 
     @classmethod
     def create(cls, into: Path, plan: Plan, environment: Mapping[str, Any]) -> "RunFolder":
@@ -75,6 +96,7 @@ class RunFolder:
                 except FileExistsError:  # another run began in the same second
                     path = into / f"{stamp}-{plan.name}-{number}"
             folder = cls(path)
+            folder._lock_for_writing()
             _write_synced(path / "environment.json", json.dumps(environment, indent=2) + "\n")
             _write_synced(path / "plan.toml", encode(plan))
             for name, row in _RAW.items():
@@ -82,6 +104,67 @@ class RunFolder:
         except OSError as error:
             raise StoreError(f"cannot make a results folder in {into}: {error.strerror or error}") from error
         return folder
+
+    def reopen(self) -> list[str]:
+        """Make a run that was cut off ready to go on; return what was mended, in words.
+
+        Rows of a block that never ended go, and so does a torn last line; finished blocks stay, byte for byte.
+        Raises StoreError if another run is writing here.
+        """
+        self._lock_for_writing()
+        whole, mended = set(self.finished_blocks()), []
+        for name, row in _RAW.items():
+            path = self.path / name
+            if not path.exists():
+                _write_synced(path, _heads(row))
+            keep, size = _end_of_blocks(path, whole), path.stat().st_size
+            if keep < len(_heads(row)):
+                raise StoreError(f"{path} lacks its first line; it cannot be continued")
+            if keep < size:
+                os.truncate(path, keep)
+                mended.append(f"{name}: {size - keep:,} bytes of a block that was cut off are gone")
+        if self.limits() is not None:
+            (self.path / "limits.csv").replace(self.path / "limits-interrupted.csv")
+            mended.append("limits.csv: a search that was cut off begins anew; its trials are in limits-interrupted.csv")
+        return mended
+
+    def finished_blocks(self) -> list[int]:
+        """The numbers of the blocks that are whole."""
+        return sorted(int(block) for block in self.trials()["block"].unique())
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing of the plan is missing."""
+        return (self.path / "complete.json").exists()
+
+    def completed(self) -> None:
+        """Say that nothing is missing any more."""
+        _write_synced(self.path / "complete.json", json.dumps({"blocks": len(self.finished_blocks())}) + "\n")
+
+    def resumed(self, environment: Mapping[str, Any]) -> None:
+        """Keep on which machine the run went on, beside that on which it began."""
+        before = self.environment()
+        again = [*before.get("resumed", []), environment]
+        _write_synced(self.path / "environment.json", json.dumps(before | {"resumed": again}, indent=2) + "\n")
+
+    def _lock_for_writing(self) -> None:
+        """Keep others from writing here. The kernel lets go of it when this process ends, however it ends."""
+        lock = (self.path / "lock").open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise StoreError(f"another run is writing into {self.path}; wait for its end, or end it") from error
+        self._lock = lock
+
+    def rates(self) -> list[RateRow] | None:
+        """The rates of the open loops; None if none were found yet."""
+        if not (self.path / "rates.csv").exists():
+            return None
+        return [
+            RateRow(**{str(name): value for name, value in row.items()})
+            for row in self._table("rates.csv").to_dict("records")
+        ]
 
     def write_rates(self, rows: Sequence[RateRow]) -> None:
         """Write the rates of the open loops."""
@@ -140,19 +223,28 @@ class RunFolder:
 
     def write_table(self, name: str, table: "pd.DataFrame") -> None:
         """Write a derived table."""
-        table.to_csv(self.path / name, index=False, lineterminator="\n")
+        table.map(as_text).to_csv(self.path / name, index=False, lineterminator="\n")
 
     def write_text(self, name: str, text: str) -> None:
         """Write a derived text."""
         (self.path / name).write_text(text, encoding="utf-8")
 
-    def write_chart(self, name: str, figure: "Figure") -> str:
-        """Write a chart as PNG and SVG; returns the PNG's path inside the folder."""
+    def write_chart(self, name: str, figure: "Figure") -> tuple[str, bytes]:
+        """Write a chart as PNG and SVG; returns the PNG's path inside the folder, and the SVG."""
+        import matplotlib as mpl
+
         charts = self.path / "charts"
         charts.mkdir(exist_ok=True)
         figure.savefig(charts / f"{name}.png", dpi=150)
-        figure.savefig(charts / f"{name}.svg", metadata={"Date": None})
-        return f"charts/{name}.png"
+        svg = io.BytesIO()
+        with mpl.rc_context(_SVG):
+            figure.savefig(svg, format="svg", metadata={"Date": None})
+        (charts / f"{name}.svg").write_bytes(svg.getvalue())
+        return f"charts/{name}.png", svg.getvalue()
+
+    def __del__(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
 
     def _text(self, name: str) -> str:
         try:
@@ -202,17 +294,37 @@ def _lines(kind: type[Any], records: Sequence[Any]) -> str:
 
 
 def _cell(value: object) -> object:
-    """Nine significant digits are more than any of these figures has; None is an empty cell."""
-    if value is None:
+    """Nine significant digits are more than any of these figures has; None and what is unknown are empty cells."""
+    if value is None or value != value:
         return ""
-    return f"{value:.9g}" if isinstance(value, float) else value
+    return f"{value:.9g}" if isinstance(value, float) else as_text(value)
+
+
+def as_text(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection). Numbers stay numbers."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA else value
 
 
 def _write_synced(path: Path, text: str) -> None:
-    with path.open("x", encoding="utf-8") as file:
+    """Write a whole file, or none: under another name first."""
+    beside = path.with_name(f".{path.name}.part")
+    with beside.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def _end_of_blocks(path: Path, whole: set[int]) -> int:
+    """Where in a raw file its finished blocks end: every block is appended at once, so what is not finished is last."""
+    end = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file):
+            first = line.partition(b",")[0]
+            if not line.endswith(b"\n") or (number and first.isdigit() and int(first) not in whole):
+                break
+            end += len(line)
+    return end
 
 
 def _append_synced(path: Path, data: bytes) -> None:

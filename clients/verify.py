@@ -1,5 +1,6 @@
-"""One exchange with a server, checked byte for byte, before any clock starts."""
+"""A conversation with a server, checked byte for byte, before any clock starts."""
 
+import contextlib
 import socket
 
 from clients.protocols import ADIOS, HOLA, LARGEST_DATAGRAM_BYTES, PUES_ADIOS, PUES_HOLA
@@ -11,26 +12,49 @@ class NotSpoken(Exception):  # noqa: N818 - it reads as what it is
     """The server did not answer as the protocol says."""
 
 
-def verify(transport: str, host: str, port: int, protocol: str, message: bytes, timeout_s: float) -> None:
-    """Hold one conversation. message: what is echoed. Raises NotSpoken, which says what was wrong."""
-    dialogue = [(message, message)] if protocol == "echo" else [(HOLA, PUES_HOLA), (ADIOS, PUES_ADIOS)]
+def verify(
+    transport: str, host: str, port: int, protocol: str, message: bytes, timeout_s: float, together: int = 1
+) -> None:
+    """Hold a conversation with each of some clients that are there together: each says every line before the next one.
+
+    Two lines of an echo, and the second is not the first: a server that answers once, or always the same, is heard.
+    message: what is echoed. Raises NotSpoken, which says what was wrong.
+    """
+    other = message[::-1] if message[::-1] != message else bytes(~byte & 0xFF for byte in message)
+    dialogue = {
+        "echo": [(message, message), (other, other)],
+        "hola": [(HOLA, PUES_HOLA), (HOLA, PUES_HOLA), (ADIOS, PUES_ADIOS)],
+    }[protocol]
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
     where = f"{transport}://{host}:{port}"
+    answered = 0
     try:
-        with socket.socket(family, kind) as sock:
-            sock.settimeout(timeout_s)
-            sock.connect((host, port))
+        with contextlib.ExitStack() as stack:
+            socks = [stack.enter_context(socket.socket(family, kind)) for _ in range(together)]
+            for sock in socks:
+                sock.settimeout(timeout_s)
+                sock.connect((host, port))
             for request, wanted in dialogue:
-                got = _exchange(sock, request, len(wanted)) if transport == "tcp" else _datagram(sock, request)
-                if got != wanted:
-                    raise NotSpoken(f"{where} answered {_short(got)} to {_short(request)}; {_short(wanted)} is due")
-            if transport == "tcp" and protocol == "hola" and sock.recv(1):
+                for sock in socks:
+                    got = _exchange(sock, request, len(wanted)) if transport == "tcp" else _datagram(sock, request)
+                    if got != wanted:
+                        raise NotSpoken(_wrong(where, got, request, wanted, answered // together))
+                    answered += 1
+            if transport == "tcp" and protocol == "hola" and any(sock.recv(1) for sock in socks):
                 raise NotSpoken(f"{where} went on talking after {_short(PUES_ADIOS)}; it must close")
     except TimeoutError as error:
+        if 0 < answered < together:
+            raise NotSpoken(f"{where} served {answered} of {together} clients that were there together") from error
         raise NotSpoken(f"{where} did not answer {protocol} within {timeout_s:g} s") from error
     except OSError as error:
         raise NotSpoken(f"{where}: {error.strerror or error}") from error
+
+
+def _wrong(where: str, got: bytes, request: bytes, wanted: bytes, before: int) -> str:
+    if not got:
+        return f"{where} closed the connection after {before} replies, when {_short(request)} was asked"
+    return f"{where} answered {_short(got)} to {_short(request)}; {_short(wanted)} is due"
 
 
 def _exchange(sock: socket.socket, request: bytes, size: int) -> bytes:

@@ -2,7 +2,7 @@
 
     {"do": "hello"}                                     -> {"ok": true, "threads", "cpus"}
     {"do": "judge_by", "thresholds": {...}}             -> {"ok": true}        (of verdicts.judge_by)
-    {"do": "verify", "settings": {...}}                 -> {"ok": true}
+    {"do": "verify", "settings": {...}, "together": 1}  -> {"ok": true}
     {"do": "open", "id": ..., "settings": {...}}        -> {"ok": true, "standing"}
     {"do": "warm", "id": ..., "seconds"}                -> {"ok": true}        (load that is not counted)
     {"do": "slice", "id": ..., "seconds", "warmup_s"}   -> {"ok": true, "slice": {...}}
@@ -53,7 +53,7 @@ class Worker:
                     judge_by(thresholds)
                     return {"ok": True}
                 case {"do": "verify", "settings": dict(settings)}:
-                    return self._verify(Settings(**settings))
+                    return self._verify(Settings(**settings), command.get("together", 1))
                 case {"id": str(name)}:
                     return self._answer_on(name, command)
         except (NotSpoken, NoPorts, TooManyConnections, OSError, TypeError, ValueError, MemoryError) as error:
@@ -87,9 +87,10 @@ class Worker:
             target.close()
         self._threads.close()
 
-    def _verify(self, settings: Settings) -> dict[str, Any]:
-        message = np.random.default_rng(settings.seed).bytes(settings.message_bytes)
-        verify(settings.transport, settings.host, settings.port, settings.protocol, message, settings.timeout_s)
+    def _verify(self, settings: Settings, together: int) -> dict[str, Any]:
+        one = settings
+        message = np.random.default_rng(one.seed).bytes(one.message_bytes)
+        verify(one.transport, one.host, one.port, one.protocol, message, one.timeout_s, together)
         return {"ok": True}
 
     def _open(self, name: str, settings: Settings) -> dict[str, Any]:

@@ -5,16 +5,38 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.charts.data import Load, Point, describe, interval_in_words, is_open, loads, notes, points, transports
+from bench.analyse import AGAINST
+from bench.charts.data import (
+    Load,
+    Point,
+    at_load,
+    describe,
+    interval_in_words,
+    is_open,
+    loads,
+    notes,
+    points,
+    points_of_trials,
+    transports,
+)
 from bench.charts.dots import draw_dots
+from bench.charts.dumbbell import draw_dumbbells
+from bench.charts.forest import draw_forest
 from bench.charts.latency import common_connections, draw_latency
 from bench.charts.lines import draw_lines
-from bench.metrics import METRICS, SEARCH, SESSIONS
+from bench.charts.rounds import draw_rounds
+from bench.metrics import METRICS, SEARCH, SESSIONS, is_twin, label, transport
 
 QUESTIONS = {
     "throughput": "How many requests per second can each model answer?",
     "latency": "How long does a request take from when it was due, at one rate for all?",
     "service": "How long does a request take when every connection asks without a pause?",
+    "tail": "How long do the slowest of a hundred requests take?",
+    "ratios": "How much faster or slower than the reference, and is it more than noise?",
+    "transports": "What does UDP save or lose against TCP, for the same model?",
+    "steady": "Was the rate steady while it was measured?",
+    "fairness": "Did all connections get the same share?",
+    "loss": "How many datagrams were lost?",
     "sessions": "How many short sessions per second can each model serve?",
     "limit": "What is the highest rate at which each model answers in time?",
     "cpu": "How much CPU time does the server spend on one request?",
@@ -30,36 +52,65 @@ class Tables:
     comparisons: pd.DataFrame
     histograms: pd.DataFrame
     trials: pd.DataFrame
+    slices: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A figure, the scenario that it is about, and the file that its numbers stand in."""
+
+    figure: Figure
+    scenario: str
+    source: str
+
+
+SOURCES = {"latency": "histograms.csv", "service": "histograms.csv", "ratios": "comparisons.csv"} | {
+    "steady": "slices.csv",
+    "fairness": "trials.csv",
+    "loss": "trials.csv",
+}
 
 
 def draw(
-    summary: pd.DataFrame, comparisons: pd.DataFrame, histograms: pd.DataFrame, trials: pd.DataFrame
-) -> dict[str, Figure]:
+    summary: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    histograms: pd.DataFrame,
+    trials: pd.DataFrame,
+    slices: pd.DataFrame,
+) -> dict[str, Chart]:
     """Name and figure of every chart that the rows allow; none where nothing was measured.
 
     A name is that of its question; where it has several loads, each adds its own: ``throughput-capacity-64B``.
     """
     if summary.empty:
         return {}
-    tables = Tables(summary, comparisons, histograms, trials)
+    tables = Tables(summary, comparisons, histograms, trials, slices)
     searched = [load for load in loads(summary) if load.scenario.startswith(SEARCH)]
     in_blocks = [load for load in loads(summary) if load not in searched and not trials.empty]
     opened = [load for load in in_blocks if is_open(trials, load)]
     sessions = [load for load in in_blocks if load.scenario.startswith(SESSIONS) and load not in opened]
     capacity = [load for load in in_blocks if load not in sessions and load not in opened]
-    figures: dict[str, Figure] = {}
+    found: dict[str, Chart] = {}
     for name, chart, of_loads in (
         ("throughput", _throughput, capacity),
+        ("ratios", _ratios, capacity),
+        ("transports", _transports, capacity),
         ("latency", _latency, opened),
         ("service", _service, capacity),
+        ("tail", _tail, capacity),
         ("sessions", _sessions, sessions),
         ("limit", _limit, searched),
         ("cpu", _cpu, opened or capacity or sessions),
         ("memory", _memory, capacity or sessions),
+        ("fairness", _fairness, capacity),
+        ("loss", _loss, in_blocks),
+        ("steady", _steady, capacity),
     ):
         made = [(load, figure) for load in of_loads if (figure := chart(tables, load))]
-        figures |= {name if len(made) == 1 else f"{name}-{load.name}": figure for load, figure in made}
-    return figures
+        for load, figure in made:
+            full_name = name if len(made) == 1 else f"{name}-{load.name}"
+            found[full_name] = Chart(figure, load.scenario, SOURCES.get(name, "summary.csv"))
+    return found
 
 
 def question(name: str) -> str:
@@ -82,6 +133,78 @@ def _throughput(tables: Tables, load: Load) -> Figure | None:
         "Bars hold the machine's drift as well: where they overlap, the ratios inside rounds may still differ."
     )
     return draw_lines(found, QUESTIONS["throughput"], subtitle, lines, METRICS["throughput_rps"].label)
+
+
+def _tail(tables: Tables, load: Load) -> Figure | None:
+    found = points(tables.summary, load, "service_p99_us")
+    if len({point.connections for point in found if point.drawn}) < 2:
+        return None
+    subtitle, lines = _texts(tables, load, found, "service_p99_us")
+    return draw_lines(
+        found, QUESTIONS["tail"], subtitle, lines, METRICS["service_p99_us"].label + ", log scale", logarithmic=True
+    )
+
+
+def _ratios(tables: Tables, load: Load) -> Figure | None:
+    rows = at_load(tables.comparisons, load)
+    rows = rows[rows["metric"] == "throughput_rps"]
+    lines = [
+        "Full marks: told faster or slower; hollow: equivalent or not resolved; crossed out: invalid.",
+        "Numbers beside the names are connections.",
+        "Grey band: how far an arm seemed to differ from itself.",
+    ]
+    against = sorted({label(str(arm)) for arm in rows.loc[rows["kind"] == AGAINST, "reference"]})
+    subtitle = f"{describe(load, tables.trials)}; requests/s against {', '.join(against)}; bars: 95 % interval"
+    return draw_forest(rows, QUESTIONS["ratios"], subtitle, lines)
+
+
+def _transports(tables: Tables, load: Load) -> Figure | None:
+    every = points(tables.summary, load, "throughput_rps")
+    drawn = {(point.name, transport(point.arm), point.connections) for point in every if point.drawn}
+    both = [count for name, over, count in drawn if over == "tcp" and (name, "udp", count) in drawn]
+    if not both:
+        return None
+    found = [point for point in every if point.connections == max(both)]
+    rows = at_load(tables.comparisons, load)
+    rows = rows[(rows["metric"] == "throughput_rps") & (rows["connections"] == max(both))]
+    subtitle = f"{describe(load, tables.trials, max(both))}; hollow: TCP, full: UDP; median over blocks"
+    found = [point for point in found if not is_twin(point.arm)]
+    lines = notes(found, tables.comparisons.iloc[:0], tables.trials, load, "throughput_rps")
+    unit = METRICS["throughput_rps"].label
+    return draw_dumbbells(found, rows, QUESTIONS["transports"], subtitle, lines, unit)
+
+
+def _steady(tables: Tables, load: Load) -> Figure | None:
+    rows = at_load(tables.slices, load)
+    most = [count for count, of_count in rows.groupby("connections") if of_count["arm"].nunique() > 1]
+    if not most:
+        return None
+    connections = max(int(str(count)) for count in most)
+    subtitle = f"{describe(load, tables.trials, connections)}; median over blocks, bands: half of the blocks"
+    rows = rows[rows["connections"] == connections]
+    unit = METRICS["throughput_rps"].label
+    return draw_rounds(rows, "throughput_rps", QUESTIONS["steady"], subtitle, unit)
+
+
+def _fairness(tables: Tables, load: Load) -> Figure | None:
+    several = tables.trials[tables.trials["connections"] > 1]
+    found = points_of_trials(several, load, several["jain"].astype(float))
+    if not transports(found):
+        return None
+    subtitle = f"{describe(load, tables.trials)}; 1: all the same, 1/n: one of n had everything; bars: all blocks"
+    return draw_dots(found, QUESTIONS["fairness"], subtitle, [], "Jain's index", more_is_better=True)
+
+
+def _loss(tables: Tables, load: Load) -> Figure | None:
+    trials = tables.trials
+    share = 100 * trials["lost"].astype(float) / trials["sent"].astype(float).where(trials["sent"] > 0)
+    found = [point for point in points_of_trials(trials, load, share) if transport(point.arm) == "udp"]
+    if not any(point.median > 0 for point in found):
+        return None
+    codes = points(tables.summary, load, "throughput_rps")
+    where = sorted({f"{point.arm}: {point.codes}" for point in codes if "DROPS" in point.codes})
+    subtitle = f"{describe(load, tables.trials)}; bars: all blocks"
+    return draw_dots(found, QUESTIONS["loss"], subtitle, where, "lost, % of those sent", more_is_better=False)
 
 
 def _latency(tables: Tables, load: Load) -> Figure | None:

@@ -87,6 +87,18 @@ def points(summary: pd.DataFrame, load: Load, metric: str) -> list[Point]:
     ]
 
 
+def points_of_trials(trials: pd.DataFrame, load: Load, values: pd.Series) -> list[Point]:
+    """Points of what the summary does not have. values: one for each row of trials; the bars are the blocks' range."""
+    rows = at_load(trials.assign(value=values), load)
+    rows = rows[(rows["status"] == "ok") & rows["value"].notna()]
+    found = []
+    for (arm, connections), of_case in rows.groupby(["arm", "connections"]):
+        numbers = of_case["value"]
+        ends = (float(numbers.median()), float(numbers.min()), float(numbers.max()))
+        found.append(Point(str(arm), int(str(connections)), *ends, verdict="valid", codes="", blocks=len(numbers)))
+    return found
+
+
 def transports(found: Iterable[Point]) -> list[str]:
     """The transports that have a number to draw, TCP first."""
     return sorted({transport(point.arm) for point in found if point.drawn})

@@ -1,10 +1,10 @@
-"""Throughput against the number of connections: a line for each model, TCP and UDP side by side on one scale."""
+"""A metric against the number of connections: a line for each model, TCP and UDP side by side on one scale."""
 
 import math
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from bench.charts.data import Point, transports
 from bench.charts.layout import Label, label_beside, label_right, page, panel_title, settle, spread_labels
@@ -14,8 +14,13 @@ from bench.metrics import LIMIT, is_twin, on_axis, transport
 MOST_OCTAVES = 0.6  # that arms at the same number of connections take up on the x axis
 
 
-def draw_lines(found: list[Point], title: str, subtitle: str, notes: list[str], unit: str) -> Figure:
-    """One panel a transport; the x axis has the measured numbers of connections, at distances by their logarithm."""
+def draw_lines(
+    found: list[Point], title: str, subtitle: str, notes: list[str], unit: str, *, logarithmic: bool = False
+) -> Figure:
+    """One panel a transport; the x axis has the measured numbers of connections, at distances by their logarithm.
+
+    logarithmic: the y axis, too.
+    """
     panels = transports(found)
     figure, axes = page(title, subtitle, notes, len(panels), body_in=4.6)
     looks = styles(point.name for point in found)
@@ -29,7 +34,11 @@ def draw_lines(found: list[Point], title: str, subtitle: str, notes: list[str], 
         right.append(label_right(ax, [_label(point, x, looks) for point, x in ends if point.connections == last]))
         beside.append([_label(point, x, looks) for point, x in ends if point.connections != last])
         _connections_axis(ax, sorted({point.connections for point in mine}))
-    axes[0].set_ylim(0, 1.06 * top)
+    if logarithmic:
+        axes[0].set_yscale("log")
+        axes[0].yaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes[0].set_ylim(0, 1.06 * top)
     axes[0].set_ylabel(unit)
     axes[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: on_axis(value)))
     settle(figure)

@@ -7,11 +7,30 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.system.commands import python
+from tests.system.commands import python, server
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DONE = (0, 3)  # 3: a figure is invalid, which a busy machine can make it
 SMALL = ["--profile", "quick", "--models", "select", "--transports", "tcp", "--blocks", "1", "--seconds", "0.05"]
+
+SERVES_ONE = """
+import socket, sys
+sock = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    conn, _ = sock.accept()
+    while data := conn.recv(65536):
+        conn.sendall(data)
+    conn.close()
+"""
+
+ANSWERS_ONCE = """
+import socket, sys
+sock = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    conn, _ = sock.accept()
+    conn.sendall(conn.recv(65536))
+    conn.close()
+"""
 
 SPEAKS_SOMETHING_ELSE = """
 import socket, sys
@@ -52,17 +71,17 @@ def test_the_examples_are_measured_beside_a_model(program: str, words: str, prot
     ("code", "said"),
     [
         ("import sys; sys.exit(3)", "ended before it was up"),
-        (
-            SPEAKS_SOMETHING_ELSE,
-            "does not speak echo",
-        ),
+        (SPEAKS_SOMETHING_ELSE, "is due"),
+        (ANSWERS_ONCE, "closed the connection after 1 replies"),
+        (SERVES_ONE, "served 1 of 2 clients that were there together"),
     ],
 )
 def test_a_server_that_does_not_serve_is_a_row_that_says_why(code: str, said: str, tmp_path: Path) -> None:
     program = tmp_path / "guest.py"
     program.write_text(code)
-    found = trials(tmp_path, "--server", f"guest={sys.executable} {program} {{port}}", "--protocol", "echo")
-    guest = found[found["arm"] == "guest/tcp"]
+    words = ("--server", f"guest={sys.executable} {program} {{port}}", "--protocol", "echo", "--connections", "2")
+    found = trials(tmp_path, *words)
+    guest = found[(found["arm"] == "guest/tcp") & (found["lifecycle"] == "persistent")]
     assert set(guest["status"]) == {"failed"}
     assert guest["reason"].str.contains(said).all(), list(guest["reason"])
     assert (found[found["arm"] == "select/tcp"]["status"] == "ok").all()
@@ -76,6 +95,7 @@ def test_a_server_that_does_not_serve_is_a_row_that_says_why(code: str, said: st
         (["--server", 'php=php "server.php {port}'], "--server"),
         (["--server", "select=python {port}"], "'select' stands there twice"),
         (["--python", "9.99"], "no interpreter '9.99'"),
+        (["--target", "localhost:80"], "tcp://HOST:PORT"),
         (["--models-from", "nowhere"], "'nowhere' is not a folder"),
         (["--minutes", "0.2"], "too few"),
     ],
@@ -110,9 +130,30 @@ def test_another_interpreter_is_an_arm_of_its_own(tmp_path: Path) -> None:
     assert set(other["python"]) == set(found[found["arm"] == "select/tcp"]["python"])
 
 
+@pytest.mark.skipif(shutil.which("pypy3") is None, reason="no pypy3 on the path")
+def test_a_model_runs_under_pypy(tmp_path: Path) -> None:
+    found = trials(tmp_path, "--python", "pypy3")
+    other = found[found["arm"].str.startswith("select/tcp@pypy")]
+    assert set(other["status"]) == {"ok"}, list(other["reason"])
+    assert other["python"].str.startswith("pypy").all()
+
+
+def test_a_server_that_is_up_already_is_loaded_and_nothing_is_told_of_its_resources(tmp_path: Path) -> None:
+    with server("epoll") as ready:
+        found = trials(tmp_path, "--target", f"tcp://127.0.0.1:{ready['port']}", "--protocol", "echo")
+    target = found[(found["arm"] == "target/tcp") & (found["lifecycle"] == "persistent")]
+    assert set(target["status"]) == {"ok"}, list(target["reason"])
+    assert (target["replies"] > 0).all()
+    assert target[["cpu_us_per_request", "rss_mb", "memory_mb", "threads", "server_cpu_share"]].isna().all(axis=None)
+    assert set(target["bound"]) <= {"generator", "unknown"}
+
+
 def test_plans_and_profiles_are_told_without_running_them() -> None:
     listed = python("-m", "bench", "profiles")
-    assert all(name in listed.stdout for name in ("quick", "standard", "thorough", "loops", "workers", "pollers"))
+    named = ("quick", "standard", "thorough", "loops", "workers", "pollers", "interpreters", "tutorial")
+    assert all(name in listed.stdout for name in named), listed.stderr
+    tutorial = python("-m", "bench", "plan", "tutorial")
+    assert "hola.py" in tutorial.stdout, tutorial.stderr
     shown = python("-m", "bench", "plan", "standard")
     assert "10 blocks" in shown.stdout
     assert "iterative/tcp" in shown.stdout

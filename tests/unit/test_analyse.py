@@ -220,14 +220,14 @@ def test_a_planted_difference_is_found_and_a_twin_is_not_called_different() -> N
 
 
 def test_the_words_of_a_run_s_twins_are_one_question_while_their_intervals_are_single_ones() -> None:
-    words, single = 0, 0
+    words = single = 0
     for seed in range(60):
         rates = {arm: dict.fromkeys((1, 4, 16, 64, 256), 30e3) for arm in ("asyncio/tcp", "asyncio/tcp~twin")}
         rows = synthetic.run(rates, blocks=6, rounds=4, block_noise=0.015, seed=seed)
         compared = compare(rows.slices, rows.trials, REFERENCE)
         twins = compared.query("metric == 'throughput_rps' and kind == 'twin'")
-        words += twins["word"].isin(["faster", "slower"]).any()
-        single += ((twins["low"] > 1) | (twins["high"] < 1)).sum()
+        words += int(twins["word"].isin(["faster", "slower"]).any())
+        single += int(((twins["low"] > 1) | (twins["high"] < 1)).sum())
     assert words <= 8  # binomial(60, .05) exceeds it in 0.3 % of cases
     assert 5 <= single <= 27  # binomial(300, .05): 99.8 %
 

@@ -27,7 +27,8 @@ DOUBTS = {
 
 def charts_of(rows: synthetic.Rows) -> dict[str, Figure]:
     summary = summarise(rows.trials, rows.slices)
-    return draw(summary, compare(rows.slices, rows.trials, REFERENCE), rows.histograms, rows.trials)
+    drawn = draw(summary, compare(rows.slices, rows.trials, REFERENCE), rows.histograms, rows.trials, rows.slices)
+    return {name: one.figure for name, one in drawn.items()}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,17 @@ def assert_legible(figure: Figure) -> None:
 
 
 def test_a_run_has_a_chart_for_every_question(charts: dict[str, Figure]) -> None:
-    assert list(charts) == ["throughput", "service", "sessions", "cpu", "memory"]
+    assert list(charts) == [
+        "throughput",
+        "ratios",
+        "transports",
+        "service",
+        "tail",
+        "sessions",
+        "cpu",
+        "memory",
+        "steady",
+    ]
     assert all(question(name).endswith("?") for name in charts)
 
 
@@ -121,7 +132,7 @@ def test_equal_models_that_have_the_same_numbers_keep_their_labels_apart() -> No
 def test_a_single_number_of_connections_is_drawn_as_dots() -> None:
     rates = {arm: {16: of_arm[16]} for arm, of_arm in synthetic.TCP.items() if 16 in of_arm}
     figures = charts_of(synthetic.run(rates, blocks=6, rounds=3, histograms=True))
-    assert list(figures) == ["throughput", "service", "cpu", "memory"]
+    assert list(figures) == ["throughput", "ratios", "service", "cpu", "memory", "steady"]
     assert len(figures["throughput"].axes) == 1
     for figure in figures.values():
         assert_legible(figure)
@@ -134,11 +145,11 @@ def test_sessions_alone_still_tell_cpu_and_memory() -> None:
 
 def test_nothing_measured_draws_nothing() -> None:
     empty = pd.DataFrame(columns=SUMMARY_COLUMNS)
-    assert draw(empty, pd.DataFrame(columns=COMPARISON_COLUMNS), pd.DataFrame(), pd.DataFrame()) == {}
+    assert draw(empty, pd.DataFrame(columns=COMPARISON_COLUMNS), pd.DataFrame(), pd.DataFrame(), pd.DataFrame()) == {}
     rows = synthetic.run({"a/tcp": {}, "b/tcp": {1: 1e4}}, blocks=1, rounds=1)
     failed = rows.trials.assign(status="failed", reason="did not get ready")
     summary = summarise(failed, rows.slices)
-    assert draw(summary, compare(rows.slices, failed, REFERENCE), rows.histograms, failed) == {}
+    assert draw(summary, compare(rows.slices, failed, REFERENCE), rows.histograms, failed, rows.slices) == {}
 
 
 def test_several_loads_have_charts_of_their_own() -> None:

@@ -4,7 +4,9 @@ import pandas as pd
 import pytest
 
 from bench.analyse import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summarise
-from bench.report import Run, answers, escape, parity, render, unequal
+from bench.answers import answers
+from bench.parity import parity, unequal
+from bench.report import Picture, Run, escape, render
 
 from . import synthetic
 
@@ -21,9 +23,10 @@ def report() -> str:
     judged = {("iterative/udp", 64): ("invalid", "GENERATOR_BUSY=0.93")}
     rows = synthetic.run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
     comparisons = compare(rows.slices, rows.trials, REFERENCE)
-    charts = [("throughput", "charts/throughput.svg")]
+    question = "How many requests per second can each model answer?"
+    charts = [Picture(question, "charts/throughput.svg", b"<svg/>", "capacity", "summary.csv")]
     run = Run(ENVIRONMENT, {"seed": 7, "blocks": 6}, [])
-    return render(summarise(rows.trials, rows.slices), comparisons, rows.trials, run, charts)
+    return render(summarise(rows.trials, rows.slices), comparisons, rows.trials, run, charts)[0]
 
 
 def test_the_first_paragraph_answers_in_words(report: str) -> None:
@@ -74,7 +77,8 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head(report: str) -> None
 
 def test_a_run_without_results_has_a_report() -> None:
     empty = pd.DataFrame(columns=SUMMARY_COLUMNS), pd.DataFrame(columns=COMPARISON_COLUMNS)
-    text = render(*empty, pd.DataFrame(), Run({}, {}, []), [])
+    text, page = render(*empty, pd.DataFrame(), Run({}, {}, []), [])
+    assert "No comparison could be made" in page
     assert "No comparison could be made" in text
     assert "No block was finished." in text
     assert "Seed unknown." in text
@@ -84,9 +88,11 @@ def test_names_from_outside_cannot_write_markdown() -> None:
     assert escape("a|b\n# c `d` <e> [f](g) *h*") == r"a\|b \# c \`d\` \<e\> \[f\](g) \*h\*"
     assert escape("thread_per_client _x_") == r"thread_per_client \_x\_"
     rows = synthetic.run({"<b>|x/tcp": {1: 1e4}}, blocks=1, rounds=1)
-    text = render(
+    text, page = render(
         summarise(rows.trials, rows.slices), compare(rows.slices, rows.trials, {}), rows.trials, Run({}, {}, []), []
     )
+    assert "&lt;b&gt;|x" in page
+    assert "<b>|x" not in page
     assert r"| \<b\>\|x/tcp |" in text
     assert "<b>" not in text
 
@@ -94,10 +100,10 @@ def test_names_from_outside_cannot_write_markdown() -> None:
 def test_what_could_not_be_told_apart_is_said_so() -> None:
     rates = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 3.001e4}, "iterative/tcp": {16: 3e4}}
     rows = synthetic.run(rates, blocks=6, rounds=6, noise=0.02, block_noise=0.001)
-    (text,) = answers(compare(rows.slices, rows.trials, REFERENCE))
-    assert "which of asyncio, iterative and select has the most requests per second could not be told" in text
-    assert "No model could be told from asyncio in requests per second." in text
-    assert "Equivalent to it within 5 %: iterative " in text
+    (answer,) = answers(compare(rows.slices, rows.trials, REFERENCE))
+    assert "which of asyncio, iterative and select has the most requests per second could not be told" in answer.text
+    assert "No model could be told from asyncio in requests per second." in answer.text
+    assert "Equivalent to it within 5 %: iterative " in answer.text
 
 
 def test_what_is_not_resolved_says_how_many_blocks_it_would_take() -> None:
@@ -105,8 +111,8 @@ def test_what_is_not_resolved_says_how_many_blocks_it_would_take() -> None:
     rows = synthetic.run(rates, blocks=6, rounds=6, noise=0.2, block_noise=0.05)
     comparisons = compare(rows.slices, rows.trials, {"tcp": "asyncio/tcp"})
     (answer,) = answers(comparisons)
-    assert "Not resolved: select" in answer
-    assert "A difference of 5 % there would take some " in answer
+    assert "Not resolved: select" in answer.text
+    assert "A difference of 5 % there would take some " in answer.text
 
 
 def test_what_differs_between_servers_of_a_transport_is_told() -> None:

@@ -156,7 +156,7 @@ def test_shared_cpus_make_a_trial_suspect() -> None:
         ([], Sides(0.95, 0.3), "generator"),
         ([], Sides(0.95, 0.94), "generator"),
         ([], Sides(0.95, 0.96), "server"),
-        ([], Sides(math.nan, math.nan), "neither (waiting)"),
+        ([], Sides(math.nan, math.nan), "unknown"),
         ([], Sides(0.3, 0.3, in_flight=1.0, servants=4), "neither (waiting)"),
         ([], Sides(0.3, 0.3, in_flight=16.0, servants=1), "neither (waiting)"),
         ([], Sides(0.3, 0.3, in_flight=16.0, servants=4), "neither (lock)"),
