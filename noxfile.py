@@ -1,5 +1,7 @@
 """Every chore is one command, nox -s NAME; nox --list names them. What stands after -- reaches the program."""
 
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["tests"]
@@ -29,10 +31,12 @@ def tests(session: nox.Session) -> None:
         session.run("ruff", "check")
         session.run("ruff", "format", "--check")
         session.run("mypy")
-        # These wait more than they compute; a server shared by the tests of a module stays in one process. What loads
-        # a server, and is about time, has the machine to itself afterwards.
-        session.run("pytest", "--numprocesses", "2", "--dist", "loadscope", "tests/unit", "tests/conformance")
-        wanted = ["tests/generator", "tests/micro", "tests/system", "tests/truth"]
+        # These wait more than they compute; a server shared by the tests of a module stays in one process. What is
+        # about time has the machine to itself afterwards.
+        together = ["tests/unit", "tests/conformance", *map(str, sorted(Path("tests/system").glob("test_*.py")))]
+        together.remove("tests/system/test_idle.py")
+        session.run("pytest", "--numprocesses", "2", "--dist", "loadscope", *together)
+        wanted = ["tests/generator", "tests/micro", "tests/system/test_idle.py", "tests/truth"]
     session.run("pytest", *wanted)
 
 

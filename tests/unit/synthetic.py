@@ -1,14 +1,17 @@
 """Rows as a run would have left them, made up from known rates, with the noise of a small virtual machine."""
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import tomli_w
 from scipy import stats
 
-from bench.records import HistogramRow, SliceRow, TrialRow
+from bench.records import SCHEMA, HistogramRow, SliceRow, TrialRow
 
 SESSION_REQUESTS = 11
 SLICE_S = 0.046
@@ -235,3 +238,25 @@ def student(q: float, freedom: int) -> float:
 def student_tail(t: float, freedom: int) -> float:
     """Probability of more than ``t``."""
     return float(stats.t.sf(t, freedom))
+
+
+def write(rows: Rows, path: Path) -> None:
+    """Write the rows as the folder of a run."""
+    models = sorted({str(arm).partition("/")[0] for arm in rows.trials["arm"]})
+    (path / "environment.json").write_text(json.dumps({"schema": SCHEMA, "holabench": {"version": "0"}}))
+    scenarios = [
+        {"name": name, "connections": sorted({int(one) for one in group["connections"]}), "seconds": 1.0}
+        for name, group in rows.trials.groupby("scenario")
+    ]
+    plan = {
+        "name": "synthetic",
+        "models": models,
+        "reference": "asyncio",
+        "twin": "asyncio",
+        "limit": "",
+        "blocks": 6,
+        "seed": 1,
+    }
+    (path / "plan.toml").write_text(tomli_w.dumps(plan | {"scenarios": scenarios}))
+    for name in ("trials", "slices", "histograms"):
+        getattr(rows, name).to_csv(path / f"{name}.csv", index=False)
