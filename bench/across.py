@@ -132,7 +132,7 @@ def _cases(run: Tables) -> dict[tuple[object, ...], dict[str, _Values]]:
 
 def _values(trials: pd.DataFrame, slices: pd.DataFrame) -> Iterator[tuple[str, _Values]]:
     opened = bool((trials["loop"] == "open").any())
-    verdict = verdicts.verdict_of_blocks([str(codes) for codes in trials["codes"].fillna("")])
+    verdict = verdicts.verdict_of_blocks([codes for codes in trials["codes"] if isinstance(codes, str)])
     for metric in COMPARED:
         values = block_values(metric, trials, slices)
         values = values[np.isfinite(values) & (values > 0)]

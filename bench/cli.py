@@ -1,5 +1,6 @@
 """The command line: ``holabench`` and ``python -m bench``."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -80,6 +81,7 @@ def run(
     ] = "",
     models_from: Annotated[str, typer.Option(help="A folder with models of your own, one in each file.")] = "",
     into: Annotated[Path, typer.Option(help="Folder that gets the run's folder.")] = Path("results"),
+    as_json: Annotated[bool, typer.Option("--json", help="The results as lines of JSON, for scripts.")] = False,
     resume: Annotated[
         Path | None, typer.Option(help="The folder of a run that was cut off: measure what is missing, with its plan.")
     ] = None,
@@ -126,13 +128,11 @@ def run(
         if resume is not None:
             asked = any(value is not None for value in (changes | of_scenarios).values()) or profile != "standard"
             folder = unfinished(resume, asked=bool(asked or server or target or minutes is not None))
-            warn(screen)
-            return told(resume_run(folder, cpus, screen), folder.plan().blocks, screen)
+            return told(resume_run(folder, cpus, screen), folder.plan().blocks, screen, as_json=as_json)
         plan = with_interpreters(changed(load_plan(profile), changes, of_scenarios), screen)
         plan = with_outside(plan, server or [], target)
         plan = with_seed(plan if minutes is None else fitted(plan, minutes))
-        warn(screen)
-        return told(run_plan(plan, into, cpus, screen), plan.blocks, screen)
+        return told(run_plan(plan, into, cpus, screen), plan.blocks, screen, as_json=as_json)
     except PlanError as error:
         raise Stop(str(error)) from error
     except (ChildError, StoreError) as error:
@@ -154,7 +154,7 @@ def unfinished(path: Path, *, asked: bool) -> "RunFolder":
     return folder
 
 
-def told(outcome: "Outcome", blocks: int, screen: Console) -> int:
+def told(outcome: "Outcome", blocks: int, screen: Console, *, as_json: bool) -> int:
     """Draw what a run has left and tell it; return the exit code. blocks: that were wanted."""
     invalid: list[str] = []
     if not outcome.blocks and not outcome.searches:
@@ -165,11 +165,14 @@ def told(outcome: "Outcome", blocks: int, screen: Console) -> int:
         derived = derive(outcome.folder)
         show(derived, screen)
         invalid = invalid_headlines(derived.summary)
+        if as_json:
+            for table in (derived.summary, derived.comparisons):
+                typer.echo(table.to_json(orient="records", lines=True), nl=False)
     if outcome.interrupted or outcome.failure:
         screen.print(f"stopped after {outcome.blocks} of {blocks} blocks; they are kept. To go on, and to draw them:")
         for command in ("run --resume", "report"):
             screen.print(f"  holabench {command} {outcome.folder.path}", soft_wrap=True, highlight=False)
-    print(outcome.folder.path)
+    print(json.dumps({"folder": str(outcome.folder.path)}) if as_json else outcome.folder.path)
     if outcome.failure:
         raise Stop(outcome.failure, 1)
     if outcome.interrupted:
@@ -208,18 +211,6 @@ def invalid_headlines(summary: Any) -> list[str]:
         if row["metric"] == headline(str(row["scenario"])) and not is_twin(row["arm"]) and label(row["arm"]) != LIMIT
     ]
     return list(dict.fromkeys(found))
-
-
-def warn(screen: Console) -> None:
-    """Tell what should be changed on this machine before it is measured on."""
-    from bench.doctor import findings, troubles
-
-    for one in troubles(findings()):
-        screen.print(
-            f"holabench doctor: {one.name}: {one.value}; {one.why}. To do: {one.remedy}",
-            soft_wrap=True,
-            highlight=False,
-        )
 
 
 def show(derived: Any, screen: Console) -> None:

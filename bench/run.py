@@ -15,6 +15,7 @@ from bench import environment
 from bench.block import Block
 from bench.calibrate import Rates, by_case, rates
 from bench.canary import Watch
+from bench.doctor import findings, troubles
 from bench.enough import is_enough, width_now
 from bench.limit import limits
 from bench.placement import cores, place
@@ -86,6 +87,9 @@ def _measured(
     """Start the generator and measure. folder_on: gives the run's folder, once it is known on which machine."""
     known = models(plan)
     check(plan, known)
+    for one in troubles(findings()):
+        line = f"holabench doctor: {one.name}: {one.value}; {one.why}. To do: {one.remedy}"
+        console.print(line, soft_wrap=True, highlight=False)
     placement = place(usable_cpus, cores(usable_cpus))
     raise_descriptor_limit()
     generator = Child("the load generator", generator_command(placement.client), placement.client, writes=True)
