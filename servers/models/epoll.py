@@ -26,7 +26,7 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
         crowd = Watched(listener, new_handler, poller)
         crowd.open_entrance()
         while True:
-            timeout_s = crowd.reopen() if crowd.door.short else None
+            timeout_s = (crowd.reopen() if crowd.door.short else None) or -1  # for ever; PyPy knows no None there
             for fd, event in poller.poll(timeout_s):
                 if fd == crowd.entrance:
                     crowd.admit()

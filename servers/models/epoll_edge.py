@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from servers.protocols import NewDatagramHandler, NewStreamHandler
 
+EPOLLRDHUP = 0x2000  # of sys/epoll.h; PyPy has no name for it
+
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Wait until something has come, answer all of it, wait again."""
@@ -26,12 +28,12 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
         crowd = Edged(listener, new_handler, poller)
         crowd.open_entrance()
         while True:
-            timeout_s = crowd.reopen() if crowd.door.short else None
+            timeout_s = (crowd.reopen() if crowd.door.short else None) or -1  # for ever; PyPy knows no None there
             for fd, event in poller.poll(timeout_s):
                 if fd == crowd.entrance:
                     crowd.admit_all()
                 elif event & select.EPOLLIN or fd not in crowd.flushing:
-                    crowd.answer_all(fd, ended=bool(event & select.EPOLLRDHUP))
+                    crowd.answer_all(fd, ended=bool(event & EPOLLRDHUP))
                 else:
                     crowd.flush(fd)
 
@@ -39,7 +41,7 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
 class Edged(epoll.Watched):
     """The connections, told of once each time. To change what is watched makes epoll look again, so nothing is lost."""
 
-    readable = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+    readable = select.EPOLLIN | EPOLLRDHUP | select.EPOLLET
     writable = select.EPOLLOUT | select.EPOLLET
 
     def admit_all(self) -> None:
