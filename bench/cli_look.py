@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.cli_plan import find_models, with_interpreters
+from bench.cli_plan import find_models
 from bench.plan import PlanError
 from bench.plan_file import load_plan, profile_names
 from bench.screen import terminal
@@ -72,7 +72,7 @@ def show_plan(
     from bench.run import models as known
 
     try:
-        plan = with_interpreters(load_plan(profile), Console(stderr=True))
+        plan = load_plan(profile)  # its interpreters are not tried: a plan that somebody sent is only read here
         models_there = known(plan)
         check(plan, models_there)
     except PlanError as error:
@@ -89,6 +89,8 @@ def show_plan(
     screen = Console()
     screen.print(f"{plan.name}: {plan.question}", highlight=False)
     screen.print(table)
+    if plan.pythons:
+        screen.print(f"interpreters, as far as they are here: {', '.join(plan.pythons)}", highlight=False)
     screen.print(
         f"{plan.blocks} blocks, {loaded_s(plan, models_there):.0f} s of load in them, "
         f"{in_minutes(duration_s(plan, models_there))} in all",

@@ -9,6 +9,7 @@ from bench.analyse import AGAINST
 from bench.charts.data import (
     Load,
     Point,
+    arms_at,
     at_load,
     describe,
     interval_in_words,
@@ -24,12 +25,14 @@ from bench.charts.dumbbell import draw_dumbbells
 from bench.charts.forest import draw_forest
 from bench.charts.latency import common_connections, draw_latency
 from bench.charts.lines import draw_lines
+from bench.charts.load import HOW, draw_load
 from bench.charts.rounds import draw_rounds
 from bench.metrics import METRICS, SEARCH, SESSIONS, is_twin, label, transport
 
 QUESTIONS = {
     "throughput": "How many requests per second can each model answer?",
     "latency": "How long does a request take from when it was due, at one rate for all?",
+    "load": "How does latency grow with the load?",
     "service": "How long does a request take when every connection asks without a pause?",
     "tail": "How long do the slowest of a hundred requests take?",
     "ratios": "How much faster or slower than the reference, and is it more than noise?",
@@ -88,6 +91,7 @@ def draw(
     searched = [load for load in loads(summary) if load.scenario.startswith(SEARCH)]
     in_blocks = [load for load in loads(summary) if load not in searched and not trials.empty]
     opened = [load for load in in_blocks if is_open(trials, load)]
+    common = [load for load in opened if arms_at(summary, load) > 1]  # at a share of its own capacity an arm is alone
     sessions = [load for load in in_blocks if load.scenario.startswith(SESSIONS) and load not in opened]
     capacity = [load for load in in_blocks if load not in sessions and load not in opened]
     found: dict[str, Chart] = {}
@@ -95,15 +99,16 @@ def draw(
         ("throughput", _throughput, capacity),
         ("ratios", _ratios, capacity),
         ("transports", _transports, capacity),
-        ("latency", _latency, opened),
+        ("latency", _latency, common),
+        ("load", _load, opened[:1]),
         ("service", _service, capacity),
         ("tail", _tail, capacity),
         ("sessions", _sessions, sessions),
         ("limit", _limit, searched),
-        ("cpu", _cpu, opened or capacity or sessions),
+        ("cpu", _cpu, common or capacity or sessions),
         ("memory", _memory, capacity or sessions),
         ("fairness", _fairness, capacity),
-        ("loss", _loss, in_blocks),
+        ("loss", _loss, [*capacity, *sessions, *common]),
         ("steady", _steady, capacity),
     ):
         made = [(load, figure) for load in of_loads if (figure := chart(tables, load))]
@@ -209,6 +214,17 @@ def _loss(tables: Tables, load: Load) -> Figure | None:
 
 def _latency(tables: Tables, load: Load) -> Figure | None:
     return _distribution(tables, load, "latency")
+
+
+def _load(tables: Tables, load: Load) -> Figure | None:
+    """All open loops of the most connections, in one picture. load: one of them."""
+    rows = tables.summary[tables.summary["rate_rps"].notna() & (tables.summary["message_bytes"] == load.message_bytes)]
+    rows = rows[rows["connections"] == rows["connections"].max()]
+    closed = tables.summary[tables.summary["rate_rps"].isna() & (tables.summary["metric"] == "throughput_rps")]
+    capacities = {str(row["arm"]): float(row["median"]) for row in closed.to_dict("records")}
+    finite = {arm: rate for arm, rate in capacities.items() if rate == rate}
+    subtitle = f"open loop; {HOW}; rules at the foot: what a closed loop reached; grey marks are not valid"
+    return draw_load(rows, finite, QUESTIONS["load"], subtitle, [])
 
 
 def _service(tables: Tables, load: Load) -> Figure | None:

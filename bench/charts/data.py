@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench import stats
 from bench.analyse import noise_share, short_of_cores
-from bench.metrics import compact, is_twin, label, transport
+from bench.metrics import LIMIT, compact, is_twin, label, transport
 
 LOAD_COLUMNS = ["scenario", "message_bytes", "rate_rps"]
 
@@ -62,6 +62,11 @@ def at_load(frame: pd.DataFrame, load: Load) -> pd.DataFrame:
     """The rows of one load."""
     rate = frame["rate_rps"].isna() if load.rate_rps is None else frame["rate_rps"] == load.rate_rps
     return frame[(frame["scenario"] == load.scenario) & (frame["message_bytes"] == load.message_bytes) & rate]
+
+
+def arms_at(summary: pd.DataFrame, load: Load) -> int:
+    """How many arms that compete have this load."""
+    return sum(not is_twin(arm) and label(arm) != LIMIT for arm in at_load(summary, load)["arm"].unique())
 
 
 def is_open(trials: pd.DataFrame, load: Load) -> bool:

@@ -91,3 +91,30 @@ def test_a_resumed_run_takes_no_other_plan(tmp_path: Path) -> None:
     ended = python("-m", "bench", "run", "--resume", str(tmp_path), "--blocks", "3")
     assert ended.returncode == 2
     assert "leave out the other options" in ended.stderr
+
+
+def test_results_for_scripts_are_lines_of_json(tmp_path: Path) -> None:
+    words = [*SMALL, "--blocks", "1", "--seconds", "0.05", "--into", str(tmp_path), "--json"]
+    ended = python("-m", "bench", "run", *words)
+    assert ended.returncode in DONE, ended.stderr
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert lines[-1] == {"folder": str(folder_of(tmp_path))}
+    assert {"select/tcp"} == {line["arm"] for line in lines[:-1] if line.get("metric") == "throughput_rps"} - {
+        "native/tcp"
+    }
+
+
+def test_a_plan_is_shown_without_running_what_it_names(tmp_path: Path) -> None:
+    touched = tmp_path / "touched"
+    spy = tmp_path / "python"
+    spy.write_text(f"#!/bin/sh\ntouch {touched}\n")
+    spy.chmod(0o755)
+    quick = Path(__file__).parents[2] / "bench" / "profiles" / "quick.toml"
+    outside = f'\n[[outside]]\nname = "spy"\ncommand = ["{spy}", "{{port}}"]\n'
+    plan = tmp_path / "plan.toml"
+    head, rest = quick.read_text().split("[[scenarios]]", 1)
+    plan.write_text(f'{head}pythons = {{"9.9" = "{spy}"}}\n{outside}\n[[scenarios]]{rest}')
+    ended = python("-m", "bench", "plan", str(plan))
+    assert ended.returncode == 0, ended.stderr
+    assert "9.9" in ended.stdout
+    assert not touched.exists()

@@ -14,6 +14,7 @@ from bench.analyse import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summaris
 from bench.charts import draw, question
 from bench.charts.latency import curve, quantile
 from bench.charts.layout import spread
+from bench.charts.load import draw_load
 from bench.charts.style import FIXED, styles
 
 from . import synthetic
@@ -196,3 +197,20 @@ def test_a_curve_ends_where_ten_replies_are_left() -> None:
     assert found.band_nines[-1] == pytest.approx(math.log10(500))
     assert (found.us[0], found.us[-1]) == (1.0, 2.0)
     assert curve(rows.assign(count=2), {}) is None
+
+
+def test_latency_over_the_load_has_a_line_for_each_percentile_and_a_rule_at_the_capacity() -> None:
+    cells = [
+        {"arm": arm, "metric": metric, "rate_rps": rate, "median": base * rate, "verdict": "valid"}
+        for arm in ("asyncio/tcp", "select/tcp", "asyncio/udp")
+        for metric, base in (("latency_p50_us", 0.01), ("latency_p99_us", 0.1))
+        for rate in (1e3, 5e3, 8e3)
+    ]
+    figure = draw_load(pd.DataFrame(cells), {"asyncio/tcp": 1e4}, "title", "subtitle", [])
+    assert figure is not None
+    tcp, udp = figure.axes
+    assert len(tcp.lines) == 2 * 2 + 1
+    assert len(udp.lines) == 2
+    assert {text for text, _ in written(figure)} >= {"asyncio", "select", "TCP", "UDP"}
+    alone = pd.DataFrame([cell for cell in cells if cell["rate_rps"] == 1e3])
+    assert draw_load(alone, {}, "title", "subtitle", []) is None
