@@ -34,9 +34,10 @@ def tests(session: nox.Session) -> None:
         # These wait more than they compute; a server shared by the tests of a module stays in one process. What is
         # about time has the machine to itself afterwards.
         together = ["tests/unit", "tests/conformance", *map(str, sorted(Path("tests/system").glob("test_*.py")))]
-        together.remove("tests/system/test_idle.py")
+        alone = ["tests/system/test_idle.py", "tests/system/test_search.py"]
+        together = [one for one in together if one not in alone]
         session.run("pytest", "--numprocesses", "2", "--dist", "loadscope", *together)
-        wanted = ["tests/generator", "tests/micro", "tests/system/test_idle.py", "tests/truth"]
+        wanted = ["tests/generator", "tests/micro", *alone, "tests/truth"]
     session.run("pytest", *wanted)
 
 

@@ -62,6 +62,8 @@ def prepared(command: str, runs: list[Path], place: Path, ports: dict[str, int])
         words = [word.replace(old, new) for word in words]
     if words[:3] == ["-m", "bench", "run"] and not {"--resume", "--help"} & set(words):
         words += [*SHORT, "--into", str(place)]
+        if "--models" not in words and "tutorial" not in words:
+            words += ["--models", "asyncio", "--transports", "tcp"]
     if words[:3] == ["-m", "bench", "truth"] and "--only" not in words:
         words += ["--only", "drop"]  # the whole of it has tests of its own
     if words[:3] == ["-m", "clients", "load"]:

@@ -67,23 +67,24 @@ def test_the_examples_are_measured_beside_a_model(program: str, words: str, prot
     assert (guest["cpu_us_per_request"] > 0).all()
 
 
-@pytest.mark.parametrize(
-    ("code", "said"),
-    [
-        ("import sys; sys.exit(3)", "ended before it was up"),
-        (SPEAKS_SOMETHING_ELSE, "is due"),
-        (ANSWERS_ONCE, "closed the connection after 1 replies"),
-        (SERVES_ONE, "served 1 of 2 clients that were there together"),
-    ],
-)
-def test_a_server_that_does_not_serve_is_a_row_that_says_why(code: str, said: str, tmp_path: Path) -> None:
-    program = tmp_path / "guest.py"
-    program.write_text(code)
-    words = ("--server", f"guest={sys.executable} {program} {{port}}", "--protocol", "echo", "--connections", "2")
+WRONG = {
+    "ends": ("import sys; sys.exit(3)", "ended before it was up"),
+    "other": (SPEAKS_SOMETHING_ELSE, "is due"),
+    "once": (ANSWERS_ONCE, "closed the connection after 1 replies"),
+    "one": (SERVES_ONE, "served 1 of 2 clients that were there together"),
+}
+
+
+def test_a_server_that_does_not_serve_is_a_row_that_says_why(tmp_path: Path) -> None:
+    words = ["--protocol", "echo", "--connections", "2"]
+    for name, (code, _) in WRONG.items():
+        (tmp_path / f"{name}.py").write_text(code)
+        words += ["--server", f"{name}={sys.executable} {tmp_path / name}.py {{port}}"]
     found = trials(tmp_path, *words)
-    guest = found[(found["arm"] == "guest/tcp") & (found["lifecycle"] == "persistent")]
-    assert set(guest["status"]) == {"failed"}
-    assert guest["reason"].str.contains(said).all(), list(guest["reason"])
+    for name, (_, said) in WRONG.items():
+        guest = found[(found["arm"] == f"{name}/tcp") & (found["lifecycle"] == "persistent")]
+        assert set(guest["status"]) == {"failed"}
+        assert guest["reason"].str.contains(said).all(), list(guest["reason"])
     assert (found[found["arm"] == "select/tcp"]["status"] == "ok").all()
 
 

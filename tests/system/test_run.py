@@ -155,21 +155,6 @@ def test_an_open_loop_has_the_same_schedule_for_every_arm_at_a_rate_that_all_hol
     ).exists()
 
 
-def test_a_search_finds_bounds_around_what_a_server_can_do(tmp_path: Path) -> None:
-    plan = tmp_path / "plan.toml"
-    plan.write_text(LIMIT_PLAN)
-    ended = python("-m", "bench", "run", "--profile", str(plan), "--into", str(tmp_path))
-    assert ended.returncode in DONE, ended.stderr
-    folder = Path(ended.stdout.strip())
-    trials, summary = pd.read_csv(folder / "limits.csv"), pd.read_csv(folder / "summary.csv")
-    assert set(trials["arm"]) == {"select/udp", "thread_per_client/udp"}
-    assert (trials["objective_p99_us"] >= 5000).all()
-    (found,) = summary[summary["arm"] == "thread_per_client/udp"].to_dict("records")
-    assert found["metric"] == "limit_rps"
-    assert trials.groupby("arm")["rung"].nunique().min() >= 2
-    assert "99 % of the requests answered within" in (folder / "report.md").read_text()
-
-
 def test_a_run_until_a_width_that_cannot_be_reached_ends_in_its_time(tmp_path: Path) -> None:
     words = ["--profile", "quick", "--models", "iterative,select", "--transports", "udp", "--seconds", "0.05"]
     ended = python("-m", "bench", "run", *words, "--until", "0.0001%", "--at-most", "0.05", "--into", str(tmp_path))
@@ -266,20 +251,6 @@ def test_the_models_are_listed_with_what_they_are() -> None:
     assert ended.returncode == 0
     for name in ("asyncio", "iterative", "multiprocessing", "select", "thread_per_client"):
         assert name in ended.stdout
-
-
-LIMIT_PLAN = """
-name = "limits"
-models = ["select", "thread_per_client"]
-transports = ["udp"]
-
-[[scenarios]]
-name = "limit"
-connections = [8]
-rate = "highest"
-seconds = 0.1
-search_width = 0.3
-"""
 
 
 def _blocks(trials: Path) -> int:
