@@ -11,6 +11,9 @@ from tests.system.commands import server, wait_until
 
 _CLIENTS = 16
 _LOAD_S = 0.5
+_MOST_SHARE = 0.001
+_TRIES = 3  # the machine can spoil one: what its host takes away counts as the server's, and so do ticks of a process
+# that ended and is only now waited for; a server that is not at rest spoils all of them
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
@@ -34,9 +37,11 @@ def test_an_idle_server_uses_no_measurable_cpu_while_another_is_under_load(model
                 resting.load(0.05)  # it has served, and its threads and workers stand
                 tree = Tree(idle["pid"])
                 wait_until(lambda: tree.usage().cpu_ns == tree.usage().cpu_ns, "it has come to rest")
-                before_ns = tree.usage().cpu_ns
-                assert loaded.load(_LOAD_S).tally["ok"] > 0
-                used_ns = tree.usage().cpu_ns - before_ns
+                shares: list[float] = []
+                while len(shares) < _TRIES and min(shares, default=1.0) >= _MOST_SHARE:
+                    before_ns = tree.usage().cpu_ns
+                    assert loaded.load(_LOAD_S).tally["ok"] > 0
+                    shares.append((tree.usage().cpu_ns - before_ns) / (_LOAD_S * 1e9))
     finally:
         threads.close()
-    assert used_ns < _LOAD_S * 1e9 / 1000, f"{used_ns / 1e6:.2f} ms in {_LOAD_S} s"
+    assert min(shares) < _MOST_SHARE, f"of a CPU, in {_TRIES} times {_LOAD_S} s: {shares}"
