@@ -48,7 +48,7 @@ def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Ans
         asked = [
             row
             for row in rows[rows["metric"] == headline(scenario)].to_dict("records")
-            if label(str(row["arm"])) not in unranked
+            if not {label(str(row["arm"])), label(str(row["reference"]))} & set(unranked)
         ]
         sentences = [_of_transport(asked, name) for name in ("tcp", "udp")]
         sentences.append(_udp_against_tcp(asked))

@@ -121,3 +121,10 @@ def test_what_differs_between_servers_of_a_transport_is_told() -> None:
     trials = rows.trials.assign(backlog=[1024 if arm == "asyncio/tcp" else 100 for arm in rows.trials["arm"]])
     assert unequal(trials) == "backlog over tcp (100, 1024)"
     assert [row[0] for row in parity(trials)] == ["asyncio/tcp", "select/tcp"]
+
+
+def test_of_models_that_are_not_ranked_nothing_is_said() -> None:
+    rows = synthetic.run(synthetic.UDP, blocks=6, rounds=4)
+    comparisons = compare(rows.slices, rows.trials, REFERENCE)
+    assert any("multiprocessing" in one.text for one in answers(comparisons))
+    assert not any("multiprocessing" in one.text for one in answers(comparisons, ["multiprocessing"]))
