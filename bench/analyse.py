@@ -48,7 +48,7 @@ ONLY_WHERE_PRESENT = {
     "latency_p99_9_us",
 }
 QUANTILES = {"service_p99_us": 0.99, "service_p99_9_us": 0.999, "latency_p99_us": 0.99, "latency_p99_9_us": 0.999}
-OF_RATES = {"GENERATOR_BUSY", "CEILING"}  # codes that say nothing against CPU time and memory
+OF_RATES = {"GENERATOR_BUSY", "SHORTFALL", "CEILING"}  # codes that say nothing against CPU time and memory
 COSTS = {"cpu_us_per_request", "rss_mb", "memory_mb"}
 
 EQUIVALENT = (0.95, 1 / 0.95)  # the same factor to both sides

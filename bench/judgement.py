@@ -43,9 +43,22 @@ def judge(told: Iterable[str], sides: Sides) -> Judgement:
         raised["SHARED_CPUS"] = cell("SHARED_CPUS", 1)
     if CODES["FOREIGN"].verdict(sides.foreign_share) != "valid":
         raised["FOREIGN"] = cell("FOREIGN", sides.foreign_share)
-    if sides.shows_limit or (sides.closed_loop and _is_servers_limit(sides)):
-        raised.pop("GENERATOR_BUSY", None)
+    busy = raised.pop("GENERATOR_BUSY", None)
+    if busy and not sides.shows_limit:
+        raised |= _busy_generator(busy, sides)
     return Judgement(worst(verdict_of(code) for code in raised.values()), merge(raised.values()), bound(raised, sides))
+
+
+def _busy_generator(code: str, sides: Sides) -> dict[str, str]:
+    """What a busy generator means. code: its own; a closed loop whose server was busy, too, says more than that."""
+    if not sides.closed_loop:
+        return {"GENERATOR_BUSY": code}
+    if _is_servers_limit(sides):
+        return {}
+    shortfall = 1 - sides.server_cpu_share
+    if CODES["SHORTFALL"].verdict(shortfall) == "suspect":
+        return {"SHORTFALL": cell("SHORTFALL", shortfall)}
+    return {"GENERATOR_BUSY": code}
 
 
 def bound(raised: Collection[str], sides: Sides) -> str:

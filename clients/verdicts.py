@@ -84,14 +84,25 @@ CODES = {
             invalid=0,
             style="{:.0f}",
         ),
-        # A busy generator adds its own queue to what it measures; above nine tenths it is the limit itself. Between the
-        # two, a closed loop whose server was busy to nine tenths shows that the limit was the server (see judge).
+        # A busy generator adds its own queue to what it measures; above nine tenths it is the limit itself.
         Code(
             "GENERATOR_BUSY",
             "share of its CPU that the load generator needed: the figure may be the generator's, not the server's",
             "give the generator more CPUs; read the true rate of the server as at least this",
             suspect=0.70,
             invalid=0.90,
+            passes=True,
+        ),
+        # In its place where a closed loop shows by how much at most the rate is too low: a server's rate is its CPU
+        # share over its CPU time per request (the utilisation law; Denning and Buzen 1978). So what its CPUs had left
+        # is all that a faster generator could have got.
+        Code(
+            "SHORTFALL",
+            "share of the servers' CPUs that was left while the generator was busy: the rate is too low by that at most",
+            "give the generator more CPUs; read the true rate of the server as up to this share higher",
+            suspect=0.05,
+            invalid=0.20,
+            style="{:.1%}",
             passes=True,
         ),
         # "Benchmark the test equipment first" (RFC 9971): near its own ceiling a tool measures itself.

@@ -139,9 +139,19 @@ def test_a_server_at_its_limit_clears_a_busy_generator_that_is_not() -> None:
 
     assert of(0.82, 0.95) == ("valid", "")
     assert of(0.82, 0.5) == ("suspect", "GENERATOR_BUSY=0.82")
-    assert of(0.93, 0.94) == ("invalid", "GENERATOR_BUSY=0.93")
+    assert of(0.93, 0.5) == ("invalid", "GENERATOR_BUSY=0.93")
+    assert of(0.93, 0.79) == ("invalid", "GENERATOR_BUSY=0.93")
     assert of(0.93, 0.96) == ("valid", "")
     assert of(0.82, 0.95, closed_loop=False) == ("suspect", "GENERATOR_BUSY=0.82")
+
+
+def test_a_server_that_was_nearly_busy_tells_by_how_much_the_rate_is_too_low_at_most() -> None:
+    found = judge_trial(["GENERATOR_BUSY=0.96"], Sides(0.96, 0.89))
+    assert (found.verdict, found.codes, found.bound) == ("suspect", "SHORTFALL=11.0%", "generator")
+    opened = judge_trial(["GENERATOR_BUSY=0.96"], Sides(0.96, 0.89, closed_loop=False))
+    assert (opened.verdict, opened.codes) == ("invalid", "GENERATOR_BUSY=0.96")
+    unseen = judge_trial(["GENERATOR_BUSY=0.96"], Sides(0.96, float("nan")))
+    assert (unseen.verdict, unseen.codes) == ("invalid", "GENERATOR_BUSY=0.96")
 
 
 def test_shared_cpus_make_a_trial_suspect() -> None:
