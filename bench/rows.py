@@ -107,7 +107,7 @@ class Measured:
     slices: Sequence[SliceRow]
     resources: Sequence[ResourceRow]  # of the server
     document: Mapping[str, Any]
-    elapsed_s: float  # of all slices, from the first request to the last reply
+    elapsed_s: float  # of all slices, from the first request to the last reply that came
     memory_mb: float | None
     foreign_share: float = math.nan  # of the servers' CPUs, taken by others
 

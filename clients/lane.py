@@ -92,6 +92,7 @@ TALLY = (
     "sessions",
     "connects",
     "idle_ns",
+    "drained_ns",
     "watched_ns",
     "in_flight_ns",
     "flights_ns",
@@ -124,6 +125,7 @@ TALLY = (
     SESSIONS,  # sessions that ended well inside the window
     CONNECTS,
     IDLE_NS,  # time spent in polls that brought nothing
+    DRAINED_NS,  # time spent waiting after the end, for replies that may never come
     WATCHED_NS,  # time in which the number in flight was watched ...
     IN_FLIGHT_NS,  # ... and that number, added up over it
     FLIGHTS_NS,  # time that requests were in flight inside the window, by their own time stamps

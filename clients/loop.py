@@ -15,6 +15,7 @@ from clients.lane import (
     CLOSING,
     CONNECT_TIMEOUT,
     CONNECTING,
+    DRAINED_NS,
     END,
     EVENTS_AT,
     EVENTS_AT_ONCE,
@@ -89,6 +90,8 @@ def run_load(lane: Lane, load: Load) -> None:
             last_event_ns = now
         elif wait_ns == 0:
             tally(lane)[IDLE_NS] += now - before_ns
+        if count <= 0 and before_ns >= schedule(lane)[END]:
+            tally(lane)[DRAINED_NS] += now - before_ns
         if count > 0:
             now = handle_events(lane, load, count, now)
         if paced:

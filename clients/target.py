@@ -12,7 +12,7 @@ import numpy as np
 
 from clients.buffers import Buffers, Share, bytes_needed, make_buffers, pack_address
 from clients.histogram import SLOTS, Counts
-from clients.lane import BINS, END, ERRORS, HISTOGRAMS, IDLE_NS, RAW, SCHEDULE, SIZES_DRAWN, TALLY, Load
+from clients.lane import BINS, DRAINED_NS, END, ERRORS, HISTOGRAMS, IDLE_NS, RAW, SCHEDULE, SIZES_DRAWN, TALLY, Load
 from clients.loop import run_load
 from clients.memory import Array
 from clients.opening import open_all
@@ -37,7 +37,7 @@ class Slice:
     histograms: dict[str, Counts]  # see clients.lane.HISTOGRAMS; those that did not occur are missing
     bins: Counts  # shape (BINS, 2): sum of the headline in ns, and requests, in each short stretch of the window
     bin_s: float
-    elapsed_s: float  # from the first request to the last reply
+    elapsed_s: float  # from the first request to the last reply; of those that never came the wait is left out
     cpu_s: float  # of all threads, polls that brought nothing left out
     cpu_share: float  # of the elapsed time, in the busiest thread
     stolen_s: float  # time in which a thread could not run, though it wanted to
@@ -277,7 +277,7 @@ class _Work:
 
 def _work(buffers: Buffers, load: Load, start_ns: int) -> _Work:
     """Run the loop in this thread and read the thread's own clocks around it."""
-    idle_ns = int(buffers.tally[IDLE_NS])
+    idle_ns, drained_ns = (int(buffers.tally[kind]) for kind in (IDLE_NS, DRAINED_NS))
     usage, delay_ns = resource.getrusage(resource.RUSAGE_THREAD), _run_delay_ns()
     while time.monotonic_ns() < start_ns:  # not in the loop: the wait would count as work
         pass
@@ -286,12 +286,14 @@ def _work(buffers: Buffers, load: Load, start_ns: int) -> _Work:
     elapsed_ns = max(1, time.monotonic_ns() - began_ns)
     cpu_ns = time.thread_time_ns() - cpu_ns
     idle_ns = int(buffers.tally[IDLE_NS]) - idle_ns
+    drained_ns = int(buffers.tally[DRAINED_NS]) - drained_ns
     # Idle polls are timed by the clock on the wall: what they leave of the time is work, or was taken by others.
     busy_ns = min(cpu_ns, elapsed_ns - idle_ns) if idle_ns else cpu_ns
     after = resource.getrusage(resource.RUSAGE_THREAD)
+    loaded_ns = max(1, elapsed_ns - drained_ns)  # one lost datagram is waited for longer than many slices last
     return _Work(
-        elapsed_ns,
-        max(0, busy_ns),
+        loaded_ns,
+        min(loaded_ns, max(0, busy_ns)),
         _run_delay_ns() - delay_ns,
         after.ru_nivcsw - usage.ru_nivcsw,
         after.ru_majflt - usage.ru_majflt,

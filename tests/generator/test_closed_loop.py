@@ -102,6 +102,22 @@ def test_idle_polls_are_not_work_and_work_is_not_idle() -> None:
     assert busy.cpu_s >= busy.tally["ok"] * 1e-6  # a send and a receive take more than a microsecond
 
 
+@pytest.mark.parametrize("spin", [True, False])
+def test_the_wait_for_a_reply_that_never_comes_is_no_part_of_the_load(spin: bool) -> None:
+    pool = Threads([min(os.sched_getaffinity(0))])
+    try:
+        with (
+            udp_server(lambda _number, _datagram: []) as port,
+            Target(udp(port, timeout_s=1.0, spin=spin), pool) as target,
+        ):
+            target.open()
+            found = target.load(0.05)
+    finally:
+        pool.close()
+    assert found.tally["timed_out"] == 1
+    assert found.tally["drained_ns"] > found.elapsed_s * 1e9
+
+
 def test_a_second_copy_of_a_reply_is_a_duplicate(threads: Threads) -> None:
     copies = 0
 
