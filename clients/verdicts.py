@@ -98,7 +98,7 @@ CODES = {
         # is all that a faster generator could have got.
         Code(
             "SHORTFALL",
-            "share of the servers' CPUs that was left while the generator was busy: the rate is at most so much too low",
+            "share of the servers' CPUs left over while the generator was busy: the rate is at most so much too low",
             "give the generator more CPUs; read the true rate of the server as up to this share higher",
             suspect=0.05,
             invalid=0.20,
