@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from servers.models.asyncio import accept
+from servers.models.asyncio import RECV_BYTES, accept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
     from servers.protocols import NewStreamHandler
 
-RECV_BYTES = 65_536  # the limit of a stream's buffer, too
-
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Run the loop with the listener in it."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        handler = new_handler()
+        handler, transport = new_handler(), writer.transport
+        transport.max_size = RECV_BYTES  # type: ignore[attr-defined]
         try:
             while not handler.done:
                 data = await reader.read(RECV_BYTES)
                 if not data:
                     break
                 writer.write(handler.feed(data))
-                await writer.drain()
+                if transport.get_write_buffer_size():  # else it waits for nothing, at the price of two coroutines
+                    await writer.drain()
         except OSError:
             pass  # reset by the client: there is nobody to tell
         finally:
