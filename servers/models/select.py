@@ -28,14 +28,15 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Wait until any connection has something to read, answer it at once, wait again."""
     crowd = Selected(listener, new_handler)
     crowd.open_entrance()
+    entrance, answer = crowd.entrance, crowd.answer
     while True:
         timeout_s = crowd.reopen() if crowd.door.short else None
         readable, writable, _ = select.select(crowd.reading, crowd.flushing, (), timeout_s)
         for fd in readable:
-            if fd == crowd.entrance:
+            if fd == entrance:
                 crowd.admit()
             else:
-                crowd.answer(fd)
+                answer(fd)
         for fd in writable:
             crowd.flush(fd)
 
