@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.metrics import METRICS, compact, load_in_words
+from bench.screen import output
 from clients.console import Stop
 
 if TYPE_CHECKING:  # a command line begins two seconds sooner without pandas
@@ -50,7 +51,7 @@ def compare(
         rules = [runs.rule(text) for text in fail_if or ()]
     except runs.RuleError as error:
         raise Stop(f"--fail-if {error}") from error
-    screen, is_broken = Console(), False
+    screen, is_broken = output(), False
     try:
         first = RunFolder.open(before)
         tables = runs.Tables(first.trials(), first.finished("slices"))
@@ -103,7 +104,7 @@ def history(
         raise Stop(str(error)) from error
     if not found:
         raise Stop(f"no run of these has {metric}{f' of {arm}' * bool(arm)}{f' in {scenario}' * bool(scenario)}")
-    screen = Console()
+    screen = output()
     for one in found:
         changed = {one.runs[place] for place in one.changes}
         table = Table(

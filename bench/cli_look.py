@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from bench.cli_plan import find_models
 from bench.plan import PlanError
 from bench.plan_file import load_plan, profile_names
-from bench.screen import terminal
+from bench.screen import output, terminal
 from clients.console import Stop
 
 look = typer.Typer()
@@ -38,7 +37,7 @@ def models(
         cpus = "all" if model.parallel or model.forks else "1"
         needs = f" (not installed: pip install {model.needs})" if model.missing else ""
         table.add_row(model.name, ", ".join(model.transports), limit, cpus, model.help + needs)
-    Console().print(table)
+    output().print(table)
 
 
 @look.command()
@@ -56,7 +55,7 @@ def profiles() -> None:
     for name in profile_names():
         one = load_plan(name)
         table.add_row(name, in_minutes(duration_s(one, known(one))), one.question)
-    Console().print(table)
+    output().print(table)
 
 
 @look.command(name="plan")
@@ -86,7 +85,7 @@ def show_plan(
             rate = str(scenario.rate) if scenario.rate else "closed loop"
             cells = (scenario.name, str(case.connections), str(case.message_bytes or "-"), rate)
             table.add_row(*cells, str(len(arms(plan)) - len(skipped)), ", ".join(skipped) or "-")
-    screen = Console()
+    screen = output()
     screen.print(f"{plan.name}: {plan.question}", highlight=False)
     screen.print(table)
     if plan.pythons:
@@ -116,7 +115,7 @@ def doctor() -> int:
     for one in found:
         remedy = "" if one.state == "good" else escape(one.remedy)
         table.add_row(marks[one.state], one.name, escape(one.value), one.why, remedy)
-    Console().print(table, highlight=False)
+    output().print(table, highlight=False)
     return 1 if troubles(found) else 0
 
 
