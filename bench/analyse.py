@@ -48,7 +48,8 @@ ONLY_WHERE_PRESENT = {
     "latency_p99_9_us",
 }
 QUANTILES = {"service_p99_us": 0.99, "service_p99_9_us": 0.999, "latency_p99_us": 0.99, "latency_p99_9_us": 0.999}
-OF_RATES = {"GENERATOR_BUSY", "SHORTFALL", "CEILING"}  # codes that say nothing against CPU time and memory
+# Codes that say nothing against CPU time and memory: they are of rates, or of the times of single requests.
+NOT_OF_COSTS = {"GENERATOR_BUSY", "SHORTFALL", "CEILING", "ADHERENCE", "LATENESS", "TURNAROUND", "POOL"}
 COSTS = {"cpu_us_per_request", "rss_mb", "memory_mb"}
 
 EQUIVALENT = (0.95, 1 / 0.95)  # the same factor to both sides
@@ -213,7 +214,9 @@ def _doubts(trials: pd.DataFrame, metric: str) -> tuple[str, str]:
     good = trials[trials["status"] == "ok"]
     codes = [str(text) for text in good["codes"].dropna()]
     if metric in COSTS:
-        codes = [" ".join(code for code in text.split() if code.partition("=")[0] not in OF_RATES) for text in codes]
+        codes = [
+            " ".join(code for code in text.split() if code.partition("=")[0] not in NOT_OF_COSTS) for text in codes
+        ]
     found = [verdicts.verdict_of_blocks(codes)]
     if failed := int((trials["status"] == "failed").sum()):
         codes.append(verdicts.cell("failed_blocks", failed))

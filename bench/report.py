@@ -161,7 +161,8 @@ def _cells(line: Line, metrics: list[str]) -> list[str]:
     numbers = []
     for name in metrics:
         median, low, high = line.values.get(name, (math.nan,) * 3)
-        numbers.append(compact(median) if math.isnan(low) else f"{compact(median)} [{compact(low)}, {compact(high)}]")
+        number = compact(median) if math.isnan(low) else f"{compact(median)} [{compact(low)}, {compact(high)}]"
+        numbers.append(f"{number} {line.mark(name)}".rstrip())
     ratio = "reference" if line.is_reference else "-" if line.ratio is None else _with_word(line.ratio)
     return [in_words(line.places), line.arm, *numbers, ratio, line.verdict]
 

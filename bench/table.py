@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pandas as pd
@@ -13,6 +13,7 @@ from rich.text import Text
 from bench.analyse import AGAINST, LOAD, TIE, TWINS, UNRESOLVED
 from bench.metrics import METRICS, compact, headline, is_twin, label, load_in_words, spread, transport
 from bench.ranks import in_words, ranks
+from clients.verdicts import RANK, merge
 
 COLUMNS = {
     "throughput_rps": "requests/s",
@@ -33,6 +34,8 @@ SHORT = {
 }
 WIDE = 106  # columns that a table with all intervals needs
 MARKS = {TIE: "=", UNRESOLVED: "?"}
+DOUBTS = {"suspect": "!", "invalid": "!!"}  # of one figure, where they are worse than its row's verdict
+DOUBTS_LEGEND = "! suspect, !! invalid: the figure alone, not its row"
 LEGEND = {TIE: "= equivalent within 5 %", UNRESOLVED: "? not resolved"}
 COLOURS = {"faster": "green", "slower": "red", "valid": "", "suspect": "yellow", "invalid": "red", "failed": "red"}
 
@@ -66,11 +69,17 @@ class Line:
     codes: str
     values: dict[str, tuple[float, float, float]]  # metric -> median, low, high
     ratio: Ratio | None
+    doubts: dict[str, tuple[str, str]] = field(default_factory=dict)  # metric -> verdict and codes, if worse than those
     places: tuple[int, int] | None = None  # first and last that it may have in its transport; None: not ranked
 
-    def cell(self, metric: str) -> str:
-        """A median with its interval."""
-        return spread(*self.values.get(metric, (math.nan,) * 3))
+    def cell(self, metric: str, *, whole: bool = True) -> str:
+        """A median, with its interval if it is to be whole, and with a mark if there is more doubt than of the row."""
+        ends = self.values.get(metric, (math.nan,) * 3)
+        return f"{spread(*ends)} {self.mark(metric)}".rstrip() if whole else compact(ends[0]) + self.mark(metric)
+
+    def mark(self, metric: str) -> str:
+        """The mark of a figure that is in more doubt than its row; mostly nothing."""
+        return DOUBTS.get(self.doubts.get(metric, ("", ""))[0], "")
 
     @property
     def is_reference(self) -> bool:
@@ -156,12 +165,14 @@ def _ratios(comparisons: pd.DataFrame) -> dict[tuple[object, ...], Ratio]:
 
 def _line(arm: str, rows: pd.DataFrame, first: str, ratio: Ratio | None) -> Line:
     values: dict[str, tuple[float, float, float]] = {}
-    verdict = codes = ""
+    judged: dict[str, tuple[str, str]] = {}
     for row in rows.to_dict("records"):
-        values[str(row["metric"])] = float(row["median"]), float(row["low"]), float(row["high"])
-        if row["metric"] == first:
-            verdict, codes = str(row["verdict"]), "" if pd.isna(row["codes"]) else str(row["codes"])
-    return Line(arm, verdict, codes, values, ratio)
+        metric, codes = str(row["metric"]), "" if pd.isna(row["codes"]) else str(row["codes"])
+        values[metric] = float(row["median"]), float(row["low"]), float(row["high"])
+        judged[metric] = str(row["verdict"]), codes
+    own = judged.get(first, ("", ""))
+    doubts = {metric: one for metric, one in judged.items() if RANK.get(one[0], 0) > RANK.get(own[0], 0)}
+    return Line(arm, *own, values, ratio, doubts)
 
 
 def _with_references(lines: list[Line]) -> list[Line]:
@@ -183,7 +194,7 @@ def _table(one: Results, *, narrow: bool) -> Table:
         title=one.title,
         title_justify="left",
         title_style="bold",
-        caption=_caption(one.lines),
+        caption=_caption(one.lines, one.metrics),
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -213,7 +224,7 @@ def _cells(line: Line, metrics: list[str], *, narrow: bool) -> list[Text]:
     name = label(line.arm) + (" again" if is_twin(line.arm) else "")
     whole = 0 if narrow else len(metrics) - 1  # of memory the interval is of no interest
     numbers = [line.cell(metric) for metric in metrics[:whole]]
-    numbers += [compact(line.values.get(metric, (math.nan,))[0]) for metric in metrics[whole:]]
+    numbers += [line.cell(metric, whole=False) for metric in metrics[whole:]]
     ratio = Text("reference" if line.is_reference else str(line.ratio or "-"))
     ratio.stylize(COLOURS.get(line.ratio.word if line.ratio else "", ""))
     return [
@@ -225,9 +236,12 @@ def _cells(line: Line, metrics: list[str], *, narrow: bool) -> list[Text]:
     ]
 
 
-def _caption(lines: list[Line]) -> Text | None:
-    """Why a row is in doubt or empty, below the table: codes would not fit beside the numbers."""
+def _caption(lines: list[Line], metrics: list[str]) -> Text | None:
+    """Why a row or a figure is in doubt, or empty, below the table: codes would not fit beside the numbers."""
     told = [f"{line.arm}: {line.verdict}, {line.codes}" for line in lines if line.verdict != "valid" and line.codes]
+    doubts = [line.doubts[metric][1] for line in lines for metric in metrics if line.mark(metric)]
+    if doubts:
+        told.append(f"{DOUBTS_LEGEND}; the worst of them: {merge(doubts)}")
     words = {line.ratio.word for line in lines if line.ratio}
     if legend := "; ".join(text for word, text in LEGEND.items() if word in words):
         told.append(legend)

@@ -236,3 +236,12 @@ def test_tables_survive_their_way_through_csv() -> None:
     rows = synthetic.run({"asyncio/tcp": {1: 1e4}, "select/tcp": {1: 1e4}}, blocks=6, rounds=3)
     summary = summarise(rows.trials, rows.slices)
     assert list(pd.read_csv(io.StringIO(summary.to_csv(index=False))).columns) == SUMMARY_COLUMNS
+
+
+def test_how_punctual_requests_were_says_nothing_against_what_they_cost() -> None:
+    rows = synthetic.run({"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 3e4}}, blocks=6, rounds=2)
+    codes = "ADHERENCE=0.9900 LATENESS=30.0% TURNAROUND=31.0%"
+    table = summarise(rows.trials.assign(codes=codes, verdict="invalid"), rows.slices)
+    verdicts = table[table["arm"] == "select/tcp"].set_index("metric")["verdict"]
+    assert verdicts["service_p50_us"] == "invalid"
+    assert verdicts["cpu_us_per_request"] == "valid"

@@ -113,3 +113,13 @@ def test_an_axis_has_round_numbers() -> None:
 def test_an_arm_tells_its_parts() -> None:
     assert (transport("asyncio/tcp@pypy3.9~twin"), label("asyncio/tcp@pypy3.9~twin")) == ("tcp", "asyncio@pypy3.9")
     assert (transport("php/udp"), label("php/udp")) == ("udp", "php")
+
+
+def test_a_figure_in_more_doubt_than_its_row_is_marked(tables: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    summary, comparisons = tables
+    of_p99 = (summary["arm"] == "select/udp") & (summary["metric"] == "service_p99_us")
+    codes = {"verdict": "invalid", "codes": "TURNAROUND=31.0%"}
+    text = printed((summary.assign(**{k: summary[k].mask(of_p99, value) for k, value in codes.items()}), comparisons))
+    (line, *_) = [line for line in text.splitlines() if line.split()[1:2] == ["select"] and " !!" in line]
+    assert line.rstrip().endswith("valid")
+    assert "!! invalid: the figure alone, not its row; the worst of them: TURNAROUND=31.0%" in text
