@@ -1,6 +1,6 @@
 """The figures of a run: DataFrames in, matplotlib figures out. No file is opened and no global state is touched."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -27,7 +27,7 @@ from bench.charts.latency import common_connections, draw_latency
 from bench.charts.lines import draw_lines
 from bench.charts.load import HOW, draw_load
 from bench.charts.rounds import draw_rounds
-from bench.metrics import METRICS, SEARCH, SESSIONS, is_twin, label, transport
+from bench.metrics import LIMIT, METRICS, SEARCH, SESSIONS, is_twin, label, transport
 
 QUESTIONS = {
     "throughput": "How many requests per second can each model answer?",
@@ -266,7 +266,10 @@ def _cpu(tables: Tables, load: Load) -> Figure | None:
 
 
 def _memory(tables: Tables, load: Load) -> Figure | None:
-    memory, rss = (points(tables.summary, load, metric) for metric in ("memory_mb", "rss_mb"))
+    # What shows the limit is left out: its memory is that of a compiler, ten times that of all others.
+    summary = tables.summary[tables.summary["arm"].map(label) != LIMIT]
+    tables = replace(tables, summary=summary)
+    memory, rss = (points(summary, load, metric) for metric in ("memory_mb", "rss_mb"))
     if not transports(memory):
         return _dots(tables, load, "memory", "rss_mb")
     extra = "Full marks count pages that processes of a server share once; light marks (RSS) count them in each."

@@ -214,3 +214,12 @@ def test_latency_over_the_load_has_a_line_for_each_percentile_and_a_rule_at_the_
     assert {text for text, _ in written(figure)} >= {"asyncio", "select", "TCP", "UDP"}
     alone = pd.DataFrame([cell for cell in cells if cell["rate_rps"] == 1e3])
     assert draw_load(alone, {}, "title", "subtitle", []) is None
+
+
+def test_the_machines_limit_is_in_the_rates_and_not_in_the_memory() -> None:
+    rates = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 3e4}, "native/tcp": {16: 9e4}}
+    found = charts_of(synthetic.run(rates, blocks=6, rounds=2))
+    shown = {name: {text for text, _ in written(found[name])} for name in ("throughput", "memory")}
+    assert any("native" in text for text in shown["throughput"])
+    assert not any("native" in text for text in shown["memory"])
+    assert any("select" in text for text in shown["memory"])
