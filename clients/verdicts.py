@@ -99,7 +99,7 @@ CODES = {
         Code(
             "SHORTFALL",
             "share of the servers' CPUs left over while the generator was busy: the rate is at most so much too low",
-            "give the generator more CPUs; read the true rate of the server as up to this share higher",
+            "give the generator more CPUs; this share of the server's true rate may be missing",
             suspect=0.05,
             invalid=0.20,
             style="{:.1%}",

@@ -46,7 +46,7 @@ async def _accept(listener: socket.socket, new_handler: NewStreamHandler) -> Non
 
 
 async def _converse(conn: socket.socket, handler: StreamHandler) -> None:
-    """By trio's sockets, not by its streams: those watch for tasks that use one at once, for a fifth of a request."""
+    """By trio's sockets, not by its streams: those watch for tasks that use one at once, which costs a fifth."""
     conn.setblocking(False)
     with trio.socket.from_stdlib_socket(conn) as own:
         try:
