@@ -133,8 +133,9 @@ def _cases(run: Tables) -> dict[tuple[object, ...], dict[str, _Values]]:
 def _values(trials: pd.DataFrame, slices: pd.DataFrame) -> Iterator[tuple[str, _Values]]:
     opened = bool((trials["loop"] == "open").any())
     verdict = verdicts.verdict_of_blocks([codes for codes in trials["codes"] if isinstance(codes, str)])
+    of_blocks = block_values(trials, slices)
     for metric in COMPARED:
-        values = block_values(metric, trials, slices)
+        values = of_blocks[metric] if metric in of_blocks else pd.Series(dtype=float)
         values = values[np.isfinite(values) & (values > 0)]
         if len(values) and not (opened and metric in _IN_OPEN_LOOP):
             yield metric, _Values([math.log(value) for value in values], float(values.median()), verdict)

@@ -102,13 +102,12 @@ def compare(slices: pd.DataFrame, trials: pd.DataFrame, reference: dict[str, str
     rounds = finished_rounds(slices, trials)
     if rounds.empty:
         return pd.DataFrame(columns=COMPARISON_COLUMNS)
-    cases = {key_of(key): group for key, group in trials.groupby(["arm", *LOAD], dropna=False)}
-    doubts = {metric: {key: _doubts(of_case, metric) for key, of_case in cases.items()} for metric in COMPARED}
+    doubts = {key_of(key): _doubts(group) for key, group in trials.groupby(["arm", *LOAD], dropna=False)}
     found: list[Comparison] = []
     for load, group in rounds.groupby(LOAD, dropna=False):
         for metric in COMPARED:
             if group[metric].notna().any() and (metric != "throughput_rps" or not str(load[0]).startswith(LATENCY)):
-                found += _compare_at_load(group, metric, load, reference, doubts[metric])
+                found += _compare_at_load(group, metric, load, reference, doubts)
     return pd.DataFrame(_in_words(found), columns=COMPARISON_COLUMNS)
 
 
@@ -157,21 +156,23 @@ def _summary_of_case(trials: pd.DataFrame, slices: pd.DataFrame | None) -> Itera
     first = trials.iloc[0]
     common = {column: first[column] for column in SUMMARY_COLUMNS[:9]}
     good = trials[trials["status"] == "ok"]
-    for name, metric in METRICS.items():
-        if good.empty or slices is None:
+    if good.empty or slices is None:
+        for name, metric in METRICS.items():
             if name not in ONLY_WHERE_PRESENT or name == headline(str(first["scenario"])):
                 yield {**common, **_missing(trials, metric)}
-            continue
-        values = block_values(name, good, slices)
-        if values.empty and name in ONLY_WHERE_PRESENT:
-            continue
-        yield {**common, **_summary_of_metric(metric, values, trials)}
+        return
+    values, doubts, replies = block_values(good, slices), _doubts(trials), float(good["replies"].median())
+    for name, metric in METRICS.items():
+        of_metric = [float(value) for value in values[name].dropna()] if name in values else []
+        if of_metric or name not in ONLY_WHERE_PRESENT:
+            yield {**common, **_summary_of_metric(metric, of_metric, doubts, replies)}
 
 
-def block_values(metric: str, trials: pd.DataFrame, slices: pd.DataFrame) -> pd.Series:
-    """The value of each block of one case: the median of its rounds, or that of its trial for what has no rounds."""
-    source = slices if metric in FROM_SLICES else trials
-    return source.groupby("block")[metric].median().dropna() if metric in source else pd.Series(dtype=float)
+def block_values(trials: pd.DataFrame, slices: pd.DataFrame) -> pd.DataFrame:
+    """The values of one case, a row a block, a column a metric: the median of its rounds; of its trial without them."""
+    sources = ((slices, FROM_SLICES), (trials, FROM_TRIALS))
+    there = [(source, [name for name in names if name in source]) for source, names in sources]
+    return pd.concat([source.groupby("block")[names].median() for source, names in there], axis=1)
 
 
 def _missing(trials: pd.DataFrame, metric: Metric) -> dict[str, object]:
@@ -189,14 +190,14 @@ def _missing(trials: pd.DataFrame, metric: Metric) -> dict[str, object]:
     }
 
 
-def _summary_of_metric(metric: Metric, values: pd.Series, trials: pd.DataFrame) -> dict[str, object]:
-    verdict, codes = _doubts(trials, metric.name)
-    interval = stats.median_interval([float(value) for value in values])
+def _summary_of_metric(metric: Metric, values: list[float], doubts: "Doubts", replies: float) -> dict[str, object]:
+    """replies: in a block, by which it is known how far out a percentile can be told."""
+    verdict, codes = doubts.of(metric.name)
+    interval = stats.median_interval(values)
     raised = []
     if len(values) < stats.LEAST_BLOCKS_FOR_95:
         raised.append(("few_blocks", float(len(values))))
     if metric.name in QUANTILES:
-        replies = float(trials.loc[trials["status"] == "ok", "replies"].median())
         beyond = (1 - QUANTILES[metric.name]) * replies
         if not beyond >= verdicts.SUSPECT_REPLIES_BEYOND:
             raised.append(("few_replies", 0.0 if math.isnan(beyond) else beyond))
@@ -209,19 +210,34 @@ def _summary_of_metric(metric: Metric, values: pd.Series, trials: pd.DataFrame) 
     return {"metric": metric.name, "unit": metric.unit, **numbers, "verdict": verdict, "codes": codes}
 
 
-def _doubts(trials: pd.DataFrame, metric: str) -> tuple[str, str]:
-    """Verdict and merged codes of the trials of one case, as far as they concern a metric."""
-    good = trials[trials["status"] == "ok"]
-    codes = [str(text) for text in good["codes"].dropna()]
-    if metric in COSTS:
-        codes = [
-            " ".join(code for code in text.split() if code.partition("=")[0] not in NOT_OF_COSTS) for text in codes
-        ]
-    found = [verdicts.verdict_of_blocks(codes)]
-    if failed := int((trials["status"] == "failed").sum()):
-        codes.append(verdicts.cell("failed_blocks", failed))
-        found.append("suspect")
-    return verdicts.worst(found), verdicts.merge(codes)
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """Verdict and merged codes of the trials of one case: all of them, and those that concern costs."""
+
+    all: tuple[str, str]
+    costs: tuple[str, str]
+
+    def of(self, metric: str) -> tuple[str, str]:
+        """Those that concern a metric."""
+        return self.costs if metric in COSTS else self.all
+
+
+_NONE = Doubts(("valid", ""), ("valid", ""))
+
+
+def _doubts(trials: pd.DataFrame) -> Doubts:
+    cells = [str(text) for text in trials.loc[trials["status"] == "ok", "codes"].dropna()]
+    of_costs = [" ".join(code for code in text.split() if code.partition("=")[0] not in NOT_OF_COSTS) for text in cells]
+    failed = int((trials["status"] == "failed").sum())
+    return Doubts(_judged(cells, failed), _judged(of_costs, failed))
+
+
+def _judged(cells: list[str], failed: int) -> tuple[str, str]:
+    """cells: the codes of each block. failed: how many blocks did."""
+    found = [verdicts.verdict_of_blocks(cells)]
+    if not failed:
+        return verdicts.worst(found), verdicts.merge(cells)
+    return verdicts.worst([*found, "suspect"]), verdicts.merge([*cells, verdicts.cell("failed_blocks", failed)])
 
 
 def _pairs(arms: list[str], reference: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
@@ -253,14 +269,16 @@ def _compare_at_load(
     metric: str,
     load: tuple[object, ...],
     reference: dict[str, str],
-    doubts: dict[tuple[object, ...], tuple[str, str]],
+    doubts: dict[tuple[object, ...], Doubts],
 ) -> Iterator[Comparison]:
     wide = rounds.pivot_table(index=["block", "round"], columns="arm", values=metric, aggfunc="first")
     scenario, connections, message_bytes, rate = load
     arms = [str(column) for column in wide.columns]
-    for arm, against, kind, group in _pairs(arms, reference):
-        logs = block_log_ratios(wide[arm], wide[against]) if against in wide else []
-        both = [doubts.get(key_of((name, *load)), ("valid", "")) for name in (arm, against)]
+    pairs = list(_pairs(arms, reference))
+    of_pairs = block_log_ratios(wide, [(arm, against) for arm, against, _, _ in pairs if against in wide])
+    for arm, against, kind, group in pairs:
+        logs = of_pairs.get((arm, against), [])
+        both = [doubts.get(key_of((name, *load)), _NONE).of(metric) for name in (arm, against)]
         yield Comparison(
             scenario=str(scenario),
             connections=int(connections),  # type: ignore[call-overload]
@@ -279,16 +297,20 @@ def _compare_at_load(
         )
 
 
-def block_log_ratios(numerator: pd.Series, denominator: pd.Series) -> list[float]:
-    """One value for each block: the median over its rounds of the logarithm of the ratio.
+def block_log_ratios(wide: pd.DataFrame, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], list[float]]:
+    """One value for each block and pair of columns: the median over its rounds of the logarithm of the ratio.
 
-    Both are indexed by block and round. Nothing served in a round is an infinite ratio, which the median bears; where
-    both gave nothing they are equal in that round.
+    wide: a row a round, indexed by block and round. Nothing served in a round is an infinite ratio, which the median
+    bears; where both gave nothing they are equal in that round; a round that one of them has not does not count.
     """
-    both = pd.DataFrame({"a": numerator, "b": denominator}, dtype=float).dropna()
+    there = wide.notna()
     with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(both["a"]) - np.log(both["b"])
-    return [float(value) for value in logs.fillna(0.0).groupby(level="block").median()]
+        logs = np.log(wide.astype(float))
+        ratios = {(one, other): (logs[one] - logs[other]).fillna(0.0) for one, other in pairs}
+    both = {pair: ratio.where(there[pair[0]] & there[pair[1]]) for pair, ratio in ratios.items()}
+    known = pd.DataFrame(both, index=wide.index)
+    medians = known.groupby(level="block").median()
+    return {pair: [float(value) for value in medians[pair].dropna()] for pair in both}
 
 
 def _in_words(found: list[Comparison]) -> Iterator[dict[str, object]]:
