@@ -5,5 +5,6 @@ What imports what:
   ``clients.verdicts`` for the one table of codes.
 - ``plan``, ``stats``, ``judgement`` and ``analyse`` do no I/O. ``charts`` makes figures and opens no file.
 - ``store`` is the only module that knows the names of the files in a run's folder.
-- ``analyse``, ``charts`` and ``report`` never start a process: they can be rerun on a folder made elsewhere.
+- ``analyse``, ``charts`` and ``report`` start no process and can be rerun on a folder made elsewhere: ``derive`` has
+  them done, partly by ``helpers``, which are processes.
 """

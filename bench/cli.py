@@ -160,9 +160,12 @@ def told(outcome: "Outcome", blocks: int, screen: Console, *, as_json: bool) -> 
     if not outcome.blocks and not outcome.searches:
         screen.print("stopped before the first block was whole: there is nothing to draw")
     else:
-        from bench.derive import derive
+        from bench.helpers import helpers
 
-        derived = derive(outcome.folder)
+        with helpers(outcome.folder) as helping:
+            from bench.derive import derive
+
+            derived = derive(outcome.folder, helping)
         show(derived, screen)
         invalid = invalid_headlines(derived.summary)
         if as_json:
@@ -190,11 +193,16 @@ def report(
 
     Example: holabench report results/20261122T073100Z-quick
     """
-    from bench.derive import derive
+    from bench.helpers import helpers
     from bench.store import RunFolder, StoreError
 
     try:
-        show(derive(RunFolder.open(folder)), terminal())
+        run = RunFolder.open(folder)
+        with helpers(run) as helping:
+            from bench.derive import derive
+
+            derived = derive(run, helping)
+        show(derived, terminal())
     except (StoreError, PlanError) as error:
         raise Stop(str(error)) from error
     print(folder)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import msgspec
 import pandas as pd
 
-from bench import analyse, charts, report
+from bench import analyse, report
 from bench.bounds import objectives, summarise_limits
-from bench.plan import apply_thresholds, reference_arms
+from bench.charts.questions import names, wanted
+from bench.helpers import Helpers
+from bench.plan import apply_thresholds
 from bench.store import RunFolder
 
 
@@ -21,22 +23,22 @@ class Derived:
     unranked: list[str]  # models
 
 
-def derive(folder: RunFolder) -> Derived:
-    """Make every derived file anew. Raises StoreError if the folder is not a run's."""
+def derive(folder: RunFolder, helpers: Helpers) -> Derived:
+    """Make every derived file anew. Raises StoreError if the folder is not a run's, PlanError if its plan cannot be."""
     plan, trials, slices = folder.plan(), folder.trials(), folder.finished("slices")
     apply_thresholds(plan)
     limits = folder.limits()
     summary = analyse.summarise(trials, slices)
     if limits is not None:
         summary = pd.concat([summary, summarise_limits(limits)], ignore_index=True)
-    comparisons = analyse.compare(slices, trials, reference_arms(plan))
+    comparisons = helpers.comparisons()
     folder.write_table("summary.csv", summary)
     folder.write_table("comparisons.csv", comparisons)
-    drawn = charts.draw(summary, comparisons, folder.finished("histograms"), trials, slices)
+    drawn = helpers.draw(summary, comparisons, wanted(summary, trials))
     pictures = []
-    for name, chart in drawn.items():
-        path, svg = folder.write_chart(name, chart.figure)
-        pictures.append(report.Picture(charts.question(name), path, svg, chart.scenario, chart.source))
+    for name, one in zip(names([one.wanted for one in drawn]), drawn, strict=True):
+        path = folder.write_chart(name, one.png, one.svg)
+        pictures.append(report.Picture(one.wanted.question, path, one.svg, one.wanted.load.scenario, one.wanted.source))
     told = report.Run(folder.environment(), msgspec.to_builtins(plan), objectives(limits))
     markdown, page = report.render(summary, comparisons, trials, told, pictures)
     folder.write_text("report.md", markdown)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special  # not scipy.stats, which alone takes longer to import than a report's statistics
+from scipy import special  # not scipy.stats, which alone takes longer to import than a report's statistics
 
 LEAST_BLOCKS_FOR_95 = 6  # of five values even smallest to largest holds the median with 93.75 % only
 
@@ -134,7 +134,9 @@ def _prior(variances: Sequence[float], degrees: int) -> tuple[float, float]:
     excess = float(np.var(logs, ddof=1) - special.polygamma(1, half))
     if excess <= 1e-3:
         return float(np.exp(logs.mean())), math.inf
-    prior_half = float(optimize.brentq(lambda x: special.polygamma(1, x) - excess, 1e-3, 1e4))
+    from scipy.optimize import brentq  # here, as it takes long to import, and drawing needs none of it
+
+    prior_half = float(brentq(lambda x: special.polygamma(1, x) - excess, 1e-3, 1e4))
     value = math.exp(float(logs.mean()) + float(special.digamma(prior_half)) - math.log(prior_half))
     return value, 2 * prior_half
 

@@ -9,7 +9,9 @@ import pandas as pd
 from bench import stats
 from bench.analyse import noise_share, short_of_cores
 from bench.metrics import LIMIT, compact, is_twin, label, transport
+from clients import verdicts
 
+MOST_REASONS = 3  # that have a line each under a chart; all of them stand in the report's table
 LOAD_COLUMNS = ["scenario", "message_bytes", "rate_rps"]
 
 
@@ -153,6 +155,9 @@ def notes(
         lines.append(f"Not measured: {cases} ({reason.replace(' ', ': ', 1)})")
     for verdict, look in zip(("invalid", "suspect"), looks, strict=True):
         doubtful = [(point.codes, point) for point in found if point.verdict == verdict and not is_twin(point.arm)]
+        if len({codes for codes, _ in doubtful}) > MOST_REASONS:
+            worst = f"for some of these, here at their worst: {verdicts.merge(codes for codes, _ in doubtful)}"
+            doubtful = [(worst, point) for _, point in doubtful]
         lines += [f"{look}: {cases} ({codes or 'no reason given'})" for codes, cases in _grouped(doubtful)]
     lines += [
         f"Too much was lost to give a figure: {cases}"
@@ -184,13 +189,18 @@ def noise_floor(comparisons: pd.DataFrame, load: Load, metric: str) -> str:
 
 def _grouped(reasons: list[tuple[str, Point]]) -> list[tuple[str, str]]:
     """(reason, its cases in words), so that a reason that many cases share is told once."""
-    by_reason: dict[str, dict[str, list[int]]] = {}
+    by_reason: dict[str, dict[str, set[int]]] = {}
     for reason, point in reasons:
-        by_reason.setdefault(reason, {}).setdefault(point.arm, []).append(point.connections)
-    return [
-        (reason, "; ".join(f"{arm} at {_and(sorted(set(values)))}" for arm, values in arms.items()))
-        for reason, arms in by_reason.items()
-    ]
+        by_reason.setdefault(reason, {}).setdefault(point.arm, set()).add(point.connections)
+    return [(reason, _cases(arms)) for reason, arms in by_reason.items()]
+
+
+def _cases(arms: dict[str, set[int]]) -> str:
+    """``select/tcp, select/udp at 16 connections; native/tcp at 1 and 16 connections``."""
+    by_count: dict[tuple[int, ...], list[str]] = {}
+    for arm, counts in arms.items():
+        by_count.setdefault(tuple(sorted(counts)), []).append(arm)
+    return "; ".join(f"{', '.join(names)} at {_and(list(counts))}" for counts, names in by_count.items())
 
 
 def _and(values: list[int]) -> str:

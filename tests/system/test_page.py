@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.derive import derive
+from bench.helpers import helpers
 from bench.store import RunFolder
 from tests.unit import synthetic
 
@@ -40,7 +41,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def derived(rows: synthetic.Rows, path: Path) -> Path:
     synthetic.write(rows, path)
-    derive(RunFolder.open(path))
+    with helpers(RunFolder.open(path)) as helping:
+        derive(RunFolder.open(path), helping)
     return path / "report.html"
 
 

@@ -1,6 +1,7 @@
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from bench.analyse import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summarise
-from bench.charts import draw, question
+from bench.analyse import SUMMARY_COLUMNS, compare, summarise
+from bench.charts.figures import Tables, figure_of
 from bench.charts.latency import curve, quantile
 from bench.charts.layout import spread
 from bench.charts.load import draw_load
+from bench.charts.questions import QUESTIONS, names, wanted
 from bench.charts.style import FIXED, styles
 
 from . import synthetic
@@ -27,9 +29,12 @@ DOUBTS = {
 
 
 def charts_of(rows: synthetic.Rows) -> dict[str, Figure]:
+    """Every chart of made-up rows, by the name of its files."""
     summary = summarise(rows.trials, rows.slices)
-    drawn = draw(summary, compare(rows.slices, rows.trials, REFERENCE), rows.histograms, rows.trials, rows.slices)
-    return {name: one.figure for name, one in drawn.items()}
+    comparisons = compare(rows.slices, rows.trials, REFERENCE)
+    tables = Tables(summary, comparisons, rows.histograms, rows.trials, rows.slices)
+    drawn = {one: figure for one in wanted(summary, rows.trials) if (figure := figure_of(one, tables))}
+    return dict(zip(names(list(drawn)), drawn.values(), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +95,7 @@ def test_a_run_has_a_chart_for_every_question(charts: dict[str, Figure]) -> None
         "memory",
         "steady",
     ]
-    assert all(question(name).endswith("?") for name in charts)
+    assert all(question.endswith("?") for question in QUESTIONS.values())
 
 
 @pytest.mark.parametrize("name", ["throughput", "service", "sessions", "cpu", "memory"])
@@ -145,12 +150,10 @@ def test_sessions_alone_still_tell_cpu_and_memory() -> None:
 
 
 def test_nothing_measured_draws_nothing() -> None:
-    empty = pd.DataFrame(columns=SUMMARY_COLUMNS)
-    assert draw(empty, pd.DataFrame(columns=COMPARISON_COLUMNS), pd.DataFrame(), pd.DataFrame(), pd.DataFrame()) == {}
+    assert wanted(pd.DataFrame(columns=SUMMARY_COLUMNS), pd.DataFrame()) == []
     rows = synthetic.run({"a/tcp": {}, "b/tcp": {1: 1e4}}, blocks=1, rounds=1)
     failed = rows.trials.assign(status="failed", reason="did not get ready")
-    summary = summarise(failed, rows.slices)
-    assert draw(summary, compare(rows.slices, failed, REFERENCE), rows.histograms, failed, rows.slices) == {}
+    assert charts_of(replace(rows, trials=failed)) == {}
 
 
 def test_several_loads_have_charts_of_their_own() -> None:

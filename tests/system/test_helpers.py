@@ -1,0 +1,86 @@
+"""The processes that help with a report: what becomes of them and of the report when one of the two ends early."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.analyse import summarise
+from bench.charts.questions import wanted
+from bench.helpers import helpers
+from bench.store import RunFolder, StoreError
+from tests.unit import synthetic
+
+from .commands import DEADLINE_S, started
+
+HELPED = """
+import json, sys, psutil
+from pathlib import Path
+from bench.helpers import helpers
+from bench.store import RunFolder
+
+if __name__ == "__main__":
+    with helpers(RunFolder.open(Path(sys.argv[1]))) as helping:
+        helping.comparisons()
+        print(json.dumps([one.pid for one in psutil.Process().children(recursive=True)]), flush=True)
+        sys.stdin.read()
+"""
+# Modules that a process needs to start, by which a folder that somebody sent could have something run.
+FIRST_IMPORTED = ("multiprocessing", "pickle", "numpy", "pandas", "bench", "encodings")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rates = synthetic.TCP | synthetic.UDP
+    synthetic.write(synthetic.run(rates, blocks=6, rounds=2, histograms=True), tmp_path)
+    return tmp_path
+
+
+def test_a_helper_that_is_killed_is_told_in_one_line(folder: Path) -> None:
+    run = RunFolder.open(folder)
+    summary = summarise(run.trials(), run.finished("slices"))
+    before = set(psutil.Process().children(recursive=True))
+    with helpers(run) as helping:
+        comparisons = helping.comparisons()
+        for one in set(psutil.Process().children(recursive=True)) - before:
+            if one.ppid() != os.getpid():  # those that the server has forked
+                one.kill()
+        with pytest.raises(StoreError, match=r"a process that helps with the report ended.*nothing measured is lost"):
+            helping.draw(summary, comparisons, wanted(summary, run.trials()))
+
+
+def test_helpers_end_with_the_process_that_they_help(folder: Path) -> None:
+    with started("-c", HELPED, str(folder)) as process:
+        assert process.stdout is not None
+        helping = [psutil.Process(pid) for pid in json.loads(process.stdout.readline())]
+        assert helping
+        process.kill()
+        _, left = psutil.wait_procs(helping, timeout=DEADLINE_S)
+        assert not left
+
+
+def test_ctrl_c_ends_a_report_with_its_helpers_and_no_traceback_of_theirs(folder: Path) -> None:
+    with started("-c", HELPED, str(folder)) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        helping = [psutil.Process(pid) for pid in json.loads(process.stdout.readline())]
+        os.killpg(process.pid, signal.SIGINT)
+        errors = process.stderr.read()
+        assert errors.count("Traceback") == errors.count("KeyboardInterrupt") == 1, errors
+        _, left = psutil.wait_procs(helping, timeout=DEADLINE_S)
+        assert not left
+
+
+def test_a_report_made_inside_a_folder_that_somebody_sent_runs_nothing_of_it(folder: Path) -> None:
+    for name in FIRST_IMPORTED:
+        (folder / f"{name}.py").write_text(f"open('ran-{name}', 'w')\nraise SystemExit('{name} was run')\n")
+    command = [str(Path(sys.executable).with_name("holabench")), "report", "."]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert not list(folder.glob("ran-*"))
+    assert (folder / "charts" / "throughput.png").exists()
