@@ -7,10 +7,10 @@ import msgspec
 from bench.plan import Plan, PlanError, arms, cases, limit_arms, rounds, skip_reason, slices
 from servers.registry import Description
 
-FIXED_S = 14.0  # the generator and the limit's servers start, rates are calibrated, charts are drawn
-START_S = 0.085  # of one server, where all of a block start at once
-BETWEEN_S = 0.0033  # slices: reading counters, asking the generator
-AGAIN = 1.06  # rounds that others spoil are run again: 3 to 12 % in twelve runs on a shared machine
+FIXED_S = 9.0  # the generator and the limit's servers start, rates are calibrated, charts are drawn
+START_S = 0.06  # of one server, where all of a block start at once
+BETWEEN_S = 0.003  # slices: reading counters, asking the generator
+AGAIN = 1.07  # rounds that others spoil are run again: 3 to 12 % in fifteen runs on a shared machine
 SEARCH_ROUNDS = 30  # of a search for a limit, about
 # Ratios inside rounds scatter by 5 %, servers started anew by 1 to 1.5 %, and a fresh start costs as much as some four
 # rounds: then some ten rounds a block are best (Kalibera and Jones 2013). See docs/experiments/slices.
