@@ -57,24 +57,14 @@ class Helpers:
 
     def comparisons(self) -> "pd.DataFrame":
         """What ``analyse.compare`` finds in the folder."""
-        with self._told():
+        with _told(self._path):
             return self._comparing.result()
 
     def draw(self, summary: "pd.DataFrame", comparisons: "pd.DataFrame", wanted: "Sequence[Wanted]") -> list[Drawn]:
         """The charts that are wanted, but for those that turn out to have no numbers."""
-        with self._told():
+        with _told(self._path):
             tasks = [self._pool.submit(_drawn, self._path, summary, comparisons, one) for one in wanted]
             return [found for task in tasks if (found := task.result())]
-
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except BrokenProcessPool as error:
-            raise StoreError(
-                f"{self._path}: a process that helps with the report ended, perhaps for want of memory; "
-                "nothing measured is lost; try again: holabench report"
-            ) from error
 
 
 @contextlib.contextmanager
@@ -85,7 +75,7 @@ def helpers(folder: RunFolder) -> Iterator[Helpers]:
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(["__main__", "bench.analyse", "bench.charts.figures"])
     processes = min(_MOST, len(os.sched_getaffinity(0)))
-    with _environment(_OF_SERVER):
+    with _environment(_OF_SERVER), _told(folder.path):
         pool = ProcessPoolExecutor(processes, server, _begin, (folder.path,))
         ours = Helpers(pool, folder.path)
         for _ in range(processes - 1):  # one is started for a task that finds all others busy
@@ -94,6 +84,18 @@ def helpers(folder: RunFolder) -> Iterator[Helpers]:
         yield ours
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # no need to see them end
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Say in one line that they cannot help."""
+    comfort = f"nothing measured is lost; to try again: holabench report {path}"
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise StoreError(f"{path}: a helper ended, perhaps for want of memory; {comfort}") from error
+    except OSError as error:  # no process, or no shared memory to be had
+        raise StoreError(f"{path}: helpers cannot be started: {error.strerror or error}; {comfort}") from error
 
 
 @contextlib.contextmanager

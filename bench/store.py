@@ -8,12 +8,13 @@ A folder is data: reading one opens nothing but its own files, and runs nothing.
 a formula begin with an apostrophe.
 """
 
+import contextlib
 import csv
 import fcntl
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -165,20 +166,17 @@ class RunFolder:
 
     def write_rates(self, rows: Sequence[RateRow]) -> None:
         """Write the rates of the open loops."""
+        path = self.path / "rates.csv"
         if rows:
-            try:
-                _write_synced(self.path / "rates.csv", _heads(RateRow) + _lines(RateRow, rows))
-            except OSError as error:
-                raise StoreError(f"cannot write {self.path / 'rates.csv'}: {error.strerror or error}") from error
+            with _told(path):
+                _write_synced(path, _heads(RateRow) + _lines(RateRow, rows))
 
     def append_limits(self, rows: Sequence[LimitRow]) -> None:
         """Add the trials of one round of a search."""
         path = self.path / "limits.csv"
-        try:
-            if not path.exists():
+        if not path.exists():
+            with _told(path):
                 _write_synced(path, _heads(LimitRow))
-        except OSError as error:
-            raise StoreError(f"cannot write {path}: {error.strerror or error}; finished blocks are safe") from error
         _append_synced(path, _lines(LimitRow, rows).encode())
 
     def append(self, rows: BlockRows) -> None:
@@ -220,19 +218,24 @@ class RunFolder:
 
     def write_table(self, name: str, table: "pd.DataFrame") -> None:
         """Write a derived table."""
-        table.map(as_text).to_csv(self.path / name, index=False, lineterminator="\n")
+        with self._derived_told(name):
+            table.map(as_text).to_csv(self.path / name, index=False, lineterminator="\n")
 
     def write_text(self, name: str, text: str) -> None:
         """Write a derived text."""
-        (self.path / name).write_text(text, encoding="utf-8")
+        with self._derived_told(name):
+            (self.path / name).write_text(text, encoding="utf-8")
 
     def write_chart(self, name: str, png: bytes, svg: bytes) -> str:
         """Write a chart; returns the PNG's path inside the folder."""
-        charts = self.path / "charts"
-        charts.mkdir(exist_ok=True)
-        (charts / f"{name}.png").write_bytes(png)
-        (charts / f"{name}.svg").write_bytes(svg)
+        with self._derived_told(f"charts/{name}"):
+            (self.path / "charts").mkdir(exist_ok=True)
+            (self.path / "charts" / f"{name}.png").write_bytes(png)
+            (self.path / "charts" / f"{name}.svg").write_bytes(svg)
         return f"charts/{name}.png"
+
+    def _derived_told(self, name: str) -> contextlib.AbstractContextManager[None]:
+        return _told(self.path / name, f"nothing measured is lost; once it can be: holabench report {self.path}")
 
     def __del__(self) -> None:
         if self._lock is not None:
@@ -259,6 +262,15 @@ class RunFolder:
         for column in {column for column, kind in types.items() if kind is str} & set(table.columns):
             table[column] = table[column].fillna("")
         return table
+
+
+@contextlib.contextmanager
+def _told(path: Path, comfort: str = "finished blocks are safe") -> Iterator[None]:
+    """Say in one line what could not be written."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}; {comfort}") from error
 
 
 def _whole_lines(file: IO[bytes]) -> IO[bytes]:
@@ -321,6 +333,11 @@ def _end_of_blocks(path: Path, whole: set[int]) -> int:
 
 def _append_synced(path: Path, data: bytes) -> None:
     """Append all of it, or nothing if the disk is full."""
+    with _told(path):
+        _append_or_nothing(path, data)
+
+
+def _append_or_nothing(path: Path, data: bytes) -> None:
     before = path.stat().st_size
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
     try:
@@ -328,8 +345,8 @@ def _append_synced(path: Path, data: bytes) -> None:
         while rest:
             rest = rest[os.write(descriptor, rest) :]
         os.fsync(descriptor)
-    except OSError as error:
+    except OSError:
         os.truncate(path, before)
-        raise StoreError(f"cannot write {path}: {error.strerror or error}; finished blocks are safe") from error
+        raise
     finally:
         os.close(descriptor)

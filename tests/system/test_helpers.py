@@ -50,7 +50,7 @@ def test_a_helper_that_is_killed_is_told_in_one_line(folder: Path) -> None:
         for one in set(psutil.Process().children(recursive=True)) - before:
             if one.ppid() != os.getpid():  # those that the server has forked
                 one.kill()
-        with pytest.raises(StoreError, match=r"a process that helps with the report ended.*nothing measured is lost"):
+        with pytest.raises(StoreError, match=r"a helper ended.*nothing measured is lost"):
             helping.draw(summary, comparisons, wanted(summary, run.trials()))
 
 

@@ -1,9 +1,11 @@
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import pandas as pd
 import pytest
 
 from bench.plan import Plan
@@ -137,3 +139,22 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
 def test_what_is_not_a_run_is_said_to_be_none(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"is not a run's folder: plan\.toml: No such file"):
         RunFolder(tmp_path).plan()
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("summary.csv", lambda folder: folder.write_table("summary.csv", pd.DataFrame({"a": [1]}))),
+        ("report.md", lambda folder: folder.write_text("report.md", "text")),
+        ("charts/throughput.png", lambda folder: folder.write_chart("throughput", b"png", b"svg")),
+    ],
+)
+def test_a_full_disk_is_told_in_one_line_when_a_report_is_written(
+    tmp_path: Path, name: str, write: Callable[[RunFolder], object]
+) -> None:
+    (tmp_path / "charts").mkdir()
+    (tmp_path / name).symlink_to("/dev/full")
+    with pytest.raises(
+        StoreError, match="No space left on device; nothing measured is lost; once it can be: holabench"
+    ):
+        write(RunFolder(tmp_path))
