@@ -7,14 +7,15 @@ import contextlib
 import functools
 import gc
 import io
-import multiprocessing
+import multiprocessing.context
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,15 +51,26 @@ class Drawn:
 class Helpers:
     """Those that help with the report of one folder. Every method raises StoreError if they cannot."""
 
-    def __init__(self, pool: ProcessPoolExecutor, path: Path) -> None:
-        self._pool = pool
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._comparing = pool.submit(_compared, path)  # nothing is needed for that but the folder
+        self._processes = min(_MOST, len(os.sched_getaffinity(0)))
+        self._pool = ProcessPoolExecutor(self._processes, _server(), _begin, (path,))
+        # From a thread, for it waits until the server has imported everything; and a Ctrl-C meanwhile, which is raised
+        # in the main thread alone, would leave the pool with a process that it does not know.
+        self._starter = ThreadPoolExecutor(1)
+        self._started = self._starter.submit(self._start)
+
+    def _start(self) -> "Future[pd.DataFrame]":
+        """Begin with what needs nothing but the folder, and have the others ready to draw."""
+        comparing = self._pool.submit(_compared, self._path)
+        for _ in range(self._processes - 1):  # one is started for a task that finds all others busy
+            self._pool.submit(os.getpid)
+        return comparing
 
     def comparisons(self) -> "pd.DataFrame":
         """What ``analyse.compare`` finds in the folder."""
         with _told(self._path):
-            return self._comparing.result()
+            return self._started.result().result()
 
     def draw(self, summary: "pd.DataFrame", comparisons: "pd.DataFrame", wanted: "Sequence[Wanted]") -> list[Drawn]:
         """The charts that are wanted, but for those that turn out to have no numbers."""
@@ -66,24 +78,37 @@ class Helpers:
             tasks = [self._pool.submit(_drawn, self._path, summary, comparisons, one) for one in wanted]
             return [found for task in tasks if (found := task.result())]
 
+    def end(self, *, wait: bool) -> None:
+        """Let them go. wait: until they have ended, as they must if we do: one that only starts would fail aloud."""
+        self._starter.shutdown(wait=wait)
+        self._pool.shutdown(wait=wait, cancel_futures=True)
+
 
 @contextlib.contextmanager
 def helpers(folder: RunFolder) -> Iterator[Helpers]:
-    """Start them: first of all, for they take as long to start as we to import what we need of our own."""
-    # Not forked from us, for the libraries of numbers have threads by now, which a fork would lose; nor each started
-    # afresh, for what they import takes longer than a chart. A server imports it once, and they are forked from that.
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["__main__", "bench.analyse", "bench.charts.figures"])
-    processes = min(_MOST, len(os.sched_getaffinity(0)))
-    with _environment(_OF_SERVER), _told(folder.path):
-        pool = ProcessPoolExecutor(processes, server, _begin, (folder.path,))
-        ours = Helpers(pool, folder.path)
-        for _ in range(processes - 1):  # one is started for a task that finds all others busy
-            pool.submit(os.getpid)
+    """Start their server: first of all, for it takes as long to import what they need as we to import our own."""
+    with _told(folder.path):
+        with _inherited():
+            _server()
+            forkserver.ensure_running()
+        ours = Helpers(folder.path)
     try:
         yield ours
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)  # no need to see them end
+    except BaseException:
+        ours.end(wait=True)
+        raise
+    ours.end(wait=False)
+
+
+def _server() -> multiprocessing.context.ForkServerContext:
+    """What helpers are forked from.
+
+    Not forked from us, for the libraries of numbers have threads by now, which a fork would lose; nor each started
+    afresh, for what they import takes longer than a chart. A server imports it once, and they are forked from that.
+    """
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["__main__", "bench.analyse", "bench.charts.figures"])
+    return server
 
 
 @contextlib.contextmanager
@@ -99,13 +124,15 @@ def _told(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Have these for a while, to pass them on: multiprocessing has no argument for them."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+def _inherited() -> Iterator[None]:
+    """What the server of forks is to inherit, for a moment: multiprocessing has no arguments for it."""
+    before = {name: os.environ.get(name) for name in _OF_SERVER}
+    os.environ.update(_OF_SERVER)
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C at the terminal is for us alone
     try:
         yield
     finally:
+        signal.signal(signal.SIGINT, heard)
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
@@ -116,7 +143,6 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 def _begin(path: Path) -> None:
     """What each process does first."""
     threading.Thread(target=_end_with_us, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that started us
     gc.freeze()  # what was imported stays: to look through it again and again took a tenth of the time of charts
     with contextlib.suppress(StoreError):  # the first task will tell it
         _raw(path)

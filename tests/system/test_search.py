@@ -33,5 +33,7 @@ def test_a_search_finds_bounds_around_what_a_server_can_do(tmp_path: Path) -> No
     assert (trials["objective_p99_us"] >= 5000).all()
     (found,) = summary[summary["arm"] == "thread_per_client/udp"].to_dict("records")
     assert found["metric"] == "limit_rps"
-    assert trials.groupby("arm")["rung"].nunique().min() >= 2
+    for _, of_arm in trials.groupby("arm"):
+        # A machine that halts for milliseconds may fail even the lowest rate; then there is nothing below to try.
+        assert of_arm["rung"].nunique() >= 2 or not of_arm["passed"].any()
     assert "99 % of the requests answered within" in (folder / "report.md").read_text()
