@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bench import stats
+from bench.doubts import NO_DOUBTS, Doubts, doubts_of
 from bench.metrics import LATENCY, LIMIT, METRICS, Metric, base, headline, is_twin, label, transport
 from bench.records import SPOILED
 from clients import verdicts
@@ -48,9 +49,6 @@ ONLY_WHERE_PRESENT = {
     "latency_p99_9_us",
 }
 QUANTILES = {"service_p99_us": 0.99, "service_p99_9_us": 0.999, "latency_p99_us": 0.99, "latency_p99_9_us": 0.999}
-# Codes that say nothing against CPU time and memory: they are of rates, or of the times of single requests.
-NOT_OF_COSTS = {"GENERATOR_BUSY", "SHORTFALL", "CEILING", "ADHERENCE", "LATENESS", "TURNAROUND", "POOL"}
-COSTS = {"cpu_us_per_request", "rss_mb", "memory_mb"}
 
 EQUIVALENT = (0.95, 1 / 0.95)  # the same factor to both sides
 CHANCE = 0.05  # the error rate of one question
@@ -102,7 +100,7 @@ def compare(slices: pd.DataFrame, trials: pd.DataFrame, reference: dict[str, str
     rounds = finished_rounds(slices, trials)
     if rounds.empty:
         return pd.DataFrame(columns=COMPARISON_COLUMNS)
-    doubts = {key_of(key): _doubts(group) for key, group in trials.groupby(["arm", *LOAD], dropna=False)}
+    doubts = {key_of(key): doubts_of(group) for key, group in trials.groupby(["arm", *LOAD], dropna=False)}
     found: list[Comparison] = []
     for load, group in rounds.groupby(LOAD, dropna=False):
         for metric in COMPARED:
@@ -161,7 +159,7 @@ def _summary_of_case(trials: pd.DataFrame, slices: pd.DataFrame | None) -> Itera
             if name not in ONLY_WHERE_PRESENT or name == headline(str(first["scenario"])):
                 yield {**common, **_missing(trials, metric)}
         return
-    values, doubts, replies = block_values(good, slices), _doubts(trials), float(good["replies"].median())
+    values, doubts, replies = block_values(good, slices), doubts_of(trials), float(good["replies"].median())
     for name, metric in METRICS.items():
         of_metric = [float(value) for value in values[name].dropna()] if name in values else []
         if of_metric or name not in ONLY_WHERE_PRESENT:
@@ -190,7 +188,7 @@ def _missing(trials: pd.DataFrame, metric: Metric) -> dict[str, object]:
     }
 
 
-def _summary_of_metric(metric: Metric, values: list[float], doubts: "Doubts", replies: float) -> dict[str, object]:
+def _summary_of_metric(metric: Metric, values: list[float], doubts: Doubts, replies: float) -> dict[str, object]:
     """replies: in a block, by which it is known how far out a percentile can be told."""
     verdict, codes = doubts.of(metric.name)
     interval = stats.median_interval(values)
@@ -208,36 +206,6 @@ def _summary_of_metric(metric: Metric, values: list[float], doubts: "Doubts", re
         codes = verdicts.merge([codes, *(verdicts.cell(name, figure) for name, figure in raised)])
     numbers = {"blocks": len(values), "median": interval.estimate, "low": interval.low, "high": interval.high}
     return {"metric": metric.name, "unit": metric.unit, **numbers, "verdict": verdict, "codes": codes}
-
-
-@dataclass(frozen=True, slots=True)
-class Doubts:
-    """Verdict and merged codes of the trials of one case: all of them, and those that concern costs."""
-
-    all: tuple[str, str]
-    costs: tuple[str, str]
-
-    def of(self, metric: str) -> tuple[str, str]:
-        """Those that concern a metric."""
-        return self.costs if metric in COSTS else self.all
-
-
-_NONE = Doubts(("valid", ""), ("valid", ""))
-
-
-def _doubts(trials: pd.DataFrame) -> Doubts:
-    cells = [str(text) for text in trials.loc[trials["status"] == "ok", "codes"].dropna()]
-    of_costs = [" ".join(code for code in text.split() if code.partition("=")[0] not in NOT_OF_COSTS) for text in cells]
-    failed = int((trials["status"] == "failed").sum())
-    return Doubts(_judged(cells, failed), _judged(of_costs, failed))
-
-
-def _judged(cells: list[str], failed: int) -> tuple[str, str]:
-    """cells: the codes of each block. failed: how many blocks did."""
-    found = [verdicts.verdict_of_blocks(cells)]
-    if not failed:
-        return verdicts.worst(found), verdicts.merge(cells)
-    return verdicts.worst([*found, "suspect"]), verdicts.merge([*cells, verdicts.cell("failed_blocks", failed)])
 
 
 def _pairs(arms: list[str], reference: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
@@ -278,7 +246,7 @@ def _compare_at_load(
     of_pairs = block_log_ratios(wide, [(arm, against) for arm, against, _, _ in pairs if against in wide])
     for arm, against, kind, group in pairs:
         logs = of_pairs.get((arm, against), [])
-        both = [doubts.get(key_of((name, *load)), _NONE).of(metric) for name in (arm, against)]
+        both = [doubts.get(key_of((name, *load)), NO_DOUBTS).of(metric) for name in (arm, against)]
         yield Comparison(
             scenario=str(scenario),
             connections=int(connections),  # type: ignore[call-overload]
