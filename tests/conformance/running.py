@@ -80,7 +80,11 @@ class Server:
 
     def cpu_s(self) -> float:
         """CPU time of all its processes, ended threads included."""
-        return sum(time.clock_gettime((~process.pid << 3) | 2) for process in self.tree())
+        total_s = 0.0
+        for process in self.tree():
+            with contextlib.suppress(OSError):  # it has ended since it was listed
+                total_s += time.clock_gettime((~process.pid << 3) | 2)
+        return total_s
 
     def rss_bytes(self) -> int:
         return sum(int(process.memory_info().rss) for process in self.tree())
