@@ -37,8 +37,8 @@ class Label:
 
 def page(title: str, subtitle: str, notes: Sequence[str], panels: int, body_in: float) -> tuple[Figure, list[Axes]]:
     """A figure with its texts and ``panels`` axes side by side that share their y axis."""
-    lines = [line for note in notes for line in textwrap.wrap(note, CHARACTERS_A_LINE, subsequent_indent="    ")]
-    below_title = textwrap.wrap(subtitle, CHARACTERS_OF_SUBTITLE)
+    lines = [line for note in notes for line in _wrapped(note, CHARACTERS_A_LINE, indent="    ")]
+    below_title = _wrapped(subtitle, CHARACTERS_OF_SUBTITLE)
     header_in = HEADER_IN + 0.2 * (len(below_title) - 1)
     footer_in = MARGIN_IN + LINE_IN * len(lines)
     height_in = header_in + body_in + footer_in
@@ -57,6 +57,12 @@ def page(title: str, subtitle: str, notes: Sequence[str], panels: int, body_in: 
     for ax in axes:
         _plain(ax)
     return figure, axes
+
+
+def _wrapped(text: str, characters: int, indent: str = "") -> list[str]:
+    """The lines of a text; a number stays with its per cent."""
+    kept = text.replace(" %", "\u00a0%")
+    return [line.replace("\u00a0", " ") for line in textwrap.wrap(kept, characters, subsequent_indent=indent)]
 
 
 def _plain(ax: Axes) -> None:
