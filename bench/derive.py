@@ -9,7 +9,7 @@ from bench import analyse, report
 from bench.bounds import objectives, summarise_limits
 from bench.charts.questions import names, wanted
 from bench.helpers import Helpers
-from bench.plan import apply_thresholds
+from bench.plan import apply_thresholds, reference_arms
 from bench.store import RunFolder
 
 
@@ -31,7 +31,7 @@ def derive(folder: RunFolder, helpers: Helpers) -> Derived:
     summary = analyse.summarise(trials, slices)
     if limits is not None:
         summary = pd.concat([summary, summarise_limits(limits)], ignore_index=True)
-    comparisons = helpers.comparisons()
+    comparisons = analyse.compare(slices, trials, reference_arms(plan))
     folder.write_table("summary.csv", summary)
     folder.write_table("comparisons.csv", comparisons)
     drawn = helpers.draw(summary, comparisons, wanted(summary, trials))

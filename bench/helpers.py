@@ -1,4 +1,4 @@
-"""Processes that help with a report: its charts take most of its time, each by itself, and so do the comparisons.
+"""Processes that help with a report: its charts take most of its time, and need nothing of each other.
 
 They end with us, however we end.
 """
@@ -12,14 +12,13 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.plan import apply_thresholds, reference_arms
 from bench.store import RunFolder, StoreError
 
 if TYPE_CHECKING:  # the helpers are to start before we import them, see below
@@ -60,28 +59,25 @@ class Helpers:
         self._starter = ThreadPoolExecutor(1)
         self._started = self._starter.submit(self._start)
 
-    def _start(self) -> "Future[pd.DataFrame]":
-        """Begin with what needs nothing but the folder, and have the others ready to draw."""
-        comparing = self._pool.submit(_compared, self._path)
-        for _ in range(self._processes - 1):  # one is started for a task that finds all others busy
+    def _start(self) -> None:
+        for _ in range(self._processes):  # one is started for a task that finds all others busy
             self._pool.submit(os.getpid)
-        return comparing
-
-    def comparisons(self) -> "pd.DataFrame":
-        """What ``analyse.compare`` finds in the folder."""
-        with _told(self._path):
-            return self._started.result().result()
 
     def draw(self, summary: "pd.DataFrame", comparisons: "pd.DataFrame", wanted: "Sequence[Wanted]") -> list[Drawn]:
         """The charts that are wanted, but for those that turn out to have no numbers."""
         with _told(self._path):
+            self._started.result()
             tasks = [self._pool.submit(_drawn, self._path, summary, comparisons, one) for one in wanted]
             return [found for task in tasks if (found := task.result())]
 
-    def end(self, *, wait: bool) -> None:
-        """Let them go. wait: until they have ended, as they must if we do: one that only starts would fail aloud."""
-        self._starter.shutdown(wait=wait)
-        self._pool.shutdown(wait=wait, cancel_futures=True)
+    def end(self) -> None:
+        """Let them go, and see them end: a chart under way takes half a second. The rest is not drawn.
+
+        Not to be interrupted, nor left to the interpreter's end: a Ctrl-C there was seen to leave all waiting for ever.
+        """
+        with _no_ctrl_c():
+            self._starter.shutdown()
+            self._pool.shutdown(cancel_futures=True)
 
 
 @contextlib.contextmanager
@@ -94,10 +90,8 @@ def helpers(folder: RunFolder) -> Iterator[Helpers]:
         ours = Helpers(folder.path)
     try:
         yield ours
-    except BaseException:
-        ours.end(wait=True)
-        raise
-    ours.end(wait=False)
+    finally:
+        ours.end()
 
 
 def _server() -> multiprocessing.context.ForkServerContext:
@@ -107,7 +101,7 @@ def _server() -> multiprocessing.context.ForkServerContext:
     afresh, for what they import takes longer than a chart. A server imports it once, and they are forked from that.
     """
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["__main__", "bench.analyse", "bench.charts.figures"])
+    server.set_forkserver_preload(["__main__", "bench.charts.figures"])
     return server
 
 
@@ -128,16 +122,24 @@ def _inherited() -> Iterator[None]:
     """What the server of forks is to inherit, for a moment: multiprocessing has no arguments for it."""
     before = {name: os.environ.get(name) for name in _OF_SERVER}
     os.environ.update(_OF_SERVER)
-    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C at the terminal is for us alone
     try:
-        yield
+        with _no_ctrl_c():  # at the terminal it is for us alone
+            yield
     finally:
-        signal.signal(signal.SIGINT, heard)
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _no_ctrl_c() -> Iterator[None]:
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 def _begin(path: Path) -> None:
@@ -163,15 +165,6 @@ def _end_with_us() -> None:
 def _raw(path: Path) -> "tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]":
     folder = RunFolder.open(path)
     return folder.finished("histograms"), folder.trials(), folder.finished("slices")
-
-
-def _compared(path: Path) -> "pd.DataFrame":
-    from bench.analyse import compare
-
-    plan = RunFolder.open(path).plan()
-    apply_thresholds(plan)
-    _, trials, slices = _raw(path)
-    return compare(slices, trials, reference_arms(plan))
 
 
 def _drawn(path: Path, summary: "pd.DataFrame", comparisons: "pd.DataFrame", one: "Wanted") -> Drawn | None:

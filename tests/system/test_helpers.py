@@ -10,25 +10,26 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.analyse import summarise
+from bench.analyse import compare, summarise
 from bench.charts.questions import wanted
 from bench.helpers import helpers
+from bench.plan import reference_arms
 from bench.store import RunFolder, StoreError
 from tests.unit import synthetic
 
 from .commands import DEADLINE_S, started
 
 HELPED = """
-import json, sys, psutil
+import json, signal, sys, psutil
 from pathlib import Path
 from bench.helpers import helpers
 from bench.store import RunFolder
 
 if __name__ == "__main__":
     with helpers(RunFolder.open(Path(sys.argv[1]))) as helping:
-        helping.comparisons()
+        helping.draw(None, None, [])
         print(json.dumps([one.pid for one in psutil.Process().children(recursive=True)]), flush=True)
-        sys.stdin.read()
+        signal.pause()
 """
 # Modules that a process needs to start, by which a folder that somebody sent could have something run.
 FIRST_IMPORTED = ("multiprocessing", "pickle", "numpy", "pandas", "bench", "encodings")
@@ -43,15 +44,17 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_helper_that_is_killed_is_told_in_one_line(folder: Path) -> None:
     run = RunFolder.open(folder)
-    summary = summarise(run.trials(), run.finished("slices"))
+    trials, slices = run.trials(), run.finished("slices")
+    summary, comparisons = summarise(trials, slices), compare(slices, trials, reference_arms(run.plan()))
+    charts = wanted(summary, trials)
     before = set(psutil.Process().children(recursive=True))
     with helpers(run) as helping:
-        comparisons = helping.comparisons()
+        helping.draw(summary, comparisons, charts[:1])
         for one in set(psutil.Process().children(recursive=True)) - before:
             if one.ppid() != os.getpid():  # those that the server has forked
                 one.kill()
         with pytest.raises(StoreError, match=r"a helper ended.*nothing measured is lost"):
-            helping.draw(summary, comparisons, wanted(summary, run.trials()))
+            helping.draw(summary, comparisons, charts)
 
 
 def test_helpers_end_with_the_process_that_they_help(folder: Path) -> None:
