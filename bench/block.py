@@ -32,7 +32,7 @@ from bench.store import BlockRows
 
 DELAYED = 0.1  # of a slice, in which others had the generator's CPU: so much spoils the round
 MOST_AGAIN = 0.1  # rounds that may be run again, as a share of those wanted
-_WARMUP_S = 0.01  # load on each arm before the first round: threads start, the interpreter specialises its code
+_WARMUP_S = 0.005  # load on each arm before the first round: threads start, the interpreter specialises its code
 
 
 @dataclass(frozen=True, slots=True)

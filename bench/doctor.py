@@ -32,7 +32,7 @@ class Finding:
 
 
 def findings() -> list[Finding]:
-    """Look at everything; takes half a second."""
+    """Look at everything but our own processes; takes half a second."""
     return [one for check in (_cpus, _speed, _others, _kernel, _limits, _interpreter) for one in check()]
 
 
@@ -103,9 +103,8 @@ def _others() -> Iterator[Finding]:
     time.sleep(_LOOK_S)
     elapsed_s = time.monotonic() - began_s
     now = _cpu_times()
-    share = {
-        pid: (now[pid][1] - before[pid][1]) / elapsed_s for pid in now.keys() & before.keys() if pid != os.getpid()
-    }
+    ours = {os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))}
+    share = {pid: (now[pid][1] - before[pid][1]) / elapsed_s for pid in (now.keys() & before.keys()) - ours}
     heavy = sorted((pid for pid in share if share[pid] > _BUSY_SHARE), key=lambda pid: -share[pid])
     yield Finding(
         "other processes",

@@ -87,15 +87,15 @@ def _measured(
     """Start the generator and measure. folder_on: gives the run's folder, once it is known on which machine."""
     known = models(plan)
     check(plan, known)
-    for one in troubles(findings()):
-        line = f"holabench doctor: {one.name}: {one.value}; {one.why}. To do: {one.remedy}"
-        console.print(line, soft_wrap=True, highlight=False)
     placement = place(usable_cpus, cores(usable_cpus))
     raise_descriptor_limit()
     generator = Child("the load generator", generator_command(placement.client), placement.client, writes=True)
     with generator, contextlib.ExitStack() as stack:
         console.print("getting the load generator ready (on a new machine it is compiled first) ...")
-        importlib.import_module("bench.derive")  # two seconds, while the generator takes its own
+        for one in troubles(findings()):  # half a second, while the generator takes one
+            line = f"holabench doctor: {one.name}: {one.value}; {one.why}. To do: {one.remedy}"
+            console.print(line, soft_wrap=True, highlight=False)
+        importlib.import_module("bench.derive")  # and half a second more
         generator.read_line(_COMPILE_S)
         generator.ask({"do": "judge_by", "thresholds": plan.thresholds}, READY_S)
         if plan.awake and placement.disjoint:
