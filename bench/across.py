@@ -169,5 +169,8 @@ def _change(key: tuple[Any, ...], metric: str, one: _Values, other: _Values, tes
 
 
 def broken(found: Sequence[Change], rules: Sequence[Rule]) -> list[Change]:
-    """The changes that break a rule."""
+    """The changes that break a rule. Raises RuleError for a rule that nothing here could break: it would be no gate."""
+    for metric in dict.fromkeys(one.metric for one in rules):
+        if all(one.metric != metric for one in found):
+            raise RuleError(f"on {metric}: these runs have no arm in common that has it at the same load")
     return [one for one in found if any(each.broken_by(one) for each in rules)]

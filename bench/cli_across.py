@@ -47,17 +47,14 @@ def compare(
     from bench.environment import differences
     from bench.store import RunFolder, StoreError
 
-    try:
-        rules = [runs.rule(text) for text in fail_if or ()]
-    except runs.RuleError as error:
-        raise Stop(f"--fail-if {error}") from error
     screen, is_broken = output(), False
     try:
+        rules = [runs.rule(text) for text in fail_if or ()]
         first = RunFolder.open(before)
-        tables = runs.Tables(first.trials(), first.finished("slices"))
+        tables = runs.Tables(first.measured(), first.finished("slices"))
         for path in others:
             folder = RunFolder.open(path)
-            other = runs.Tables(folder.trials(), folder.finished("slices"))
+            other = runs.Tables(folder.measured(), folder.finished("slices"))
             found = runs.changes(tables, other)
             wrong = runs.broken(found, rules)
             is_broken |= bool(wrong)
@@ -76,6 +73,8 @@ def compare(
             screen.print(f"{len(found)} comparisons, unpaired: {counts}", highlight=False)
             for one in wrong:
                 screen.print(f"broken: {one.arm}, {_load(one)}: {one.metric} {_ratio(one)}", highlight=False)
+    except runs.RuleError as error:
+        raise Stop(f"--fail-if {error}") from error
     except StoreError as error:
         raise Stop(str(error)) from error
     return BROKEN if is_broken else 0
@@ -121,7 +120,7 @@ def history(
         screen.print(f"fewer than {runs.LEAST_RUNS} runs: no change is looked for", highlight=False)
     if chart is not None:
         try:
-            runs.draw(found).savefig(chart)
+            runs.save(found, chart)
         except (OSError, ValueError) as error:
             raise Stop(f"--chart {chart}: {error}") from error
         typer.echo(chart)

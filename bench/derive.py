@@ -24,10 +24,13 @@ class Derived:
 
 
 def derive(folder: RunFolder, helpers: Helpers) -> Derived:
-    """Make every derived file anew. Raises StoreError if the folder is not a run's, PlanError if its plan cannot be."""
-    plan, trials, slices = folder.plan(), folder.trials(), folder.finished("slices")
+    """Make every derived file anew.
+
+    Raises StoreError if the folder is no run's or has nothing measured, PlanError if its plan cannot be.
+    """
+    plan, limits = folder.plan(), folder.limits()
+    trials, slices = folder.measured() if limits is None else folder.trials(), folder.finished("slices")
     apply_thresholds(plan)
-    limits = folder.limits()
     summary = analyse.summarise(trials, slices)
     if limits is not None:
         summary = pd.concat([summary, summarise_limits(limits)], ignore_index=True)

@@ -11,13 +11,14 @@ import multiprocessing.context
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.store import RunFolder, StoreError
 
@@ -28,9 +29,6 @@ if TYPE_CHECKING:  # the helpers are to start before we import them, see below
 
 _MOST = 4  # of a dozen charts the slowest takes a sixth of the time: more processes would wait for that one
 _DOTS_PER_INCH = 150
-# In an SVG letters as text, not as outlines: half the size, and a reader can search and copy them; and the same run has
-# the same ids. In a PNG they are not hinted: at this many dots nobody sees it, and it takes a quarter of their time.
-_LOOK: Any = {"svg.fonttype": "none", "svg.hashsalt": "holabench", "text.hinting": "none"}
 _FASTER_PNG = {"compress_level": 3}  # 3 % larger, in two thirds of the time
 _OF_SERVER = {
     "PYTHONSAFEPATH": "1",  # no modules from the current folder, which may be a run that somebody sent
@@ -145,6 +143,8 @@ def _no_ctrl_c() -> Iterator[None]:
 def _begin(path: Path) -> None:
     """What each process does first."""
     threading.Thread(target=_end_with_us, daemon=True).start()
+    # The SVG has the letter all the same, as text; and what is told comes from us alone.
+    warnings.filterwarnings("ignore", message="Glyph .* missing from font")
     gc.freeze()  # what was imported stays: to look through it again and again took a tenth of the time of charts
     with contextlib.suppress(StoreError):  # the first task will tell it
         _raw(path)
@@ -168,12 +168,11 @@ def _raw(path: Path) -> "tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]":
 
 
 def _drawn(path: Path, summary: "pd.DataFrame", comparisons: "pd.DataFrame", one: "Wanted") -> Drawn | None:
-    import matplotlib as mpl
-
     from bench.charts.figures import Tables, figure_of
+    from bench.charts.style import look
 
     png, svg = io.BytesIO(), io.BytesIO()
-    with mpl.rc_context(_LOOK):
+    with look():
         figure = figure_of(one, Tables(summary, comparisons, *_raw(path)))
         if figure is None:
             return None

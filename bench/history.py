@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from bench.analyse import summarise
-from bench.charts.style import GREY, INK, PALE, styles
+from bench.charts.style import GREY, INK, PALE, look, styles
 from bench.metrics import METRICS, label, load_in_words
 from bench.store import RunFolder
 
@@ -75,7 +75,13 @@ def _rows(folder: RunFolder, metric: str) -> list[dict[Any, Any]]:
     return rows[~rows["arm"].str.endswith("~twin")].to_dict("records")
 
 
-def draw(found: Sequence[Series]) -> Figure:
+def save(found: Sequence[Series], chart: Path) -> None:
+    """Draw them into a file. Raises OSError, and ValueError if its ending is that of no picture."""
+    with look():
+        _draw(found).savefig(chart)
+
+
+def _draw(found: Sequence[Series]) -> Figure:
     """A panel for each load, a line for each arm, a rule where a level changed."""
     loads = list(dict.fromkeys(one.load for one in found))
     figure = Figure(figsize=(11, 3.2 * len(loads) + 0.6), dpi=150, facecolor="white", layout="constrained")
@@ -86,13 +92,13 @@ def draw(found: Sequence[Series]) -> Figure:
         ax = figure.add_subplot(len(loads), 1, place + 1)
         ax.set_title(load, loc="left", fontsize=11, fontweight="bold", color=INK)
         for one in (each for each in found if each.load == load):
-            look = looks[label(one.arm)]
+            its = looks[label(one.arm)]
             x = [runs.index(run) for run in one.runs]
             style = "-" if "/tcp" in one.arm else "--"
-            ax.plot(x, one.medians, style, color=look.colour, marker=look.marker, markersize=5, label=one.arm)
-            ax.vlines(x, one.lows, one.highs, color=look.colour, linewidth=1, alpha=0.6)
+            ax.plot(x, one.medians, style, color=its.colour, marker=its.marker, markersize=5, label=one.arm)
+            ax.vlines(x, one.lows, one.highs, color=its.colour, linewidth=1, alpha=0.6)
             for change in one.changes:
-                ax.axvline(x[change] - 0.5, color=look.colour, linewidth=1, linestyle=":")
+                ax.axvline(x[change] - 0.5, color=its.colour, linewidth=1, linestyle=":")
         ax.set_ylim(bottom=0)
         ax.set_ylabel(METRICS[found[0].metric].label, fontsize=9)
         ax.grid(color=PALE, linewidth=0.6)

@@ -153,7 +153,7 @@ def _scenarios(
 def escape(value: object) -> str:
     """Text from outside as Markdown that shows just that text, in one line and inside a table too."""
     text = " ".join(str(value).split())
-    text = re.sub(r"([\\`*\[\]<>|#~!])", r"\\\1", text).replace("&", "&amp;")
+    text = re.sub(r"([\\`*\[\]<>|#~!$])", r"\\\1", text).replace("&", "&amp;")
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # an underscore inside a word stands for itself
 
 

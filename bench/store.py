@@ -4,8 +4,8 @@ Raw files are appended to block by block, each file synced, trials.csv last: a b
 run that was cut off in the middle of that leaves a torn line or a block with too few trials, which are not read.
 Derived files can be deleted and made again.
 
-A folder is data: reading one opens nothing but its own files, and runs nothing. Cells that a spreadsheet would take for
-a formula begin with an apostrophe.
+A folder is data: reading one opens nothing but its own files, and runs nothing; what is read does nothing to a terminal
+either. Cells that a spreadsheet would take for a formula begin with an apostrophe.
 """
 
 import contextlib
@@ -203,8 +203,18 @@ class RunFolder:
     def trials(self) -> "pd.DataFrame":
         """Rows of all finished blocks."""
         table, plan = self._table("trials.csv"), self.plan()
+        if strange := {str(arm) for arm in table["arm"].unique()} - {arm.name for arm in arms(plan)}:
+            raise StoreError(f"{self.path / 'trials.csv'} has rows of {min(strange)!r}, which is no arm of plan.toml")
         whole = table.groupby("block")["block"].transform("size") == len(arms(plan)) * len(cases(plan))
         return table[whole].reset_index(drop=True)
+
+    def measured(self) -> "pd.DataFrame":
+        """Rows of all finished blocks; raises StoreError if there are none."""
+        trials = self.trials()
+        if trials.empty:
+            again = "" if self.complete else f"; to go on with it: holabench run --resume {self.path}"
+            raise StoreError(f"{self.path} has no finished block: nothing is measured there yet{again}")
+        return trials
 
     def limits(self) -> "pd.DataFrame | None":
         """Rows of the searches for a highest rate; None if there were none."""
@@ -260,7 +270,8 @@ class RunFolder:
         except (ValueError, pd.errors.ParserError) as error:
             raise StoreError(f"{self.path / name} cannot be read: {error}") from error
         for column in {column for column, kind in types.items() if kind is str} & set(table.columns):
-            table[column] = table[column].fillna("")
+            cells = table[column].fillna("")
+            table[column] = cells.map({text: _visible(text) for text in cells.unique()})
         return table
 
 
@@ -307,6 +318,11 @@ def _cell(value: object) -> object:
 def as_text(value: object) -> object:
     """A cell that no spreadsheet takes for a formula (OWASP, CSV injection). Numbers stay numbers."""
     return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA else value
+
+
+def _visible(text: str) -> str:
+    """One line that does nothing to a terminal: a server's last words may hold escape sequences, a folder anything."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
 
 
 def _write_synced(path: Path, text: str) -> None:

@@ -17,7 +17,7 @@ from bench.plan import reference_arms
 from bench.store import RunFolder, StoreError
 from tests.unit import synthetic
 
-from .commands import DEADLINE_S, started
+from .commands import DEADLINE_S, python, started
 
 HELPED = """
 import json, signal, sys, psutil
@@ -55,6 +55,15 @@ def test_a_helper_that_is_killed_is_told_in_one_line(folder: Path) -> None:
                 one.kill()
         with pytest.raises(StoreError, match=r"a helper ended.*nothing measured is lost"):
             helping.draw(summary, comparisons, charts)
+
+
+def test_a_letter_that_the_font_lacks_is_no_warning_on_the_terminal(tmp_path: Path) -> None:
+    judged = {("select/tcp", 64): ("failed", "its last words: \u670d")}
+    rates = synthetic.TCP | synthetic.UDP
+    synthetic.write(synthetic.run(rates, blocks=6, rounds=2, judged=judged, histograms=True), tmp_path)
+    ended = python("-m", "bench", "report", str(tmp_path))
+    assert any("\u670d" in one.read_text() for one in (tmp_path / "charts").glob("*.svg")), ended.stderr
+    assert "Warning" not in ended.stderr
 
 
 def test_helpers_end_with_the_process_that_they_help(folder: Path) -> None:

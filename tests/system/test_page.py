@@ -33,10 +33,12 @@ addEventListener("load", () => {
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of a made-up run, with names that try to be HTML."""
-    strange = {f"<b onclick=alert(1)>/{over}": {16: 3e4, 64: 3e4} for over in ("tcp", "udp")}
+    """The report of a made-up run, with names that try to be HTML, and names and replies that look like mathematics."""
+    strange = {f"<b onclick=alert(1)>$\\x$/{over}": {16: 3e4, 64: 3e4} for over in ("tcp", "udp")}
     rates = synthetic.TCP | synthetic.UDP | strange
-    return derived(synthetic.run(rates, blocks=6, rounds=4, histograms=True), tmp_path_factory.mktemp("run"))
+    judged = {("select/tcp", 64): ("failed", r"another reply: b'$\xd0\x94^'")}
+    rows = synthetic.run(rates, blocks=6, rounds=4, judged=judged, histograms=True)
+    return derived(rows, tmp_path_factory.mktemp("run"))
 
 
 def derived(rows: synthetic.Rows, path: Path) -> Path:

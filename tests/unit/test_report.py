@@ -86,6 +86,7 @@ def test_a_run_without_results_has_a_report() -> None:
 
 def test_names_from_outside_cannot_write_markdown() -> None:
     assert escape("a|b\n# c `d` <e> [f](g) *h*") == r"a\|b \# c \`d\` \<e\> \[f\](g) \*h\*"
+    assert escape("$x$") == r"\$x\$"  # which some pages take for mathematics
     assert escape("thread_per_client _x_") == r"thread_per_client \_x\_"
     rows = synthetic.run({"<b>|x/tcp": {1: 1e4}}, blocks=1, rounds=1)
     text, page = render(

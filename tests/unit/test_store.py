@@ -95,6 +95,19 @@ def test_a_run_cut_off_while_it_wrote_loses_that_block_alone(folder: RunFolder) 
         assert list(folder.finished("slices")["block"]) == [0]
 
 
+def test_what_a_folder_tells_does_nothing_to_a_terminal(folder: RunFolder) -> None:
+    told = rows(0)
+    folder.append(replace(told, trials=[replace(told.trials[0], reason="its words:\n\x1b[2Jred \u202e\x07caf\u00e9")]))
+    assert list(folder.trials()["reason"]) == ["its words: \ufffd[2Jred \ufffd\ufffdcaf\u00e9"]
+
+
+def test_rows_of_an_arm_that_the_plan_does_not_name_are_refused(folder: RunFolder) -> None:
+    told = rows(0)
+    folder.append(replace(told, trials=[replace(told.trials[0], arm="[/]")]))
+    with pytest.raises(StoreError, match=r"trials\.csv has rows of '\[/\]', which is no arm of plan\.toml"):
+        folder.trials()
+
+
 def test_a_block_that_lacks_a_case_is_not_read(tmp_path: Path) -> None:
     two = msgspec.structs.replace(PLAN, transports=("tcp", "udp"))
     folder = RunFolder.create(tmp_path, two, {})
