@@ -1,7 +1,16 @@
-"""``python -m bench`` is the same as ``holabench``."""
+"""Where ``holabench`` and ``python -m bench``, which are the same, begin."""
 
 import sys
 
-from bench.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command line. A Ctrl-C while it is still being imported ends it as quietly as a later one."""
+    try:
+        from bench.cli import main as command
+    except KeyboardInterrupt:
+        return 130
+    return command()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

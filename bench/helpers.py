@@ -105,14 +105,14 @@ def _server() -> multiprocessing.context.ForkServerContext:
 
 @contextlib.contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Say in one line that they cannot help."""
+    """Say in one line that they cannot help, and why."""
     comfort = f"nothing measured is lost; to try again: holabench report {path}"
     try:
         yield
     except BrokenProcessPool as error:
         raise StoreError(f"{path}: a helper ended, perhaps for want of memory; {comfort}") from error
-    except OSError as error:  # no process, or no shared memory to be had
-        raise StoreError(f"{path}: helpers cannot be started: {error.strerror or error}; {comfort}") from error
+    except OSError as error:  # no process or no shared memory to be had; or what they read is gone
+        raise StoreError(f"{path}: its charts cannot be drawn: {error.strerror or error}; {comfort}") from error
 
 
 @contextlib.contextmanager

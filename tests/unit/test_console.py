@@ -1,8 +1,11 @@
+import sys
 from typing import Annotated
+from unittest.mock import Mock
 
 import pytest
 import typer
 
+from bench.__main__ import main
 from clients import console
 from clients.console import Stop
 
@@ -43,3 +46,12 @@ def test_what_is_wrong_is_one_line_that_names_it(
 def test_success_and_ctrl_c_have_their_usual_codes() -> None:
     assert console.run(app, "counting", ["--number", "2"]) == 0
     assert console.run(app, "counting", ["--number", "15"]) == 130
+
+
+def test_ctrl_c_while_the_command_line_is_imported_is_quiet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "bench.cli", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Mock(find_spec=Mock(side_effect=KeyboardInterrupt))])
+    assert main() == 130
+    assert capsys.readouterr() == ("", "")
