@@ -271,14 +271,17 @@ def block_log_ratios(wide: pd.DataFrame, pairs: list[tuple[str, str]]) -> dict[t
     wide: a row a round, indexed by block and round. Nothing served in a round is an infinite ratio, which the median
     bears; where both gave nothing they are equal in that round; a round that one of them has not does not count.
     """
-    there = wide.notna()
+    numbers = wide.to_numpy(dtype=float)
+    place = {name: number for number, name in enumerate(wide.columns)}
+    first, second = ([place[pair[side]] for pair in pairs] for side in (0, 1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(wide.astype(float))
-        ratios = {(one, other): (logs[one] - logs[other]).fillna(0.0) for one, other in pairs}
-    both = {pair: ratio.where(there[pair[0]] & there[pair[1]]) for pair, ratio in ratios.items()}
-    known = pd.DataFrame(both, index=wide.index)
-    medians = known.groupby(level="block").median()
-    return {pair: [float(value) for value in medians[pair].dropna()] for pair in both}
+        logs = np.log(numbers)
+        ratios = logs[:, first] - logs[:, second]
+    there = ~np.isnan(numbers)
+    ratios[np.isnan(ratios)] = 0.0
+    ratios[~(there[:, first] & there[:, second])] = np.nan
+    medians = pd.DataFrame(ratios, index=wide.index).groupby(level="block").median().to_numpy()
+    return {pair: column[~np.isnan(column)].tolist() for pair, column in zip(pairs, medians.T, strict=True)}
 
 
 def _in_words(found: list[Comparison]) -> Iterator[dict[str, object]]:

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import special
 from scipy import stats as scipy_stats
 
 from bench import stats
@@ -119,3 +120,8 @@ def test_blocks_for_a_narrower_interval_grow_with_its_square() -> None:
     assert stats.blocks_for(0.03, now, 10) == pytest.approx(42, abs=1)
     assert stats.blocks_for(0.2, now, 10) == 10
     assert math.isnan(stats.blocks_for(0.03, stats.LogRatio(1.0, 0.0, math.inf, 0.0, math.inf, 1.0), 10))
+
+
+@pytest.mark.parametrize("value", [0.0011, 0.1, 1.0, math.pi**2 / 6, 30.0, 1e5])
+def test_the_inverse_of_trigamma_is_one(value: float) -> None:
+    assert special.polygamma(1, stats.trigamma_inverse(value)) == pytest.approx(value, rel=1e-12)
