@@ -143,7 +143,7 @@ def trigamma_inverse(value: float) -> float:
     """Where trigamma has that value, which is above 0. By Newton's method on 1/trigamma (Smyth, appendix).
 
     That is convex and nearly a line, so from the left of the root it gets there in a few steps. scipy.optimize has
-    root finders for anything, and takes longer to import than all comparisons of a standard run take.
+    root finders for anything, and takes about as long to import as all comparisons of a standard run take.
     """
     x = 0.5 + 1 / value
     for _ in range(50):
