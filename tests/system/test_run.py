@@ -10,6 +10,7 @@ import pandas as pd
 import psutil
 import pytest
 
+from bench.plan import cases, rounds
 from bench.plan_file import load_plan
 from tests.system.commands import python, servers_of, started, wait_until
 
@@ -17,7 +18,6 @@ SMALL = ["--profile", "quick", "--models", "iterative,select", "--blocks", "3", 
 
 
 DONE = (0, 3)  # 3: some figures are invalid, as on a machine whose generator is as busy as its server
-ROUNDS = 4  # of 0.1 s; one that the machine spoiled is run again behind them
 
 
 @pytest.fixture(scope="module")
@@ -91,15 +91,24 @@ def test_server_and_generator_had_cpus_of_their_own(folder: Path) -> None:
 def test_the_seed_repeats_the_order_of_everything(folder: Path, tmp_path: Path) -> None:
     again = python("-m", "bench", "run", *SMALL, "--into", str(tmp_path), timeout_s=110)
     assert again.returncode in DONE, again.stderr
-    first, second = (_orders(pd.read_csv(one / "slices.csv")) for one in (folder, Path(again.stdout.strip())))
+    first, second = _orders(folder), _orders(Path(again.stdout.strip()))
     assert first == second
+    plan = load_plan(str(folder / "plan.toml"))
+    assert len(first) == plan.blocks * sum(rounds(plan, case) for case in cases(plan))
 
 
-def _orders(slices: pd.DataFrame) -> dict[object, list[str]]:
-    """The arms of each round in their order; without the machine's limit, whose turn a spoiled round may move."""
-    competing = slices[(slices["round"] < ROUNDS) & ~slices["arm"].str.startswith("native/")]
-    rounds = competing.sort_values("position").groupby(["block", "scenario", "connections", "round"])
-    return {key: list(one["arm"]) for key, one in rounds}
+def _orders(folder: Path) -> dict[object, list[str]]:
+    """The arms of each planned round in their order.
+
+    Without the rounds behind them, which stand for those that the machine spoiled; and without the machine's limit,
+    whose turn a spoiled round may move.
+    """
+    slices = pd.read_csv(folder / "slices.csv")
+    plan = load_plan(str(folder / "plan.toml"))
+    planned = {case.scenario.name: rounds(plan, case) for case in cases(plan)}
+    competing = slices[(slices["round"] < slices["scenario"].map(planned)) & ~slices["arm"].str.startswith("native/")]
+    each = competing.sort_values("position").groupby(["block", "scenario", "connections", "round"])
+    return {key: list(one["arm"]) for key, one in each}
 
 
 def test_derived_files_can_be_made_again_from_the_raw_ones(folder: Path) -> None:
