@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,16 +119,20 @@ def _told(path: Path) -> Iterator[None]:
 def _inherited() -> Iterator[None]:
     """What the server of forks is to inherit, for a moment: multiprocessing has no arguments for it."""
     before = {name: os.environ.get(name) for name in _OF_SERVER}
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     os.environ.update(_OF_SERVER)
     try:
-        with _no_ctrl_c():  # at the terminal it is for us alone
-            yield
+        resource_tracker.ensure_running()  # here, for it ends by letting Ctrl-C through
+        # At the terminal it is for us alone. Held back, not ignored: ours comes when this is over; theirs never does.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        yield
     finally:
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
 @contextlib.contextmanager
