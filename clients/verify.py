@@ -54,7 +54,8 @@ def verify(
 def _wrong(where: str, got: bytes, request: bytes, wanted: bytes, before: int) -> str:
     if not got:
         return f"{where} closed the connection after {before} replies, when {_short(request)} was asked"
-    return f"{where} answered {_short(got)} to {_short(request)}; {_short(wanted)} is due"
+    due = "the same" if wanted == request else _short(wanted)
+    return f"{where} answered {_short(got)} to {_short(request)}; {due} is due"
 
 
 def _exchange(sock: socket.socket, request: bytes, size: int) -> bytes:
