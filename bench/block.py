@@ -100,7 +100,7 @@ class Block:
         for arm in arms(self._plan):
             rate_rps = self._rates.of_arms.get((case, arm))
             place = Place(self._plan, self._setup.placement, self._number, arm, case, rate_rps)
-            reason = skip_reason(arm, case, self._setup.models)
+            reason = skip_reason(self._plan, arm, case, self._setup.models)
             server = servers.get(arm, "")
             if reason:
                 self._trials.append(unmeasured_row(place, "skipped", reason))

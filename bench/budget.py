@@ -58,6 +58,6 @@ def _searches_s(plan: Plan, models: Mapping[str, Description]) -> float:
     for scenario in plan.scenarios:
         for case in cases(plan, scenario) if scenario.searches else ():
             competing = [arm for arm in arms(plan) if arm not in limit_arms(plan) and not arm.twin]
-            served = sum(not skip_reason(arm, case, models) for arm in competing)
+            served = sum(not skip_reason(plan, arm, case, models) for arm in competing)
             found += 0.75 * SEARCH_ROUNDS * served * (scenario.seconds + START_S + 0.1)
     return found

@@ -65,7 +65,7 @@ def by_case(setup: Setup, rows: list[RateRow]) -> Rates:
 
 def _up(setup: Setup, case: Case, servers: Servers) -> Iterator[tuple[Arm, Server]]:
     for arm, server in servers.items():
-        if isinstance(server, Server) and not skip_reason(arm, case, setup.models):
+        if isinstance(server, Server) and not skip_reason(setup.plan, arm, case, setup.models):
             yield arm, server
 
 

@@ -98,7 +98,7 @@ def run(
 
       holabench run --resume results/20261122T073100Z-standard
 
-    The exit code is 3 if a number that was asked for is invalid: the verdicts say why.
+    The exit code is 3 if a number that was asked for is invalid, or could not be measured in any block.
     """
     from bench.processes import ChildError
     from bench.run import resume as resume_run
@@ -109,8 +109,8 @@ def run(
         raise Stop(f"holabench needs Linux, not {sys.platform}: its servers and its generator stand on epoll", 1)
     find_models(models_from)
     changes = {
-        "models": words(models),
-        "transports": words(transports),
+        "models": words("--models", models),
+        "transports": words("--transports", transports),
         "pythons": interpreters(python),
         "blocks": MOST_BLOCKS if until and blocks is None else blocks,
         "until": share("--until", until) or None,
@@ -127,8 +127,11 @@ def run(
     try:
         if resume is not None:
             asked = any(value is not None for value in (changes | of_scenarios).values()) or profile != "standard"
-            folder = unfinished(resume, asked=bool(asked or server or target or minutes is not None))
+            elsewhere = into != Path("results")
+            folder = unfinished(resume, asked=bool(asked or server or target or minutes is not None or elsewhere))
             return told(resume_run(folder, cpus, screen), folder.plan().blocks, screen, as_json=as_json)
+        if into.exists() and not into.is_dir():
+            raise Stop(f"cannot make a results folder in --into {into}: that is a file; name a folder")
         plan = with_interpreters(changed(load_plan(profile), changes, of_scenarios), screen)
         plan = with_outside(plan, server or [], target)
         plan = with_seed(plan if minutes is None else fitted(plan, minutes))
@@ -156,33 +159,56 @@ def unfinished(path: Path, *, asked: bool) -> "RunFolder":
 
 def told(outcome: "Outcome", blocks: int, screen: Console, *, as_json: bool) -> int:
     """Draw what a run has left and tell it; return the exit code. blocks: that were wanted."""
-    invalid: list[str] = []
-    if not outcome.blocks and not outcome.searches:
-        screen.print("stopped before the first block was whole: there is nothing to draw")
-    else:
-        from bench.helpers import helpers
+    from bench.store import StoreError
 
-        with helpers(outcome.folder) as helping:
-            from bench.derive import derive
-
-            derived = derive(outcome.folder, helping)
-        show(derived, screen)
-        invalid = invalid_headlines(derived.summary)
-        if as_json:
-            for table in (derived.summary, derived.comparisons):
-                typer.echo(table.to_json(orient="records", lines=True), nl=False)
+    doubts: list[str] = []
+    commands: list[str] = []
+    failure, interrupted, drawn = outcome.failure, outcome.interrupted, False
+    try:
+        doubts = drawn_and_shown(outcome, screen, as_json=as_json)
+        drawn = True
+    except StoreError as error:
+        if failure:  # it comes first, and is said last
+            screen.print(str(error), soft_wrap=True, highlight=False, markup=False)
+        failure = failure or str(error)
+    except KeyboardInterrupt:
+        interrupted = True
     if outcome.interrupted or outcome.failure:
         screen.print(f"stopped after {outcome.blocks} of {blocks} blocks; they are kept. To go on, and to draw them:")
-        for command in ("run --resume", "report"):
-            screen.print(f"  holabench {command} {outcome.folder.path}", soft_wrap=True, highlight=False)
+        commands = ["run --resume", "report"]
+    elif not drawn:
+        screen.print("everything is measured and kept, and not all of it is drawn. To draw it:")
+        commands = ["report"]
+    for command in commands:
+        screen.print(f"  holabench {command} {outcome.folder.path}", soft_wrap=True, highlight=False, markup=False)
     print(json.dumps({"folder": str(outcome.folder.path)}) if as_json else outcome.folder.path)
-    if outcome.failure:
-        raise Stop(outcome.failure, 1)
-    if outcome.interrupted:
+    if failure:
+        raise Stop(failure, 1)
+    if interrupted:
         return 130
-    if invalid:
-        screen.print(f"exit code 3: the numbers of {', '.join(invalid)} are invalid; why stands above", soft_wrap=True)
-    return 3 if invalid else 0
+    for line in doubts:
+        screen.print(f"exit code 3: {line}; why stands above", soft_wrap=True, highlight=False, markup=False)
+    return 3 if doubts else 0
+
+
+def drawn_and_shown(outcome: "Outcome", screen: Console, *, as_json: bool) -> list[str]:
+    """Draw what a run has left, print its tables, and return what is to be doubted. Raises StoreError."""
+    if not outcome.blocks and not outcome.searches:
+        screen.print("stopped before the first block was whole: there is nothing to draw")
+        return []
+    from bench.helpers import helpers
+
+    with helpers(outcome.folder) as helping:
+        from bench.derive import derive
+
+        derived = derive(outcome.folder, helping)
+    show(derived, screen)
+    if as_json:
+        for table in (derived.summary, derived.comparisons):
+            typer.echo(table.to_json(orient="records", lines=True), nl=False)
+    invalid, unmeasured = invalid_headlines(derived.summary), never_measured(outcome.folder.trials())
+    found = {"the numbers of {} are invalid": invalid, "{} could not be measured in any block": unmeasured}
+    return [line.format(", ".join(names)) for line, names in found.items() if names]
 
 
 @app.command()
@@ -219,6 +245,16 @@ def invalid_headlines(summary: Any) -> list[str]:
         if row["metric"] == headline(str(row["scenario"])) and not is_twin(row["arm"]) and label(row["arm"]) != LIMIT
     ]
     return list(dict.fromkeys(found))
+
+
+def never_measured(trials: Any) -> list[str]:
+    """Arms that failed in every block of a load, but for those that do not compete; what was skipped did not fail."""
+    from bench.metrics import LIMIT, is_twin, label
+
+    competing = trials[[not is_twin(arm) and label(arm) != LIMIT for arm in trials["arm"]]]
+    failed = competing["status"].eq("failed")
+    of_loads = failed.groupby([competing[name] for name in ("arm", "scenario", "connections", "message_bytes")]).all()
+    return list(dict.fromkeys(f"{arm} ({scenario})" for arm, scenario, *_ in of_loads.index[of_loads]))
 
 
 def show(derived: Any, screen: Console) -> None:

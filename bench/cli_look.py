@@ -81,7 +81,7 @@ def show_plan(
         table.add_column(heading, overflow="fold")
     for scenario in plan.scenarios:
         for case in cases(plan, scenario):
-            skipped = [arm.name for arm in arms(plan) if skip_reason(arm, case, models_there)]
+            skipped = [arm.name for arm in arms(plan) if skip_reason(plan, arm, case, models_there)]
             rate = str(scenario.rate) if scenario.rate else "closed loop"
             cells = (scenario.name, str(case.connections), str(case.message_bytes or "-"), rate)
             table.add_row(*cells, str(len(arms(plan)) - len(skipped)), ", ".join(skipped) or "-")

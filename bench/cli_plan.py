@@ -8,9 +8,11 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from bench.plan import Plan, PlanError
+from bench.plan import Plan, PlanError, is_address
 from bench.plan_file import build
 from clients.console import Stop
+
+_MOST_MIN = 100_000
 
 
 def changed(plan: Plan, changes: dict[str, Any], of_scenarios: dict[str, Any]) -> Plan:
@@ -41,7 +43,7 @@ def interpreters(text: str) -> dict[str, str] | None:
     from bench.interpreters import NoInterpreterError, find
 
     try:
-        found = [find(wanted) for wanted in words(text) or ()]
+        found = [find(wanted) for wanted in words("--python", text) or ()]
     except NoInterpreterError as error:
         raise Stop(f"--python: {error}") from error
     return {one.label: one.path for one in found} or None
@@ -53,7 +55,9 @@ def with_seed(plan: Plan) -> Plan:
 
 
 def fitted(plan: Plan, minutes: float) -> Plan:
-    """Return the plan for so much time. Raises PlanError."""
+    """Return the plan for so much time. Raises Stop, PlanError."""
+    if not 0 < minutes <= _MOST_MIN:
+        raise Stop(f"--minutes {minutes:g} is no time for a run; write for example 10")
     from bench.budget import fit
     from bench.run import models as known
 
@@ -80,8 +84,8 @@ def with_outside(plan: Plan, servers: list[str], target: str) -> Plan:
         found[name] = {"name": name, "command": parts, "transports": [over or "tcp"]}
     if target:
         over, sign, where = target.partition("://")
-        if not sign or not where.rpartition(":")[2].isdigit():
-            raise Stop(f"--target {target!r} is not tcp://HOST:PORT or udp://HOST:PORT")
+        if not sign or not is_address(where):
+            raise Stop(f"--target {target!r} is not tcp://HOST:PORT or udp://HOST:PORT, with a port from 1 to 65535")
         found["target"] = {"name": "target", "target": where, "transports": [over]}
     return changed(plan, {"models": None, "outside": list(found.values())}, {}) if servers or target else plan
 
@@ -107,15 +111,18 @@ def with_interpreters(plan: Plan, screen: Console) -> Plan:
     return msgspec.structs.replace(plan, pythons=found)
 
 
-def words(text: str) -> list[str] | None:
-    """Split a,b into words; None of nothing."""
-    return [word.strip() for word in text.split(",") if word.strip()] or None
+def words(option: str, text: str) -> list[str] | None:
+    """Split a,b into words; None of nothing. Raises Stop for what has none."""
+    found = [word.strip() for word in text.split(",") if word.strip()]
+    if text and not found:
+        raise Stop(f"{option} {text!r} names nothing; leave it out, or write names with commas between them")
+    return found or None
 
 
 def numbers(option: str, text: str) -> list[int] | None:
     """Split 1,16 into whole numbers; None of nothing. Raises Stop."""
     try:
-        return [int(word) for word in words(text) or ()] or None
+        return [int(word) for word in words(option, text) or ()] or None
     except ValueError as error:
         raise Stop(f"{option} {text!r} is not a list of whole numbers; write for example 1,16,64") from error
 

@@ -1,5 +1,6 @@
 """Other interpreters to run the servers with: found by version, by name, or by path, and tried before they are used."""
 
+import glob
 import json
 import os
 import shutil
@@ -55,7 +56,7 @@ def _candidates(wanted: str) -> list[str]:
         return [str(Path(wanted).expanduser())]
     name = f"python{wanted}" if wanted[:1].isdigit() else wanted
     on_path = shutil.which(name)
-    found = sorted(map(str, _pyenv().glob(f"{wanted}*/bin/python")))
+    found = sorted(map(str, _pyenv().glob(f"{glob.escape(wanted)}*/bin/python")))
     return [*([on_path] if on_path else []), *found]
 
 

@@ -45,7 +45,7 @@ def limits(setup: Setup, standing: Mapping[str, Servers], tell: Callable[[str], 
 def _of_case(setup: Setup, case: Case, standing: Servers, tell: Callable[[str], None]) -> Iterator[list[LimitRow]]:
     scenario = case.scenario
     competing = [arm for arm in arms(setup.plan) if arm not in limit_arms(setup.plan) and not arm.twin]
-    competing = [arm for arm in competing if not skip_reason(arm, case, setup.models)]
+    competing = [arm for arm in competing if not skip_reason(setup.plan, arm, case, setup.models)]
     ceilings = {
         arm.transport: capacity_rps(setup, case, server)
         for arm, server in standing.items()

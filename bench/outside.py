@@ -16,7 +16,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 class Outside(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Somebody else's server: a command, started without a shell; or one that is up already."""
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z", max_length=60)]
     # {port}, {transport}, {protocol} and {host} in it are replaced, {python} by our interpreter, {examples} by the
     # folder of our examples.
     command: tuple[str, ...] = ()
@@ -38,6 +38,16 @@ class Outside(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
                 word = word.replace(f"{{{name}}}", str(value))  # noqa: PLW2901
             found.append(word)
         return found
+
+    @property
+    def trouble(self) -> str:
+        """Why its command cannot be started as it stands there, or nothing."""
+        if self.folder and not Path(self.folder).is_dir():
+            return f"folder {self.folder!r} is not there"
+        for name, value in self.environment.items():
+            if not name or "=" in name or "\0" in name + value:
+                return f"environment {name!r} is no name of a variable, or has no value that one can have"
+        return "a NUL in its command" if any("\0" in word for word in self.command) else ""
 
     def described(self) -> Description:
         """As one of our own models is."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 import msgspec
 import numpy as np
 
-from bench.allowed import Duration, Lifecycle, Positive, Protocol, Size, Transport
+from bench.allowed import Clients, Duration, Lifecycle, Positive, Protocol, Size, Transport
 from bench.metrics import LATENCY, LIMIT, SEARCH, SESSIONS
 from bench.outside import Outside
 from bench.records import Arm
@@ -22,19 +22,21 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "protocol": get_args(Protocol),
     "lifecycle": get_args(Lifecycle),
     "arrivals": get_args(Arrivals),
+    "rate": (COMMON, HIGHEST, "a share up to 1 of an arm's own capacity", "requests a second"),
 }
 LARGEST_DATAGRAM_BYTES = 65_507
 LIMIT_EVERY = 3  # rounds
+LEAST_WORKERS = 2  # of a model with several processes: with one it would not be that model
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A question with its load."""
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$")]
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*\Z", max_length=60)]
     question: str = ""
     protocol: Protocol = "echo"
     lifecycle: Lifecycle = "persistent"
-    connections: Annotated[tuple[Positive, ...], msgspec.Meta(min_length=1)]
+    connections: Annotated[tuple[Clients, ...], msgspec.Meta(min_length=1)]
     message_bytes: Annotated[tuple[Size, ...], msgspec.Meta(min_length=1)] = (64,)
     requests_per_session: Positive = 10
     # 0: closed loop. Else open: at a rate that every arm holds, at a share of the arm's own capacity (up to 1), or at
@@ -62,7 +64,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All that decides what a run measures; with the same seed, in the same order."""
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*\Z", max_length=60)]
     question: str = ""
     models: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     outside: tuple[Outside, ...] = ()  # servers of others, which compete with the models
@@ -75,8 +77,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     blocks: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
     until: Annotated[float, msgspec.Meta(ge=0, le=10)] = 0.0  # end once intervals have this half-width; 0: after blocks
     at_most_min: Annotated[float, msgspec.Meta(gt=0, le=100_000)] = 60.0  # with until: minutes in which it ends anyhow
-    seed: Annotated[int, msgspec.Meta(ge=0)] | None = None  # of the order of everything; None: a new one for each run
-    workers: Annotated[int, msgspec.Meta(ge=0)] = 0  # of models with several processes; 0: one a CPU, two at least
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None  # of the order; None: a new one for each run
+    workers: Annotated[int, msgspec.Meta(ge=0, le=4096)] = 0  # of models with several; 0: one a CPU, two at least
     slice_s: Annotated[float, msgspec.Meta(ge=0.005, le=600)] = 0.025
     slice_warmup_s: Annotated[float, msgspec.Meta(ge=0)] = 0.003  # of each slice, not counted
     timeout_s: Duration = 1.0  # when a reply counts as lost
@@ -124,7 +126,7 @@ def check(plan: Plan, models: Mapping[str, Description]) -> None:
         raise PlanError(f"message_bytes {largest} does not fit a datagram; at most {LARGEST_DATAGRAM_BYTES} over udp")
     competing = [arm for arm in arms(plan) if arm not in limit_arms(plan)]
     every = [case for scenario in plan.scenarios for case in cases(plan, scenario)]
-    if not any(skip_reason(arm, case, models) == "" for arm in competing for case in every):
+    if not any(skip_reason(plan, arm, case, models) == "" for arm in competing for case in every):
         raise PlanError("nothing in this plan can be measured: every case would be skipped")
 
 
@@ -140,12 +142,7 @@ def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:
     for name in (*plan.models, plan.reference, plan.twin, plan.limit):
         if name and name not in models:
             raise PlanError(f"no server model {name!r}; there are: {', '.join(models)}")
-    for one in plan.outside:
-        if bool(one.command) == bool(one.target):
-            has = "both" if one.target else "neither"
-            raise PlanError(f"outside {one.name!r} needs either a command or a target, and has {has}")
-        if one.target and not one.target.rpartition(":")[2].isdigit():
-            raise PlanError(f"outside {one.name!r}: target {one.target!r} is not HOST:PORT")
+    _check_outside(plan)
     competing = (*plan.models, *(one.name for one in plan.outside))
     for what, name in (("reference", plan.reference), ("twin", plan.twin)):
         if name and name not in competing:
@@ -155,6 +152,28 @@ def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise PlanError(f"{what}: {repeated[0]!r} stands there twice; name each once")
+
+
+def _check_outside(plan: Plan) -> None:
+    for one in plan.outside:
+        if bool(one.command) == bool(one.target):
+            has = "both" if one.target else "neither"
+            raise PlanError(f"outside {one.name!r} needs either a command or a target, and has {has}")
+        if one.target and not is_address(one.target):
+            raise PlanError(f"outside {one.name!r}: target {one.target!r} is not HOST:PORT with a port from 1 to 65535")
+        if one.trouble:
+            raise PlanError(f"outside {one.name!r}: {one.trouble}")
+        if not set(one.transports) & set(plan.transports):
+            raise PlanError(
+                f"outside {one.name!r} serves {', '.join(one.transports)}, and the transports of the plan are "
+                f"{', '.join(plan.transports)}: it would have no part in the run"
+            )
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is HOST:PORT."""
+    port = text.rpartition(":")[2]
+    return ":" in text and port.isdecimal() and len(port) <= 5 and 1 <= int(port) <= 65_535
 
 
 def arms(plan: Plan) -> list[Arm]:
@@ -200,7 +219,7 @@ def cases(plan: Plan, scenario: Scenario | None = None) -> list[Case]:
     ]
 
 
-def skip_reason(arm: Arm, case: Case, models: Mapping[str, Description]) -> str:
+def skip_reason(plan: Plan, arm: Arm, case: Case, models: Mapping[str, Description]) -> str:
     """Why a cell of the matrix cannot be served, or nothing if it can."""
     model = models[arm.model]
     if case.scenario.protocol not in model.protocols:
@@ -212,8 +231,11 @@ def skip_reason(arm: Arm, case: Case, models: Mapping[str, Description]) -> str:
     if arm.transport not in model.transports:
         return f"{arm.model} does not serve {arm.transport}"
     limit = model.max_tcp_clients if arm.transport == "tcp" and case.scenario.lifecycle == "persistent" else None
-    if limit is not None and case.connections > limit:
-        return f"{arm.model} serves {limit} persistent TCP client{'s' if limit > 1 else ''} at a time, by its nature"
+    alone = not model.parallel or any(one.name == arm.model for one in plan.outside)  # that one tells of all it has
+    processes = 1 if alone else plan.workers or LEAST_WORKERS
+    if limit is not None and case.connections > limit * processes:
+        clients = f"{limit * processes} persistent TCP client{'s' if limit * processes > 1 else ''}"
+        return f"{arm.model} serves {clients} at a time{'' if alone else f' with {processes} workers'}, by its nature"
     return ""
 
 
@@ -233,7 +255,7 @@ def slices(plan: Plan, models: Mapping[str, Description]) -> int:
         takes_part(plan, arm, number)
         for case in cases(plan)
         for arm in arms(plan)
-        if not skip_reason(arm, case, models)
+        if not skip_reason(plan, arm, case, models)
         for number in range(rounds(plan, case))
     )
 

@@ -1,5 +1,6 @@
 """Reading and writing plans as TOML."""
 
+import math
 import re
 import tomllib
 from importlib import resources
@@ -43,10 +44,21 @@ def decode(text: str, source: str) -> Plan:
 
 def build(values: dict[str, Any], source: str) -> Plan:
     """Turn plain values into a plan. source: what an error begins with. Raises PlanError: the key, what is allowed."""
+    if endless := _not_finite(values):
+        raise PlanError(f"{source}{endless} is not allowed: it has to be a finite number")
     try:
         return msgspec.convert(values, Plan)
     except msgspec.ValidationError as error:
         raise PlanError(source + _in_words(str(error), values)) from error
+
+
+def _not_finite(value: Any, name: str = "") -> str:
+    """The first number that is none (TOML has inf and nan), with its key; empty if there is no such."""
+    if isinstance(value, dict):
+        return next((found for key, one in value.items() if (found := _not_finite(one, str(key)))), "")
+    if isinstance(value, list | tuple):
+        return next((found for one in value if (found := _not_finite(one, name))), "")
+    return f"{name} = {value}" if isinstance(value, float) and not math.isfinite(value) else ""
 
 
 def _in_words(message: str, values: dict[str, Any]) -> str:
@@ -58,7 +70,8 @@ def _in_words(message: str, values: dict[str, Any]) -> str:
     keys = re.findall(r"\w+", path)
     if "field `" in expected:  # one that is unknown, or missing
         fields = Scenario.__struct_fields__ if keys else Plan.__struct_fields__
-        return f"{expected}; the keys there are: {', '.join(fields)}"
+        line = " ".join(expected.split())  # a key may be in quotes, and hold anything
+        return f"{line}; the keys there are: {', '.join(fields)}"
     value: Any = values
     try:
         for key in keys:

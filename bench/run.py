@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from rich.console import Console
 
 from bench import environment
@@ -19,7 +20,7 @@ from bench.doctor import findings, troubles
 from bench.enough import is_enough, width_now
 from bench.limit import limits
 from bench.placement import cores, place
-from bench.plan import Plan, cases, check, loaded_s, slices
+from bench.plan import LEAST_WORKERS, Plan, cases, check, loaded_s, slices
 from bench.processes import (
     READY_S,
     Child,
@@ -88,6 +89,8 @@ def _measured(
     known = models(plan)
     check(plan, known)
     placement = place(usable_cpus, cores(usable_cpus))
+    workers = plan.workers or max(LEAST_WORKERS, len(placement.server))
+    plan = msgspec.structs.replace(plan, workers=workers)  # known here; the folder keeps the plan as it was asked for
     raise_descriptor_limit()
     generator = Child("the load generator", generator_command(placement.client), placement.client, writes=True)
     with generator, contextlib.ExitStack() as stack:

@@ -72,23 +72,14 @@ def standing(setup: Setup) -> Iterator[dict[str, Servers]]:
 def serving(setup: Setup, scenario: Scenario, wanted: Sequence[Arm]) -> Iterator[Servers]:
     """Start a server for every arm of those wanted that has a case to serve, all at the same time."""
     servers: dict[Arm, Server | str] = {}
-    everywhere = setup.placement.server + setup.placement.client  # to start in half the time; nothing is measured
     with contextlib.ExitStack() as stack:
         for arm in wanted:
-            if all(skip_reason(arm, case, setup.models) for case in cases(setup.plan, scenario)):
+            if all(skip_reason(setup.plan, arm, case, setup.models) for case in cases(setup.plan, scenario)):
                 continue
-            workers = setup.plan.workers or max(2, len(setup.placement.server))  # a server may start on more CPUs
-            outside = next((one for one in setup.plan.outside if one.name == arm.model), None)
-            if outside is not None:
-                up = _already_up(arm, outside) if outside.target else None
-                servers[arm] = up or _started(stack, arm, outside, scenario.protocol, everywhere)
-                continue
-            python = setup.plan.pythons.get(arm.python, "")
-            command = server_command(arm.model, arm.transport, scenario.protocol, workers, python)
-            child = stack.enter_context(Child(f"the server {arm.name}", command, everywhere))
-            servers[arm] = Server(arm, child, Tree(child.pid))
+            servers[arm] = _begun(stack, setup, scenario, arm)
         for arm, server in servers.items():
-            assert isinstance(server, Server)
+            if isinstance(server, str):
+                continue
             try:
                 if server.outside is not None:
                     _await_outside(server, server.outside)
@@ -100,6 +91,23 @@ def serving(setup: Setup, scenario: Scenario, wanted: Sequence[Arm]) -> Iterator
             except (ChildError, ServerError) as error:
                 servers[arm] = str(error)
         yield servers
+
+
+def _begun(stack: contextlib.ExitStack, setup: Setup, scenario: Scenario, arm: Arm) -> Server | str:
+    """The server of an arm, on its way; or why it cannot be started."""
+    everywhere = setup.placement.server + setup.placement.client  # to start in half the time; nothing is measured
+    outside = next((one for one in setup.plan.outside if one.name == arm.model), None)
+    if outside is None:
+        python = setup.plan.pythons.get(arm.python, "")
+        command = server_command(arm.model, arm.transport, scenario.protocol, setup.plan.workers, python)
+        child = stack.enter_context(Child(f"the server {arm.name}", command, everywhere))
+        return Server(arm, child, Tree(child.pid))
+    if outside.target:
+        return _already_up(arm, outside)
+    try:
+        return _started(stack, arm, outside, scenario.protocol, everywhere)
+    except OSError as error:
+        return f"cannot be started: {error.strerror or error}"
 
 
 def _started(stack: contextlib.ExitStack, arm: Arm, outside: Outside, protocol: str, cpus: Sequence[int]) -> Server:

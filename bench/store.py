@@ -4,13 +4,15 @@ Raw files are appended to block by block, each file synced, trials.csv last: a b
 run that was cut off in the middle of that leaves a torn line or a block with too few trials, which are not read.
 Derived files can be deleted and made again.
 
-A folder is data: reading one opens nothing but its own files, and runs nothing; what is read does nothing to a terminal
-either. Cells that a spreadsheet would take for a formula begin with an apostrophe.
+A folder is data, and may be somebody else's: reading one opens nothing but its own files, and runs nothing; a link in
+it is refused; what is read does nothing to a terminal, and is what its columns may hold. Cells that a spreadsheet would
+take for a formula begin with an apostrophe.
 """
 
 import contextlib
 import csv
 import fcntl
+import hashlib
 import io
 import json
 import os
@@ -21,7 +23,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from bench.plan import Plan, arms, cases
+from bench.mending import NotMendableError, end_of_blocks, lacking, whole_blocks
+from bench.plan import Plan, PlanError, arms, cases
 from bench.plan_file import decode, encode
 from bench.records import SCHEMA, HistogramRow, LimitRow, RateRow, ResourceRow, RoundRow, SliceRow, TrialRow
 
@@ -35,9 +38,9 @@ _RAW: dict[str, type[Any]] = {
     "rounds.csv": RoundRow,
     "trials.csv": TrialRow,  # the last: it makes a block whole
 }
+_OTHERS: dict[str, type[Any]] = {"rates.csv": RateRow, "limits.csv": LimitRow}
+_LOAD = ["scenario", "connections", "message_bytes"]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_TEXT_COLUMNS = {"codes", "errors", "reason", "verdict", "bound", "server_cpus", "client_cpus", "arm", "python"}
-
 
 # A thorough run has millions of slots, most of whose cells repeat: as plain text they would take ten times the memory.
 _COMPACT = dict.fromkeys(("arm", "scenario", "quantity"), "category") | dict.fromkeys(
@@ -71,14 +74,28 @@ class RunFolder:
     def open(cls, path: Path) -> "RunFolder":
         """The folder of a run that there is. Raises StoreError, also if another version wrote it in another way."""
         folder = cls(path)
-        schema = folder.environment().get("schema")
+        folder._refuse_links()
+        environment = folder.environment()
+        schema, wrote = environment.get("schema"), environment.get("holabench")
         if schema != SCHEMA:
-            version = (folder.environment().get("holabench") or {}).get("version", "unknown")
+            version = wrote.get("version", "unknown") if isinstance(wrote, dict) else "unknown"
             raise StoreError(
                 f"{path} has the schema {schema}, and this holabench reads {SCHEMA}; version {version} wrote it: "
                 "read it with that"
             )
         return folder
+
+    def _refuse_links(self) -> None:
+        """What is written here, and read, is to be here: not where a link leads, nor in a pipe that never ends."""
+        for folder in (self.path, self.path / "charts"):
+            try:
+                entries = list(os.scandir(folder))
+            except OSError:  # not there, or no folder: whoever wants a file of it will say so
+                continue
+            for entry in entries:
+                if entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
+                    name = visible(entry.name)
+                    raise StoreError(f"{folder}: {name!r} is a link, or no ordinary file; a run has none: remove it")
 
     @classmethod
     def create(cls, into: Path, plan: Plan, environment: Mapping[str, Any]) -> "RunFolder":
@@ -95,8 +112,10 @@ class RunFolder:
                     path = into / f"{stamp}-{plan.name}-{number}"
             folder = cls(path)
             folder._lock_for_writing()
-            _write_synced(path / "environment.json", json.dumps(environment, indent=2) + "\n")
-            _write_synced(path / "plan.toml", encode(plan))
+            text = encode(plan)
+            began = {**environment, "plan_sha256": _digest(text)}
+            _write_synced(path / "environment.json", json.dumps(began, indent=2) + "\n")
+            _write_synced(path / "plan.toml", text)
             for name, row in _RAW.items():
                 _write_synced(path / name, _heads(row))
         except OSError as error:
@@ -106,25 +125,65 @@ class RunFolder:
     def reopen(self) -> list[str]:
         """Make a run that was cut off ready to go on; return what was mended, in words.
 
-        Rows of a block that never ended go, and so does a torn last line; finished blocks stay, byte for byte.
-        Raises StoreError if another run is writing here.
+        Rows of a block that never ended go, and so does a torn last line; finished blocks stay, byte for byte: a folder
+        in which something else is wrong is left as it is. Raises StoreError then, and if another run is writing here.
         """
         self._lock_for_writing()
-        whole, mended = set(self.finished_blocks()), []
-        for name, row in _RAW.items():
-            path = self.path / name
-            if not path.exists():
-                _write_synced(path, _heads(row))
-            keep, size = _end_of_blocks(path, whole), path.stat().st_size
-            if keep < len(_heads(row)):
-                raise StoreError(f"{path} lacks its first line; it cannot be continued")
-            if keep < size:
-                os.truncate(path, keep)
-                mended.append(f"{name}: {size - keep:,} bytes of a block that was cut off are gone")
-        if self.limits() is not None:
-            (self.path / "limits.csv").replace(self.path / "limits-interrupted.csv")
-            mended.append("limits.csv: a search that was cut off begins anew; its trials are in limits-interrupted.csv")
+        whole = self._mendable()
+        mended = []
+        with _told(self.path):
+            for name, row in _RAW.items():
+                path = self.path / name
+                if not path.exists():
+                    _write_synced(path, _heads(row))
+                keep, size = end_of_blocks(path, whole), path.stat().st_size
+                if keep < size:
+                    os.truncate(path, keep)
+                    mended.append(f"{name}: {size - keep:,} bytes of a block that was cut off are gone")
+            if self.limits() is not None:
+                (self.path / "limits.csv").replace(self.path / "limits-interrupted.csv")
+                mended.append(
+                    "limits.csv: a search that was cut off begins anew; its trials are in limits-interrupted.csv"
+                )
         return mended
+
+    def _mendable(self) -> set[int]:
+        """The finished blocks, if all that they brought is there. Raises StoreError: nothing has been changed then."""
+        began_with = self.environment().get("plan_sha256")
+        if began_with is not None and began_with != _digest(self._text("plan.toml")):
+            raise StoreError(
+                f"{self.path / 'plan.toml'} is not the plan that this run began with: put that back, or begin a new run"
+            )
+        name = "trials.csv"
+        try:
+            plan = self.plan()
+            whole = whole_blocks(self._table(name), len(arms(plan)) * len(cases(plan)))
+            trials = self.trials()
+            for name in _RAW:
+                self._mendable_rows(name, trials)
+            name = "rates.csv"
+            if trials["rate_rps"].notna().any() and not (self.path / name).exists():
+                raise NotMendableError("is missing, and finished blocks were loaded at its rates")
+        except NotMendableError as error:
+            raise StoreError(
+                f"{self.path / name} {error}; put it back as it was, or begin a new run (to draw this one: holabench "
+                f"report {self.path})"
+            ) from error
+        return set(whole)
+
+    def _mendable_rows(self, name: str, trials: "pd.DataFrame") -> None:
+        """See whether a raw file has all rows of the finished blocks. Raises NotMendableError, StoreError."""
+        path, heads, whole = self.path / name, _heads(_RAW[name]).encode(), {int(one) for one in trials["block"]}
+        if not path.exists():
+            if whole:
+                raise NotMendableError("is missing, and finished blocks have rows there")
+            return
+        with path.open("rb") as file:
+            if file.readline() != heads:
+                raise NotMendableError("lacks its first line")
+        if found := lacking(trials, self.finished(name.removesuffix(".csv")), counts=name == "slices.csv"):
+            raise NotMendableError(found)
+        end_of_blocks(path, whole)
 
     def finished_blocks(self) -> list[int]:
         """The numbers of the blocks that are whole."""
@@ -137,17 +196,21 @@ class RunFolder:
 
     def completed(self) -> None:
         """Say that nothing is missing any more."""
-        _write_synced(self.path / "complete.json", json.dumps({"blocks": len(self.finished_blocks())}) + "\n")
+        with _told(self.path / "complete.json"):
+            _write_synced(self.path / "complete.json", json.dumps({"blocks": len(self.finished_blocks())}) + "\n")
 
     def resumed(self, environment: Mapping[str, Any]) -> None:
         """Keep on which machine the run went on, beside that on which it began."""
-        before = self.environment()
-        again = [*before.get("resumed", []), environment]
-        _write_synced(self.path / "environment.json", json.dumps(before | {"resumed": again}, indent=2) + "\n")
+        before, path = self.environment(), self.path / "environment.json"
+        known = before.get("resumed", [])
+        again = [*(known if isinstance(known, list) else []), environment]
+        with _told(path):
+            _write_synced(path, json.dumps(before | {"resumed": again}, indent=2) + "\n")
 
     def _lock_for_writing(self) -> None:
         """Keep others from writing here. The kernel lets go of it when this process ends, however it ends."""
-        lock = (self.path / "lock").open("ab")
+        with _told(self.path / "lock"):
+            lock = (self.path / "lock").open("ab")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -159,10 +222,9 @@ class RunFolder:
         """The rates of the open loops; None if none were found yet."""
         if not (self.path / "rates.csv").exists():
             return None
-        return [
-            RateRow(**{str(name): value for name, value in row.items()})
-            for row in self._table("rates.csv").to_dict("records")
-        ]
+        names = [field.name for field in fields(RateRow)]
+        rows = self._table("rates.csv")[names].to_dict("records")
+        return [RateRow(**{str(name): value for name, value in row.items()}) for row in rows]
 
     def write_rates(self, rows: Sequence[RateRow]) -> None:
         """Write the rates of the open loops."""
@@ -192,21 +254,46 @@ class RunFolder:
             _append_synced(self.path / name, _lines(_RAW[name], records).encode())
 
     def plan(self) -> Plan:
-        """The plan of the run."""
-        return decode(self._text("plan.toml"), str(self.path / "plan.toml"))
+        """The plan of the run, with its seed. Raises StoreError."""
+        try:
+            plan = decode(self._text("plan.toml"), str(self.path / "plan.toml"))
+        except PlanError as error:
+            raise StoreError(visible(str(error))) from error
+        if plan.seed is None:
+            raise StoreError(f"{self.path / 'plan.toml'} has no seed, which the plan of a run has: put it back")
+        return plan
 
     def environment(self) -> dict[str, Any]:
         """What was known of the machine."""
-        environment: dict[str, Any] = json.loads(self._text("environment.json"))
-        return environment
+        text, path = self._text("environment.json"), self.path / "environment.json"
+        try:
+            found = _all_visible(json.loads(text))
+        except (ValueError, RecursionError) as error:
+            raise StoreError(f"{path} is not JSON: {visible(str(error))[:200]}") from error
+        if not isinstance(found, dict):
+            raise StoreError(f"{path} is not what a run writes there: {text[:40]!r}")
+        return found
 
     def trials(self) -> "pd.DataFrame":
         """Rows of all finished blocks."""
         table, plan = self._table("trials.csv"), self.plan()
         if strange := {str(arm) for arm in table["arm"].unique()} - {arm.name for arm in arms(plan)}:
             raise StoreError(f"{self.path / 'trials.csv'} has rows of {min(strange)!r}, which is no arm of plan.toml")
+        loads = table[_LOAD].drop_duplicates().itertuples(index=False, name=None)
+        planned = {(one.scenario.name, one.connections, one.message_bytes) for one in cases(plan)}
+        if strange_loads := [load for load in loads if load not in planned]:
+            scenario, connections, size = strange_loads[0]
+            raise StoreError(
+                f"{self.path / 'trials.csv'} has rows of {scenario!r} with {connections} connections and {size} bytes, "
+                "which plan.toml does not ask for"
+            )
         whole = table.groupby("block")["block"].transform("size") == len(arms(plan)) * len(cases(plan))
-        return table[whole].reset_index(drop=True)
+        found = table[whole].reset_index(drop=True)
+        twice = found.duplicated(["block", "arm", *_LOAD])
+        if twice.any():
+            first = found[twice].iloc[0]
+            raise StoreError(f"{self.path / 'trials.csv'} has two rows of {first['arm']} in block {first['block']}")
+        return found
 
     def measured(self) -> "pd.DataFrame":
         """Rows of all finished blocks; raises StoreError if there are none."""
@@ -247,9 +334,14 @@ class RunFolder:
     def _derived_told(self, name: str) -> contextlib.AbstractContextManager[None]:
         return _told(self.path / name, f"nothing measured is lost; once it can be: holabench report {self.path}")
 
-    def __del__(self) -> None:
+    def release(self) -> None:
+        """Let others write here."""
         if self._lock is not None:
             self._lock.close()
+            self._lock = None
+
+    def __del__(self) -> None:
+        self.release()
 
     def _text(self, name: str) -> str:
         try:
@@ -261,17 +353,22 @@ class RunFolder:
     def _table(self, name: str) -> "pd.DataFrame":
         import pandas as pd
 
-        types = _COMPACT if name == "histograms.csv" else dict.fromkeys(_TEXT_COLUMNS, str)
+        from bench.columns import misfit, texts
+
+        kind = (_RAW | _OTHERS)[name]
+        types: dict[str, Any] = _COMPACT if name == "histograms.csv" else dict.fromkeys(texts(kind), str)
         try:
             with (self.path / name).open("rb") as file:
                 table = pd.read_csv(_whole_lines(file), dtype=types, na_values=[""])
         except OSError as error:
             raise StoreError(f"{self.path} is not a run's folder: {name}: {error.strerror or error}") from error
-        except (ValueError, pd.errors.ParserError) as error:
-            raise StoreError(f"{self.path / name} cannot be read: {error}") from error
+        except (ValueError, OverflowError, pd.errors.ParserError) as error:
+            raise StoreError(f"{self.path / name} cannot be read: {visible(str(error))}") from error
+        if found := misfit(table, kind):
+            raise StoreError(f"{self.path / name} {visible(found)}")
         for column in {column for column, kind in types.items() if kind is str} & set(table.columns):
             cells = table[column].fillna("")
-            table[column] = cells.map({text: _visible(text) for text in cells.unique()})
+            table[column] = cells.map({text: visible(text) for text in cells.unique()})
         return table
 
 
@@ -320,7 +417,20 @@ def as_text(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA else value
 
 
-def _visible(text: str) -> str:
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _all_visible(value: Any) -> Any:
+    """A value of JSON with all its texts made visible."""
+    if isinstance(value, dict):
+        return {visible(key): _all_visible(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_all_visible(one) for one in value]
+    return visible(value) if isinstance(value, str) else value
+
+
+def visible(text: str) -> str:
     """One line that does nothing to a terminal: a server's last words may hold escape sequences, a folder anything."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
 
@@ -333,18 +443,6 @@ def _write_synced(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
-
-
-def _end_of_blocks(path: Path, whole: set[int]) -> int:
-    """Where in a raw file its finished blocks end: every block is appended at once, so what is not finished is last."""
-    end = 0
-    with path.open("rb") as file:
-        for number, line in enumerate(file):
-            first = line.partition(b",")[0]
-            if not line.endswith(b"\n") or (number and first.isdigit() and int(first) not in whole):
-                break
-            end += len(line)
-    return end
 
 
 def _append_synced(path: Path, data: bytes) -> None:

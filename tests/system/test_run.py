@@ -251,7 +251,7 @@ def test_a_folder_that_is_no_run_is_one_line(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     ended = python("-m", "bench", "run", *SMALL, "--into", str(tmp_path / "file"))
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "cannot make a results folder" in ended.stderr
 
 

@@ -80,16 +80,16 @@ def test_the_cases_come_with_the_fewest_connections_first() -> None:
 
 def test_what_a_model_cannot_serve_is_skipped_with_the_reason() -> None:
     scenario = plan().scenarios[0]
-    reason = skip_reason(Arm("iterative", "tcp"), Case(scenario, 64, 64), KNOWN)
+    reason = skip_reason(plan(), Arm("iterative", "tcp"), Case(scenario, 64, 64), KNOWN)
     assert reason == "iterative serves 1 persistent TCP client at a time, by its nature"
-    assert skip_reason(Arm("iterative", "tcp"), Case(scenario, 1, 64), KNOWN) == ""
-    assert skip_reason(Arm("iterative", "udp"), Case(scenario, 64, 64), KNOWN) == ""
+    assert skip_reason(plan(), Arm("iterative", "tcp"), Case(scenario, 1, 64), KNOWN) == ""
+    assert skip_reason(plan(), Arm("iterative", "udp"), Case(scenario, 64, 64), KNOWN) == ""
 
 
 def test_the_iterative_server_is_not_skipped_where_clients_come_and_go() -> None:
     sessions = [{"name": "sessions", "connections": [16], "seconds": 0.2, "lifecycle": "session", "protocol": "hola"}]
     case = cases(plan(scenarios=sessions))[0]
-    assert skip_reason(Arm("iterative", "tcp"), case, KNOWN) == ""
+    assert skip_reason(plan(), Arm("iterative", "tcp"), case, KNOWN) == ""
 
 
 def test_the_same_seed_gives_the_same_order_and_another_seed_another() -> None:
