@@ -17,6 +17,20 @@ from tests.system.commands import python, servers_of, started, wait_until
 SMALL = ["--profile", "quick", "--models", "iterative,select", "--blocks", "3", "--seconds", "0.1", "--seed", "7"]
 
 
+DRAWING = """
+import signal, sys
+from bench import derive
+from bench.__main__ import main
+
+def never(*_):
+    print("drawing", flush=True)
+    signal.pause()
+
+derive.derive = never
+sys.argv = ["holabench", "run", *sys.argv[1:]]
+if __name__ == "__main__":
+    sys.exit(main())
+"""
 DONE = (0, 3)  # 3: some figures are invalid, as on a machine whose generator is as busy as its server
 
 
@@ -231,6 +245,14 @@ def test_a_server_that_dies_is_a_row_and_the_others_go_on(tmp_path: Path) -> Non
         (["--until", "soon"], ["--until", "'soon'", "3%"]),
         (["--colour", "red"], ["--colour"]),
         (["--models", "iterative", "--transports", "tcp", "--connections", "2", "--profile", "one.toml"], ["one.toml"]),
+        (["--models", ","], ["--models", "','"]),
+        (["--minutes", "nan"], ["--minutes", "nan"]),
+        (["--minutes", "inf"], ["--minutes", "inf"]),
+        (["--seconds", "nan"], ["seconds", "nan"]),
+        (["--connections", "2000000"], ["connections", "2000000", "<= 1000000"]),
+        (["--target", "tcp://127.0.0.1:99999"], ["--target", "99999", "65535"]),
+        (["--server", "x=true {port}", "--transports", "udp"], ["'x'", "tcp", "udp"]),
+        (["--python", "**"], ["'**'"]),
     ],
 )
 def test_wrong_values_are_one_line_and_exit_code_2(words: list[str], said: list[str], tmp_path: Path) -> None:
@@ -240,6 +262,27 @@ def test_wrong_values_are_one_line_and_exit_code_2(words: list[str], said: list[
     assert ended.stderr.count("\n") == 1, ended.stderr
     assert all(part in ended.stderr for part in said), ended.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_an_arm_that_could_not_be_measured_at_all_is_told_by_the_exit_code(tmp_path: Path) -> None:
+    words = ["--server", "x=false {port}", "--transports", "tcp", "--connections", "1"]
+    ended = python("-m", "bench", "run", *SMALL, *words, "--blocks", "1", "--into", str(tmp_path))
+    assert ended.returncode == 3, ended.stderr
+    assert "x/tcp (capacity), x/tcp (sessions) could not be measured in any block" in ended.stderr
+
+
+def test_ctrl_c_while_the_report_is_drawn_says_where_everything_is(tmp_path: Path) -> None:
+    with started("-c", DRAWING, *SMALL, "--blocks", "1", "--into", str(tmp_path)) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "drawing\n"
+        run.send_signal(signal.SIGINT)
+        output, told = run.communicate(timeout=60)
+    folder = Path(output.strip())
+    assert run.returncode == 130
+    assert (folder / "complete.json").exists()
+    assert "everything is measured and kept" in told
+    assert f"holabench report {folder}" in told
+    assert "Traceback" not in told
 
 
 def test_a_folder_that_is_no_run_is_one_line(tmp_path: Path) -> None:
