@@ -37,6 +37,10 @@ def scenarios(**changes: Any) -> list[dict[str, Any]]:
     return [{"name": "capacity", "connections": [1], "seconds": 1.0} | changes]
 
 
+def outside(**values: Any) -> dict[str, Any]:
+    return {"name": "x"} | values
+
+
 @pytest.mark.parametrize("name", plan_file.profile_names())
 def test_every_profile_can_be_measured_and_reads_back_as_it_was_written(name: str) -> None:
     profile = plan_file.load_plan(name)
@@ -86,6 +90,14 @@ def test_what_a_model_cannot_serve_is_skipped_with_the_reason() -> None:
     assert skip_reason(plan(), Arm("iterative", "udp"), Case(scenario, 64, 64), KNOWN) == ""
 
 
+def test_what_each_worker_can_serve_is_added_up() -> None:
+    scenario, arm = plan().scenarios[0], Arm("multiprocessing", "tcp")
+    assert skip_reason(plan(), arm, Case(scenario, 2000, 64), KNOWN) == ""
+    assert skip_reason(plan(workers=4), arm, Case(scenario, 4000, 64), KNOWN) == ""
+    reason = skip_reason(plan(workers=4), arm, Case(scenario, 4001, 64), KNOWN)
+    assert reason == "multiprocessing serves 4000 persistent TCP clients at a time with 4 workers, by its nature"
+
+
 def test_the_iterative_server_is_not_skipped_where_clients_come_and_go() -> None:
     sessions = [{"name": "sessions", "connections": [16], "seconds": 0.2, "lifecycle": "session", "protocol": "hola"}]
     case = cases(plan(scenarios=sessions))[0]
@@ -126,6 +138,10 @@ def test_seconds_become_rounds_of_slices() -> None:
         ({"slice_s": 0.01, "slice_warmup_s": 0.01}, ["slice_warmup_s", "0.01"]),
         ({"models": ["iterative"], "transports": ["tcp"], "scenarios": scenarios(connections=[2])}, ["nothing"]),
         ({"scenarios": scenarios(message_bytes=[70000])}, ["70000", "65507"]),
+        ({"outside": [outside(target="127.0.0.1:99999")]}, ["'x'", "'127.0.0.1:99999'", "65535"]),
+        ({"outside": [outside(command=["x"], folder="/nowhere")]}, ["'x'", "'/nowhere'", "not there"]),
+        ({"outside": [outside(command=["x"], environment={"A=B": "1"})]}, ["'x'", "'A=B'"]),
+        ({"outside": [outside(command=["x"])], "transports": ["udp"]}, ["'x'", "tcp", "udp", "no part"]),
     ],
 )
 def test_an_impossible_plan_is_refused_with_one_line(changes: dict[str, Any], said: list[str]) -> None:
@@ -142,6 +158,14 @@ def test_an_impossible_plan_is_refused_with_one_line(changes: dict[str, Any], sa
         ("name='x'\nmodels=['select']\nscenarios=[{nam='a'}]", ["`nam`", "connections"]),
         ("name='x'\nmodels=['select']\ntransports=['sctp']", ["transports = 'sctp'", "tcp, udp"]),
         ("name = [", ["mine.toml", "not TOML"]),
+        ('"a\\nb" = 1', ["unknown field `a b`"]),
+        ('name = "x\\n"', ["name", "regex"]),
+        ("name='x'\nmodels=['select']\nthresholds={GENERATOR_BUSY=[nan]}", ["GENERATOR_BUSY = nan", "finite"]),
+        ("name='x'\nmodels=['select']\nscenarios=[{name='a', connections=[1], seconds=inf}]", ["seconds = inf"]),
+        (
+            "name='x'\nmodels=['select']\nscenarios=[{name='latency', connections=[1], seconds=1, rate='often'}]",
+            ["rate = 'often'", "common", "highest", "requests a second"],
+        ),
         ("name='x'\nmodels=['select']\nscenarios=[{name='a', connections=[0], seconds=1}]", [">= 1", "connections"]),
     ],
 )
@@ -149,6 +173,7 @@ def test_a_file_that_is_no_plan_is_refused_with_its_name_and_the_key(text: str, 
     with pytest.raises(PlanError) as caught:
         plan_file.decode(text, "mine.toml")
     assert all(part in str(caught.value) for part in said), caught.value
+    assert str(caught.value).isprintable()
 
 
 def test_an_unknown_profile_is_told_which_there_are() -> None:
