@@ -128,7 +128,9 @@ def run(
         if resume is not None:
             asked = any(value is not None for value in (changes | of_scenarios).values()) or profile != "standard"
             elsewhere = into != Path("results")
-            folder = unfinished(resume, asked=bool(asked or server or target or minutes is not None or elsewhere))
+            folder = unfinished(
+                resume, screen, asked=bool(asked or server or target or minutes is not None or elsewhere)
+            )
             return told(resume_run(folder, cpus, screen), folder.plan().blocks, screen, as_json=as_json)
         if into.exists() and not into.is_dir():
             raise Stop(f"cannot make a results folder in --into {into}: that is a file; name a folder")
@@ -142,18 +144,20 @@ def run(
         raise Stop(str(error), 1) from error
 
 
-def unfinished(path: Path, *, asked: bool) -> "RunFolder":
-    """The folder of a run that can go on. asked: whether something of its plan was to be changed. Raises Stop."""
+def unfinished(path: Path, screen: Console, *, asked: bool) -> "RunFolder":
+    """The folder of a run, mended so that it can go on. asked: whether its plan was to be changed. Raises Stop."""
     from bench.store import RunFolder, StoreError
 
     if asked:
         raise Stop(f"--resume {path} measures with the plan of that run: leave out the other options")
     try:
         folder = RunFolder.open(path)
+        if folder.complete:
+            raise Stop(f"--resume {path}: nothing is missing there; to draw it anew: holabench report {path}")
+        for line in folder.reopen():
+            screen.print(f"mended: {line}", soft_wrap=True, highlight=False)
     except StoreError as error:
         raise Stop(f"--resume: {error}") from error
-    if folder.complete:
-        raise Stop(f"--resume {path}: nothing is missing there; to draw it anew: holabench report {path}")
     return folder
 
 

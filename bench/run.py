@@ -68,10 +68,8 @@ def run(plan: Plan, into: Path, usable_cpus: list[int], console: Console) -> Out
 def resume(folder: RunFolder, usable_cpus: list[int], console: Console) -> Outcome:
     """Measure what is missing of a run: with its plan, its seed and its rates, block by block in the same order.
 
-    Raises as ``run`` does, and StoreError if another run is writing there.
+    folder: reopened. Raises as ``run`` does.
     """
-    for line in folder.reopen():
-        console.print(f"mended: {line}", soft_wrap=True, highlight=False)
 
     def go_on(machine: Mapping[str, Any]) -> RunFolder:
         for line in environment.differences(folder.environment(), machine):

@@ -180,7 +180,7 @@ class RunFolder:
             return
         with path.open("rb") as file:
             if file.readline() != heads:
-                raise NotMendableError("lacks its first line")
+                raise NotMendableError("does not begin with the names of its columns")
         if found := lacking(trials, self.finished(name.removesuffix(".csv")), counts=name == "slices.csv"):
             raise NotMendableError(found)
         end_of_blocks(path, whole)

@@ -73,7 +73,7 @@ def test_two_runs_cannot_write_into_one_folder(tmp_path: Path) -> None:
     with started("-m", "bench", "run", *words):
         wait_until(lambda: any(tmp_path.glob("*/trials.csv")), "there is a folder")
         ended = python("-m", "bench", "run", "--resume", str(folder_of(tmp_path)))
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "another run is writing" in ended.stderr
 
 

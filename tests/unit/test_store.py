@@ -253,7 +253,7 @@ def test_what_a_run_left_unfinished_is_cut_off_and_the_rest_stays_byte_for_byte(
         ("slices.csv", lambda text: text.replace(b",10,9,10,", b",7,6,7,", 1), "lacks rows of select/tcp in finished"),
         ("slices.csv", lambda text: text[: text.index(b"\n1,") + 9], "has no rows of finished block 1"),
         ("histograms.csv", None, "is missing, and finished blocks have rows there"),
-        ("resources.csv", lambda text: text.partition(b"\n")[2], "lacks its first line"),
+        ("resources.csv", lambda text: text.partition(b"\n")[2], "does not begin with the names of its columns"),
         (
             "trials.csv",
             lambda text: text[: text.index(b"\n1,") + 1] + text[text.index(b"\n1,") + 1 :] * 2,
