@@ -46,6 +46,17 @@ class Moment:
     row: SliceRow
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a case has left, told to the display when its last slice is over."""
+
+    trials: Sequence[TrialRow]
+    spoiled: int  # rounds that were hit by others and run again
+
+
+Tell = Callable[[Moment | Ended], None]
+
+
 @dataclass(slots=True)
 class _Contender:
     """One arm inside one case."""
@@ -68,9 +79,7 @@ class _Contender:
 class Block:
     """Runs one block. The rows come out at its end, all together."""
 
-    def __init__(
-        self, setup: Setup, number: int, standing: Mapping[str, Servers], rates: Rates, tell: Callable[[Moment], None]
-    ) -> None:
+    def __init__(self, setup: Setup, number: int, standing: Mapping[str, Servers], rates: Rates, tell: Tell) -> None:
         self._setup = setup
         self._plan = setup.plan
         self._number = number
@@ -92,7 +101,10 @@ class Block:
         for scenario in block_order(self._plan, self._number):
             with serving(self._setup, scenario, [arm for arm in arms(self._plan) if arm not in limits]) as servers:
                 for case in cases(self._plan, scenario):
+                    trials, rounds_before = len(self._trials), len(self._rounds)
                     self._run_case(case, {**servers, **self._standing[scenario.protocol]})
+                    spoiled = sum(row.spoiled for row in self._rounds[rounds_before:])
+                    self._tell(Ended(self._trials[trials:], spoiled))
         return BlockRows(self._slices, self._histograms, self._resources, self._rounds, self._trials)
 
     def _run_case(self, case: Case, servers: Servers) -> None:
