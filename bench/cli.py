@@ -39,7 +39,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Compare how a server handles its clients: the same protocol and load on every model, over TCP and UDP.",
+    help="Compare how a server handles its clients: the same protocol and load on every model, over TCP and UDP.\n\n"
+    "Example: holabench run --profile quick",
 )
 
 app.add_typer(look)
@@ -88,7 +89,7 @@ def run(
 ) -> int:
     """Measure: start every server, load them in turns, write CSVs, charts and a report.
 
-    For example:
+    Examples of use:
 
       holabench run --profile quick
 

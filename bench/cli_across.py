@@ -36,7 +36,8 @@ def compare(
 ) -> int:
     """Tell what changed between runs: each arm at each load, unpaired, with its interval.
 
-    Examples:
+    Examples of use:
+
       holabench compare results/monday results/tuesday
 
       holabench compare main branch --fail-if "cpu_us_per_request>5%"
@@ -90,7 +91,9 @@ def history(
 ) -> None:
     """Follow a figure over many runs, and mark where it changed.
 
-    Example: holabench history results/*-standard --metric throughput_rps --arm asyncio/tcp --chart history.png
+    Examples of use:
+
+      holabench history results/*-standard --arm asyncio/tcp --chart history.png
     """
     if metric not in METRICS:
         raise Stop(f"--metric {metric!r} is not measured; there are: {', '.join(METRICS)}")

@@ -16,8 +16,9 @@ from clients.protocols import LARGEST_DATAGRAM_BYTES
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Clients for the echo and hola protocols.",
+    help="Clients for the echo and hola protocols.\n\nExample: python -m clients talk 127.0.0.1 8000",
 )
 
 
@@ -83,7 +84,11 @@ def load(
     Without --rate a closed loop: each connection sends again when its reply has come. With --rate an open loop:
     requests leave on a schedule made from the seed, and latency counts from when each should have left.
 
-    Example: python -m clients load tcp://127.0.0.1:8000 --connections 64 --seconds 5 --cpus 0
+    Examples of use:
+
+      python -m clients load tcp://127.0.0.1:8000 --connections 64 --cpus 0
+
+      python -m clients load udp://127.0.0.1:8000 --rate 2000 --seconds 10
     """
     from clients.export import write_hdr_log, write_raw
     from clients.load import WINDOWS, describe, parse_mix, parse_url
@@ -145,7 +150,10 @@ def _write(option: str, name: str, write: Callable[[Path], object]) -> None:
 def worker(
     cpus: Annotated[str, typer.Option(help="CPUs of the generator alone, as 1,2: one thread each.")] = "",
 ) -> None:
-    """Serve bench: one JSON command a line on stdin, one JSON answer a line on stdout."""
+    """Serve bench: one JSON command a line on stdin, one JSON answer a line on stdout.
+
+    Example: echo '{"do": "hello"}' | python -m clients worker
+    """
     from clients.worker import run
 
     run(parse_cpus(cpus))

@@ -92,7 +92,11 @@ def _interpreter() -> str:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = _Parser(prog="python -m servers", description="Run one server until its process group is ended.")
+    parser = _Parser(
+        prog="python -m servers",
+        description="Run one server until its process group is ended.",
+        epilog="Example: python -m servers select --transport udp --port 8000",
+    )
     parser.add_argument("model", help="its file's name in servers/models, such as select")
     parser.add_argument("--transport", choices=sorted(protocols.HANDLERS), default="tcp")
     parser.add_argument("--protocol", choices=sorted(protocols.HANDLERS["tcp"]), default="echo")
