@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pandas as pd
@@ -50,14 +51,46 @@ def test_charts_come_with_their_questions(report: str) -> None:
     assert "](<charts/throughput.svg>)" in report
 
 
-def test_doubts_have_their_words_and_missing_cases_their_reasons(report: str) -> None:
-    doubts = report.partition("## What to distrust")[2]
-    assert "- **GENERATOR_BUSY**: share of its CPU that the load generator needed" in doubts
-    assert "Seen in: iterative/udp in capacity, 64 connections, 64 bytes: 0.93" in doubts
-    assert (
-        "- **iterative/tcp in capacity, 16 connections, 64 bytes**: skipped: serves one connection at a time (6 blocks)"
-        in doubts
-    )
+def test_each_scenario_tells_what_to_distrust_and_the_end_what_to_do(report: str) -> None:
+    _, _, after = report.partition("**What to distrust in capacity**\n\n")
+    here, _, rest = after.partition("\n\n")
+    doubt, few, *gaps = here.splitlines()
+    assert doubt.startswith("- **GENERATOR_BUSY**, 1 of 34 rows: share of its CPU that the load generator needed")
+    assert doubt.endswith("Seen in: iterative/udp at 64 connections, 64 bytes: 0.93")
+    both = "the 99th percentile of the service time and the 99.9th percentile of the service time"
+    assert few.startswith(f"- **few_replies**, 34 of 34 rows (of {both} alone): replies beyond")
+    skipped = "skipped: serves one connection at a time (6 blocks)"
+    assert f"- **iterative/tcp at 16 connections, 64 bytes**: {skipped}" in gaps
+    doing = rest.partition("## What to distrust")[2].partition("\n## ")[0]
+    assert "- **GENERATOR_BUSY**: give the generator more CPUs" in doing
+    assert report.count("share of its CPU that the load generator needed") == 1
+
+
+def told_of(judged: dict[tuple[str, int], tuple[str, str]]) -> tuple[str, str]:
+    """Report and page of a run with one arm at some numbers of connections."""
+    rows = synthetic.run({"asyncio/tcp": dict.fromkeys((1, 2, 4, 16), 3e4)}, blocks=6, rounds=4, judged=judged)
+    summary = summarise(rows.trials, rows.slices)
+    summary = summary[~summary["metric"].str.startswith("service_p99")]  # for these there are too few replies
+    return render(summary, compare(rows.slices, rows.trials, {}), rows.trials, Run({}, {}, []), [])
+
+
+def test_of_a_scenario_without_a_doubt_nothing_is_said() -> None:
+    text, page = told_of({})
+    assert "**What to distrust in capacity**: nothing here.\n" in text
+    assert "No check raised a doubt, and every case was measured." in text
+    assert re.search(r"What to distrust in capacity</h3>\s*<p>Nothing here", page)
+    assert "No check raised a doubt, and every case was measured." in page
+
+
+def test_of_a_code_that_many_rows_have_the_worst_is_told() -> None:
+    text, page = told_of({("asyncio/tcp", count): ("suspect", f"LATE={count}") for count in (1, 2, 4)})
+    assert "**LATE**, 3 of 4 rows: " in text
+    assert "64 bytes: 1; asyncio/tcp at 2" in text
+    text, page = told_of({("asyncio/tcp", count): ("suspect", f"LATE={count}") for count in (1, 4, 16, 2)})
+    assert "**LATE**, 4 of 4 rows: " in text
+    assert "Seen in: the worst of them asyncio/tcp at 16 connections, 64 bytes: 16\n" in text
+    assert '<a href="#code-LATE">LATE</a></b>, 4 of 4 rows' in page
+    assert page.count('id="code-LATE"') == 1
 
 
 def test_machine_seed_and_commands_are_told_and_what_is_not_known_too(report: str) -> None:
