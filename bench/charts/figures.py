@@ -145,6 +145,8 @@ def _load(tables: Tables, load: Load) -> Figure | None:
     rows = tables.summary[tables.summary["rate_rps"].notna() & (tables.summary["message_bytes"] == load.message_bytes)]
     rows = rows[rows["connections"] == rows["connections"].max()]
     closed = tables.summary[tables.summary["rate_rps"].isna() & (tables.summary["metric"] == "throughput_rps")]
+    same = rows[["connections", "message_bytes"]].drop_duplicates()
+    closed = closed.merge(same)  # at another number of connections an arm reaches another rate
     capacities = {str(row["arm"]): float(row["median"]) for row in closed.to_dict("records")}
     finite = {arm: rate for arm, rate in capacities.items() if rate == rate}
     subtitle = f"open loop; {HOW}; rules at the foot: what a closed loop reached; grey marks are not valid"

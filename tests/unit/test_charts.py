@@ -12,11 +12,12 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from bench.analyse import SUMMARY_COLUMNS, compare, summarise
+from bench.charts.data import Load
 from bench.charts.figures import Tables, figure_of
 from bench.charts.latency import curve, quantile
 from bench.charts.layout import spread
-from bench.charts.load import draw_load
-from bench.charts.questions import QUESTIONS, names, wanted
+from bench.charts.load import RING, Knee, draw_load, find_knee
+from bench.charts.questions import QUESTIONS, Wanted, names, wanted
 from bench.charts.style import FIXED, styles
 
 from . import synthetic
@@ -217,6 +218,78 @@ def test_latency_over_the_load_has_a_line_for_each_percentile_and_a_rule_at_the_
     assert {text for text, _ in written(figure)} >= {"asyncio", "select", "TCP", "UDP"}
     alone = pd.DataFrame([cell for cell in cells if cell["rate_rps"] == 1e3])
     assert draw_load(alone, {}, "title", "subtitle", []) is None
+
+
+def cells_of(arm: str, p99_us: dict[float, float], **more: object) -> list[dict[str, object]]:
+    """Rows of the summary: what is asked for is answered."""
+    return [
+        {"arm": arm, "metric": metric, "rate_rps": rate, "median": median, "verdict": "valid"} | more
+        for rate, us in p99_us.items()
+        for metric, median in (("latency_p99_us", us), ("throughput_rps", rate))
+    ]
+
+
+def test_the_knee_of_a_queue_is_at_half_of_what_it_can_do() -> None:
+    rates = [1e3 * step for step in range(1, 10)]
+    waits = {rate: 1e6 * math.log(100) / (1e4 - rate) for rate in rates}  # M/M/1 at 10,000 a second
+    found = find_knee("select/tcp", pd.DataFrame(cells_of("select/tcp", waits)))
+    assert found == Knee("select/tcp", 5e3, waits[5e3], "inside")
+
+
+@pytest.mark.parametrize(
+    ("p99_us", "where"),
+    [
+        ({1e3: 100.0, 2e3: 100.0, 3e3: 120.0}, "last"),
+        ({1e3: 100.0, 2e3: 300.0, 3e3: 900.0}, "first"),
+        ({1e3: 100.0, 2e3: 110.0, 3e3: math.inf}, "inside"),
+    ],
+)
+def test_a_knee_that_the_rates_do_not_hold_is_not_placed_between_them(p99_us: dict[float, float], where: str) -> None:
+    found = find_knee("select/tcp", pd.DataFrame(cells_of("select/tcp", p99_us)))
+    assert found is not None
+    assert found.where == where
+
+
+def test_two_rates_or_invalid_figures_or_the_machines_limit_have_no_knee() -> None:
+    two, three = {1e3: 100.0, 2e3: 110.0}, {1e3: 100.0, 2e3: 110.0, 3e3: 900.0}
+    assert find_knee("select/tcp", pd.DataFrame(cells_of("select/tcp", two))) is None
+    assert find_knee("select/tcp", pd.DataFrame(cells_of("select/tcp", three, verdict="invalid"))) is None
+    assert find_knee("native/tcp", pd.DataFrame(cells_of("native/tcp", three))) is None
+
+
+def test_what_is_answered_counts_for_the_knee_and_not_what_was_asked_for() -> None:
+    rows = pd.DataFrame(cells_of("select/tcp", {1e3: 100.0, 2e3: 150.0, 3e3: 200.0}))
+    rows.loc[(rows["metric"] == "throughput_rps") & (rows["rate_rps"] == 3e3), "median"] = 2e3
+    found = find_knee("select/tcp", rows)
+    assert found is not None
+    assert found.rate_rps == 2e3
+
+
+def test_the_knee_has_a_ring_and_one_outside_the_rates_is_told() -> None:
+    cells = cells_of("select/tcp", {1e3: 100.0, 2e3: 110.0, 3e3: 900.0})
+    cells += cells_of("asyncio/tcp", {1e3: 100.0, 2e3: 110.0, 3e3: 120.0})
+    figure = draw_load(pd.DataFrame(cells), {}, "title", "subtitle", [])
+    assert figure is not None
+    rings = [marks for marks in figure.axes[0].collections if not len(marks.get_facecolor())]
+    assert [np.asarray(ring.get_offsets()).tolist() for ring in rings] == [[[2e3, 110.0]]]
+    texts = {text for text, _ in written(figure)}
+    assert texts >= {RING, "No knee was reached: it is at the highest rate measured, or beyond: asyncio/tcp."}
+    assert_legible(figure)
+
+
+def test_the_rule_of_the_load_chart_is_what_a_closed_loop_of_as_many_connections_reached() -> None:
+    cells = cells_of("select/tcp", {1e3: 100.0, 2e3: 110.0, 3e3: 900.0}, scenario="latency", connections=64)
+    cells += [
+        {"arm": "select/tcp", "metric": "throughput_rps", "rate_rps": math.nan, "median": median, "verdict": "valid"}
+        | {"scenario": "capacity", "connections": connections}
+        for connections, median in ((1, 1e3), (64, 4e3), (256, 2e3))
+    ]
+    empty = pd.DataFrame()
+    tables = Tables(pd.DataFrame(cells).assign(message_bytes=64), empty, empty, empty, empty)
+    figure = figure_of(Wanted("load", Load("latency", 64, 1e3)), tables)
+    assert figure is not None
+    rules = [line for line in figure.axes[0].lines if line.get_linewidth() == 2.5]
+    assert [np.asarray(rule.get_xdata()).tolist() for rule in rules] == [[4e3, 4e3]]
 
 
 def test_the_machines_limit_is_in_the_rates_and_not_in_the_memory() -> None:
