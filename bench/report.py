@@ -248,7 +248,7 @@ def _case(row: Mapping[Any, Any]) -> str:
 def _doubts(where: Mapping[str, Sequence[tuple[str, str, str]]], first: str, rows: int) -> list[Doubt]:
     """The codes of one scenario, in the order of the table that has them all. first: the metric that it asks for."""
     found = []
-    for name in [*(name for name in verdicts.CODES if name in where), *(where.keys() - verdicts.CODES)]:
+    for name in _in_order(where.keys()):
         cases: dict[str, list[str]] = {}
         for case, _, code in where[name]:
             cases.setdefault(case, []).append(code)
@@ -306,7 +306,12 @@ def _gaps(trials: pd.DataFrame) -> dict[str, list[Gap]]:
 def _advice(distrusted: Iterable[Distrust]) -> list[tuple[str, str]]:
     """(code, what to do about it) of every code that any scenario has."""
     names = {doubt.code for one in distrusted for doubt in one.doubts}
-    return [(name, code.advice) for name, code in verdicts.CODES.items() if name in names and code.advice]
+    return [(name, verdicts.explain(name)[1] or "this version does not know it") for name in _in_order(names)]
+
+
+def _in_order(names: Collection[str]) -> list[str]:
+    """Codes in the order of the table that has them all; those that it has not last."""
+    return [*(name for name in verdicts.CODES if name in names), *sorted(set(names) - verdicts.CODES.keys())]
 
 
 def _facts(environment: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Latency against the rate that was asked for: how it grows as a server comes near to what it can do, and its knee."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -38,19 +38,21 @@ def draw_load(
     rows: pd.DataFrame, capacities: Mapping[str, float], title: str, subtitle: str, notes: list[str]
 ) -> Figure | None:
     """One panel a transport. rows: of the summary, in open loops. capacities: of arms in a closed loop, if known."""
-    knees = [knee for arm, of_arm in rows.groupby("arm") if (knee := find_knee(str(arm), of_arm))]
+    competing = {arm: of_arm for arm, of_arm in _by_arm(rows) if not is_twin(arm) and label(arm) != LIMIT}
+    knees = [knee for arm, of_arm in competing.items() if (knee := find_knee(arm, of_arm))]
+    without = sorted(competing.keys() - {knee.arm for knee in knees})
     rows = rows[rows["metric"].isin(LINES) & rows["median"].map(math.isfinite) & ~rows["arm"].map(is_twin)]
     panels = sorted(set(rows["arm"].map(transport)))
     if not panels or rows.groupby("arm")["rate_rps"].nunique().max() < 2:
         return None
-    figure, axes = page(title, subtitle, [*_in_words(knees), *notes], len(panels), body_in=4.4)
+    figure, axes = page(title, subtitle, [*_in_words(knees, without), *notes], len(panels), body_in=4.4)
     looks = styles(set(rows["arm"].map(label)))
     labels = []
     for ax, name in zip(axes, panels, strict=True):
         panel_title(ax, name.upper())
         ends = []
-        for arm, of_arm in rows[rows["arm"].map(transport) == name].groupby("arm"):
-            ends += _draw_arm(ax, str(arm), of_arm, looks[label(str(arm))], capacities)
+        for arm, of_arm in _by_arm(rows[rows["arm"].map(transport) == name]):
+            ends += _draw_arm(ax, arm, of_arm, looks[label(arm)], capacities)
         for knee in knees:
             if knee.where == "inside" and transport(knee.arm) == name:
                 ring = looks[label(knee.arm)].colour
@@ -76,8 +78,6 @@ def find_knee(arm: str, rows: pd.DataFrame) -> Knee | None:
     its right it is the other way round. Source: Kleinrock, Power and deterministic rules of thumb for probabilistic
     problems in computer communications (ICC 1979), with the mean in place of our 99th percentile.
     """
-    if is_twin(arm) or label(arm) == LIMIT:
-        return None
     usable = rows[(rows["verdict"] != "invalid") & rows["median"].notna()]
     figures = usable.pivot_table(index="rate_rps", columns="metric", values="median", aggfunc="min")
     if _TAIL not in figures or len(of_rates := figures[figures[_TAIL].notna()]) < LEAST_RATES:
@@ -91,7 +91,11 @@ def find_knee(arm: str, rows: pd.DataFrame) -> Knee | None:
     return Knee(arm, float(asked.iloc[best]), float(tail.iloc[best]), where)
 
 
-def _in_words(knees: Sequence[Knee]) -> list[str]:
+def _by_arm(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    return ((str(arm), of_arm) for arm, of_arm in rows.groupby("arm"))
+
+
+def _in_words(knees: Sequence[Knee], without: Sequence[str]) -> list[str]:
     """What is said of the knees below the chart."""
     lines = [RING] if any(knee.where == "inside" for knee in knees) else []
     for where, words in (
@@ -100,6 +104,10 @@ def _in_words(knees: Sequence[Knee]) -> list[str]:
     ):
         if names := [knee.arm for knee in knees if knee.where == where]:
             lines.append(f"{words}: {', '.join(names)}.")
+    if without:
+        lines.append(
+            f"No knee can be told of fewer than {LEAST_RATES} rates with a p99 that is not invalid: {', '.join(without)}."
+        )
     return lines
 
 

@@ -250,11 +250,15 @@ def test_a_knee_that_the_rates_do_not_hold_is_not_placed_between_them(p99_us: di
     assert found.where == where
 
 
-def test_two_rates_or_invalid_figures_or_the_machines_limit_have_no_knee() -> None:
+def test_two_rates_or_invalid_figures_have_no_knee_which_is_told_and_the_machines_limit_has_none() -> None:
     two, three = {1e3: 100.0, 2e3: 110.0}, {1e3: 100.0, 2e3: 110.0, 3e3: 900.0}
     assert find_knee("select/tcp", pd.DataFrame(cells_of("select/tcp", two))) is None
     assert find_knee("select/tcp", pd.DataFrame(cells_of("select/tcp", three, verdict="invalid"))) is None
-    assert find_knee("native/tcp", pd.DataFrame(cells_of("native/tcp", three))) is None
+    cells = cells_of("select/tcp", two) + cells_of("native/tcp", three) + cells_of("select/tcp~twin", three)
+    figure = draw_load(pd.DataFrame(cells), {}, "title", "subtitle", [])
+    assert figure is not None
+    said = [text for text, _ in written(figure) if "knee" in text]
+    assert said == ["No knee can be told of fewer than 3 rates with a p99 that is not invalid: select/tcp."]
 
 
 def test_what_is_answered_counts_for_the_knee_and_not_what_was_asked_for() -> None:
