@@ -105,9 +105,8 @@ def _in_words(knees: Sequence[Knee], without: Sequence[str]) -> list[str]:
         if names := [knee.arm for knee in knees if knee.where == where]:
             lines.append(f"{words}: {', '.join(names)}.")
     if without:
-        lines.append(
-            f"No knee can be told of fewer than {LEAST_RATES} rates with a p99 that is not invalid: {', '.join(without)}."
-        )
+        words = f"No knee can be told of fewer than {LEAST_RATES} rates with a p99 that is not invalid"
+        lines.append(f"{words}: {', '.join(without)}.")
     return lines
 
 
