@@ -43,10 +43,15 @@ conn.recv(9)
 """
 
 
-def trials(tmp_path: Path, *words: str) -> pd.DataFrame:
+def measured(tmp_path: Path, *words: str) -> tuple[pd.DataFrame, str]:
+    """The trials of a run, and what it said meanwhile."""
     ended = python("-m", "bench", "run", *SMALL, *words, "--into", str(tmp_path))
     assert ended.returncode in DONE, ended.stderr
-    return pd.read_csv(Path(ended.stdout.strip()) / "trials.csv")
+    return pd.read_csv(Path(ended.stdout.strip()) / "trials.csv"), ended.stderr
+
+
+def trials(tmp_path: Path, *words: str) -> pd.DataFrame:
+    return measured(tmp_path, *words)[0]
 
 
 @pytest.mark.parametrize(
@@ -81,11 +86,12 @@ def test_a_server_that_does_not_serve_is_a_row_that_says_why(tmp_path: Path) -> 
     for name, (code, _) in WRONG.items():
         (tmp_path / f"{name}.py").write_text(code)
         words += ["--server", f"{name}={sys.executable} {tmp_path / name}.py {{port}}"]
-    found = trials(tmp_path, *words)
+    found, told = measured(tmp_path, *words)
     for name, (_, said) in WRONG.items():
         guest = found[(found["arm"] == f"{name}/tcp") & (found["lifecycle"] == "persistent")]
         assert set(guest["status"]) == {"failed"}
         assert guest["reason"].str.contains(said).all(), list(guest["reason"])
+        assert told.count(f"warning: {name}/tcp in capacity, 2 connections, 64 bytes: failed, ") == 1, told
     assert (found[found["arm"] == "select/tcp"]["status"] == "ok").all()
 
 
