@@ -162,7 +162,7 @@ class RunFolder:
             for name in _RAW:
                 self._mendable_rows(name, trials)
             name = "rates.csv"
-            if trials["rate_rps"].notna().any() and not (self.path / name).exists():
+            if trials["rate_rps"].notna().any() and self.rates() is None:
                 raise NotMendableError("is missing, and finished blocks were loaded at its rates")
         except NotMendableError as error:
             raise StoreError(
