@@ -5,10 +5,12 @@ meantime is in the figure. So these comparisons are called unpaired everywhere, 
 beside them: if that has moved, so has the machine.
 """
 
+import itertools
 import math
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +18,16 @@ import pandas as pd
 
 from bench import stats
 from bench.analyse import EQUIVALENT, LOAD, TIE, UNRESOLVED, block_values, finished_rounds, key_of
-from bench.metrics import METRICS, is_twin
+from bench.bounds import objectives, summarise_limits
+from bench.doubts import doubts_of
+from bench.metrics import METRICS, is_twin, load_in_words
+from bench.plan import Plan, arms, cases, limit_arms
 from clients import verdicts
 
+SEARCHED = "limit_rps"
 COMPARED = (
     "throughput_rps",
+    SEARCHED,
     "sessions_per_s",
     "latency_p50_us",
     "latency_p99_us",
@@ -29,8 +36,10 @@ COMPARED = (
     "cpu_us_per_request",
     "memory_mb",
 )
+Key = tuple[str, str, int, int]  # arm, scenario, connections, message_bytes
 _RULE = re.compile(r"^\s*(\w+)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*%\s*$")
 _IN_OPEN_LOOP = {"throughput_rps"}  # it is the plan's there
+CASE = ["arm", "scenario", "connections", "message_bytes"]
 
 
 class RuleError(ValueError):
@@ -54,6 +63,25 @@ class Change:
     word: str
     verdict: str
     kind: str = "unpaired"
+
+    @property
+    def judged(self) -> bool:
+        """Whether these figures could have told a difference, had there been one."""
+        return self.verdict != "invalid" and not math.isnan(self.low)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What one arm had at one load in the first run, and has no more though the second one's plan asks for it."""
+
+    arm: str
+    scenario: str
+    connections: int
+    message_bytes: int
+    metrics: tuple[str, ...]
+    status: str  # failed, skipped, ok (where single figures are gone), or missing
+    reason: str
+    kind: str = "missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,98 +107,235 @@ def rule(text: str) -> Rule:
             f'{text!r} is no rule; write for example "cpu_us_per_request>5%" or "throughput_rps<-5%", with one of: '
             f"{', '.join(COMPARED)}"
         )
-    return Rule(found[1], found[2] == ">", float(found[3]) / 100)
+    metric, rises, percent = found[1], found[2] == ">", float(found[3])
+    if rises == (percent < 0) and percent:
+        meant = f"{metric}{found[2]}{-percent:g}%"
+        raise RuleError(f'{text!r}: after > stands a rise, 0 or more, after < a fall, 0 or less; write "{meant}"')
+    if percent <= -100:
+        raise RuleError(f'{text!r} can never be broken: nothing falls by 100 % or more; write "{metric}<-5%"')
+    return Rule(metric, rises, percent / 100)
 
 
 @dataclass(frozen=True, slots=True)
-class Tables:
-    """The rows of one run that are compared."""
+class _Figures:
+    """One metric of one case: a logarithm for each block, or the bounds of a search."""
 
-    trials: pd.DataFrame
-    slices: pd.DataFrame
+    median: float
+    verdict: str
+    logs: list[float] = field(default_factory=list)
+    bounds: tuple[float, float] = (math.nan, math.nan)
+    objective: tuple[float, float] = (math.nan, math.nan)  # of a search: time, and share that may be lost
+
+    @property
+    def known(self) -> bool:
+        """Whether there is something to compare: 0 is nothing served, and infinite what was lost."""
+        return 0 < self.median < math.inf
 
 
-def changes(before: Tables, now: Tables) -> list[Change]:
-    """Every metric of every case that both runs measured, with intervals that hold together for each metric.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is compared of one run."""
+
+    cases: dict[Key, dict[str, _Figures]]
+    unmeasured: dict[Key, tuple[str, str]]  # what the plan asks for beside those: status and reason
+    objectives: list[str]  # of its searches
+
+    @property
+    def keys(self) -> set[Key]:
+        """Everything that the plan asks for."""
+        return {*self.cases, *self.unmeasured}
+
+
+def measured(
+    trials: pd.DataFrame, slices: pd.DataFrame, limits: pd.DataFrame | None = None, planned: Collection[Key] = ()
+) -> Run:
+    """What a run's rows hold. planned: what its plan asks for, rows or not.
 
     The rate of an open loop is left out of the key: a common rate is found anew for each run.
     """
-    first, second = _cases(before), _cases(now)
-    common = [key for key in first if key in second]
+    found: dict[Key, dict[str, _Figures]] = {}
+    unmeasured: dict[Key, tuple[str, str]] = {}
+    rounds = finished_rounds(slices, trials)
+    of_slices = {key_of(key): group for key, group in rounds.groupby(["arm", *LOAD], dropna=False)}
+    for key, group in trials.groupby(["arm", *LOAD], dropna=False):
+        full = key_of(key)
+        if (group["status"] == "ok").any():
+            found[_key(full)] = dict(_figures(group, of_slices.get(full, rounds.iloc[:0])))
+        else:
+            unmeasured[_key(full)] = _why(group)
+    for case, figures in _searched(limits):
+        if figures.known:
+            found.setdefault(case, {})[SEARCHED] = figures
+        else:
+            unmeasured[case] = ("failed", "no rate of the search met the objective")
+    for case in planned:
+        if case not in found:
+            unmeasured.setdefault(case, ("missing", "no trial of it was finished"))
+    return Run(found, unmeasured, objectives(limits))
+
+
+def planned(plan: Plan) -> set[Key]:
+    """Every case of a plan: of its blocks, and of its searches, which have no twins and none that shows the limit."""
+    competing = [arm for arm in arms(plan) if not arm.twin and arm not in limit_arms(plan)]
+    searches = [case for one in plan.scenarios if one.searches for case in cases(plan, one)]
+    pairs = [*itertools.product(arms(plan), cases(plan)), *itertools.product(competing, searches)]
+    return {(arm.name, case.scenario.name, case.connections, case.message_bytes) for arm, case in pairs}
+
+
+def changes(before: Run, now: Run) -> list[Change]:
+    """Every metric of every case that both runs measured, with intervals that hold together for each metric."""
+    common = [key for key in before.cases if key in now.cases and not is_twin(key[0])]
     found: list[Change] = []
     for metric in COMPARED:
-        pairs = [(key, first[key].get(metric), second[key].get(metric)) for key in common]
-        known = [(key, one, other) for key, one, other in pairs if one is not None and other is not None]
+        pairs = [(key, before.cases[key].get(metric), now.cases[key].get(metric)) for key in common]
+        known = [(key, one, other) for key, one, other in pairs if one and other and one.known and other.known]
         found += (_change(key, metric, one, other, len(known)) for key, one, other in known)
     return sorted(found, key=lambda one: (one.scenario, one.message_bytes, one.connections, one.arm))
 
 
-def only_in_one(before: Tables, now: Tables) -> tuple[list[str], list[str]]:
-    """Arms that only the first run has, and those that only the second one has."""
-    one, other = ({str(arm) for arm in run.trials["arm"].unique()} for run in (before, now))
-    return sorted(one - other), sorted(other - one)
+def missing(before: Run, now: Run) -> list[Missing]:
+    """What the first run measured and the second one could not, though its plan asks for it."""
+    found = []
+    for key, figures in before.cases.items():
+        had = tuple(metric for metric, one in figures.items() if one.known)
+        if is_twin(key[0]) or not had:
+            continue
+        if key in now.unmeasured:
+            found.append(Missing(*key, had, *now.unmeasured[key]))
+        elif key in now.cases:
+            has = now.cases[key]
+            gone = {metric: has.get(metric) for metric in had if metric not in has or not has[metric].known}
+            if gone:
+                found.append(Missing(*key, tuple(gone), "ok", _why_gone([one for one in gone.values() if one])))
+    return sorted(found, key=lambda one: (one.arm, one.scenario, one.message_bytes, one.connections))
 
 
-@dataclass(frozen=True, slots=True)
-class _Values:
-    logs: list[float]
-    median: float
-    verdict: str
+def only_in_one(before: Run, now: Run) -> tuple[list[str], list[str]]:
+    """What only the first run's plan has, and what only the second one's: arms, and loads of those that both have."""
+    return _only(before.keys, now.keys), _only(now.keys, before.keys)
 
 
-def _cases(run: Tables) -> dict[tuple[object, ...], dict[str, _Values]]:
-    good = run.trials[run.trials["status"] == "ok"]
-    rounds = finished_rounds(run.slices, run.trials)
-    of_slices = {key_of(key): group for key, group in rounds.groupby(["arm", *LOAD], dropna=False)}
-    found: dict[tuple[object, ...], dict[str, _Values]] = {}
-    for key, group in good.groupby(["arm", *LOAD], dropna=False):
-        full = key_of(key)
-        if not is_twin(str(full[0])):
-            found[full[:-1]] = dict(_values(group, of_slices.get(full, rounds.iloc[:0])))
-    return found
+def _only(keys: set[Key], others: set[Key]) -> list[str]:
+    their_arms, their_loads = {key[0] for key in others}, {key[1:] for key in others}
+    loads = sorted({key[1:] for key in keys} - their_loads)
+    return [*sorted({key[0] for key in keys} - their_arms), *(load_in_words(*load) for load in loads)]
 
 
-def _values(trials: pd.DataFrame, slices: pd.DataFrame) -> Iterator[tuple[str, _Values]]:
-    opened = bool((trials["loop"] == "open").any())
-    verdict = verdicts.verdict_of_blocks([codes for codes in trials["codes"] if isinstance(codes, str)])
-    of_blocks = block_values(trials, slices)
-    for metric in COMPARED:
-        values = of_blocks[metric] if metric in of_blocks else pd.Series(dtype=float)
-        values = values[np.isfinite(values) & (values > 0)]
-        if len(values) and not (opened and metric in _IN_OPEN_LOOP):
-            yield metric, _Values([math.log(value) for value in values], float(values.median()), verdict)
+def broken(
+    found: Sequence[Change], gone: Sequence[Missing], rules: Sequence[Rule]
+) -> tuple[list[Change], list[Missing]]:
+    """What breaks a rule: changes, and what is missing of a rule's metric, since worse than that nothing can get.
 
-
-def _change(key: tuple[Any, ...], metric: str, one: _Values, other: _Values, tests: int) -> Change:
-    arm, scenario, connections, message_bytes = key
-    found = stats.unpaired(one.logs, other.logs, tests)
-    verdict = verdicts.worst([one.verdict, other.verdict])
-    word = UNRESOLVED
-    if verdict != "invalid" and not math.isnan(found.ratio):
-        if found.low > 1 or found.high < 1:
-            word = METRICS[metric].word(found.ratio)
-        elif EQUIVALENT[0] <= found.low90 and found.high90 <= EQUIVALENT[1]:
-            word = TIE
-    ratio = other.median / one.median if math.isnan(found.ratio) else found.ratio
-    return Change(
-        arm=arm,
-        scenario=scenario,
-        connections=connections,
-        message_bytes=message_bytes,
-        metric=metric,
-        before=one.median,
-        now=other.median,
-        ratio=ratio,
-        low=found.low,
-        high=found.high,
-        word=word,
-        verdict=verdict,
-    )
-
-
-def broken(found: Sequence[Change], rules: Sequence[Rule]) -> list[Change]:
-    """The changes that break a rule. Raises RuleError for a rule that nothing here could break: it would be no gate."""
+    Raises RuleError for a rule that nothing here could break: it would be no gate.
+    """
+    metrics = {one.metric for one in rules}
+    absent = [one for one in gone if metrics & {*one.metrics}]
     for metric in dict.fromkeys(one.metric for one in rules):
-        if all(one.metric != metric for one in found):
+        if any(metric in one.metrics for one in absent):
+            continue
+        of_metric = [one for one in found if one.metric == metric]
+        if not of_metric:
             raise RuleError(f"on {metric}: these runs have no arm in common that has it at the same load")
-    return [one for one in found if any(each.broken_by(one) for each in rules)]
+        if not any(one.judged for one in of_metric):
+            raise RuleError(
+                f"on {metric}: every comparison of it rests on figures that are invalid or of too few blocks "
+                f"({len(of_metric)} of {len(of_metric)}), so it judges nothing; measure again, or with more blocks"
+            )
+    return [one for one in found if any(each.broken_by(one) for each in rules)], absent
+
+
+def labels(paths: Sequence[Path]) -> list[str]:
+    """What to call folders: of each the shortest tail of its path that no other has."""
+    every = [path.absolute().parts for path in paths]
+    return [str(Path(*_shortest(parts, [other for other in every if other != parts]))) for parts in every]
+
+
+def _shortest(parts: tuple[str, ...], others: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    tails = (parts[-count:] for count in range(1, len(parts)))
+    return next((tail for tail in tails if all(other[-len(tail) :] != tail for other in others)), parts)
+
+
+def _key(case: Sequence[Any]) -> Key:
+    arm, scenario, connections, message_bytes = case[:4]
+    return str(arm), str(scenario), int(connections), int(message_bytes)
+
+
+def _why(trials: pd.DataFrame) -> tuple[str, str]:
+    """Status and reason of a case without a finished trial; a failure tells more than a skip."""
+    failed = trials[trials["status"] == "failed"]
+    reasons = (failed if len(failed) else trials)["reason"].fillna("").astype(str)
+    return "failed" if len(failed) else "skipped", next((one for one in reasons if one), "no reason given")
+
+
+def _why_gone(figures: Sequence[_Figures]) -> str:
+    if any(one.median == 0 for one in figures):
+        return "nothing was served"
+    return "the median is infinite: requests were lost" if figures else "no block has a figure"
+
+
+def _figures(trials: pd.DataFrame, slices: pd.DataFrame) -> Iterator[tuple[str, _Figures]]:
+    """The figures of one case. Infinite logarithms stay among them: a block that lost all is none to leave out."""
+    good = trials[trials["status"] == "ok"]
+    opened = bool((good["loop"] == "open").any())
+    of_blocks, doubts = block_values(good, slices), doubts_of(trials)
+    for metric in COMPARED:
+        values = of_blocks[metric].dropna() if metric in of_blocks else pd.Series(dtype=float)
+        if len(values) and not (opened and metric in _IN_OPEN_LOOP):
+            with np.errstate(divide="ignore"):
+                logs = np.log(values.to_numpy(dtype=float)).tolist()
+            yield metric, _Figures(float(values.median()), doubts.of(metric)[0], logs)
+
+
+def _searched(limits: pd.DataFrame | None) -> Iterator[tuple[Key, _Figures]]:
+    """The result of each search. An upper bound that was not found is infinite: the limit lies anywhere above."""
+    if limits is None:
+        return
+    columns = ["objective_p99_us", "objective_lost_share"]
+    asked = {tuple(row[name] for name in CASE): row for row in limits.drop_duplicates(CASE).to_dict("records")}
+    for row in summarise_limits(limits).to_dict("records"):
+        key = tuple(row[name] for name in CASE)
+        high = math.inf if math.isnan(row["high"]) else float(row["high"])
+        objective = tuple(float(asked[key][name]) for name in columns)
+        bounds = (float(row["low"]), high)
+        yield _key(key), _Figures(float(row["median"]), str(row["verdict"]), [], bounds, (objective[0], objective[1]))
+
+
+def _change(key: Key, metric: str, one: _Figures, other: _Figures, tests: int) -> Change:
+    verdict = verdicts.worst([one.verdict, other.verdict])
+    if metric == SEARCHED:
+        ratio, low, high, word = _of_bounds(one, other)
+    else:
+        ratio, low, high, word = _of_blocks(metric, one, other, tests)
+    word = UNRESOLVED if verdict == "invalid" else word
+    return Change(*key, metric, one.median, other.median, ratio, low, high, word, verdict)
+
+
+def _of_blocks(metric: str, one: _Figures, other: _Figures, tests: int) -> tuple[float, float, float, str]:
+    found, word = stats.unpaired(one.logs, other.logs, tests), UNRESOLVED
+    if found.low > 1 or found.high < 1:
+        word = METRICS[metric].word(found.ratio)
+    elif EQUIVALENT[0] <= found.low90 and found.high90 <= EQUIVALENT[1]:
+        word = TIE
+    ratio = other.median / one.median if math.isnan(found.ratio) else found.ratio
+    return ratio, found.low, found.high, word
+
+
+def _of_bounds(one: _Figures, other: _Figures) -> tuple[float, float, float, str]:
+    """Two searches. Their bounds are no intervals of confidence, and there is one search to a run.
+
+    So nothing narrower than the bounds may be said: they differ where those of the one lie wholly above those of the
+    other. And a looser objective alone raises the limit: where it was not the same in both, only a difference counts
+    that it cannot have made.
+    """
+    low, high = other.bounds[0] / one.bounds[1], other.bounds[1] / one.bounds[0]
+    word = UNRESOLVED
+    if low > 1 and _as_strict(other, one):
+        word = METRICS[SEARCHED].word(low)
+    elif high < 1 and _as_strict(one, other):
+        word = METRICS[SEARCHED].word(high)
+    return other.median / one.median, low, high, word
+
+
+def _as_strict(one: _Figures, other: _Figures) -> bool:
+    """Whether the objective of the one is as hard to meet as that of the other, or harder."""
+    return all(mine <= its for mine, its in zip(one.objective, other.objective, strict=True))

@@ -1,7 +1,10 @@
 """The commands that read several runs, on made-up ones."""
 
+import json
+import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.unit import synthetic
@@ -23,6 +26,53 @@ def made(path: Path, speed: float = 1.0, seed: int = 1) -> Path:
     return path
 
 
+def with_trials(path: Path, **columns: str) -> Path:
+    """A run in which all trials of asyncio over TCP are like that."""
+    trials = pd.read_csv(made(path, seed=4) / "trials.csv")
+    for name, value in columns.items():
+        trials[name] = trials[name].astype(object).mask(trials["arm"] == "asyncio/tcp", value)
+    trials.to_csv(path / "trials.csv", index=False)
+    return path
+
+
+def with_environment(path: Path, **machine: str) -> Path:
+    environment = json.loads((made(path, seed=5) / "environment.json").read_text())
+    (path / "environment.json").write_text(json.dumps(environment | {"machine": machine}))
+    return path
+
+
+def with_plan(path: Path, text: str) -> Path:
+    (made(path) / "plan.toml").write_text(text)
+    return path
+
+
+def searched(path: Path, *held_rps: float) -> Path:
+    """A run that consists of a search alone. held_rps: the rate that is held, and the next one that is not."""
+    made(path)
+    for name in ("trials.csv", "slices.csv"):
+        (path / name).write_text((path / name).read_text().partition("\n")[0] + "\n")
+    (path / "plan.toml").write_text(
+        'name = "search"\nmodels = ["select"]\ntransports = ["tcp"]\nlimit = ""\n'
+        '[[scenarios]]\nname = "limit"\nconnections = [16]\nrate = "highest"\nseconds = 0.1\n'
+    )
+    fixed = {"scenario": "limit", "connections": 16, "message_bytes": 64, "arm": "select/tcp", "model": "select"}
+    fixed |= {"transport": "tcp", "protocol": "echo", "python": "", "objective_p99_us": 5000, "counted": True}
+    fixed |= {"objective_lost_share": 0.001, "verdict": "valid", "codes": ""}
+    rows = [
+        fixed | {"rung": rung, "rate_rps": rate, "throughput_rps": rate, "passed": rung == 0}
+        for rung, rate in enumerate(held_rps)
+        for _ in range(3)
+    ]
+    pd.DataFrame(rows).to_csv(path / "limits.csv", index=False)
+    return path
+
+
+def on_terminal(columns: int, *words: str) -> str:
+    """What a terminal of that width is told."""
+    environment = {"COLUMNS": str(columns), "FORCE_COLOR": "1", "TTY_COMPATIBLE": "1", "TERM": "xterm"}
+    return python("-m", "bench", *words, **environment).stdout
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("runs")
@@ -35,6 +85,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "again": made(root / "again", seed=2),
         "slower": made(root / "slower", SLOWER, seed=3),
         "empty": empty,
+        "failing": with_trials(root / "failing", status="failed", reason="died [/] \x1b[31m of port 7"),
+        "limit": searched(root / "limit", 10e3, 11e3),
+        "lower": searched(root / "lower", 8e3, 9e3),
+        "M[red]": with_environment(root / "M[red]", cpu_model="[/] \x1b[31m[bold red]x", kernel="\x1b]0;k\x07"),
+        "unknown": with_plan(root / "unknown", "speed = 1"),
+        "untoml": with_plan(root / "untoml", "= ="),
     }
 
 
@@ -50,6 +106,13 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             2,
             "--fail-if on sessions_per_s: these runs have no arm in common",
         ),
+        (("before", "failing"), "throughput_rps<-5%", BROKEN, "broken: throughput_rps of asyncio/tcp"),
+        (("before", "failing"), "sessions_per_s<-5%", 2, "no arm in common"),
+        (("limit", "lower"), "limit_rps<-5%", BROKEN, "broken: select/tcp, limit, 16 connections, 64 bytes: limit_rps"),
+        (("limit", "limit"), "limit_rps<-5%", 0, "1 not resolved"),
+        (("before", "unknown"), "throughput_rps<-5%", 2, "unknown field `speed`"),
+        (("untoml", "before"), "throughput_rps<-5%", 2, "is not TOML"),
+        (("before", "slower"), "throughput_rps<-500%", 2, "can never be broken"),
         (("before", "empty"), "throughput_rps<-5%", 2, "has no finished block"),
         (("empty", "before"), "throughput_rps<-5%", 2, "has no finished block"),
     ],
@@ -76,3 +139,74 @@ def test_a_history_is_charted_whatever_the_runs_are_called(folders: dict[str, Pa
     ended = python("-m", "bench", "history", *runs, "--arm", "select/tcp", "--chart", str(tmp_path / "chart.svg"))
     assert ended.returncode == 0, ended.stderr
     assert r"$\x$" in (tmp_path / "chart.svg").read_text()
+
+
+def test_an_arm_that_failed_everywhere_is_one_line_for_people_and_one_for_each_case_for_scripts(
+    folders: dict[str, Path],
+) -> None:
+    runs = [str(folders["before"]), str(folders["failing"])]
+    told = python("-m", "bench", "compare", *runs)
+    assert told.returncode == 0
+    (line,) = (line for line in told.stdout.splitlines() if "asyncio/tcp" in line)
+    assert line.startswith(
+        "missing: asyncio/tcp, measured in before, failed in failing, at capacity, 1, 16 and 64 conn"
+    )
+    assert line.endswith("died [/] \ufffd[31m of port 7")
+    ended = python("-m", "bench", "compare", *runs, "--json", "--fail-if", "throughput_rps<-5%")
+    rows = [json.loads(one) for one in ended.stdout.splitlines()]
+    missing = [row for row in rows if row["kind"] == "missing"]
+    assert ended.returncode == BROKEN
+    assert [row["connections"] for row in missing] == [1, 16, 64]
+    assert all(row["broken"] and row["status"] == "failed" for row in missing)
+
+
+def test_what_others_wrote_does_nothing_to_a_terminal_and_is_shown_as_it_is(folders: dict[str, Path]) -> None:
+    runs = [str(folders["before"]), str(folders["M[red]"])]
+    told = python("-m", "bench", "compare", *runs)
+    assert told.returncode == 0, told.stderr
+    assert "M[red] against before" in told.stdout
+    assert "cpu_model: None before, [/] \ufffd[31m[bold red]x now" in told.stdout
+    assert "\x1b" not in told.stdout
+    course = python("-m", "bench", "history", *runs, "--metric", "throughput_rps", "--arm", "select/tcp")
+    assert "\nM[red]  " in course.stdout
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 100, 160])
+def test_nothing_that_matters_is_cut_on_a_narrow_terminal(columns: int, folders: dict[str, Path]) -> None:
+    told = on_terminal(columns, "compare", str(folders["before"]), str(folders["slower"]))
+    assert "\u2026" not in told
+    whole = re.compile(r"thread_per_client/tcp.* throughput_rps .*0\.\d{3} \[0\.\d{3}, 0\.\d{3}\] +slower")
+    assert len(whole.findall(told)) == 2
+    assert told.count("capacity, 16 connections, 64 bytes") >= 1
+
+
+def test_a_history_has_the_limits_that_a_search_found(folders: dict[str, Path]) -> None:
+    ended = python("-m", "bench", "history", str(folders["limit"]), str(folders["lower"]), "--metric", "limit_rps")
+    assert ended.returncode == 0, ended.stderr
+    assert "10.0k to 11.0k" in ended.stdout
+    assert "8.00k to 9.00k" in ended.stdout
+
+
+def test_a_history_of_a_plan_that_cannot_be_is_one_line(folders: dict[str, Path]) -> None:
+    ended = python("-m", "bench", "history", str(folders["before"]), str(folders["unknown"]))
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "unknown field `speed`" in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["compare", "history"])
+def test_each_example_of_a_help_text_has_a_line_of_its_own(command: str) -> None:
+    told = python("-m", "bench", command, "--help", COLUMNS="80").stdout
+    lines = [line.strip() for line in told.partition("For example:")[2].partition("Options:")[0].splitlines()]
+    assert lines[0] == ""
+    assert sum(line.startswith(f"holabench {command} ") for line in lines) == 2
+    assert told.count(f"holabench {command} ") == 3  # and the usage
+
+
+def test_what_rests_on_invalid_figures_is_counted(folders: dict[str, Path], tmp_path: Path) -> None:
+    invalid = with_trials(tmp_path / "invalid", verdict="invalid", codes="CORRUPT=9")
+    runs = [str(folders["before"]), str(invalid)]
+    told = python("-m", "bench", "compare", *runs).stdout
+    assert "resting on invalid figures, and so without a word: 15" in told
+    course = python("-m", "bench", "history", *runs, "--metric", "throughput_rps", "--arm", "asyncio/tcp").stdout
+    assert course.count("  invalid") == 3
+    assert "invalid figures, in which no change is looked for: 3" in course

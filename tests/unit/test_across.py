@@ -1,19 +1,70 @@
 import math
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from bench.across import RuleError, Tables, broken, changes, only_in_one, rule
-from bench.history import change_points
+from bench.across import RuleError, Run, broken, changes, labels, measured, missing, only_in_one, planned, rule
+from bench.plan_file import load_plan
 
 from . import synthetic
 
 RATES = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 4e4}, "asyncio/tcp~twin": {16: 3e4}}
 
 
-def run(seed: int, faster: float = 1.0) -> Tables:
+def run(seed: int, faster: float = 1.0) -> Run:
+    rows = rows_of(seed, faster)
+    return measured(rows.trials, rows.slices)
+
+
+def rows_of(seed: int, faster: float = 1.0, codes: str = "") -> synthetic.Rows:
     rates = RATES | {"select/tcp": {16: 4e4 * faster}}
-    rows = synthetic.run(rates, blocks=10, rounds=8, block_noise=0.01, seed=seed)
-    return Tables(rows.trials, rows.slices)
+    judged = {(arm, 16): ("", codes) for arm in RATES}
+    return synthetic.run(rates, blocks=10, rounds=8, block_noise=0.01, seed=seed, judged=judged)
+
+
+def failing(reason: str = "no ready line", status: str = "failed") -> Run:
+    """Equal to a run, but for one arm."""
+    rows = rows_of(2)
+    of_select = rows.trials["arm"] == "select/tcp"
+    trials = rows.trials.assign(
+        status=rows.trials["status"].mask(of_select, status), reason=rows.trials["reason"].mask(of_select, reason)
+    )
+    return measured(trials, rows.slices)
+
+
+def searched(low_rps: float, high_rps: float, *, objective_us: float = 5000.0, held: bool = True) -> Run:
+    """A run that consists of one search: at each of two rates all trials agreed."""
+    rates = ((0, low_rps, held), (1, high_rps, False))
+    trials = [
+        {
+            "arm": "select/tcp",
+            "model": "select",
+            "transport": "tcp",
+            "protocol": "echo",
+            "python": "",
+            "scenario": "limit",
+            "connections": 16,
+            "message_bytes": 64,
+            "rung": rung,
+            "rate_rps": rate,
+            "throughput_rps": rate,
+            "objective_p99_us": objective_us,
+            "objective_lost_share": 0.001,
+            "passed": passed,
+            "counted": True,
+            "verdict": "valid",
+            "codes": "",
+        }
+        for rung, rate, passed in rates
+        for _ in range(3)
+    ]
+    none = synthetic.run({}, blocks=0)
+    return measured(none.trials, none.slices, pd.DataFrame(trials))
+
+
+def gate(before: Run, now: Run, text: str) -> bool:
+    return any(broken(changes(before, now), missing(before, now), [rule(text)]))
 
 
 def test_a_change_is_found_where_it_is_and_nowhere_else() -> None:
@@ -47,8 +98,7 @@ def test_equal_runs_are_called_different_as_seldom_as_agreed() -> None:
     ],
 )
 def test_a_rule_counts_what_is_resolved_and_large_enough(text: str, is_broken: bool) -> None:
-    found = changes(run(1), run(2, faster=1.3))
-    assert bool(broken(found, [rule(text)])) == is_broken
+    assert gate(run(1), run(2, faster=1.3), text) == is_broken
 
 
 @pytest.mark.parametrize("text", ["speed>5%", "throughput_rps=5%", "throughput_rps>5", ""])
@@ -59,19 +109,134 @@ def test_what_is_no_rule_says_how_one_looks(text: str) -> None:
 
 def test_arms_of_one_run_alone_are_told() -> None:
     rows = synthetic.run({"asyncio/tcp": {16: 3e4}, "poll/tcp": {16: 3e4}}, blocks=3, rounds=2)
-    assert only_in_one(run(1), Tables(rows.trials, rows.slices)) == (["asyncio/tcp~twin", "select/tcp"], ["poll/tcp"])
+    other = measured(rows.trials, rows.slices)
+    assert only_in_one(run(1), other) == (["asyncio/tcp~twin", "select/tcp"], ["poll/tcp"])
+    assert missing(run(1), other) == []
+    assert not gate(run(1), other, "throughput_rps<-5%")
+
+
+def test_a_load_of_one_run_alone_is_told() -> None:
+    rows = synthetic.run({arm: {16: 3e4, 64: 3e4} for arm in RATES}, blocks=3, rounds=2)
+    assert only_in_one(run(1), measured(rows.trials, rows.slices)) == ([], ["capacity, 64 connections, 64 bytes"])
 
 
 def test_a_single_block_is_not_resolved() -> None:
     rows = synthetic.run(RATES, blocks=1, rounds=4)
-    one = Tables(rows.trials, rows.slices)
+    one = measured(rows.trials, rows.slices)
     found = changes(one, run(2))
     assert {change.word for change in found} == {"not resolved"}
     assert all(math.isnan(change.low) for change in found)
+    with pytest.raises(RuleError, match="invalid or of too few blocks"):
+        gate(one, run(2), "throughput_rps<-5%")
 
 
-def test_a_step_in_a_history_is_found_at_its_place() -> None:
-    steady = [1.0, 1.01, 0.99, 1.0, 1.02, 0.98, 1.01]
-    assert change_points(steady) == []
-    assert change_points([*steady, *(1.3 * value for value in steady)]) == [len(steady)]
-    assert change_points([1.0, 1.0, 2.0]) == []  # too few to say
+@pytest.mark.parametrize("status", ["failed", "skipped"])
+def test_an_arm_that_does_not_work_any_more_breaks_a_gate_on_what_it_had(status: str) -> None:
+    (found,) = missing(run(1), failing(status=status))
+    assert (found.arm, found.connections, found.status, found.reason) == ("select/tcp", 16, status, "no ready line")
+    assert "throughput_rps" in found.metrics
+    assert gate(run(1), failing(status=status), "throughput_rps<-5%")
+    assert gate(run(1), failing(status=status), "service_p50_us>5%")
+
+
+def test_an_arm_that_worked_in_neither_run_or_works_now_is_not_missing() -> None:
+    assert missing(failing(), failing()) == []
+    assert missing(failing(), run(1)) == []
+    assert not gate(failing(), failing(), "throughput_rps<-5%")
+
+
+def test_what_the_plan_asks_for_and_no_row_has_is_missing() -> None:
+    rows = synthetic.run({"asyncio/tcp": {16: 3e4}}, blocks=3, rounds=2)
+    asked = {("select/tcp", "capacity", 16, 64)}
+    (found,) = missing(run(1), measured(rows.trials, rows.slices, planned=asked))
+    assert (found.arm, found.status) == ("select/tcp", "missing")
+
+
+def test_an_arm_that_serves_nothing_any_more_breaks_a_gate_on_its_rate() -> None:
+    rows = rows_of(2)
+    of_select = rows.slices["arm"] == "select/tcp"
+    slices = rows.slices.assign(throughput_rps=rows.slices["throughput_rps"].mask(of_select, 0.0))
+    now = measured(rows.trials, slices)
+    (found,) = missing(run(1), now)
+    assert (found.metrics, found.status, found.reason) == (("throughput_rps",), "ok", "nothing was served")
+    assert gate(run(1), now, "throughput_rps<-5%")
+    assert not gate(run(1), now, "memory_mb>5%")
+
+
+def test_a_block_that_lost_everything_is_not_left_out_of_a_comparison() -> None:
+    rows = rows_of(2)
+    late = rows.trials["arm"].eq("select/tcp") & rows.trials["block"].lt(2)
+    trials = rows.trials.assign(service_p99_us=rows.trials["service_p99_us"].mask(late, math.inf))
+    found = changes(run(1, faster=1.3), measured(trials, rows.slices))
+    assert {one.arm: one.word for one in found if one.metric == "service_p99_us"}["select/tcp"] == "not resolved"
+
+
+def test_a_gate_is_refused_where_all_that_it_judges_is_invalid() -> None:
+    rows = rows_of(2, faster=0.5, codes="CORRUPT=9")
+    invalid = measured(rows.trials, rows.slices)
+    with pytest.raises(RuleError, match="throughput_rps: every comparison of it rests on figures that are invalid"):
+        gate(run(1), invalid, "throughput_rps<-5%")
+
+
+def test_costs_are_judged_by_what_concerns_costs() -> None:
+    rows = rows_of(2, faster=0.5, codes="GENERATOR_BUSY=0.95")
+    found = {one.metric: one for one in changes(run(1), measured(rows.trials, rows.slices)) if one.arm == "select/tcp"}
+    assert found["throughput_rps"].verdict == "invalid"
+    assert (found["cpu_us_per_request"].verdict, found["cpu_us_per_request"].word) == ("valid", "slower")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("throughput_rps<-500%", "can never be broken"),
+        ("throughput_rps<-100%", "can never be broken"),
+        ("throughput_rps<5%", 'write "throughput_rps<-5%"'),
+        ("cpu_us_per_request>-5%", 'write "cpu_us_per_request>5%"'),
+    ],
+)
+def test_a_rule_that_means_nothing_is_refused(text: str, said: str) -> None:
+    with pytest.raises(RuleError, match=said):
+        rule(text)
+
+
+def test_a_rule_may_ask_for_any_resolved_change() -> None:
+    assert rule("throughput_rps<0%").broken_by(next(c for c in changes(run(1), run(2, 0.9)) if c.word == "slower"))
+    assert rule("cpu_us_per_request>0%").rises
+
+
+@pytest.mark.parametrize(
+    ("now", "word"),
+    [
+        (searched(8e3, 9e3), "slower"),
+        (searched(12e3, 13e3), "faster"),
+        (searched(9.5e3, 10.5e3), "not resolved"),  # the bounds overlap
+        (searched(8e3, 9e3, objective_us=3000), "not resolved"),  # it may be the objective's doing
+        (searched(8e3, 9e3, objective_us=8000), "slower"),
+        (searched(12e3, 13e3, objective_us=8000), "not resolved"),
+    ],
+)
+def test_limits_differ_where_their_bounds_do_not_overlap(now: Run, word: str) -> None:
+    (found,) = changes(searched(10e3, 11e3), now)
+    assert (found.metric, found.word) == ("limit_rps", word)
+    assert found.low <= found.ratio <= found.high
+    assert gate(searched(10e3, 11e3), now, "limit_rps<-5%") == (word == "slower")
+
+
+def test_a_search_that_finds_no_rate_any_more_breaks_a_gate() -> None:
+    now = searched(10e3, 11e3, held=False)
+    assert changes(searched(10e3, 11e3), now) == []
+    assert "no rate" in missing(searched(10e3, 11e3), now)[0].reason
+    assert gate(searched(10e3, 11e3), now, "limit_rps<-5%")
+
+
+def test_a_plan_asks_for_a_search_of_every_arm_that_competes() -> None:
+    of_searches = {key[0] for key in planned(load_plan("thorough")) if key[1] == "limit"}
+    assert "select/udp" in of_searches
+    assert not {arm for arm in of_searches if "~twin" in arm or "native" in arm}
+    assert ("asyncio/tcp~twin", "capacity", 1, 64) in planned(load_plan("thorough"))
+
+
+def test_folders_of_one_name_are_told_apart_by_what_stands_above() -> None:
+    paths = [Path("/a/x/run"), Path("/a/y/run"), Path("/b/y/run"), Path("/a/other")]
+    assert labels(paths) == ["x/run", "a/y/run", "b/y/run", "other"]
+    assert labels(paths[:1] * 2) == ["run", "run"]
