@@ -25,7 +25,7 @@ from bench.plan import apply_thresholds
 from bench.store import RunFolder, StoreError, visible
 
 LEAST_RUNS = 4  # to look for a change in
-ENOUGH_RUNS = 7  # with fewer a change of ten times the noise is missed too often
+ENOUGH_RUNS = 8  # with fewer a change of ten times the noise is missed too often
 CHANCE = 0.007  # with which noise alone is called a change in a series; half of it for an end that is a single run
 TAILS = 8  # degrees of freedom at most: the noise of runs has heavier tails than Gauss's
 LEAST_NOISE = 0.001  # three printed figures show no less

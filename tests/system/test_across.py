@@ -69,8 +69,7 @@ def searched(path: Path, *held_rps: float) -> Path:
 
 def on_terminal(columns: int, *words: str) -> str:
     """What a terminal of that width is told."""
-    environment = {"COLUMNS": str(columns), "FORCE_COLOR": "1", "TTY_COMPATIBLE": "1", "TERM": "xterm"}
-    return python("-m", "bench", *words, **environment).stdout
+    return python("-m", "bench", *words, COLUMNS=str(columns), FORCE_COLOR="1", TERM="xterm").stdout
 
 
 @pytest.fixture(scope="module")
