@@ -203,6 +203,7 @@ def _draw(found: Sequence[Series]) -> Figure:
             ax.vlines(x, one.lows, one.highs, color=its.colour, linewidth=1, alpha=0.6)
             for change in one.changes:
                 ax.axvline(x[change] - 0.5, color=its.colour, linewidth=1, linestyle=":")
+        ax.set_xlim(-0.5, len(runs) - 0.5)  # a run stands at the same place in every panel
         ax.set_ylim(bottom=0)
         ax.set_ylabel(METRICS[found[0].metric].label, fontsize=9)
         ax.grid(color=PALE, linewidth=0.6)
