@@ -44,7 +44,7 @@ def compare(
 ) -> int:
     """Tell what changed between runs: each arm at each load, unpaired, with its interval.
 
-    For example:
+    Examples of use:
 
       holabench compare results/monday results/tuesday
 
@@ -86,7 +86,7 @@ def history(
 ) -> None:
     """Follow a figure over many runs, and mark where it changed: the first run of each new level.
 
-    For example:
+    Examples of use:
 
       holabench history results/*-standard --metric throughput_rps
 
