@@ -1,10 +1,12 @@
 """A conversation with a server, checked byte for byte, before any clock starts."""
 
 import contextlib
+import selectors
 import socket
 
 from clients.protocols import ADIOS, HOLA, LARGEST_DATAGRAM_BYTES, PUES_ADIOS, PUES_HOLA
 
+_RECV_BYTES = 1 << 20
 _DATAGRAM_TRIES = 3  # a datagram may be lost without anybody's fault
 
 
@@ -59,14 +61,28 @@ def _wrong(where: str, got: bytes, request: bytes, wanted: bytes, before: int) -
 
 
 def _exchange(sock: socket.socket, request: bytes, size: int) -> bytes:
-    sock.sendall(request)
-    got = b""
-    while len(got) < size:
-        data = sock.recv(size - len(got))
-        if not data:
-            break
-        got += data
-    return got
+    """Send and read side by side: a server whose replies nobody reads stops reading, too.
+
+    The socket's timeout is for each step forward.
+    """
+    rest, got = memoryview(request), bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_READ | selectors.EVENT_WRITE)
+        while len(got) < size:
+            ready = selector.select(sock.gettimeout())
+            if not ready:
+                raise TimeoutError
+            events = ready[0][1]
+            if events & selectors.EVENT_READ:
+                data = sock.recv(min(size - len(got), _RECV_BYTES))
+                if not data:
+                    break
+                got += data
+            if events & selectors.EVENT_WRITE and rest:
+                rest = rest[sock.send(rest) :]
+                if not rest:
+                    selector.modify(sock, selectors.EVENT_READ)
+    return bytes(got)
 
 
 def _datagram(sock: socket.socket, request: bytes) -> bytes:
