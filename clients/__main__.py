@@ -11,7 +11,6 @@ import typer
 
 from clients import console
 from clients.console import Stop
-from clients.protocols import LARGEST_DATAGRAM_BYTES
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -55,16 +54,20 @@ def load(
         Literal["persistent", "session", "per_request"],
         typer.Option(help="Connections stay; or connect, ask K requests and close; or one request each."),
     ] = "persistent",
-    requests_per_session: Annotated[int, typer.Option(min=1, help="K; hola says adios after them.")] = 10,
+    requests_per_session: Annotated[int, typer.Option(min=1, max=10**9, help="K; hola says adios after them.")] = 10,
     rate: Annotated[
         float, typer.Option(min=0.0, max=1e8, help="Requests a second over all connections, whatever the server does.")
     ] = 0.0,
     arrivals: Annotated[
         Literal["poisson", "constant", "burst"], typer.Option(help="How the requests of a rate follow each other.")
     ] = "poisson",
-    burst_on: Annotated[float, typer.Option(help="Bursts: seconds that one lasts.")] = 0.02,
-    burst_period: Annotated[float, typer.Option(help="Bursts: seconds from one to the next.")] = 0.1,
-    think: Annotated[float, typer.Option(min=0.0, help="Without a rate: seconds between a reply and a request.")] = 0.0,
+    burst_on: Annotated[float, typer.Option(min=1e-6, max=3600.0, help="Bursts: seconds that one lasts.")] = 0.02,
+    burst_period: Annotated[
+        float, typer.Option(min=1e-6, max=3600.0, help="Bursts: seconds from one to the next.")
+    ] = 0.1,
+    think: Annotated[
+        float, typer.Option(min=0.0, max=3600.0, help="Without a rate: seconds between a reply and a request.")
+    ] = 0.0,
     seconds: Annotated[float, typer.Option(min=0.001, max=86400.0, help="How long to measure.")] = 5.0,
     warmup: Annotated[float, typer.Option(min=0.0, max=3600.0, help="Seconds of load before, not counted.")] = 0.5,
     timeout: Annotated[float, typer.Option(min=0.001, max=3600.0, help="When a reply counts as lost.")] = 1.0,
@@ -93,17 +96,16 @@ def load(
     from clients.export import write_hdr_log, write_raw
     from clients.load import WINDOWS, describe, parse_mix, parse_url
     from clients.load import load as run_load
-    from clients.settings import Settings
+    from clients.settings import Settings, check_duration
 
     transport, host, port = parse_url(url)
     mix = parse_mix(message_bytes)
     largest = max(size for size, _ in mix)
-    if transport == "udp" and largest > LARGEST_DATAGRAM_BYTES:
-        raise Stop(f"--message-bytes {largest} does not fit a datagram; the largest is {LARGEST_DATAGRAM_BYTES}")
     if raw and Path(raw).suffix not in (".npy", ".csv"):
         raise Stop(f"--raw {raw}: the name must end in .npy or .csv")
     pinned = parse_cpus(cpus)
     try:
+        check_duration(seconds + warmup, warmup)
         settings = Settings(
             transport=transport,
             host=host,

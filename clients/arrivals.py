@@ -47,5 +47,5 @@ def next_arrival(lane: Lane, load: Load) -> None:
     if load.arrivals == BURST:  # Poisson while it is on; the time that it is off is left out of the position
         bursts = np.floor(position_ns / process[ON])
         position_ns = bursts * process[PERIOD] + (position_ns - bursts * process[ON])
-    intended_ns = int64(process[START] + position_ns)
-    schedule(lane)[NEXT] = intended_ns if intended_ns < schedule(lane)[END] else NEVER_NS
+    intended_ns = process[START] + position_ns  # compared as a float: one beyond 64 bits is beyond the end, too
+    schedule(lane)[NEXT] = int64(intended_ns) if intended_ns < schedule(lane)[END] else NEVER_NS

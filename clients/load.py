@@ -18,7 +18,7 @@ from clients.limits import TooManyConnections, allow_descriptors
 from clients.memory import Array
 from clients.ports import NoPorts
 from clients.protocols import LARGEST_MESSAGE_BYTES, TRANSPORTS
-from clients.settings import Settings
+from clients.settings import LARGEST_WEIGHT, Settings
 from clients.target import Slice, Target, compile_loops
 from clients.threads import Threads
 from clients.verify import NotSpoken, verify
@@ -28,13 +28,14 @@ WINDOWS = 20  # equal parts of a load, each with its own figures
 
 def parse_url(url: str) -> tuple[str, str, int]:
     """Split tcp://HOST:PORT or udp://HOST:PORT. HOST is a numeric address or localhost. Raises Stop."""
-    parts = urlsplit(url)
+    wrong = Stop(f"{url!r} is not the address of a server; write tcp://HOST:PORT or udp://HOST:PORT")
     try:
+        parts = urlsplit(url)
         port = parts.port
-    except ValueError:
-        port = None
+    except ValueError as error:
+        raise wrong from error
     if parts.scheme not in TRANSPORTS or not parts.hostname or not port:
-        raise Stop(f"{url!r} is not the address of a server; write tcp://HOST:PORT or udp://HOST:PORT")
+        raise wrong
     host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname
     return parts.scheme, host, port
 
@@ -42,12 +43,14 @@ def parse_url(url: str) -> tuple[str, str, int]:
 def parse_mix(text: str) -> tuple[tuple[int, float], ...]:
     """Turn 64 or 64:9,1024:1 into message sizes with their weights. Raises Stop."""
     try:
-        pairs = [part.split(":") for part in text.split(",")]
-        mix = tuple((int(pair[0]), float(pair[1]) if len(pair) > 1 else 1.0) for pair in pairs)
+        pairs = [part.partition(":") for part in text.split(",")]
+        mix = tuple((int(size), float(weight) if colon else 1.0) for size, colon, weight in pairs)
     except ValueError:
         mix = ()
-    if not mix or any(not 1 <= size <= LARGEST_MESSAGE_BYTES or not 0 < weight < math.inf for size, weight in mix):
+    if not mix or not all(1 <= size <= LARGEST_MESSAGE_BYTES for size, _ in mix):
         raise Stop(f"--message-bytes {text!r}: write a size from 1 to {LARGEST_MESSAGE_BYTES}, or sizes as 64:9,1024:1")
+    if not all(1 / LARGEST_WEIGHT <= weight <= LARGEST_WEIGHT for _, weight in mix):
+        raise Stop(f"--message-bytes {text!r}: write weights up to {LARGEST_WEIGHT:g}, as 64:9,1024:1")
     return mix
 
 

@@ -1,12 +1,39 @@
 """What load to put on which server, and the same as the compiled loop wants it. Pure."""
 
 import os
+import socket
 from dataclasses import dataclass
 
 from clients.lane import BURST, CONSTANT, HEADER_BYTES, POISSON, Load
+from clients.protocols import LARGEST_DATAGRAM_BYTES, LARGEST_MESSAGE_BYTES, TRANSPORTS
 
 ARRIVAL_KINDS = {"constant": CONSTANT, "poisson": POISSON, "burst": BURST}
 LIFECYCLES = ("persistent", "session", "per_request")
+LARGEST_WEIGHT = 1e9  # of a message size among others
+LEAST_RPS, MOST_RPS = 0.001, 1e8
+_LONGEST_LOAD_S = 90_000.0  # a day and an hour of warm-up
+_KNOWN = {
+    "transport": TRANSPORTS,
+    "protocol": ("echo", "hola"),
+    "lifecycle": LIFECYCLES,
+    "arrivals": tuple(ARRIVAL_KINDS),
+}
+# What a number may be. Beyond lies what nobody means, and what 64 bits do not hold.
+_WHOLE = {
+    "port": (1, 65_535),
+    "connections": (1, 1_000_000),
+    "message_bytes": (1, LARGEST_MESSAGE_BYTES),
+    "requests_per_session": (1, 10**9),
+    "depth": (1, 65_536),
+    "parts": (1, 1000),
+    "raw_rows": (0, 10**12),
+}
+_REAL = {
+    "timeout_s": (1e-6, 3600.0),
+    "think_s": (0.0, 3600.0),
+    "burst_on_s": (1e-6, 3600.0),
+    "burst_period_s": (1e-6, 3600.0),
+}
 _FOREVER_NS = 1 << 60
 _SABOTAGE = "HOLABENCH_SABOTAGE"  # an environment variable with which the tests break the generator on purpose
 
@@ -37,9 +64,9 @@ class Settings:
     raw_rows: int = 0  # requests whose time stamps are kept
 
     def __post_init__(self) -> None:
-        for name, known in (("lifecycle", LIFECYCLES), ("arrivals", tuple(ARRIVAL_KINDS))):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} {getattr(self, name)!r} is none of {', '.join(known)}")
+        _check_names(self)
+        _check_numbers(self)
+        _check_bursts(self)
         if self.depth > 1 and self.transport == "udp" and not self.numbered:
             raise ValueError(
                 f"depth {self.depth} cannot be had here: only echo messages of {HEADER_BYTES} bytes and more carry the "
@@ -47,8 +74,10 @@ class Settings:
             )
         if self.think_s and self.rate_rps:
             raise ValueError("a time to think belongs to the closed loop: leave out the rate, or the time")
-        if not 0 < self.burst_on_s <= self.burst_period_s:
-            raise ValueError(f"bursts of {self.burst_on_s:g} s do not fit a period of {self.burst_period_s:g} s")
+        if self.transport == "udp" and self.protocol == "echo" and max(self.sizes) > LARGEST_DATAGRAM_BYTES:
+            raise ValueError(
+                f"message_bytes {max(self.sizes)} does not fit a datagram; the largest is {LARGEST_DATAGRAM_BYTES}"
+            )
 
     @property
     def open_loop(self) -> bool:
@@ -76,6 +105,56 @@ class Settings:
     def numbered(self) -> bool:
         """Whether the reply to a datagram can be told from the reply to an earlier one."""
         return self.transport == "udp" and self.protocol == "echo" and min(self.sizes) >= HEADER_BYTES
+
+
+def check_duration(seconds: float, warmup_s: float) -> None:
+    """Raise ValueError, one line, for a load that cannot be so long. seconds: the warm-up included."""
+    _check_real("seconds", seconds, 0.0, _LONGEST_LOAD_S)
+    _check_real("warmup_s", warmup_s, 0.0, seconds)
+
+
+def _check_names(settings: Settings) -> None:
+    for name, known in _KNOWN.items():
+        if getattr(settings, name) not in known:
+            raise ValueError(f"{name} {getattr(settings, name)!r} is none of {', '.join(known)}")
+    try:
+        socket.inet_pton(socket.AF_INET6 if ":" in settings.host else socket.AF_INET, settings.host)
+    except (OSError, UnicodeError) as error:
+        raise ValueError(f"host {settings.host!r} is not a numeric address, such as 127.0.0.1 or ::1") from error
+
+
+def _check_numbers(settings: Settings) -> None:
+    for name, (least, most) in _WHOLE.items():
+        _check_whole(name, getattr(settings, name), least, most)
+    for name, (lowest, highest) in _REAL.items():
+        _check_real(name, getattr(settings, name), lowest, highest)
+    if settings.rate_rps:
+        _check_real("rate_rps", settings.rate_rps, LEAST_RPS, MOST_RPS)
+    for size, weight in settings.mix:
+        _check_whole("message_bytes", size, *_WHOLE["message_bytes"])
+        _check_real("the weight", weight, 1 / LARGEST_WEIGHT, LARGEST_WEIGHT)
+
+
+def _check_bursts(settings: Settings) -> None:
+    on_s, period_s = settings.burst_on_s, settings.burst_period_s
+    if on_s > period_s:
+        raise ValueError(f"bursts of {on_s:g} s do not fit a period of {period_s:g} s")
+    within_rps = settings.rate_rps * period_s / on_s
+    if settings.arrivals == "burst" and within_rps > MOST_RPS:
+        raise ValueError(
+            f"rate_rps {settings.rate_rps:g} is {within_rps:g} requests/s within bursts of {on_s:g} s every "
+            f"{period_s:g} s; {MOST_RPS:g} at most"
+        )
+
+
+def _check_whole(name: str, value: object, least: int, most: int) -> None:
+    if not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"{name} {value!r} is not a whole number from {least} to {most}")
+
+
+def _check_real(name: str, value: object, least: float, most: float) -> None:
+    if not isinstance(value, int | float) or not least <= value <= most:  # nan is in no range
+        raise ValueError(f"{name} {value!r} is not a number from {least:g} to {most:g}")
 
 
 def compiled_form(settings: Settings, raw_room: int) -> Load:

@@ -17,7 +17,7 @@ from clients.loop import run_load
 from clients.memory import Array
 from clients.opening import open_all
 from clients.ports import sources_needed
-from clients.settings import Settings, compiled_form
+from clients.settings import Settings, check_duration, compiled_form
 from clients.threads import Threads
 
 _BEFORE_START_NS = 300_000  # time for every thread to reach its loop
@@ -137,8 +137,10 @@ class Target:
     def load(self, seconds: float, warmup_s: float = 0.0, *, counted: bool = True, seed: int | None = None) -> Slice:
         """Load the server for ``seconds``, of which ``warmup_s`` do not count; added to the totals if ``counted``.
 
-        seed: of the arrivals of an open loop; None: the settings' own, another one for each load.
+        seed: of the arrivals of an open loop; None: the settings' own, another one for each load. Raises ValueError for
+        a length that cannot be.
         """
+        check_duration(seconds, warmup_s)
         before = self._counts()
         collections = _collections()
         start_ns, end_ns = self._set_schedule(seconds, warmup_s, seed)

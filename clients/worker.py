@@ -34,6 +34,9 @@ from clients.threads import Threads
 from clients.verdicts import judge_by
 from clients.verify import NotSpoken, verify
 
+# OverflowError, and what else is arithmetic: no value in a command may end the generator of all the others.
+_CANNOT_BE = (NotSpoken, NoPorts, TooManyConnections, OSError, TypeError, ValueError, MemoryError, ArithmeticError)
+
 
 class Worker:
     """The targets that are open, and the threads that load them."""
@@ -56,7 +59,7 @@ class Worker:
                     return self._verify(Settings(**settings), command.get("together", 1))
                 case {"id": str(name)}:
                     return self._answer_on(name, command)
-        except (NotSpoken, NoPorts, TooManyConnections, OSError, TypeError, ValueError, MemoryError) as error:
+        except _CANNOT_BE as error:
             return {"ok": False, "error": str(error) or type(error).__name__}
         except KeyError as error:
             return {"ok": False, "error": f"no target {error} is open"}

@@ -90,6 +90,14 @@ def test_bursts_come_in_their_part_of_each_period_alone() -> None:
     assert result["scheduled"] == pytest.approx(2000 * 0.3, rel=0.3)
 
 
+@pytest.mark.parametrize("arrivals", ["poisson", "constant", "burst"])
+def test_a_request_due_after_more_nanoseconds_than_64_bits_hold_is_never_due(arrivals: str) -> None:
+    with tcp_server(echo) as port:
+        changes = {"lifecycle": "session", "requests_per_session": 10**9, "rate_rps": 0.001, "arrivals": arrivals}
+        result, _, _ = load(tcp(port, **changes))
+    assert result["scheduled"] == 0
+
+
 def test_several_threads_share_one_schedule() -> None:
     with tcp_server(echo) as port:
         threads = Threads([0, 0])

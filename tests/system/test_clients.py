@@ -153,6 +153,16 @@ def test_ctrl_c_ends_a_load_early_with_what_was_measured() -> None:
         (["load", "tcp://127.0.0.1:1", "--rate", "5", "--think", "1"], 2, ["think", "rate"]),
         (["load", "tcp://127.0.0.1:1", "--message-bytes", "64:0"], 2, ["'64:0'", "64:9,1024:1"]),
         (["load", "tcp://127.0.0.1:1", "--rate", "-1"], 2, ["--rate", "-1"]),
+        (["load", "tcp://127.0.0.1:1", "--rate", "1e-300"], 2, ["rate", "1e-300", "0.001"]),
+        (["load", "tcp://127.0.0.1:1", "--think", "1e300"], 2, ["--think", "1e300"]),
+        (["load", "tcp://127.0.0.1:1", "--think", "nan"], 2, ["think", "nan"]),
+        (["load", "tcp://127.0.0.1:1", "--seconds", "nan"], 2, ["seconds", "nan"]),
+        (["load", "tcp://127.0.0.1:1", "--requests-per-session", "9" * 23], 2, ["--requests-per-session", "9" * 23]),
+        (["load", "tcp://127.0.0.1:1", "--message-bytes", "64:1e308,65:1e308"], 2, ["'64:1e308,65:1e308'"]),
+        (["load", "tcp://127.0.0.1:1", "--message-bytes", "64:9:4"], 2, ["'64:9:4'"]),
+        (["load", "tcp://[::1"], 2, ["'tcp://[::1'", "tcp://HOST:PORT"]),
+        (["load", "tcp://\udcff:80"], 2, ["udcff"]),
+        (["load", "tcp://example.com:80"], 2, ["'example.com'", "numeric"]),
         (["load", "tcp://127.0.0.1:1", "--connections", "999999"], 1, ["1000063", "ulimit"]),
         (["load", "tcp://127.0.0.1:1"], 1, ["tcp://127.0.0.1:1", "refused"]),
         (["walk"], 2, ["walk"]),
@@ -164,6 +174,32 @@ def test_what_cannot_be_is_one_line_that_names_it(words: list[str], code: int, s
     assert ended.returncode == code
     assert len(lines) == 1, ended.stderr
     assert all(part in lines[0] for part in said), lines
+
+
+def test_no_value_in_a_command_ends_the_worker() -> None:
+    with server("select", "udp") as ready:
+        settings = {"transport": "udp", "host": "127.0.0.1", "port": ready["port"], "timeout_s": 5.0}
+        wrong: list[dict[str, Any]] = [
+            {"port": 99999},
+            {"timeout_s": 1e300},
+            {"requests_per_session": 10**22},
+            {"rate_rps": 1e-300},
+            {"connections": None},
+        ]
+        commands: list[dict[str, Any]] = [
+            {"do": "open", "id": "a", "settings": {**settings, **change}} for change in wrong
+        ]
+        commands += [{"do": "open", "id": "a", "settings": settings}]
+        commands += [{"do": "slice", "id": "a", "seconds": seconds, "warmup_s": 0} for seconds in (1e300, None, 0.05)]
+        ended = subprocess.run(
+            [sys.executable, "-m", "clients", "worker"],
+            input="".join(json.dumps(command) + "\n" for command in commands),
+            capture_output=True, text=True, timeout=60, check=True, cwd=ROOT,
+        )  # fmt: skip
+    answers = [json.loads(line) for line in ended.stdout.splitlines()[1:]]
+    assert [answer["ok"] for answer in answers] == [False] * 5 + [True, False, False, True]
+    assert all("\n" not in answer["error"] for answer in answers if not answer["ok"])
+    assert answers[-1]["slice"]["sent"] > 0
 
 
 def test_the_worker_answers_a_line_with_a_line_and_ends_with_its_input() -> None:

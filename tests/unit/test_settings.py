@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,7 @@ import pytest
 
 from clients import ports
 from clients.ports import NoPorts, sources_needed
-from clients.settings import Settings, compiled_form
+from clients.settings import Settings, check_duration, compiled_form
 
 TCP = Settings("tcp", "127.0.0.1", 7)
 UDP = replace(TCP, transport="udp")
@@ -16,17 +17,50 @@ UDP = replace(TCP, transport="udp")
     ("changes", "said"),
     [
         ({"lifecycle": "eternal"}, "lifecycle 'eternal' is none of persistent, session, per_request"),
+        ({"transport": "sctp"}, "transport 'sctp' is none of tcp, udp"),
         ({"arrivals": "late"}, "arrivals 'late' is none of constant, poisson, burst"),
         ({"depth": 2, "protocol": "hola"}, "depth 2 cannot be had here"),
         ({"depth": 2, "message_bytes": 8}, "depth 2 cannot be had here"),
         ({"depth": 2, "mix": ((64, 1.0), (4, 1.0))}, "depth 2 cannot be had here"),
         ({"think_s": 0.1, "rate_rps": 10.0}, "a time to think belongs to the closed loop"),
         ({"burst_on_s": 0.2}, "bursts of 0.2 s do not fit a period of 0.1 s"),
+        ({"burst_period_s": math.inf}, "burst_period_s inf is not a number from 1e-06 to 3600"),
+        ({"burst_on_s": 1e-300, "burst_period_s": 1e300}, "burst_on_s 1e-300 is not"),
+        ({"rate_rps": 1e6, "arrivals": "burst", "burst_on_s": 1e-6}, "is 1e\\+11 requests/s within bursts"),
+        ({"rate_rps": 1e-11}, "rate_rps 1e-11 is not a number from 0.001 to 1e\\+08"),
+        ({"rate_rps": math.nan}, "rate_rps nan is not"),
+        ({"rate_rps": -1.0}, "rate_rps -1.0 is not"),
+        ({"port": 99999}, "port 99999 is not a whole number from 1 to 65535"),
+        ({"timeout_s": 1e300}, "timeout_s 1e\\+300 is not"),
+        ({"think_s": math.inf}, "think_s inf is not"),
+        ({"requests_per_session": 10**22}, f"requests_per_session {10**22} is not"),
+        ({"connections": 1.5}, "connections 1.5 is not a whole number"),
+        ({"connections": "2"}, "connections '2' is not a whole number"),
+        ({"message_bytes": 65_508}, "message_bytes 65508 does not fit a datagram; the largest is 65507"),
+        ({"mix": ((64, 1e308), (65, 1e308))}, "the weight 1e\\+308 is not"),
+        ({"mix": ((64, 1.0), (0, 1.0))}, "message_bytes 0 is not"),
+        ({"host": "a..b"}, "host 'a..b' is not a numeric address"),
+        ({"host": "\udcff"}, r"host '\\udcff' is not a numeric address"),
     ],
 )
 def test_a_load_that_cannot_be_is_refused_with_one_line(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         replace(UDP, **changes)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "warmup_s", "said"),
+    [
+        (1e300, 0.0, "seconds 1e\\+300 is not a number from 0 to 90000"),
+        (math.nan, 0.0, "seconds nan is not"),
+        (-1.0, 0.0, "seconds -1.0 is not"),
+        (1.0, math.nan, "warmup_s nan is not"),
+        (1.0, 2.0, "warmup_s 2.0 is not a number from 0 to 1"),
+    ],
+)
+def test_a_load_that_cannot_be_so_long_is_refused_with_one_line(seconds: float, warmup_s: float, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        check_duration(seconds, warmup_s)
 
 
 def test_a_stream_may_be_deep_with_any_message() -> None:
