@@ -26,7 +26,7 @@ def talk(
     host: Annotated[str, typer.Argument(help="The server's host.")],
     port: Annotated[int, typer.Argument(min=1, max=65535, help="The server's port.")],
     transport: Annotated[Literal["tcp", "udp"], typer.Option(help="How to reach it.")] = "tcp",
-    wait: Annotated[float, typer.Option(min=0.0, help="Seconds between hola and adios.")] = 2.0,
+    wait: Annotated[float, typer.Option(min=0.0, max=3600.0, help="Seconds between hola and adios.")] = 2.0,
 ) -> None:
     """Say hola, print the reply, wait, say adios, print the reply: the tutorial's client.
 
@@ -36,9 +36,11 @@ def talk(
 
     try:
         for reply in talk(host, port, transport, wait):
-            print(reply)
+            print(reply, flush=True)
     except NoAnswer as error:
         raise Stop(str(error), 1) from error
+    except ValueError as error:
+        raise Stop(str(error)) from error
 
 
 @app.command()

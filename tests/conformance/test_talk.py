@@ -14,11 +14,11 @@ CONVERSATION = (("hola", b"pues hola"), ("adios", b"pues adios"))
 
 
 def test_the_talking_client_holds_the_conversation_over_tcp(tcp_hola: Server) -> None:
-    assert talk(*tcp_hola.address, "tcp", wait_s=0) == ["pues hola", "pues adios"]
+    assert list(talk(*tcp_hola.address, "tcp", wait_s=0)) == ["pues hola", "pues adios"]
 
 
 def test_the_talking_client_holds_the_conversation_over_udp(udp_hola: Server) -> None:
-    assert talk(*udp_hola.address, "udp", wait_s=0) == ["pues hola", "pues adios"]
+    assert list(talk(*udp_hola.address, "udp", wait_s=0)) == ["pues hola", "pues adios"]
 
 
 @pytest.mark.skipif(NETCAT is None, reason="no nc on the path")
