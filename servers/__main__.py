@@ -13,13 +13,14 @@ import os
 import signal
 import sys
 
-from servers import lifeline, protocols, registry, settings, sockets
+from servers import descriptors, lifeline, protocols, registry, settings, sockets
 from servers.log import log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sequence
+    from types import ModuleType
     from typing import NoReturn
 
     Serve = Callable[[socket.socket, protocols.NewHandler], None]
@@ -39,13 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sys.platform != "linux":
         return _fail(1, f"the servers need Linux, not {sys.platform}: they rely on its socket options and on prctl")
     try:
-        model = registry.load(options.model)
+        model = _load(options)
     except LookupError as error:
         return _fail(2, str(error.args[0]))
+    except descriptors.TooFew as error:
+        return _fail(1, str(error))
     serve: Serve | None = getattr(model, f"serve_{options.transport}", None)
     if serve is None:
         return _fail(2, f"the model {options.model!r} does not serve {options.transport}")
-    settings.workers = options.workers if getattr(model, "PARALLEL", False) else 1
     prepare: Callable[[], None] | None = getattr(model, "prepare", None)
     if prepare is not None:
         prepare()
@@ -84,6 +86,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _load(options: argparse.Namespace) -> ModuleType:
+    """Import the model, with the workers that it is told and the descriptors that it needs.
+
+    Raises LookupError and descriptors.TooFew.
+    """
+    descriptors.allow()  # before: some libraries open files while they are imported
+    model = registry.load(options.model)
+    if getattr(model, "PARALLEL", False):
+        settings.workers = options.workers
+        descriptors.allow(options.workers, sockets_of_a_worker=1 if getattr(model, "REUSEPORT", False) else 0)
+    return model
+
+
 def _interpreter() -> str:
     """Name, version, and whether it does without the interpreter lock."""
     locked = getattr(sys, "_is_gil_enabled", lambda: True)()
@@ -100,7 +115,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("model", help="its file's name in servers/models, such as select")
     parser.add_argument("--transport", choices=sorted(protocols.HANDLERS), default="tcp")
     parser.add_argument("--protocol", choices=sorted(protocols.HANDLERS["tcp"]), default="echo")
-    parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
+    parser.add_argument("--host", type=_host, default="127.0.0.1", help="address to bind (default: %(default)s)")
     parser.add_argument("--port", type=_number(0, 65_535), default=0, help="0, the default: any that is free")
     parser.add_argument(
         "--workers",
@@ -115,6 +130,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="clients that may wait for accept (default: %(default)s)",
     )
     return parser.parse_args(arguments)
+
+
+def _host(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither an address nor a name") from None
+    return text
 
 
 def _number(least: int, most: int) -> Callable[[str], int]:

@@ -102,6 +102,8 @@ def load(name: str) -> ModuleType:
 
     Raises LookupError: no such model, or a library that it needs is missing.
     """
+    if name.startswith("_"):  # as in _files
+        raise LookupError(_unknown(name))
     full_name = f"servers.models.{name}"
     try:
         return importlib.import_module(full_name)

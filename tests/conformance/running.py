@@ -106,6 +106,11 @@ def altered(change: str, *words: str) -> list[str]:
     return [sys.executable, "-c", f"{change}\nfrom servers.__main__ import main\nmain({list(words)})"]
 
 
+def limited(descriptors: int, words: Sequence[str]) -> list[str]:
+    """Spell out a command that may have so many descriptors: a shell has the limit, then becomes the command."""
+    return ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh", *words]
+
+
 def read_line(stream: IO[bytes]) -> bytes:
     """Read a line; an empty one if the other side closed or the deadline passed."""
     readable, _, _ = select.select([stream], [], [], DEADLINE_S)
@@ -118,8 +123,8 @@ def running(words: Sequence[str], *, descriptors: int | None = None, cwd: Path =
 
     descriptors: how many it may have. A model whose library is missing here makes the test a skip.
     """
-    if descriptors is not None:  # in a shell that then becomes the server: the limit is for the server alone
-        words = ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh", *words]
+    if descriptors is not None:
+        words = limited(descriptors, words)
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, start_new_session=True, cwd=cwd)
         try:

@@ -16,6 +16,7 @@ from .running import (
     Server,
     assert_serves,
     command,
+    limited,
     models,
     read_line,
     running,
@@ -177,6 +178,8 @@ def test_it_ends_when_nobody_reads_its_ready_line(model: str, transport: str) ->
     [
         (["no_such_model"], "no server model 'no_such_model'; there are: "),
         (["../models/select"], "no server model"),
+        (["__init__"], "no server model '__init__'; there are: "),
+        (["select", "--host", "\udcff"], "'\\udcff' is neither an address nor a name"),
         (["select", "--transport", "sctp"], "sctp"),
         (["select", "--protocol", "chargen"], "chargen"),
         (["select", "--port", "65536"], "'65536' is not a whole number from 0 to 65535"),
@@ -214,6 +217,32 @@ def test_an_address_that_is_not_here_gets_one_clear_line() -> None:
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
     assert "192.0.2.1 cannot be had" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "descriptors", "more", "said"),
+    [
+        ("asyncio", 5, [], "a server needs 24 open files, and the limit is 5"),
+        ("trio", 8, [], "a server needs 24 open files, and the limit is 8"),
+        ("multiprocessing", 64, ["--workers", "30"], "30 workers need 84 open files, and the limit is 64"),
+        ("reuseport", 64, ["--workers", "20"], "20 workers need 84 open files, and the limit is 64"),
+    ],
+)
+def test_a_limit_on_open_files_that_is_too_low_gets_one_clear_line(
+    model: str, descriptors: int, more: list[str], said: str
+) -> None:
+    result = subprocess.run(
+        limited(descriptors, command(model, "tcp", "echo", *more)),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (1, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert said in result.stderr
+    assert "ulimit -Hn" in result.stderr
 
 
 @by_arm

@@ -5,6 +5,7 @@ import itertools
 import os
 import re
 import signal
+from pathlib import Path
 
 import psutil
 import pytest
@@ -90,6 +91,27 @@ def test_datagrams_are_answered_after_a_worker_was_killed(model: str) -> None:
                 exchange_datagram(sock, b"still there?")
 
 
+@pytest.mark.parametrize("model", models("tcp", lambda model: model.parallel))
+def test_a_worker_holds_no_descriptor_of_the_others(model: str) -> None:
+    with running(command(model, "tcp", "echo", "--workers", "4")) as server:
+
+        def pipes() -> list[int]:
+            return [len(pipes_of(worker)) for worker in server.workers()]
+
+        wait_until(lambda: pipes() == [pipes()[0]] * 4, "the last one has as many pipes as the first one")
+        kill(server, server.workers()[0])
+        wait_until(lambda: pipes() == [pipes()[0]] * 4, "and so has the one that replaces another")
+
+
+def pipes_of(process: psutil.Process) -> set[str]:
+    """The pipes that a process holds."""
+    links = set()
+    for link in Path(f"/proc/{process.pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed since
+            links.add(str(link.readlink()))
+    return {link for link in links if link.startswith("pipe:")}
+
+
 def test_workers_that_end_at_once_are_replaced_at_a_walking_pace() -> None:
     change = "\n".join(
         (
@@ -105,6 +127,32 @@ def test_workers_that_end_at_once_are_replaced_at_a_walking_pace() -> None:
         started_s = [float(line) for line in re.findall(r"^[\d.]+$", server.stderr(), re.MULTILINE)]
         assert all(later - earlier >= 0.1 for earlier, later in itertools.pairwise(started_s))
         os.killpg(server.pid, signal.SIGTERM)
+
+
+def test_a_worker_that_cannot_be_started_is_told_once_and_started_later() -> None:
+    change = "\n".join(
+        (
+            "import errno, os",
+            "from servers import workers",
+            "workers.PAUSE_S = 0.01",
+            "fork, forks = os.fork, []",
+            "def fork_or_fail():",
+            "    forks.append(0)",
+            "    if 2 < len(forks) < 12:",
+            "        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))",
+            "    return fork()",
+            "os.fork = fork_or_fail",
+        )
+    )
+    with running(altered(change, "multiprocessing", "--workers", "2")) as server:
+        first, other = server.workers()
+        kill(server, first)
+        main = psutil.Process(server.pid)
+        wait_until(lambda: main.num_fds() == 4 + 2 * 2, "it has its streams, its socket, and two pipes for each worker")
+        assert other.is_running()
+        assert server.stderr().count("cannot be started") == 1
+        assert "1 of 2 workers cannot be started: Resource temporarily unavailable" in server.stderr()
+        assert_serves(server)
 
 
 def threads(server: Server) -> int:
