@@ -112,7 +112,10 @@ def limited(descriptors: int, words: Sequence[str]) -> list[str]:
 
 
 def read_line(stream: IO[bytes]) -> bytes:
-    """Read a line; an empty one if the other side closed or the deadline passed."""
+    """Read a line; an empty one if the other side closed or the deadline passed.
+
+    The stream has to be without a buffer: a line that stood in one would not be seen.
+    """
     readable, _, _ = select.select([stream], [], [], DEADLINE_S)
     return stream.readline() if readable else b""
 
@@ -126,7 +129,9 @@ def running(words: Sequence[str], *, descriptors: int | None = None, cwd: Path =
     if descriptors is not None:
         words = limited(descriptors, words)
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, start_new_session=True, cwd=cwd)
+        process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, bufsize=0, stderr=errors, start_new_session=True, cwd=cwd
+        )
         try:
             assert process.stdout is not None
             line = read_line(process.stdout)

@@ -1,4 +1,5 @@
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -9,9 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.processes import gone
+
 from .running import (
     ARMS,
     DEADLINE_S,
+    MODELS,
     ROOT,
     Server,
     assert_serves,
@@ -24,15 +28,6 @@ from .running import (
 )
 
 by_arm = pytest.mark.parametrize(("model", "transport"), ARMS)
-
-
-def gone(processes: list[psutil.Process]) -> bool:
-    """Tell whether none of them runs any more; what nobody has waited for yet does not run."""
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if process.status() != psutil.STATUS_ZOMBIE:
-                return False
-    return True
 
 
 def test_the_ready_line_tells_what_runs(any_server: Server) -> None:
@@ -145,20 +140,25 @@ def test_it_ends_when_its_parent_is_killed(model: str, transport: str) -> None:
         )
     )
     with subprocess.Popen(
-        [sys.executable, "-c", parent_program, *command(model, transport)], cwd=ROOT, stdout=subprocess.PIPE
+        [sys.executable, "-c", parent_program, *command(model, transport)], cwd=ROOT, stdout=subprocess.PIPE, bufsize=0
     ) as parent:
         assert parent.stdout is not None
-        ready_lines = [read_line(parent.stdout), read_line(parent.stdout)]
-        assert all(ready_lines)
-        server = psutil.Process(int(next(line for line in ready_lines if line.strip().isdigit())))
+        pid = 0
         try:
-            wait_until(lambda: model != "multiprocessing" or server.children(), "the workers are there")
+            lines = [read_line(parent.stdout), read_line(parent.stdout)]
+            assert all(lines)
+            ready, pid = sorted(map(json.loads, lines), key=lambda line: isinstance(line, int))
+            server = psutil.Process(pid)
+            if MODELS[model].parallel:
+                wait_until(lambda: len(server.children()) == ready["workers"], "the workers are there")
             tree = [server, *server.children(recursive=True)]
             parent.kill()
             wait_until(lambda: gone(tree), "the server and its workers have ended")
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGKILL)
+            parent.kill()
+            if pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(pid, signal.SIGKILL)
 
 
 @by_arm

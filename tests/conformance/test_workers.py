@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.processes import gone
+
 from .running import (
     Server,
     altered,
@@ -149,7 +151,7 @@ def test_a_worker_that_cannot_be_started_is_told_once_and_started_later() -> Non
         kill(server, first)
         main = psutil.Process(server.pid)
         wait_until(lambda: main.num_fds() == 4 + 2 * 2, "it has its streams, its socket, and two pipes for each worker")
-        assert other.is_running()
+        assert not gone([other])
         assert server.stderr().count("cannot be started") == 1
         assert "1 of 2 workers cannot be started: Resource temporarily unavailable" in server.stderr()
         assert_serves(server)

@@ -17,10 +17,13 @@ ROOT = Path(__file__).parents[2]
 DEADLINE_S = 60.0
 
 
-def python(*words: str, timeout_s: float = DEADLINE_S, **changes: str) -> subprocess.CompletedProcess[str]:
-    """Run ``python WORDS`` to its end. changes: of the environment."""
+def python(
+    *words: str, timeout_s: float = DEADLINE_S, descriptors: int | None = None, **changes: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python WORDS`` to its end. descriptors: how many it may have. changes: of the environment."""
+    limit = [] if descriptors is None else ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh"]
     return subprocess.run(
-        [sys.executable, *words],
+        [*limit, sys.executable, *words],
         capture_output=True,
         text=True,
         timeout=timeout_s,

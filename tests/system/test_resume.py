@@ -7,9 +7,9 @@ import signal
 from pathlib import Path
 
 import pandas as pd
-import psutil
 import pytest
 
+from tests.processes import gone
 from tests.system.commands import python, servers_of, started, wait_until
 
 SMALL = ["--profile", "quick", "--models", "select", "--transports", "tcp", "--connections", "1", "--protocol", "echo"]
@@ -38,7 +38,7 @@ def kill(*words: str, into: Path, random_: random.Random) -> None:
         servers = servers_of(process.pid)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        wait_until(lambda: not any(map(psutil.Process.is_running, servers)), "its servers end with it")
+        wait_until(lambda: gone(servers), "its servers end with it")
 
 
 def test_a_run_that_is_killed_again_and_again_ends_with_every_block_once(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from bench.plan import cases, rounds
 from bench.plan_file import load_plan
+from tests.processes import gone
 from tests.system.commands import python, servers_of, started, wait_until
 
 SMALL = ["--profile", "quick", "--models", "iterative,select", "--blocks", "3", "--seconds", "0.1", "--seed", "7"]
@@ -197,7 +198,7 @@ def test_ctrl_c_keeps_finished_blocks_and_ends_every_server(tmp_path: Path) -> N
     assert f"holabench report {folder}" in told
     assert _blocks(folder / "trials.csv") >= 2
     assert (folder / "summary.csv").exists()
-    assert not [process for process in servers if process.is_running() and process.status() != "zombie"]
+    assert gone(servers)
 
 
 def test_sigkill_of_a_run_leaves_no_process_behind(tmp_path: Path) -> None:
@@ -207,7 +208,7 @@ def test_sigkill_of_a_run_leaves_no_process_behind(tmp_path: Path) -> None:
         below = psutil.Process(run.pid).children(recursive=True)
         run.kill()
         run.wait()
-        wait_until(lambda: not any(process.is_running() for process in below), "all have ended")
+        wait_until(lambda: gone(below), "all have ended")
 
 
 def test_a_server_that_dies_is_a_row_and_the_others_go_on(tmp_path: Path) -> None:
