@@ -41,7 +41,7 @@ def udp(port: int, **changes: Any) -> Settings:
 
 
 def tcp(port: int, **changes: Any) -> Settings:
-    return Settings("tcp", HOST, port, **{"timeout_s": 0.2, **changes})
+    return Settings("tcp", HOST, port, **{"timeout_s": 5.0, **changes})
 
 
 @pytest.mark.parametrize("message_bytes", [1, 12, 64, 1472, 65_507])
