@@ -170,7 +170,7 @@ def test_ctrl_c_ends_a_load_early_with_what_was_measured() -> None:
         (["talk", "a..b", "80"], 2, ["'a..b'"]),
         (["talk", "a" * 64, "80"], 2, ["a" * 64]),
         (["talk", "\udcff", "80"], 2, ["udcff"]),
-        (["talk", "127.0.0.1", "70000"], 2, ["PORT", "70000", "65535"]),
+        (["talk", "127.0.0.1", "70000"], 2, ["port", "70000", "65535"]),
         (["talk", "127.0.0.1", "80", "--wait", "inf"], 2, ["--wait", "inf"]),
         (["talk", "127.0.0.1", "80", "--wait", "nan"], 2, ["wait", "nan"]),
         (["walk"], 2, ["walk"]),
