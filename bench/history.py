@@ -1,10 +1,8 @@
 """One figure over many runs: its course, and where it changed. Pure but for the reading of the runs' own files."""
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from bench.bounds import summarise_limits
 from bench.charts.style import GREY, INK, PALE, look, styles
 from bench.metrics import METRICS, label, load_in_words
 from bench.plan import apply_thresholds
-from bench.store import RunFolder, StoreError, visible
+from bench.store import RunFolder, visible
 
 LEAST_RUNS = 4  # to look for a change in
 ENOUGH_RUNS = 8  # with fewer a change of ten times the noise is missed too often
@@ -30,7 +28,6 @@ CHANCE = 0.007  # with which noise alone is called a change in a series; half of
 TAILS = 8  # degrees of freedom at most: the noise of runs has heavier tails than Gauss's
 LEAST_NOISE = 0.001  # three printed figures show no less
 _QUANTILE_95 = 1.96  # half of a 95 % interval in standard errors
-_STAMP = re.compile(r"\d{8}T\d{6}Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +129,11 @@ class _Levels:
 def series(folders: Sequence[Path], metric: str, arm: str = "", scenario: str = "") -> list[Series]:
     """The series of a metric, oldest run first. arm, scenario: only these. Raises StoreError and PlanError."""
     paths = list({path.resolve(): path for path in reversed(folders)}.values())  # one named twice is one run
-    runs = sorted(zip(map(_began, paths), labels(paths), paths, strict=True))
+    opened = {path: RunFolder.open(path) for path in paths}
+    runs = sorted(zip([one.began() for one in opened.values()], labels(paths), paths, strict=True))
     found: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     for place, (_, name, path) in enumerate(runs):
-        for row in _rows(RunFolder.open(path), metric):
+        for row in _rows(opened[path], metric):
             if (not arm or row["arm"] == arm) and (not scenario or row["scenario"] == scenario):
                 load = load_in_words(row["scenario"], row["connections"], row["message_bytes"])
                 numbers = (float(row["median"]), float(row["low"]), float(row["high"]))
@@ -145,23 +143,6 @@ def series(folders: Sequence[Path], metric: str, arm: str = "", scenario: str = 
         Series(one, load, metric, *(tuple(column) for column in zip(*points, strict=True)))
         for (one, load), points in found.items()
     ]
-
-
-def _began(path: Path) -> datetime:
-    """When a run did: the stamp that its folder's name begins with, which a copy keeps; else its plan was written then.
-
-    Raises StoreError.
-    """
-    for name in (path.absolute().name, path.resolve().name):
-        if stamp := _STAMP.match(name):
-            try:
-                return datetime.strptime(stamp[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-            except ValueError:  # it looks like one
-                continue
-    try:
-        return datetime.fromtimestamp((path / "plan.toml").stat().st_mtime, UTC)
-    except OSError as error:
-        raise StoreError(f"{path} is not a run's folder: plan.toml: {error.strerror or error}") from error
 
 
 def _rows(folder: RunFolder, metric: str) -> list[dict[Any, Any]]:

@@ -39,6 +39,7 @@ _RAW: dict[str, type[Any]] = {
     "trials.csv": TrialRow,  # the last: it makes a block whole
 }
 _OTHERS: dict[str, type[Any]] = {"rates.csv": RateRow, "limits.csv": LimitRow}
+_STAMP = "%Y%m%dT%H%M%SZ"
 _LOAD = ["scenario", "connections", "message_bytes"]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -100,7 +101,7 @@ class RunFolder:
     @classmethod
     def create(cls, into: Path, plan: Plan, environment: Mapping[str, Any]) -> "RunFolder":
         """Make a new folder with the environment and the plan in it, and the heads of the raw files."""
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        stamp = datetime.now(UTC).strftime(_STAMP)
         path = into / f"{stamp}-{plan.name}"
         try:
             into.mkdir(parents=True, exist_ok=True)
@@ -252,6 +253,16 @@ class RunFolder:
         }
         for name, records in blocks.items():
             _append_synced(self.path / name, _lines(_RAW[name], records).encode())
+
+    def began(self) -> datetime:
+        """When the run did: the stamp in its folder's name, which a copy keeps; else when its plan was written."""
+        for name in (self.path.absolute().name, self.path.resolve().name):
+            with contextlib.suppress(ValueError):
+                return datetime.strptime(name[: len("20261122T073100Z")], _STAMP).replace(tzinfo=UTC)
+        try:
+            return datetime.fromtimestamp((self.path / "plan.toml").stat().st_mtime, UTC)
+        except OSError as error:
+            raise StoreError(f"{self.path} is not a run's folder: plan.toml: {error.strerror or error}") from error
 
     def plan(self) -> Plan:
         """The plan of the run, with its seed. Raises StoreError."""

@@ -90,8 +90,12 @@ def test_ctrl_c_ends_a_report_with_its_helpers_and_no_traceback_of_theirs(folder
 
 def test_ctrl_c_while_their_server_is_started_is_heard(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.helpers.forkserver.ensure_running", lambda: os.kill(os.getpid(), signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt), helpers(RunFolder.open(folder)):
-        pass
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a worker of the tests ignores it
+    try:
+        with pytest.raises(KeyboardInterrupt), helpers(RunFolder.open(folder)):
+            pass
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_report_made_inside_a_folder_that_somebody_sent_runs_nothing_of_it(folder: Path) -> None:
