@@ -20,6 +20,7 @@ from rich.text import Text
 from bench.block import DELAYED, Ended, Moment, Tell
 from bench.metrics import compact, is_twin, load_in_words, transport
 from bench.records import SliceRow, TrialRow
+from bench.store import visible
 from clients.verdicts import verdict_of, worst
 
 _DRAW_EVERY_S = 0.25
@@ -123,8 +124,7 @@ def _student(freedom: int) -> float:
 
 
 def _short(reason: str) -> str:
-    """A reason in one line that does nothing to a terminal: the last words of a server may hold anything."""
-    line = "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(reason.split()))
+    line = visible(reason)
     return line if len(line) <= _MOST_LETTERS else f"{line[: _MOST_LETTERS - 4]} ..."
 
 
