@@ -256,7 +256,7 @@ def never_measured(trials: Any) -> list[str]:
     """Arms that failed in every block of a load, but for those that do not compete; what was skipped did not fail."""
     from bench.metrics import LIMIT, is_twin, label
 
-    competing = trials[[not is_twin(arm) and label(arm) != LIMIT for arm in trials["arm"]]]
+    competing = trials[trials["arm"].map(lambda arm: not is_twin(arm) and label(arm) != LIMIT).astype(bool)]
     failed = competing["status"].eq("failed")
     of_loads = failed.groupby([competing[name] for name in ("arm", "scenario", "connections", "message_bytes")]).all()
     return list(dict.fromkeys(f"{arm} ({scenario})" for arm, scenario, *_ in of_loads.index[of_loads]))
