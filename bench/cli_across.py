@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.cells import visible
 from bench.metrics import METRICS, compact, load_in_words
 from bench.plan import PlanError, apply_thresholds
 from bench.screen import output
-from bench.store import RunFolder, StoreError, visible
+from bench.store import RunFolder, StoreError
 from clients.console import Stop
 
 if TYPE_CHECKING:  # a command line begins two seconds sooner without pandas

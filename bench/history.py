@@ -17,10 +17,11 @@ from scipy import special
 from bench.across import labels
 from bench.analyse import summarise
 from bench.bounds import summarise_limits
+from bench.cells import visible
 from bench.charts.style import GREY, INK, PALE, look, styles
 from bench.metrics import METRICS, label, load_in_words
 from bench.plan import apply_thresholds
-from bench.store import RunFolder, visible
+from bench.store import RunFolder
 
 LEAST_RUNS = 4  # to look for a change in
 ENOUGH_RUNS = 8  # with fewer a change of ten times the noise is missed too often

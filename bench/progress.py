@@ -18,9 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.block import DELAYED, Ended, Moment, Tell
+from bench.cells import visible
 from bench.metrics import compact, is_twin, load_in_words, transport
 from bench.records import SliceRow, TrialRow
-from bench.store import visible
 from clients.verdicts import verdict_of, worst
 
 _DRAW_EVERY_S = 0.25

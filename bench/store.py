@@ -10,23 +10,22 @@ take for a formula begin with an apostrophe.
 """
 
 import contextlib
-import csv
 import fcntl
 import hashlib
-import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from operator import attrgetter
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from bench.cells import all_visible, as_text, heads, lines, visible
 from bench.mending import NotMendableError, end_of_blocks, lacking, whole_blocks
 from bench.plan import Plan, PlanError, arms, cases
 from bench.plan_file import decode, encode
 from bench.records import SCHEMA, HistogramRow, LimitRow, RateRow, ResourceRow, RoundRow, SliceRow, TrialRow
+from bench.synced import append_synced, whole_lines, write_synced
 
 if TYPE_CHECKING:  # a run begins sooner without it
     import pandas as pd
@@ -41,7 +40,6 @@ _RAW: dict[str, type[Any]] = {
 _OTHERS: dict[str, type[Any]] = {"rates.csv": RateRow, "limits.csv": LimitRow}
 _STAMP = "%Y%m%dT%H%M%SZ"
 _LOAD = ["scenario", "connections", "message_bytes"]
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 # A thorough run has millions of slots, most of whose cells repeat: as plain text they would take ten times the memory.
 _COMPACT = dict.fromkeys(("arm", "scenario", "quantity"), "category") | dict.fromkeys(
@@ -115,10 +113,10 @@ class RunFolder:
             folder._lock_for_writing()
             text = encode(plan)
             began = {**environment, "plan_sha256": _digest(text)}
-            _write_synced(path / "environment.json", json.dumps(began, indent=2) + "\n")
-            _write_synced(path / "plan.toml", text)
+            write_synced(path / "environment.json", json.dumps(began, indent=2) + "\n")
+            write_synced(path / "plan.toml", text)
             for name, row in _RAW.items():
-                _write_synced(path / name, _heads(row))
+                write_synced(path / name, heads(row))
         except OSError as error:
             raise StoreError(f"cannot make a results folder in {into}: {error.strerror or error}") from error
         return folder
@@ -136,7 +134,7 @@ class RunFolder:
             for name, row in _RAW.items():
                 path = self.path / name
                 if not path.exists():
-                    _write_synced(path, _heads(row))
+                    write_synced(path, heads(row))
                 keep, size = end_of_blocks(path, whole), path.stat().st_size
                 if keep < size:
                     os.truncate(path, keep)
@@ -174,13 +172,13 @@ class RunFolder:
 
     def _mendable_rows(self, name: str, trials: "pd.DataFrame") -> None:
         """See whether a raw file has all rows of the finished blocks. Raises NotMendableError, StoreError."""
-        path, heads, whole = self.path / name, _heads(_RAW[name]).encode(), {int(one) for one in trials["block"]}
+        path, whole = self.path / name, {int(one) for one in trials["block"]}
         if not path.exists():
             if whole:
                 raise NotMendableError("is missing, and finished blocks have rows there")
             return
         with path.open("rb") as file:
-            if file.readline() != heads:
+            if file.readline() != heads(_RAW[name]).encode():
                 raise NotMendableError("does not begin with the names of its columns")
         if found := lacking(trials, self.finished(name.removesuffix(".csv")), counts=name == "slices.csv"):
             raise NotMendableError(found)
@@ -198,7 +196,7 @@ class RunFolder:
     def completed(self) -> None:
         """Say that nothing is missing any more."""
         with _told(self.path / "complete.json"):
-            _write_synced(self.path / "complete.json", json.dumps({"blocks": len(self.finished_blocks())}) + "\n")
+            write_synced(self.path / "complete.json", json.dumps({"blocks": len(self.finished_blocks())}) + "\n")
 
     def resumed(self, environment: Mapping[str, Any]) -> None:
         """Keep on which machine the run went on, beside that on which it began."""
@@ -206,7 +204,7 @@ class RunFolder:
         known = before.get("resumed", [])
         again = [*(known if isinstance(known, list) else []), environment]
         with _told(path):
-            _write_synced(path, json.dumps(before | {"resumed": again}, indent=2) + "\n")
+            write_synced(path, json.dumps(before | {"resumed": again}, indent=2) + "\n")
 
     def _lock_for_writing(self) -> None:
         """Keep others from writing here. The kernel lets go of it when this process ends, however it ends."""
@@ -232,15 +230,16 @@ class RunFolder:
         path = self.path / "rates.csv"
         if rows:
             with _told(path):
-                _write_synced(path, _heads(RateRow) + _lines(RateRow, rows))
+                write_synced(path, heads(RateRow) + lines(RateRow, rows))
 
     def append_limits(self, rows: Sequence[LimitRow]) -> None:
         """Add the trials of one round of a search."""
         path = self.path / "limits.csv"
         if not path.exists():
             with _told(path):
-                _write_synced(path, _heads(LimitRow))
-        _append_synced(path, _lines(LimitRow, rows).encode())
+                write_synced(path, heads(LimitRow))
+        with _told(path):
+            append_synced(path, lines(LimitRow, rows).encode())
 
     def append(self, rows: BlockRows) -> None:
         """Add a finished block. If the disk is full, what was there before stays whole."""
@@ -252,7 +251,9 @@ class RunFolder:
             "trials.csv": rows.trials,
         }
         for name, records in blocks.items():
-            _append_synced(self.path / name, _lines(_RAW[name], records).encode())
+            path = self.path / name
+            with _told(path):
+                append_synced(path, lines(_RAW[name], records).encode())
 
     def began(self) -> datetime:
         """When the run did: the stamp in its folder's name, which a copy keeps; else when its plan was written."""
@@ -278,7 +279,7 @@ class RunFolder:
         """What was known of the machine."""
         text, path = self._text("environment.json"), self.path / "environment.json"
         try:
-            found = _all_visible(json.loads(text))
+            found = all_visible(json.loads(text))
         except (ValueError, RecursionError) as error:
             raise StoreError(f"{path} is not JSON: {visible(str(error))[:200]}") from error
         if not isinstance(found, dict):
@@ -370,7 +371,7 @@ class RunFolder:
         types: dict[str, Any] = _COMPACT if name == "histograms.csv" else dict.fromkeys(texts(kind), str)
         try:
             with (self.path / name).open("rb") as file:
-                table = pd.read_csv(_whole_lines(file), dtype=types, na_values=[""])
+                table = pd.read_csv(whole_lines(file), dtype=types, na_values=[""])
         except OSError as error:
             raise StoreError(f"{self.path} is not a run's folder: {name}: {error.strerror or error}") from error
         except (ValueError, OverflowError, pd.errors.ParserError) as error:
@@ -392,86 +393,5 @@ def _told(path: Path, comfort: str = "finished blocks are safe") -> Iterator[Non
         raise StoreError(f"cannot write {path}: {error.strerror or error}; {comfort}") from error
 
 
-def _whole_lines(file: IO[bytes]) -> IO[bytes]:
-    """The file, or a copy without its last line where that is torn. Only a run that was cut off has one."""
-    end = file.seek(0, os.SEEK_END)
-    file.seek(max(0, end - 1))
-    torn = file.read(1) not in (b"\n", b"")
-    file.seek(0)
-    if not torn:
-        return file
-    data = file.read()
-    return io.BytesIO(data[: data.rfind(b"\n") + 1])
-
-
-def _heads(kind: type[Any]) -> str:
-    return ",".join(field.name for field in fields(kind)) + "\n"
-
-
-def _lines(kind: type[Any], records: Sequence[Any]) -> str:
-    """Records of one kind as the lines of its file."""
-    text = io.StringIO()
-    cells = attrgetter(*(field.name for field in fields(kind)))
-    csv.writer(text, lineterminator="\n").writerows([_cell(value) for value in cells(record)] for record in records)
-    return text.getvalue()
-
-
-def _cell(value: object) -> object:
-    """Nine significant digits are more than any of these figures has; None and what is unknown are empty cells."""
-    if value is None or value != value:
-        return ""
-    return f"{value:.9g}" if isinstance(value, float) else as_text(value)
-
-
-def as_text(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection). Numbers stay numbers."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA else value
-
-
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _all_visible(value: Any) -> Any:
-    """A value of JSON with all its texts made visible."""
-    if isinstance(value, dict):
-        return {visible(key): _all_visible(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_all_visible(one) for one in value]
-    return visible(value) if isinstance(value, str) else value
-
-
-def visible(text: str) -> str:
-    """One line that does nothing to a terminal: a server's last words may hold escape sequences, a folder anything."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
-
-
-def _write_synced(path: Path, text: str) -> None:
-    """Write a whole file, or none: under another name first."""
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-
-
-def _append_synced(path: Path, data: bytes) -> None:
-    """Append all of it, or nothing if the disk is full."""
-    with _told(path):
-        _append_or_nothing(path, data)
-
-
-def _append_or_nothing(path: Path, data: bytes) -> None:
-    before = path.stat().st_size
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-    except OSError:
-        os.truncate(path, before)
-        raise
-    finally:
-        os.close(descriptor)
