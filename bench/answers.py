@@ -31,7 +31,8 @@ class Answer:
     """What can be said at one load."""
 
     load: str  # in words
-    text: str
+    best: str  # who is first over each transport, in sentences
+    ratios: tuple[str, ...] = ()  # sentences: by how much, against what
 
 
 def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Answer]:
@@ -50,11 +51,16 @@ def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Ans
             for row in rows[rows["metric"] == headline(scenario)].to_dict("records")
             if not {label(str(row["arm"])), label(str(row["reference"]))} & set(unranked)
         ]
-        sentences = [_of_transport(asked, name) for name in ("tcp", "udp")]
-        sentences.append(_udp_against_tcp(asked))
-        text = " ".join(sentence for sentence in sentences if sentence)
-        if text:
-            answer = Answer(load_in_words(scenario, connections, message_bytes), text)
+        by_transport = {
+            name: [row for row in asked if row["kind"] == AGAINST and transport(row["arm"]) == name]
+            for name in ("tcp", "udp")
+        }
+        best = [f"Over {name.upper()}, {_first(asked, name)}." for name, mine in by_transport.items() if mine]
+        ratios = [_ratios(mine, name) for name, mine in by_transport.items() if mine]
+        if across := _udp_against_tcp(asked):
+            ratios.append(across)
+        if ratios:
+            answer = Answer(load_in_words(scenario, connections, message_bytes), " ".join(best), tuple(ratios))
             found.append(((scenarios.index(scenario), -connections), answer))
     return [answer for _, answer in sorted(found, key=lambda one: one[0])]
 
@@ -71,19 +77,15 @@ def noise(comparisons: pd.DataFrame) -> str:
     return "; ".join(parts)
 
 
-def _of_transport(rows: list[dict[Any, Any]], name: str) -> str:
-    """One sentence or two on the arms of one transport against their reference."""
-    mine = [row for row in rows if row["kind"] == AGAINST and transport(row["arm"]) == name]
-    if not mine:
-        return ""
+def _ratios(mine: list[dict[Any, Any]], name: str) -> str:
+    """A sentence or more on the arms of one transport against their reference. mine: rows of these comparisons."""
     reference, thing = label(mine[0]["reference"]), THINGS[mine[0]["metric"]]
     told = sorted((row for row in mine if row["word"] in ("faster", "slower")), key=lambda row: -float(row["ratio"]))
-    parts = [f"Over {name.upper()}, {_first(rows, name)}."]
     if told:
         numbers = joined(f"{label(row['arm'])} {_times(row)}" for row in told)
-        parts.append(f"Against the {thing} of {reference}: {numbers}.")
+        parts = [f"{name.upper()}, against the {thing} of {reference}: {numbers}."]
     else:
-        parts.append(f"No model could be told from {reference} in {thing}.")
+        parts = [f"{name.upper()}: no model could be told from {reference} in {thing}."]
     for word, text in (
         (TIE, "Equivalent to it within 5 %"),
         (UNRESOLVED, "Not resolved"),
