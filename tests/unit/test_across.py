@@ -4,8 +4,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.across import RuleError, Run, broken, changes, labels, measured, missing, only_in_one, planned, rule
+from bench.across import Run, changes, labels, measured, missing, only_in_one, planned
 from bench.plan_file import load_plan
+from bench.rules import RuleError, breaking, parse_rule
 
 from . import synthetic
 
@@ -64,7 +65,7 @@ def searched(low_rps: float, high_rps: float, *, objective_us: float = 5000.0, h
 
 
 def gate(before: Run, now: Run, text: str) -> bool:
-    return any(broken(changes(before, now), missing(before, now), [rule(text)]))
+    return any(breaking(changes(before, now), missing(before, now), [parse_rule(text)]))
 
 
 def test_a_change_is_found_where_it_is_and_nowhere_else() -> None:
@@ -104,7 +105,7 @@ def test_a_rule_counts_what_is_resolved_and_large_enough(text: str, is_broken: b
 @pytest.mark.parametrize("text", ["speed>5%", "throughput_rps=5%", "throughput_rps>5", ""])
 def test_what_is_no_rule_says_how_one_looks(text: str) -> None:
     with pytest.raises(RuleError, match="write for example"):
-        rule(text)
+        parse_rule(text)
 
 
 def test_arms_of_one_run_alone_are_told() -> None:
@@ -196,12 +197,14 @@ def test_costs_are_judged_by_what_concerns_costs() -> None:
 )
 def test_a_rule_that_means_nothing_is_refused(text: str, said: str) -> None:
     with pytest.raises(RuleError, match=said):
-        rule(text)
+        parse_rule(text)
 
 
 def test_a_rule_may_ask_for_any_resolved_change() -> None:
-    assert rule("throughput_rps<0%").broken_by(next(c for c in changes(run(1), run(2, 0.9)) if c.word == "slower"))
-    assert rule("cpu_us_per_request>0%").rises
+    assert parse_rule("throughput_rps<0%").broken_by(
+        next(c for c in changes(run(1), run(2, 0.9)) if c.word == "slower")
+    )
+    assert parse_rule("cpu_us_per_request>0%").rises
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bench.history import Series, change_points, series
+from bench.history import Series, series
+from bench.levels import change_points
 
 from . import synthetic
 
