@@ -2,13 +2,14 @@
 
 Within a run a ratio is taken inside a round; between runs there is no such pair, and whatever the machine did in the
 meantime is in the figure. So these comparisons are called unpaired everywhere, and the machine's own limit stands
-beside them: if that has moved, so has the machine.
+beside them: if that has moved, so has the machine, and a difference counts only as far as that does not explain it.
 """
 
 import itertools
 import math
+import statistics
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from bench import stats
 from bench.analyse import EQUIVALENT, LOAD, TIE, UNRESOLVED, block_values, finished_rounds, key_of
 from bench.bounds import objectives, summarise_limits
 from bench.doubts import doubts_of
-from bench.metrics import METRICS, is_twin, load_in_words
+from bench.metrics import LIMIT, METRICS, is_twin, label, load_in_words, transport
 from bench.plan import Plan, arms, cases, limit_arms
 from clients import verdicts
 
@@ -37,6 +38,9 @@ COMPARED = (
 )
 Key = tuple[str, str, int, int]  # arm, scenario, connections, message_bytes
 _IN_OPEN_LOOP = {"throughput_rps"}  # it is the plan's there
+_NOT_OF_MACHINE = {SEARCHED, "memory_mb"}  # memory does not move with a machine's speed, and the limit is not searched
+# How much farther than the compiled server a model may move with the machine, as a share of that (docs/method.md).
+FARTHER = 0.5
 CASE = ["arm", "scenario", "connections", "message_bytes"]
 
 
@@ -56,6 +60,7 @@ class Change:
     high: float
     word: str
     verdict: str
+    machine: float = math.nan  # what became of the machine's limit meanwhile, as a ratio; nan if it is not known
     kind: str = "unpaired"
 
     @property
@@ -84,7 +89,7 @@ class _Figures:
 
     median: float
     verdict: str
-    logs: list[float] = field(default_factory=list)
+    of_blocks: dict[int, float] = field(default_factory=dict)
     bounds: tuple[float, float] = (math.nan, math.nan)
     objective: tuple[float, float] = (math.nan, math.nan)  # of a search: time, and share that may be lost
 
@@ -92,6 +97,17 @@ class _Figures:
     def known(self) -> bool:
         """Whether there is something to compare: 0 is nothing served, and infinite what was lost."""
         return 0 < self.median < math.inf
+
+    @property
+    def logs(self) -> list[float]:
+        """The logarithms of all blocks."""
+        return [*self.of_blocks.values()]
+
+    def beside(self, limit: "_Figures") -> list[float]:
+        """The logarithms of its ratios to the limit, inside the blocks in which that is known."""
+        of_limit = limit.of_blocks
+        both = (block for block in self.of_blocks if math.isfinite(of_limit.get(block, math.nan)))
+        return [self.of_blocks[block] - of_limit[block] for block in both]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +167,8 @@ def changes(before: Run, now: Run) -> list[Change]:
     for metric in COMPARED:
         pairs = [(key, before.cases[key].get(metric), now.cases[key].get(metric)) for key in common]
         known = [(key, one, other) for key, one, other in pairs if one and other and one.known and other.known]
-        found += (_change(key, metric, one, other, len(known)) for key, one, other in known)
+        machines = _machines(before, now, [key for key, *_ in known], metric)
+        found += (_change(key, metric, figures, machines.get(key), len(known)) for key, *figures in known)
     return sorted(found, key=lambda one: (one.scenario, one.message_bytes, one.connections, one.arm))
 
 
@@ -216,13 +233,14 @@ def _figures(trials: pd.DataFrame, slices: pd.DataFrame) -> Iterator[tuple[str, 
     """The figures of one case. Infinite logarithms stay among them: a block that lost all is none to leave out."""
     good = trials[trials["status"] == "ok"]
     opened = bool((good["loop"] == "open").any())
-    of_blocks, doubts = block_values(good, slices), doubts_of(trials)
+    table, doubts = block_values(good, slices), doubts_of(trials)
     for metric in COMPARED:
-        values = of_blocks[metric].dropna() if metric in of_blocks else pd.Series(dtype=float)
+        values = table[metric].dropna() if metric in table else pd.Series(dtype=float)
         if len(values) and not (opened and metric in _IN_OPEN_LOOP):
             with np.errstate(divide="ignore"):
                 logs = np.log(values.to_numpy(dtype=float)).tolist()
-            yield metric, _Figures(float(values.median()), doubts.of(metric)[0], logs)
+            of_blocks = dict(zip(values.index, logs, strict=True))
+            yield metric, _Figures(float(values.median()), doubts.of(metric)[0], of_blocks)
 
 
 def _searched(limits: pd.DataFrame | None) -> Iterator[tuple[Key, _Figures]]:
@@ -236,23 +254,79 @@ def _searched(limits: pd.DataFrame | None) -> Iterator[tuple[Key, _Figures]]:
         high = math.inf if math.isnan(row["high"]) else float(row["high"])
         objective = tuple(float(asked[key][name]) for name in columns)
         bounds = (float(row["low"]), high)
-        yield _key(key), _Figures(float(row["median"]), str(row["verdict"]), [], bounds, (objective[0], objective[1]))
+        yield _key(key), _Figures(float(row["median"]), str(row["verdict"]), {}, bounds, (objective[0], objective[1]))
 
 
-def _change(key: Key, metric: str, one: _Figures, other: _Figures, tests: int) -> Change:
-    verdict = verdicts.worst([one.verdict, other.verdict])
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    """What became of the machine between two runs: the figures of its limit in both, and their ratio."""
+
+    limits: tuple[_Figures, _Figures]
+    ratio: float
+    moved: float  # as a share; 0 where no difference is resolved
+
+    @property
+    def verdict(self) -> str:
+        """What it means for a comparison."""
+        return verdicts.CODES["machine_moved"].verdict(self.moved)
+
+    def explains(self, one: _Figures, other: _Figures, tests: int, *, rises: bool) -> bool:
+        """Whether a model that moves with the machine, but farther by FARTHER, could have changed as these did."""
+        rest = stats.unpaired(one.beside(self.limits[0]), other.beside(self.limits[1]), tests)
+        more = FARTHER * math.log1p(self.moved)
+        return not (math.log(rest.low) > more if rises else math.log(rest.high) < -more)
+
+
+def _machines(before: Run, now: Run, keys: Sequence[Key], metric: str) -> dict[Key, _Machine]:
+    """Of each case that is to be compared; none where the limit was not measured at its load, and for the limit itself.
+
+    There is but one machine: where its move is not resolved at one load, it is taken to be what it is at most of them.
+    """
+    if metric in _NOT_OF_MACHINE:
+        return {}
+    limits = {key: _key((f"{LIMIT}/{transport(key[0])}", *key[1:])) for key in keys if label(key[0]) != LIMIT}
+    distinct = set(limits.values())
+    every = {
+        its: _machine(before.cases.get(its, {}).get(metric), now.cases.get(its, {}).get(metric), len(keys))
+        for its in distinct
+    }
+    known = {its: machine for its, machine in every.items() if machine}
+    usual = statistics.median([machine.moved for machine in known.values()] or [0.0])
+    moved = {its: replace(machine, moved=max(machine.moved, usual)) for its, machine in known.items()}
+    return {key: moved[its] for key, its in limits.items() if its in moved}
+
+
+def _machine(one: _Figures | None, other: _Figures | None, tests: int) -> _Machine | None:
+    """one, other: figures of the limit. None where there are none, or of too few blocks."""
+    if not (one and other and one.known and other.known):
+        return None
+    finite = [[log for log in figures.logs if math.isfinite(log)] for figures in (one, other)]
+    found = stats.unpaired(finite[0], finite[1], tests)
+    if math.isnan(found.ratio):
+        return None
+    is_resolved = found.low > 1 or found.high < 1
+    return _Machine((one, other), found.ratio, math.expm1(abs(math.log(found.ratio))) if is_resolved else 0.0)
+
+
+def _change(key: Key, metric: str, figures: Sequence[_Figures], machine: _Machine | None, tests: int) -> Change:
+    one, other = figures
+    verdict = verdicts.worst([one.verdict, other.verdict, *([machine.verdict] if machine else [])])
     if metric == SEARCHED:
         ratio, low, high, word = _of_bounds(one, other)
     else:
-        ratio, low, high, word = _of_blocks(metric, one, other, tests)
+        ratio, low, high, word = _of_blocks(metric, one, other, machine, tests)
     word = UNRESOLVED if verdict == "invalid" else word
-    return Change(*key, metric, one.median, other.median, ratio, low, high, word, verdict)
+    limit = machine.ratio if machine else math.nan
+    return Change(*key, metric, one.median, other.median, ratio, low, high, word, verdict, limit)
 
 
-def _of_blocks(metric: str, one: _Figures, other: _Figures, tests: int) -> tuple[float, float, float, str]:
+def _of_blocks(
+    metric: str, one: _Figures, other: _Figures, machine: _Machine | None, tests: int
+) -> tuple[float, float, float, str]:
     found, word = stats.unpaired(one.logs, other.logs, tests), UNRESOLVED
     if found.low > 1 or found.high < 1:
-        word = METRICS[metric].word(found.ratio)
+        if machine is None or not machine.explains(one, other, tests, rises=found.low > 1):
+            word = METRICS[metric].word(found.ratio)
     elif EQUIVALENT[0] <= found.low90 and found.high90 <= EQUIVALENT[1]:
         word = TIE
     ratio = other.median / one.median if math.isnan(found.ratio) else found.ratio

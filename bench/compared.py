@@ -12,7 +12,7 @@ from rich.table import Table
 
 from bench import across
 from bench.across import Change, Missing, Run
-from bench.metrics import compact, load_in_words
+from bench.metrics import LIMIT, compact, label, load_in_words
 from bench.rules import Rule, breaking
 from bench.screen import cells, say
 
@@ -54,17 +54,39 @@ def tell(screen: Console, one: Compared, differences: list[str], *, everything: 
     say(screen, f"{one.names[1]} against {one.names[0]}", "bold")
     for text in [*differences, *one.objectives]:
         say(screen, f"not the same: {text}", indent=2)
+    for text in _machine(one.found):
+        say(screen, text)
     for side, only in zip(one.names, one.only, strict=True):
         if only:
             say(screen, f"only in {side}: {'; '.join(only)}")
-    _show(screen, [change for change in one.found if everything or change.word in ("faster", "slower")], one.wrong)
+    competing = [change for change in one.found if label(change.arm) != LIMIT]
+    _show(screen, [change for change in competing if everything or change.word in ("faster", "slower")], one.wrong)
     for text in _missing(one.gone, one.names):
         say(screen, f"missing: {text}")
-    say(screen, _counts(one.found))
+    say(screen, _counts(competing))
     for change in one.wrong:
         say(screen, f"broken: {change.arm}, {_load(change)}: {change.metric} {_ratio(change)}")
     for text in _missing(one.absent, one.names, one.asked):
         say(screen, f"broken: {text}")
+
+
+def _machine(found: Sequence[Change]) -> list[str]:
+    """What became of the machine, as its limit tells; a line for each metric of it that moved."""
+    if all(math.isnan(one.machine) for one in found):
+        return [f"what the machine did between these runs is not known: {LIMIT} was not measured in both"]
+    lines = []
+    for metric in dict.fromkeys(one.metric for one in found if not math.isnan(one.machine)):
+        of_limit = [one for one in found if one.metric == metric and label(one.arm) == LIMIT]
+        moved = [one.ratio for one in of_limit if one.low > 1 or one.high < 1]
+        if moved:
+            least, most = (f"{end(moved):.2f}" for end in (min, max))
+            times = least if least == most else f"{least} to {most}"
+            lines.append(
+                f"the machine moved: {metric} of {LIMIT}, {times} times, at {len(moved)} of {len(of_limit)} loads"
+            )
+    if lines:
+        lines.append("only what this does not explain is called a difference below")
+    return lines
 
 
 def _objectives(before: Run, now: Run) -> list[str]:
@@ -133,7 +155,9 @@ def _counts(found: Sequence[Change]) -> str:
     counts = ", ".join(f"{sum(one.word == word for one in found)} {word}" for word in words)
     line = f"{len(found)} comparisons, unpaired" + f": {counts}" * bool(counts)
     if invalid := sum(one.verdict == "invalid" for one in found):
-        line += f"; resting on invalid figures, and so without a word: {invalid}; why, says report.md of each run"
+        line += (
+            f"; without a word, as figures are invalid (why, says report.md) or the machine moved too far: {invalid}"
+        )
     return line
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.across import COMPARED, Change, Missing
+from bench.metrics import LIMIT, label
 
 _RULE = re.compile(r"^\s*(\w+)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*%\s*$")
 
@@ -50,10 +51,12 @@ def breaking(
 ) -> tuple[list[Change], list[Missing]]:
     """What breaks a rule: changes, and what is missing of a rule's metric, since worse than that nothing can get.
 
-    Raises RuleError for a rule that nothing here could break: it would be no gate.
+    The machine's limit breaks none: if it has changed, so has the machine. Raises RuleError for a rule that nothing
+    here could break: it would be no gate.
     """
     metrics = {one.metric for one in rules}
-    absent = [one for one in gone if metrics & {*one.metrics}]
+    found = [one for one in found if label(one.arm) != LIMIT]
+    absent = [one for one in gone if metrics & {*one.metrics} and label(one.arm) != LIMIT]
     for metric in dict.fromkeys(one.metric for one in rules):
         if any(metric in one.metrics for one in absent):
             continue
@@ -62,7 +65,8 @@ def breaking(
             raise RuleError(f"on {metric}: these runs have no arm in common that has it at the same load")
         if not any(one.judged for one in of_metric):
             raise RuleError(
-                f"on {metric}: every comparison of it rests on figures that are invalid or of too few blocks "
-                f"({len(of_metric)} of {len(of_metric)}), so it judges nothing; measure again, or with more blocks"
+                f"on {metric}: every comparison of it rests on figures that are invalid or of too few blocks, or on a "
+                f"machine that moved too far ({len(of_metric)} of {len(of_metric)}), so it judges nothing; measure "
+                "again, or with more blocks"
             )
     return [one for one in found if any(each.broken_by(one) for each in rules)], absent

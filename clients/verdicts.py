@@ -321,6 +321,15 @@ CODES = {
             suspect=0,
             style="{:.0f}",
         ),
+        # Between runs. On machines that moved by 5 to 60 % models moved up to half as far again, or half as far back.
+        Code(
+            "machine_moved",
+            "how much the compiled server, the same in both runs, changed between them: so much did the machine",
+            "measure both again on a quiet machine, or better both servers in one run",
+            suspect=0.03,
+            invalid=0.20,
+            style="{:.1%}",
+        ),
         Code(
             "no_lower_bound",
             "no rate of the search met the objective",

@@ -17,13 +17,14 @@ SLOWER = 0.8
 BROKEN = 4
 
 
-def made(path: Path, speed: float = 1.0, seed: int = 1) -> Path:
+MODELS = synthetic.TCP | synthetic.UDP
+NATIVE = {f"native/{transport}": {1: 9e4, 16: 18e4, 64: 18e4} for transport in ("tcp", "udp")}
+
+
+def made(path: Path, speed: float = 1.0, seed: int = 1, models: synthetic.Rates = MODELS) -> Path:
     """The folder of a run whose arms are all that fast."""
     path.mkdir()
-    rates = {
-        arm: {load: rate * speed for load, rate in of_arm.items()}
-        for arm, of_arm in (synthetic.TCP | synthetic.UDP).items()
-    }
+    rates = {arm: {load: rate * speed for load, rate in of_arm.items()} for arm, of_arm in models.items()}
     synthetic.write(synthetic.run(rates, seed=seed), path)
     return path
 
@@ -89,6 +90,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "before": made(root / "before"),
         "again": made(root / "again", seed=2),
         "slower": made(root / "slower", SLOWER, seed=3),
+        "quiet": made(root / "quiet", seed=6, models=MODELS | NATIVE),
+        "busy": made(root / "busy", SLOWER, seed=7, models=MODELS | NATIVE),
         "empty": empty,
         "failing": with_trials(root / "failing", status="failed", reason="died [/] \x1b[31m of port 7"),
         "limit": searched(root / "limit", 10e3, 11e3),
@@ -115,6 +118,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         (("before", "failing"), "sessions_per_s<-5%", 2, "no arm in common"),
         (("limit", "lower"), "limit_rps<-5%", BROKEN, "broken: select/tcp, limit, 16 connections, 64 bytes: limit_rps"),
         (("limit", "limit"), "limit_rps<-5%", 0, "1 not resolved"),
+        (("quiet", "busy"), "throughput_rps<-5%", 2, "or on a machine that moved too far"),
         (("before", "unknown"), "throughput_rps<-5%", 2, "unknown field `speed`"),
         (("untoml", "before"), "throughput_rps<-5%", 2, "is not TOML"),
         (("before", "slower"), "throughput_rps<-500%", 2, "can never be broken"),
@@ -129,6 +133,16 @@ def test_a_rule_that_is_broken_or_that_nothing_could_break_fails(
     assert ended.returncode == code, ended.stderr
     assert said in ended.stdout + ended.stderr
     assert ended.stderr.count("\n") == (code == 2)
+
+
+def test_what_became_of_the_machine_is_told_first(folders: dict[str, Path]) -> None:
+    told = python("-m", "bench", "compare", str(folders["quiet"]), str(folders["busy"])).stdout
+    assert re.search(
+        r"^the machine moved: throughput_rps of native, 0\.\d\d to 0\.\d\d times, at \d of 6 loads$", told, re.MULTILINE
+    )
+    assert "no difference is resolved" in told
+    told = python("-m", "bench", "compare", str(folders["before"]), str(folders["slower"])).stdout
+    assert "what the machine did between these runs is not known: native was not measured in both" in told
 
 
 def test_a_report_of_a_run_without_a_finished_block_says_how_to_go_on(folders: dict[str, Path]) -> None:
@@ -202,7 +216,7 @@ def test_what_rests_on_invalid_figures_is_counted(folders: dict[str, Path], tmp_
     invalid = with_trials(tmp_path / "invalid", verdict="invalid", codes="CORRUPT=9")
     runs = [str(folders["before"]), str(invalid)]
     told = python("-m", "bench", "compare", *runs).stdout
-    assert "resting on invalid figures, and so without a word: 15" in told
+    assert "without a word, as figures are invalid (why, says report.md) or the machine moved too far: 15" in told
     course = python("-m", "bench", "history", *runs, "--metric", "throughput_rps", "--arm", "asyncio/tcp").stdout
     assert course.count("  invalid") == 3
     assert "invalid figures, in which no change is looked for: 3" in course

@@ -13,6 +13,7 @@ from scipy import stats
 
 from bench.records import SCHEMA, HistogramRow, SliceRow, TrialRow
 
+Rates = Mapping[str, Mapping[int, float]]  # of each arm at each number of connections
 SESSION_REQUESTS = 11
 SLICE_S = 0.046
 
@@ -55,7 +56,7 @@ def read_back(rows: Sequence[SliceRow | TrialRow | HistogramRow], kind: type) ->
 
 
 def run(
-    rates: Mapping[str, Mapping[int, float]],
+    rates: Rates,
     *,
     scenario: str = "capacity",
     blocks: int = 10,
