@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from bench.metrics import METRICS, compact
+from bench.metrics import LIMIT, METRICS, compact
 from bench.plan import PlanError, apply_thresholds
 from bench.screen import cells, output, say
 from bench.store import RunFolder, StoreError
@@ -97,15 +97,16 @@ def history(
     from bench.levels import ENOUGH_RUNS, LEAST_RUNS
 
     try:
-        found = series(folders, metric, arm, scenario)
+        every = series(folders, metric, scenario)
     except (StoreError, PlanError) as error:
         raise Stop(str(error)) from error
+    found = [one for one in every if arm in ("", one.arm)]
     if not found:
         raise Stop(f"no run of these has {metric}{f' of {arm}' * bool(arm)}{f' in {scenario}' * bool(scenario)}")
     screen = output()
     for one in found:
         say(screen, f"{one.arm}, {one.load}: {METRICS[metric].label}", "bold")
-        screen.print(_course(one))
+        screen.print(_course(one, one.machine(every)))
         screen.print()
     if invalid := sum(verdict == "invalid" for one in found for verdict in one.verdicts):
         say(screen, f"invalid figures, in which no change is looked for: {invalid}; why, says report.md of each run")
@@ -141,7 +142,8 @@ def _read(folder: RunFolder) -> "Run":
     return runs.measured(trials, folder.finished("slices"), limits, runs.planned(plan))
 
 
-def _course(one: "Series") -> Table:
+def _course(one: "Series", machine: set[int]) -> Table:
+    """A row for each run. machine: places where its limit changed, too."""
     table = Table(box=None, pad_edge=False)
     table.add_column("run", overflow="fold")
     for heading in ("median", "interval", "verdict", ""):
@@ -150,6 +152,6 @@ def _course(one: "Series") -> Table:
     rows = zip(one.runs, one.medians, one.lows, one.highs, one.verdicts, strict=True)
     for place, (run, median, low, high, verdict) in enumerate(rows):
         between = "-" if math.isnan(low) else f"{compact(low)} to {compact(high)}"
-        mark = "<- changed" if place in changed else ""
+        mark = f"<- changed{f', as {LIMIT} did' * (place in machine)}" if place in changed else ""
         table.add_row(*cells(run, compact(median), between, verdict, mark), style="dim" * (verdict == "invalid"))
     return table

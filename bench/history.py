@@ -13,7 +13,7 @@ from bench.analyse import summarise
 from bench.bounds import summarise_limits
 from bench.cells import visible
 from bench.levels import change_points
-from bench.metrics import load_in_words
+from bench.metrics import LIMIT, load_in_words, transport
 from bench.plan import apply_thresholds
 from bench.store import RunFolder
 
@@ -45,16 +45,23 @@ class Series:
         columns = ([column[k] for k in sound] for column in (self.medians, self.lows, self.highs))
         return [sound[place] for place in change_points(*columns)]
 
+    def machine(self, every: "Sequence[Series]") -> set[int]:
+        """Places of runs with which the machine's own limit at this load begins another level, too."""
+        name = f"{LIMIT}/{transport(self.arm)}"
+        limits = [one for one in every if (one.arm, one.load) == (name, self.load) and self.arm != name]
+        moved = {one.places[k] for one in limits for k in one.changes}
+        return {k for k, place in enumerate(self.places) if place in moved}
 
-def series(folders: Sequence[Path], metric: str, arm: str = "", scenario: str = "") -> list[Series]:
-    """The series of a metric, oldest run first. arm, scenario: only these. Raises StoreError and PlanError."""
+
+def series(folders: Sequence[Path], metric: str, scenario: str = "") -> list[Series]:
+    """The series of a metric, oldest run first. scenario: only this one. Raises StoreError and PlanError."""
     paths = list({path.resolve(): path for path in reversed(folders)}.values())  # one named twice is one run
     opened = {path: RunFolder.open(path) for path in paths}
     runs = sorted(zip([one.began() for one in opened.values()], labels(paths), paths, strict=True))
     found: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     for place, (_, name, path) in enumerate(runs):
         for row in _rows(opened[path], metric):
-            if (not arm or row["arm"] == arm) and (not scenario or row["scenario"] == scenario):
+            if not scenario or row["scenario"] == scenario:
                 load = load_in_words(row["scenario"], row["connections"], row["message_bytes"])
                 numbers = (float(row["median"]), float(row["low"]), float(row["high"]))
                 points = found.setdefault((str(row["arm"]), load), [])

@@ -22,9 +22,9 @@ def noise(kind: str, runs: int, count: int = SERIES) -> NDArray[np.float64]:
     return random.standard_t(4, size=(count, runs)) / math.sqrt(2)
 
 
-def one_series(medians: tuple[float, ...], verdicts: tuple[str, ...]) -> Series:
+def one_series(medians: tuple[float, ...], verdicts: tuple[str, ...], arm: str = "select/tcp") -> Series:
     names, places = tuple(map(str, medians)), tuple(range(len(medians)))
-    return Series("select/tcp", "capacity", "throughput_rps", places, names, medians, medians, medians, verdicts)
+    return Series(arm, "capacity", "throughput_rps", places, names, medians, medians, medians, verdicts)
 
 
 @pytest.mark.parametrize("kind", ["gauss", "t4"])
@@ -80,6 +80,17 @@ def test_invalid_figures_make_no_change() -> None:
     assert one_series(medians, ("invalid",) * 8).changes == []
 
 
+def test_a_change_that_the_machine_has_too_is_told() -> None:
+    medians = (10.0, 10.1, 9.9, 10.0, 20.0, 20.1, 20.2, 20.0)
+    select = one_series(medians, ("valid",) * 8)
+    moved = one_series(medians, ("valid",) * 8, "native/tcp")
+    steady = one_series((10.0, 10.1) * 4, ("valid",) * 8, "native/tcp")
+    assert select.changes == [4]
+    assert select.machine([select, moved]) == {4}
+    assert select.machine([select, steady]) == set()
+    assert moved.machine([select, moved]) == set()
+
+
 def made(path: Path, written_s: float) -> Path:
     """The folder of a small run, whose plan was written at that time."""
     path.mkdir(parents=True)
@@ -98,6 +109,6 @@ def test_runs_stand_in_the_order_of_their_times_under_names_that_tell_them_apart
         made(tmp_path / "a" / "run", midst_s - 1),
         made(tmp_path / "20260101T000000Z-standard", midst_s),
     ]
-    (found,) = series([*folders, folders[1]], "throughput_rps", "asyncio/tcp")
+    found, *_ = series([*folders, folders[1]], "throughput_rps")
     assert found.runs == ("20260101T000000Z-standard", "b/run", "a/run", "reference", "20261122T073100Z-standard")
     assert found.places == (0, 1, 2, 3, 4)
