@@ -212,7 +212,7 @@ def test_sigkill_of_a_run_leaves_no_process_behind(tmp_path: Path) -> None:
 
 
 def test_a_server_that_dies_is_a_row_and_the_others_go_on(tmp_path: Path) -> None:
-    with started("-m", "bench", "run", *SMALL, "--blocks", "1", "--seconds", "2", "--into", str(tmp_path)) as run:
+    with started("-m", "bench", "run", *SMALL, "--blocks", "1", "--seconds", "0.6", "--into", str(tmp_path)) as run:
 
         def victims() -> list[psutil.Process]:
             wanted = ["select", "--transport", "tcp"]

@@ -93,7 +93,7 @@ def test_a_run_cut_off_while_it_wrote_loses_that_block_alone(folder: RunFolder) 
     for size in range(len(whole), len(complete)):  # cut off after every single byte
         (folder.path / "trials.csv").write_bytes(complete[:size])
         assert list(folder.trials()["block"]) == [0]
-        assert list(folder.finished("slices")["block"]) == [0]
+    assert list(folder.finished("slices")["block"]) == [0]
 
 
 def test_what_a_folder_tells_does_nothing_to_a_terminal(folder: RunFolder) -> None:
