@@ -14,8 +14,8 @@ from bench.store import RunFolder, StoreError
 from clients.console import Stop
 
 if TYPE_CHECKING:  # a command line begins two seconds sooner without pandas
-    from bench.across import Run
     from bench.history import Series
+    from bench.measured import Run
 
 across = typer.Typer()
 BROKEN = 4  # the exit code of a comparison in which a rule is broken
@@ -44,9 +44,9 @@ def compare(
 
     For --fail-if only differences count that are resolved, and what was measured before and is missing now.
     """
-    from bench.across import labels
     from bench.compared import as_lines, compared, tell
     from bench.environment import differences
+    from bench.names import labels
     from bench.rules import RuleError, parse_rule
 
     screen, is_broken = output(), False
@@ -134,12 +134,12 @@ def _save(found: "list[Series]", chart: Path) -> None:
 
 def _read(folder: RunFolder) -> "Run":
     """What is compared of a run, judged by its plan's own thresholds. Raises StoreError and PlanError."""
-    from bench import across as runs
+    from bench.measured import measured, planned
 
     plan, limits = folder.plan(), folder.limits()
     apply_thresholds(plan)
     trials = folder.measured() if limits is None else folder.trials()
-    return runs.measured(trials, folder.finished("slices"), limits, runs.planned(plan))
+    return measured(trials, folder.finished("slices"), limits, planned(plan))
 
 
 def _course(one: "Series", machine: set[int]) -> Table:

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import across
-from bench.across import Change, Missing, Run
+from bench.across import Change, Missing
+from bench.measured import Run
 from bench.metrics import LIMIT, compact, label, load_in_words
 from bench.rules import Rule, breaking
 from bench.screen import cells, say

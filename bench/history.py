@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from bench.across import labels
 from bench.analyse import summarise
 from bench.bounds import summarise_limits
 from bench.cells import visible
 from bench.levels import change_points
 from bench.metrics import LIMIT, load_in_words, transport
+from bench.names import labels
 from bench.plan import apply_thresholds
 from bench.store import RunFolder
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.across import COMPARED, Change, Missing
+from bench.across import Change, Missing
+from bench.measured import COMPARED
 from bench.metrics import LIMIT, label
 
 _RULE = re.compile(r"^\s*(\w+)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*%\s*$")

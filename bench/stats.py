@@ -98,13 +98,13 @@ def unpaired(one: Sequence[float], other: Sequence[float], tests: int = 1) -> Lo
     parts = [variance / len(logs) for (variance, _), logs in zip(spreads, (one, other), strict=True)]
     error = math.sqrt(sum(parts))
     if error == 0:
-        same = math.exp(mean)
+        same = _exp(mean)
         return LogRatio(same, same, same, same, same, float(mean == 0))
     degrees = sum(parts) ** 2 / sum(part**2 / df for part, (_, df) in zip(parts, spreads, strict=True))
     p = float(2 * special.stdtr(degrees, -abs(mean) / error))
     wide, narrow = (float(special.stdtrit(degrees, q)) * error for q in (1 - 0.025 / max(1, tests), 0.95))
-    low, high, low90, high90 = (math.exp(mean + side) for side in (-wide, wide, -narrow, narrow))
-    return LogRatio(math.exp(mean), low, high, low90, high90, p)
+    low, high, low90, high90 = (_exp(mean + side) for side in (-wide, wide, -narrow, narrow))
+    return LogRatio(_exp(mean), low, high, low90, high90, p)
 
 
 def blocks_for(half_width: float, now: LogRatio, blocks: int) -> float:
@@ -135,7 +135,7 @@ def _prior(variances: Sequence[float], degrees: int) -> tuple[float, float]:
     if excess <= 1e-3:
         return float(np.exp(logs.mean())), math.inf
     prior_half = trigamma_inverse(excess)
-    value = math.exp(float(logs.mean()) + float(special.digamma(prior_half)) - math.log(prior_half))
+    value = _exp(float(logs.mean()) + float(special.digamma(prior_half)) - math.log(prior_half))
     return value, 2 * prior_half
 
 
@@ -165,15 +165,15 @@ def _ratio(logs: Sequence[float], variance: float, degrees: float, tests: int) -
     if n == 0:
         return LogRatio(*[math.nan] * 6)
     if not np.isfinite(logs).all():
-        return LogRatio(math.exp(median_interval(logs).estimate), 0.0, math.inf, 0.0, math.inf, 1.0)
+        return LogRatio(_exp(median_interval(logs).estimate), 0.0, math.inf, 0.0, math.inf, 1.0)
     mean = float(np.mean(logs))
     if n == 1:
-        return LogRatio(math.exp(mean), math.nan, math.nan, math.nan, math.nan, math.nan)
+        return LogRatio(_exp(mean), math.nan, math.nan, math.nan, math.nan, math.nan)
     error = math.sqrt(variance / n)
     p = float(2 * special.stdtr(degrees, -abs(mean) / error)) if error > 0 else float(mean == 0)
     wide, narrow = (float(special.stdtrit(degrees, q)) * error for q in (1 - 0.025 / tests, 0.95))
-    low, high, low90, high90 = (math.exp(mean + side) for side in (-wide, wide, -narrow, narrow))
-    return LogRatio(math.exp(mean), low, high, low90, high90, p)
+    low, high, low90, high90 = (_exp(mean + side) for side in (-wide, wide, -narrow, narrow))
+    return LogRatio(_exp(mean), low, high, low90, high90, p)
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -187,3 +187,11 @@ def holm(ps: Sequence[float]) -> list[float]:
         reached = max(reached, min(1.0, (len(ps) - step) * ps[index]))
         adjusted[index] = reached
     return adjusted
+
+
+def _exp(log: float) -> float:
+    """The number of a logarithm; infinite where no float holds it, which only figures that nobody measured reach."""
+    try:
+        return math.exp(log)
+    except OverflowError:
+        return math.inf

@@ -4,7 +4,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.across import Change, Run, changes, labels, measured, missing, only_in_one, planned
+from bench.across import Change, changes, missing, only_in_one
+from bench.measured import Run, measured, planned
+from bench.names import labels
 from bench.plan_file import load_plan
 from bench.rules import RuleError, breaking, parse_rule
 
