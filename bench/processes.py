@@ -214,6 +214,11 @@ def _threads(pid: int) -> set[int]:
 
 
 def environment_of_children() -> dict[str, str]:
-    """Our environment, with our packages importable and each library's own threads switched off."""
+    """Our environment, with our packages importable and each library's own threads switched off.
+
+    A server that finds another parent than HOLABENCH_PARENT ends at once: we were killed before it could tell the
+    kernel to end it with us.
+    """
     path = os.pathsep.join(filter(None, (str(_HOME), os.environ.get("PYTHONPATH"))))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "NUMBA_NUM_THREADS": "1"}
+    own = {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "NUMBA_NUM_THREADS": "1", "HOLABENCH_PARENT": str(os.getpid())}
+    return {**os.environ, **own}

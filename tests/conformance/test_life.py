@@ -130,6 +130,25 @@ def test_a_signal_to_the_main_process_leaves_no_worker(model: str, transport: st
 
 
 @by_arm
+def test_it_ends_at_once_where_its_parent_had_ended_before(model: str, transport: str) -> None:
+    """Though its standard output still has a reader: a sibling that is being started holds it for a moment."""
+    nobody = subprocess.Popen([sys.executable, "-c", ""])
+    nobody.wait()
+    environment = {**os.environ, "HOLABENCH_PARENT": str(nobody.pid)}
+    ended = subprocess.run(
+        command(model, transport),
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"ended: process {nobody.pid}, ")
+
+
+@by_arm
 def test_it_ends_when_its_parent_is_killed(model: str, transport: str) -> None:
     parent_program = "\n".join(
         (

@@ -205,6 +205,7 @@ def test_sigkill_of_a_run_leaves_no_process_behind(tmp_path: Path) -> None:
     words = ["--models", "multiprocessing", "--profile", "quick", "--into", str(tmp_path)]
     with started("-m", "bench", "run", *words) as run:
         wait_until(lambda: len(servers_of(run.pid)) >= 6, "servers with their workers")
+        assert {one.environ()["HOLABENCH_PARENT"] for one in servers_of(run.pid)} == {str(run.pid)}
         below = psutil.Process(run.pid).children(recursive=True)
         run.kill()
         run.wait()
