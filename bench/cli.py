@@ -1,5 +1,6 @@
 """The command line: ``holabench`` and ``python -m bench``."""
 
+import contextlib
 import json
 import os
 import sys
@@ -83,6 +84,9 @@ def run(
     models_from: Annotated[str, typer.Option(help="A folder with models of your own, one in each file.")] = "",
     into: Annotated[Path, typer.Option(help="Folder that gets the run's folder.")] = Path("results"),
     as_json: Annotated[bool, typer.Option("--json", help="The results as lines of JSON, for scripts.")] = False,
+    no_charts: Annotated[
+        bool, typer.Option("--no-charts", help="Tables alone, for scripts; holabench report draws later what is left.")
+    ] = False,
     resume: Annotated[
         Path | None, typer.Option(help="The folder of a run that was cut off: measure what is missing, with its plan.")
     ] = None,
@@ -132,13 +136,14 @@ def run(
             folder = unfinished(
                 resume, screen, asked=bool(asked or server or target or minutes is not None or elsewhere)
             )
-            return told(resume_run(folder, cpus, screen), folder.plan().blocks, screen, as_json=as_json)
+            outcome = resume_run(folder, cpus, screen)
+            return told(outcome, folder.plan().blocks, screen, as_json=as_json, charts=not no_charts)
         if into.exists() and not into.is_dir():
             raise Stop(f"cannot make a results folder in --into {into}: that is a file; name a folder")
         plan = with_interpreters(changed(load_plan(profile), changes, of_scenarios), screen)
         plan = with_outside(plan, server or [], target)
         plan = with_seed(plan if minutes is None else fitted(plan, minutes))
-        return told(run_plan(plan, into, cpus, screen), plan.blocks, screen, as_json=as_json)
+        return told(run_plan(plan, into, cpus, screen), plan.blocks, screen, as_json=as_json, charts=not no_charts)
     except PlanError as error:
         raise Stop(str(error)) from error
     except (ChildError, StoreError) as error:
@@ -162,7 +167,7 @@ def unfinished(path: Path, screen: Console, *, asked: bool) -> "RunFolder":
     return folder
 
 
-def told(outcome: "Outcome", blocks: int, screen: Console, *, as_json: bool) -> int:
+def told(outcome: "Outcome", blocks: int, screen: Console, *, as_json: bool, charts: bool) -> int:
     """Draw what a run has left and tell it; return the exit code. blocks: that were wanted."""
     from bench.store import StoreError
 
@@ -170,7 +175,7 @@ def told(outcome: "Outcome", blocks: int, screen: Console, *, as_json: bool) -> 
     commands: list[str] = []
     failure, interrupted, drawn = outcome.failure, outcome.interrupted, False
     try:
-        doubts = drawn_and_shown(outcome, screen, as_json=as_json)
+        doubts = drawn_and_shown(outcome, screen, as_json=as_json, charts=charts)
         drawn = True
     except StoreError as error:
         if failure:  # it comes first, and is said last
@@ -196,14 +201,14 @@ def told(outcome: "Outcome", blocks: int, screen: Console, *, as_json: bool) -> 
     return 3 if doubts else 0
 
 
-def drawn_and_shown(outcome: "Outcome", screen: Console, *, as_json: bool) -> list[str]:
+def drawn_and_shown(outcome: "Outcome", screen: Console, *, as_json: bool, charts: bool) -> list[str]:
     """Draw what a run has left, print its tables, and return what is to be doubted. Raises StoreError."""
     if not outcome.blocks and not outcome.searches:
         screen.print("stopped before the first block was whole: there is nothing to draw")
         return []
     from bench.helpers import helpers
 
-    with helpers(outcome.folder) as helping:
+    with helpers(outcome.folder) if charts else contextlib.nullcontext() as helping:
         from bench.derive import derive
 
         derived = derive(outcome.folder, helping)

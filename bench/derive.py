@@ -23,8 +23,8 @@ class Derived:
     unranked: list[str]  # models
 
 
-def derive(folder: RunFolder, helpers: Helpers) -> Derived:
-    """Make every derived file anew.
+def derive(folder: RunFolder, helpers: Helpers | None) -> Derived:
+    """Make every derived file anew. helpers: who draw; None for the tables alone, without charts and report.
 
     Raises StoreError if the folder is no run's or has nothing measured, PlanError if its plan cannot be.
     """
@@ -37,6 +37,9 @@ def derive(folder: RunFolder, helpers: Helpers) -> Derived:
     comparisons = analyse.compare(slices, trials, reference_arms(plan))
     folder.write_table("summary.csv", summary)
     folder.write_table("comparisons.csv", comparisons)
+    unranked = analyse.short_of_cores(trials)
+    if helpers is None:
+        return Derived(summary, comparisons, [], unranked)
     drawn = helpers.draw(summary, comparisons, wanted(summary, trials))
     pictures = []
     for name, one in zip(names([one.wanted for one in drawn]), drawn, strict=True):
@@ -46,4 +49,4 @@ def derive(folder: RunFolder, helpers: Helpers) -> Derived:
     markdown, page = report.render(summary, comparisons, trials, told, pictures)
     folder.write_text("report.md", markdown)
     folder.write_text("report.html", page)
-    return Derived(summary, comparisons, [one.path for one in pictures], analyse.short_of_cores(trials))
+    return Derived(summary, comparisons, [one.path for one in pictures], unranked)

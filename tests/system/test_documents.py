@@ -13,19 +13,23 @@ from tests.system.commands import ROOT, python, server
 DOCUMENTS = ["README.md", "README.es.md", "CONTRIBUTING.md", "results/README.md", *sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")
 )]  # fmt: skip
-SHORT = ["--blocks", "1", "--seconds", "0.05", "--connections", "1"]
+SHORT = ["--blocks", "1", "--seconds", "0.05", "--connections", "1", "--no-charts"]
 GOOD = {"run": (0, 3), "compare": (0, 4), "doctor": (0, 1), "truth": (0, 1)}
 NEEDED = {"php": "php", "pypy3": "pypy3", "tutorial": "php"}
 
 
 def commands() -> list[str]:
-    """The lines of code blocks that begin with a program of ours, without their comments; each once."""
+    """The lines of code blocks that begin with a program of ours, without their comments; each once.
+
+    What stands after -- reaches the program, so a session with such words is shown as the command that it runs.
+    """
     found = []
     for name in DOCUMENTS:
         for line in (ROOT / name).read_text().splitlines():
             code = re.match(r"\s{4,}((?:holabench|python -m|\.venv/bin/nox) .*)", line)
             if code:
-                found.append(code[1].partition("  #")[0].strip())
+                shown = code[1].partition("  #")[0].strip()
+                found.append(shown.replace(".venv/bin/nox -s bench --", "holabench run"))
     return list(dict.fromkeys(found))
 
 
@@ -34,7 +38,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two small runs."""
     into = tmp_path_factory.mktemp("runs")
     words = ["--profile", "quick", "--models", "select", "--transports", "tcp", "--blocks", "2", "--seconds", "0.05"]
-    ended = [python("-m", "bench", "run", *words, "--connections", "1", "--into", str(into)) for _ in range(2)]
+    words += ["--connections", "1", "--no-charts", "--into", str(into)]
+    ended = [python("-m", "bench", "run", *words) for _ in range(2)]
     return [Path(one.stdout.strip()) for one in ended]
 
 
@@ -49,8 +54,6 @@ def place(tmp_path: Path) -> Path:
 def prepared(command: str, runs: list[Path], place: Path, ports: dict[str, int]) -> list[str]:
     """The words of ``python -m ...`` for a command, with our folders and ports in it and less load."""
     words = shlex.split(command)
-    if words[0].endswith("nox"):  # what stands after -- reaches the program
-        words = ["holabench", "run", *words[words.index("--") + 1 :]]
     words = ["-m", "bench", *words[1:]] if words[0] == "holabench" else words[1:]
     if "--minutes" in words:  # it would be taken at its word
         at = words.index("--minutes")
@@ -62,8 +65,9 @@ def prepared(command: str, runs: list[Path], place: Path, ports: dict[str, int])
         words = [word.replace(old, new) for word in words]
     if words[:3] == ["-m", "bench", "run"] and not {"--resume", "--help"} & set(words):
         words += [*SHORT, "--into", str(place)]
-        if "--models" not in words and "tutorial" not in words:
-            words += ["--models", "asyncio", "--transports", "tcp"]
+        words += [] if "--profile" in words else ["--profile", "quick"]
+        words += [] if "tutorial" in words else ["--transports", "tcp"]
+        words += [] if "--models" in words or "tutorial" in words else ["--models", "asyncio"]
     if words[:3] == ["-m", "bench", "truth"] and "--only" not in words:
         words += ["--only", "drop"]  # the whole of it has tests of its own
     if words[:3] == ["-m", "clients", "load"]:

@@ -54,7 +54,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_every_block_once(tmp_pat
         kept = now
     with (folder / "slices.csv").open("ab") as file:
         file.write(b"4,0,torn")
-    ended = python("-m", "bench", "run", "--resume", str(folder))
+    ended = python("-m", "bench", "run", "--resume", str(folder), "--no-charts")
     assert ended.returncode in DONE, ended.stderr
     assert "mended: slices.csv" in ended.stderr
     trials = pd.read_csv(folder / "trials.csv")
@@ -94,7 +94,7 @@ def test_a_resumed_run_takes_no_other_plan(tmp_path: Path) -> None:
 
 
 def test_results_for_scripts_are_lines_of_json(tmp_path: Path) -> None:
-    words = [*SMALL, "--blocks", "1", "--seconds", "0.05", "--into", str(tmp_path), "--json"]
+    words = [*SMALL, "--blocks", "1", "--seconds", "0.05", "--into", str(tmp_path), "--json", "--no-charts"]
     ended = python("-m", "bench", "run", *words)
     assert ended.returncode in DONE, ended.stderr
     lines = [json.loads(line) for line in ended.stdout.splitlines()]

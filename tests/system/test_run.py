@@ -104,16 +104,17 @@ def test_server_and_generator_had_cpus_of_their_own(folder: Path) -> None:
 
 
 def test_the_seed_repeats_the_order_of_everything(folder: Path, tmp_path: Path) -> None:
-    again = python("-m", "bench", "run", *SMALL, "--into", str(tmp_path), timeout_s=110)
+    again = python("-m", "bench", "run", *SMALL, "--blocks", "1", "--no-charts", "--into", str(tmp_path))
     assert again.returncode in DONE, again.stderr
-    first, second = _orders(folder), _orders(Path(again.stdout.strip()))
-    assert first == second
+    whole, repeated = _orders(folder), _orders(Path(again.stdout.strip()))
+    assert {key: order for key, order in whole.items() if key[0] == 0} == repeated
     plan = load_plan(str(folder / "plan.toml"))
-    assert len(first) == plan.blocks * sum(rounds(plan, case) for case in cases(plan))
+    assert len(whole) == plan.blocks * sum(rounds(plan, case) for case in cases(plan))
+    assert len(repeated) == len(whole) / plan.blocks
 
 
-def _orders(folder: Path) -> dict[object, list[str]]:
-    """The arms of each planned round in their order.
+def _orders(folder: Path) -> dict[tuple[object, ...], list[str]]:
+    """The arms of each planned round in their order, by block, scenario, connections and round.
 
     Without the rounds behind them, which stand for those that the machine spoiled; and without the machine's limit,
     whose turn a spoiled round may move.
@@ -181,13 +182,19 @@ def test_an_open_loop_has_the_same_schedule_for_every_arm_at_a_rate_that_all_hol
 
 def test_a_run_until_a_width_that_cannot_be_reached_ends_in_its_time(tmp_path: Path) -> None:
     words = ["--profile", "quick", "--models", "iterative,select", "--transports", "udp", "--seconds", "0.05"]
-    ended = python("-m", "bench", "run", *words, "--until", "0.0001%", "--at-most", "0.05", "--into", str(tmp_path))
+    words += ["--no-charts", "--into", str(tmp_path)]
+    ended = python("-m", "bench", "run", *words, "--until", "0.0001%", "--at-most", "0.05")
     assert ended.returncode in DONE, ended.stderr
-    assert 1 <= _blocks(Path(ended.stdout.strip()) / "trials.csv") < 1000
+    folder = Path(ended.stdout.strip())
+    assert 1 <= _blocks(folder / "trials.csv") < 1000
+    assert (folder / "summary.csv").exists()
+    assert not (folder / "charts").exists()
+    assert not (folder / "report.html").exists()
 
 
 def test_ctrl_c_keeps_finished_blocks_and_ends_every_server(tmp_path: Path) -> None:
-    with started("-m", "bench", "run", *SMALL, "--blocks", "1000", "--into", str(tmp_path)) as run:
+    words = [*SMALL, "--transports", "tcp", "--blocks", "1000", "--no-charts", "--into", str(tmp_path)]
+    with started("-m", "bench", "run", *words) as run:
         wait_until(lambda: any(_blocks(file) >= 2 for file in tmp_path.glob("*/trials.csv")), "two blocks")
         wait_until(lambda: bool(servers_of(run.pid)), "the next block's servers")
         servers = servers_of(run.pid)
@@ -213,7 +220,8 @@ def test_sigkill_of_a_run_leaves_no_process_behind(tmp_path: Path) -> None:
 
 
 def test_a_server_that_dies_is_a_row_and_the_others_go_on(tmp_path: Path) -> None:
-    with started("-m", "bench", "run", *SMALL, "--blocks", "1", "--seconds", "0.6", "--into", str(tmp_path)) as run:
+    words = [*SMALL, "--transports", "tcp", "--blocks", "1", "--seconds", "0.6"]
+    with started("-m", "bench", "run", *words, "--no-charts", "--into", str(tmp_path)) as run:
 
         def victims() -> list[psutil.Process]:
             wanted = ["select", "--transport", "tcp"]
@@ -227,7 +235,7 @@ def test_a_server_that_dies_is_a_row_and_the_others_go_on(tmp_path: Path) -> Non
     failed = trials[trials["status"] == "failed"]
     assert set(failed["arm"]) == {"select/tcp"}
     assert failed["reason"].str.contains("ended while it was measured").any()
-    assert (trials["status"] == "ok").sum() >= 6
+    assert (trials["status"] == "ok").sum() >= 4
 
 
 @pytest.mark.parametrize(
@@ -267,7 +275,7 @@ def test_wrong_values_are_one_line_and_exit_code_2(words: list[str], said: list[
 
 
 def test_an_arm_that_could_not_be_measured_at_all_is_told_by_the_exit_code(tmp_path: Path) -> None:
-    words = ["--server", "x=false {port}", "--transports", "tcp", "--connections", "1"]
+    words = ["--server", "x=false {port}", "--transports", "tcp", "--connections", "1", "--no-charts"]
     ended = python("-m", "bench", "run", *SMALL, *words, "--blocks", "1", "--into", str(tmp_path))
     assert ended.returncode == 3, ended.stderr
     assert "x/tcp (capacity), x/tcp (sessions) could not be measured in any block" in ended.stderr
