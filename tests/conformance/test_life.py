@@ -30,7 +30,8 @@ from .running import (
 by_arm = pytest.mark.parametrize(("model", "transport"), ARMS)
 
 
-def test_the_ready_line_tells_what_runs(any_server: Server) -> None:
+def test_the_ready_line_tells_what_runs_and_it_serves_from_then_on(any_server: Server) -> None:
+    assert_serves(any_server)
     ready = any_server.ready
     assert list(ready) == (
         ["ready", "pid", "host", "port", "model", "transport", "protocol", "workers", "python", "sockets"]
@@ -45,10 +46,6 @@ def test_the_ready_line_tells_what_runs(any_server: Server) -> None:
     if ready["transport"] == "tcp":
         assert ready["sockets"]["nodelay"] == (1 if any_server.model.own_backlog is None else 0)
     assert any_server.stderr() == ""
-
-
-def test_it_serves_from_its_ready_line_on(any_server: Server) -> None:
-    assert_serves(any_server)
 
 
 @pytest.mark.parametrize("model", models("tcp", lambda model: model.own_backlog is not None))
@@ -108,14 +105,16 @@ def test_the_port_can_be_taken_again_at_once(model: str) -> None:
         assert_serves(server)
 
 
+@by_arm
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
-def test_a_signal_to_the_group_ends_it_without_a_word(any_server: Server, number: signal.Signals) -> None:
-    any_server.workers()
-    tree = any_server.tree()
-    os.killpg(any_server.pid, number)
-    assert any_server.process.wait(DEADLINE_S) == -number
-    wait_until(lambda: gone(tree), "all processes have ended")
-    assert any_server.stderr() == ""
+def test_a_signal_to_the_group_ends_it_without_a_word(model: str, transport: str, number: signal.Signals) -> None:
+    with running(command(model, transport, "hola")) as server:
+        server.workers()
+        tree = server.tree()
+        os.killpg(server.pid, number)
+        assert server.process.wait(DEADLINE_S) == -number
+        wait_until(lambda: gone(tree), "all processes have ended")
+        assert server.stderr() == ""
 
 
 @by_arm
