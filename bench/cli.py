@@ -26,11 +26,12 @@ from bench.cli_plan import (
 )
 from bench.plan import PlanError
 from bench.plan_file import load_plan, profile_names
-from bench.screen import terminal
+from bench.screen import say, terminal
 from clients import console as command_line
 from clients.console import Stop
 
 if TYPE_CHECKING:  # a command line begins two seconds sooner without pandas
+    from bench.plan import Plan
     from bench.run import Outcome
     from bench.store import RunFolder
 
@@ -137,13 +138,13 @@ def run(
                 resume, screen, asked=bool(asked or server or target or minutes is not None or elsewhere)
             )
             outcome = resume_run(folder, cpus, screen)
-            return told(outcome, folder.plan().blocks, screen, as_json=as_json, charts=not no_charts)
+            return told(outcome, folder.plan(), screen, as_json=as_json, charts=not no_charts)
         if into.exists() and not into.is_dir():
             raise Stop(f"cannot make a results folder in --into {into}: that is a file; name a folder")
         plan = with_interpreters(changed(load_plan(profile), changes, of_scenarios), screen)
         plan = with_outside(plan, server or [], target)
         plan = with_seed(plan if minutes is None else fitted(plan, minutes))
-        return told(run_plan(plan, into, cpus, screen), plan.blocks, screen, as_json=as_json, charts=not no_charts)
+        return told(run_plan(plan, into, cpus, screen), plan, screen, as_json=as_json, charts=not no_charts)
     except PlanError as error:
         raise Stop(str(error)) from error
     except (ChildError, StoreError) as error:
@@ -161,18 +162,17 @@ def unfinished(path: Path, screen: Console, *, asked: bool) -> "RunFolder":
         if folder.complete:
             raise Stop(f"--resume {path}: nothing is missing there; to draw it anew: holabench report {path}")
         for line in folder.reopen():
-            screen.print(f"mended: {line}", soft_wrap=True, highlight=False)
+            say(screen, f"mended: {line}")
     except StoreError as error:
         raise Stop(f"--resume: {error}") from error
     return folder
 
 
-def told(outcome: "Outcome", blocks: int, screen: Console, *, as_json: bool, charts: bool) -> int:
-    """Draw what a run has left and tell it; return the exit code. blocks: that were wanted."""
+def told(outcome: "Outcome", plan: "Plan", screen: Console, *, as_json: bool, charts: bool) -> int:
+    """Draw what a run has left and tell it; return the exit code."""
     from bench.store import StoreError
 
     doubts: list[str] = []
-    commands: list[str] = []
     failure, interrupted, drawn = outcome.failure, outcome.interrupted, False
     try:
         doubts = drawn_and_shown(outcome, screen, as_json=as_json, charts=charts)
@@ -183,12 +183,9 @@ def told(outcome: "Outcome", blocks: int, screen: Console, *, as_json: bool, cha
         failure = failure or str(error)
     except KeyboardInterrupt:
         interrupted = True
-    if outcome.interrupted or outcome.failure:
-        screen.print(f"stopped after {outcome.blocks} of {blocks} blocks; they are kept. To go on, and to draw them:")
-        commands = ["run --resume", "report"]
-    elif not drawn:
-        screen.print("everything is measured and kept, and not all of it is drawn. To draw it:")
-        commands = ["report"]
+    line, commands = way_on(outcome, plan, drawn=drawn)
+    if line:
+        screen.print(line)
     for command in commands:
         screen.print(f"  holabench {command} {outcome.folder.path}", soft_wrap=True, highlight=False, markup=False)
     print(json.dumps({"folder": str(outcome.folder.path)}) if as_json else outcome.folder.path)
@@ -201,10 +198,22 @@ def told(outcome: "Outcome", blocks: int, screen: Console, *, as_json: bool, cha
     return 3 if doubts else 0
 
 
+def way_on(outcome: "Outcome", plan: "Plan", *, drawn: bool) -> tuple[str, list[str]]:
+    """What became of a run that is not whole, or not drawn, and the commands that go on with its folder."""
+    if outcome.interrupted or outcome.failure:
+        if not outcome.blocks and not outcome.searches:
+            return "stopped before the first block was whole: there is nothing to draw. To go on:", ["run --resume"]
+        wanted = "" if plan.until else f" of {plan.blocks}"  # who asks for a width asks for no number
+        line = f"stopped after {outcome.blocks}{wanted} blocks; they are kept. To go on, and to draw them:"
+        return line, ["run --resume", "report"]
+    if not drawn:
+        return "everything is measured and kept, and not all of it is drawn. To draw it:", ["report"]
+    return "", []
+
+
 def drawn_and_shown(outcome: "Outcome", screen: Console, *, as_json: bool, charts: bool) -> list[str]:
     """Draw what a run has left, print its tables, and return what is to be doubted. Raises StoreError."""
     if not outcome.blocks and not outcome.searches:
-        screen.print("stopped before the first block was whole: there is nothing to draw")
         return []
     from bench.helpers import helpers
 
@@ -213,9 +222,12 @@ def drawn_and_shown(outcome: "Outcome", screen: Console, *, as_json: bool, chart
 
         derived = derive(outcome.folder, helping)
     show(derived, screen)
+    if not charts:
+        say(screen, f"no chart and no report is of these figures. To draw them: holabench report {outcome.folder.path}")
     if as_json:
         for table in (derived.summary, derived.comparisons):
-            typer.echo(table.to_json(orient="records", lines=True), nl=False)
+            if len(table):  # of none there would be an empty line
+                typer.echo(table.to_json(orient="records", lines=True), nl=False)
     invalid, unmeasured = invalid_headlines(derived.summary), never_measured(outcome.folder.trials())
     found = {"the numbers of {} are invalid": invalid, "{} could not be measured in any block": unmeasured}
     return [line.format(", ".join(names)) for line, names in found.items() if names]
@@ -276,7 +288,7 @@ def show(derived: Any, screen: Console) -> None:
         screen.print(one)
         screen.print()
     for line in changed_thresholds():
-        screen.print(f"judged by a threshold that the plan has changed: {line}", highlight=False, soft_wrap=True)
+        say(screen, f"judged by a threshold that the plan has changed: {line}")
     if derived.charts:
         screen.print(
             f"charts: {', '.join(derived.charts)}; report: report.html, report.md; all in the folder below",

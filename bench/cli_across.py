@@ -85,7 +85,7 @@ def history(
 
       holabench history results/*-standard --metric throughput_rps
 
-      holabench history results/* --arm asyncio/tcp --chart history.png
+      holabench history results/*/ --arm asyncio/tcp --chart history.png
 
     Runs stand in the order of their times: that with which a folder's name begins, as 20261122T073100Z-standard, which
     a copy keeps; of a folder with another name, when its plan.toml was written. Invalid figures are shown, and left out

@@ -12,7 +12,7 @@ from rich.table import Table
 from bench.cli_plan import find_models
 from bench.plan import PlanError
 from bench.plan_file import load_plan, profile_names
-from bench.screen import output, terminal
+from bench.screen import cells, output, say, terminal
 from clients.console import Stop
 
 look = typer.Typer()
@@ -83,13 +83,13 @@ def show_plan(
         for case in cases(plan, scenario):
             skipped = [arm.name for arm in arms(plan) if skip_reason(plan, arm, case, models_there)]
             rate = str(scenario.rate) if scenario.rate else "closed loop"
-            cells = (scenario.name, str(case.connections), str(case.message_bytes or "-"), rate)
-            table.add_row(*cells, str(len(arms(plan)) - len(skipped)), ", ".join(skipped) or "-")
+            load = (scenario.name, str(case.connections), str(case.message_bytes or "-"), rate)
+            table.add_row(*cells(*load, str(len(arms(plan)) - len(skipped)), ", ".join(skipped) or "-"))
     screen = output()
-    screen.print(f"{plan.name}: {plan.question}", highlight=False)
+    say(screen, f"{plan.name}: {plan.question}")
     screen.print(table)
     if plan.pythons:
-        screen.print(f"interpreters, as far as they are here: {', '.join(plan.pythons)}", highlight=False)
+        say(screen, f"interpreters, as far as they are here: {', '.join(plan.pythons)}")
     screen.print(
         f"{plan.blocks} blocks, {loaded_s(plan, models_there):.0f} s of load in them, "
         f"{in_minutes(duration_s(plan, models_there))} in all",

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from bench.plan import Plan, PlanError, is_address
 from bench.plan_file import build
+from bench.screen import say
 from clients.console import Stop
 
 _MOST_MIN = 100_000
@@ -104,7 +105,7 @@ def with_interpreters(plan: Plan, screen: Console) -> Plan:
         except NoInterpreterError as error:
             if "/" in wanted:
                 raise PlanError(f"pythons: {error}") from error
-            screen.print(f"left out, as it is not here: the interpreter {label}", highlight=False, soft_wrap=True)
+            say(screen, f"left out, as it is not here: the interpreter {label}")
             continue
         if "/" in wanted or one.label != own_label():
             found[one.label] = one.path

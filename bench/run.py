@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from bench.processes import (
     raise_descriptor_limit,
 )
 from bench.progress import shown
+from bench.screen import say
 from bench.serving import Servers, Setup, standing
 from bench.store import BlockRows, RunFolder, StoreError
 from servers import registry
@@ -73,7 +75,7 @@ def resume(folder: RunFolder, usable_cpus: list[int], console: Console) -> Outco
 
     def go_on(machine: Mapping[str, Any]) -> RunFolder:
         for line in environment.differences(folder.environment(), machine):
-            console.print(f"not as when the run began: {line}", soft_wrap=True, highlight=False)
+            say(console, f"not as when the run began: {line}")
         folder.resumed(machine)
         return folder
 
@@ -94,8 +96,7 @@ def _measured(
     with generator, contextlib.ExitStack() as stack:
         console.print("getting the load generator ready (on a new machine it is compiled first) ...")
         for one in troubles(findings()):  # half a second, while the generator takes one
-            line = f"holabench doctor: {one.name}: {one.value}; {one.why}. To do: {one.remedy}"
-            console.print(line, soft_wrap=True, highlight=False)
+            say(console, f"holabench doctor: {one.name}: {one.value}; {one.why}. To do: {one.remedy}")
         importlib.import_module("bench.derive")  # and half a second more
         generator.read_line(_COMPILE_S)
         generator.ask({"do": "judge_by", "thresholds": plan.thresholds}, READY_S)
@@ -108,7 +109,7 @@ def _measured(
         load = f"{load_s:.0f} s of load in {left} block{'s' * (left != 1)}" + (" that are missing" if finished else "")
         if plan.until:
             load = f"blocks until intervals are ±{100 * plan.until:g} %, for {plan.at_most_min:g} minutes at most"
-        console.print(f"{load}, into {folder.path}", soft_wrap=True, highlight=False)
+        say(console, f"{load}, into {folder.path}")
         with pinned(placement.client):  # this process is awake only between slices, and never on the servers' CPUs
             watch = Watch(placement.client + placement.server)
             return _blocks(Setup(plan, known, placement, generator, watch), folder, console)
@@ -124,32 +125,27 @@ def _kept_awake(cpus: Sequence[int], console: Console) -> Iterator[None]:
         if found["gives_way"]:
             yield
             return
-    console.print(
+    say(
+        console,
         f"the servers' CPUs are left to halt: a loop that keeps them awake left {found['share']:.0%} of one to others, "
         f"who woke up within {found['wake_us']:.0f} us",
-        soft_wrap=True,
-        highlight=False,
     )
     yield
 
 
 def _blocks(setup: Setup, folder: RunFolder, console: Console) -> Outcome:
     """Run the blocks that the folder does not have, then the searches."""
-    done, searched = set(folder.finished_blocks()), 0
-
-    def say(line: str) -> None:
-        console.print(line, soft_wrap=True, highlight=False)
-
+    done, searched, tell = set(folder.finished_blocks()), 0, partial(say, console)
     try:
         with standing(setup) as standing_limits:
             found = folder.rates()
             if found is None:
-                found = rates(setup, standing_limits, say)
+                found = rates(setup, standing_limits, tell)
                 folder.write_rates(found)
             for number, rows in _missing(setup, folder, done, standing_limits, by_case(setup, found), console):
                 folder.append(rows)
                 done.add(number)
-            for of_round in limits(setup, standing_limits, say):
+            for of_round in limits(setup, standing_limits, tell):
                 folder.append_limits(of_round)
                 searched += 1
             folder.completed()
@@ -181,7 +177,7 @@ def _missing(
                 width = width_now(plan, folder, len(done))
                 if math.isfinite(width):
                     line = f"{len(done)} blocks: intervals are ±{width:.1%} at most; wanted: ±{plan.until:.1%}"
-                    console.print(line, soft_wrap=True, highlight=False)
+                    say(console, line)
                 if is_enough(plan, width, time.monotonic() - began_s):
                     return
             yield number, Block(setup, number, standing_limits, found, tell).run()

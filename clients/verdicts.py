@@ -126,7 +126,7 @@ CODES = {
         ),
         Code(
             "LATENESS",
-            "how much of a latency percentile (p50, p99, p99.9) is the generator's own lateness",
+            "how much larger a latency percentile (p50, p99, p99.9) is for the generator's own lateness",
             "give the generator a CPU of its own; the server is faster than these percentiles say",
             suspect=0.05,
             invalid=0.20,

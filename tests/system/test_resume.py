@@ -112,8 +112,11 @@ def test_a_plan_is_shown_without_running_what_it_names(tmp_path: Path) -> None:
     outside = f'\n[[outside]]\nname = "spy"\ncommand = ["{spy}", "{{port}}"]\n'
     plan = tmp_path / "plan.toml"
     head, rest = quick.read_text().split("[[scenarios]]", 1)
+    head = head.replace('question = "', 'question = "[/nope] \\u001b]0;mine\\u0007', 1)
     plan.write_text(f'{head}pythons = {{"9.9" = "{spy}"}}\n{outside}\n[[scenarios]]{rest}')
     ended = python("-m", "bench", "plan", str(plan))
     assert ended.returncode == 0, ended.stderr
+    assert "[/nope]" in ended.stdout
+    assert "\x1b" not in ended.stdout
     assert "9.9" in ended.stdout
     assert not touched.exists()

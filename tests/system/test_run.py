@@ -182,10 +182,14 @@ def test_an_open_loop_has_the_same_schedule_for_every_arm_at_a_rate_that_all_hol
 
 def test_a_run_until_a_width_that_cannot_be_reached_ends_in_its_time(tmp_path: Path) -> None:
     words = ["--profile", "quick", "--models", "iterative,select", "--transports", "udp", "--seconds", "0.05"]
-    words += ["--no-charts", "--into", str(tmp_path)]
+    into = tmp_path / "results [/of] today"  # no markup of the terminal's
+    into.mkdir(parents=True)
+    words += ["--no-charts", "--into", str(into)]
     ended = python("-m", "bench", "run", *words, "--until", "0.0001%", "--at-most", "0.05")
     assert ended.returncode in DONE, ended.stderr
     folder = Path(ended.stdout.strip())
+    assert f", into {folder}\n" in ended.stderr
+    assert f"holabench report {folder}\n" in ended.stderr
     assert 1 <= _blocks(folder / "trials.csv") < 1000
     assert (folder / "summary.csv").exists()
     assert not (folder / "charts").exists()
