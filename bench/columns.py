@@ -6,6 +6,9 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
+from bench.records import SliceRow
+
+_MAY_BE_ENDLESS = ("latency_", "service_")  # a request that was lost took for ever; a slice leaves that empty
 _EXACT = 2**53  # above it a number that was read as a float may be another whole one
 
 
@@ -20,13 +23,14 @@ def misfit(table: pd.DataFrame, kind: type[Any]) -> str:
         if field.name not in table:
             return f"has no column {field.name!r}"
         wanted = get_args(field.type) or (field.type,)
-        if str not in wanted and (found := _wrong(table[field.name], wanted)):
+        endless = kind is not SliceRow and field.name.startswith(_MAY_BE_ENDLESS)
+        if str not in wanted and (found := _wrong(table[field.name], wanted, endless=endless)):
             return found
     return ""
 
 
-def _wrong(column: pd.Series, wanted: tuple[Any, ...]) -> str:
-    """What is wrong with a column of numbers, or of yes and no."""
+def _wrong(column: pd.Series, wanted: tuple[Any, ...], *, endless: bool) -> str:
+    """What is wrong with a column of numbers, or of yes and no. endless: whether one may be infinite, but not -inf."""
     if bool in wanted:
         return "" if column.dtype == bool or column.empty else _said(column, ~column.isin([True, False]), "yes or no")
     if not pd.api.types.is_numeric_dtype(column):
@@ -39,8 +43,9 @@ def _wrong(column: pd.Series, wanted: tuple[Any, ...]) -> str:
     if pd.api.types.is_integer_dtype(column):
         return ""
     values = column.to_numpy(dtype=float, na_value=np.nan)
-    if np.isinf(values).any():
-        return _said(column, pd.Series(np.isinf(values), column.index), "a finite number")
+    infinite = np.isneginf(values) if endless else np.isinf(values)
+    if infinite.any():
+        return _said(column, pd.Series(infinite, column.index), "a finite number")
     if int in wanted:
         broken = ~np.isnan(values) & ((np.abs(values) > _EXACT) | (values != np.floor(values)))
         return _said(column, pd.Series(broken, column.index), "a whole number") if broken.any() else ""

@@ -158,7 +158,8 @@ def _trial(
 def meets(document: Mapping[str, Any], objective_us: float, lost_share: float) -> bool:
     """Whether a load met the objective: in time, answered, and answered inside the window."""
     p99_us = _number((document["latency_us"] or {}).get("p99"))
-    missing = document["ledger"]["lost"] + document["ledger"]["late"] + document["unsent"]
+    ledger = document["ledger"]
+    missing = ledger["lost"] + ledger["late"] + ledger["corrupt"] + document["unsent"]
     kept_up = not any(code.partition("=")[0] == "OVERLOAD" for code in document["verdict"]["codes"])
     return p99_us is not None and p99_us <= objective_us and missing <= lost_share * document["scheduled"] and kept_up
 

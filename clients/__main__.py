@@ -170,6 +170,8 @@ def parse_cpus(text: str) -> tuple[int, ...]:
         cpus = tuple(int(part) for part in text.split(",") if part.strip())
     except ValueError as error:
         raise Stop(f"--cpus {text!r} is not a list of CPU numbers; write for example 1,2") from error
+    if len(set(cpus)) < len(cpus):
+        raise Stop(f"--cpus {text}: a CPU stands there twice; two threads on one CPU wait for each other")
     for cpu in cpus:
         if cpu not in allowed:
             raise Stop(

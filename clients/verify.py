@@ -3,11 +3,13 @@
 import contextlib
 import selectors
 import socket
+import time
 
 from clients.protocols import ADIOS, HOLA, LARGEST_DATAGRAM_BYTES, PUES_ADIOS, PUES_HOLA
 
 _RECV_BYTES = 1 << 20
 _DATAGRAM_TRIES = 3  # a datagram may be lost without anybody's fault
+_LEAST_S = 10.0  # for a whole conversation, which may be long
 
 
 class NotSpoken(Exception):  # noqa: N818 - it reads as what it is
@@ -30,7 +32,8 @@ def verify(
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
     where = f"{transport}://{host}:{port}"
-    answered = 0
+    answered, whole_s = 0, max(_LEAST_S, _DATAGRAM_TRIES * timeout_s)
+    end_s = time.monotonic() + whole_s
     try:
         with contextlib.ExitStack() as stack:
             socks = [stack.enter_context(socket.socket(family, kind)) for _ in range(together)]
@@ -39,7 +42,10 @@ def verify(
                 sock.connect((host, port))
             for request, wanted in dialogue:
                 for sock in socks:
-                    got = _exchange(sock, request, len(wanted)) if transport == "tcp" else _datagram(sock, request)
+                    if transport == "tcp":
+                        got = _exchange(sock, request, len(wanted), end_s)
+                    else:
+                        got = _datagram(sock, request, end_s)
                     if got != wanted:
                         raise NotSpoken(_wrong(where, got, request, wanted, answered // together))
                     answered += 1
@@ -48,7 +54,8 @@ def verify(
     except TimeoutError as error:
         if 0 < answered < together:
             raise NotSpoken(f"{where} served {answered} of {together} clients that were there together") from error
-        raise NotSpoken(f"{where} did not answer {protocol} within {timeout_s:g} s") from error
+        late_s = whole_s if time.monotonic() > end_s else timeout_s
+        raise NotSpoken(f"{where} did not answer {protocol} within {late_s:g} s") from error
     except OSError as error:
         raise NotSpoken(f"{where}: {error.strerror or error}") from error
 
@@ -60,17 +67,17 @@ def _wrong(where: str, got: bytes, request: bytes, wanted: bytes, before: int) -
     return f"{where} answered {_short(got)} to {_short(request)}; {due} is due"
 
 
-def _exchange(sock: socket.socket, request: bytes, size: int) -> bytes:
+def _exchange(sock: socket.socket, request: bytes, size: int, end_s: float) -> bytes:
     """Send and read side by side: a server whose replies nobody reads stops reading, too.
 
-    The socket's timeout is for each step forward.
+    The socket's timeout is for each step forward; all of them are over at end_s.
     """
     rest, got = memoryview(request), bytearray()
     with selectors.DefaultSelector() as selector:
         selector.register(sock, selectors.EVENT_READ | selectors.EVENT_WRITE)
         while len(got) < size:
             ready = selector.select(sock.gettimeout())
-            if not ready:
+            if not ready or time.monotonic() > end_s:
                 raise TimeoutError
             events = ready[0][1]
             if events & selectors.EVENT_READ:
@@ -85,13 +92,13 @@ def _exchange(sock: socket.socket, request: bytes, size: int) -> bytes:
     return bytes(got)
 
 
-def _datagram(sock: socket.socket, request: bytes) -> bytes:
+def _datagram(sock: socket.socket, request: bytes, end_s: float) -> bytes:
     for last in range(_DATAGRAM_TRIES):
         sock.send(request)
         try:
             return sock.recv(LARGEST_DATAGRAM_BYTES + 1)
         except TimeoutError:
-            if last == _DATAGRAM_TRIES - 1:
+            if last == _DATAGRAM_TRIES - 1 or time.monotonic() > end_s:
                 raise
     raise AssertionError("unreachable")
 

@@ -1,5 +1,6 @@
 """The check before the clock starts, against servers that are as they should be and against others."""
 
+import select
 import socket
 
 import pytest
@@ -35,3 +36,18 @@ def test_a_server_that_closes_in_the_middle_of_a_large_message_is_heard() -> Non
 
     with tcp_server(leave) as port, pytest.raises(NotSpoken):
         verify("tcp", HOST, port, "echo", bytes(16 << 20), timeout_s=10.0)
+
+
+def test_a_server_that_answers_drop_by_drop_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clients.verify._LEAST_S", 0.0)
+
+    def drip(conn: socket.socket, _number: int) -> None:
+        ended = select.poll()
+        ended.register(conn, select.POLLRDHUP)
+        for _ in range(1_000):  # far longer than the conversation may take
+            conn.sendall(b"\0")
+            if ended.poll(50):
+                return
+
+    with tcp_server(drip) as port, pytest.raises(NotSpoken, match=r"echo within 0\.6 s"):
+        verify("tcp", HOST, port, "echo", bytes(1_000), timeout_s=0.2)

@@ -151,6 +151,7 @@ def test_ctrl_c_ends_a_load_early_with_what_was_measured() -> None:
         (["load", "udp://127.0.0.1:1", "--message-bytes", "65508"], 2, ["65508", "65507"]),
         (["load", "tcp://127.0.0.1:1", "--cpus", "a"], 2, ["--cpus", "'a'"]),
         (["load", "tcp://127.0.0.1:1", "--cpus", "9999"], 2, ["9999"]),
+        (["load", "tcp://127.0.0.1:1", "--cpus", f"{CPU},{CPU}"], 2, ["--cpus", "twice"]),
         (["load", "tcp://127.0.0.1:1", "--lifecycle", "eternal"], 2, ["--lifecycle", "eternal", "persistent"]),
         (["load", "udp://127.0.0.1:1", "--depth", "2", "--protocol", "hola"], 2, ["depth 2", "use tcp"]),
         (["load", "tcp://127.0.0.1:1", "--rate", "5", "--think", "1"], 2, ["think", "rate"]),
