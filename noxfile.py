@@ -37,7 +37,7 @@ def tests(session: nox.Session) -> None:
         system = [str(file) for file in sorted(Path("tests/system").glob("test_*.py")) if str(file) not in alone]
         # The longest modules first, so that the short ones fill what is left of the time.
         together = [*system, "tests/micro", "tests/conformance", "tests/unit"]
-        session.run("pytest", "--numprocesses", "3", "--dist", "loadscope", "--no-loadscope-reorder", *together)
+        session.run("pytest", "--numprocesses", "2", "--dist", "loadscope", "--no-loadscope-reorder", *together)
         wanted = ["tests/generator", *alone, "tests/truth"]
     session.run("pytest", *wanted)
 

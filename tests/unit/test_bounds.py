@@ -80,8 +80,9 @@ def test_the_objective_is_told_in_words() -> None:
         ({"latency_us": {"p99": 5000.1}}, False),
         ({"latency_us": {"p99": "inf"}}, False),
         ({"latency_us": {"p99": None}}, False),
-        ({"ledger": {"lost": 1, "late": 1}}, False),
-        ({"ledger": {"lost": 1, "late": 0}}, True),
+        ({"ledger": {"lost": 1, "late": 1, "corrupt": 0}}, False),
+        ({"ledger": {"lost": 1, "late": 0, "corrupt": 0}}, True),
+        ({"ledger": {"lost": 1, "late": 0, "corrupt": 1}}, False),
         ({"unsent": 2}, False),
         ({"verdict": {"codes": ["OVERLOAD=0.9"]}}, False),
     ],
@@ -89,7 +90,7 @@ def test_the_objective_is_told_in_words() -> None:
 def test_the_objective_asks_for_time_and_answers(changes: dict[str, object], expected: bool) -> None:
     document = {
         "latency_us": {"p99": 900.0},
-        "ledger": {"lost": 0, "late": 0},
+        "ledger": {"lost": 0, "late": 0, "corrupt": 0},
         "unsent": 0,
         "scheduled": 1000,
         "verdict": {"codes": []},
