@@ -111,6 +111,19 @@ def limited(descriptors: int, words: Sequence[str]) -> list[str]:
     return ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh", *words]
 
 
+def ended(words: Sequence[str], **changes: str) -> subprocess.CompletedProcess[str]:
+    """Run a server that ends by itself. changes: of the environment."""
+    return subprocess.run(
+        words,
+        cwd=ROOT,
+        env={**os.environ, **changes},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+
 def read_line(stream: IO[bytes]) -> bytes:
     """Read a line; an empty one if the other side closed or the deadline passed.
 

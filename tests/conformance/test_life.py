@@ -20,6 +20,7 @@ from .running import (
     Server,
     assert_serves,
     command,
+    ended,
     limited,
     models,
     read_line,
@@ -77,14 +78,7 @@ def listening_backlog(server: Server) -> int:
 def test_a_second_server_on_the_same_port_fails_with_one_clear_line(model: str, transport: str) -> None:
     with running(command(model, transport)) as server:
         port = str(server.address[1])
-        second = subprocess.run(
-            command(model, transport, "echo", "--port", port),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
+        second = ended(command(model, transport, "echo", "--port", port))
         assert second.returncode == 1
         assert second.stdout == ""
         assert len(second.stderr.splitlines()) == 1
@@ -133,18 +127,9 @@ def test_it_ends_at_once_where_its_parent_had_ended_before(model: str, transport
     """Though its standard output still has a reader: a sibling that is being started holds it for a moment."""
     nobody = subprocess.Popen([sys.executable, "-c", ""])
     nobody.wait()
-    environment = {**os.environ, "HOLABENCH_PARENT": str(nobody.pid)}
-    ended = subprocess.run(
-        command(model, transport),
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith(f"ended: process {nobody.pid}, ")
+    result = ended(command(model, transport), HOLABENCH_PARENT=str(nobody.pid))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"ended: process {nobody.pid}, ")
 
 
 @by_arm
@@ -209,14 +194,7 @@ def test_it_ends_when_nobody_reads_its_ready_line(model: str, transport: str) ->
     ids=" ".join,
 )
 def test_a_wrong_argument_gets_one_clear_line(words: list[str], said: str) -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "servers", *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
+    result = ended([sys.executable, "-m", "servers", *words])
     assert result.returncode == 2
     assert result.stdout == ""
     assert len(result.stderr.splitlines()) == 1
@@ -224,14 +202,7 @@ def test_a_wrong_argument_gets_one_clear_line(words: list[str], said: str) -> No
 
 
 def test_an_address_that_is_not_here_gets_one_clear_line() -> None:
-    result = subprocess.run(
-        command("select", "tcp", "echo", "--host", "192.0.2.1"),  # reserved for documentation
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
+    result = ended(command("select", "tcp", "echo", "--host", "192.0.2.1"))  # reserved for documentation
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
     assert "192.0.2.1 cannot be had" in result.stderr
@@ -249,14 +220,7 @@ def test_an_address_that_is_not_here_gets_one_clear_line() -> None:
 def test_a_limit_on_open_files_that_is_too_low_gets_one_clear_line(
     model: str, descriptors: int, more: list[str], said: str
 ) -> None:
-    result = subprocess.run(
-        limited(descriptors, command(model, "tcp", "echo", *more)),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
+    result = ended(limited(descriptors, command(model, "tcp", "echo", *more)))
     assert (result.returncode, result.stdout) == (1, "")
     assert len(result.stderr.splitlines()) == 1
     assert said in result.stderr
