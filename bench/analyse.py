@@ -269,7 +269,8 @@ def block_log_ratios(wide: pd.DataFrame, pairs: list[tuple[str, str]]) -> dict[t
     """One value for each block and pair of columns: the median over its rounds of the logarithm of the ratio.
 
     wide: a row a round, indexed by block and round. Nothing served in a round is an infinite ratio, which the median
-    bears; where both gave nothing they are equal in that round; a round that one of them has not does not count.
+    bears; where both gave nothing they are equal in that round, and where as many rounds say infinitely more as say
+    infinitely less they are in the block. A round that one of them has not does not count.
     """
     numbers = wide.to_numpy(dtype=float)
     place = {name: number for number, name in enumerate(wide.columns)}
@@ -280,7 +281,9 @@ def block_log_ratios(wide: pd.DataFrame, pairs: list[tuple[str, str]]) -> dict[t
     there = ~np.isnan(numbers)
     ratios[np.isnan(ratios)] = 0.0
     ratios[~(there[:, first] & there[:, second])] = np.nan
-    medians = pd.DataFrame(ratios, index=wide.index).groupby(level="block").median().to_numpy()
+    blocks = pd.DataFrame(ratios, index=wide.index).groupby(level="block")
+    medians = blocks.median().to_numpy(copy=True)
+    medians[np.isnan(medians) & (blocks.count().to_numpy() > 0)] = 0.0
     return {pair: column[~np.isnan(column)].tolist() for pair, column in zip(pairs, medians.T, strict=True)}
 
 

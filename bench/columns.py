@@ -6,9 +6,7 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from bench.records import SliceRow
-
-_MAY_BE_ENDLESS = ("latency_", "service_")  # a request that was lost took for ever; a slice leaves that empty
+_MAY_BE_ENDLESS = ("latency_", "service_")  # a request that was lost took for ever
 _EXACT = 2**53  # above it a number that was read as a float may be another whole one
 
 
@@ -23,7 +21,7 @@ def misfit(table: pd.DataFrame, kind: type[Any]) -> str:
         if field.name not in table:
             return f"has no column {field.name!r}"
         wanted = get_args(field.type) or (field.type,)
-        endless = kind is not SliceRow and field.name.startswith(_MAY_BE_ENDLESS)
+        endless = field.name.startswith(_MAY_BE_ENDLESS)
         if str not in wanted and (found := _wrong(table[field.name], wanted, endless=endless)):
             return found
     return ""

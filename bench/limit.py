@@ -16,6 +16,7 @@ from bench.calibrate import capacity_rps
 from bench.judgement import Sides, judge
 from bench.plan import Case, arms, arrival_seed, cases, limit_arms, round_order, skip_reason
 from bench.records import Arm, LimitRow
+from bench.rows import as_number
 from bench.serving import Server, ServerError, Servers, Setup, load, serving, settings
 
 LOWEST, HIGHEST = 0.4, 1.1  # the ends of the search, as shares of the capacity in a closed loop
@@ -78,7 +79,8 @@ def _prepare(setup: Setup, case: Case, competing: list[Arm]) -> tuple[list[_Cont
                 _Contender(arm, Search(LOWEST * found_rps, HIGHEST * found_rps, case.scenario.search_width))
             )
             idle = load(setup, server, settings(setup, server, case, IDLE * found_rps), [_IDLE_S], _WARMUP_S)
-            idle_us.append(idle.slices[0]["latency_p50_us"] or 0.0)
+            idle_us.append(as_number(idle.slices[0]["latency_p50_us"]) or 0.0)
+    idle_us = [median_us for median_us in idle_us if math.isfinite(median_us)]  # one that loses half of them idle
     return contenders, case.scenario.objective_p99_us or max(LEAST_US, IDLE_TIMES * max(idle_us))
 
 
@@ -145,8 +147,8 @@ def _trial(
         lost=figures["ledger"]["lost"] if found else None,
         unsent=figures.get("unsent"),
         throughput_rps=figures.get("throughput_rps"),
-        latency_p50_us=_number(latency_us.get("p50")),
-        latency_p99_us=_number(latency_us.get("p99")),
+        latency_p50_us=as_number(latency_us.get("p50")),
+        latency_p99_us=as_number(latency_us.get("p99")),
         client_cpu_share=figures["generator"]["cpu_share"] if found else None,
         passed=passed,
         counted=counted,
@@ -157,12 +159,8 @@ def _trial(
 
 def meets(document: Mapping[str, Any], objective_us: float, lost_share: float) -> bool:
     """Whether a load met the objective: in time, answered, and answered inside the window."""
-    p99_us = _number((document["latency_us"] or {}).get("p99"))
+    p99_us = as_number((document["latency_us"] or {}).get("p99"))
     ledger = document["ledger"]
     missing = ledger["lost"] + ledger["late"] + ledger["corrupt"] + document["unsent"]
     kept_up = not any(code.partition("=")[0] == "OVERLOAD" for code in document["verdict"]["codes"])
     return p99_us is not None and p99_us <= objective_us and missing <= lost_share * document["scheduled"] and kept_up
-
-
-def _number(value: float | str | None) -> float | None:
-    return math.inf if value == "inf" else None if value is None else float(value)

@@ -58,10 +58,10 @@ def slice_row(place: Place, number: int, position: int, told: Mapping[str, Any],
         corrupt=told["corrupt"],
         throughput_rps=told["replies"] / duration_s,
         sessions_per_s=told["sessions_per_s"],
-        service_p50_us=told["service_p50_us"],
-        service_p99_us=told["service_p99_us"],
-        latency_p50_us=told["latency_p50_us"],
-        latency_p99_us=told["latency_p99_us"],
+        service_p50_us=as_number(told["service_p50_us"]),
+        service_p99_us=as_number(told["service_p99_us"]),
+        latency_p50_us=as_number(told["latency_p50_us"]),
+        latency_p99_us=as_number(told["latency_p99_us"]),
         server_cpu_us=server_cpu_ns / 1e3,
         client_cpu_us=told["client_cpu_us"],
         client_cpu_share=told["client_cpu_share"],
@@ -203,8 +203,10 @@ def _identity(place: Place, ready: Mapping[str, Any] | None = None) -> dict[str,
 
 
 def _figures(name: str, figures: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Figures of a document under their column names; it writes infinity as a word."""
-    if figures is None:
-        return {}
-    values = {figure: figures[figure] for figure in _FIGURES}
-    return {f"{name}_{figure}_us": math.inf if value == "inf" else value for figure, value in values.items()}
+    """Figures of a document under their column names."""
+    return {f"{name}_{figure}_us": as_number(figures[figure]) for figure in _FIGURES} if figures is not None else {}
+
+
+def as_number(value: float | str | None) -> float | None:
+    """A figure of the generator's, which writes infinity as a word."""
+    return math.inf if value == "inf" else None if value is None else float(value)

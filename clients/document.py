@@ -35,6 +35,17 @@ def recorded(settings: Settings, of: Slice | Totals) -> dict[str, Counts]:
     return {"latency": headline, **shown}
 
 
+def missing_of(settings: Settings, of: Slice | Totals) -> dict[str, int]:
+    """Requests of each of the ``recorded`` latencies that are in no slot of it, for they took for ever.
+
+    Those given up, answered late or wrongly, or broken; of the latency of an open loop also those never sent.
+    """
+    headline = of.tally["counted"] - int(of.headline.sum())
+    if not settings.open_loop:
+        return {"service": headline}
+    return {"latency": headline, "service": int(of.histograms["lateness"].sum() - of.histograms["service"].sum())}
+
+
 def document(
     settings: Settings, totals: Totals, served: list[int], cpus: tuple[int, ...], context: Context = Context()
 ) -> dict[str, Any]:
@@ -42,10 +53,7 @@ def document(
     tally = totals.tally
     lost = lost_of(tally)
     found = recorded(settings, totals)
-    # Given up, late, corrupt, broken or never sent: they all took for ever.
-    missing = tally["counted"] - int(totals.headline.sum())
-    sent = int(found["lateness"].sum()) if settings.open_loop else tally["counted"]
-    missing_sent = sent - int(found["service"].sum())
+    missing = missing_of(settings, totals)
     known = (context.parts, context.ceiling_rps, context.drops, context.steal_share, context.good_clock)
     rate = tally["replies"] / totals.duration_s if totals.duration_s > 0 else None
     judgement = judge(Facts(settings, totals, served, lost, *known))
@@ -84,8 +92,8 @@ def document(
         },
         "errors": errors_of(tally),
         "kernel_drops": context.drops,
-        "latency_us": _figures(summary_us(found["latency"], missing)) if settings.open_loop else None,
-        "service_us": _figures(summary_us(found["service"], missing_sent)),
+        "latency_us": _figures(summary_us(found["latency"], missing["latency"])) if settings.open_loop else None,
+        "service_us": _figures(summary_us(found["service"], missing["service"])),
         "lateness_us": _figures(summary_us(found["lateness"])) if settings.open_loop else None,
         "connect_us": _figures(summary_us(found["connect"])) if found["connect"].any() else None,
         "pool_wait_share": tally["pooled"] / tally["counted"] if settings.open_loop and tally["counted"] else None,

@@ -17,6 +17,7 @@ EVENTS_AT_ONCE = 512
 RECEIVE_BYTES = 256 * 1024
 HEADER_BYTES = 12  # connection (4) and request number (8), at the head of every echo message that has room for it
 BINS = 1000  # short stretches of the window, for the judgement of the warm-up
+MOST_PARTS = 1000  # of a window, each with its own histogram
 ADDRESS_ROOM = 28  # bytes of the longest sockaddr, that of IPv6
 SIZES_DRAWN = 4096  # of a mix of message sizes: drawn beforehand, used in turn
 
@@ -252,6 +253,7 @@ BLOCK = np.dtype(
         ("sizes", np.int64, SIZES_DRAWN),
         *((name, np.int64, SLOTS) for name in HISTOGRAMS),
         ("bins", np.int64, (BINS, 2)),
+        ("begun", np.int64, MOST_PARTS),
         ("received", np.uint8, RECEIVE_BYTES),
     ],
     align=True,
@@ -275,6 +277,7 @@ BLOCK = np.dtype(
     CONNECT_AT,
     TURNAROUND_AT,
     _BINS_AT,
+    _BEGUN_AT,
     RECEIVED_AT,
 ) = (int(BLOCK.fields[name][1]) for name in BLOCK.names)  # type: ignore[union-attr,index] # it has fields
 
@@ -392,6 +395,12 @@ def raw(lane: Lane, load: Load) -> Array:
 def bins(lane: Lane) -> Array:
     """int64, shape (BINS, 2), flat: sum of the headline in ns, and how many requests, by when they began."""
     return view(lane.block + _BINS_AT, 2 * BINS, _INT64)
+
+
+@inlined
+def begun(lane: Lane) -> Array:
+    """int64, shape (MOST_PARTS,): COUNTED, in each part of the window."""
+    return view(lane.block + _BEGUN_AT, MOST_PARTS, _INT64)
 
 
 @inlined

@@ -41,6 +41,7 @@ from clients.lane import (
     WORDS_AT,
     Lane,
     Load,
+    begun,
     bins,
     connections,
     fact,
@@ -94,6 +95,19 @@ def is_counted(lane: Lane, time_ns: int) -> bool:
 
 
 @inlined
+def count_begun(lane: Lane, time_ns: int) -> bool:
+    """Count a request by when it began, if that lies inside the window. Returns whether it does.
+
+    What is counted and never gets into the headline took for ever.
+    """
+    if not is_counted(lane, time_ns):
+        return False
+    tally(lane)[COUNTED] += 1
+    begun(lane)[(time_ns - schedule(lane)[WINDOW]) // schedule(lane)[PART]] += 1
+    return True
+
+
+@inlined
 def _fill_slot(lane: Lane, load: Load, i: int) -> int:
     """Take a free slot of ``i`` for its next request, with number and size. There must be one. Returns the slot."""
     conn = connections(lane)[i]
@@ -119,10 +133,7 @@ def _count_sent(lane: Lane, load: Load, i: int, slot: int) -> None:
     connections(lane)[i]["in_flight"] += 1
     schedule(lane)[IN_FLIGHT] += 1
     tally(lane)[SENT] += 1
-    if not is_counted(lane, request["intended_ns"] if load.open_loop else request["sent_ns"]):
-        return
-    tally(lane)[COUNTED] += 1
-    if load.open_loop:
+    if count_begun(lane, request["intended_ns"] if load.open_loop else request["sent_ns"]) and load.open_loop:
         waited = request["ready_ns"] > request["intended_ns"] and not load.session
         tally(lane)[POOLED] += 1 if waited else 0
         histogram(lane, LATENESS_AT)[slot_of(request["sent_ns"] - request["ready_ns"])] += 1

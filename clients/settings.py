@@ -4,7 +4,7 @@ import os
 import socket
 from dataclasses import dataclass
 
-from clients.lane import BURST, CONSTANT, HEADER_BYTES, POISSON, Load
+from clients.lane import BURST, CONSTANT, HEADER_BYTES, MOST_PARTS, POISSON, Load
 from clients.protocols import LARGEST_DATAGRAM_BYTES, LARGEST_MESSAGE_BYTES, TRANSPORTS
 
 ARRIVAL_KINDS = {"constant": CONSTANT, "poisson": POISSON, "burst": BURST}
@@ -25,7 +25,7 @@ _WHOLE = {
     "message_bytes": (1, LARGEST_MESSAGE_BYTES),
     "requests_per_session": (1, 10**9),
     "depth": (1, 65_536),
-    "parts": (1, 1000),
+    "parts": (1, MOST_PARTS),
     "raw_rows": (0, 10**12),
 }
 _REAL = {

@@ -24,11 +24,17 @@ def windows(load: Slice) -> list[dict[str, Any]]:
         {
             "start_s": k * width_s,
             "replies": int(counts.sum()),
-            "p50_us": finite(quantile_ns(counts, 0.5) / 1e3),
-            "p99_us": finite(quantile_ns(counts, 0.99) / 1e3),
+            "p50_us": finite(quantile_ns(counts, 0.5, missing) / 1e3),
+            "p99_us": finite(quantile_ns(counts, 0.99, missing) / 1e3),
         }
-        for k, counts in enumerate(load.headline)
+        for k, (counts, missing) in enumerate(zip(load.headline, _missing(load), strict=True))
     ]
+
+
+def _missing(load: Slice) -> list[int]:
+    """Requests of each window that took for ever."""
+    missing: list[int] = (load.begun - load.headline.sum(axis=1)).tolist()
+    return missing
 
 
 def precision(load: Slice) -> dict[str, dict[str, float | str | None]]:
@@ -36,26 +42,27 @@ def precision(load: Slice) -> dict[str, dict[str, float | str | None]]:
 
     Indicator batch means: in each window the share of requests beyond the percentile is one value; their scatter holds
     what requests one after the other have in common. An interval for independent values does not: for p99 of a queue
-    that is busy for 0.7 of its time it covers 27 % instead of 95 % (simulated).
+    that is busy for 0.7 of its time it covers 27 % instead of 95 % (simulated). Requests that took for ever count in
+    their window. None of a percentile that is one of them: no share of the replies tells how far out it lies.
     """
-    counts = load.headline
-    totals, sizes = counts.sum(axis=0), counts.sum(axis=1)
-    if len(sizes) < _LEAST_WINDOWS or sizes.min() == 0:
+    counts, begun = load.headline, load.begun
+    totals, total, missing = counts.sum(axis=0), int(begun.sum()), sum(_missing(load))
+    if len(begun) < _LEAST_WINDOWS or begun.min() == 0:
         return {}
     from scipy.stats import t as student
 
     found: dict[str, dict[str, float | str | None]] = {}
     for name, quantile in (("p50", 0.5), ("p99", 0.99), ("p99_9", 0.999)):
-        if totals.sum() * (1 - quantile) < LEAST_BEYOND:
+        if total * (1 - quantile) < LEAST_BEYOND or math.isinf(quantile_ns(totals, quantile, missing)):
             continue
-        slot = int(np.searchsorted(np.cumsum(totals), math.ceil(quantile * totals.sum() - 1e-9)))
-        shares = counts[:, : slot + 1].sum(axis=1) / sizes
+        slot = int(np.searchsorted(np.cumsum(totals), math.ceil(quantile * total - 1e-9)))
+        shares = counts[:, : slot + 1].sum(axis=1) / begun
         variance = float(np.var(shares, ddof=1)) / len(shares)
         half = float(student.ppf(0.975, len(shares) - 1)) * math.sqrt(variance)
         low, high = quantile - half, quantile + half
         found[name] = {
-            "low_us": finite(quantile_ns(totals, low) / 1e3) if low > 0 else 0.0,
-            "high_us": finite(quantile_ns(totals, high) / 1e3) if high < 1 else "inf",
+            "low_us": finite(quantile_ns(totals, low, missing) / 1e3) if low > 0 else 0.0,
+            "high_us": finite(quantile_ns(totals, high, missing) / 1e3) if high < 1 else "inf",
             "effective_count": quantile * (1 - quantile) / variance if variance else None,
         }
     return found
@@ -64,10 +71,12 @@ def precision(load: Slice) -> dict[str, dict[str, float | str | None]]:
 def drift_share(load: Slice) -> float:
     """By what share of its median the windows' median went up or down from begin to end; 0 if that may be chance.
 
-    Kendall's tau tells whether there is a trend, Theil and Sen's slope how large it is. ``nan``: too few windows.
+    Kendall's tau tells whether there is a trend, Theil and Sen's slope how large it is. ``nan``: too few windows, or
+    one that lost half of its requests, against which other codes speak.
     """
-    medians = np.array([quantile_ns(counts, 0.5) for counts in load.headline if counts.any()])
-    if len(medians) < _LEAST_WINDOWS:
+    each = zip(load.headline, _missing(load), strict=True)
+    medians = np.array([quantile_ns(counts, 0.5, missing) for counts, missing in each if counts.any() or missing])
+    if len(medians) < _LEAST_WINDOWS or not np.isfinite(medians).all():
         return math.nan
     if np.ptp(medians) == 0:
         return 0.0

@@ -16,7 +16,6 @@ What cannot be done is answered {"ok": false, "error": "..."}; the worker ends w
 
 import gc
 import json
-import math
 import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
@@ -24,7 +23,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from clients import kernel
-from clients.document import Context, document, recorded, sessions_per_s
+from clients.document import Context, document, missing_of, recorded, sessions_per_s
 from clients.histogram import LEAST_BEYOND, Counts, coarse, quantile_ns
 from clients.limits import TooManyConnections, allow_descriptors
 from clients.ports import NoPorts
@@ -33,6 +32,7 @@ from clients.target import Slice, Target, compile_loops
 from clients.threads import Threads
 from clients.verdicts import judge_by
 from clients.verify import NotSpoken, verify
+from clients.windows import finite
 
 # OverflowError, and what else is arithmetic: no value in a command may end the generator of all the others.
 _CANNOT_BE = (NotSpoken, NoPorts, TooManyConnections, OSError, TypeError, ValueError, MemoryError, ArithmeticError)
@@ -127,8 +127,12 @@ def figures(settings: Settings, slice_: Slice) -> dict[str, Any]:
 
     A request given up is lost for its slice; its reply is counted late in the slice in which it comes.
     """
-    found = recorded(settings, slice_)
-    missing = slice_.tally["counted"] - int(slice_.headline.sum())
+    found, missing = recorded(settings, slice_), missing_of(settings, slice_)
+    percentiles = {
+        f"{name}_{words}_us": _quantile_us(found[name], quantile, missing[name]) if name in found else None
+        for name in ("service", "latency")
+        for words, quantile in (("p50", 0.5), ("p99", 0.99))
+    }
     return {
         "start_s": slice_.start_s,
         "duration_s": slice_.duration_s,
@@ -143,10 +147,7 @@ def figures(settings: Settings, slice_: Slice) -> dict[str, Any]:
         "late": slice_.tally["late"],
         "lost": slice_.tally["timed_out"] + slice_.tally["broken"],
         "corrupt": slice_.tally["corrupt"],
-        "service_p50_us": _quantile_us(found["service"], 0.5),
-        "service_p99_us": _quantile_us(found["service"], 0.99),
-        "latency_p50_us": _quantile_us(found["latency"], 0.5, missing) if "latency" in found else None,
-        "latency_p99_us": _quantile_us(found["latency"], 0.99, missing) if "latency" in found else None,
+        **percentiles,
         "client_cpu_us": slice_.cpu_s * 1e6,
         "client_cpu_share": slice_.cpu_share,
         "run_delay_share": slice_.stolen_s / slice_.elapsed_s if slice_.elapsed_s else 0.0,
@@ -154,12 +155,11 @@ def figures(settings: Settings, slice_: Slice) -> dict[str, Any]:
     }
 
 
-def _quantile_us(counts: Counts, quantile: float, missing: int = 0) -> float | None:
-    """A percentile, if ten requests lie beyond it; None if it is one that got no reply, too: JSON has no infinity."""
+def _quantile_us(counts: Counts, quantile: float, missing: int) -> float | str | None:
+    """A percentile, if ten requests lie beyond it; "inf" if it is one that took for ever."""
     if (int(counts.sum()) + missing) * (1 - quantile) < LEAST_BEYOND:
         return None
-    value = quantile_ns(counts, quantile, missing) / 1e3
-    return value if math.isfinite(value) else None
+    return finite(quantile_ns(counts, quantile, missing) / 1e3)
 
 
 def run(cpus: Sequence[int], source: TextIO = sys.stdin, sink: TextIO = sys.stdout) -> None:

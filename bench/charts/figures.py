@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.analyse import AGAINST
+from bench.analyse import AGAINST, TWINS
 from bench.charts.data import (
     Load,
     Point,
@@ -78,8 +78,9 @@ def _ratios(tables: Tables, load: Load) -> Figure | None:
     lines = [
         "Full marks: told faster or slower; hollow: equivalent or not resolved; crossed out: invalid.",
         "Numbers beside the names are connections.",
-        "Grey band: how far an arm seemed to differ from itself.",
     ]
+    if (rows["kind"] == TWINS).any():
+        lines.append("Grey band: how far an arm seemed to differ from itself.")
     against = sorted({label(str(arm)) for arm in rows.loc[rows["kind"] == AGAINST, "reference"]})
     subtitle = f"{describe(load, tables.trials)}; requests/s against {', '.join(against)}; bars: 95 % interval"
     return draw_forest(rows, QUESTIONS["ratios"], subtitle, lines)

@@ -15,7 +15,7 @@ from bench.charts.style import GREY, PALE, Style, styles
 from bench.metrics import label, transport
 
 ROW_IN = 0.3
-WIDEST = 20.0  # an interval may be wider: its line ends at the edge
+WIDEST = 20.0  # an interval may reach farther than so many times its mark: its line ends at the edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def draw_forest(comparisons: pd.DataFrame, title: str, subtitle: str, notes: lis
         _noise(ax, comparisons, name)
         for row in mine:
             _draw(ax, row, places[label(row.arm), row.connections], looks[label(row.arm)])
-        _axis(ax, [end for row in against for end in (row.low, row.high, row.ratio) if math.isfinite(end) and end > 0])
+        _axis(ax, against)
     left = axes[0]
     left.set_ylim(height - 0.4, -0.6)
     left.set_yticks(list(places.values()), [f"{name}, {count}" for name, count in places], fontsize=9.5)
@@ -89,12 +89,17 @@ def _draw(ax: Axes, row: _Row, y: float, look: Style) -> None:
         ax.plot([row.ratio], [y], "x", color=GREY, markersize=10, markeredgewidth=1.6, zorder=5)
 
 
-def _axis(ax: Axes, ends: list[float]) -> None:
+def _axis(ax: Axes, rows: list[_Row]) -> None:
+    """Wide enough for every mark, and for every interval within reason."""
     ax.set_xscale("log")
-    low, high = max(1 / WIDEST, min([*ends, 0.9])), min(WIDEST, max([*ends, 1.1]))
+    low = min(0.9, *(max(min(row.low, row.ratio), row.ratio / WIDEST) for row in rows))
+    high = max(1.1, *(min(max(row.high, row.ratio), row.ratio * WIDEST) for row in rows))
     ax.set_xlim(low / 1.08, high * 1.08)
-    steps = (1.0, 2.0, 5.0) if high / low > 8 else (1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
-    ax.xaxis.set_major_locator(FixedLocator([step * tens for tens in (0.01, 0.1, 1.0, 10.0) for step in steps]))
+    least, most = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    steps: tuple[float, ...] = (1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
+    if high / low > 8:
+        steps = (1.0, 2.0, 5.0) if most - least < 4 else (1.0,)
+    ax.xaxis.set_major_locator(FixedLocator([step * 10.0**tens for tens in range(least, most + 1) for step in steps]))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     ax.set_xlabel("times the reference (log scale)")

@@ -14,6 +14,7 @@ from clients.document import Context, document
 from clients.settings import Settings
 from clients.target import Target
 from clients.threads import Threads
+from clients.worker import figures
 from tests.generator.scripted import HOST, echo, tcp_server, udp_server
 
 
@@ -52,6 +53,17 @@ def test_every_datagram_of_an_honest_server_is_counted_once(threads: Threads, me
     assert result["errors"] == {}
     codes = {code.partition("=")[0] for code in result["verdict"]["codes"]}
     assert codes.isdisjoint({"CORRUPT", "LOSS", "LATE", "ERRORS"})
+
+
+def test_a_slice_whose_median_was_lost_says_so(threads: Threads) -> None:
+    def one_in_three(number: int, datagram: bytes) -> list[bytes]:
+        return [datagram] if number % 3 == 0 else []
+
+    with udp_server(one_in_three) as port, Target(udp(port, connections=64, timeout_s=0.02), threads) as target:
+        target.open()
+        told = figures(target.settings, target.load(0.2))
+    assert told["answered"] > 20
+    assert told["service_p50_us"] == "inf"
 
 
 def test_a_dropped_datagram_is_lost_and_the_next_request_goes_on(threads: Threads) -> None:

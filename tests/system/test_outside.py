@@ -1,5 +1,6 @@
 """Servers of somebody else: as arms of a run, started by a command, and refused where they speak something else."""
 
+import math
 import shutil
 import sys
 from pathlib import Path
@@ -94,6 +95,53 @@ def test_a_server_that_does_not_serve_is_a_row_that_says_why(tmp_path: Path) -> 
         assert guest["reason"].str.contains(said).all(), list(guest["reason"])
         assert told.count(f"warning: {name}/tcp in capacity, 2 connections, 64 bytes: failed, ") == 1, told
     assert (found[found["arm"] == "select/tcp"]["status"] == "ok").all()
+
+
+LOSES_TWO_OF_THREE = """
+import socket, sys
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind(("127.0.0.1", int(sys.argv[1])))
+asked = {}
+while True:
+    datagram, peer = sock.recvfrom(65536)
+    asked[peer] = asked.get(peer, 0) + 1
+    if asked[peer] % 3 == 1:
+        sock.sendto(datagram, peer)
+"""
+
+LOSSY_PLAN = """
+name = "lossy"
+models = ["select"]
+transports = ["udp"]
+blocks = 3
+timeout_s = 0.02
+[[outside]]
+name = "lossy"
+command = ["{python}", "lossy.py", "{port}"]
+folder = "FOLDER"
+transports = ["udp"]
+[[scenarios]]
+name = "latency"
+connections = [64]
+rate = 4000.0
+seconds = 0.25
+"""
+
+
+def test_a_server_that_loses_most_is_told_with_percentiles_that_took_for_ever(tmp_path: Path) -> None:
+    (tmp_path / "lossy.py").write_text(LOSES_TWO_OF_THREE)
+    (tmp_path / "lossy.toml").write_text(LOSSY_PLAN.replace("FOLDER", str(tmp_path)))
+    ended = python("-m", "bench", "run", "--profile", str(tmp_path / "lossy.toml"), "--into", str(tmp_path))
+    assert ended.returncode in DONE, ended.stderr
+    folder = Path(ended.stdout.strip())
+    summary = pd.read_csv(folder / "summary.csv").query("arm == 'lossy/udp'").set_index("metric")
+    assert (summary.loc[["latency_p50_us", "service_p50_us"], "median"] == math.inf).all()
+    assert summary["codes"].str.contains("LOST=").all()
+    ratios = pd.read_csv(folder / "comparisons.csv").query("arm == 'lossy/udp' and metric == 'latency_p50_us'")
+    assert list(ratios["word"]) == ["not resolved"]
+    assert list(ratios["ratio"]) == [math.inf]
+    assert "Too much was lost to give a figure: lossy/udp" in (folder / "charts" / "latency.svg").read_text()
+    assert "lossy" in (folder / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

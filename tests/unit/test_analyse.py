@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analyse import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summarise
+from bench.analyse import COMPARISON_COLUMNS, SUMMARY_COLUMNS, block_log_ratios, compare, summarise
 from bench.records import SliceRow, TrialRow
 
 from . import synthetic
@@ -127,6 +127,16 @@ def test_a_missing_round_is_left_out_of_both_arms() -> None:
     trials, slices = small({"asyncio/tcp": [[10.0, 1000.0]] * 3, "select/tcp": [[20.0, 1000.0]] * 3})
     slices = slices[~((slices["arm"] == "select/tcp") & (slices["round"] == 1))]
     assert row(compare(slices, trials, REFERENCE), metric="throughput_rps")["ratio"] == pytest.approx(2.0)
+
+
+def test_a_round_whose_median_took_for_ever_counts_in_its_block() -> None:
+    columns = {
+        "a": [math.inf, math.inf, 10.0, math.inf, math.inf, 10.0],
+        "b": [10.0, 10.0, 10.0, math.inf, 5.0, math.inf],
+    }
+    index = pd.MultiIndex.from_tuples([(0, 0), (0, 1), (0, 2), (1, 0), (2, 0), (2, 1)], names=["block", "round"])
+    (logs,) = block_log_ratios(pd.DataFrame(columns, index=index), [("a", "b")]).values()
+    assert logs == [math.inf, 0.0, 0.0]
 
 
 def test_every_arm_meets_its_reference_and_every_udp_its_tcp() -> None:

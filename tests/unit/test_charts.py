@@ -145,6 +145,16 @@ def test_a_single_number_of_connections_is_drawn_as_dots() -> None:
         assert_legible(figure)
 
 
+def test_the_axis_of_ratios_holds_every_mark() -> None:
+    figure = charts_of(synthetic.run({"asyncio/tcp": {16: 1e5}, "lossy/tcp": {16: 100.0}}, blocks=6, rounds=3))[
+        "ratios"
+    ]
+    (ax,) = figure.axes
+    low, high = ax.get_xlim()
+    assert low < 0.001 < 1 < high
+    assert [tick for tick in ax.get_xticks() if low < tick < high] == pytest.approx([0.001, 0.01, 0.1, 1.0])
+
+
 def test_sessions_alone_still_tell_cpu_and_memory() -> None:
     rows = synthetic.run(synthetic.SESSIONS, scenario="sessions", blocks=6, rounds=3)
     assert list(charts_of(rows)) == ["sessions", "cpu", "memory"]

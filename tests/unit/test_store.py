@@ -202,7 +202,7 @@ def _with(column: str, value: str) -> Callable[[str], str]:
         ("trials.csv", _with("throughput_rps", "fast"), "has 'fast' as throughput_rps in line 2"),
         ("trials.csv", _with("throughput_rps", "inf"), "where a finite number belongs"),
         ("trials.csv", _with("latency_p99_us", "-inf"), "where a finite number belongs"),
-        ("slices.csv", _with("latency_p50_us", "inf"), "where a finite number belongs"),
+        ("slices.csv", _with("server_cpu_us", "inf"), "where a finite number belongs"),
         ("slices.csv", _with("server_cpu_us", "\x1b[2J"), "has '\\x1b[2J' as server_cpu_us in line 2"),
         ("slices.csv", lambda text: text.replace("codes", "code"), "has no column 'codes'"),
         ("histograms.csv", _with("upper_ns", "inf"), "as upper_ns in line 2, where a finite number belongs"),
@@ -225,9 +225,11 @@ def test_what_cannot_stand_in_a_column_is_one_line(
 def test_a_percentile_that_was_lost_is_infinite_and_comes_back_so(folder: RunFolder) -> None:
     whole = rows(0)
     lost = [replace(trial, latency_p99_us=math.inf, service_max_us=math.inf) for trial in whole.trials]
-    folder.append(replace(whole, trials=lost))
-    found = folder.trials()
-    assert found[["latency_p99_us", "service_max_us"]].eq(math.inf).all(axis=None)
+    slices = [replace(one, service_p50_us=math.inf) for one in whole.slices]
+    folder.append(replace(whole, trials=lost, slices=slices))
+    trials = folder.trials()
+    assert trials[["latency_p99_us", "service_max_us"]].eq(math.inf).all(axis=None)
+    assert folder.finished("slices")["service_p50_us"].eq(math.inf).all()
 
 
 def _two_blocks_and_a_torn_one(folder: RunFolder) -> dict[str, bytes]:

@@ -9,8 +9,10 @@ from clients.target import Slice
 from clients.windows import drift_share, precision, warmup_share, windows
 
 
-def load_of(values_us: np.ndarray[tuple[int], np.dtype[np.float64]], parts: int = 20, bins: int = 100) -> Slice:
-    """A load of ten seconds that brought these latencies, evenly over its time."""
+def load_of(
+    values_us: np.ndarray[tuple[int], np.dtype[np.float64]], parts: int = 20, bins: int = 100, lost: int = 0
+) -> Slice:
+    """A load of ten seconds that brought these latencies, evenly over its time. lost: further requests of each part."""
     headline = np.zeros((parts, SLOTS), np.int64)
     for counts, part in zip(headline, np.array_split(values_us, parts), strict=True):
         np.add.at(counts, [slot(int(value * 1000)) for value in part], 1)
@@ -22,6 +24,7 @@ def load_of(values_us: np.ndarray[tuple[int], np.dtype[np.float64]], parts: int 
         duration_s=10.0,
         tally=dict.fromkeys(TALLY, 0),
         headline=headline,
+        begun=headline.sum(axis=1) + lost,
         histograms=dict.fromkeys(HISTOGRAMS, np.zeros(SLOTS, np.int64)),
         bins=sums,
         bin_s=10.0 / bins,
@@ -48,6 +51,22 @@ def test_each_window_has_its_own_figures() -> None:
     assert [window["start_s"] for window in found] == [0.0, 5.0]
     assert [window["replies"] for window in found] == [500, 500]
     assert [window["p50_us"] for window in found] == [pytest.approx(100, rel=0.001), pytest.approx(200, rel=0.001)]
+
+
+def test_requests_that_were_lost_took_for_ever_in_their_window() -> None:
+    values = np.repeat([100.0, 200.0], 500)
+    few, most = windows(load_of(values, parts=2, lost=20))[0], windows(load_of(values, parts=2, lost=501))[0]
+    assert (few["p50_us"], few["p99_us"]) == (pytest.approx(100, rel=0.001), "inf")
+    assert (most["replies"], most["p50_us"]) == (500, "inf")
+
+
+def test_what_was_lost_is_in_the_interval_of_a_percentile_or_there_is_none() -> None:
+    values = np.random.default_rng(4).uniform(100, 200, 20_000)
+    whole, some = precision(load_of(values)), precision(load_of(values, lost=200))
+    assert whole["p50"]["high_us"] == pytest.approx(150, rel=0.02)
+    assert some["p50"]["low_us"] == pytest.approx(160, rel=0.02), "the median of all lies where 60 % of the replies do"
+    assert set(some) == {"p50"}, "p99 and p99.9 took for ever"
+    assert np.isnan(drift_share(load_of(values, lost=2_000)))
 
 
 def test_a_slow_rise_is_drift_and_a_steady_state_is_none() -> None:
