@@ -19,7 +19,7 @@ class Buffers:
     headline: Counts  # shape (parts, SLOTS)
     histograms: dict[str, Counts]  # the others
     bins: Counts  # shape (BINS, 2)
-    begun: Counts  # shape (parts,)
+    missed: Counts  # shape (parts,)
     raw: Array
     tally: Counts
     schedule: Counts
@@ -76,7 +76,7 @@ def make_buffers(share: Share, load: Load, random: np.random.Generator) -> Buffe
         headline=arrays["headline"],
         histograms={name: block[name] for name in HISTOGRAMS},
         bins=block["bins"],
-        begun=block["begun"][: share.parts],
+        missed=block["missed"][: share.parts],
         raw=arrays["raw"],
         tally=block["tally"],
         schedule=block["schedule"],

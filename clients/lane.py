@@ -253,7 +253,7 @@ BLOCK = np.dtype(
         ("sizes", np.int64, SIZES_DRAWN),
         *((name, np.int64, SLOTS) for name in HISTOGRAMS),
         ("bins", np.int64, (BINS, 2)),
-        ("begun", np.int64, MOST_PARTS),
+        ("missed", np.int64, MOST_PARTS),
         ("received", np.uint8, RECEIVE_BYTES),
     ],
     align=True,
@@ -277,7 +277,7 @@ BLOCK = np.dtype(
     CONNECT_AT,
     TURNAROUND_AT,
     _BINS_AT,
-    _BEGUN_AT,
+    _MISSED_AT,
     RECEIVED_AT,
 ) = (int(BLOCK.fields[name][1]) for name in BLOCK.names)  # type: ignore[union-attr,index] # it has fields
 
@@ -398,9 +398,9 @@ def bins(lane: Lane) -> Array:
 
 
 @inlined
-def begun(lane: Lane) -> Array:
-    """int64, shape (MOST_PARTS,): COUNTED, in each part of the window."""
-    return view(lane.block + _BEGUN_AT, MOST_PARTS, _INT64)
+def missed(lane: Lane) -> Array:
+    """int64, shape (MOST_PARTS,): requests that began in each part of the window, and took for ever."""
+    return view(lane.block + _MISSED_AT, MOST_PARTS, _INT64)
 
 
 @inlined

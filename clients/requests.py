@@ -41,7 +41,6 @@ from clients.lane import (
     WORDS_AT,
     Lane,
     Load,
-    begun,
     bins,
     connections,
     fact,
@@ -51,6 +50,7 @@ from clients.lane import (
     lost,
     message,
     message_address,
+    missed,
     raw,
     requests,
     schedule,
@@ -94,17 +94,11 @@ def is_counted(lane: Lane, time_ns: int) -> bool:
     return bool(schedule(lane)[WINDOW] <= time_ns <= schedule(lane)[END])
 
 
-@inlined
-def count_begun(lane: Lane, time_ns: int) -> bool:
-    """Count a request by when it began, if that lies inside the window. Returns whether it does.
-
-    What is counted and never gets into the headline took for ever.
-    """
-    if not is_counted(lane, time_ns):
-        return False
-    tally(lane)[COUNTED] += 1
-    begun(lane)[(time_ns - schedule(lane)[WINDOW]) // schedule(lane)[PART]] += 1
-    return True
+@inner
+def count_missed(lane: Lane, began_ns: int) -> None:
+    """Count a request that took for ever, if it began inside the window: it is in no slot of the headline."""
+    if is_counted(lane, began_ns):
+        missed(lane)[(began_ns - schedule(lane)[WINDOW]) // schedule(lane)[PART]] += 1
 
 
 @inlined
@@ -133,7 +127,10 @@ def _count_sent(lane: Lane, load: Load, i: int, slot: int) -> None:
     connections(lane)[i]["in_flight"] += 1
     schedule(lane)[IN_FLIGHT] += 1
     tally(lane)[SENT] += 1
-    if count_begun(lane, request["intended_ns"] if load.open_loop else request["sent_ns"]) and load.open_loop:
+    if not is_counted(lane, request["intended_ns"] if load.open_loop else request["sent_ns"]):
+        return
+    tally(lane)[COUNTED] += 1
+    if load.open_loop:
         waited = request["ready_ns"] > request["intended_ns"] and not load.session
         tally(lane)[POOLED] += 1 if waited else 0
         histogram(lane, LATENESS_AT)[slot_of(request["sent_ns"] - request["ready_ns"])] += 1
@@ -232,6 +229,8 @@ def take_out(lane: Lane, load: Load, i: int, slot: int, outcome: int, now_ns: in
     conn = connections(lane)[i]
     inside_ns = min(now_ns, schedule(lane)[END]) - max(request["sent_ns"], schedule(lane)[WINDOW])
     tally(lane)[FLIGHTS_NS] += max(0, inside_ns)
+    if outcome != OUTCOME_OK:
+        count_missed(lane, int64(request["intended_ns"] if load.open_loop else request["sent_ns"]))
     if load.raw_room:
         _record(lane, load, i, slot, outcome, now_ns)
     request["number"] = 0

@@ -34,7 +34,7 @@ class Slice:
     duration_s: float  # of the window
     tally: dict[str, int]
     headline: Counts  # shape (parts, SLOTS): latency in an open loop, else service time
-    begun: Counts  # shape (parts,): requests that began in each; those that are not in its headline took for ever
+    missed: Counts  # shape (parts,): requests that began in each and are not in its headline: they took for ever
     histograms: dict[str, Counts]  # see clients.lane.HISTOGRAMS; those that did not occur are missing
     bins: Counts  # shape (BINS, 2): sum of the headline in ns, and requests, in each short stretch of the window
     bin_s: float
@@ -157,7 +157,7 @@ class Target:
             duration_s=(end_ns - window_ns) / 1e9,
             tally={kind: int(count) for kind, count in zip(TALLY, changes, strict=True)},
             headline=np.sum([buffers.headline for buffers in self._buffers], axis=0),
-            begun=np.sum([buffers.begun for buffers in self._buffers], axis=0),
+            missed=np.sum([buffers.missed for buffers in self._buffers], axis=0),
             histograms={name: np.sum([each.histograms[name] for each in self._buffers], axis=0) for name in used},
             bins=np.sum([buffers.bins for buffers in self._buffers], axis=0),
             bin_s=int(self._buffers[0].schedule[SCHEDULE.index("bin")]) / 1e9,
@@ -189,7 +189,7 @@ class Target:
         for buffers in self._buffers:
             buffers.headline.fill(0)
             buffers.bins.fill(0)
-            buffers.begun.fill(0)
+            buffers.missed.fill(0)
             for name in HISTOGRAMS if settings.open_loop else ("connect",):
                 buffers.histograms[name].fill(0)
         start_ns = time.monotonic_ns() + (_BEFORE_START_NS if len(self._buffers) > 1 else 0)

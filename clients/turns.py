@@ -7,10 +7,11 @@ requests wait: that wait is the server's doing, and is in the latency.
 
 from clients import libc
 from clients.arrivals import first_arrival, next_arrival
-from clients.compiled import inlined, inner
+from clients.compiled import inlined, inner, int64
 from clients.connections import close_connection, count_failure, open_connection
 from clients.lane import (
     CLOSED,
+    COUNTED,
     END,
     FIRST_TURN,
     IN_FLIGHT,
@@ -33,7 +34,7 @@ from clients.lane import (
     tally,
     turns,
 )
-from clients.requests import break_all, count_begun, is_counted, is_due, may_send, nothing_more_due, send_request
+from clients.requests import break_all, count_missed, is_counted, is_due, may_send, nothing_more_due, send_request
 
 RETRY_NS = 10_000_000  # how long a connection that could not be opened is left alone
 
@@ -172,8 +173,9 @@ def leave_session(lane: Lane, load: Load, i: int, next_ns: int) -> None:
     conn = connections(lane)[i]
     if load.open_loop:
         tally(lane)[UNSENT] += conn["to_send"]
-        if conn["to_send"] == load.requests_per_session:
-            count_begun(lane, conn["intended_ns"])  # and no reply to come
+        if conn["to_send"] == load.requests_per_session and is_counted(lane, conn["intended_ns"]):
+            tally(lane)[COUNTED] += 1  # and no reply to come
+            count_missed(lane, int64(conn["intended_ns"]))
         push_turn(lane, load, i, next_ns - RETRY_NS)
     elif load.think_ns:
         push_turn(lane, load, i, next_ns)
@@ -249,5 +251,6 @@ def count_unsent(lane: Lane, load: Load) -> None:
         count = load.requests_per_session if load.session else 1
         tally(lane)[SCHEDULED] += count
         tally(lane)[UNSENT] += count
-        count_begun(lane, schedule(lane)[NEXT])
+        tally(lane)[COUNTED] += 1 if is_counted(lane, schedule(lane)[NEXT]) else 0
+        count_missed(lane, int64(schedule(lane)[NEXT]))
         next_arrival(lane, load)

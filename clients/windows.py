@@ -27,14 +27,8 @@ def windows(load: Slice) -> list[dict[str, Any]]:
             "p50_us": finite(quantile_ns(counts, 0.5, missing) / 1e3),
             "p99_us": finite(quantile_ns(counts, 0.99, missing) / 1e3),
         }
-        for k, (counts, missing) in enumerate(zip(load.headline, _missing(load), strict=True))
+        for k, (counts, missing) in enumerate(zip(load.headline, load.missed.tolist(), strict=True))
     ]
-
-
-def _missing(load: Slice) -> list[int]:
-    """Requests of each window that took for ever."""
-    missing: list[int] = (load.begun - load.headline.sum(axis=1)).tolist()
-    return missing
 
 
 def precision(load: Slice) -> dict[str, dict[str, float | str | None]]:
@@ -45,8 +39,8 @@ def precision(load: Slice) -> dict[str, dict[str, float | str | None]]:
     that is busy for 0.7 of its time it covers 27 % instead of 95 % (simulated). Requests that took for ever count in
     their window. None of a percentile that is one of them: no share of the replies tells how far out it lies.
     """
-    counts, begun = load.headline, load.begun
-    totals, total, missing = counts.sum(axis=0), int(begun.sum()), sum(_missing(load))
+    counts, begun = load.headline, load.headline.sum(axis=1) + load.missed
+    totals, total, missing = counts.sum(axis=0), int(begun.sum()), int(load.missed.sum())
     if len(begun) < _LEAST_WINDOWS or begun.min() == 0:
         return {}
     from scipy.stats import t as student
@@ -74,7 +68,7 @@ def drift_share(load: Slice) -> float:
     Kendall's tau tells whether there is a trend, Theil and Sen's slope how large it is. ``nan``: too few windows, or
     one that lost half of its requests, against which other codes speak.
     """
-    each = zip(load.headline, _missing(load), strict=True)
+    each = zip(load.headline, load.missed.tolist(), strict=True)
     medians = np.array([quantile_ns(counts, 0.5, missing) for counts, missing in each if counts.any() or missing])
     if len(medians) < _LEAST_WINDOWS or not np.isfinite(medians).all():
         return math.nan

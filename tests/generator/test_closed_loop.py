@@ -34,6 +34,7 @@ def load(threads: Threads, settings: Settings, seconds: float = 0.1, slices: int
         result = document(settings, target.totals, target.served(), threads.cpus, Context(parts=last))
     ledger = result["ledger"]
     assert result["sent"] == ledger["ok"] + ledger["late"] + ledger["lost"] + ledger["corrupt"]
+    assert last.tally["counted"] == last.headline.sum() + last.missed.sum()
     return result
 
 

@@ -34,6 +34,7 @@ def load(settings: Settings, seconds: float = 0.3, **options: Any) -> tuple[dict
         threads.close()
     ledger = result["ledger"]
     assert result["sent"] == ledger["ok"] + ledger["late"] + ledger["lost"] + ledger["corrupt"]
+    assert slice_.tally["counted"] == slice_.headline.sum() + slice_.missed.sum()
     if settings.open_loop:
         assert result["sent"] + result["unsent"] == result["scheduled"]
     return result, slice_, raw

@@ -24,7 +24,7 @@ def load_of(
         duration_s=10.0,
         tally=dict.fromkeys(TALLY, 0),
         headline=headline,
-        begun=headline.sum(axis=1) + lost,
+        missed=np.full(parts, lost, np.int64),
         histograms=dict.fromkeys(HISTOGRAMS, np.zeros(SLOTS, np.int64)),
         bins=sums,
         bin_s=10.0 / bins,
