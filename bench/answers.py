@@ -1,4 +1,4 @@
-"""The answer in words, made from the comparisons. Pure: rows in, sentences out."""
+"""The answer in words, made from comparisons and the bounds of searches. Pure: rows in, sentences out."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench import stats
 from bench.analyse import ACROSS, AGAINST, LOAD, TIE, UNRESOLVED, noise_share
-from bench.metrics import METRICS, headline, is_twin, label, load_in_words, transport
+from bench.metrics import METRICS, compact, headline, is_twin, label, load_in_words, transport
 from bench.ranks import ranks
 
 UNKNOWN = "unknown"
@@ -63,6 +63,36 @@ def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Ans
             answer = Answer(load_in_words(scenario, connections, message_bytes), " ".join(best), tuple(ratios))
             found.append(((scenarios.index(scenario), -connections), answer))
     return [answer for _, answer in sorted(found, key=lambda one: one[0])]
+
+
+def answers_of_searches(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Answer]:
+    """Between which rates the limit of each arm lies: bounds, of which no word says more than they do."""
+    searched = summary[summary["metric"].eq("limit_rps") & summary["low"].notna()]
+    found = []
+    for key, rows in searched.groupby(LOAD, dropna=False, sort=False):
+        scenario, connections, message_bytes, _ = cast("tuple[Any, ...]", key)
+        mine = [row for row in rows.to_dict("records") if label(str(row["arm"])) not in unranked]
+        told = [
+            f"Over {name.upper()}, the highest rate that meets the objective, in requests per second: {bounds}."
+            for name in ("tcp", "udp")
+            if (bounds := _bounds([row for row in mine if transport(row["arm"]) == name]))
+        ]
+        if told:
+            found.append(Answer(load_in_words(scenario, connections, message_bytes), " ".join(told)))
+    return found
+
+
+def _bounds(rows: list[dict[Any, Any]]) -> str:
+    """The bounds of some searches, the highest first. An upper one that was not found is nowhere."""
+    found = []
+    for row in sorted(rows, key=lambda row: -float(row["low"])):
+        high = (
+            f"{compact(row['low'])} or more"
+            if math.isnan(row["high"])
+            else f"{compact(row['low'])} to {compact(row['high'])}"
+        )
+        found.append(f"{label(row['arm'])} {high}" + ("" if row["verdict"] == "valid" else f" ({row['verdict']})"))
+    return joined(found) if found else ""
 
 
 def noise(comparisons: pd.DataFrame) -> str:

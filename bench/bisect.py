@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 
+BEYOND = 0.01  # of the requests may take longer than an objective, which is of the 99th percentile
 TRIALS = 5  # at one load; three that agree decide
 Votes = dict[int, Counter[bool]]  # of each rung: how many trials passed, and how many did not
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from bench.analyse import SUMMARY_COLUMNS
-from bench.bisect import Votes, bounds
+from bench.bisect import BEYOND, Votes, bounds
 from bench.metrics import METRICS
 from clients import verdicts
 
@@ -38,20 +38,20 @@ def objectives(trials: pd.DataFrame | None) -> list[str]:
 
 def _rows(trials: pd.DataFrame) -> Iterator[dict[str, object]]:
     for _, group in trials.groupby(_CASE, sort=False):
+        counted = group[group["counted"]]
         votes: Votes = {}
         rates: dict[int, float] = {}
-        for trial in group[group["counted"]].to_dict("records"):
+        for trial in counted.to_dict("records"):
             rung = int(trial["rung"])
             votes.setdefault(rung, Counter())[bool(trial["passed"])] += 1
             rates[rung] = float(trial["rate_rps"])
         lower, upper = bounds(votes)
-        counted = group[group["counted"]]
         held = counted[(counted["rung"] == lower) & counted["passed"]]
         # That the next rate was too high for the server is no doubt; that it was for the generator is one.
         void = counted[(counted["rung"] == upper) & counted["verdict"].isin(["invalid", "failed"])]
-        missing = [name for name, rung in (("no_lower_bound", lower), ("no_upper_bound", upper)) if rung is None]
-        codes = [str(text) for text in void["codes"].fillna("")]
-        codes += [verdicts.cell(name, 1) for name in missing]
+        verdict, codes = _judged(void, held, {"no_lower_bound": lower, "no_upper_bound": upper})
+        if counted.empty:
+            verdict, codes = (str(group.iloc[-1][column]) for column in ("verdict", "codes"))
         first = group.iloc[0]
         yield {
             **{column: first[column] for column in SUMMARY_COLUMNS if column in first},
@@ -62,6 +62,20 @@ def _rows(trials: pd.DataFrame) -> Iterator[dict[str, object]]:
             "median": float(held["throughput_rps"].median()) if len(held) else math.nan,
             "low": rates[lower] if lower is not None else math.nan,
             "high": rates[upper] if upper is not None else math.nan,
-            "verdict": verdicts.worst([*void["verdict"], *("suspect" for _ in missing)]),
-            "codes": verdicts.merge(codes),
+            "verdict": verdict,
+            "codes": codes,
         }
+
+
+def _judged(void: pd.DataFrame, held: pd.DataFrame, found: dict[str, int | None]) -> tuple[str, str]:
+    """Verdict and codes of a search; of one that failed the reason. found: the bounds, by what to say without them."""
+    failed = void.loc[void["verdict"] == "failed", "codes"]
+    if len(failed):
+        return "failed", str(failed.iloc[-1])
+    codes = [str(text) for text in void["codes"].fillna("")]
+    raised = {name: 1.0 for name, rung in found.items() if rung is None}
+    beyond = BEYOND * float(held["scheduled"].median()) if len(held) else math.inf
+    if beyond < verdicts.LEAST_REPLIES_BEYOND:
+        raised["few_replies"] = beyond
+    codes += [verdicts.cell(name, figure) for name, figure in raised.items()]
+    return verdicts.worst([*void["verdict"], *("suspect" for _ in raised)]), verdicts.merge(codes)

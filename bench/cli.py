@@ -228,7 +228,7 @@ def drawn_and_shown(outcome: "Outcome", screen: Console, *, as_json: bool, chart
         for table in (derived.summary, derived.comparisons):
             if len(table):  # of none there would be an empty line
                 typer.echo(table.to_json(orient="records", lines=True), nl=False)
-    invalid, unmeasured = invalid_headlines(derived.summary), never_measured(outcome.folder.trials())
+    invalid, unmeasured = invalid_headlines(derived.summary), never_measured(outcome.folder.trials(), derived.summary)
     found = {"the numbers of {} are invalid": invalid, "{} could not be measured in any block": unmeasured}
     return [line.format(", ".join(names)) for line, names in found.items() if names]
 
@@ -269,14 +269,19 @@ def invalid_headlines(summary: Any) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def never_measured(trials: Any) -> list[str]:
-    """Arms that failed in every block of a load, but for those that do not compete; what was skipped did not fail."""
+def never_measured(trials: Any, summary: Any) -> list[str]:
+    """Arms that failed in every block of a load, or in a search, but for those that do not compete.
+
+    What was skipped did not fail.
+    """
     from bench.metrics import LIMIT, is_twin, label
 
     competing = trials[trials["arm"].map(lambda arm: not is_twin(arm) and label(arm) != LIMIT).astype(bool)]
     failed = competing["status"].eq("failed")
     of_loads = failed.groupby([competing[name] for name in ("arm", "scenario", "connections", "message_bytes")]).all()
-    return list(dict.fromkeys(f"{arm} ({scenario})" for arm, scenario, *_ in of_loads.index[of_loads]))
+    searched = summary[summary["metric"].eq("limit_rps") & summary["verdict"].eq("failed") & summary["median"].isna()]
+    found = [*of_loads.index[of_loads], *zip(searched["arm"], searched["scenario"], strict=True)]
+    return list(dict.fromkeys(f"{arm} ({scenario})" for arm, scenario, *_ in found))
 
 
 def show(derived: Any, screen: Console) -> None:

@@ -39,9 +39,12 @@ class RateRow:
     rate_rps: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitRow:
-    """One trial of a search for the highest rate: a row of limits.csv. Each has a fresh server."""
+    """One trial of a search for the highest rate, on a fresh server: a row of limits.csv.
+
+    An arm that was skipped, or could not be searched for at all, is a row without a rung, too.
+    """
 
     scenario: str
     connections: int
@@ -50,25 +53,25 @@ class LimitRow:
     model: str
     transport: str
     protocol: str
-    python: str
-    round: int
-    rung: int  # of the ladder of rates
-    rate_rps: float
+    python: str = ""
+    round: int = 0
+    rung: int | None = None  # of the ladder of rates
+    rate_rps: float | None = None
     objective_p99_us: float
     objective_lost_share: float
-    scheduled: int | None
-    sent: int | None
-    replies: int | None
-    lost: int | None
-    unsent: int | None
-    throughput_rps: float | None
-    latency_p50_us: float | None
-    latency_p99_us: float | None
-    client_cpu_share: float | None
-    passed: bool
-    counted: bool  # not if its numbers were invalid and the trial is made again
+    scheduled: int | None = None
+    sent: int | None = None
+    replies: int | None = None
+    lost: int | None = None
+    unsent: int | None = None
+    throughput_rps: float | None = None
+    latency_p50_us: float | None = None
+    latency_p99_us: float | None = None
+    client_cpu_share: float | None = None
+    passed: bool = False
+    counted: bool = False  # not if its numbers were invalid and the trial is made again
     verdict: str
-    codes: str  # of a trial that failed, the reason
+    codes: str  # of a trial that failed or was skipped, the reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import jinja2
 import pandas as pd
 
 from bench.analyse import short_of_cores
-from bench.answers import UNKNOWN, Answer, answers, noise, number_in_words
+from bench.answers import UNKNOWN, Answer, answers, answers_of_searches, noise, number_in_words
 from bench.choose import bar, choices, in_brackets, in_megabytes
 from bench.distrust import Distrust, advice, distrust
 from bench.metrics import METRICS, compact, headline
@@ -89,7 +89,7 @@ def _content(
 ) -> dict[str, Any]:
     """Everything that a template tells."""
     short = short_of_cores(trials)
-    statements = answers(comparisons, short)
+    statements = [*answers(comparisons, short), *answers_of_searches(summary, short)]
     results = collect(summary, comparisons, short)
     possible = choices(summary)
     distrusted = distrust(summary, trials)

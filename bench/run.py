@@ -109,6 +109,8 @@ def _measured(
         load = f"{load_s:.0f} s of load in {left} block{'s' * (left != 1)}" + (" that are missing" if finished else "")
         if plan.until:
             load = f"blocks until intervals are ±{100 * plan.until:g} %, for {plan.at_most_min:g} minutes at most"
+        if not load_s:
+            load = "a search for the highest rate"
         say(console, f"{load}, into {folder.path}")
         with pinned(placement.client):  # this process is awake only between slices, and never on the servers' CPUs
             watch = Watch(placement.client + placement.server)

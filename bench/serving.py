@@ -185,6 +185,7 @@ class Loaded:
 
     slices: list[dict[str, Any]]
     document: dict[str, Any]
+    histograms: Mapping[str, list[list[int]]]  # of each latency: lower_ns, upper_ns, count
 
 
 def load(
@@ -210,7 +211,7 @@ def load(
     closed = setup.ask({"do": "close", "id": name, "ceiling_rps": ceiling_rps})
     if not answer["ok"] or not closed["ok"]:
         raise ServerError(answer.get("error") or closed["error"])
-    return Loaded(slices, closed["document"])
+    return Loaded(slices, closed["document"], closed["histograms"])
 
 
 def settings(setup: Setup, server: Server, case: Case, rate_rps: float = 0.0) -> dict[str, Any]:

@@ -6,34 +6,62 @@ import pandas as pd
 
 from tests.system.commands import python
 
-DONE = (0, 3)  # 3: a figure is invalid, which a busy machine can make it
-
 LIMIT_PLAN = """
 name = "limits"
-models = ["select", "thread_per_client"]
-transports = ["udp"]
+models = ["iterative", "select", "thread_per_client"]
+transports = ["tcp"]
+
+[[outside]]
+name = "ends"
+command = ["{python}", "-c", "import sys; sys.exit(3)", "{port}"]
+transports = ["tcp"]
+
+[[outside]]
+name = "slow"
+command = ["{python}", "slow.py", "{port}"]
+folder = "FOLDER"
+transports = ["tcp"]
 
 [[scenarios]]
 name = "limit"
-connections = [8]
+connections = [4]
 rate = "highest"
 seconds = 0.1
 search_width = 0.3
 """
 
+SLOW = """
+import asyncio, sys
+async def serve(reader, writer):
+    while data := await reader.read(65536):
+        await asyncio.sleep(0.005)
+        writer.write(data)
+async def main():
+    await (await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]))).serve_forever()
+asyncio.run(main())
+"""
+
 
 def test_a_search_finds_bounds_around_what_a_server_can_do(tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
-    plan.write_text(LIMIT_PLAN)
+    plan.write_text(LIMIT_PLAN.replace("FOLDER", str(tmp_path)))
+    (tmp_path / "slow.py").write_text(SLOW)
     ended = python("-m", "bench", "run", "--profile", str(plan), "--into", str(tmp_path))
-    assert ended.returncode in DONE, ended.stderr
+    assert ended.returncode == 3, ended.stderr
+    assert "ends/tcp (limit) could not be measured in any block" in ended.stderr
     folder = Path(ended.stdout.strip())
-    trials, summary = pd.read_csv(folder / "limits.csv"), pd.read_csv(folder / "summary.csv")
-    assert set(trials["arm"]) == {"select/udp", "thread_per_client/udp"}
+    trials, summary = pd.read_csv(folder / "limits.csv"), pd.read_csv(folder / "summary.csv").set_index("arm")
+    assert (summary["metric"] == "limit_rps").all()
+    searched = trials[trials["rung"].notna()]
+    assert set(searched["arm"]) == {"select/tcp", "thread_per_client/tcp", "slow/tcp"}
+    assert set(trials["arm"]) == {*searched["arm"], "ends/tcp", "iterative/tcp"} == set(summary.index)
     assert (trials["objective_p99_us"] >= 5000).all()
-    (found,) = summary[summary["arm"] == "thread_per_client/udp"].to_dict("records")
-    assert found["metric"] == "limit_rps"
-    for _, of_arm in trials.groupby("arm"):
+    for _, of_arm in searched.groupby("arm"):
         # A machine that halts for milliseconds may fail even the lowest rate; then there is nothing below to try.
         assert of_arm["rung"].nunique() >= 2 or not of_arm["passed"].any()
-    assert "99 % of the requests answered within" in (folder / "report.md").read_text()
+    assert searched[searched["arm"] == "slow/tcp"]["passed"].any(), "few requests are enough to meet an objective"
+    assert str(summary.loc["ends/tcp", "codes"]).startswith("ended before it was up")
+    assert summary.loc["iterative/tcp", "verdict"] == "skipped"
+    told = (folder / "report.md").read_text()
+    assert "99 % of the requests answered within" in told
+    assert "the highest rate that meets the objective, in requests per second: " in told

@@ -1,3 +1,4 @@
+import math
 import re
 from typing import Any
 
@@ -5,7 +6,7 @@ import pandas as pd
 import pytest
 
 from bench.analyse import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summarise
-from bench.answers import answers
+from bench.answers import answers, answers_of_searches
 from bench.parity import parity, unequal
 from bench.report import Picture, Run, escape, render
 
@@ -117,6 +118,23 @@ def test_a_run_without_results_has_a_report() -> None:
     assert "No comparison could be made" in text
     assert "No block was finished." in text
     assert "Seed unknown." in text
+
+
+def test_a_search_is_answered_with_its_bounds() -> None:
+    common = {"scenario": "limit", "connections": 4, "message_bytes": 64, "rate_rps": math.nan, "metric": "limit_rps"}
+    bounds = {
+        "a/tcp": (100.0, 110.0, "valid"),
+        "b/tcp": (2000.0, math.nan, "suspect"),
+        "c/tcp": (math.nan, 9.0, "suspect"),
+    }
+    rows = [
+        {**common, "arm": arm, "low": low, "high": high, "verdict": verdict}
+        for arm, (low, high, verdict) in bounds.items()
+    ]
+    (answer,) = answers_of_searches(pd.DataFrame(rows))
+    assert answer.load == "limit, 4 connections, 64 bytes"
+    assert answer.best.endswith("in requests per second: b 2.00k or more (suspect) and a 100 to 110.")
+    assert answers_of_searches(pd.DataFrame(rows), ["a", "b"]) == []
 
 
 def test_names_from_outside_cannot_write_markdown() -> None:
