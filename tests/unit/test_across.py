@@ -51,6 +51,7 @@ def searched(low_rps: float, high_rps: float, *, objective_us: float = 5000.0, h
             "message_bytes": 64,
             "rung": rung,
             "rate_rps": rate,
+            "scheduled": 2000,
             "throughput_rps": rate,
             "objective_p99_us": objective_us,
             "objective_lost_share": 0.001,
