@@ -139,9 +139,13 @@ def apply_thresholds(plan: Plan) -> None:
 
 
 def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:
-    for name in (*plan.models, plan.reference, plan.twin, plan.limit):
+    for name in (*plan.models, plan.reference, plan.twin):
         if name and name not in models:
             raise PlanError(f"no server model {name!r}; there are: {', '.join(models)}")
+    if plan.limit not in ("", LIMIT):  # tables and charts know it by this name, and compare it with nobody
+        raise PlanError(
+            f"limit {plan.limit!r}: what the machine can do is shown by {LIMIT!r}, or by none if it is empty"
+        )
     _check_outside(plan)
     competing = (*plan.models, *(one.name for one in plan.outside))
     for what, name in (("reference", plan.reference), ("twin", plan.twin)):

@@ -89,6 +89,7 @@ class Target:
         self.totals = Totals()
         self._threads = threads
         self._last: Slice | None = None
+        self._served: list[Array] = []  # replies of each lane's connections before the last load
         self._stopped = False
         self._loads = 0
         lanes = max(1, min(len(threads), settings.connections))
@@ -143,6 +144,7 @@ class Target:
         """
         check_duration(seconds, warmup_s)
         before = self._counts()
+        self._served = [buffers.connections["served"].copy() for buffers in self._buffers]
         collections = _collections()
         start_ns, end_ns = self._set_schedule(seconds, warmup_s, seed)
         window_ns = start_ns + int(warmup_s * 1e9)
@@ -178,6 +180,8 @@ class Target:
         """Take the last load that counted out of the totals: something else spoiled it."""
         if self._last is not None:
             self.totals.add(self._last, -1)
+            for buffers, served in zip(self._buffers, self._served, strict=True):
+                buffers.connections["served"] = served
             self._last = None
 
     def _set_schedule(self, seconds: float, warmup_s: float, seed: int | None) -> tuple[int, int]:

@@ -56,6 +56,28 @@ def test_every_datagram_of_an_honest_server_is_counted_once(threads: Threads, me
     assert codes.isdisjoint({"CORRUPT", "LOSS", "LATE", "ERRORS"})
 
 
+def test_a_slice_that_is_forgotten_leaves_nothing_behind(threads: Threads) -> None:
+    with tcp_server(echo) as port, Target(tcp(port, connections=2), threads) as target:
+        target.open()
+
+        def known() -> dict[str, Any]:
+            found = document(target.settings, target.totals, target.served(), threads.cpus)
+            return {name: value for name, value in found.items() if name not in ("generator", "verdict")}
+
+        target.load(0.03)
+        before = known()
+        target.load(0.03)
+        assert known() != before
+        target.forget()
+        after = known()
+    assert before["fairness"]["served_max"] > 0
+    assert after == {
+        **before,
+        "duration_s": pytest.approx(before["duration_s"]),
+        "throughput_rps": after["throughput_rps"],
+    }
+
+
 def test_a_slice_whose_median_was_lost_says_so(threads: Threads) -> None:
     def one_in_three(number: int, datagram: bytes) -> list[bytes]:
         return [datagram] if number % 3 == 0 else []

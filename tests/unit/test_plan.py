@@ -134,6 +134,7 @@ def test_seconds_become_rounds_of_slices() -> None:
         ({"models": ["select", "slect"]}, ["'slect'", "select"]),
         ({"models": ["select", "select"]}, ["models", "'select'", "twice"]),
         ({"reference": "asyncio"}, ["reference", "'asyncio'", "iterative"]),
+        ({"limit": "select"}, ["limit", "'select'", "'native'", "empty"]),
         ({"twin": "nothing"}, ["'nothing'", "iterative"]),
         ({"slice_s": 0.01, "slice_warmup_s": 0.01}, ["slice_warmup_s", "0.01"]),
         ({"models": ["iterative"], "transports": ["tcp"], "scenarios": scenarios(connections=[2])}, ["nothing"]),
