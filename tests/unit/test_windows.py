@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from clients.histogram import SLOTS, Counts, slot
 from clients.lane import BINS, HISTOGRAMS, TALLY
 from clients.target import Slice
-from clients.windows import drift_share, precision, warmup_share, windows
+from clients.windows import drift_share, precision, trend, warmup_share, windows
 
 
 def load_of(
@@ -74,6 +75,17 @@ def test_a_slow_rise_is_drift_and_a_steady_state_is_none() -> None:
     steady = random.normal(100, 5, 20_000)
     assert drift_share(load_of(steady)) == 0.0
     assert drift_share(load_of(steady * np.linspace(1, 1.3, 20_000))) == pytest.approx(0.26, abs=0.03)
+
+
+def test_a_trend_is_that_of_scipy() -> None:
+    random = np.random.default_rng(5)
+    for rise in (0.0, 0.1, 0.3):
+        for values in random.normal(100, 1, (20, 20)) + rise * np.arange(20):
+            p, slope = trend(values)
+            theirs = stats.kendalltau(np.arange(20), values).pvalue
+            assert p == pytest.approx(theirs, rel=0.25, abs=0.002)
+            assert slope == pytest.approx(stats.theilslopes(values)[0])
+    assert trend(np.repeat(5.0, 20))[0] == 1.0
 
 
 def test_a_steady_queue_is_seldom_called_drifting() -> None:
