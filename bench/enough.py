@@ -7,10 +7,8 @@ interval is as narrow as was wanted does not (docs/method.md).
 import math
 from typing import TYPE_CHECKING
 
-from bench.analyse import AGAINST, compare
 from bench.metrics import headline
 from bench.plan import Plan, reference_arms
-from bench.stats import LEAST_BLOCKS_FOR_95
 from bench.store import RunFolder
 
 if TYPE_CHECKING:
@@ -24,6 +22,10 @@ def is_enough(plan: Plan, width: float, elapsed_s: float) -> bool:
 
 def width_now(plan: Plan, folder: RunFolder, blocks: int) -> float:
     """The largest half-width after so many blocks, as a share; infinite while they are too few for an interval."""
+    # A run imports these while its generator starts, which takes as long; other commands need not wait for them.
+    from bench.analyse import compare
+    from bench.stats import LEAST_BLOCKS_FOR_95
+
     if blocks < LEAST_BLOCKS_FOR_95:
         return math.inf
     return widest(compare(folder.finished("slices"), folder.trials(), reference_arms(plan)))
@@ -31,6 +33,8 @@ def width_now(plan: Plan, folder: RunFolder, blocks: int) -> float:
 
 def widest(comparisons: "pd.DataFrame") -> float:
     """The largest half-width, as a share, of what each scenario asks for first; infinite if there is none."""
+    from bench.analyse import AGAINST
+
     widths = [
         math.sqrt(row["high"] / row["low"]) - 1 if row["low"] > 0 else math.inf
         for row in comparisons.to_dict("records")
