@@ -65,37 +65,45 @@ def standing(setup: Setup) -> Iterator[dict[str, Servers]]:
     """
     with contextlib.ExitStack() as stack:
         first = {scenario.protocol: scenario for scenario in reversed(setup.plan.scenarios)}
-        wanted = limit_arms(setup.plan)
-        yield {protocol: stack.enter_context(serving(setup, one, wanted)) for protocol, one in first.items()}
+        begun = {protocol: _begin(stack, setup, one, limit_arms(setup.plan)) for protocol, one in first.items()}
+        yield {protocol: _up(setup, first[protocol], servers) for protocol, servers in begun.items()}
 
 
 @contextlib.contextmanager
 def serving(setup: Setup, scenario: Scenario, wanted: Sequence[Arm]) -> Iterator[Servers]:
     """Start a server for every arm of those wanted that has a case to serve, all at the same time."""
-    servers: dict[Arm, Server | str] = {}
     with contextlib.ExitStack() as stack:
-        for arm in wanted:
-            if all(skip_reason(setup.plan, arm, case, setup.models) for case in cases(setup.plan, scenario)):
-                continue
-            servers[arm] = _begun(stack, setup, scenario, arm)
-        for arm, server in servers.items():
-            if isinstance(server, str):
-                continue
-            try:
-                if server.outside is not None:
-                    _await_outside(server, server.outside)
-                elif isinstance(server.child, Child):
-                    server.ready = server.child.read_line(READY_S)
-                if isinstance(server.child, Child):
-                    pin_tree(server.child.pid, setup.placement.server)
-            except (ChildError, ServerError) as error:
-                servers[arm] = str(error)
-                continue
-            try:  # a generator that says nothing is no failure of the server
-                verify(setup, server, cases(setup.plan, scenario)[0])
-            except ServerError as error:
-                servers[arm] = str(error)
-        yield servers
+        yield _up(setup, scenario, _begin(stack, setup, scenario, wanted))
+
+
+def _begin(stack: contextlib.ExitStack, setup: Setup, scenario: Scenario, wanted: Sequence[Arm]) -> Servers:
+    """Those that have something to serve, on their way."""
+    of_scenario = cases(setup.plan, scenario)
+    there = [arm for arm in wanted if not all(skip_reason(setup.plan, arm, case, setup.models) for case in of_scenario)]
+    return {arm: _begun(stack, setup, scenario, arm) for arm in there}
+
+
+def _up(setup: Setup, scenario: Scenario, begun: Servers) -> Servers:
+    """The same once they are up, and heard to speak the protocol."""
+    servers = dict(begun)
+    for arm, server in begun.items():
+        if isinstance(server, str):
+            continue
+        try:
+            if server.outside is not None:
+                _await_outside(server, server.outside)
+            elif isinstance(server.child, Child):
+                server.ready = server.child.read_line(READY_S)
+            if isinstance(server.child, Child):
+                pin_tree(server.child.pid, setup.placement.server)
+        except (ChildError, ServerError) as error:
+            servers[arm] = str(error)
+            continue
+        try:  # a generator that says nothing is no failure of the server
+            verify(setup, server, cases(setup.plan, scenario)[0])
+        except ServerError as error:
+            servers[arm] = str(error)
+    return servers
 
 
 def _begun(stack: contextlib.ExitStack, setup: Setup, scenario: Scenario, arm: Arm) -> Server | str:

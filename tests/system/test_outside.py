@@ -170,7 +170,7 @@ def test_a_model_of_ones_own_is_listed_measured_and_charted(tmp_path: Path) -> N
     (own / "mine.py").write_text('"""A model of my own."""\n\nfrom servers.models.epoll import serve_tcp\n')
     listed = python("-m", "bench", "models", "--models-from", str(own))
     assert "A model of my own." in listed.stdout
-    words = ["--profile", "quick", "--models", "mine,select", "--blocks", "1", "--seconds", "0.05"]
+    words = [*SMALL, "--models", "mine,select", "--connections", "1,16"]
     ended = python("-m", "bench", "run", *words, "--models-from", str(own), "--into", str(tmp_path))
     assert ended.returncode in DONE, ended.stderr
     folder = Path(ended.stdout.strip())

@@ -161,7 +161,8 @@ seconds = 0.1
 
 def test_an_open_loop_has_the_same_schedule_for_every_arm_at_a_rate_that_all_hold(tmp_path: Path) -> None:
     (tmp_path / "open.toml").write_text(OPEN)
-    ended = python("-m", "bench", "run", "--profile", str(tmp_path / "open.toml"), "--into", str(tmp_path))
+    words = ["--profile", str(tmp_path / "open.toml"), "--no-charts", "--into", str(tmp_path)]
+    ended = python("-m", "bench", "run", *words)
     assert ended.returncode in DONE, ended.stderr
     assert "requests/s over 4 connections, which every arm holds" in ended.stderr
     folder = Path(ended.stdout.strip())
@@ -175,7 +176,6 @@ def test_an_open_loop_has_the_same_schedule_for_every_arm_at_a_rate_that_all_hol
     trials = pd.read_csv(folder / "trials.csv").query("status == 'ok' and scenario == 'latency'")
     assert trials["latency_p50_us"].notna().all()
     assert trials["ceiling_rps"].notna().all()
-    assert (folder / "report.html").exists()  # on a busy machine the rate may be too low for a chart of percentiles
 
 
 def test_a_run_until_a_width_that_cannot_be_reached_ends_in_its_time(tmp_path: Path) -> None:
