@@ -87,8 +87,9 @@ def resource_row(place: Place, number: int, role: str, before: Usage, after: Usa
 
 def histogram_rows(place: Place, histograms: Mapping[str, Sequence[Sequence[int]]]) -> list[HistogramRow]:
     """Return a row for every used slot."""
+    load = place.load
     return [
-        HistogramRow(**place.load, quantity=quantity, lower_ns=lower, upper_ns=upper, count=count)
+        HistogramRow(**load, quantity=quantity, lower_ns=lower, upper_ns=upper, count=count)
         for quantity, slots in histograms.items()
         for lower, upper, count in slots
     ]
