@@ -86,12 +86,9 @@ def _bounds(rows: list[dict[Any, Any]]) -> str:
     """The bounds of some searches, the highest first. An upper one that was not found is nowhere."""
     found = []
     for row in sorted(rows, key=lambda row: -float(row["low"])):
-        high = (
-            f"{compact(row['low'])} or more"
-            if math.isnan(row["high"])
-            else f"{compact(row['low'])} to {compact(row['high'])}"
-        )
-        found.append(f"{label(row['arm'])} {high}" + ("" if row["verdict"] == "valid" else f" ({row['verdict']})"))
+        beyond = "or more" if math.isnan(row["high"]) else f"to {compact(row['high'])}"
+        doubt = "" if row["verdict"] == "valid" else f" ({row['verdict']})"
+        found.append(f"{label(row['arm'])} {compact(row['low'])} {beyond}{doubt}")
     return joined(found) if found else ""
 
 

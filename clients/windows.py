@@ -80,9 +80,9 @@ def trend(values: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, float]:
     """How likely chance alone makes values rise or fall so steadily, and by how much they do at each step.
 
     values: shape (n,), n of 8 or more, for which the test's statistic is close to normal; it has the variance of values
-    without ties, which errs to the careful side. scipy.stats has both, and takes longer to import than the
-    compiled loops to load. Source: Mann, Nonparametric tests against trend (Econometrica 13, 1945); Sen,
-    Estimates of the regression coefficient based on Kendall's tau (JASA 63, 1968).
+    without ties, which errs to the careful side. scipy.stats has both, and takes longer to import than the compiled
+    loops to load. Source: Mann, Nonparametric tests against trend (Econometrica 13, 1945); Sen, Estimates of the
+    regression coefficient based on Kendall's tau (JASA 63, 1968).
     """
     from scipy import special
 
