@@ -48,7 +48,7 @@ def tests(session: nox.Session) -> None:
         # The longest modules first, so that the short ones fill what is left of the time.
         together = [*system, "tests/micro", "tests/conformance", "tests/unit"]
         session.run("pytest", "--numprocesses", "2", "--dist", "loadscope", "--no-loadscope-reorder", *together)
-        wanted = ["tests/generator", *alone, "tests/truth"]
+        wanted = ["tests/generator", *alone, "tests/selftest"]
     session.run("pytest", *wanted)
 
 

@@ -6,7 +6,7 @@ import sys
 def main() -> int:
     """Run the command line. A Ctrl-C while it is still being imported ends it as quietly as a later one."""
     try:
-        from bench.cli import main as command
+        from bench.cli.app import main as command
     except KeyboardInterrupt:
         return 130
     return command()

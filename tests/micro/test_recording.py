@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.store import RunFolder
+from bench.store.run_folder import RunFolder
 from clients.compiled import jit
 from clients.histogram import SLOTS, coarse, quantile_ns, slot_of
-from tests.unit.test_store import PLAN, rows
+from tests.unit.store.test_run_folder import PLAN, rows
 
 _VALUES = np.random.default_rng(1).lognormal(11, 1, 10_000).astype(np.int64)
 

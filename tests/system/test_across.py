@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.records import LimitRow
-from bench.store import RunFolder
+from bench.schema.rows import LimitRow
+from bench.store.run_folder import RunFolder
 from tests.unit import synthetic
 
 from .commands import python

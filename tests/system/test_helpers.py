@@ -10,11 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.analyse import compare, summarise
-from bench.charts.questions import wanted
-from bench.helpers import helpers
-from bench.plan import reference_arms
-from bench.store import RunFolder, StoreError
+from bench.analysis.summary import compare, summarise
+from bench.plan.definition import reference_arms
+from bench.report.chart_workers import helpers
+from bench.report.charts.catalogue import wanted
+from bench.store.run_folder import RunFolder, StoreError
 from tests.unit import synthetic
 
 from .commands import DEADLINE_S, python, started
@@ -22,8 +22,8 @@ from .commands import DEADLINE_S, python, started
 HELPED = """
 import json, signal, sys, psutil
 from pathlib import Path
-from bench.helpers import helpers
-from bench.store import RunFolder
+from bench.report.chart_workers import helpers
+from bench.store.run_folder import RunFolder
 
 if __name__ == "__main__":
     with helpers(RunFolder.open(Path(sys.argv[1]))) as helping:
@@ -89,7 +89,9 @@ def test_ctrl_c_ends_a_report_with_its_helpers_and_no_traceback_of_theirs(folder
 
 
 def test_ctrl_c_while_their_server_is_started_is_heard(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.helpers.forkserver.ensure_running", lambda: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(
+        "bench.report.chart_workers.forkserver.ensure_running", lambda: os.kill(os.getpid(), signal.SIGINT)
+    )
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a worker of the tests ignores it
     try:
         with pytest.raises(KeyboardInterrupt), helpers(RunFolder.open(folder)):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.sampler import Tree
+from bench.machine.process_usage import Tree
 from clients.settings import Settings
 from clients.target import Target, compile_loops
 from clients.threads import Threads

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.plan_file import load_plan
+from bench.plan.toml import load_plan
 from tests.system.commands import python, server
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

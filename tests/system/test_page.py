@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bench.derive import derive
-from bench.helpers import helpers
-from bench.store import RunFolder
+from bench.report.build import derive
+from bench.report.chart_workers import helpers
+from bench.store.run_folder import RunFolder
 from tests.unit import synthetic
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -108,7 +108,7 @@ def test_a_plan_is_shown_without_running_what_it_names(tmp_path: Path) -> None:
     spy = tmp_path / "python"
     spy.write_text(f"#!/bin/sh\ntouch {touched}\n")
     spy.chmod(0o755)
-    quick = Path(__file__).parents[2] / "bench" / "profiles" / "quick.toml"
+    quick = Path(__file__).parents[2] / "bench" / "plan" / "presets" / "quick.toml"
     outside = f'\n[[outside]]\nname = "spy"\ncommand = ["{spy}", "{{port}}"]\n'
     plan = tmp_path / "plan.toml"
     head, rest = quick.read_text().split("[[scenarios]]", 1)

@@ -10,8 +10,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from bench.plan import cases, rounds
-from bench.plan_file import load_plan
+from bench.plan.definition import cases, rounds
+from bench.plan.toml import load_plan
 from tests.processes import gone
 from tests.system.commands import python, servers_of, started, wait_until
 
@@ -20,14 +20,14 @@ SMALL = ["--profile", "quick", "--models", "iterative,select", "--blocks", "3", 
 
 DRAWING = """
 import signal, sys
-from bench import derive
+from bench.report import build
 from bench.__main__ import main
 
 def never(*_):
     print("drawing", flush=True)
     signal.pause()
 
-derive.derive = never
+build.derive = never
 sys.argv = ["holabench", "run", *sys.argv[1:]]
 if __name__ == "__main__":
     sys.exit(main())

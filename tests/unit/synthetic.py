@@ -11,7 +11,7 @@ import pandas as pd
 import tomli_w
 from scipy import stats
 
-from bench.records import SCHEMA, HistogramRow, SliceRow, TrialRow
+from bench.schema.rows import SCHEMA, HistogramRow, SliceRow, TrialRow
 
 Rates = Mapping[str, Mapping[int, float]]  # of each arm at each number of connections
 SESSION_REQUESTS = 11

@@ -91,7 +91,7 @@ def test_success_and_ctrl_c_have_their_usual_codes() -> None:
 def test_ctrl_c_while_the_command_line_is_imported_is_quiet(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delitem(sys.modules, "bench.cli", raising=False)
+    monkeypatch.delitem(sys.modules, "bench.cli.app", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Mock(find_spec=Mock(side_effect=KeyboardInterrupt))])
     assert main() == 130
     assert capsys.readouterr() == ("", "")

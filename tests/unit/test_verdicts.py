@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.judgement import Sides
-from bench.judgement import judge as judge_trial
+from bench.experiment.trial_quality import Sides
+from bench.experiment.trial_quality import judge as judge_trial
 from clients import verdicts
 from clients.histogram import SLOTS, slot
 from clients.judgement import Facts, Judgement, judge

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 from scipy import stats
 
-from bench.stats import log_ratios
+from bench.analysis.statistics import log_ratios
 
 ARMS, ROUNDS, REPEATS, SEED = 6, 16, 2000, 20_261_123
 PAIRS = list(itertools.combinations(range(ARMS), 2))
@@ -67,7 +67,7 @@ def half_widths(of_blocks: Values) -> dict[str, Values]:
 
 
 def moderated(of_blocks: Values) -> Values:
-    """What ``bench.stats.log_ratios`` does: variances that inform each other."""
+    """What ``bench.analysis.statistics.log_ratios`` does: variances that inform each other."""
     halves = [
         [math.log(ratio.high / ratio.low) / 2 for ratio in log_ratios([list(logs) for logs in one.T], ARMS - 1)]
         for one in of_blocks

@@ -1,0 +1,1 @@
+"""Statistics within one run."""

@@ -1,0 +1,1 @@
+"""Parse arguments and print."""

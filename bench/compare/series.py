@@ -1,0 +1,83 @@
+"""One figure over many runs, read from their folders: its course, and where it changed."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.analysis.search_results import summarise_limits
+from bench.analysis.summary import summarise
+from bench.compare.change_points import change_points
+from bench.plan.definition import apply_thresholds
+from bench.schema.metrics import LIMIT, load_in_words, transport
+from bench.store.csv_rows import visible
+from bench.store.folder_labels import labels
+from bench.store.run_folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One metric of one arm at one load over the runs that have it, in their order."""
+
+    arm: str
+    load: str
+    metric: str
+    places: tuple[int, ...]  # of the runs, among all that were asked for
+    runs: tuple[str, ...]
+    medians: tuple[float, ...]
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
+    verdicts: tuple[str, ...]
+
+    @property
+    def sound(self) -> list[int]:
+        """Places of runs that are looked at for changes: an invalid figure says nothing of a level."""
+        rows = zip(self.medians, self.verdicts, strict=True)
+        return [k for k, (median, verdict) in enumerate(rows) if verdict != "invalid" and 0 < median < math.inf]
+
+    @property
+    def changes(self) -> list[int]:
+        """Places of runs with which another level begins."""
+        sound = self.sound
+        columns = ([column[k] for k in sound] for column in (self.medians, self.lows, self.highs))
+        return [sound[place] for place in change_points(*columns)]
+
+    def machine(self, every: "Sequence[Series]") -> set[int]:
+        """Places of runs with which the machine's own limit at this load begins another level, too."""
+        name = f"{LIMIT}/{transport(self.arm)}"
+        limits = [one for one in every if (one.arm, one.load) == (name, self.load) and self.arm != name]
+        moved = {one.places[k] for one in limits for k in one.changes}
+        return {k for k, place in enumerate(self.places) if place in moved}
+
+
+def series(folders: Sequence[Path], metric: str, scenario: str = "") -> list[Series]:
+    """The series of a metric, oldest run first. scenario: only this one. Raises StoreError and PlanError."""
+    paths = list({path.resolve(): path for path in reversed(folders)}.values())  # one named twice is one run
+    opened = {path: RunFolder.open(path) for path in paths}
+    runs = sorted(zip([one.began() for one in opened.values()], labels(paths), paths, strict=True))
+    found: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
+    for place, (_, name, path) in enumerate(runs):
+        for row in _rows(opened[path], metric):
+            if not scenario or row["scenario"] == scenario:
+                load = load_in_words(row["scenario"], row["connections"], row["message_bytes"])
+                numbers = (float(row["median"]), float(row["low"]), float(row["high"]))
+                points = found.setdefault((str(row["arm"]), load), [])
+                points.append((place, visible(name), *numbers, str(row["verdict"])))
+    return [
+        Series(one, load, metric, *(tuple(column) for column in zip(*points, strict=True)))
+        for (one, load), points in found.items()
+    ]
+
+
+def _rows(folder: RunFolder, metric: str) -> list[dict[Any, Any]]:
+    """The rows of the summary that have a figure."""
+    apply_thresholds(folder.plan())
+    trials, slices, limits = folder.trials(), folder.finished("slices"), folder.limits()
+    rows = []
+    for summary in (summarise(trials, slices), summarise_limits(limits)):
+        known = summary[(summary["metric"] == metric) & pd.notna(summary["median"])]
+        rows += known[~known["arm"].astype(str).str.endswith("~twin")].to_dict("records")
+    return rows

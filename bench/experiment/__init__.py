@@ -1,0 +1,1 @@
+"""Start processes and measure."""

@@ -1,0 +1,43 @@
+"""When a run may end before its last block: on the width of its intervals, never on what they say.
+
+To stop once something is significant would find a difference between equals in a fifth of all runs; to stop once the
+interval is as narrow as was wanted does not (docs/method.md).
+"""
+
+import math
+from typing import TYPE_CHECKING
+
+from bench.plan.definition import Plan, reference_arms
+from bench.schema.metrics import headline
+from bench.store.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def is_enough(plan: Plan, width: float, elapsed_s: float) -> bool:
+    """Whether a run that wants narrow intervals is to end. width: as ``width_now`` tells it."""
+    return width <= plan.until or elapsed_s > 60 * plan.at_most_min
+
+
+def width_now(plan: Plan, folder: RunFolder, blocks: int) -> float:
+    """The largest half-width after so many blocks, as a share; infinite while they are too few for an interval."""
+    # A run imports these while its generator starts, which takes as long; other commands need not wait for them.
+    from bench.analysis.statistics import LEAST_BLOCKS_FOR_95
+    from bench.analysis.summary import compare
+
+    if blocks < LEAST_BLOCKS_FOR_95:
+        return math.inf
+    return widest(compare(folder.finished("slices"), folder.trials(), reference_arms(plan)))
+
+
+def widest(comparisons: "pd.DataFrame") -> float:
+    """The largest half-width, as a share, of what each scenario asks for first; infinite if there is none."""
+    from bench.analysis.summary import AGAINST
+
+    widths = [
+        math.sqrt(row["high"] / row["low"]) - 1 if row["low"] > 0 else math.inf
+        for row in comparisons.to_dict("records")
+        if row["kind"] == AGAINST and row["metric"] == headline(str(row["scenario"])) and row["verdict"] != "invalid"
+    ]
+    return max(widths, default=math.inf)

@@ -1,0 +1,1 @@
+"""Observe and set up the host."""

@@ -1,0 +1,1 @@
+"""Turn one run or several into text, pages and pictures."""

@@ -1,0 +1,53 @@
+"""From a run's raw files to all that is made from them: summary, comparisons, charts, report."""
+
+from dataclasses import dataclass
+
+import msgspec
+import pandas as pd
+
+from bench.analysis.search_results import objectives, summarise_limits
+from bench.analysis.summary import compare, short_of_cores, summarise
+from bench.plan.definition import apply_thresholds, reference_arms
+from bench.report import render
+from bench.report.chart_workers import Helpers
+from bench.report.charts.catalogue import names, wanted
+from bench.store.run_folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What was made, for the terminal."""
+
+    summary: pd.DataFrame
+    comparisons: pd.DataFrame
+    charts: list[str]  # paths inside the folder
+    unranked: list[str]  # models
+
+
+def derive(folder: RunFolder, helpers: Helpers | None) -> Derived:
+    """Make every derived file anew. helpers: who draw; None for the tables alone, without charts and report.
+
+    Raises StoreError if the folder is no run's or has nothing measured, PlanError if its plan cannot be.
+    """
+    plan, limits = folder.plan(), folder.limits()
+    trials, slices = folder.measured() if limits is None else folder.trials(), folder.finished("slices")
+    apply_thresholds(plan)
+    summary = summarise(trials, slices)
+    if limits is not None:
+        summary = pd.concat([summary, summarise_limits(limits)], ignore_index=True)
+    comparisons = compare(slices, trials, reference_arms(plan))
+    folder.write_table("summary.csv", summary)
+    folder.write_table("comparisons.csv", comparisons)
+    unranked = short_of_cores(trials)
+    if helpers is None:
+        return Derived(summary, comparisons, [], unranked)
+    drawn = helpers.draw(summary, comparisons, wanted(summary, trials))
+    pictures = []
+    for name, one in zip(names([one.wanted for one in drawn]), drawn, strict=True):
+        path = folder.write_chart(name, one.png, one.svg)
+        pictures.append(render.Picture(one.wanted.question, path, one.svg, one.wanted.load.scenario, one.wanted.source))
+    told = render.Run(folder.environment(), msgspec.to_builtins(plan), objectives(limits))
+    markdown, page = render.render(summary, comparisons, trials, told, pictures)
+    folder.write_text("render.md", markdown)
+    folder.write_text("render.html", page)
+    return Derived(summary, comparisons, [one.path for one in pictures], unranked)

@@ -1,0 +1,1 @@
+"""Names and columns: what every other package agrees on."""

@@ -1,0 +1,114 @@
+from typing import Any
+
+import msgspec
+import pytest
+
+from bench.experiment.row_builder import (
+    Measured,
+    Place,
+    histogram_rows,
+    resource_row,
+    slice_row,
+    trial_row,
+    unmeasured_row,
+)
+from bench.machine.cpu_layout import Placement
+from bench.machine.process_usage import Usage
+from bench.plan.definition import Plan, cases
+from bench.schema.rows import Arm
+
+PLAN = msgspec.convert(
+    {
+        "name": "test",
+        "models": ["select"],
+        "seed": 3,
+        "scenarios": [{"name": "capacity", "connections": [2], "seconds": 0.1}],
+    },
+    Plan,
+)
+PLACE = Place(PLAN, Placement((0,), (1, 2)), block=4, arm=Arm("select", "udp"), case=cases(PLAN)[0])
+TOLD: dict[str, Any] = {
+    "duration_s": 0.05, "elapsed_s": 0.06, "sent": 110, "replies": 90, "answered": 108, "sessions": 0,
+    "sessions_per_s": None, "late": 1, "lost": 1, "corrupt": 0, "service_p50_us": 40.0, "service_p99_us": None,
+    "scheduled": None, "unsent": 0, "latency_p50_us": None, "latency_p99_us": None,
+    "client_cpu_us": 20_000.0, "client_cpu_share": 0.4, "run_delay_share": 0.001,
+}  # fmt: skip
+
+
+def usage(runs: int, rss_mb: float) -> Usage:
+    return Usage(cpu_ns=runs * 1000, rss_mb=rss_mb, threads=1, processes=1, descriptors=7, runs={(9, 9): runs})
+
+
+GENERATOR = {
+    "cpu_share": 0.4,
+    "ceiling_rps": 3600.0,
+    "ceiling_share": 0.5,
+    "stolen_share": 0.001,
+    "involuntary_switches": 3,
+    "gc_runs": 0,
+}
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    figures = {"count": 90, "mean": 41.0, "p50": 40.0, "p90": 60.0, "p99": "inf", "p99_9": None, "max": "inf"}
+    return {
+        "duration_s": 0.1, "sent": 220, "replies": 180, "sessions": None, "throughput_rps": 1800.0,
+        "sessions_per_s": None, "scheduled": None, "unsent": 0, "latency_us": None, "lateness_us": None,
+        "pool_wait_share": None, "in_flight_mean": 2.0,
+        "ledger": {"ok": 216, "late": 2, "lost": 2, "corrupt": 0, "duplicate": 3, "reordered": 0},
+        "errors": {"timeout": 4}, "service_us": figures, "connect_us": None,
+        "fairness": {"jain": 0.9, "starved": 0}, "generator": GENERATOR,
+        "loop": "closed", "verdict": {"status": "invalid", "codes": ["LOSS=0.909%"]},
+    } | changes  # fmt: skip
+
+
+def test_a_slice_divides_by_the_window_and_keeps_the_whole_cost() -> None:
+    row = slice_row(PLACE, 2, 1, TOLD, server_cpu_ns=5_400_000)
+    assert (row.block, row.round, row.position, row.arm) == (4, 2, 1, "select/udp")
+    assert row.throughput_rps == pytest.approx(1800)
+    assert row.server_cpu_us == 5400
+    assert row.answered == 108
+    assert row.sessions_per_s is None
+
+
+def test_a_trial_adds_up_its_slices() -> None:
+    slices = [slice_row(PLACE, number, 0, TOLD, server_cpu_ns=5_400_000) for number in range(2)]
+    resources = [resource_row(PLACE, 0, "server", usage(0, 10.0), usage(54, 12.0)),
+                 resource_row(PLACE, 1, "server", usage(54, 12.0), usage(108, 11.0))]  # fmt: skip
+    sockets = {"backlog": None, "nodelay": None, "rcvbuf": 425_984, "sndbuf": 425_984}
+    ready = {"python": "cpython 3.11.7", "workers": 1, "sockets": sockets}
+    row = trial_row(
+        PLACE, Measured(ready, slices, resources, document(), elapsed_s=0.12, memory_mb=9.5, foreign_share=0.02)
+    )
+    assert row.status == "ok"
+    assert row.cpu_us_per_request == pytest.approx(10_800 / 216)
+    assert row.rss_mb == 12.0
+    assert row.memory_mb == 9.5
+    assert row.switches_per_request == pytest.approx(108 / 216)
+    assert row.server_cpu_share == pytest.approx(0.0108 / 0.12)  # one worker uses one CPU, however many there are
+    assert row.errors == "timeout=4"
+    assert (row.late, row.lost, row.duplicate) == (2, 2, 3)
+    assert row.service_p99_us == float("inf")
+    assert row.service_p99_9_us is None
+    assert row.connect_p50_us is None
+    assert (row.rcvbuf, row.nodelay) == (425_984, None)
+    assert (row.ceiling_rps, row.ceiling_share) == (3600.0, 0.5)
+    assert row.bound == "neither (waiting)"
+    assert row.foreign_share == 0.02
+    assert row.verdict == "invalid"  # two of 220 requests lost
+    assert "LOSS" in row.codes
+    assert "FOREIGN=2.0%" in row.codes
+
+
+def test_what_was_not_measured_is_a_row_with_its_reason() -> None:
+    row = unmeasured_row(PLACE, "skipped", "it cannot")
+    assert (row.status, row.reason, row.verdict, row.seed) == ("skipped", "it cannot", "skipped", 3)
+    assert row.throughput_rps is None
+
+
+def test_a_histogram_is_a_row_for_each_slot() -> None:
+    found = histogram_rows(PLACE, {"service": [[1, 1, 5], [2048, 2049, 7]], "connect": []})
+    assert [(row.quantity, row.lower_ns, row.upper_ns, row.count) for row in found] == [
+        ("service", 1, 1, 5),
+        ("service", 2048, 2049, 7),
+    ]

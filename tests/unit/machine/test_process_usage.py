@@ -1,0 +1,114 @@
+"""CPU time and memory of a tree, against what its processes say of themselves."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from bench.machine.process_usage import Tree, switches_between
+from tests.system.commands import wait_until
+
+# Burns 30 ms in a thread that ends, and 30 ms in a child that stays; then tells its own CPU time, and the child's.
+_BURNER = """
+import os, sys, threading, time
+def burn():
+    end = time.thread_time() + 0.03
+    while time.thread_time() < end: pass
+sys.stdin.readline()
+reader, writer = os.pipe()
+if os.fork() == 0:
+    burn()
+    os.write(writer, str(time.process_time_ns()).encode())
+    time.sleep(60)
+thread = threading.Thread(target=burn); thread.start(); thread.join()
+child = int(os.read(reader, 100))
+print(time.process_time_ns() + child, flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def burner() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-W", "ignore", "-c", _BURNER]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, start_new_session=True) as process:
+        yield process
+        import os
+        import signal
+
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_cpu_time_counts_ended_threads_and_children(burner: subprocess.Popen[str]) -> None:
+    assert burner.stdin is not None
+    assert burner.stdout is not None
+    tree = Tree(burner.pid)
+    burner.stdin.write("\n")
+    burner.stdin.flush()
+    told_ns = int(burner.stdout.readline())
+    # Python's join returns a moment before the kernel's thread has ended.
+    wait_until(lambda: tree.usage().threads == 2, "the thread has ended")
+    usage = tree.settled_usage()
+    assert usage.processes == 2
+    assert usage.cpu_ns >= 60_000_000
+    assert told_ns <= usage.cpu_ns <= told_ns + 50_000_000  # what it took to tell, less than the two burnt
+    memory_mb = tree.memory_mb()
+    assert memory_mb is not None
+    assert 0 < memory_mb < usage.rss_mb  # the two share most of their pages
+
+
+def test_a_child_that_ended_is_counted_to_two_ticks() -> None:
+    code = """
+import os, sys, time
+def burn(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end: pass
+sys.stdin.readline()
+for _ in range(3):
+    if os.fork() == 0:
+        burn(0.1); os._exit(0)
+    os.wait()
+print(flush=True)
+sys.stdin.readline()
+"""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        tree = Tree(process.pid)
+        before_ns = tree.settled_usage().cpu_ns
+        process.stdin.write("\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        used_ns = tree.settled_usage().cpu_ns - before_ns
+        process.stdin.write("\n")
+    assert 300_000_000 - 20_000_000 <= used_ns <= 400_000_000
+
+
+def test_a_tree_at_rest_uses_nothing_and_switches_never(burner: subprocess.Popen[str]) -> None:
+    assert burner.stdin is not None
+    assert burner.stdout is not None
+    burner.stdin.write("\n")
+    burner.stdin.flush()
+    burner.stdout.readline()
+    tree = Tree(burner.pid)
+    usages = [tree.usage()]
+    while True:  # until it has gone to sleep
+        usages.append(tree.usage())
+        if usages[-1].cpu_ns == usages[-2].cpu_ns:
+            break
+    assert switches_between(usages[-2], usages[-1]) == 0
+
+
+def test_threads_that_came_or_went_leave_the_switches_unknown() -> None:
+    usage = Tree(1).usage()
+    more = type(usage)(0, 0.0, 1, 1, 0, {**usage.runs, (1, 10**9): 5})
+    assert switches_between(usage, more) is None
+
+
+def test_a_process_that_has_ended_is_no_error() -> None:
+    process = subprocess.run([sys.executable, "-c", ""], check=True)
+    assert process.returncode == 0
+    assert Tree(2**22 + 1).usage().processes == 0
+    assert Tree(2**22 + 1).memory_mb() is None
