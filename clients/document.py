@@ -5,13 +5,15 @@ from typing import Any
 
 from clients.fairness import fairness
 from clients.histogram import Counts, summary_us
-from clients.judgement import Facts, judge
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
+from clients.quality_checks import Facts, judge
+from clients.quality_codes import Thresholds
 from clients.settings import Settings
 from clients.target import Slice, Totals, errors_of, lost_of
 from clients.windows import finite, precision, windows
 
-# 1: first. 2: open loop, depth, lateness, what the generator knows of itself.
-SCHEMA = 2
+# 1: first. 2: open loop, depth, lateness, facts about the generator. 3: new names of codes and shares, flags.
+SCHEMA = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +22,11 @@ class Context:
 
     warmup_s: float = 0.0
     parts: Slice | None = None  # the one slice whose parts become ``windows``, if there was one
-    ceiling_rps: float | None = None  # what the generator can do at most at this load
+    baseline_rps: float | None = None  # rate that the generator reaches with the baseline server at this load
     drops: dict[str, int] | None = None  # datagrams that the kernel dropped, by place
     steal_share: float | None = None  # CPU time that the machine's host gave to others
     good_clock: bool = True
+    thresholds: Thresholds = DEFAULT_THRESHOLDS
 
 
 def recorded(settings: Settings, of: Slice | Totals) -> dict[str, Counts]:
@@ -54,9 +57,20 @@ def document(
     lost = lost_of(tally)
     found = recorded(settings, totals)
     missing = missing_of(settings, totals)
-    known = (context.parts, context.ceiling_rps, context.drops, context.steal_share, context.good_clock)
     rate = tally["replies"] / totals.duration_s if totals.duration_s > 0 else None
-    judgement = judge(Facts(settings, totals, served, lost, *known))
+    facts = Facts(
+        settings,
+        totals,
+        served,
+        lost,
+        parts=context.parts,
+        baseline_rps=context.baseline_rps,
+        drops=context.drops,
+        steal_share=context.steal_share,
+        good_clock=context.good_clock,
+        thresholds=context.thresholds,
+    )
+    judgement = judge(facts)
     return {
         "schema": SCHEMA,
         "target": f"{settings.transport}://{settings.host}:{settings.port}",
@@ -105,15 +119,19 @@ def document(
             "threads": max(1, len(cpus)),
             "cpus": list(cpus),
             "cpu_share": totals.cpu_share_s / totals.elapsed_s if totals.elapsed_s else 0.0,
-            "ceiling_rps": context.ceiling_rps,
-            "ceiling_share": rate / context.ceiling_rps if rate is not None and context.ceiling_rps else None,
-            "stolen_share": totals.stolen_s / totals.elapsed_s if totals.elapsed_s else 0.0,
+            "baseline_rps": context.baseline_rps,
+            "baseline_share": rate / context.baseline_rps if rate is not None and context.baseline_rps else None,
+            "run_delay_share": totals.stolen_s / totals.elapsed_s if totals.elapsed_s else 0.0,
             "steal_share": context.steal_share,
             "gc_runs": totals.gc_runs,
             "involuntary_switches": totals.involuntary_switches,
             "major_faults": totals.major_faults,
         },
-        "verdict": {"status": judgement.verdict, "codes": judgement.codes},
+        "verdict": {
+            "status": judgement.verdict,
+            "codes": [str(flag) for flag in judgement.flags],
+            "flags": [{"code": flag.code.name, "value": flag.value} for flag in judgement.flags],
+        },
     }
 
 

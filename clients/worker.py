@@ -1,7 +1,7 @@
 """The generator as bench uses it: one JSON command a line in, one JSON answer a line out.
 
     {"do": "hello"}                                     -> {"ok": true, "threads", "cpus"}
-    {"do": "judge_by", "thresholds": {...}}             -> {"ok": true}        (of verdicts.judge_by)
+    {"do": "set_thresholds", "thresholds": {...}}       -> {"ok": true}        (see quality_codes.Thresholds)
     {"do": "verify", "settings": {...}, "together": 1}  -> {"ok": true}
     {"do": "open", "id": ..., "settings": {...}}        -> {"ok": true, "standing"}
     {"do": "warm", "id": ..., "seconds"}                -> {"ok": true}        (load that is not counted)
@@ -9,7 +9,7 @@
                                                            (with "seed": of the arrivals of an open loop)
     {"do": "forget", "id": ...}                         -> {"ok": true}        (the last slice is not counted)
     {"do": "close", "id": ...}                          -> {"ok": true, "document": {...}, "histograms": {...}}
-                                                           (with "ceiling_rps": what the generator can do at this load)
+                                                           (with "baseline_rps": rate of the baseline at this load)
 
 What cannot be done is answered {"ok": false, "error": "..."}; the worker ends when its standard input does.
 """
@@ -27,10 +27,11 @@ from clients.document import Context, document, missing_of, recorded, sessions_p
 from clients.histogram import LEAST_BEYOND, Counts, coarse, quantile_ns
 from clients.limits import TooManyConnections, allow_descriptors
 from clients.ports import NoPorts
+from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
+from clients.quality_codes import Thresholds
 from clients.settings import Settings
 from clients.target import Slice, Target, compile_loops
 from clients.threads import Threads
-from clients.verdicts import judge_by
 from clients.verify import NotSpoken, verify
 from clients.windows import finite
 
@@ -44,6 +45,7 @@ class Worker:
     def __init__(self, cpus: Sequence[int]) -> None:
         self._threads = Threads(cpus)
         self._targets: dict[str, Target] = {}
+        self._thresholds = DEFAULT_THRESHOLDS
         self._drops: dict[str, dict[str, int] | None] = {}  # datagrams that the kernel had dropped before each was used
 
     def answer(self, command: dict[str, Any]) -> dict[str, Any]:
@@ -52,8 +54,8 @@ class Worker:
             match command:
                 case {"do": "hello"}:
                     return {"ok": True, "cpus": list(self._threads.cpus), "threads": len(self._threads)}
-                case {"do": "judge_by", "thresholds": dict(thresholds)}:
-                    judge_by(thresholds)
+                case {"do": "set_thresholds", "thresholds": dict(changes)}:
+                    self._thresholds = Thresholds(CATALOGUE, changes)
                     return {"ok": True}
                 case {"do": "verify", "settings": dict(settings)}:
                     return self._verify(Settings(**settings), command.get("together", 1))
@@ -81,7 +83,7 @@ class Worker:
                 self._targets[name].forget()
                 return {"ok": True}
             case {"do": "close"}:
-                return self._close(name, command.get("ceiling_rps"))
+                return self._close(name, command.get("baseline_rps"))
         return _unknown(command)
 
     def close(self) -> None:
@@ -105,7 +107,7 @@ class Worker:
         self._drops[name] = kernel.drops(settings)
         return {"ok": True, "standing": standing}
 
-    def _close(self, name: str, ceiling_rps: float | None) -> dict[str, Any]:
+    def _close(self, name: str, baseline_rps: float | None) -> dict[str, Any]:
         target = self._targets.pop(name)
         drops = kernel.drops_since(self._drops.pop(name), target.settings)
         target.close()
@@ -113,7 +115,9 @@ class Worker:
         histograms = {
             name: coarse(counts) for name, counts in recorded(target.settings, totals).items() if counts.any()
         }
-        context = Context(ceiling_rps=ceiling_rps, drops=drops, good_clock=kernel.has_good_clock())
+        context = Context(
+            baseline_rps=baseline_rps, drops=drops, good_clock=kernel.has_good_clock(), thresholds=self._thresholds
+        )
         result = document(target.settings, totals, target.served(), self._threads.cpus, context)
         return {"ok": True, "document": result, "histograms": histograms}
 
@@ -148,8 +152,8 @@ def figures(settings: Settings, slice_: Slice) -> dict[str, Any]:
         "lost": slice_.tally["timed_out"] + slice_.tally["broken"],
         "corrupt": slice_.tally["corrupt"],
         **percentiles,
-        "client_cpu_us": slice_.cpu_s * 1e6,
-        "client_cpu_share": slice_.cpu_share,
+        "generator_cpu_us": slice_.cpu_s * 1e6,
+        "generator_cpu_share": slice_.cpu_share,
         "run_delay_share": slice_.stolen_s / slice_.elapsed_s if slice_.elapsed_s else 0.0,
         "involuntary_switches": slice_.involuntary_switches,
     }

@@ -1,42 +1,47 @@
-"""What the trials of a case say against each of its figures. Pure."""
+"""The quality of a case: the verdict and flags of its trials, for each metric. Pure."""
 
 from dataclasses import dataclass
 
 import pandas as pd
 
-from clients import verdicts
+from clients.quality_codes import QualityFlag, Thresholds, worst_verdict
 
-# Codes that say nothing against CPU time and memory: they are of rates, or of the times of single requests.
-NOT_OF_COSTS = {"GENERATOR_BUSY", "SHORTFALL", "CEILING", "ADHERENCE", "LATENESS", "TURNAROUND", "POOL"}
-COSTS = {"cpu_us_per_request", "rss_mb", "memory_mb"}
+COST_METRICS = {"cpu_us_per_request", "rss_mb", "memory_mb"}
 
 
 @dataclass(frozen=True, slots=True)
-class Doubts:
-    """Verdict and merged codes of the trials of one case: all of them, and those that concern costs."""
+class Quality:
+    """A verdict and the flags that led to it."""
 
-    all: tuple[str, str]
-    costs: tuple[str, str]
-
-    def of(self, metric: str) -> tuple[str, str]:
-        """Those that concern a metric."""
-        return self.costs if metric in COSTS else self.all
+    verdict: str = "valid"
+    flags: tuple[QualityFlag, ...] = ()
 
 
-NO_DOUBTS = Doubts(("valid", ""), ("valid", ""))
+@dataclass(frozen=True, slots=True)
+class CaseQuality:
+    """The quality of one case: over all codes, and over those that concern costs (CPU time and memory)."""
+
+    rates: Quality = Quality()
+    costs: Quality = Quality()
+
+    def for_metric(self, metric: str) -> Quality:
+        """Return the quality that applies to a metric."""
+        return self.costs if metric in COST_METRICS else self.rates
 
 
-def doubts_of(trials: pd.DataFrame) -> Doubts:
-    """Those of the trials of one case."""
-    cells = [str(text) for text in trials.loc[trials["status"] == "ok", "codes"].dropna()]
-    of_costs = [" ".join(code for code in text.split() if code.partition("=")[0] not in NOT_OF_COSTS) for text in cells]
-    failed = int((trials["status"] == "failed").sum())
-    return Doubts(_judged(cells, failed), _judged(of_costs, failed))
+def case_quality(trials: pd.DataFrame, thresholds: Thresholds) -> CaseQuality:
+    """Return the quality of the trials of one case. trials: rows of trials.csv, one for each block."""
+    ok = trials["status"] == "ok"
+    blocks = [thresholds.parse(str(cell)) for cell in trials.loc[ok, "codes"].dropna()]
+    failed_blocks = int((trials["status"] == "failed").sum())
+    cost_blocks = [[flag for flag in flags if flag.code.concerns_costs] for flags in blocks]
+    return CaseQuality(_quality(blocks, failed_blocks, thresholds), _quality(cost_blocks, failed_blocks, thresholds))
 
 
-def _judged(cells: list[str], failed: int) -> tuple[str, str]:
-    """cells: the codes of each block. failed: how many blocks did."""
-    verdict = verdicts.verdict_of_blocks(cells)
-    if not failed:
-        return verdict, verdicts.merge(cells)
-    return verdicts.worst([verdict, "suspect"]), verdicts.merge([*cells, verdicts.cell("failed_blocks", failed)])
+def _quality(blocks: list[list[QualityFlag]], failed_blocks: int, thresholds: Thresholds) -> Quality:
+    verdict = thresholds.verdict_of_blocks(blocks)
+    flags = [flag for of_block in blocks for flag in of_block]
+    if failed_blocks:
+        verdict = worst_verdict([verdict, "suspect"])
+        flags.append(thresholds.flag("FAILED_BLOCKS", failed_blocks))
+    return Quality(verdict, tuple(thresholds.merge(flags)))

@@ -30,8 +30,8 @@ def ranks(rows: Iterable[Mapping[Any, Any]], unranked: Iterable[str] = ()) -> Ra
             continue
         for arm, rival in ((one, other), (other, one)):
             rivals.setdefault(arm, set()).add(rival)
-        if row["word"] in ("faster", "slower"):
-            first, second = (one, other) if row["word"] == "faster" else (other, one)
+        if row["conclusion"] in ("faster", "slower"):
+            first, second = (one, other) if row["conclusion"] == "faster" else (other, one)
             better.setdefault(second, set()).add(first)
             worse.setdefault(first, set()).add(second)
     return {

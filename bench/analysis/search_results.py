@@ -9,18 +9,19 @@ import pandas as pd
 from bench.analysis.summary import SUMMARY_COLUMNS
 from bench.experiment.bisection import BEYOND, Votes, bounds
 from bench.schema.metrics import METRICS
-from clients import verdicts
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
+from clients.quality_codes import MIN_SAMPLES_BEYOND, Thresholds, format_flags, worst_verdict
 
 _CASE = ["scenario", "connections", "message_bytes", "arm"]
 
 
-def summarise_limits(trials: pd.DataFrame | None) -> pd.DataFrame:
+def summarise_searches(trials: pd.DataFrame | None, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> pd.DataFrame:
     """One row of the summary for each search: low and high are its bounds, the median is what was answered at low.
 
-    trials: rows of limits.csv. The bounds are no interval of confidence: a rate at which most trials met the
+    trials: rows of max_rate.csv. The bounds are no interval of confidence: a rate at which most trials met the
     objective, and the next one at which most did not.
     """
-    rows = [] if trials is None else list(_rows(trials))
+    rows = [] if trials is None else list(_rows(trials, thresholds))
     return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)
 
 
@@ -36,28 +37,29 @@ def objectives(trials: pd.DataFrame | None) -> list[str]:
     ]
 
 
-def _rows(trials: pd.DataFrame) -> Iterator[dict[str, object]]:
+def _rows(trials: pd.DataFrame, thresholds: Thresholds) -> Iterator[dict[str, object]]:
     for _, group in trials.groupby(_CASE, sort=False):
         counted = group[group["counted"]]
         votes: Votes = {}
         rates: dict[int, float] = {}
         for trial in counted.to_dict("records"):
-            rung = int(trial["rung"])
-            votes.setdefault(rung, Counter())[bool(trial["passed"])] += 1
-            rates[rung] = float(trial["rate_rps"])
+            step = int(trial["step"])
+            votes.setdefault(step, Counter())[bool(trial["passed"])] += 1
+            rates[step] = float(trial["rate_rps"])
         lower, upper = bounds(votes)
-        held = counted[(counted["rung"] == lower) & counted["passed"]]
+        held = counted[(counted["step"] == lower) & counted["passed"]]
         # That the next rate was too high for the server is no doubt; that it was for the generator is one.
-        void = counted[(counted["rung"] == upper) & counted["verdict"].isin(["invalid", "failed"])]
-        verdict, codes = _judged(void, held, {"no_lower_bound": lower, "no_upper_bound": upper})
+        void = counted[(counted["step"] == upper) & counted["verdict"].isin(["invalid", "failed"])]
+        bounds_by_code = {"NO_PASSING_RATE": lower, "NO_FAILING_RATE": upper}
+        verdict, codes = _judged(void, held, bounds_by_code, thresholds)
         if counted.empty:
             verdict, codes = (str(group.iloc[-1][column]) for column in ("verdict", "codes"))
         first = group.iloc[0]
         yield {
             **{column: first[column] for column in SUMMARY_COLUMNS if column in first},
             "rate_rps": math.nan,
-            "metric": "limit_rps",
-            "unit": METRICS["limit_rps"].unit,
+            "metric": "max_rate_rps",
+            "unit": METRICS["max_rate_rps"].unit,
             "blocks": len(held),
             "median": float(held["throughput_rps"].median()) if len(held) else math.nan,
             "low": rates[lower] if lower is not None else math.nan,
@@ -67,15 +69,20 @@ def _rows(trials: pd.DataFrame) -> Iterator[dict[str, object]]:
         }
 
 
-def _judged(void: pd.DataFrame, held: pd.DataFrame, found: dict[str, int | None]) -> tuple[str, str]:
-    """Verdict and codes of a search; of one that failed the reason. found: the bounds, by what to say without them."""
+def _judged(
+    void: pd.DataFrame, held: pd.DataFrame, bounds_by_code: dict[str, int | None], thresholds: Thresholds
+) -> tuple[str, str]:
+    """Return verdict and codes of a search; of a failed one the reason.
+
+    void: trials at the upper bound whose numbers were invalid. bounds_by_code: each bound by the code for its absence.
+    """
     failed = void.loc[void["verdict"] == "failed", "codes"]
     if len(failed):
         return "failed", str(failed.iloc[-1])
-    codes = [str(text) for text in void["codes"].fillna("")]
-    raised = {name: 1.0 for name, rung in found.items() if rung is None}
+    raised = [thresholds.flag(name) for name, step in bounds_by_code.items() if step is None]
     beyond = BEYOND * float(held["scheduled"].median()) if len(held) else math.inf
-    if beyond < verdicts.LEAST_REPLIES_BEYOND:
-        raised["few_replies"] = beyond
-    codes += [verdicts.cell(name, figure) for name, figure in raised.items()]
-    return verdicts.worst([*void["verdict"], *("suspect" for _ in raised)]), verdicts.merge(codes)
+    if beyond < MIN_SAMPLES_BEYOND:
+        raised.append(thresholds.flag("FEW_SAMPLES", beyond))
+    flags = [flag for cell in void["codes"].fillna("") for flag in thresholds.parse(str(cell))]
+    verdict = worst_verdict([*void["verdict"], *("suspect" for _ in raised)])
+    return verdict, format_flags(thresholds.merge([*flags, *raised]))

@@ -6,13 +6,13 @@ import pandas as pd
 
 from bench.schema.metrics import transport
 
-PARITY = ("python", "workers", "server_cpus", "backlog", "nodelay", "rcvbuf", "sndbuf")
+SERVER_SETTINGS = ("python", "workers", "server_cpus", "backlog", "nodelay", "rcvbuf", "sndbuf")
 
 
-def parity(trials: pd.DataFrame) -> list[list[str]]:
+def server_settings(trials: pd.DataFrame) -> list[list[str]]:
     """What each arm's server had, as read back: a row for each arm, without those that were never up."""
     rows = _known_conditions(trials)
-    return [[arm, *(_condition(values[name]) for name in PARITY)] for arm, values in rows.items()]
+    return [[arm, *(_condition(values[name]) for name in SERVER_SETTINGS)] for arm, values in rows.items()]
 
 
 def unequal(trials: pd.DataFrame) -> str:
@@ -20,7 +20,7 @@ def unequal(trials: pd.DataFrame) -> str:
     rows = _known_conditions(trials)
     found = []
     for over in sorted({transport(arm) for arm in rows}):
-        for name in PARITY:
+        for name in SERVER_SETTINGS:
             values = {_condition(values[name]) for arm, values in rows.items() if transport(arm) == over}
             if name != "workers" and len(values) > 1:
                 found.append(f"{name} over {over} ({', '.join(sorted(values))})")

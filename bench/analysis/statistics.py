@@ -17,7 +17,7 @@ LEAST_BLOCKS_FOR_95 = 6  # of five values even smallest to largest holds the med
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An estimate between its bounds, and the probability with which such bounds hold the truth."""
+    """An estimate between its bounds, and the probability with which such bounds hold the selftest."""
 
     estimate: float
     low: float

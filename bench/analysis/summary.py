@@ -6,16 +6,17 @@ Pure: DataFrames in, DataFrames out. The rows are those of ``bench.schema.rows``
 import itertools
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
 
 from bench.analysis import statistics
-from bench.analysis.case_quality import NO_DOUBTS, Doubts, doubts_of
-from bench.schema.metrics import LATENCY, LIMIT, METRICS, Metric, base, headline, is_twin, label, transport
-from bench.schema.rows import SPOILED
-from clients import verdicts
+from bench.analysis.case_quality import CaseQuality, case_quality
+from bench.schema.metrics import BASELINE, LATENCY, METRICS, Metric, base, headline, is_control, label, transport
+from bench.schema.rows import DISTURBED
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
+from clients.quality_codes import MIN_SAMPLES_BEYOND, QualityFlag, Thresholds, format_flags, worst_verdict
 
 LOAD = ["scenario", "connections", "message_bytes", "rate_rps"]
 SUMMARY_COLUMNS = ["arm", "model", "transport", "protocol", "python", *LOAD]
@@ -30,7 +31,7 @@ COMPARISON_COLUMNS = [
     "high",
     "p_holm",
     "blocks",
-    "word",
+    "conclusion",
     "verdict",
     "codes",
     "kind",
@@ -41,7 +42,7 @@ FROM_TRIALS = ["service_p99_us", "service_p99_9_us", "latency_p99_us", "latency_
 FROM_TRIALS += ["rss_mb", "memory_mb"]
 COMPARED = ["throughput_rps", "sessions_per_s", "cpu_us_per_request", "service_p50_us", "latency_p50_us"]
 ONLY_WHERE_PRESENT = {
-    "limit_rps",
+    "max_rate_rps",
     "sessions_per_s",
     "connect_p50_us",
     "latency_p50_us",
@@ -53,8 +54,8 @@ QUANTILES = {"service_p99_us": 0.99, "service_p99_9_us": 0.999, "latency_p99_us"
 EQUIVALENT = (0.95, 1 / 0.95)  # the same factor to both sides
 CHANCE = 0.05  # the error rate of one question
 LEAST_BLOCKS_TO_COMPARE = 3  # Student's interval of two values is wider than anything that one could want to know
-UNRESOLVED, TIE = "not resolved", "equivalent within 5 %"
-TWINS, ACROSS = "twin", "udp-vs-tcp"  # kinds of comparisons, beside ...
+INCONCLUSIVE, EQUIVALENT_WORD = "inconclusive", "equivalent"
+CONTROLS, ACROSS = "control", "udp-vs-tcp"  # kinds of comparisons, beside ...
 AGAINST, PAIR = "reference", "pair"  # ... an arm against the reference, and two others of the same transport
 
 
@@ -71,14 +72,14 @@ class Comparison:
     reference: str
     blocks: int
     verdict: str
-    codes: str
+    flags: list[QualityFlag]
     kind: str
     group: str  # with metric and load the family: comparisons that answer one question and share one error rate
     logs: list[float]  # one value for each block
     arms: int  # in the family
 
 
-def summarise(trials: pd.DataFrame, slices: pd.DataFrame) -> pd.DataFrame:
+def summarise(trials: pd.DataFrame, slices: pd.DataFrame, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> pd.DataFrame:
     """One row for each case and metric: the median over its blocks. A case without a finished trial has empty ones."""
     if trials.empty:
         return pd.DataFrame(columns=SUMMARY_COLUMNS)
@@ -87,12 +88,14 @@ def summarise(trials: pd.DataFrame, slices: pd.DataFrame) -> pd.DataFrame:
     of_slices = {key_of(key): group for key, group in rounds.groupby(keys, dropna=False)}
     rows: list[dict[str, object]] = []
     for key, group in trials.groupby(keys, dropna=False, sort=False):
-        rows += _summary_of_case(group, of_slices.get(key_of(key)))
+        rows += _summary_of_case(group, of_slices.get(key_of(key)), thresholds)
     return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)
 
 
-def compare(slices: pd.DataFrame, trials: pd.DataFrame, reference: dict[str, str]) -> pd.DataFrame:
-    """Every pair of arms of one transport, each model's UDP against its TCP, each twin against its base.
+def compare(
+    slices: pd.DataFrame, trials: pd.DataFrame, reference: dict[str, str], thresholds: Thresholds = DEFAULT_THRESHOLDS
+) -> pd.DataFrame:
+    """Every pair of arms of one transport, each model's UDP against its TCP, each control against its base.
 
     The machine's speed drifts by much more than the differences of interest, but hardly inside a round: so the ratio is
     taken there. Its median over a block's rounds is the block's one value, and the blocks give the interval.
@@ -100,21 +103,23 @@ def compare(slices: pd.DataFrame, trials: pd.DataFrame, reference: dict[str, str
     rounds = finished_rounds(slices, trials)
     if rounds.empty:
         return pd.DataFrame(columns=COMPARISON_COLUMNS)
-    doubts = {key_of(key): doubts_of(group) for key, group in trials.groupby(["arm", *LOAD], dropna=False)}
+    quality = {
+        key_of(key): case_quality(group, thresholds) for key, group in trials.groupby(["arm", *LOAD], dropna=False)
+    }
     found: list[Comparison] = []
     for load, group in rounds.groupby(LOAD, dropna=False):
         for metric in COMPARED:
             if group[metric].notna().any() and (metric != "throughput_rps" or not str(load[0]).startswith(LATENCY)):
-                found += _compare_at_load(group, metric, load, reference, doubts)
-    return pd.DataFrame(_in_words(found), columns=COMPARISON_COLUMNS)
+                found += _compare_at_load(group, metric, load, reference, quality, thresholds)
+    return pd.DataFrame(_in_words(found, thresholds), columns=COMPARISON_COLUMNS)
 
 
-def noise_share(twins: pd.DataFrame) -> float | None:
+def noise_share(controls: pd.DataFrame) -> float | None:
     """How far the arms of these rows of comparisons seemed to differ from themselves at most; None if nothing tells.
 
-    twins: rows of twins. The larger end of an interval counts, to either side.
+    controls: rows of controls. The larger end of an interval counts, to either side.
     """
-    ends = [abs(math.log(float(end))) for end in [*twins["low"], *twins["high"]] if 0 < float(end) < math.inf]
+    ends = [abs(math.log(float(end))) for end in [*controls["low"], *controls["high"]] if 0 < float(end) < math.inf]
     return math.expm1(max(ends)) if ends else None
 
 
@@ -145,12 +150,14 @@ def finished_rounds(slices: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=[*slices.columns, *COMPARED])
     keys = ["block", "arm", *LOAD]
     good = trials.loc[trials["status"] == "ok", keys].drop_duplicates()
-    kept = slices[slices["codes"] != SPOILED].merge(good, on=keys)
+    kept = slices[slices["codes"] != DISTURBED].merge(good, on=keys)
     answered = kept["answered"].astype(float)
     return kept.assign(cpu_us_per_request=kept["server_cpu_us"] / answered.where(answered > 0))
 
 
-def _summary_of_case(trials: pd.DataFrame, slices: pd.DataFrame | None) -> Iterator[dict[str, object]]:
+def _summary_of_case(
+    trials: pd.DataFrame, slices: pd.DataFrame | None, thresholds: Thresholds
+) -> Iterator[dict[str, object]]:
     first = trials.iloc[0]
     common = {column: first[column] for column in SUMMARY_COLUMNS[:9]}
     good = trials[trials["status"] == "ok"]
@@ -159,11 +166,15 @@ def _summary_of_case(trials: pd.DataFrame, slices: pd.DataFrame | None) -> Itera
             if name not in ONLY_WHERE_PRESENT or name == headline(str(first["scenario"])):
                 yield {**common, **_missing(trials, metric)}
         return
-    values, doubts, replies = block_values(good, slices), doubts_of(trials), float(good["replies"].median())
+    values, quality, replies = (
+        block_values(good, slices),
+        case_quality(trials, thresholds),
+        float(good["replies"].median()),
+    )
     for name, metric in METRICS.items():
         of_metric = [float(value) for value in values[name].dropna()] if name in values else []
         if of_metric or name not in ONLY_WHERE_PRESENT:
-            yield {**common, **_summary_of_metric(metric, of_metric, doubts, replies)}
+            yield {**common, **_summary_of_metric(metric, of_metric, quality, replies, thresholds)}
 
 
 def block_values(trials: pd.DataFrame, slices: pd.DataFrame) -> pd.DataFrame:
@@ -188,22 +199,25 @@ def _missing(trials: pd.DataFrame, metric: Metric) -> dict[str, object]:
     }
 
 
-def _summary_of_metric(metric: Metric, values: list[float], doubts: Doubts, replies: float) -> dict[str, object]:
+def _summary_of_metric(
+    metric: Metric, values: list[float], quality: CaseQuality, replies: float, thresholds: Thresholds
+) -> dict[str, object]:
     """replies: in a block, by which it is known how far out a percentile can be told."""
-    verdict, codes = doubts.of(metric.name)
+    of_metric = quality.for_metric(metric.name)
+    verdict, flags = of_metric.verdict, of_metric.flags
     interval = statistics.median_interval(values)
-    raised = []
+    raised: list[QualityFlag] = []
     if len(values) < statistics.LEAST_BLOCKS_FOR_95:
-        raised.append(("few_blocks", float(len(values))))
+        raised.append(thresholds.flag("FEW_BLOCKS", len(values)))
     if metric.name in QUANTILES:
         beyond = (1 - QUANTILES[metric.name]) * replies
-        if not beyond >= verdicts.SUSPECT_REPLIES_BEYOND:
-            raised.append(("few_replies", 0.0 if math.isnan(beyond) else beyond))
-        if not beyond >= verdicts.LEAST_REPLIES_BEYOND:  # it would be the slowest reply or so under another name
+        if not beyond >= thresholds.codes["FEW_SAMPLES"].suspect:
+            raised.append(thresholds.flag("FEW_SAMPLES", 0.0 if math.isnan(beyond) else beyond))
+        if not beyond >= MIN_SAMPLES_BEYOND:  # it would be the slowest reply or so under another name
             interval = replace(interval, estimate=math.nan, low=math.nan, high=math.nan)
     if raised:
-        verdict = verdicts.worst([verdict, "suspect"])
-        codes = verdicts.merge([codes, *(verdicts.cell(name, figure) for name, figure in raised)])
+        verdict = worst_verdict([verdict, "suspect"])
+    codes = format_flags(thresholds.merge([*flags, *raised]))
     numbers = {"blocks": len(values), "median": interval.estimate, "low": interval.low, "high": interval.high}
     return {"metric": metric.name, "unit": metric.unit, **numbers, "verdict": verdict, "codes": codes}
 
@@ -213,10 +227,10 @@ def _pairs(arms: list[str], reference: dict[str, str]) -> Iterator[tuple[str, st
 
     What shows the machine's limit competes with nobody. Of a pair without the reference the first by name is compared.
     """
-    competing = [arm for arm in arms if not is_twin(arm) and label(arm) != LIMIT]
+    competing = [arm for arm in arms if not is_control(arm) and label(arm) != BASELINE]
     for arm in arms:
-        if is_twin(arm):
-            yield arm, base(arm), TWINS, TWINS
+        if is_control(arm):
+            yield arm, base(arm), CONTROLS, CONTROLS
     for over in sorted({transport(arm) for arm in competing}):
         mine = sorted(arm for arm in competing if transport(arm) == over)
         of_transport = reference.get(over, "")
@@ -237,7 +251,8 @@ def _compare_at_load(
     metric: str,
     load: tuple[object, ...],
     reference: dict[str, str],
-    doubts: dict[tuple[object, ...], Doubts],
+    quality: dict[tuple[object, ...], CaseQuality],
+    thresholds: Thresholds,
 ) -> Iterator[Comparison]:
     wide = rounds.pivot_table(index=["block", "round"], columns="arm", values=metric, aggfunc="first")
     scenario, connections, message_bytes, rate = load
@@ -246,7 +261,7 @@ def _compare_at_load(
     of_pairs = block_log_ratios(wide, [(arm, against) for arm, against, _, _ in pairs if against in wide])
     for arm, against, kind, group in pairs:
         logs = of_pairs.get((arm, against), [])
-        both = [doubts.get(key_of((name, *load)), NO_DOUBTS).of(metric) for name in (arm, against)]
+        both = [quality.get(key_of((name, *load)), CaseQuality()).for_metric(metric) for name in (arm, against)]
         yield Comparison(
             scenario=str(scenario),
             connections=int(connections),  # type: ignore[call-overload]
@@ -256,12 +271,12 @@ def _compare_at_load(
             arm=arm,
             reference=against,
             blocks=len(logs),
-            verdict=verdicts.worst(verdict for verdict, _ in both),
-            codes=verdicts.merge(codes for _, codes in both),
+            verdict=worst_verdict(one.verdict for one in both),
+            flags=thresholds.merge(flag for one in both for flag in one.flags),
             kind=kind,
             group=group,
             logs=logs,
-            arms=sum(not is_twin(one) and label(one) != LIMIT and transport(one) == group for one in arms),
+            arms=sum(not is_control(one) and label(one) != BASELINE and transport(one) == group for one in arms),
         )
 
 
@@ -287,14 +302,14 @@ def block_log_ratios(wide: pd.DataFrame, pairs: list[tuple[str, str]]) -> dict[t
     return {pair: column[~np.isnan(column)].tolist() for pair, column in zip(pairs, medians.T, strict=True)}
 
 
-def _in_words(found: list[Comparison]) -> Iterator[dict[str, object]]:
+def _in_words(found: list[Comparison], thresholds: Thresholds) -> Iterator[dict[str, object]]:
     """The rows of comparisons.csv: intervals that hold together for a whole family, Holm's p in it, then the word."""
     families: dict[tuple[object, ...], list[Comparison]] = {}
     for one in found:
-        load = key_of((one.scenario, one.connections, one.message_bytes, one.rate_rps)) if one.group != TWINS else ()
+        load = key_of((one.scenario, one.connections, one.message_bytes, one.rate_rps)) if one.group != CONTROLS else ()
         families.setdefault((*load, one.metric, one.group), []).append(one)
     for members in families.values():
-        if members[0].group == TWINS:  # each interval is the resolution at its load; the words are one question
+        if members[0].group == CONTROLS:  # each interval is the resolution at its load; the words are one question
             ratios = [statistics.log_ratios([one.logs])[0] for one in members]
         else:
             independent = len(members) if members[0].group == ACROSS else members[0].arms - 1
@@ -302,26 +317,27 @@ def _in_words(found: list[Comparison]) -> Iterator[dict[str, object]]:
         known = [k for k, ratio in enumerate(ratios) if not math.isnan(ratio.p)]
         p_holm = dict(zip(known, statistics.holm([ratios[k].p for k in known]), strict=True))
         for k, (one, ratio) in enumerate(zip(members, ratios, strict=True)):
-            row: dict[str, object] = asdict(one)
+            row: dict[str, object] = {field.name: getattr(one, field.name) for field in fields(one)}
+            row["codes"] = format_flags(one.flags)
             row |= {"ratio": ratio.ratio, "low": ratio.low, "high": ratio.high, "p_holm": p_holm.get(k, math.nan)}
             if one.blocks < LEAST_BLOCKS_TO_COMPARE:
-                row["verdict"] = verdicts.worst([one.verdict, "suspect"])
-                row["codes"] = verdicts.merge([one.codes, verdicts.cell("few_blocks", one.blocks)])
-            row["word"] = _word(one, ratio, p_holm.get(k, math.nan))
+                row["verdict"] = worst_verdict([one.verdict, "suspect"])
+                row["codes"] = format_flags(thresholds.merge([*one.flags, thresholds.flag("FEW_BLOCKS", one.blocks)]))
+            row["conclusion"] = _conclusion(one, ratio, p_holm.get(k, math.nan))
             yield {column: row[column] for column in COMPARISON_COLUMNS}
 
 
-def _word(one: Comparison, found: statistics.LogRatio, p_holm: float) -> str:
+def _conclusion(one: Comparison, found: statistics.LogRatio, p_holm: float) -> str:
     """What may be said: what the interval says, and nothing of numbers that are invalid.
 
-    A twin's interval is not widened for the number of loads, so Holm's p decides whether it differs from itself.
+    A control's interval is not widened for the number of loads, so Holm's p decides whether it differs from itself.
     """
     if one.verdict == "invalid" or one.blocks < LEAST_BLOCKS_TO_COMPARE:
-        return UNRESOLVED
+        return INCONCLUSIVE
     if found.low > 1 or found.high < 1:
-        if one.group == TWINS and p_holm >= CHANCE:
-            return UNRESOLVED
-        return METRICS[one.metric].word(found.ratio)
+        if one.group == CONTROLS and p_holm >= CHANCE:
+            return INCONCLUSIVE
+        return METRICS[one.metric].conclusion(found.ratio)
     if EQUIVALENT[0] <= found.low90 and found.high90 <= EQUIVALENT[1]:
-        return TIE
-    return UNRESOLVED
+        return EQUIVALENT_WORD
+    return INCONCLUSIVE

@@ -8,8 +8,9 @@ import typer
 from rich.table import Table
 
 from bench.cli.console import cells, output, say
-from bench.plan.definition import PlanError, apply_thresholds
-from bench.schema.metrics import LIMIT, METRICS, compact
+from bench.formatting import compact
+from bench.plan.definition import PlanError, plan_thresholds
+from bench.schema.metrics import BASELINE, METRICS
 from bench.store.run_folder import RunFolder, StoreError
 from clients.console import Stop
 
@@ -30,7 +31,7 @@ def compare(
         typer.Option(help='What must not be, as "cpu_us_per_request>5%"; may be given several times. Exit code 4.'),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also what did not change, and what is not resolved.")
+        bool, typer.Option("--all", help="Also what did not change, and what is inconclusive.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON for each comparison, for scripts.")] = False,
 ) -> int:
@@ -137,9 +138,8 @@ def _read(folder: RunFolder) -> "Run":
     from bench.compare.run_values import measured, planned
 
     plan, limits = folder.plan(), folder.limits()
-    apply_thresholds(plan)
     trials = folder.measured() if limits is None else folder.trials()
-    return measured(trials, folder.finished("slices"), limits, planned(plan))
+    return measured(trials, folder.finished("slices"), limits, planned(plan), plan_thresholds(plan))
 
 
 def _course(one: "Series", machine: set[int]) -> Table:
@@ -152,6 +152,6 @@ def _course(one: "Series", machine: set[int]) -> Table:
     rows = zip(one.runs, one.medians, one.lows, one.highs, one.verdicts, strict=True)
     for place, (run, median, low, high, verdict) in enumerate(rows):
         between = "-" if math.isnan(low) else f"{compact(low)} to {compact(high)}"
-        mark = f"<- changed{f', as {LIMIT} did' * (place in machine)}" if place in changed else ""
+        mark = f"<- changed{f', as {BASELINE} did' * (place in machine)}" if place in changed else ""
         table.add_row(*cells(run, compact(median), between, verdict, mark), style="dim" * (verdict == "invalid"))
     return table

@@ -20,13 +20,13 @@ from bench.cli.options import (
     interpreters,
     numbers,
     share,
+    with_external,
     with_interpreters,
-    with_outside,
     with_seed,
     words,
 )
 from bench.plan.definition import PlanError
-from bench.plan.toml import load_plan, profile_names
+from bench.plan.toml import load_plan, preset_names
 from clients import console as command_line
 from clients.console import Stop
 
@@ -52,7 +52,7 @@ app.add_typer(across)
 @app.command()
 def run(
     profile: Annotated[
-        str, typer.Option(help=f"What to measure: {', '.join(profile_names())}, or a plan of your own as FILE.toml.")
+        str, typer.Option(help=f"What to measure: {', '.join(preset_names())}, or a plan of your own as FILE.toml.")
     ] = "standard",
     models: Annotated[str, typer.Option(help="Server models, as select,asyncio. All: holabench models.")] = "",
     transports: Annotated[str, typer.Option(help="tcp, udp, or tcp,udp.")] = "",
@@ -142,7 +142,7 @@ def run(
         if into.exists() and not into.is_dir():
             raise Stop(f"cannot make a results folder in --into {into}: that is a file; name a folder")
         plan = with_interpreters(changed(load_plan(profile), changes, of_scenarios), screen)
-        plan = with_outside(plan, server or [], target)
+        plan = with_external(plan, server or [], target)
         plan = with_seed(plan if minutes is None else fitted(plan, minutes))
         return told(run_plan(plan, into, cpus, screen), plan, screen, as_json=as_json, charts=not no_charts)
     except PlanError as error:
@@ -258,13 +258,15 @@ def report(
 
 def invalid_headlines(summary: Any) -> list[str]:
     """Arms with an invalid figure in what a scenario asks for first, but for those that do not compete."""
-    from bench.schema.metrics import LIMIT, headline, is_twin, label
+    from bench.schema.metrics import BASELINE, headline, is_control, label
 
     rows = summary[summary["verdict"] == "invalid"].to_dict("records")
     found = [
         f"{row['arm']} ({row['scenario']})"
         for row in rows
-        if row["metric"] == headline(str(row["scenario"])) and not is_twin(row["arm"]) and label(row["arm"]) != LIMIT
+        if row["metric"] == headline(str(row["scenario"]))
+        and not is_control(row["arm"])
+        and label(row["arm"]) != BASELINE
     ]
     return list(dict.fromkeys(found))
 
@@ -274,12 +276,14 @@ def never_measured(trials: Any, summary: Any) -> list[str]:
 
     What was skipped did not fail.
     """
-    from bench.schema.metrics import LIMIT, is_twin, label
+    from bench.schema.metrics import BASELINE, is_control, label
 
-    competing = trials[trials["arm"].map(lambda arm: not is_twin(arm) and label(arm) != LIMIT).astype(bool)]
+    competing = trials[trials["arm"].map(lambda arm: not is_control(arm) and label(arm) != BASELINE).astype(bool)]
     failed = competing["status"].eq("failed")
     of_loads = failed.groupby([competing[name] for name in ("arm", "scenario", "connections", "message_bytes")]).all()
-    searched = summary[summary["metric"].eq("limit_rps") & summary["verdict"].eq("failed") & summary["median"].isna()]
+    searched = summary[
+        summary["metric"].eq("max_rate_rps") & summary["verdict"].eq("failed") & summary["median"].isna()
+    ]
     found = [*of_loads.index[of_loads], *zip(searched["arm"], searched["scenario"], strict=True)]
     return list(dict.fromkeys(f"{arm} ({scenario})" for arm, scenario, *_ in found))
 
@@ -287,12 +291,11 @@ def never_measured(trials: Any, summary: Any) -> list[str]:
 def show(derived: Any, screen: Console) -> None:
     """Print the tables of a run and where its charts are."""
     from bench.report import tables
-    from clients.verdicts import changed_thresholds
 
     for one in tables.results(derived.summary, derived.comparisons, screen.width, derived.unranked):
         screen.print(one)
         screen.print()
-    for line in changed_thresholds():
+    for line in derived.changed_thresholds:
         say(screen, f"judged by a threshold that the plan has changed: {line}")
     if derived.charts:
         screen.print(

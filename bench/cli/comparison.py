@@ -15,7 +15,8 @@ from bench.compare import changes
 from bench.compare.changes import Change, Missing
 from bench.compare.gates import Rule, breaking
 from bench.compare.run_values import Run
-from bench.schema.metrics import LIMIT, compact, label, load_in_words
+from bench.formatting import compact
+from bench.schema.metrics import BASELINE, label, load_in_words
 
 _LONGEST_REASON = 160
 _UNBOUNDED = 10_000  # columns
@@ -62,8 +63,10 @@ def tell(screen: Console, one: Compared, differences: list[str], *, everything: 
     for side, only in zip(one.names, one.only, strict=True):
         if only:
             say(screen, f"only in {side}: {'; '.join(only)}")
-    competing = [change for change in one.found if label(change.arm) != LIMIT]
-    _show(screen, [change for change in competing if everything or change.word in ("faster", "slower")], one.wrong)
+    competing = [change for change in one.found if label(change.arm) != BASELINE]
+    _show(
+        screen, [change for change in competing if everything or change.conclusion in ("faster", "slower")], one.wrong
+    )
     for text in _missing(one.gone, one.names):
         say(screen, f"missing: {text}")
     say(screen, _counts(competing))
@@ -76,16 +79,16 @@ def tell(screen: Console, one: Compared, differences: list[str], *, everything: 
 def _machine(found: Sequence[Change]) -> list[str]:
     """What became of the machine, as its limit tells; a line for each metric of it that moved."""
     if all(math.isnan(one.machine) for one in found):
-        return [f"what the machine did between these runs is not known: {LIMIT} was not measured in both"]
+        return [f"what the machine did between these runs is not known: {BASELINE} was not measured in both"]
     lines = []
     for metric in dict.fromkeys(one.metric for one in found if not math.isnan(one.machine)):
-        of_limit = [one for one in found if one.metric == metric and label(one.arm) == LIMIT]
+        of_limit = [one for one in found if one.metric == metric and label(one.arm) == BASELINE]
         moved = [one.ratio for one in of_limit if one.low > 1 or one.high < 1]
         if moved:
             least, most = (f"{end(moved):.2f}" for end in (min, max))
             times = least if least == most else f"{least} to {most}"
             lines.append(
-                f"the machine moved: {metric} of {LIMIT}, {times} times, at {len(moved)} of {len(of_limit)} loads"
+                f"the machine moved: {metric} of {BASELINE}, {times} times, at {len(moved)} of {len(of_limit)} loads"
             )
     if lines:
         lines.append("only what this does not explain is called a difference below")
@@ -107,7 +110,7 @@ def _show(screen: Console, changes: Sequence[Change], wrong: Sequence[Change]) -
         table.add_column(heading, no_wrap=True)
     styles = ["bold red" if one in wrong else "dim" if one.verdict == "invalid" else "" for one in changes]
     for one, style in zip(changes, styles, strict=True):
-        figures = (compact(one.before), compact(one.now), _ratio(one), one.word, one.verdict)
+        figures = (compact(one.before), compact(one.now), _ratio(one), one.conclusion, one.verdict)
         table.add_row(*cells(one.arm, _load(one), one.metric, *figures), style=style)
     unbounded = screen.options.update(width=_UNBOUNDED)  # else it is measured as it would be cut
     if screen.measure(table, options=unbounded).maximum <= screen.width:
@@ -118,7 +121,7 @@ def _show(screen: Console, changes: Sequence[Change], wrong: Sequence[Change]) -
         if _load(one) != load:
             load = _load(one)
             say(screen, load, "bold")
-        say(screen, f"{one.arm} {one.metric} {_ratio(one)} {one.word}", style)
+        say(screen, f"{one.arm} {one.metric} {_ratio(one)} {one.conclusion}", style)
         say(screen, f"{compact(one.before)} before, {compact(one.now)} now; {one.verdict}", style, indent=4)
 
 
@@ -154,8 +157,8 @@ def _loads(members: Sequence[Missing]) -> str:
 
 
 def _counts(found: Sequence[Change]) -> str:
-    words = sorted({one.word for one in found})
-    counts = ", ".join(f"{sum(one.word == word for one in found)} {word}" for word in words)
+    words = sorted({one.conclusion for one in found})
+    counts = ", ".join(f"{sum(one.conclusion == word for one in found)} {word}" for word in words)
     line = f"{len(found)} comparisons, unpaired" + f": {counts}" * bool(counts)
     if invalid := sum(one.verdict == "invalid" for one in found):
         line += (

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.text import Text
 
-from bench.store.csv_rows import visible
+from bench.formatting import visible
 
 WIDE = 200  # columns
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from bench.cli.console import cells, output, say, terminal
 from bench.cli.options import find_models
 from bench.plan.definition import PlanError
-from bench.plan.toml import load_plan, profile_names
+from bench.plan.toml import load_plan, preset_names
 from clients.console import Stop
 
 look = typer.Typer()
@@ -52,7 +52,7 @@ def profiles() -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("profile", "takes", "question"):
         table.add_column(heading, overflow="fold")
-    for name in profile_names():
+    for name in preset_names():
         one = load_plan(name)
         table.add_row(name, in_minutes(duration_s(one, known(one))), one.question)
     output().print(table)
@@ -120,13 +120,13 @@ def doctor() -> int:
 
 
 @look.command()
-def truth(
+def selftest(
     only: Annotated[list[str] | None, typer.Option(help="A check to run alone; may be given several times.")] = None,
     json_file: Annotated[str, typer.Option("--json", help="File for what was expected and what was seen.")] = "",
 ) -> int:
     """Prove the load generator on this machine, against a server whose every reply is known beforehand: two minutes.
 
-    Example: holabench truth --only queue --only stall_open
+    Example: holabench selftest --only queue --only stall_open
     """
     from bench.selftest.checks import checks
     from bench.selftest.runner import lines, run_all, summary

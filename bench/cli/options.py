@@ -23,7 +23,7 @@ def changed(plan: Plan, changes: dict[str, Any], of_scenarios: dict[str, Any]) -
     for scenario in wanted["scenarios"]:
         scenario.update({key: value for key, value in of_scenarios.items() if value is not None})
     if changes["models"] is not None:
-        for role in ("reference", "twin"):  # a model that was left out can be neither; the first takes its place
+        for role in ("reference", "control"):  # a model that was left out can be neither; the first takes its place
             if wanted[role] and wanted[role] not in changes["models"]:
                 wanted[role] = changes["models"][0]
     return build(wanted, "")
@@ -65,12 +65,12 @@ def fitted(plan: Plan, minutes: float) -> Plan:
     return fit(plan, minutes, known(plan))
 
 
-def with_outside(plan: Plan, servers: list[str], target: str) -> Plan:
+def with_external(plan: Plan, servers: list[str], target: str) -> Plan:
     """Return the plan with servers of others. Raises Stop, PlanError.
 
     servers: NAME=COMMAND or NAME/udp=COMMAND. target: tcp://HOST:PORT, or nothing.
     """
-    found: dict[str, dict[str, Any]] = {one.name: msgspec.to_builtins(one) for one in plan.outside}
+    found: dict[str, dict[str, Any]] = {one.name: msgspec.to_builtins(one) for one in plan.external_servers}
     for text in servers:
         arm, sign, command = text.partition("=")
         name, _, over = arm.strip().partition("/")
@@ -88,7 +88,7 @@ def with_outside(plan: Plan, servers: list[str], target: str) -> Plan:
         if not sign or not is_address(where):
             raise Stop(f"--target {target!r} is not tcp://HOST:PORT or udp://HOST:PORT, with a port from 1 to 65535")
         found["target"] = {"name": "target", "target": where, "transports": [over]}
-    return changed(plan, {"models": None, "outside": list(found.values())}, {}) if servers or target else plan
+    return changed(plan, {"models": None, "external_servers": list(found.values())}, {}) if servers or target else plan
 
 
 def with_interpreters(plan: Plan, screen: Console) -> Plan:

@@ -18,10 +18,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.experiment.block import DELAYED, Ended, Moment, Tell
-from bench.schema.metrics import compact, is_twin, load_in_words, transport
+from bench.formatting import compact, visible
+from bench.schema.metrics import is_control, load_in_words, transport
 from bench.schema.rows import SliceRow, TrialRow
-from bench.store.csv_rows import visible
-from clients.verdicts import verdict_of, worst
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
+from clients.quality_codes import format_flags, worst_verdict
 
 _DRAW_EVERY_S = 0.25
 _MOST_ROWS = 8
@@ -42,7 +43,7 @@ class Standing:
 
     figures: dict[tuple[Case, str], dict[int, list[float]]] = field(default_factory=dict)
     delayed: int = 0  # slices in which others had the generator's CPU
-    spoiled: int = 0  # rounds that were run again
+    disturbed: int = 0  # rounds that were run again
     warned: set[tuple[object, ...]] = field(default_factory=set)
 
     def add(self, moment: Moment) -> None:
@@ -53,18 +54,20 @@ class Standing:
 
     def warnings(self, ended: Ended) -> list[str]:
         """What the trials of a case have that no trial before had: of each arm every code once, and each failure."""
-        self.spoiled += ended.spoiled
+        self.disturbed += ended.disturbed
         return [line for trial in ended.trials if (line := self._warning(trial))]
 
     def _warning(self, trial: TrialRow) -> str:
         case = load_in_words(trial.scenario, trial.connections, trial.message_bytes)
         if trial.status == "failed":
             return f"{trial.arm} in {case}: failed, {_short(trial.reason)}" if self._is_new(trial.arm, case) else ""
-        doubtful = [(code, verdict) for code in trial.codes.split() if (verdict := verdict_of(code)) != "valid"]
-        new = [one for one in doubtful if self._is_new(trial.arm, one[0].partition("=")[0], one[1])]
+        flags = DEFAULT_THRESHOLDS.parse(trial.codes)
+        doubtful = [(flag, verdict) for flag in flags if (verdict := DEFAULT_THRESHOLDS.verdict(flag)) != "valid"]
+        new = [one for one in doubtful if self._is_new(trial.arm, one[0].code.name, one[1])]
         if not new:
             return ""
-        return f"{trial.arm} in {case}: {worst(verdict for _, verdict in new)}, {' '.join(code for code, _ in new)}"
+        verdict = worst_verdict(verdict for _, verdict in new)
+        return f"{trial.arm} in {case}: {verdict}, {format_flags(flag for flag, _ in new)}"
 
     def _is_new(self, *what: object) -> bool:
         known = what in self.warned
@@ -75,7 +78,7 @@ class Standing:
         """Arm, median over blocks and half-width of its interval (nan of few blocks), the best on top, nan last."""
         found = []
         for (of_case, arm), blocks in self.figures.items():
-            if of_case == case and transport(arm) == over and not is_twin(arm):
+            if of_case == case and transport(arm) == over and not is_control(arm):
                 values = [statistics.median(of_block) for of_block in blocks.values()]
                 found.append((arm, statistics.median(values), _half_width(values)))
         sign = 1 if least_first else -1
@@ -138,46 +141,46 @@ def shown(console: Console, slices: int, blocks: int) -> Iterator[Tell]:
     words = TextColumn("{task.description}")  # the last: it is the one to be cut where the terminal is narrow
     progress = Progress(BarColumn(bar_width=24), *left, words, console=console, auto_refresh=False)
     task = progress.add_task("starting servers", total=slices or None)
-    standing = Standing()
+    standings = Standing()
     with Live(progress, console=console, auto_refresh=False, transient=True) as live:
         last_drawn_s = 0.0
 
         def tell(event: Moment | Ended) -> None:
             nonlocal last_drawn_s
             if isinstance(event, Ended):
-                _warn(console, standing.warnings(event))  # above what is drawn, where they stay
+                _warn(console, standings.warnings(event))  # above what is drawn, where they stay
                 return
-            standing.add(event)
+            standings.add(event)
             progress.update(task, advance=1, description=_in_words(event, blocks))
             now_s = time.monotonic()
             if now_s - last_drawn_s >= _DRAW_EVERY_S:
-                live.update(Group(progress, *_so_far(standing, event)), refresh=True)
+                live.update(Group(progress, *_so_far(standings, event)), refresh=True)
                 last_drawn_s = now_s
 
         live.refresh()
         yield tell
 
 
-def _so_far(standing: Standing, moment: Moment) -> Iterator[Table | Text]:
+def _so_far(standings: Standing, moment: Moment) -> Iterator[Table | Text]:
     """The first ranking at the load under way, over the transport under way, and what was noticed."""
     case, over = case_of(moment), transport(moment.row.arm)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in (f"so far, over {over.upper()}", _heading(moment.row), ""):
         table.add_column(heading, header_style="dim")
-    ranking = standing.ranking(case, over, least_first=moment.row.rate_rps is not None)
+    ranking = standings.ranking(case, over, least_first=moment.row.rate_rps is not None)
     for arm, median, half in ranking[:_MOST_ROWS]:
         spread = "" if math.isnan(half) else f" ±{100 * half / median:.0f}%" if median > 0 else ""
         style = "bold" if arm == moment.row.arm else ""
-        table.add_row(arm, compact(median) + spread, standing.sparkline(case, arm), style=style)
+        table.add_row(arm, compact(median) + spread, standings.sparkline(case, arm), style=style)
     yield table
-    if standing.delayed:
-        yield Text(f"others had the generator's CPU for a tenth of {standing.delayed} slices", style="yellow")
-    if standing.spoiled:
-        yield Text(_run_again(standing.spoiled), style="yellow")
+    if standings.delayed:
+        yield Text(f"others had the generator's CPU for a tenth of {standings.delayed} slices", style="yellow")
+    if standings.disturbed:
+        yield Text(_run_again(standings.disturbed), style="yellow")
 
 
-def _run_again(spoiled: int) -> str:
-    return f"{spoiled} round{' was' if spoiled == 1 else 's were'} spoiled by others on the machine and run again"
+def _run_again(disturbed: int) -> str:
+    return f"{disturbed} round{' was' if disturbed == 1 else 's were'} disturbed by others on the machine and run again"
 
 
 def _warn(console: Console, lines: Sequence[str]) -> None:
@@ -188,12 +191,12 @@ def _warn(console: Console, lines: Sequence[str]) -> None:
 def _plain_lines(console: Console, blocks: int) -> Tell:
     """One line whenever another case begins, and one for each new warning."""
     told: set[tuple[int, Case]] = set()
-    standing = Standing()
+    standings = Standing()
 
     def tell(event: Moment | Ended) -> None:
         if isinstance(event, Ended):
-            lines = standing.warnings(event)
-            _warn(console, [*lines, _run_again(event.spoiled)] if event.spoiled else lines)
+            lines = standings.warnings(event)
+            _warn(console, [*lines, _run_again(event.disturbed)] if event.disturbed else lines)
             return
         case = (event.block, case_of(event))
         if case not in told:

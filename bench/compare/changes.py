@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.analysis import statistics
-from bench.analysis.summary import EQUIVALENT, TIE, UNRESOLVED
+from bench.analysis.summary import EQUIVALENT, EQUIVALENT_WORD, INCONCLUSIVE
 from bench.compare.machine_drift import Machine, machines
 from bench.compare.run_values import COMPARED, SEARCHED, Figures, Key, Run
-from bench.schema.metrics import METRICS, is_twin, load_in_words
-from clients import verdicts
+from bench.schema.metrics import METRICS, is_control, load_in_words
+from clients.quality_codes import worst_verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Change:
     ratio: float
     low: float
     high: float
-    word: str
+    conclusion: str
     verdict: str
     machine: float = math.nan  # what became of the machine's limit meanwhile, as a ratio; nan if it is not known
     kind: str = "unpaired"
@@ -58,7 +58,7 @@ class Missing:
 
 def changes(before: Run, now: Run) -> list[Change]:
     """Every metric of every case that both runs measured, with intervals that hold together for each metric."""
-    common = [key for key in before.cases if key in now.cases and not is_twin(key[0])]
+    common = [key for key in before.cases if key in now.cases and not is_control(key[0])]
     found: list[Change] = []
     for metric in COMPARED:
         pairs = [(key, before.cases[key].get(metric), now.cases[key].get(metric)) for key in common]
@@ -73,7 +73,7 @@ def missing(before: Run, now: Run) -> list[Missing]:
     found = []
     for key, figures in before.cases.items():
         had = tuple(metric for metric, one in figures.items() if one.known)
-        if is_twin(key[0]) or not had:
+        if is_control(key[0]) or not had:
             continue
         if key in now.unmeasured:
             found.append(Missing(*key, had, *now.unmeasured[key]))
@@ -104,12 +104,12 @@ def _why_gone(figures: Sequence[Figures]) -> str:
 
 def _change(key: Key, metric: str, figures: Sequence[Figures], machine: Machine | None, tests: int) -> Change:
     one, other = figures
-    verdict = verdicts.worst([one.verdict, other.verdict, *([machine.verdict] if machine else [])])
+    verdict = worst_verdict([one.verdict, other.verdict, *([machine.verdict] if machine else [])])
     if metric == SEARCHED:
         ratio, low, high, word = _of_bounds(one, other)
     else:
         ratio, low, high, word = _of_blocks(metric, one, other, machine, tests)
-    word = UNRESOLVED if verdict == "invalid" else word
+    word = INCONCLUSIVE if verdict == "invalid" else word
     limit = machine.ratio if machine else math.nan
     return Change(*key, metric, one.median, other.median, ratio, low, high, word, verdict, limit)
 
@@ -117,12 +117,12 @@ def _change(key: Key, metric: str, figures: Sequence[Figures], machine: Machine 
 def _of_blocks(
     metric: str, one: Figures, other: Figures, machine: Machine | None, tests: int
 ) -> tuple[float, float, float, str]:
-    found, word = statistics.unpaired(one.logs, other.logs, tests), UNRESOLVED
+    found, word = statistics.unpaired(one.logs, other.logs, tests), INCONCLUSIVE
     if found.low > 1 or found.high < 1:
         if machine is None or not machine.explains(one, other, tests, rises=found.low > 1):
-            word = METRICS[metric].word(found.ratio)
+            word = METRICS[metric].conclusion(found.ratio)
     elif EQUIVALENT[0] <= found.low90 and found.high90 <= EQUIVALENT[1]:
-        word = TIE
+        word = EQUIVALENT_WORD
     ratio = other.median / one.median if math.isnan(found.ratio) else found.ratio
     return ratio, found.low, found.high, word
 
@@ -135,11 +135,11 @@ def _of_bounds(one: Figures, other: Figures) -> tuple[float, float, float, str]:
     that it cannot have made.
     """
     low, high = other.bounds[0] / one.bounds[1], other.bounds[1] / one.bounds[0]
-    word = UNRESOLVED
+    word = INCONCLUSIVE
     if low > 1 and _as_strict(other, one):
-        word = METRICS[SEARCHED].word(low)
+        word = METRICS[SEARCHED].conclusion(low)
     elif high < 1 and _as_strict(one, other):
-        word = METRICS[SEARCHED].word(high)
+        word = METRICS[SEARCHED].conclusion(high)
     return other.median / one.median, low, high, word
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.compare.changes import Change, Missing
 from bench.compare.run_values import COMPARED
-from bench.schema.metrics import LIMIT, label
+from bench.schema.metrics import BASELINE, label
 
 _RULE = re.compile(r"^\s*(\w+)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*%\s*$")
 
@@ -25,7 +25,7 @@ class Rule:
 
     def broken_by(self, change: Change) -> bool:
         """Whether a change, with all of its interval, lies on the wrong side of no change, and is as large as that."""
-        if change.metric != self.metric or change.word not in ("faster", "slower"):
+        if change.metric != self.metric or change.conclusion not in ("faster", "slower"):
             return False
         return change.ratio > 1 + self.share if self.rises else change.ratio < 1 + self.share
 
@@ -56,8 +56,8 @@ def breaking(
     here could break: it would be no gate.
     """
     metrics = {one.metric for one in rules}
-    found = [one for one in found if label(one.arm) != LIMIT]
-    absent = [one for one in gone if metrics & {*one.metrics} and label(one.arm) != LIMIT]
+    found = [one for one in found if label(one.arm) != BASELINE]
+    absent = [one for one in gone if metrics & {*one.metrics} and label(one.arm) != BASELINE]
     for metric in dict.fromkeys(one.metric for one in rules):
         if any(metric in one.metrics for one in absent):
             continue

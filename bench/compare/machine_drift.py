@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from bench.analysis.statistics import unpaired
 from bench.compare.run_values import SEARCHED, Figures, Key, Run
-from bench.schema.metrics import LIMIT, label, transport
-from clients import verdicts
+from bench.schema.metrics import BASELINE, label, transport
+from clients.quality_codes import Thresholds
 
 _NOT_OF_MACHINE = {SEARCHED, "memory_mb"}  # memory does not move with a machine's speed, and the limit is not searched
 # How much farther than the compiled server a model may move with the machine, as a share of that, in logarithms
@@ -23,11 +23,12 @@ class Machine:
     limits: tuple[Figures, Figures]
     ratio: float
     moved: float  # as a share; 0 where no difference is resolved
+    thresholds: Thresholds
 
     @property
     def verdict(self) -> str:
-        """What it means for a comparison."""
-        return verdicts.CODES["machine_moved"].verdict(self.moved)
+        """The verdict that the drift leads to for a comparison."""
+        return self.thresholds.verdict(self.thresholds.flag("MACHINE_DRIFT", self.moved))
 
     def explains(self, one: Figures, other: Figures, tests: int, *, rises: bool) -> bool:
         """Whether a model that moves with the machine, but farther by FARTHER, could have changed as these did."""
@@ -39,22 +40,24 @@ class Machine:
 def machines(before: Run, now: Run, keys: Sequence[Key], metric: str) -> dict[Key, Machine]:
     """Of each case that is to be compared; none where the limit was not measured at its load, and for the limit itself.
 
-    There is but one machine: where its move is not resolved at one load, it is taken to be what it is at most of them.
+    There is but one machine: where its move is inconclusive at one load, it is taken to be what it is at most of them.
     """
     if metric in _NOT_OF_MACHINE:
         return {}
-    limits: dict[Key, Key] = {key: (f"{LIMIT}/{transport(key[0])}", *key[1:]) for key in keys if label(key[0]) != LIMIT}
+    limits: dict[Key, Key] = {
+        key: (f"{BASELINE}/{transport(key[0])}", *key[1:]) for key in keys if label(key[0]) != BASELINE
+    }
     every = {}
     for its in limits.values():
         one, other = (run.cases.get(its, {}).get(metric) for run in (before, now))
-        every[its] = _machine(one, other, len(keys))
+        every[its] = _machine(one, other, len(keys), before.thresholds)
     known = {its: machine for its, machine in every.items() if machine}
     usual = statistics.median([machine.moved for machine in known.values()] or [0.0])
     moved = {its: replace(machine, moved=max(machine.moved, usual)) for its, machine in known.items()}
     return {key: moved[its] for key, its in limits.items() if its in moved}
 
 
-def _machine(one: Figures | None, other: Figures | None, tests: int) -> Machine | None:
+def _machine(one: Figures | None, other: Figures | None, tests: int, thresholds: Thresholds) -> Machine | None:
     """one, other: figures of the limit. None where there are none, or of too few blocks."""
     if not (one and other and one.known and other.known):
         return None
@@ -63,4 +66,5 @@ def _machine(one: Figures | None, other: Figures | None, tests: int) -> Machine 
     if math.isnan(found.ratio):
         return None
     is_resolved = found.low > 1 or found.high < 1
-    return Machine((one, other), found.ratio, math.expm1(abs(math.log(found.ratio))) if is_resolved else 0.0)
+    moved = math.expm1(abs(math.log(found.ratio))) if is_resolved else 0.0
+    return Machine((one, other), found.ratio, moved, thresholds)

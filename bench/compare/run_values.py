@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analysis.case_quality import doubts_of
-from bench.analysis.search_results import objectives, summarise_limits
+from bench.analysis.case_quality import case_quality
+from bench.analysis.search_results import objectives, summarise_searches
 from bench.analysis.summary import LOAD, block_values, finished_rounds, key_of
-from bench.plan.definition import Plan, arms, cases, limit_arms
+from bench.plan.definition import Plan, arms, baseline_arms, cases
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
+from clients.quality_codes import Thresholds
 
-SEARCHED = "limit_rps"
+SEARCHED = "max_rate_rps"
 COMPARED = (
     "throughput_rps",
     SEARCHED,
@@ -65,6 +67,7 @@ class Run:
     cases: dict[Key, dict[str, Figures]]
     unmeasured: dict[Key, tuple[str, str]]  # what the plan asks for beside those: status and reason
     objectives: list[str]  # of its searches
+    thresholds: Thresholds = DEFAULT_THRESHOLDS  # of its plan
 
     @property
     def keys(self) -> set[Key]:
@@ -73,7 +76,11 @@ class Run:
 
 
 def measured(
-    trials: pd.DataFrame, slices: pd.DataFrame, limits: pd.DataFrame | None = None, planned: Collection[Key] = ()
+    trials: pd.DataFrame,
+    slices: pd.DataFrame,
+    limits: pd.DataFrame | None = None,
+    planned: Collection[Key] = (),
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
 ) -> Run:
     """What a run's rows hold. planned: what its plan asks for, rows or not.
 
@@ -86,10 +93,10 @@ def measured(
     for key, group in trials.groupby(["arm", *LOAD], dropna=False):
         full = key_of(key)
         if (group["status"] == "ok").any():
-            found[_key(full)] = dict(_figures(group, of_slices.get(full, rounds.iloc[:0])))
+            found[_key(full)] = dict(_figures(group, of_slices.get(full, rounds.iloc[:0]), thresholds))
         else:
             unmeasured[_key(full)] = _why(group)
-    for case, figures in _searched(limits):
+    for case, figures in _searched(limits, thresholds):
         if figures.known:
             found.setdefault(case, {})[SEARCHED] = figures
         else:
@@ -97,12 +104,12 @@ def measured(
     for case in planned:
         if case not in found:
             unmeasured.setdefault(case, ("missing", "no trial of it was finished"))
-    return Run(found, unmeasured, objectives(limits))
+    return Run(found, unmeasured, objectives(limits), thresholds)
 
 
 def planned(plan: Plan) -> set[Key]:
-    """Every case of a plan: of its blocks, and of its searches, which have no twins and none that shows the limit."""
-    competing = [arm for arm in arms(plan) if not arm.twin and arm not in limit_arms(plan)]
+    """Return every case of a plan. Its searches have neither controls nor baselines."""
+    competing = [arm for arm in arms(plan) if not arm.control and arm not in baseline_arms(plan)]
     searches = [case for one in plan.scenarios if one.searches for case in cases(plan, one)]
     pairs = [*itertools.product(arms(plan), cases(plan)), *itertools.product(competing, searches)]
     return {(arm.name, case.scenario.name, case.connections, case.message_bytes) for arm, case in pairs}
@@ -120,27 +127,27 @@ def _why(trials: pd.DataFrame) -> tuple[str, str]:
     return "failed" if len(failed) else "skipped", next((one for one in reasons if one), "no reason given")
 
 
-def _figures(trials: pd.DataFrame, slices: pd.DataFrame) -> Iterator[tuple[str, Figures]]:
+def _figures(trials: pd.DataFrame, slices: pd.DataFrame, thresholds: Thresholds) -> Iterator[tuple[str, Figures]]:
     """The figures of one case. Infinite logarithms stay among them: a block that lost all is none to leave out."""
     good = trials[trials["status"] == "ok"]
     opened = bool((good["loop"] == "open").any())
-    table, doubts = block_values(good, slices), doubts_of(trials)
+    table, quality = block_values(good, slices), case_quality(trials, thresholds)
     for metric in COMPARED:
         values = table[metric].dropna() if metric in table else pd.Series(dtype=float)
         if len(values) and not (opened and metric in _IN_OPEN_LOOP):
             with np.errstate(divide="ignore"):
                 logs = np.log(values.to_numpy(dtype=float)).tolist()
             of_blocks = dict(zip(values.index, logs, strict=True))
-            yield metric, Figures(float(values.median()), doubts.of(metric)[0], of_blocks)
+            yield metric, Figures(float(values.median()), quality.for_metric(metric).verdict, of_blocks)
 
 
-def _searched(limits: pd.DataFrame | None) -> Iterator[tuple[Key, Figures]]:
+def _searched(limits: pd.DataFrame | None, thresholds: Thresholds) -> Iterator[tuple[Key, Figures]]:
     """The result of each search. An upper bound that was not found is infinite: the limit lies anywhere above."""
     if limits is None:
         return
     columns = ["objective_p99_us", "objective_lost_share"]
     asked = {tuple(row[name] for name in CASE): row for row in limits.drop_duplicates(CASE).to_dict("records")}
-    for row in summarise_limits(limits).to_dict("records"):
+    for row in summarise_searches(limits, thresholds).to_dict("records"):
         key = tuple(row[name] for name in CASE)
         high = math.inf if math.isnan(row["high"]) else float(row["high"])
         objective = tuple(float(asked[key][name]) for name in columns)

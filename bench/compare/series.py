@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.search_results import summarise_limits
+from bench.analysis.search_results import summarise_searches
 from bench.analysis.summary import summarise
 from bench.compare.change_points import change_points
-from bench.plan.definition import apply_thresholds
-from bench.schema.metrics import LIMIT, load_in_words, transport
-from bench.store.csv_rows import visible
+from bench.formatting import visible
+from bench.plan.definition import plan_thresholds
+from bench.schema.metrics import BASELINE, load_in_words, transport
 from bench.store.folder_labels import labels
 from bench.store.run_folder import RunFolder
 
@@ -47,7 +47,7 @@ class Series:
 
     def machine(self, every: "Sequence[Series]") -> set[int]:
         """Places of runs with which the machine's own limit at this load begins another level, too."""
-        name = f"{LIMIT}/{transport(self.arm)}"
+        name = f"{BASELINE}/{transport(self.arm)}"
         limits = [one for one in every if (one.arm, one.load) == (name, self.load) and self.arm != name]
         moved = {one.places[k] for one in limits for k in one.changes}
         return {k for k, place in enumerate(self.places) if place in moved}
@@ -74,10 +74,10 @@ def series(folders: Sequence[Path], metric: str, scenario: str = "") -> list[Ser
 
 def _rows(folder: RunFolder, metric: str) -> list[dict[Any, Any]]:
     """The rows of the summary that have a figure."""
-    apply_thresholds(folder.plan())
+    thresholds = plan_thresholds(folder.plan())
     trials, slices, limits = folder.trials(), folder.finished("slices"), folder.limits()
     rows = []
-    for summary in (summarise(trials, slices), summarise_limits(limits)):
+    for summary in (summarise(trials, slices, thresholds), summarise_searches(limits, thresholds)):
         known = summary[(summary["metric"] == metric) & pd.notna(summary["median"])]
-        rows += known[~known["arm"].astype(str).str.endswith("~twin")].to_dict("records")
+        rows += known[~known["arm"].astype(str).str.endswith("~control")].to_dict("records")
     return rows

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 BEYOND = 0.01  # of the requests may take longer than an objective, which is of the 99th percentile
 TRIALS = 5  # at one load; three that agree decide
-Votes = dict[int, Counter[bool]]  # of each rung: how many trials passed, and how many did not
+Votes = dict[int, Counter[bool]]  # of each step: how many trials passed, and how many did not
 
 
 @dataclass(slots=True)
@@ -25,15 +25,15 @@ class Search:
 
     @property
     def top(self) -> int:
-        """The highest rung; the lowest is 0."""
+        """The highest step; the lowest is 0."""
         return max(1, math.ceil(math.log(self.highest_rps / self.lowest_rps) / math.log1p(self.width)))
 
-    def load_rps(self, rung: int) -> float:
-        """The load of a rung."""
-        return self.lowest_rps * (1 + self.width) ** rung
+    def load_rps(self, step: int) -> float:
+        """The load of a step."""
+        return self.lowest_rps * (1 + self.width) ** step
 
     @property
-    def next_rung(self) -> int | None:
+    def next_step(self) -> int | None:
         """What to try next: both ends first, the lower one before the upper; None if all is known."""
         if self._decided(0) is None:
             return 0
@@ -48,23 +48,23 @@ class Search:
         assert upper is not None
         return (lower + upper) // 2 if upper - lower > 1 else None
 
-    def tell(self, rung: int, *, passed: bool) -> None:
+    def tell(self, step: int, *, passed: bool) -> None:
         """Count a trial."""
-        self.votes.setdefault(rung, Counter())[passed] += 1
+        self.votes.setdefault(step, Counter())[passed] += 1
 
     @property
     def bounds(self) -> tuple[int | None, int | None]:
         """See the function of this name."""
         return bounds(self.votes)
 
-    def _decided(self, rung: int) -> bool | None:
-        return _decided(self.votes.get(rung, Counter()))
+    def _decided(self, step: int) -> bool | None:
+        return _decided(self.votes.get(step, Counter()))
 
 
 def bounds(votes: Votes) -> tuple[int | None, int | None]:
-    """The highest rung that most trials passed, and the lowest that most did not; None where there is none."""
-    passed = [rung for rung, of_rung in votes.items() if _decided(of_rung)]
-    failed = [rung for rung, of_rung in votes.items() if _decided(of_rung) is False]
+    """The highest step that most trials passed, and the lowest that most did not; None where there is none."""
+    passed = [step for step, of_rung in votes.items() if _decided(of_rung)]
+    failed = [step for step, of_rung in votes.items() if _decided(of_rung) is False]
     return max(passed, default=None), min(failed, default=None)
 
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bench.experiment.server_pool import Server, ServerError, Servers, Setup, load, serving, settings
-from bench.plan.definition import COMMON, Case, arms, cases, limit_arms, skip_reason
-from bench.schema.rows import Arm, RateRow
+from bench.plan.definition import COMMON, Case, arms, baseline_arms, cases, skip_reason
+from bench.schema.arms import Arm
+from bench.schema.rows import RateRow
 
 SHARE = 0.5  # of the smallest capacity: far from any arm's queue, and with the smallest arm not idle either
-OF_CEILING = 0.2  # of what the generator can do at most: nearer to it its own queue shows in the percentiles
+MAX_SHARE_OF_BASELINE = 0.2  # of what the generator can do at most: nearer to it its own queue shows in the percentiles
 _SLICES, _SLICE_S, _WARMUP_S = 4, 0.05, 0.005
 _TRIES, _LOWER = 6, 0.7
 _HELD_S, _HELD_SHARE = 0.2, 0.97  # an arm holds a rate if so many of the requests due were answered in the window
@@ -25,19 +26,19 @@ class Rates:
     """What the calibration found, as a block looks it up."""
 
     of_arms: Mapping[tuple[Case, Arm], float]
-    ceilings: Mapping[tuple[Case, str], float]  # what the generator reached with the server that shows the limit
+    baselines: Mapping[tuple[Case, str], float]  # what the generator reached with the server that shows the limit
 
 
-def rates(setup: Setup, standing: Mapping[str, Servers], tell: Callable[[str], None]) -> list[RateRow]:
+def rates(setup: Setup, baseline_servers: Mapping[str, Servers], tell: Callable[[str], None]) -> list[RateRow]:
     """Find the rate of every arm in every case of an open loop. Arms that fail have no row, and fail again later."""
     rows: list[RateRow] = []
-    limits = limit_arms(setup.plan)
+    limits = baseline_arms(setup.plan)
     for scenario in setup.plan.scenarios:
         if scenario.loop == "closed" or scenario.searches:
             continue
         with serving(setup, scenario, [arm for arm in arms(setup.plan) if arm not in limits]) as servers:
             for case in cases(setup.plan, scenario):
-                here = dict(_up(setup, case, {**servers, **standing[scenario.protocol]}))
+                here = dict(_up(setup, case, {**servers, **baseline_servers[scenario.protocol]}))
                 rows += _of_case(setup, case, here)
     for row in {(row.scenario, row.connections): row for row in rows if row.rate == COMMON}.values():
         rate = f"{row.rate_rps:,.0f} requests/s over {row.connections} connections"
@@ -50,7 +51,7 @@ def by_case(setup: Setup, rows: list[RateRow]) -> Rates:
     found = {(row.scenario, row.connections, row.message_bytes, row.arm): row for row in rows}
     common = {key[:3]: row for key, row in found.items()}
     of_arms: dict[tuple[Case, Arm], float] = {}
-    ceilings: dict[tuple[Case, str], float] = {}
+    baselines: dict[tuple[Case, str], float] = {}
     for case in cases(setup.plan):
         load = case.scenario.name, case.connections, case.message_bytes
         for arm in arms(setup.plan):
@@ -58,9 +59,9 @@ def by_case(setup: Setup, rows: list[RateRow]) -> Rates:
             row = own or (common.get(load) if case.scenario.rate == COMMON else None)
             if row is not None:
                 of_arms[case, arm] = row.rate_rps
-            if own is not None and arm == Arm(setup.plan.limit, arm.transport):
-                ceilings[case, arm.transport] = own.capacity_rps
-    return Rates(of_arms, ceilings)
+            if own is not None and arm == Arm(setup.plan.baseline, arm.transport):
+                baselines[case, arm.transport] = own.capacity_rps
+    return Rates(of_arms, baselines)
 
 
 def _up(setup: Setup, case: Case, servers: Servers) -> Iterator[tuple[Arm, Server]]:
@@ -84,8 +85,8 @@ def _of_case(setup: Setup, case: Case, servers: Mapping[Arm, Server]) -> list[Ra
 
 def _common(setup: Setup, case: Case, servers: Mapping[Arm, Server], capacities: Mapping[Arm, float]) -> float:
     """A rate that every arm holds, tried out."""
-    ceilings = [capacities[arm] for arm in limit_arms(setup.plan) if arm in capacities]
-    rate_rps = rounded(min(SHARE * min(capacities.values()), OF_CEILING * min(ceilings, default=math.inf)))
+    baselines = [capacities[arm] for arm in baseline_arms(setup.plan) if arm in capacities]
+    rate_rps = rounded(min(SHARE * min(capacities.values()), MAX_SHARE_OF_BASELINE * min(baselines, default=math.inf)))
     for _ in range(_TRIES):
         if all(_holds(setup, case, servers[arm], rate_rps) for arm in capacities):
             break

@@ -10,9 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
+
+from bench.machine.affinity import pinned
 
 READY_S = 60.0  # a compiled one compiles first on a new machine
 _END_S = 2.0
@@ -77,7 +79,7 @@ class Child:
             self._process.stdin.write(json.dumps(question).encode() + b"\n")
             self._process.stdin.flush()
         except OSError as error:
-            raise ChildError(f"{self.name} has ended; its last words were: {self.last_words()}") from error
+            raise ChildError(f"{self.name} has ended; its last words were: {self.stderr_tail()}") from error
         return self.read_line(timeout_s)
 
     def read_line(self, timeout_s: float) -> dict[str, Any]:
@@ -96,16 +98,16 @@ class Child:
         while b"\n" not in self._pending:
             left_s = deadline_s - time.monotonic()
             if left_s <= 0 or not select.select([self._process.stdout], [], [], left_s)[0]:
-                raise ChildError(f"{self.name} said nothing for {timeout_s:g} s; its last words: {self.last_words()}")
+                raise ChildError(f"{self.name} said nothing for {timeout_s:g} s; its last words: {self.stderr_tail()}")
             data = os.read(self._process.stdout.fileno(), 1 << 20)
             if not data:
                 code = self._process.wait()
-                raise ChildError(f"{self.name} ended with code {code}; its last words were: {self.last_words()}")
+                raise ChildError(f"{self.name} ended with code {code}; its last words were: {self.stderr_tail()}")
             self._pending += data
         line, _, self._pending = self._pending.partition(b"\n")
         return line
 
-    def last_words(self) -> str:
+    def stderr_tail(self) -> str:
         """The end of what it wrote to its standard error, in one line."""
         with contextlib.suppress(ValueError, OSError):  # closed already
             size = os.fstat(self._stderr.fileno()).st_size
@@ -132,12 +134,12 @@ class Child:
                     stream.close()
 
 
-class Stranger:
+class UnmanagedServer:
     """In place of a child: a server that somebody else started, of which nothing can be known but what it answers."""
 
     alive = True
 
-    def last_words(self) -> str:
+    def stderr_tail(self) -> str:
         """What a child wrote to its standard error: nothing can be seen of it."""
         return "not to be had, as somebody else started it"
 
@@ -148,7 +150,7 @@ def server_command(model: str, transport: str, protocol: str, workers: int, pyth
     return [python or sys.executable, "-m", "servers", model, *options]
 
 
-def outside_command(words: Sequence[str]) -> list[str]:
+def external_command(words: Sequence[str]) -> list[str]:
     """The command line of somebody else's server, so that it ends with us."""
     return [sys.executable, "-m", "servers.outside", *words]
 
@@ -167,50 +169,6 @@ def generator_command(cpus: Sequence[int]) -> list[str]:
 def awake_command(cpus: Sequence[int], *, trial: bool = False) -> list[str]:
     """The command line of what keeps CPUs from halting. trial: of what tries how well it gives way."""
     return [sys.executable, "-m", "bench.machine.keep_awake", "--cpus", ",".join(map(str, cpus)), *["--trial"] * trial]
-
-
-@contextlib.contextmanager
-def pinned(cpus: Sequence[int]) -> Iterator[None]:
-    """Run on these CPUs for a while: a child inherits them, before it can start a thread elsewhere."""
-    before = os.sched_getaffinity(0)
-    if cpus:
-        os.sched_setaffinity(0, cpus)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
-def pin_tree(pid: int, cpus: Sequence[int]) -> None:
-    """Move a process with all its threads and descendants to these CPUs.
-
-    A process is moved before its children are listed: whatever it starts later inherits the place, and whatever it
-    started before is in the list.
-    """
-    moved: set[int] = set()
-    while left := _threads(pid) - moved:
-        for thread in left:
-            with contextlib.suppress(ProcessLookupError):  # it has ended
-                os.sched_setaffinity(thread, cpus)
-        moved |= left
-    for child in children(pid):
-        pin_tree(child, cpus)
-
-
-def children(pid: int) -> list[int]:
-    """Processes that the main thread of a process started (a server starts them all there); none if it has ended."""
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", "rb", buffering=0) as file:  # noqa: PTH123 - read in every slice
-            return [int(child) for child in file.read().split()]
-    except OSError:
-        return []
-
-
-def _threads(pid: int) -> set[int]:
-    try:
-        return {int(path.name) for path in Path(f"/proc/{pid}/task").iterdir()}
-    except OSError:
-        return set()
 
 
 def environment_of_children() -> dict[str, str]:

@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.experiment.trial_quality import Sides, judge
+from bench.experiment.trial_quality import Utilisation, judge
 from bench.machine.cpu_layout import Placement
 from bench.machine.process_usage import Usage, switches_between
-from bench.plan.definition import Case, Plan, limit_arms
-from bench.schema.rows import Arm, HistogramRow, ResourceRow, SliceRow, TrialRow
+from bench.plan.definition import Case, Plan, baseline_arms, plan_thresholds
+from bench.schema.arms import Arm
+from bench.schema.rows import HistogramRow, ResourceRow, SliceRow, TrialRow
+from clients.quality_codes import format_flags
 
-_OF_GENERATOR = ("ceiling_rps", "ceiling_share", "stolen_share", "involuntary_switches", "gc_runs")
+_OF_GENERATOR = ("baseline_rps", "baseline_share", "run_delay_share", "involuntary_switches", "gc_runs")
 _FIGURES = ("mean", "p50", "p90", "p99", "p99_9", "max")
 
 
@@ -63,8 +65,8 @@ def slice_row(place: Place, number: int, position: int, told: Mapping[str, Any],
         latency_p50_us=as_number(told["latency_p50_us"]),
         latency_p99_us=as_number(told["latency_p99_us"]),
         server_cpu_us=server_cpu_ns / 1e3,
-        client_cpu_us=told["client_cpu_us"],
-        client_cpu_share=told["client_cpu_share"],
+        generator_cpu_us=told["generator_cpu_us"],
+        generator_cpu_share=told["generator_cpu_share"],
         run_delay_share=told["run_delay_share"],
         codes="",
     )
@@ -110,7 +112,7 @@ class Measured:
     document: Mapping[str, Any]
     elapsed_s: float  # of all slices, from the first request to the last reply that came
     memory_mb: float | None
-    foreign_share: float = math.nan  # of the servers' CPUs, taken by others
+    background_load_share: float = math.nan  # of the servers' CPUs, taken by others
 
 
 def trial_row(place: Place, measured: Measured) -> TrialRow:
@@ -128,18 +130,20 @@ def trial_row(place: Place, measured: Measured) -> TrialRow:
     server_share = server_cpu_us / 1e6 / measured.elapsed_s / usable_cpus if measured.elapsed_s else 0.0
     client_share = document["generator"]["cpu_share"]
     fairness, lateness = document["fairness"] or {}, document["lateness_us"] or {}
-    sides = Sides(
+    utilisation = Utilisation(
         client_share,
         server_share,
         closed_loop=document["loop"] == "closed",
         cpus_disjoint=place.placement.disjoint,
-        shows_limit=place.arm in limit_arms(place.plan),
+        is_baseline=place.arm in baseline_arms(place.plan),
         in_flight=document["in_flight_mean"] or 0.0,
         usable_cpus=usable_cpus,
-        servants=max(row.threads for row in measured.resources),
-        foreign_share=measured.foreign_share,
+        server_workers=max(row.threads for row in measured.resources),
+        background_load_share=measured.background_load_share,
     )
-    judgement = judge(document["verdict"]["codes"], sides)
+    thresholds = plan_thresholds(place.plan)
+    flags = [thresholds.flag(flag["code"], flag["value"]) for flag in document["verdict"]["flags"]]
+    judgement = judge(flags, utilisation, thresholds)
     return TrialRow(
         **_identity(place, measured.ready),
         status="ok",
@@ -176,13 +180,13 @@ def trial_row(place: Place, measured: Measured) -> TrialRow:
         descriptors=max(row.descriptors for row in measured.resources) if seen else None,
         switches_per_request=sum(known) / answered if answered and seen and len(known) == len(switches) else None,
         server_cpu_share=server_share if seen else None,
-        client_cpu_share=client_share,
+        generator_cpu_share=client_share,
         **{name: document["generator"][name] for name in _OF_GENERATOR},
         **measured.ready["sockets"],
-        foreign_share=None if math.isnan(measured.foreign_share) else measured.foreign_share,
-        bound=judgement.bound,
+        background_load_share=None if math.isnan(measured.background_load_share) else measured.background_load_share,
+        limited_by=judgement.limited_by,
         verdict=judgement.verdict,
-        codes=judgement.codes,
+        codes=format_flags(judgement.flags),
         seed=place.plan.seed,
     )
 
@@ -199,7 +203,7 @@ def _identity(place: Place, ready: Mapping[str, Any] | None = None) -> dict[str,
         "depth": 1,
         "workers": ready["workers"] if ready else None,
         "server_cpus": " ".join(map(str, place.placement.server)),
-        "client_cpus": " ".join(map(str, place.placement.client)),
+        "generator_cpus": " ".join(map(str, place.placement.client)),
     }
 
 

@@ -23,16 +23,16 @@ from bench.experiment.child_process import (
     ChildError,
     awake_command,
     generator_command,
-    pinned,
     raise_descriptor_limit,
 )
 from bench.experiment.rate_search import limits
-from bench.experiment.server_pool import Servers, Setup, standing
+from bench.experiment.server_pool import Servers, Setup, start_baselines
 from bench.experiment.stopping_rule import is_enough, width_now
 from bench.machine import environment
+from bench.machine.affinity import pinned
 from bench.machine.cpu_layout import cores, place
 from bench.machine.doctor import findings, troubles
-from bench.machine.noise_probe import Watch
+from bench.machine.noise_probe import NoiseProbe
 from bench.plan.definition import LEAST_WORKERS, Plan, cases, check, loaded_s, slices
 from bench.store.run_folder import BlockRows, RunFolder, StoreError
 from servers import registry
@@ -55,7 +55,7 @@ class Outcome:
 def models(plan: Plan | None = None) -> dict[str, Description]:
     """The server models there are, and the plan's servers of others, by name; none is imported."""
     own = {name: registry.describe(name) for name in registry.names()}
-    return own | {one.name: one.described() for one in (plan.outside if plan is not None else ())}
+    return own | {one.name: one.described() for one in (plan.external_servers if plan is not None else ())}
 
 
 def run(plan: Plan, into: Path, usable_cpus: list[int], console: Console) -> Outcome:
@@ -99,7 +99,7 @@ def _measured(
             say(console, f"holabench doctor: {one.name}: {one.value}; {one.why}. To do: {one.remedy}")
         importlib.import_module("bench.report.build")  # and half a second more
         generator.read_line(_COMPILE_S)
-        generator.ask({"do": "judge_by", "thresholds": plan.thresholds}, READY_S)
+        generator.ask({"do": "set_thresholds", "thresholds": plan.thresholds}, READY_S)
         if plan.awake and placement.disjoint:
             stack.enter_context(_kept_awake(placement.server, console))
         folder = folder_on(environment.describe(placement))
@@ -113,8 +113,8 @@ def _measured(
             load = "a search for the highest rate"
         say(console, f"{load}, into {folder.path}")
         with pinned(placement.client):  # this process is awake only between slices, and never on the servers' CPUs
-            watch = Watch(placement.client + placement.server)
-            return _blocks(Setup(plan, known, placement, generator, watch), folder, console)
+            probe = NoiseProbe(placement.client + placement.server)
+            return _blocks(Setup(plan, known, placement, generator, probe), folder, console)
 
 
 @contextlib.contextmanager
@@ -139,16 +139,16 @@ def _blocks(setup: Setup, folder: RunFolder, console: Console) -> Outcome:
     """Run the blocks that the folder does not have, then the searches."""
     done, searched, tell = set(folder.finished_blocks()), 0, partial(say, console)
     try:
-        with standing(setup) as standing_limits:
+        with start_baselines(setup) as baseline_servers:
             found = folder.rates()
             if found is None:
-                found = rates(setup, standing_limits, tell)
+                found = rates(setup, baseline_servers, tell)
                 folder.write_rates(found)
-            for number, rows in _missing(setup, folder, done, standing_limits, by_case(setup, found), console):
+            for number, rows in _missing(setup, folder, done, baseline_servers, by_case(setup, found), console):
                 folder.append(rows)
                 done.add(number)
-            for of_round in limits(setup, standing_limits, tell):
-                folder.append_limits(of_round)
+            for of_round in limits(setup, baseline_servers, tell):
+                folder.append_max_rates(of_round)
                 searched += 1
             folder.completed()
     except KeyboardInterrupt:
@@ -162,7 +162,7 @@ def _missing(
     setup: Setup,
     folder: RunFolder,
     done: Collection[int],
-    standing_limits: Mapping[str, Servers],
+    baseline_servers: Mapping[str, Servers],
     found: Rates,
     console: Console,
 ) -> Iterator[tuple[int, BlockRows]]:
@@ -182,4 +182,4 @@ def _missing(
                     say(console, line)
                 if is_enough(plan, width, time.monotonic() - began_s):
                     return
-            yield number, Block(setup, number, standing_limits, found, tell).run()
+            yield number, Block(setup, number, baseline_servers, found, tell).run()

@@ -8,21 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.experiment.child_process import (
-    READY_S,
-    Child,
-    ChildError,
-    Stranger,
-    outside_command,
-    pin_tree,
-    server_command,
-)
+from bench.experiment.child_process import READY_S, Child, ChildError, UnmanagedServer, external_command, server_command
+from bench.machine.affinity import pin_tree
 from bench.machine.cpu_layout import Placement
-from bench.machine.noise_probe import Watch
-from bench.machine.process_usage import Tree, Unseen
-from bench.plan.definition import Case, Plan, Scenario, cases, limit_arms, seed_of, skip_reason
-from bench.plan.external_server import Outside
-from bench.schema.rows import Arm
+from bench.machine.noise_probe import NoiseProbe
+from bench.machine.process_usage import Tree, UnknownUsage
+from bench.plan.definition import Case, Plan, Scenario, baseline_arms, cases, seed_of, skip_reason
+from bench.plan.external_server import ExternalServer
+from bench.schema.arms import Arm
 from servers.registry import Description
 
 _ANSWER_S = 30.0  # beyond what was asked for; a generator that takes longer hangs
@@ -40,7 +33,7 @@ class Setup:
     models: Mapping[str, Description]
     placement: Placement
     generator: Child
-    watch: Watch
+    probe: NoiseProbe
 
     def ask(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """Have the generator do something. Raises ChildError if it cannot answer."""
@@ -56,24 +49,24 @@ class Server:
     """A server that runs, and what it said of itself."""
 
     arm: Arm
-    child: Child | Stranger
-    tree: Tree | Unseen
+    child: Child | UnmanagedServer
+    tree: Tree | UnknownUsage
     ready: Mapping[str, Any] = field(default_factory=dict)
-    outside: Outside | None = None  # what was asked for, if it is somebody else's
+    external: ExternalServer | None = None  # what was asked for, if it is somebody else's
 
 
 Servers = Mapping[Arm, Server | str]  # in place of a server that failed stands the reason
 
 
 @contextlib.contextmanager
-def standing(setup: Setup) -> Iterator[dict[str, Servers]]:
+def start_baselines(setup: Setup) -> Iterator[dict[str, Servers]]:
     """Start the servers that show the machine's limit, for each protocol of the plan: they stay for the whole run.
 
     A server that does next to nothing has no state that a fresh one would not have, and takes a second to start.
     """
     with contextlib.ExitStack() as stack:
         first = {scenario.protocol: scenario for scenario in reversed(setup.plan.scenarios)}
-        begun = {protocol: _begin(stack, setup, one, limit_arms(setup.plan)) for protocol, one in first.items()}
+        begun = {protocol: _begin(stack, setup, one, baseline_arms(setup.plan)) for protocol, one in first.items()}
         yield {protocol: _up(setup, first[protocol], servers) for protocol, servers in begun.items()}
 
 
@@ -98,8 +91,8 @@ def _up(setup: Setup, scenario: Scenario, begun: Servers) -> Servers:
         if isinstance(server, str):
             continue
         try:
-            if server.outside is not None:
-                _await_outside(server, server.outside)
+            if server.external is not None:
+                _await_external(server, server.external)
             elif isinstance(server.child, Child):
                 server.ready = server.child.read_line(READY_S)
             if isinstance(server.child, Child):
@@ -117,63 +110,65 @@ def _up(setup: Setup, scenario: Scenario, begun: Servers) -> Servers:
 def _begun(stack: contextlib.ExitStack, setup: Setup, scenario: Scenario, arm: Arm) -> Server | str:
     """The server of an arm, on its way; or why it cannot be started."""
     everywhere = setup.placement.server + setup.placement.client  # to start in half the time; nothing is measured
-    outside = next((one for one in setup.plan.outside if one.name == arm.model), None)
-    if outside is None:
+    external = next((one for one in setup.plan.external_servers if one.name == arm.model), None)
+    if external is None:
         python = setup.plan.pythons.get(arm.python, "")
         command = server_command(arm.model, arm.transport, scenario.protocol, setup.plan.workers, python)
         child = stack.enter_context(Child(f"the server {arm.name}", command, everywhere))
         return Server(arm, child, Tree(child.pid))
-    if outside.target:
-        return _already_up(arm, outside)
+    if external.target:
+        return _already_up(arm, external)
     try:
-        return _started(stack, arm, outside, scenario.protocol, everywhere)
+        return _started(stack, arm, external, scenario.protocol, everywhere)
     except OSError as error:
         return f"cannot be started: {error.strerror or error}"
 
 
-def _started(stack: contextlib.ExitStack, arm: Arm, outside: Outside, protocol: str, cpus: Sequence[int]) -> Server:
+def _started(
+    stack: contextlib.ExitStack, arm: Arm, external: ExternalServer, protocol: str, cpus: Sequence[int]
+) -> Server:
     """Start somebody else's server on a port that was free a moment ago: it cannot say itself which one it has."""
     kind = socket.SOCK_STREAM if arm.transport == "tcp" else socket.SOCK_DGRAM
     with socket.socket(socket.AF_INET, kind) as sock:
         sock.bind((_HOST, 0))
         port = sock.getsockname()[1]
-    words = outside.words(port=port, transport=arm.transport, protocol=protocol, host=_HOST)
+    words = external.words(port=port, transport=arm.transport, protocol=protocol, host=_HOST)
     child = stack.enter_context(
         Child(
             f"the server {arm.name}",
-            outside_command(words),
+            external_command(words),
             cpus,
-            heard=outside.ready == "line",
-            folder=outside.folder,
-            environment=outside.environment,
+            heard=external.ready == "line",
+            folder=external.folder,
+            environment=external.environment,
         )
     )
-    ready = {"host": _HOST, "port": port, "workers": outside.cpus, "python": "", "sockets": UNKNOWN_OPTIONS}
-    return Server(arm, child, Tree(child.pid), ready, outside)
+    ready = {"host": _HOST, "port": port, "workers": external.cpus, "python": "", "sockets": UNKNOWN_OPTIONS}
+    return Server(arm, child, Tree(child.pid), ready, external)
 
 
-def _already_up(arm: Arm, outside: Outside) -> Server:
+def _already_up(arm: Arm, external: ExternalServer) -> Server:
     """Somebody else's server that somebody else has started."""
-    host, port = outside.address
-    ready = {"host": host, "port": port, "workers": outside.cpus, "python": "", "sockets": UNKNOWN_OPTIONS}
-    return Server(arm, Stranger(), Unseen(), ready, outside)
+    host, port = external.address
+    ready = {"host": host, "port": port, "workers": external.cpus, "python": "", "sockets": UNKNOWN_OPTIONS}
+    return Server(arm, UnmanagedServer(), UnknownUsage(), ready, external)
 
 
-def _await_outside(server: Server, outside: Outside) -> None:
+def _await_external(server: Server, external: ExternalServer) -> None:
     """Wait until it is up. Over UDP nothing but a reply can tell, which the first exchange tries several times."""
-    if isinstance(server.child, Stranger):
+    if isinstance(server.child, UnmanagedServer):
         return
-    deadline_s = time.monotonic() + outside.start_s
-    if outside.ready == "line":
-        server.child.read_text(outside.start_s)
+    deadline_s = time.monotonic() + external.start_s
+    if external.ready == "line":
+        server.child.read_text(external.start_s)
         return
     while time.monotonic() < deadline_s and server.child.alive:
         if _listens(server.arm.transport, server.ready["port"]):
             return
         time.sleep(_LOOK_S)
     if not server.child.alive:
-        raise ServerError(f"ended before it was up; its last words were: {server.child.last_words()}")
-    raise ServerError(f"did not listen on port {server.ready['port']} within {outside.start_s:g} s")
+        raise ServerError(f"ended before it was up; its last words were: {server.child.stderr_tail()}")
+    raise ServerError(f"did not listen on port {server.ready['port']} within {external.start_s:g} s")
 
 
 def _listens(transport: str, port: int) -> bool:
@@ -211,7 +206,7 @@ def load(
     lengths_s: Sequence[float],
     warmup_s: float,
     seed: int | None = None,
-    ceiling_rps: float | None = None,
+    baseline_rps: float | None = None,
 ) -> Loaded:
     """Load a server apart from the rounds. lengths_s: of the slices' windows. Raises ServerError."""
     name = f"{server.arm.name} by itself"
@@ -224,7 +219,7 @@ def load(
         answer = setup.ask(command)
         if answer["ok"]:
             slices.append(answer["slice"])
-    closed = setup.ask({"do": "close", "id": name, "ceiling_rps": ceiling_rps})
+    closed = setup.ask({"do": "close", "id": name, "baseline_rps": baseline_rps})
     if not answer["ok"] or not closed["ok"]:
         raise ServerError(answer.get("error") or closed["error"])
     return Loaded(slices, closed["document"], closed["histograms"])

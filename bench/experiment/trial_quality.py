@@ -1,86 +1,86 @@
-"""The judgement of a trial: what the generator says against it, and what the machine adds. Pure."""
+"""The quality of a trial: the generator's own flags, what the machine adds, and which side limited the rate. Pure."""
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from clients.verdicts import CODES, cell, merge, verdict_of, worst
+from clients.quality_codes import QualityFlag, Thresholds
 
-BUSY_CPU_SHARE = 0.9  # a side that is this busy is what limits the rate
-# A server that is this busy cannot have done more than a twentieth beyond what was measured, whatever the generator:
-# its rate is its CPU share over its CPU time per request (the utilisation law; Denning and Buzen 1978).
-SURELY_BUSY = 0.95
+BUSY_CPU_SHARE = 0.9  # a side this busy limits the rate
+# A server this busy can have missed at most a twentieth of its rate, whatever the generator did: a rate is the CPU
+# share over the CPU time per request (the utilisation law; Denning and Buzen 1978).
+SATURATED_CPU_SHARE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict on a trial, its codes as the cell of a row, and which side set the rate."""
+    """The verdict on a trial, its flags, and the side that limited its rate."""
 
-    verdict: str  # valid, suspect or invalid
-    codes: str  # NAME=figure, separated by spaces
-    bound: str  # server, generator, or neither, with what it then was; unknown where the server is not seen
+    verdict: str
+    flags: list[QualityFlag]
+    limited_by: str  # server, generator, neither (with the reason), or unknown for a running server
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
-    """What both sides did in a trial. A share that is not known (nan) says nothing."""
+class Utilisation:
+    """How busy both sides were during a trial. A share that is unknown is nan and raises no flag."""
 
-    client_cpu_share: float  # of the generator's CPU, the busiest thread
+    generator_cpu_share: float  # of the busiest generator thread's CPU
     server_cpu_share: float  # of the CPUs that the server can use
     closed_loop: bool = True
     cpus_disjoint: bool = True
-    shows_limit: bool = False  # the figure is to be that of the machine with this generator
-    in_flight: float = 0.0  # requests, on the average
+    is_baseline: bool = False  # the trial measures the machine and the generator, not a competitor
+    in_flight: float = 0.0  # mean number of requests
     usable_cpus: int = 1
-    servants: int = 1  # threads and processes of the server that may serve
-    foreign_share: float = math.nan  # of the servers' CPUs, taken by programs that have nothing to do with the run
+    server_workers: int = 1  # threads and processes of the server that may serve
+    background_load_share: float = math.nan  # of the servers' CPUs, used by unrelated processes
 
 
-def judge(told: Iterable[str], sides: Sides) -> Judgement:
-    """Judge one trial. told: the generator's own codes."""
-    raised = {code.partition("=")[0]: code for code in told}
-    if not sides.cpus_disjoint:
-        raised["SHARED_CPUS"] = cell("SHARED_CPUS", 1)
-    if CODES["FOREIGN"].verdict(sides.foreign_share) != "valid":
-        raised["FOREIGN"] = cell("FOREIGN", sides.foreign_share)
-    busy = raised.pop("GENERATOR_BUSY", None)
-    if busy and not sides.shows_limit:
-        raised |= _busy_generator(busy, sides)
-    return Judgement(worst(verdict_of(code) for code in raised.values()), merge(raised.values()), bound(raised, sides))
+def judge(generator_flags: Sequence[QualityFlag], utilisation: Utilisation, thresholds: Thresholds) -> Judgement:
+    """Judge one trial from the generator's own flags and from how busy both sides were."""
+    flags = {flag.code.name: flag for flag in generator_flags}
+    values = {"BACKGROUND_LOAD": utilisation.background_load_share}
+    if not utilisation.cpus_disjoint:
+        values["SHARED_CPUS"] = 1.0
+    flags |= {flag.code.name: flag for flag in thresholds.raise_flags(values)}
+    saturated = flags.pop("GENERATOR_SATURATED", None)
+    if saturated and not utilisation.is_baseline:
+        flags |= {flag.code.name: flag for flag in _judge_saturation(saturated, utilisation, thresholds)}
+    merged = thresholds.merge(flags.values())
+    return Judgement(thresholds.worst(merged), merged, limiting_side(flags, utilisation))
 
 
-def _busy_generator(code: str, sides: Sides) -> dict[str, str]:
-    """What a busy generator means. code: its own; a closed loop whose server was busy, too, says more than that."""
-    if not sides.closed_loop:
-        return {"GENERATOR_BUSY": code}
-    if _is_servers_limit(sides):
-        return {}
-    shortfall = 1 - sides.server_cpu_share
-    if CODES["SHORTFALL"].verdict(shortfall) == "suspect":
-        return {"SHORTFALL": cell("SHORTFALL", shortfall)}
-    return {"GENERATOR_BUSY": code}
+def _judge_saturation(flag: QualityFlag, utilisation: Utilisation, thresholds: Thresholds) -> list[QualityFlag]:
+    """Return what a saturated generator means: a closed loop with a busy server bounds the error of the rate."""
+    if not utilisation.closed_loop:
+        return [flag]
+    if _server_is_limit(utilisation):
+        return []
+    underestimated = thresholds.flag("RATE_UNDERESTIMATED", 1 - utilisation.server_cpu_share)
+    return [underestimated] if thresholds.verdict(underestimated) == "suspect" else [flag]
 
 
-def bound(raised: Collection[str], sides: Sides) -> str:
-    """Which side was at its limit. raised: names of the codes of the trial.
+def limiting_side(codes: Collection[str], utilisation: Utilisation) -> str:
+    """Return which side limited the rate. codes: names of the trial's codes.
 
-    Where neither was: *waiting* if there was not more work than one for each CPU at a time, or it came on a schedule;
-    *backlog* if connects waited for room; *lock* if work was there and threads or processes too, and still the CPUs
-    were not used: they waited for each other.
+    ``neither`` has a reason. *waiting*: there was at most one request per CPU at a time, or requests came on a
+    schedule. *backlog*: connects waited for room in the listener's backlog. *lock*: requests and workers were there and
+    the CPUs were still idle, so the workers waited for each other.
     """
-    if _is_servers_limit(sides):
+    if _server_is_limit(utilisation):
         return "server"
-    if sides.client_cpu_share >= BUSY_CPU_SHARE:
-        return "generator"  # also where both are busy: then nobody knows what the server could have done
-    if math.isnan(sides.server_cpu_share):
-        return "unknown"  # a server of somebody else, of which nothing is seen
-    if "BACKLOG" in raised:
+    if utilisation.generator_cpu_share >= BUSY_CPU_SHARE:
+        return "generator"  # also where both sides are busy: nobody knows what the server could have done
+    if math.isnan(utilisation.server_cpu_share):
+        return "unknown"
+    if "SYN_RETRANSMITS" in codes:
         return "neither (backlog)"
-    work_was_there = sides.closed_loop and sides.in_flight >= 2 * sides.usable_cpus
-    return "neither (lock)" if work_was_there and sides.servants > 1 else "neither (waiting)"
+    enough_requests = utilisation.closed_loop and utilisation.in_flight >= 2 * utilisation.usable_cpus
+    return "neither (lock)" if enough_requests and utilisation.server_workers > 1 else "neither (waiting)"
 
 
-def _is_servers_limit(sides: Sides) -> bool:
-    """Whether the server's CPUs were used up, and would have been by any generator."""
-    busy = sides.server_cpu_share >= BUSY_CPU_SHARE and not sides.client_cpu_share >= BUSY_CPU_SHARE
-    return busy or sides.server_cpu_share >= SURELY_BUSY
+def _server_is_limit(utilisation: Utilisation) -> bool:
+    """Return whether the server used up its CPUs, and would have with any generator."""
+    server_busy = utilisation.server_cpu_share >= BUSY_CPU_SHARE
+    generator_busy = utilisation.generator_cpu_share >= BUSY_CPU_SHARE
+    return (server_busy and not generator_busy) or utilisation.server_cpu_share >= SATURATED_CPU_SHARE

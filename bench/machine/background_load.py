@@ -16,7 +16,7 @@ _KERNEL = 2  # kthreadd, the parent of the kernel's threads
 _PARENT, _CPU = 1, 36  # fields of /proc/PID/stat after the name, from 0 (proc_pid_stat(5): 4 and 39)
 
 
-class Others:
+class BackgroundLoad:
     """The processes beside ours, watched from now on."""
 
     def __init__(self, cpus: Sequence[int]) -> None:

@@ -99,7 +99,7 @@ def _speed() -> Iterator[Finding]:
 
 
 def _others() -> Iterator[Finding]:
-    before, stolen, began_s = _cpu_times(), psutil.cpu_times().steal, time.monotonic()
+    before, steal, began_s = _cpu_times(), psutil.cpu_times().steal, time.monotonic()
     time.sleep(_LOOK_S)
     elapsed_s = time.monotonic() - began_s
     now = _cpu_times()
@@ -113,11 +113,11 @@ def _others() -> Iterator[Finding]:
         "what they take of a CPU is missing in the figures",
         "end them, or wait until they are done",
     )
-    stolen_share = (psutil.cpu_times().steal - stolen) / elapsed_s / (os.cpu_count() or 1)
+    steal_share = (psutil.cpu_times().steal - steal) / elapsed_s / (os.cpu_count() or 1)
     yield Finding(
-        "stolen time",
-        f"{stolen_share:.1%}",
-        "bad" if stolen_share > 0.01 else "good",
+        "steal time",
+        f"{steal_share:.1%}",
+        "bad" if steal_share > 0.01 else "good",
         "CPU time that the host gave to other machines",
         "another time, or another host",
     )

@@ -19,7 +19,7 @@ _DECISIVE = (
     "cpu_model",
     "cpus",
     "server_cpus",
-    "client_cpus",
+    "generator_cpus",
     "architecture",
     "hypervisor",
     "kernel",
@@ -49,7 +49,7 @@ def describe(placement: Placement) -> dict[str, Any]:
             "cpus": os.cpu_count(),
             "usable_cpus": sorted(os.sched_getaffinity(0)),
             "server_cpus": list(placement.server),
-            "client_cpus": list(placement.client),
+            "generator_cpus": list(placement.client),
             "memory_mb": round(psutil.virtual_memory().total / 1e6),
             "kernel": platform.release(),
             "architecture": platform.machine(),
@@ -95,7 +95,7 @@ def _cpu_model() -> str | None:
 
 
 def _revision() -> str | None:
-    """Commit of the checkout that runs, with a mark if it has been changed; None outside of one."""
+    """Commit of the checkout that runs, with a mark if it has been changed; None external of one."""
     home = Path(__file__).resolve().parents[2]
     try:
         told = subprocess.run(

@@ -11,31 +11,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.experiment.child_process import pinned
+from bench.machine.affinity import pinned
 
-SLOW = 1.6  # a canary that takes so many times as long as it does usually ...
-STOLEN = 0.15  # ... or such a share of the CPUs' time given to others by the host spoils a round
+SLOW = 1.6  # a probe that takes so many times as long as it does usually ...
+MAX_STEAL_SHARE = 0.15  # ... or such a share of the CPUs' time given to others by the host spoils a round
 _MOST_CPUS = 8  # that are tried in one round: with more of them, these in turn
 _LEAST_TO_KNOW = 5  # canaries on a CPU before one can be called slow
 _WORK = range(12_000)  # some 0.2 ms
 
 
 @dataclass(frozen=True, slots=True)
-class Weather:
+class RoundConditions:
     """What a round met."""
 
-    canary_us: float  # the slowest of the CPUs, after the round
-    canary_share: float  # of what it takes there usually
-    stolen_share: float  # of the CPUs' time, by the host
+    probe_us: float  # the slowest of the CPUs, after the round
+    probe_ratio: float  # of what it takes there usually
+    steal_share: float  # of the CPUs' time, by the host
     pressure_share: float | None  # of the time, in which something waited for a CPU (PSI); None if not known
 
     @property
-    def spoiled(self) -> bool:
+    def disturbed(self) -> bool:
         """Whether the round is not to be counted."""
-        return self.canary_share > SLOW or self.stolen_share > STOLEN
+        return self.probe_ratio > SLOW or self.steal_share > MAX_STEAL_SHARE
 
 
-class Watch:
+class NoiseProbe:
     """Watches the CPUs of a run. Call ``begin`` before each round and ``end`` after it."""
 
     def __init__(self, cpus: Sequence[int]) -> None:
@@ -48,28 +48,28 @@ class Watch:
         """Note where the counters stand."""
         self._before = self._counters()
 
-    def end(self) -> Weather:
+    def end(self) -> RoundConditions:
         """Try the CPUs, and say what the round met."""
-        stolen, total, pressed_us, now_s = (
+        steal, total, pressed_us, now_s = (
             after - before for after, before in zip(self._counters(), self._before, strict=True)
         )
         chosen = [self._cpus[(self._turn + k) % len(self._cpus)] for k in range(min(_MOST_CPUS, len(self._cpus)))]
         self._turn += len(chosen)
         worst_us, worst_share = 0.0, 0.0
         for cpu in chosen:
-            took_us = canary_us(cpu)
+            took_us = probe_us(cpu)
             known = self._known[cpu]
             share = took_us / statistics.median(known) if len(known) >= _LEAST_TO_KNOW else 1.0
             known.append(took_us)
             worst_us, worst_share = max(worst_us, took_us), max(worst_share, share)
         pressed = pressed_us / 1e6 / now_s if now_s > 0 and 0 <= pressed_us < 1e200 else None
-        return Weather(worst_us, worst_share, stolen / total if total > 0 else 0.0, pressed)
+        return RoundConditions(worst_us, worst_share, steal / total if total > 0 else 0.0, pressed)
 
     def _counters(self) -> tuple[float, float, float, float]:
-        return *stolen_ticks(self._cpus), pressure_us(), time.monotonic()
+        return *steal_ticks(self._cpus), pressure_us(), time.monotonic()
 
 
-def canary_us(cpu: int) -> float:
+def probe_us(cpu: int) -> float:
     """How long a fixed work takes on a CPU: the better of two, as the first finds the caches of others."""
     with pinned([cpu]):
         times = []
@@ -80,17 +80,17 @@ def canary_us(cpu: int) -> float:
     return min(times) / 1e3
 
 
-def stolen_ticks(cpus: Sequence[int]) -> tuple[float, float]:
+def steal_ticks(cpus: Sequence[int]) -> tuple[float, float]:
     """Time that the host gave to others, and all time, of these CPUs, in ticks (proc_stat(5))."""
     wanted = {f"cpu{cpu}" for cpu in cpus}
-    stolen, total = 0.0, 0.0
+    steal, total = 0.0, 0.0
     for line in Path("/proc/stat").read_text().splitlines():
         name, *fields = line.split()
         if name in wanted:
             times = [float(field) for field in fields[:8]]
-            stolen += times[7]
+            steal += times[7]
             total += sum(times)
-    return stolen, total
+    return steal, total
 
 
 def pressure_us() -> float:

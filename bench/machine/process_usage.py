@@ -1,4 +1,4 @@
-"""What a process tree uses, read from outside while it is at rest: CPU time, memory, threads, switches, descriptors.
+"""What a process tree uses, read from external while it is at rest: CPU time, memory, threads, switches, descriptors.
 
 CPU time comes from each process's own CPU clock: clock_gettime with the id (~pid << 3) | 2 (linux/posix-timers.h,
 CPUCLOCK_SCHED), which counts nanoseconds, ended threads included, and takes half a microsecond. ``schedstat`` of a
@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.experiment.child_process import children
+from bench.machine.affinity import children
 
 _SETTLE_S = 0.0001
 _SETTLE_TRIES = 20
@@ -100,7 +100,7 @@ class Tree:
         return total_kb * 1024 / 1e6
 
 
-class Unseen:
+class UnknownUsage:
     """In place of a tree: processes of somebody else, maybe on another machine."""
 
     def usage(self) -> Usage:

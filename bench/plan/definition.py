@@ -7,10 +7,11 @@ import msgspec
 import numpy as np
 
 from bench.plan.allowed import Clients, Duration, Lifecycle, Positive, Protocol, Size, Transport
-from bench.plan.external_server import Outside
-from bench.schema.metrics import LATENCY, LIMIT, SEARCH, SESSIONS
-from bench.schema.rows import Arm
-from clients.verdicts import judge_by
+from bench.plan.external_server import ExternalServer
+from bench.schema.arms import Arm
+from bench.schema.metrics import BASELINE, LATENCY, SEARCH, SESSIONS
+from clients.quality_catalogue import CATALOGUE
+from clients.quality_codes import Thresholds
 from servers.registry import Description
 
 COMMON = "common"
@@ -25,7 +26,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "rate": (COMMON, HIGHEST, "a share up to 1 of an arm's own capacity", "requests a second"),
 }
 LARGEST_DATAGRAM_BYTES = 65_507
-LIMIT_EVERY = 3  # rounds
+BASELINE_EVERY = 3  # rounds
 LEAST_WORKERS = 2  # of a model with several processes: with one it would not be that model
 
 
@@ -67,11 +68,11 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*\Z", max_length=60)]
     question: str = ""
     models: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
-    outside: tuple[Outside, ...] = ()  # servers of others, which compete with the models
+    external_servers: tuple[ExternalServer, ...] = ()  # servers of others, which compete with the models
     transports: Annotated[tuple[Transport, ...], msgspec.Meta(min_length=1)] = ("tcp", "udp")
     reference: str = ""  # the model that the others are compared with; the first one if empty
-    twin: str = ""  # the model that is listed twice, to see the noise floor; none if empty
-    limit: str = LIMIT  # the model that shows what the machine can do, beside all others; none if empty
+    control: str = ""  # the model that is listed twice, to see the noise floor; none if empty
+    baseline: str = BASELINE  # the model that shows what the machine can do, beside all others; none if empty
     awake: bool = False  # keep the servers' CPUs from halting, see bench.machine.keep_awake
     pythons: dict[str, str] = {}  # beside our own interpreter, others with which each model runs: label and path
     blocks: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
@@ -101,7 +102,7 @@ class PlanError(ValueError):
 def check(plan: Plan, models: Mapping[str, Description]) -> None:
     """Raise PlanError if the plan asks for what cannot be. models: those there are, by name."""
     _check_names(plan, models)
-    apply_thresholds(plan)
+    plan_thresholds(plan)
     if plan.slice_warmup_s >= plan.slice_s:
         raise PlanError(f"slice_warmup_s {plan.slice_warmup_s:g} leaves nothing of a slice of {plan.slice_s:g} s")
     for scenario in plan.scenarios:
@@ -124,31 +125,31 @@ def check(plan: Plan, models: Mapping[str, Description]) -> None:
     largest = max(max(scenario.message_bytes) for scenario in plan.scenarios)
     if "udp" in plan.transports and largest > LARGEST_DATAGRAM_BYTES:
         raise PlanError(f"message_bytes {largest} does not fit a datagram; at most {LARGEST_DATAGRAM_BYTES} over udp")
-    competing = [arm for arm in arms(plan) if arm not in limit_arms(plan)]
+    competing = [arm for arm in arms(plan) if arm not in baseline_arms(plan)]
     every = [case for scenario in plan.scenarios for case in cases(plan, scenario)]
     if not any(skip_reason(plan, arm, case, models) == "" for arm in competing for case in every):
         raise PlanError("nothing in this plan can be measured: every case would be skipped")
 
 
-def apply_thresholds(plan: Plan) -> None:
-    """Judge by the plan's thresholds in this process from now on. Raises PlanError."""
+def plan_thresholds(plan: Plan) -> Thresholds:
+    """Return the thresholds that the plan's results are judged by. Raises PlanError."""
     try:
-        judge_by(plan.thresholds)
+        return Thresholds(CATALOGUE, plan.thresholds)
     except ValueError as error:
         raise PlanError(str(error)) from error
 
 
 def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:
-    for name in (*plan.models, plan.reference, plan.twin):
+    for name in (*plan.models, plan.reference, plan.control):
         if name and name not in models:
             raise PlanError(f"no server model {name!r}; there are: {', '.join(models)}")
-    if plan.limit not in ("", LIMIT):  # tables and charts know it by this name, and compare it with nobody
+    if plan.baseline not in ("", BASELINE):  # tables and charts know it by this name, and compare it with nobody
         raise PlanError(
-            f"limit {plan.limit!r}: what the machine can do is shown by {LIMIT!r}, or by none if it is empty"
+            f"baseline {plan.baseline!r}: what the machine can do is shown by {BASELINE!r}, or by none if it is empty"
         )
-    _check_outside(plan)
-    competing = (*plan.models, *(one.name for one in plan.outside))
-    for what, name in (("reference", plan.reference), ("twin", plan.twin)):
+    _check_external(plan)
+    competing = (*plan.models, *(one.name for one in plan.external_servers))
+    for what, name in (("reference", plan.reference), ("control", plan.control)):
         if name and name not in competing:
             raise PlanError(f"{what} {name!r} is not among the models of the plan: {', '.join(competing)}")
     scenarios = tuple(scenario.name for scenario in plan.scenarios)
@@ -158,18 +159,20 @@ def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:
             raise PlanError(f"{what}: {repeated[0]!r} stands there twice; name each once")
 
 
-def _check_outside(plan: Plan) -> None:
-    for one in plan.outside:
+def _check_external(plan: Plan) -> None:
+    for one in plan.external_servers:
         if bool(one.command) == bool(one.target):
             has = "both" if one.target else "neither"
-            raise PlanError(f"outside {one.name!r} needs either a command or a target, and has {has}")
+            raise PlanError(f"external {one.name!r} needs either a command or a target, and has {has}")
         if one.target and not is_address(one.target):
-            raise PlanError(f"outside {one.name!r}: target {one.target!r} is not HOST:PORT with a port from 1 to 65535")
+            raise PlanError(
+                f"external {one.name!r}: target {one.target!r} is not HOST:PORT with a port from 1 to 65535"
+            )
         if one.trouble:
-            raise PlanError(f"outside {one.name!r}: {one.trouble}")
+            raise PlanError(f"external {one.name!r}: {one.trouble}")
         if not set(one.transports) & set(plan.transports):
             raise PlanError(
-                f"outside {one.name!r} serves {', '.join(one.transports)}, and the transports of the plan are "
+                f"external {one.name!r} serves {', '.join(one.transports)}, and the transports of the plan are "
                 f"{', '.join(plan.transports)}: it would have no part in the run"
             )
 
@@ -181,7 +184,7 @@ def is_address(text: str) -> bool:
 
 
 def arms(plan: Plan) -> list[Arm]:
-    """Every arm: each model over each transport with each interpreter, then twins, and last the machine's limit."""
+    """Every arm: each model over each transport with each interpreter, then controls, and last the machine's limit."""
     single = [
         Arm(model, transport, python=label)
         for model in plan.models
@@ -189,17 +192,20 @@ def arms(plan: Plan) -> list[Arm]:
         for label in ("", *plan.pythons)
     ]
     single += [
-        Arm(one.name, transport) for one in plan.outside for transport in plan.transports if transport in one.transports
+        Arm(one.name, transport)
+        for one in plan.external_servers
+        for transport in plan.transports
+        if transport in one.transports
     ]
-    twins = [Arm(plan.twin, transport, twin=True) for transport in plan.transports if plan.twin]
-    return single + twins + limit_arms(plan)
+    controls = [Arm(plan.control, transport, control=True) for transport in plan.transports if plan.control]
+    return single + controls + baseline_arms(plan)
 
 
-def limit_arms(plan: Plan) -> list[Arm]:
+def baseline_arms(plan: Plan) -> list[Arm]:
     """The arms that show the machine's limit and do not compete; none if that model competes."""
-    if not plan.limit or plan.limit in plan.models:
+    if not plan.baseline or plan.baseline in plan.models:
         return []
-    return [Arm(plan.limit, transport) for transport in plan.transports]
+    return [Arm(plan.baseline, transport) for transport in plan.transports]
 
 
 def reference_arms(plan: Plan) -> dict[str, str]:
@@ -235,7 +241,9 @@ def skip_reason(plan: Plan, arm: Arm, case: Case, models: Mapping[str, Descripti
     if arm.transport not in model.transports:
         return f"{arm.model} does not serve {arm.transport}"
     limit = model.max_tcp_clients if arm.transport == "tcp" and case.scenario.lifecycle == "persistent" else None
-    alone = not model.parallel or any(one.name == arm.model for one in plan.outside)  # that one tells of all it has
+    alone = not model.parallel or any(
+        one.name == arm.model for one in plan.external_servers
+    )  # that one tells of all it has
     processes = 1 if alone else plan.workers or LEAST_WORKERS
     if limit is not None and case.connections > limit * processes:
         clients = f"{limit * processes} persistent TCP client{'s' if limit * processes > 1 else ''}"
@@ -250,7 +258,7 @@ def rounds(plan: Plan, case: Case) -> int:
 
 def takes_part(plan: Plan, arm: Arm, number: int) -> bool:
     """Whether an arm has a slice in a round. What shows the limit, and competes with nobody, has one in every third."""
-    return number % LIMIT_EVERY == 0 or arm not in limit_arms(plan)
+    return number % BASELINE_EVERY == 0 or arm not in baseline_arms(plan)
 
 
 def slices(plan: Plan, models: Mapping[str, Description]) -> int:

@@ -13,7 +13,7 @@ from servers.registry import Description
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-class Outside(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ExternalServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Somebody else's server: a command, started without a shell; or one that is up already."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z", max_length=60)]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from bench.plan.definition import Plan, PlanError, arms, cases, limit_arms, rounds, skip_reason, slices
+from bench.plan.definition import Plan, PlanError, arms, baseline_arms, cases, rounds, skip_reason, slices
 from servers.registry import Description
 
 FIXED_S = 9.0  # the generator and the limit's servers start, rates are calibrated, charts are drawn
@@ -48,7 +48,7 @@ def fit(plan: Plan, minutes: float, models: Mapping[str, Description]) -> Plan:
 
 def _block_s(plan: Plan, models: Mapping[str, Description]) -> float:
     scenarios = [one for one in plan.scenarios if not one.searches]
-    fresh = len(arms(plan)) - len(limit_arms(plan))
+    fresh = len(arms(plan)) - len(baseline_arms(plan))
     return START_S * fresh * len(scenarios) + AGAIN * slices(plan, models) * (plan.slice_s + BETWEEN_S)
 
 
@@ -57,7 +57,7 @@ def _searches_s(plan: Plan, models: Mapping[str, Description]) -> float:
     found = 0.0
     for scenario in plan.scenarios:
         for case in cases(plan, scenario) if scenario.searches else ():
-            competing = [arm for arm in arms(plan) if arm not in limit_arms(plan) and not arm.twin]
+            competing = [arm for arm in arms(plan) if arm not in baseline_arms(plan) and not arm.control]
             served = sum(not skip_reason(plan, arm, case, models) for arm in competing)
             found += 0.75 * SEARCH_ROUNDS * served * (scenario.seconds + START_S + 0.1)
     return found

@@ -13,7 +13,7 @@ import tomli_w
 from bench.plan.definition import CHOICES, Plan, PlanError, Scenario
 
 
-def profile_names() -> list[str]:
+def preset_names() -> list[str]:
     """The profiles that come with holabench."""
     files = resources.files("bench.plan.presets").iterdir()
     return sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml"))
@@ -26,10 +26,10 @@ def load_plan(profile: str) -> Plan:
             text = Path(profile).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise PlanError(f"plan {profile}: {getattr(error, 'strerror', None) or error}") from error
-    elif profile in profile_names():
+    elif profile in preset_names():
         text = (resources.files("bench.plan.presets") / f"{profile}.toml").read_text(encoding="utf-8")
     else:
-        raise PlanError(f"no profile {profile!r}; there are: {', '.join(profile_names())}, or give FILE.toml")
+        raise PlanError(f"no profile {profile!r}; there are: {', '.join(preset_names())}, or give FILE.toml")
     return decode(text, profile)
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import msgspec
 import pandas as pd
 
-from bench.analysis.search_results import objectives, summarise_limits
+from bench.analysis.search_results import objectives, summarise_searches
 from bench.analysis.summary import compare, short_of_cores, summarise
-from bench.plan.definition import apply_thresholds, reference_arms
+from bench.plan.definition import plan_thresholds, reference_arms
 from bench.report import render
 from bench.report.chart_workers import Helpers
 from bench.report.charts.catalogue import names, wanted
@@ -22,6 +22,7 @@ class Derived:
     comparisons: pd.DataFrame
     charts: list[str]  # paths inside the folder
     unranked: list[str]  # models
+    changed_thresholds: list[str]
 
 
 def derive(folder: RunFolder, helpers: Helpers | None) -> Derived:
@@ -31,23 +32,23 @@ def derive(folder: RunFolder, helpers: Helpers | None) -> Derived:
     """
     plan, limits = folder.plan(), folder.limits()
     trials, slices = folder.measured() if limits is None else folder.trials(), folder.finished("slices")
-    apply_thresholds(plan)
-    summary = summarise(trials, slices)
+    thresholds = plan_thresholds(plan)
+    summary = summarise(trials, slices, thresholds)
     if limits is not None:
-        summary = pd.concat([summary, summarise_limits(limits)], ignore_index=True)
-    comparisons = compare(slices, trials, reference_arms(plan))
+        summary = pd.concat([summary, summarise_searches(limits, thresholds)], ignore_index=True)
+    comparisons = compare(slices, trials, reference_arms(plan), thresholds)
     folder.write_table("summary.csv", summary)
     folder.write_table("comparisons.csv", comparisons)
     unranked = short_of_cores(trials)
     if helpers is None:
-        return Derived(summary, comparisons, [], unranked)
+        return Derived(summary, comparisons, [], unranked, thresholds.changed())
     drawn = helpers.draw(summary, comparisons, wanted(summary, trials))
     pictures = []
     for name, one in zip(names([one.wanted for one in drawn]), drawn, strict=True):
         path = folder.write_chart(name, one.png, one.svg)
         pictures.append(render.Picture(one.wanted.question, path, one.svg, one.wanted.load.scenario, one.wanted.source))
-    told = render.Run(folder.environment(), msgspec.to_builtins(plan), objectives(limits))
+    told = render.Run(folder.environment(), msgspec.to_builtins(plan), objectives(limits), thresholds.changed())
     markdown, page = render.render(summary, comparisons, trials, told, pictures)
     folder.write_text("render.md", markdown)
     folder.write_text("render.html", page)
-    return Derived(summary, comparisons, [one.path for one in pictures], unranked)
+    return Derived(summary, comparisons, [one.path for one in pictures], unranked, thresholds.changed())

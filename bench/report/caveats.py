@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from bench.schema.metrics import METRICS, headline, load_in_words
-from clients import verdicts
+from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
+from clients.quality_codes import QualityFlag
 
 MOST_PLACES, MOST_FIGURES = 3, 2  # that are listed one by one
 
@@ -42,15 +43,17 @@ class Distrust:
 def distrust(summary: pd.DataFrame, trials: pd.DataFrame) -> dict[str, Distrust]:
     """By scenario: every code that a row carries, and what was not measured."""
     rows: dict[str, set[str]] = {}
-    where: dict[str, dict[str, list[tuple[str, str, str]]]] = {}  # scenario, name of the code: row, metric, code
+    where: dict[
+        str, dict[str, list[tuple[str, str, QualityFlag]]]
+    ] = {}  # scenario, name of the code: row, metric, code
     for row in summary.to_dict("records"):
         scenario, case = str(row["scenario"]), _case(row)
         if row["verdict"] not in ("failed", "skipped"):
             rows.setdefault(scenario, set()).add(case)
         if row["verdict"] in ("suspect", "invalid") and not pd.isna(row["codes"]):
-            for code in str(row["codes"]).split():
-                of_code = where.setdefault(scenario, {}).setdefault(code.partition("=")[0], [])
-                of_code.append((case, str(row["metric"]), code))
+            for flag in DEFAULT_THRESHOLDS.parse(str(row["codes"])):
+                of_code = where.setdefault(scenario, {}).setdefault(flag.code.name, [])
+                of_code.append((case, str(row["metric"]), flag))
     gaps = _gaps(trials)
     return {
         scenario: Distrust(
@@ -66,19 +69,19 @@ def _case(row: Mapping[Any, Any]) -> str:
     return f"{row['arm']} at {load.removeprefix(str(row['scenario']) + ', ')}"
 
 
-def _doubts(where: Mapping[str, Sequence[tuple[str, str, str]]], first: str, rows: int) -> list[Doubt]:
+def _doubts(where: Mapping[str, Sequence[tuple[str, str, QualityFlag]]], first: str, rows: int) -> list[Doubt]:
     """The codes of one scenario, in the order of the table that has them all. first: the metric that it asks for."""
     found = []
     for name in _in_order(where.keys()):
-        cases: dict[str, list[str]] = {}
-        for case, _, code in where[name]:
-            cases.setdefault(case, []).append(code)
+        cases: dict[str, list[QualityFlag]] = {}
+        for case, _, flag in where[name]:
+            cases.setdefault(case, []).append(flag)
         metrics = {metric for _, metric, _ in where[name]}
-        worst = {case: verdicts.merge(codes) for case, codes in cases.items()}
+        worst = {case: max(flags, key=lambda flag: flag.badness) for case, flags in cases.items()}
         found.append(
             Doubt(
                 name,
-                verdicts.explain(name)[0],
+                where[name][0][2].code.meaning,
                 f"{len(cases)} of {rows} rows{_concerned(metrics, first)}",
                 _places(worst),
             )
@@ -99,13 +102,13 @@ def _in_words(metric: str) -> str:
     return METRICS[metric].label.partition(" (")[0]
 
 
-def _places(cases: Mapping[str, str]) -> str:
+def _places(cases: Mapping[str, QualityFlag]) -> str:
     """Where a code was seen, with its figure if it has one; of many cases the worst one. cases: the code of each."""
-    figures = {case: code.partition("=")[2] for case, code in cases.items()}
+    figures = {case: flag.figure for case, flag in cases.items()}
     told = [f"{case}: {figure}" if figure else case for case, figure in figures.items()]
     if len(cases) <= MOST_PLACES:
         return "; ".join(told)
-    worst = list(cases.values()).index(verdicts.merge(cases.values()))
+    worst = max(range(len(told)), key=lambda k: list(cases.values())[k].badness)
     return f"the worst of them {told[worst]}"
 
 
@@ -127,9 +130,14 @@ def _gaps(trials: pd.DataFrame) -> dict[str, list[Gap]]:
 def advice(distrusted: Iterable[Distrust]) -> list[tuple[str, str]]:
     """(code, what to do about it) of every code that any scenario has."""
     names = {doubt.code for one in distrusted for doubt in one.doubts}
-    return [(name, verdicts.explain(name)[1] or "this version does not know it") for name in _in_order(names)]
+    return [(name, _advice(name)) for name in _in_order(names)]
+
+
+def _advice(name: str) -> str:
+    (flag,) = DEFAULT_THRESHOLDS.parse(name)
+    return flag.code.advice
 
 
 def _in_order(names: Collection[str]) -> list[str]:
     """Codes in the order of the table that has them all; those that it has not last."""
-    return [*(name for name in verdicts.CODES if name in names), *sorted(set(names) - verdicts.CODES.keys())]
+    return [*(name for name in CATALOGUE if name in names), *sorted(set(names) - CATALOGUE.keys())]

@@ -1,7 +1,7 @@
 """The answer in words, made from comparisons and the bounds of searches. Pure: rows in, sentences out."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -9,8 +9,9 @@ import pandas as pd
 
 from bench.analysis import statistics
 from bench.analysis.rankings import ranks
-from bench.analysis.summary import ACROSS, AGAINST, LOAD, TIE, UNRESOLVED, noise_share
-from bench.schema.metrics import METRICS, compact, headline, is_twin, label, load_in_words, transport
+from bench.analysis.summary import ACROSS, AGAINST, EQUIVALENT_WORD, INCONCLUSIVE, LOAD, noise_share
+from bench.formatting import compact, joined, number_in_words
+from bench.schema.metrics import METRICS, headline, is_control, label, load_in_words, transport
 
 UNKNOWN = "unknown"
 RESOLUTION = 0.05  # a difference that a reader would want to know of
@@ -67,7 +68,7 @@ def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Ans
 
 def answers_of_searches(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Answer]:
     """Between which rates the limit of each arm lies: bounds, of which no word says more than they do."""
-    searched = summary[summary["metric"].eq("limit_rps") & summary["low"].notna()]
+    searched = summary[summary["metric"].eq("max_rate_rps") & summary["low"].notna()]
     found = []
     for key, rows in searched.groupby(LOAD, dropna=False, sort=False):
         scenario, connections, message_bytes, _ = cast("tuple[Any, ...]", key)
@@ -93,11 +94,11 @@ def _bounds(rows: list[dict[Any, Any]]) -> str:
 
 
 def noise(comparisons: pd.DataFrame) -> str:
-    """How far twins seemed to lie apart, for each metric."""
+    """How far controls seemed to lie apart, for each metric."""
     if comparisons.empty:
         return ""
     parts = []
-    for metric, rows in comparisons[comparisons["arm"].map(is_twin)].groupby("metric", sort=False):
+    for metric, rows in comparisons[comparisons["arm"].map(is_control)].groupby("metric", sort=False):
         size = noise_share(rows)
         if size is not None:
             parts.append(f"{100 * size:.1f} % in {METRICS[str(metric)].label}")
@@ -107,20 +108,22 @@ def noise(comparisons: pd.DataFrame) -> str:
 def _ratios(mine: list[dict[Any, Any]], name: str) -> str:
     """A sentence or more on the arms of one transport against their reference. mine: rows of these comparisons."""
     reference, thing = label(mine[0]["reference"]), THINGS[mine[0]["metric"]]
-    told = sorted((row for row in mine if row["word"] in ("faster", "slower")), key=lambda row: -float(row["ratio"]))
+    told = sorted(
+        (row for row in mine if row["conclusion"] in ("faster", "slower")), key=lambda row: -float(row["ratio"])
+    )
     if told:
         numbers = joined(f"{label(row['arm'])} {_times(row)}" for row in told)
         parts = [f"{name.upper()}, against the {thing} of {reference}: {numbers}."]
     else:
         parts = [f"{name.upper()}: no model could be told from {reference} in {thing}."]
     for word, text in (
-        (TIE, "Equivalent to it within 5 %"),
-        (UNRESOLVED, "Not resolved"),
+        (EQUIVALENT_WORD, "Equivalent to it within 5 %"),
+        (INCONCLUSIVE, "Not resolved"),
     ):
-        same = [row for row in mine if row["word"] == word]
+        same = [row for row in mine if row["conclusion"] == word]
         if same:
             names = (f"{label(row['arm'])} {_times(row)}" for row in same)
-            parts.append(f"{text}: {joined(names)}.{_what_it_takes(same) if word == UNRESOLVED else ''}")
+            parts.append(f"{text}: {joined(names)}.{_what_it_takes(same) if word == INCONCLUSIVE else ''}")
     return " ".join(parts)
 
 
@@ -152,7 +155,9 @@ def _what_it_takes(rows: list[dict[Any, Any]]) -> str:
 
 def _udp_against_tcp(rows: list[dict[Any, Any]]) -> str:
     mine = [row for row in rows if row["kind"] == ACROSS]
-    told = sorted((row for row in mine if row["word"] in ("faster", "slower")), key=lambda row: -float(row["ratio"]))
+    told = sorted(
+        (row for row in mine if row["conclusion"] in ("faster", "slower")), key=lambda row: -float(row["ratio"])
+    )
     if not told:
         return ""
     numbers = joined(f"{label(row['arm'])} {_times(row)}" for row in told)
@@ -163,23 +168,3 @@ def _times(row: Mapping[Any, Any]) -> str:
     doubt = "" if row["verdict"] == "valid" else f", {row['verdict']}"
     ratio, low, high = (number_in_words(row[name]) for name in ("ratio", "low", "high"))
     return f"{ratio} times ({low} to {high}{doubt})"
-
-
-def number_in_words(value: object) -> str:
-    """A ratio with two decimals, or three figures: ``1.07``, ``12.3``."""
-    number = float(str(value))
-    return (
-        UNKNOWN
-        if math.isnan(number)
-        else "unbounded"
-        if math.isinf(number)
-        else f"{number:.3g}"
-        if number >= 10
-        else f"{number:.2f}"
-    )
-
-
-def joined(parts: Iterable[str]) -> str:
-    """``a, b and c``."""
-    *head, last = parts
-    return f"{', '.join(head)} and {last}" if head else last

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.analysis.summary import LOAD, case_of
-from bench.schema.metrics import LIMIT, compact, is_twin, label, load_in_words, three_figures, transport
+from bench.formatting import compact
+from bench.schema.metrics import BASELINE, is_control, label, load_in_words, transport
 
 _WANTED = ("throughput_rps", "sessions_per_s", "latency_p99_us", "service_p99_us", "cpu_us_per_request", "memory_mb")
 Ends = tuple[float, float, float]  # median, low, high
@@ -46,7 +47,7 @@ def choices(summary: pd.DataFrame) -> list[Choice]:
         arm, scenario, connections, message_bytes, rate_rps = case_of(next(rows.itertuples()))
         values = {str(row.metric): (float(row.median), float(row.low), float(row.high)) for row in rows.itertuples()}  # type: ignore[arg-type]
         name = str(arm)
-        if is_twin(name) or label(name) == LIMIT or not any(math.isfinite(ends[0]) for ends in values.values()):
+        if is_control(name) or label(name) == BASELINE or not any(math.isfinite(ends[0]) for ends in values.values()):
             continue
         rate = values.get("sessions_per_s") or values.get("throughput_rps", _UNKNOWN)
         verdicts = set(rows["verdict"])
@@ -72,16 +73,3 @@ def bar(ends: Ends, most: float) -> tuple[float, float, float]:
     """Median and interval in per cent of the longest one, for a bar with its error; nought where not known."""
     median, low, high = (100 * end / most if math.isfinite(end) and most > 0 else 0.0 for end in ends)
     return median, low, min(high, 100.0)
-
-
-def in_brackets(ends: Ends) -> str:
-    """``31.2k [30.1k, 32.3k]``."""
-    median, low, high = ends
-    if math.isnan(median):
-        return "-"
-    return compact(median) if math.isnan(low) else f"{compact(median)} [{compact(low)}, {compact(high)}]"
-
-
-def in_megabytes(value: float) -> str:
-    """``13.7``."""
-    return "-" if math.isnan(value) else three_figures(value)

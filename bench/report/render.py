@@ -12,14 +12,14 @@ import jinja2
 import pandas as pd
 
 from bench.analysis.rankings import in_words
-from bench.analysis.server_settings import PARITY, parity, unequal
+from bench.analysis.server_settings import SERVER_SETTINGS, server_settings, unequal
 from bench.analysis.summary import short_of_cores
+from bench.formatting import compact, in_brackets, in_megabytes, number_in_words
 from bench.report.caveats import Distrust, advice, distrust
-from bench.report.findings import UNKNOWN, Answer, answers, answers_of_searches, noise, number_in_words
-from bench.report.model_chooser import bar, choices, in_brackets, in_megabytes
+from bench.report.findings import UNKNOWN, Answer, answers, answers_of_searches, noise
+from bench.report.model_chooser import bar, choices
 from bench.report.tables import COLUMNS, Line, Ratio, Results, collect
-from bench.schema.metrics import METRICS, compact, headline
-from clients import verdicts
+from bench.schema.metrics import METRICS, headline
 
 MEANINGS = {
     "throughput_rps": (
@@ -34,7 +34,7 @@ MEANINGS = {
         "Requests leave on a schedule that no server can delay, at one rate that all hold. What a request costs is the "
         "CPU time of the server's processes; latency counts from when a request was due."
     ),
-    "limit_rps": (
+    "max_rate_rps": (
         "The highest rate at which most trials met the objective: it depends on that as much as on the server."
     ),
 }
@@ -47,6 +47,7 @@ class Run:
     environment: dict[str, Any]
     plan: dict[str, Any]
     objectives: list[str]  # of its searches for a limit
+    changed_thresholds: Sequence[str] = ()  # described, one line each
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +106,12 @@ def _content(
         "choices": possible,
         "most_rate": max((end for one in possible for end in one.rate if math.isfinite(end)), default=0.0),
         "comparisons": [_comparison(row) for row in comparisons.to_dict("records")],
-        "parity_columns": ["arm", *PARITY],
-        "parity": parity(trials),
+        "parity_columns": ["arm", *SERVER_SETTINGS],
+        "server_settings": server_settings(trials),
         "unequal": unequal(trials),
         "advice": advice(distrusted.values()),
         "nothing_missing": not any(one.gaps for one in distrusted.values()),
-        "thresholds": verdicts.changed_thresholds(),
+        "thresholds": run.changed_thresholds,
         "objectives": run.objectives,
         "machine": _facts(run.environment),
         "plan": _flat(run.plan),
@@ -155,7 +156,7 @@ def _scenarios(
 
 
 def escape(value: object) -> str:
-    """Text from outside as Markdown that shows just that text, in one line and inside a table too."""
+    """Text from external as Markdown that shows just that text, in one line and inside a table too."""
     text = " ".join(str(value).split())
     text = re.sub(r"([\\`*\[\]<>|#~!$])", r"\\\1", text).replace("&", "&amp;")
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # an underscore inside a word stands for itself
@@ -172,7 +173,8 @@ def _cells(line: Line, metrics: list[str]) -> list[str]:
 
 
 def _with_word(ratio: Ratio) -> str:
-    return f"{number_in_words(ratio.ratio)} [{number_in_words(ratio.low)}, {number_in_words(ratio.high)}] {ratio.word}"
+    low, high = number_in_words(ratio.low), number_in_words(ratio.high)
+    return f"{number_in_words(ratio.ratio)} [{low}, {high}] {ratio.conclusion}"
 
 
 def _comparison(row: Mapping[Any, Any]) -> list[str]:
@@ -186,7 +188,7 @@ def _comparison(row: Mapping[Any, Any]) -> list[str]:
         str(row["reference"]),
         f"{number_in_words(row['ratio'])} [{number_in_words(row['low'])}, {number_in_words(row['high'])}]",
         "-" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}",
-        str(row["word"]),
+        str(row["conclusion"]),
         str(row["verdict"]),
     ]
 

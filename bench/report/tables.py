@@ -11,13 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.analysis.rankings import in_words, ranks
-from bench.analysis.summary import AGAINST, LOAD, TIE, TWINS, UNRESOLVED
-from bench.schema.metrics import METRICS, compact, headline, is_twin, label, load_in_words, spread, transport
-from clients.verdicts import RANK, merge
+from bench.analysis.summary import AGAINST, CONTROLS, EQUIVALENT_WORD, INCONCLUSIVE, LOAD
+from bench.formatting import compact, spread
+from bench.schema.metrics import METRICS, headline, is_control, label, load_in_words, transport
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
+from clients.quality_codes import SEVERITY, format_flags
 
 COLUMNS = {
     "throughput_rps": "requests/s",
-    "limit_rps": "requests/s",
+    "max_rate_rps": "requests/s",
     "sessions_per_s": "sessions/s",
     "service_p50_us": "p50 µs",
     "service_p99_us": "p99 µs",
@@ -26,17 +28,18 @@ COLUMNS = {
 }
 SHORT = {
     "throughput_rps": "req/s",
-    "limit_rps": "req/s",
+    "max_rate_rps": "req/s",
     "sessions_per_s": "sess/s",
     "service_p50_us": "p50",
     "service_p99_us": "p99",
     "cpu_us_per_request": "CPU µs",
 }
+_SEVERITY = {**SEVERITY, "failed": 3, "skipped": 3}
 WIDE = 106  # columns that a table with all intervals needs
-MARKS = {TIE: "=", UNRESOLVED: "?"}
+MARKS = {EQUIVALENT_WORD: "=", INCONCLUSIVE: "?"}
 DOUBTS = {"suspect": "!", "invalid": "!!"}  # of one figure, where they are worse than its row's verdict
 DOUBTS_LEGEND = "! suspect, !! invalid: the figure alone, not its row"
-LEGEND = {TIE: "= equivalent within 5 %", UNRESOLVED: "? not resolved"}
+LEGEND = {EQUIVALENT_WORD: "= equivalent within 5 %", INCONCLUSIVE: "? inconclusive"}
 COLOURS = {"faster": "green", "slower": "red", "valid": "", "suspect": "yellow", "invalid": "red", "failed": "red"}
 
 
@@ -48,13 +51,13 @@ class Ratio:
     ratio: float
     low: float
     high: float
-    word: str
+    conclusion: str
 
     def __str__(self) -> str:
         """``0.82 ±0.02 slower``; ties have a mark for a word. The number is left out where it means nothing."""
         if math.isnan(self.ratio):
-            return self.word
-        word = MARKS.get(self.word, self.word)
+            return self.conclusion
+        word = MARKS.get(self.conclusion, self.conclusion)
         if not math.isfinite(self.low) or not math.isfinite(self.high):
             return f"{compact(self.ratio)} {word}"
         return f"{self.ratio:.2f} ±{max(self.high - self.ratio, self.ratio - self.low):.2f} {word}"
@@ -89,7 +92,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All arms at one load: TCP first, the best of a transport on top, each twin below its arm's transport."""
+    """All arms at one load: TCP first, the best of a transport on top, each control below its arm's transport."""
 
     scenario: str
     connections: int
@@ -156,10 +159,10 @@ def _ratios(comparisons: pd.DataFrame) -> dict[tuple[object, ...], Ratio]:
     found: dict[tuple[object, ...], Ratio] = {}
     for row in comparisons.to_dict("records"):
         arm, reference, scenario = str(row["arm"]), str(row["reference"]), str(row["scenario"])
-        if row["metric"] == headline(scenario) and row["kind"] in (AGAINST, TWINS):
+        if row["metric"] == headline(scenario) and row["kind"] in (AGAINST, CONTROLS):
             ratio, low, high = (float(row[name]) for name in ("ratio", "low", "high"))
             load = _load(tuple(row[column] for column in LOAD))
-            found[*load, arm] = Ratio(reference, ratio, low, high, str(row["word"]))
+            found[*load, arm] = Ratio(reference, ratio, low, high, str(row["conclusion"]))
     return found
 
 
@@ -171,7 +174,7 @@ def _line(arm: str, rows: pd.DataFrame, first: str, ratio: Ratio | None) -> Line
         values[metric] = float(row["median"]), float(row["low"]), float(row["high"])
         judged[metric] = str(row["verdict"]), codes
     own = judged.get(first, ("", ""))
-    doubts = {metric: one for metric, one in judged.items() if RANK.get(one[0], 0) > RANK.get(own[0], 0)}
+    doubts = {metric: one for metric, one in judged.items() if _SEVERITY.get(one[0], 0) > _SEVERITY.get(own[0], 0)}
     return Line(arm, *own, values, ratio, doubts)
 
 
@@ -184,7 +187,7 @@ def _with_references(lines: list[Line]) -> list[Line]:
 def _in_order(lines: list[Line], first: str) -> list[Line]:
     def place(line: Line) -> tuple[str, bool, float, str]:
         median = line.values.get(first, (math.nan,) * 3)[0]
-        return transport(line.arm), is_twin(line.arm), math.inf if math.isnan(median) else -median, line.arm
+        return transport(line.arm), is_control(line.arm), math.inf if math.isnan(median) else -median, line.arm
 
     return sorted(lines, key=place)
 
@@ -216,17 +219,17 @@ def _table(one: Results, *, narrow: bool) -> Table:
             above = transport(line.arm)
             table.add_row("", Text(above.upper(), style="bold"))
         cells = _cells(line, one.metrics, narrow=narrow)
-        table.add_row(*cells, style="dim" if is_twin(line.arm) or line.ratio is None else "")
+        table.add_row(*cells, style="dim" if is_control(line.arm) or line.ratio is None else "")
     return table
 
 
 def _cells(line: Line, metrics: list[str], *, narrow: bool) -> list[Text]:
-    name = label(line.arm) + (" again" if is_twin(line.arm) else "")
+    name = label(line.arm) + (" again" if is_control(line.arm) else "")
     whole = 0 if narrow else len(metrics) - 1  # of memory the interval is of no interest
     numbers = [line.cell(metric) for metric in metrics[:whole]]
     numbers += [line.cell(metric, whole=False) for metric in metrics[whole:]]
     ratio = Text("reference" if line.is_reference else str(line.ratio or "-"))
-    ratio.stylize(COLOURS.get(line.ratio.word if line.ratio else "", ""))
+    ratio.stylize(COLOURS.get(line.ratio.conclusion if line.ratio else "", ""))
     return [
         Text(in_words(line.places)),
         Text(name),
@@ -241,8 +244,9 @@ def _caption(lines: list[Line], metrics: list[str]) -> Text | None:
     told = [f"{line.arm}: {line.verdict}, {line.codes}" for line in lines if line.verdict != "valid" and line.codes]
     doubts = [line.doubts[metric][1] for line in lines for metric in metrics if line.mark(metric)]
     if doubts:
-        told.append(f"{DOUBTS_LEGEND}; the worst of them: {merge(doubts)}")
-    words = {line.ratio.word for line in lines if line.ratio}
+        flags = DEFAULT_THRESHOLDS.merge(flag for cell in doubts for flag in DEFAULT_THRESHOLDS.parse(cell))
+        told.append(f"{DOUBTS_LEGEND}; the worst of them: {format_flags(flags)}")
+    words = {line.ratio.conclusion for line in lines if line.ratio}
     if legend := "; ".join(text for word, text in LEGEND.items() if word in words):
         told.append(legend)
     return Text("\n".join(told)) if told else None

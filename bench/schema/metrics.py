@@ -1,6 +1,5 @@
-"""The quantities that are summarised and compared, and how their figures are written for people."""
+"""The metrics that are summarised and compared."""
 
-import math
 from dataclasses import dataclass
 
 
@@ -13,7 +12,7 @@ class Metric:
     label: str  # on an axis
     more_is_better: bool = False
 
-    def word(self, ratio: float) -> str:
+    def conclusion(self, ratio: float) -> str:
         """*Faster* or *slower*, for a ratio that differs from 1: whoever costs or takes less is faster."""
         return "faster" if (ratio > 1) == self.more_is_better else "slower"
 
@@ -22,7 +21,7 @@ METRICS = {
     metric.name: metric
     for metric in (
         Metric("throughput_rps", "requests/s", "requests per second", more_is_better=True),
-        Metric("limit_rps", "requests/s", "highest rate that meets the objective (requests/s)", more_is_better=True),
+        Metric("max_rate_rps", "requests/s", "highest rate that meets the objective (requests/s)", more_is_better=True),
         Metric("sessions_per_s", "sessions/s", "sessions per second", more_is_better=True),
         Metric("service_p50_us", "us", "median service time (µs)"),
         Metric("service_p99_us", "us", "99th percentile of the service time (µs)"),
@@ -38,31 +37,31 @@ METRICS = {
 }
 
 
-LIMIT = "native"  # compiled: what the machine can do, not one of those that compete
+BASELINE = "native"  # compiled: what the machine can do, not one of those that compete
 SESSIONS = "sessions"  # how the name of every scenario begins whose clients come and go; the plan sees to it
-SEARCH = "limit"  # how the name of every scenario begins that searches for the highest rate; the plan sees to it
+SEARCH = "max_rate"  # how the name of every scenario begins that searches for the highest rate; the plan sees to it
 LATENCY = "latency"  # how the name of every scenario begins whose requests leave on a schedule; the plan sees to it
 
 
 def transport(arm: str) -> str:
-    """The transport in an arm's name: ``tcp`` in ``asyncio/tcp@pypy3.9~twin``."""
+    """The transport in an arm's name: ``tcp`` in ``asyncio/tcp@pypy3.9~control``."""
     return arm.partition("/")[2].partition("~")[0].partition("@")[0]
 
 
 def label(arm: str) -> str:
-    """What is left of an arm's name where the transport and the twin are told by other means: ``asyncio@pypy3.9``."""
+    """Return the label of an arm: ``asyncio@pypy3.9``."""
     model, _, rest = arm.partition("/")
     return model + rest.partition("~")[0][len(transport(arm)) :]
 
 
-def is_twin(arm: str) -> bool:
+def is_control(arm: str) -> bool:
     """Whether the arm is one that was listed a second time."""
-    return arm.endswith("~twin")
+    return arm.endswith("~control")
 
 
 def base(arm: str) -> str:
-    """The arm that a twin repeats; an arm that is no twin is its own base."""
-    return arm.removesuffix("~twin")
+    """The arm that a control repeats; an arm that is no control is its own base."""
+    return arm.removesuffix("~control")
 
 
 def load_in_words(scenario: object, connections: object, message_bytes: object) -> str:
@@ -76,40 +75,5 @@ def headline(scenario: str) -> str:
     if scenario.startswith(LATENCY):
         return "cpu_us_per_request"  # at a rate that all hold, throughput is the plan's
     if scenario.startswith(SEARCH):
-        return "limit_rps"
+        return "max_rate_rps"
     return "sessions_per_s" if scenario.startswith(SESSIONS) else "throughput_rps"
-
-
-def compact(value: float) -> str:
-    """Three figures, thousands as k and millions as M: ``31.2k``. What was not measured is ``-``."""
-    if math.isnan(value):
-        return "-"
-    if math.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    for factor, suffix in ((1e6, "M"), (1e3, "k")):
-        if abs(value) >= 0.9995 * factor:
-            return three_figures(value / factor) + suffix
-    return three_figures(value)
-
-
-def on_axis(value: float) -> str:
-    """A round number beside an axis: ``20k``, ``2.5M``, ``0``."""
-    for factor, suffix in ((1e6, "M"), (1e3, "k")):
-        if abs(value) >= factor:
-            return f"{value / factor:g}{suffix}"
-    return f"{value:g}"
-
-
-def three_figures(value: float) -> str:
-    """A number below a thousand or so with three figures, and two decimals at most."""
-    size = abs(value)
-    decimals = 0 if size >= 99.95 else 1 if size >= 9.995 else 2
-    return f"{value:.{decimals}f}"
-
-
-def spread(median: float, low: float, high: float) -> str:
-    """A median with the larger side of its interval in per cent, so that none looks too narrow: ``31.2k ±1.3%``."""
-    if not all(map(math.isfinite, (median, low, high))) or median <= 0:
-        return compact(median)
-    percent = 100 * max(high - median, median - low) / median
-    return f"{compact(median)} ±{percent:.0f}%" if percent >= 1.95 else f"{compact(median)} ±{percent:.1f}%"

@@ -8,22 +8,7 @@ Schema history: 1 = first.
 from dataclasses import dataclass
 
 SCHEMA = 1
-SPOILED = "SPOILED"  # the code of a slice whose round was hit by others and run again: it counts nowhere
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """What competes: a model with its transport and interpreter. The twin is the same arm listed a second time."""
-
-    model: str
-    transport: str
-    twin: bool = False
-    python: str = ""  # the label of an interpreter that is not our own
-
-    @property
-    def name(self) -> str:
-        """The name everywhere: rows, charts, report."""
-        return f"{self.model}/{self.transport}" + (f"@{self.python}" if self.python else "") + "~twin" * self.twin
+DISTURBED = "DISTURBED"  # the code of a slice whose round was hit by others and run again: it counts nowhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +25,10 @@ class RateRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LimitRow:
-    """One trial of a search for the highest rate, on a fresh server: a row of limits.csv.
+class MaxRateRow:
+    """One trial of a search for the highest rate, on a fresh server: a row of max_rate.csv.
 
-    An arm that was skipped, or could not be searched for at all, is a row without a rung, too.
+    An arm that was skipped, or could not be searched for at all, is a row without a step, too.
     """
 
     scenario: str
@@ -55,7 +40,7 @@ class LimitRow:
     protocol: str
     python: str = ""
     round: int = 0
-    rung: int | None = None  # of the ladder of rates
+    step: int | None = None  # of the ladder of rates
     rate_rps: float | None = None
     objective_p99_us: float
     objective_lost_share: float
@@ -67,7 +52,7 @@ class LimitRow:
     throughput_rps: float | None = None
     latency_p50_us: float | None = None
     latency_p99_us: float | None = None
-    client_cpu_share: float | None = None
+    generator_cpu_share: float | None = None
     passed: bool = False
     counted: bool = False  # not if its numbers were invalid and the trial is made again
     verdict: str
@@ -103,8 +88,8 @@ class SliceRow:
     latency_p50_us: float | None
     latency_p99_us: float | None
     server_cpu_us: float
-    client_cpu_us: float  # polls that brought nothing left out
-    client_cpu_share: float  # of the slice's time, the busiest thread
+    generator_cpu_us: float  # polls that brought nothing left out
+    generator_cpu_share: float  # of the slice's time, the busiest thread
     run_delay_share: float  # of the slice's time, in which the generator was ready to run and others had its CPU
     codes: str
 
@@ -118,12 +103,12 @@ class RoundRow:
     scenario: str
     connections: int
     message_bytes: int
-    canary_us: float  # a fixed work, on the slowest of the CPUs
-    canary_share: float  # of what it takes there usually
-    stolen_share: float  # of the CPUs' time, by the host of this machine
+    probe_us: float  # a fixed work, on the slowest of the CPUs
+    probe_ratio: float  # of what it takes there usually
+    steal_share: float  # of the CPUs' time, by the host of this machine
     run_delay_share: float  # the largest of its slices
     pressure_share: float | None  # of the time in which something waited for a CPU
-    spoiled: bool  # not counted, and run again
+    disturbed: bool  # not counted, and run again
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +166,7 @@ class TrialRow:
     rate_rps: float | None
     workers: int | None
     server_cpus: str
-    client_cpus: str
+    generator_cpus: str
     status: str  # ok, failed or skipped
     reason: str
     rounds: int = 0
@@ -231,18 +216,18 @@ class TrialRow:
     descriptors: int | None = None
     switches_per_request: float | None = None
     server_cpu_share: float | None = None  # of the CPUs that it can use, as many as it has workers
-    client_cpu_share: float | None = None
-    ceiling_rps: float | None = None  # what the generator reached in this block with the server that shows the limit
-    ceiling_share: float | None = None  # of it, in this trial
-    stolen_share: float | None = None  # of the time, in which the generator was ready to run and others had its CPU
+    generator_cpu_share: float | None = None
+    baseline_rps: float | None = None  # what the generator reached in this block with the server that shows the limit
+    baseline_share: float | None = None  # of it, in this trial
+    run_delay_share: float | None = None  # of the time, in which the generator was ready to run and others had its CPU
     involuntary_switches: int | None = None  # of the generator
     gc_runs: int | None = None  # of the generator
     backlog: int | None = None  # what the server's sockets have, read back
     nodelay: int | None = None
     rcvbuf: int | None = None
     sndbuf: int | None = None
-    foreign_share: float | None = None  # of the servers' CPUs, taken by what has nothing to do with the run
-    bound: str = ""  # server, generator, or neither with what it then was
+    background_load_share: float | None = None  # of the servers' CPUs, taken by what has nothing to do with the run
+    limited_by: str = ""  # server, generator, or neither with what it then was
     verdict: str = ""
     codes: str = ""
     seed: int | None = None

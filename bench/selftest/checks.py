@@ -19,7 +19,7 @@ MS = 1_000_000  # nanoseconds
 CPU = min(os.sched_getaffinity(0))  # of the generator, where it is to have one
 COST_US = 500.0  # most that path and generator may add to the median beyond the server's own stamps
 NEAR_MS = 5.0  # how far quantiles that are milliseconds long may lie from what the recorded schedule gives
-_DISTURBANCES = {"STEAL", "RUN_DELAY", "ADHERENCE", "LATENESS", "TURNAROUND", "PAGING"}
+_DISTURBANCES = {"CPU_STEAL", "RUN_DELAY", "LATE_SENDS", "LATENESS_IN_LATENCY", "POLL_BATCH_DELAY", "MAJOR_FAULTS"}
 _DEEP = ("--connections", "4", "--depth", "256")
 
 
@@ -100,7 +100,7 @@ def matched(evidence: Evidence) -> tuple[Array, Array]:
 
 
 def disturbed(evidence: Evidence) -> bool:
-    """Whether the machine spoiled the times, by the generator's own codes, or by the server's own stamps."""
+    """Whether the machine disturbed the times, by the generator's own codes, or by the server's own stamps."""
     codes = {code.partition("=")[0] for code in evidence.document["verdict"]["codes"]}
     sent = evidence.stamps[evidence.stamps["sent_ns"] > 0]
     overdue_ns = np.sort(sent["sent_ns"] - sent["planned_ns"])
@@ -335,7 +335,7 @@ def starved(evidence: Evidence) -> list[Finding]:
     fairness = evidence.document["fairness"]
     return [
         equal("starved", evidence.document["connections"] - 1, fairness["starved"]),
-        raised(evidence, "STARVED"),
+        raised(evidence, "STARVED_CONNECTIONS"),
     ]
 
 
@@ -347,7 +347,7 @@ def little(evidence: Evidence) -> list[Finding]:
     wanted = flights_s / document["duration_s"]
     return [
         balanced(evidence),
-        silent(evidence, "LITTLE"),
+        silent(evidence, "LITTLES_LAW_VIOLATED"),
         near("mean number in flight", wanted, document["in_flight_mean"], 0.02 * wanted),
     ]
 
@@ -549,7 +549,7 @@ def checks(scale: float = 1.0) -> Iterator[Check]:
         "sabotage_pauses",
         "Does a generator that is stopped for 5 ms now and then say so?",
         Trial("udp", rate(2000, *_DEEP), 1.5 * scale, {"delay_ns": MS}, cpu=CPU),
-        sabotaged("LATENESS", "ADHERENCE"),
+        sabotaged("LATENESS_IN_LATENCY", "LATE_SENDS"),
         pause,
         timed=False,
     )
@@ -557,6 +557,6 @@ def checks(scale: float = 1.0) -> Iterator[Check]:
         "sabotage_ticks",
         "Does a generator that sends at whole milliseconds only say so?",
         Trial("udp", rate(2000, *_DEEP), 1.5 * scale, {"delay_ns": MS}, cpu=CPU, sabotage="tick_1ms"),
-        sabotaged("LATENESS", "ADHERENCE"),
+        sabotaged("LATENESS_IN_LATENCY", "LATE_SENDS"),
         timed=False,
     )

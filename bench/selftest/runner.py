@@ -34,7 +34,7 @@ class Result:
 
 
 def run(check: Check) -> Result:
-    """Run one check; one about times again if the machine spoiled it.
+    """Run one check; one about times again if the machine disturbed it.
 
     A time that is off while the generator says that it was disturbed is no error of the generator: it said so. What is
     counted must be right whatever the machine does.

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from bench.experiment.child_process import Child, ChildError, environment_of_children, pinned
+from bench.experiment.child_process import Child, ChildError, environment_of_children
+from bench.machine.affinity import pinned
 
 READY_S = 60.0
-LATE, LOST, CORRUPT = 1, 2, 3  # outcomes in a raw record; 0 is ok
+LATE, LOST, CORRUPT_REPLIES = 1, 2, 3  # outcomes in a raw record; 0 is ok
 _MOST_ROWS = 2_000_000
 Array = np.ndarray[Any, Any]
 STAMP = [

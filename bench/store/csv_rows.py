@@ -33,17 +33,3 @@ def _cell(value: object) -> object:
 def as_text(value: object) -> object:
     """A cell that no spreadsheet takes for a formula (OWASP, CSV injection). Numbers stay numbers."""
     return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA else value
-
-
-def visible(text: str) -> str:
-    """One line that does nothing to a terminal: a server's last words may hold escape sequences, a folder anything."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
-
-
-def all_visible(value: Any) -> Any:
-    """A value of JSON with all its texts made visible."""
-    if isinstance(value, dict):
-        return {visible(key): all_visible(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [all_visible(one) for one in value]
-    return visible(value) if isinstance(value, str) else value

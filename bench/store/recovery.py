@@ -8,7 +8,7 @@ could take what was measured.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.schema.rows import SPOILED
+from bench.schema.rows import DISTURBED
 
 if TYPE_CHECKING:  # a run begins sooner without it
     import pandas as pd
@@ -61,7 +61,7 @@ def lacking(trials: "pd.DataFrame", rows: "pd.DataFrame", *, counts: bool) -> st
     if missing := set(measured["block"]) - set(rows["block"]):
         return f"has no rows of finished block {min(missing)}"
     if counts:
-        sent = rows[rows["codes"] != SPOILED].groupby(_CASE)["sent"].sum()
+        sent = rows[rows["codes"] != DISTURBED].groupby(_CASE)["sent"].sum()
         wanted = measured.dropna(subset=["sent"]).set_index(_CASE)["sent"]
         differs = wanted.ne(sent.reindex(wanted.index)).to_numpy()
         if differs.any():

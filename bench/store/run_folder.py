@@ -20,10 +20,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from bench.formatting import all_visible, visible
 from bench.plan.definition import Plan, PlanError, arms, cases
 from bench.plan.toml import decode, encode
-from bench.schema.rows import SCHEMA, HistogramRow, LimitRow, RateRow, ResourceRow, RoundRow, SliceRow, TrialRow
-from bench.store.csv_rows import all_visible, as_text, heads, lines, visible
+from bench.schema.rows import SCHEMA, HistogramRow, MaxRateRow, RateRow, ResourceRow, RoundRow, SliceRow, TrialRow
+from bench.store.csv_rows import as_text, heads, lines
 from bench.store.durable_write import append_synced, whole_lines, write_synced
 from bench.store.recovery import NotMendableError, end_of_blocks, lacking, whole_blocks
 
@@ -37,7 +38,7 @@ _RAW: dict[str, type[Any]] = {
     "rounds.csv": RoundRow,
     "trials.csv": TrialRow,  # the last: it makes a block whole
 }
-_OTHERS: dict[str, type[Any]] = {"rates.csv": RateRow, "limits.csv": LimitRow}
+_OTHERS: dict[str, type[Any]] = {"rates.csv": RateRow, "max_rate.csv": MaxRateRow}
 _STAMP = "%Y%m%dT%H%M%SZ"
 _LOAD = ["scenario", "connections", "message_bytes"]
 
@@ -140,9 +141,9 @@ class RunFolder:
                     os.truncate(path, keep)
                     mended.append(f"{name}: {size - keep:,} bytes of a block that was cut off are gone")
             if self.limits() is not None:
-                (self.path / "limits.csv").replace(self.path / "limits-interrupted.csv")
+                (self.path / "max_rate.csv").replace(self.path / "max_rate-interrupted.csv")
                 mended.append(
-                    "limits.csv: a search that was cut off begins anew; its trials are in limits-interrupted.csv"
+                    "max_rate.csv: a search that was cut off begins anew; its trials are in max_rate-interrupted.csv"
                 )
         return mended
 
@@ -232,14 +233,14 @@ class RunFolder:
             with _told(path):
                 write_synced(path, heads(RateRow) + lines(RateRow, rows))
 
-    def append_limits(self, rows: Sequence[LimitRow]) -> None:
+    def append_max_rates(self, rows: Sequence[MaxRateRow]) -> None:
         """Add the trials of one round of a search."""
-        path = self.path / "limits.csv"
+        path = self.path / "max_rate.csv"
         if not path.exists():
             with _told(path):
-                write_synced(path, heads(LimitRow))
+                write_synced(path, heads(MaxRateRow))
         with _told(path):
-            append_synced(path, lines(LimitRow, rows).encode())
+            append_synced(path, lines(MaxRateRow, rows).encode())
 
     def append(self, rows: BlockRows) -> None:
         """Add a finished block. If the disk is full, what was there before stays whole."""
@@ -317,7 +318,7 @@ class RunFolder:
 
     def limits(self) -> "pd.DataFrame | None":
         """Rows of the searches for a highest rate; None if there were none."""
-        return self._table("limits.csv") if (self.path / "limits.csv").exists() else None
+        return self._table("max_rate.csv") if (self.path / "max_rate.csv").exists() else None
 
     def finished(self, name: str) -> "pd.DataFrame":
         """Rows of a raw file that belong to finished blocks. name: slices, histograms or resources."""

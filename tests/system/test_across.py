@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.schema.rows import LimitRow
+from bench.schema.rows import MaxRateRow
 from bench.store.run_folder import RunFolder
 from tests.unit import synthetic
 
@@ -55,19 +55,19 @@ def searched(path: Path, *held_rps: float) -> Path:
     for name in ("trials.csv", "slices.csv"):
         (path / name).write_text((path / name).read_text().partition("\n")[0] + "\n")
     (path / "plan.toml").write_text(
-        'name = "search"\nmodels = ["select"]\ntransports = ["tcp"]\nlimit = ""\nseed = 7\n'
-        '[[scenarios]]\nname = "limit"\nconnections = [16]\nrate = "highest"\nseconds = 0.1\n'
+        'name = "search"\nmodels = ["select"]\ntransports = ["tcp"]\nbaseline = ""\nseed = 7\n'
+        '[[scenarios]]\nname = "max_rate"\nconnections = [16]\nrate = "highest"\nseconds = 0.1\n'
     )
-    RunFolder(path).append_limits(
+    RunFolder(path).append_max_rates(
         [
-            LimitRow(
-                scenario="limit", connections=16, message_bytes=64, arm="select/tcp", model="select", transport="tcp",
-                protocol="echo", python="", round=number, rung=rung, rate_rps=rate, objective_p99_us=5000.0,
+            MaxRateRow(
+                scenario="max_rate", connections=16, message_bytes=64, arm="select/tcp", model="select", transport="tcp",
+                protocol="echo", python="", round=number, step=step, rate_rps=rate, objective_p99_us=5000.0,
                 objective_lost_share=0.001, scheduled=None, sent=None, replies=None, lost=None, unsent=None,
-                throughput_rps=rate, latency_p50_us=None, latency_p99_us=None, client_cpu_share=None, passed=rung == 0,
-                counted=True, verdict="valid", codes="",
+                throughput_rps=rate, latency_p50_us=None, latency_p99_us=None, generator_cpu_share=None,
+                passed=step == 0, counted=True, verdict="valid", codes="",
             )
-            for rung, rate in enumerate(held_rps)
+            for step, rate in enumerate(held_rps)
             for number in range(3)
         ]
     )  # fmt: skip
@@ -116,8 +116,13 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ),
         (("before", "failing"), "throughput_rps<-5%", BROKEN, "broken: throughput_rps of asyncio/tcp"),
         (("before", "failing"), "sessions_per_s<-5%", 2, "no arm in common"),
-        (("limit", "lower"), "limit_rps<-5%", BROKEN, "broken: select/tcp, limit, 16 connections, 64 bytes: limit_rps"),
-        (("limit", "limit"), "limit_rps<-5%", 0, "1 not resolved"),
+        (
+            ("limit", "lower"),
+            "max_rate_rps<-5%",
+            BROKEN,
+            "broken: select/tcp, max_rate, 16 connections, 64 bytes: max_rate_rps",
+        ),
+        (("limit", "limit"), "max_rate_rps<-5%", 0, "1 inconclusive"),
         (("quiet", "busy"), "throughput_rps<-5%", 2, "or on a machine that moved too far"),
         (("before", "unknown"), "throughput_rps<-5%", 2, "unknown field `speed`"),
         (("untoml", "before"), "throughput_rps<-5%", 2, "is not TOML"),
@@ -200,7 +205,7 @@ def test_nothing_that_matters_is_cut_on_a_narrow_terminal(columns: int, folders:
 
 
 def test_a_history_has_the_limits_that_a_search_found(folders: dict[str, Path]) -> None:
-    ended = python("-m", "bench", "history", str(folders["limit"]), str(folders["lower"]), "--metric", "limit_rps")
+    ended = python("-m", "bench", "history", str(folders["limit"]), str(folders["lower"]), "--metric", "max_rate_rps")
     assert ended.returncode == 0, ended.stderr
     assert "10.0k to 11.0k" in ended.stdout
     assert "8.00k to 9.00k" in ended.stdout
@@ -213,7 +218,7 @@ def test_a_history_of_a_plan_that_cannot_be_is_one_line(folders: dict[str, Path]
 
 
 def test_what_rests_on_invalid_figures_is_counted(folders: dict[str, Path], tmp_path: Path) -> None:
-    invalid = with_trials(tmp_path / "invalid", verdict="invalid", codes="CORRUPT=9")
+    invalid = with_trials(tmp_path / "invalid", verdict="invalid", codes="CORRUPT_REPLIES=9")
     runs = [str(folders["before"]), str(invalid)]
     told = python("-m", "bench", "compare", *runs).stdout
     assert "without a word, as figures are invalid (why, says report.md) or the machine moved too far: 15" in told

@@ -6,7 +6,7 @@ import pytest
 
 from tests.system.commands import python
 
-OF_BENCH = ("run", "report", "models", "profiles", "plan", "doctor", "truth", "compare", "history")
+OF_BENCH = ("run", "report", "models", "profiles", "plan", "doctor", "selftest", "compare", "history")
 OF_CLIENTS = ("talk", "load", "worker")
 COMMANDS = [("bench",), *(("bench", name) for name in OF_BENCH)]
 COMMANDS += [("clients",), *(("clients", name) for name in OF_CLIENTS), ("servers",)]

@@ -115,7 +115,7 @@ models = ["select"]
 transports = ["udp"]
 blocks = 3
 timeout_s = 0.02
-[[outside]]
+[[external_servers]]
 name = "lossy"
 command = ["{python}", "lossy.py", "{port}"]
 folder = "FOLDER"
@@ -136,9 +136,9 @@ def test_a_server_that_loses_most_is_told_with_percentiles_that_took_for_ever(tm
     folder = Path(ended.stdout.strip())
     summary = pd.read_csv(folder / "summary.csv").query("arm == 'lossy/udp'").set_index("metric")
     assert (summary.loc[["latency_p50_us", "service_p50_us"], "median"] == math.inf).all()
-    assert summary["codes"].str.contains("LOST=").all()
+    assert summary["codes"].str.contains("OPEN_LOOP_LOSS=").all()
     ratios = pd.read_csv(folder / "comparisons.csv").query("arm == 'lossy/udp' and metric == 'latency_p50_us'")
-    assert list(ratios["word"]) == ["not resolved"]
+    assert list(ratios["conclusion"]) == ["inconclusive"]
     assert list(ratios["ratio"]) == [math.inf]
     assert "Too much was lost to give a figure: lossy/udp" in (folder / "charts" / "latency.svg").read_text()
     assert "lossy" in (folder / "report.html").read_text()
@@ -199,7 +199,7 @@ def test_a_server_that_is_up_already_is_loaded_and_nothing_is_told_of_its_resour
     assert set(target["status"]) == {"ok"}, list(target["reason"])
     assert (target["replies"] > 0).all()
     assert target[["cpu_us_per_request", "rss_mb", "memory_mb", "threads", "server_cpu_share"]].isna().all(axis=None)
-    assert set(target["bound"]) <= {"generator", "unknown"}
+    assert set(target["limited_by"]) <= {"generator", "unknown"}
 
 
 def test_plans_and_profiles_are_told_without_running_them() -> None:

@@ -100,7 +100,7 @@ def test_results_for_scripts_are_lines_of_json(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
     assert lines[-1] == {"folder": str(folder_of(tmp_path))}
     arms = {line["arm"] for line in lines[:-1] if line.get("metric") == "throughput_rps"}
-    assert {"select/tcp", "select/tcp~twin"} <= arms
+    assert {"select/tcp", "select/tcp~control"} <= arms
 
 
 def test_a_plan_is_shown_without_running_what_it_names(tmp_path: Path) -> None:
@@ -109,11 +109,11 @@ def test_a_plan_is_shown_without_running_what_it_names(tmp_path: Path) -> None:
     spy.write_text(f"#!/bin/sh\ntouch {touched}\n")
     spy.chmod(0o755)
     quick = Path(__file__).parents[2] / "bench" / "plan" / "presets" / "quick.toml"
-    outside = f'\n[[outside]]\nname = "spy"\ncommand = ["{spy}", "{{port}}"]\n'
+    external = f'\n[[external_servers]]\nname = "spy"\ncommand = ["{spy}", "{{port}}"]\n'
     plan = tmp_path / "plan.toml"
     head, rest = quick.read_text().split("[[scenarios]]", 1)
     head = head.replace('question = "', 'question = "[/nope] \\u001b]0;mine\\u0007', 1)
-    plan.write_text(f'{head}pythons = {{"9.9" = "{spy}"}}\n{outside}\n[[scenarios]]{rest}')
+    plan.write_text(f'{head}pythons = {{"9.9" = "{spy}"}}\n{external}\n[[scenarios]]{rest}')
     ended = python("-m", "bench", "plan", str(plan))
     assert ended.returncode == 0, ended.stderr
     assert "[/nope]" in ended.stdout

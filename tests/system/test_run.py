@@ -62,12 +62,12 @@ def test_a_run_leaves_everything_that_the_design_names(folder: Path) -> None:
 
 def test_nothing_vanishes_from_the_matrix(folder: Path) -> None:
     trials = pd.read_csv(folder / "trials.csv")
-    models = ("iterative/{}", "select/{}", "iterative/{}~twin", "native/{}")
+    models = ("iterative/{}", "select/{}", "iterative/{}~control", "native/{}")
     arms = {model.format(transport) for model in models for transport in ("tcp", "udp")}
     for _, rows in trials.groupby(["block", "scenario"]):
         assert set(rows["arm"]) == arms
     skipped = trials[trials["status"] == "skipped"]
-    assert set(skipped["arm"]) == {"iterative/tcp", "iterative/tcp~twin"}
+    assert set(skipped["arm"]) == {"iterative/tcp", "iterative/tcp~control"}
     assert set(skipped["scenario"]) == {"capacity"}
     assert set(trials["status"]) == {"ok", "skipped"}, trials[["arm", "status", "reason"]].to_string()
 
@@ -75,7 +75,7 @@ def test_nothing_vanishes_from_the_matrix(folder: Path) -> None:
 def test_every_slice_has_the_load_and_what_it_cost(folder: Path) -> None:
     slices = pd.read_csv(folder / "slices.csv")
     assert (slices["answered"] + slices["lost"] + slices["corrupt"] == slices["sent"]).all()
-    of_arms = slices.groupby(["scenario", "arm"])[["replies", "server_cpu_us", "client_cpu_us"]].sum()
+    of_arms = slices.groupby(["scenario", "arm"])[["replies", "server_cpu_us", "generator_cpu_us"]].sum()
     assert (of_arms > 0).all(axis=None)
     for _, one_round in slices.groupby(["block", "scenario", "round"]):
         assert sorted(one_round["position"]) == list(range(len(one_round)))
@@ -84,7 +84,7 @@ def test_every_slice_has_the_load_and_what_it_cost(folder: Path) -> None:
 def test_trials_are_the_sums_of_their_slices(folder: Path) -> None:
     columns = ["sent", "replies"]
     slices = pd.read_csv(folder / "slices.csv")
-    counted = slices[slices["codes"] != "SPOILED"]  # those of rounds that were run again are nowhere else
+    counted = slices[slices["codes"] != "DISTURBED"]  # those of rounds that were run again are nowhere else
     slices = counted.groupby(["block", "scenario", "arm"])[columns].sum()
     trials = pd.read_csv(folder / "trials.csv").query("status == 'ok'").set_index(["block", "scenario", "arm"])
     assert trials[columns].to_dict() == slices.to_dict()
@@ -100,7 +100,7 @@ def test_server_and_generator_had_cpus_of_their_own(folder: Path) -> None:
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("there is one CPU here")
     environment = json.loads((folder / "environment.json").read_text())["machine"]
-    assert not set(environment["server_cpus"]) & set(environment["client_cpus"])
+    assert not set(environment["server_cpus"]) & set(environment["generator_cpus"])
 
 
 def test_the_seed_repeats_the_order_of_everything(folder: Path, tmp_path: Path) -> None:
@@ -116,8 +116,8 @@ def test_the_seed_repeats_the_order_of_everything(folder: Path, tmp_path: Path) 
 def _orders(folder: Path) -> dict[tuple[object, ...], list[str]]:
     """The arms of each planned round in their order, by block, scenario, connections and round.
 
-    Without the rounds behind them, which stand for those that the machine spoiled; and without the machine's limit,
-    whose turn a spoiled round may move.
+    Without the rounds behind them, which stand for those that the machine disturbed; and without the machine's limit,
+    whose turn a disturbed round may move.
     """
     slices = pd.read_csv(folder / "slices.csv")
     plan = load_plan(str(folder / "plan.toml"))
@@ -175,7 +175,7 @@ def test_an_open_loop_has_the_same_schedule_for_every_arm_at_a_rate_that_all_hol
     assert (common.groupby(["block", "round"])["scheduled"].nunique() == 1).all()
     trials = pd.read_csv(folder / "trials.csv").query("status == 'ok' and scenario == 'latency'")
     assert trials["latency_p50_us"].notna().all()
-    assert trials["ceiling_rps"].notna().all()
+    assert trials["baseline_rps"].notna().all()
 
 
 def test_a_run_until_a_width_that_cannot_be_reached_ends_in_its_time(tmp_path: Path) -> None:

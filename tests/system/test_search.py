@@ -7,23 +7,23 @@ import pandas as pd
 from tests.system.commands import python
 
 LIMIT_PLAN = """
-name = "limits"
+name = "max_rate"
 models = ["iterative", "select"]
 transports = ["tcp"]
 
-[[outside]]
+[[external_servers]]
 name = "ends"
 command = ["{python}", "-c", "import sys; sys.exit(3)", "{port}"]
 transports = ["tcp"]
 
-[[outside]]
+[[external_servers]]
 name = "slow"
 command = ["{python}", "slow.py", "{port}"]
 folder = "FOLDER"
 transports = ["tcp"]
 
 [[scenarios]]
-name = "limit"
+name = "max_rate"
 connections = [4]
 rate = "highest"
 seconds = 0.1
@@ -48,17 +48,17 @@ def test_a_search_finds_bounds_around_what_a_server_can_do(tmp_path: Path) -> No
     (tmp_path / "slow.py").write_text(SLOW)
     ended = python("-m", "bench", "run", "--profile", str(plan), "--into", str(tmp_path))
     assert ended.returncode == 3, ended.stderr
-    assert "ends/tcp (limit) could not be measured in any block" in ended.stderr
+    assert "ends/tcp (max_rate) could not be measured in any block" in ended.stderr
     folder = Path(ended.stdout.strip())
-    trials, summary = pd.read_csv(folder / "limits.csv"), pd.read_csv(folder / "summary.csv").set_index("arm")
-    assert (summary["metric"] == "limit_rps").all()
-    searched = trials[trials["rung"].notna()]
+    trials, summary = pd.read_csv(folder / "max_rate.csv"), pd.read_csv(folder / "summary.csv").set_index("arm")
+    assert (summary["metric"] == "max_rate_rps").all()
+    searched = trials[trials["step"].notna()]
     assert set(searched["arm"]) == {"select/tcp", "slow/tcp"}
     assert set(trials["arm"]) == {*searched["arm"], "ends/tcp", "iterative/tcp"} == set(summary.index)
     assert (trials["objective_p99_us"] >= 5000).all()
     for _, of_arm in searched.groupby("arm"):
         # A machine that halts for milliseconds may fail even the lowest rate; then there is nothing below to try.
-        assert of_arm["rung"].nunique() >= 2 or not of_arm["passed"].any()
+        assert of_arm["step"].nunique() >= 2 or not of_arm["passed"].any()
     assert searched[searched["arm"] == "slow/tcp"]["passed"].any(), "few requests are enough to meet an objective"
     assert str(summary.loc["ends/tcp", "codes"]).startswith("ended before it was up")
     assert summary.loc["iterative/tcp", "verdict"] == "skipped"

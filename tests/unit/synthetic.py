@@ -23,7 +23,7 @@ TCP = {
     "select/tcp": {1: 25e3, 16: 38e3, 64: 33e3},
     "asyncio/tcp": {1: 20e3, 16: 32e3, 64: 31e3},
     "multiprocessing/tcp": {1: 25e3, 16: 37e3, 64: 32.5e3},
-    "asyncio/tcp~twin": {1: 20e3, 16: 32e3, 64: 31e3},
+    "asyncio/tcp~control": {1: 20e3, 16: 32e3, 64: 31e3},
 }
 UDP = {
     "iterative/udp": {1: 33e3, 16: 58e3, 64: 60e3},
@@ -31,7 +31,7 @@ UDP = {
     "select/udp": {1: 30e3, 16: 52e3, 64: 53e3},
     "asyncio/udp": {1: 26e3, 16: 41e3, 64: 42e3},
     "multiprocessing/udp": {1: 30e3, 16: 51e3, 64: 52e3},
-    "asyncio/udp~twin": {1: 26e3, 16: 41e3, 64: 42e3},
+    "asyncio/udp~control": {1: 26e3, 16: 41e3, 64: 42e3},
 }
 SESSIONS = {
     arm: {16: rates.get(16, 30e3) / SESSION_REQUESTS / (3 if "tcp" in arm else 1)} for arm, rates in (TCP | UDP).items()
@@ -136,8 +136,8 @@ def slice_of(
         latency_p50_us=None,
         latency_p99_us=None,
         server_cpu_us=replies * 0.95e6 / requests * float(np.exp(random.normal(0, 0.01))),
-        client_cpu_us=replies * 6.0,
-        client_cpu_share=0.3,
+        generator_cpu_us=replies * 6.0,
+        generator_cpu_share=0.3,
         run_delay_share=0.0,
         codes="",
     )
@@ -164,7 +164,7 @@ def trial(
         rate_rps=None,
         workers=2 if model == "multiprocessing" else 1,
         server_cpus="1",
-        client_cpus="0",
+        generator_cpus="0",
         status=status,
         reason=reason,
         **more,  # type: ignore[arg-type]
@@ -195,8 +195,8 @@ def finished(
         connect_p50_us=80.0 if scenario == "sessions" and "tcp" in arm else None,
         rss_mb=rss * (3 if model == "multiprocessing" else 1),
         memory_mb=rss,
-        client_cpu_share=0.3,
-        bound="server",
+        generator_cpu_share=0.3,
+        limited_by="server",
         verdict=verdict,
         codes=codes,
     )
@@ -253,8 +253,8 @@ def write(rows: Rows, path: Path) -> None:
         "name": "synthetic",
         "models": models,
         "reference": "asyncio",
-        "twin": "asyncio",
-        "limit": "",
+        "control": "asyncio",
+        "baseline": "",
         "blocks": 6,
         "seed": 1,
     }

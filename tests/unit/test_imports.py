@@ -44,11 +44,11 @@ def test_clients_import_neither_servers_nor_bench(path: str, names: set[str]) ->
 @pytest.mark.parametrize(("path", "names"), imported("bench").items())
 def test_bench_imports_of_the_others_only_names_codes_and_the_command_line_helper(path: str, names: set[str]) -> None:
     others = {name for name in names if name.partition(".")[0] in {"servers", "clients"}}
-    allowed = ("servers.registry", "clients.console", "clients.verdicts")
+    allowed = ("servers.registry", "clients.console", "clients.quality")
     assert all(name in {"servers", "clients"} or name.startswith(allowed) for name in others), path
 
 
-@pytest.mark.parametrize("module", ["plan", "stats", "judgement", "analyse", "rows"])
+@pytest.mark.parametrize("module", ["analysis/statistics", "analysis/summary", "plan/definition"])
 def test_the_pure_parts_do_no_input_and_output(module: str) -> None:
     names = imported("bench")[f"bench/{module}.py"]
     assert not names & {"os", "pathlib", "subprocess", "socket", "io", "open", "psutil"}

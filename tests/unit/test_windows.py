@@ -110,11 +110,11 @@ def test_too_few_windows_or_bins_tell_nothing() -> None:
 
 def test_the_interval_of_a_percentile_holds_it_nine_times_of_ten_though_a_queue_remembers() -> None:
     """The true p50 and p99 of the time in an M/M/1 queue: -s ln(1 - q) / (1 - busy)."""
-    truth = {name: -100 * np.log(1 - q) / (1 - 0.7) for name, q in (("p50", 0.5), ("p99", 0.99))}
-    held = dict.fromkeys(truth, 0)
+    selftest = {name: -100 * np.log(1 - q) / (1 - 0.7) for name, q in (("p50", 0.5), ("p99", 0.99))}
+    held = dict.fromkeys(selftest, 0)
     for seed in range(60):
         found = precision(load_of(queue_us(seed, 20_000)[2_000:]))
-        for name, value in truth.items():
+        for name, value in selftest.items():
             low, high = found[name]["low_us"], found[name]["high_us"]
             assert isinstance(low, float)
             held[name] += low <= value <= (np.inf if high == "inf" else float(high or 0))

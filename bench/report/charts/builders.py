@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.analysis.summary import AGAINST, TWINS
+from bench.analysis.summary import AGAINST, CONTROLS
 from bench.report.charts.catalogue import QUESTIONS, Wanted
 from bench.report.charts.distribution import common_connections, draw_latency
 from bench.report.charts.dots import draw_dots
@@ -26,7 +26,7 @@ from bench.report.charts.points import (
     transports,
 )
 from bench.report.charts.steadiness import draw_rounds
-from bench.schema.metrics import LIMIT, METRICS, is_twin, label, transport
+from bench.schema.metrics import BASELINE, METRICS, is_control, label, transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,10 @@ def _ratios(tables: Tables, load: Load) -> Figure | None:
     rows = at_load(tables.comparisons, load)
     rows = rows[rows["metric"] == "throughput_rps"]
     lines = [
-        "Full marks: told faster or slower; hollow: equivalent or not resolved; crossed out: invalid.",
+        "Full marks: told faster or slower; hollow: equivalent or inconclusive; crossed out: invalid.",
         "Numbers beside the names are connections.",
     ]
-    if (rows["kind"] == TWINS).any():
+    if (rows["kind"] == CONTROLS).any():
         lines.append("Grey band: how far an arm seemed to differ from itself.")
     against = sorted({label(str(arm)) for arm in rows.loc[rows["kind"] == AGAINST, "reference"]})
     subtitle = f"{describe(load, tables.trials)}; requests/s against {', '.join(against)}; bars: 95 % interval"
@@ -96,7 +96,7 @@ def _transports(tables: Tables, load: Load) -> Figure | None:
     rows = at_load(tables.comparisons, load)
     rows = rows[(rows["metric"] == "throughput_rps") & (rows["connections"] == max(both))]
     subtitle = f"{describe(load, tables.trials, max(both))}; hollow: TCP, full: UDP; median over blocks"
-    found = [point for point in found if not is_twin(point.arm)]
+    found = [point for point in found if not is_control(point.arm)]
     lines = notes(found, tables.comparisons.iloc[:0], tables.trials, load, "throughput_rps")
     unit = METRICS["throughput_rps"].label
     return draw_dumbbells(found, rows, QUESTIONS["transports"], subtitle, lines, unit)
@@ -178,14 +178,14 @@ def _sessions(tables: Tables, load: Load) -> Figure | None:
 
 
 def _limit(tables: Tables, load: Load) -> Figure | None:
-    found = points(tables.summary, load, "limit_rps")
+    found = points(tables.summary, load, "max_rate_rps")
     if not transports(found):
         return None
     subtitle = (
         "bars: from the highest rate at which most trials met the objective to the next one, at which most did not"
     )
-    lines = notes(found, tables.comparisons, tables.trials, load, "limit_rps")
-    return draw_dots(found, QUESTIONS["limit"], subtitle, lines, METRICS["limit_rps"].label, more_is_better=True)
+    lines = notes(found, tables.comparisons, tables.trials, load, "max_rate_rps")
+    return draw_dots(found, QUESTIONS["limit"], subtitle, lines, METRICS["max_rate_rps"].label, more_is_better=True)
 
 
 def _cpu(tables: Tables, load: Load) -> Figure | None:
@@ -194,7 +194,7 @@ def _cpu(tables: Tables, load: Load) -> Figure | None:
 
 def _memory(tables: Tables, load: Load) -> Figure | None:
     # What shows the limit is left out: its memory is that of a compiler, ten times that of all others.
-    summary = tables.summary[tables.summary["arm"].map(label) != LIMIT]
+    summary = tables.summary[tables.summary["arm"].map(label) != BASELINE]
     tables = replace(tables, summary=summary)
     memory, rss = (points(summary, load, metric) for metric in ("memory_mb", "rss_mb"))
     if not transports(memory):

@@ -13,8 +13,8 @@ from bench.analysis import statistics
 from bench.report.charts.layout import Label, label_right, page, panel_title, settle, spread_labels
 from bench.report.charts.points import Load, Point, at_load, transports
 from bench.report.charts.style import GREY, Style, styles
-from bench.schema.metrics import is_twin, transport
-from clients import verdicts
+from bench.schema.metrics import is_control, transport
+from clients.quality_codes import MIN_SAMPLES_BEYOND
 
 Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
 NAMES = {"latency": "latency", "service": "service time"}
@@ -38,7 +38,7 @@ def common_connections(histograms: pd.DataFrame, load: Load, quantity: str) -> i
     arms = rows.loc[rows["quantity"] == quantity, ["arm", "connections"]].drop_duplicates()
     if arms.empty:
         return None
-    arms = arms[~arms["arm"].map(is_twin)].assign(transport=arms["arm"].map(transport))
+    arms = arms[~arms["arm"].map(is_control)].assign(transport=arms["arm"].map(transport))
     counts = arms.groupby(["connections", "transport"]).size().unstack(fill_value=0)
     good = counts.index[(counts >= 2).all(axis=1)]
     most = good.max() if len(good) else counts.sum(axis=1).idxmax()
@@ -78,7 +78,7 @@ def curve(rows: pd.DataFrame, lost: dict[int, float]) -> Curve | None:
 
 def _supported(total: float) -> Numbers:
     """A grid of nines that ends where ten requests are left beyond."""
-    most = math.log10(total / verdicts.LEAST_REPLIES_BEYOND) if total > verdicts.LEAST_REPLIES_BEYOND else 0.0
+    most = math.log10(total / MIN_SAMPLES_BEYOND) if total > MIN_SAMPLES_BEYOND else 0.0
     return np.linspace(0.02, most, 240) if most > 0.02 else np.empty(0)
 
 
@@ -149,7 +149,7 @@ def _draw_curves(ax: Axes, found: list[Point], curves: dict[str, Curve], looks: 
     for point in sorted(found, key=lambda point: point.arm):
         one, look = curves[point.arm], looks[point.name]
         seen = np.isfinite(one.us)
-        if is_twin(point.arm):
+        if is_control(point.arm):
             ax.plot(one.nines[seen], one.us[seen], color=GREY, linewidth=0.9, zorder=1)
             continue
         colour, firm = look.colour, 1.0 if point.verdict == "valid" else 0.55  # grey lines could not be told apart

@@ -7,11 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from bench.formatting import compact, on_axis
 from bench.report.charts.layout import page, panel_title, settle
 from bench.report.charts.lines import draw_marker
 from bench.report.charts.points import Point, transports
 from bench.report.charts.style import GREY, INK, Style, styles
-from bench.schema.metrics import compact, is_twin, on_axis, transport
+from bench.schema.metrics import is_control, transport
 
 ROW_IN, BETWEEN = 0.25, 0.7  # a row; the space between two models, in rows
 OWN_SCALE = 2.5  # transports that lie farther apart than this do not share a scale: one would be a heap at its left end
@@ -66,7 +67,7 @@ def _top(found: list[Point], second: dict[tuple[str, int], float]) -> float:
 
 def _rows(found: list[Point], first: str, more_is_better: bool) -> Rows:
     """Best on top, by the numbers of the first transport at the most connections that each model has there."""
-    real = [point for point in found if not is_twin(point.arm)]
+    real = [point for point in found if not is_control(point.arm)]
     values: dict[str, tuple[bool, int, float]] = {}
     for point in real:
         good = -point.median if more_is_better else point.median
@@ -90,7 +91,7 @@ def _rows(found: list[Point], first: str, more_is_better: bool) -> Rows:
 
 
 def _draw_row(ax: Axes, point: Point, y: float, look: Style, second: dict[tuple[str, int], float]) -> None:
-    if is_twin(point.arm):
+    if is_control(point.arm):
         if point.drawn:
             ax.plot([point.low, point.high], [y + 0.32] * 2, color=GREY, linewidth=0.8, zorder=1)
             ax.plot([point.median], [y + 0.32], "o", color="white", markeredgecolor=GREY, markersize=3.5, zorder=1)

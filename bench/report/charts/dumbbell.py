@@ -7,10 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from bench.analysis.summary import ACROSS
+from bench.formatting import compact, on_axis
 from bench.report.charts.layout import page, settle
 from bench.report.charts.points import Point
 from bench.report.charts.style import GREY, INK, styles
-from bench.schema.metrics import compact, is_twin, on_axis, transport
+from bench.schema.metrics import is_control, transport
 
 ROW_IN = 0.42
 
@@ -19,7 +20,7 @@ def draw_dumbbells(
     found: list[Point], comparisons: pd.DataFrame, title: str, subtitle: str, notes: list[str], unit: str
 ) -> Figure | None:
     """A row for each model that has a number over both, the largest on top. found: points of one load and size."""
-    real = [point for point in found if point.drawn and not is_twin(point.arm)]
+    real = [point for point in found if point.drawn and not is_control(point.arm)]
     both: dict[str, dict[str, Point]] = {}
     for point in real:
         both.setdefault(point.name, {})[transport(point.arm)] = point
@@ -28,7 +29,9 @@ def draw_dumbbells(
         return None
     order = sorted(rows, key=lambda name: -max(point.median for point in rows[name].values()))
     words = {
-        str(row["arm"]): f"{row['ratio']:.2f} times" if row["word"] in ("faster", "slower") else str(row["word"])
+        str(row["arm"]): f"{row['ratio']:.2f} times"
+        if row["conclusion"] in ("faster", "slower")
+        else str(row["conclusion"])
         for row in comparisons[comparisons["kind"] == ACROSS].to_dict("records")
         if math.isfinite(row["ratio"])
     }

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from bench.analysis.summary import AGAINST, TWINS, noise_share
+from bench.analysis.summary import AGAINST, CONTROLS, noise_share
 from bench.report.charts.layout import page, panel_title, settle
 from bench.report.charts.style import GREY, PALE, Style, styles
 from bench.schema.metrics import label, transport
@@ -27,7 +27,7 @@ class _Row:
     ratio: float
     low: float
     high: float
-    word: str
+    conclusion: str
     verdict: str
 
 
@@ -65,13 +65,13 @@ def draw_forest(comparisons: pd.DataFrame, title: str, subtitle: str, notes: lis
 
 def _row(row: dict[Any, Any]) -> _Row:
     ratio, low, high = (float(row[name]) for name in ("ratio", "low", "high"))
-    return _Row(str(row["arm"]), int(row["connections"]), ratio, low, high, str(row["word"]), str(row["verdict"]))
+    return _Row(str(row["arm"]), int(row["connections"]), ratio, low, high, str(row["conclusion"]), str(row["verdict"]))
 
 
 def _noise(ax: Axes, comparisons: pd.DataFrame, name: str) -> None:
-    """The band in which the twin seemed to differ from itself, at any number of connections."""
-    twins = comparisons[(comparisons["kind"] == TWINS) & (comparisons["arm"].map(transport) == name)]
-    share = noise_share(twins)
+    """The band in which the control seemed to differ from itself, at any number of connections."""
+    controls = comparisons[(comparisons["kind"] == CONTROLS) & (comparisons["arm"].map(transport) == name)]
+    share = noise_share(controls)
     if share is not None:
         ax.axvspan(1 / (1 + share), 1 + share, color=PALE, alpha=0.6, zorder=0, linewidth=0)
     ax.axvline(1, color=GREY, linewidth=0.9, zorder=1)
@@ -80,7 +80,7 @@ def _noise(ax: Axes, comparisons: pd.DataFrame, name: str) -> None:
 def _draw(ax: Axes, row: _Row, y: float, look: Style) -> None:
     """Full where a difference was told, hollow where not; grey and crossed where the figures are invalid."""
     colour = GREY if row.verdict == "invalid" else look.colour
-    told = row.word in ("faster", "slower")
+    told = row.conclusion in ("faster", "slower")
     low, high = (end if math.isfinite(end) and end > 0 else other for end, other in ((row.low, 1e-3), (row.high, 1e3)))
     ax.plot([low, high], [y, y], color=colour, linewidth=1.8, zorder=3, solid_capstyle="butt")
     face = colour if told else "white"

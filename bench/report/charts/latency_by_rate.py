@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from bench.formatting import on_axis
 from bench.report.charts.layout import Label, label_right, page, panel_title, settle, spread_labels
 from bench.report.charts.style import GREY, Style, styles
-from bench.schema.metrics import LIMIT, is_twin, label, on_axis, transport
+from bench.schema.metrics import BASELINE, is_control, label, transport
 
 LINES: Mapping[str, Mapping[str, object]] = {
     "latency_p50_us": {"linewidth": 1.0},
@@ -38,10 +39,10 @@ def draw_load(
     rows: pd.DataFrame, capacities: Mapping[str, float], title: str, subtitle: str, notes: list[str]
 ) -> Figure | None:
     """One panel a transport. rows: of the summary, in open loops. capacities: of arms in a closed loop, if known."""
-    competing = {arm: of_arm for arm, of_arm in _by_arm(rows) if not is_twin(arm) and label(arm) != LIMIT}
+    competing = {arm: of_arm for arm, of_arm in _by_arm(rows) if not is_control(arm) and label(arm) != BASELINE}
     knees = [knee for arm, of_arm in competing.items() if (knee := find_knee(arm, of_arm))]
     without = sorted(competing.keys() - {knee.arm for knee in knees})
-    rows = rows[rows["metric"].isin(LINES) & rows["median"].map(math.isfinite) & ~rows["arm"].map(is_twin)]
+    rows = rows[rows["metric"].isin(LINES) & rows["median"].map(math.isfinite) & ~rows["arm"].map(is_control)]
     panels = sorted(set(rows["arm"].map(transport)))
     if not panels or rows.groupby("arm")["rate_rps"].nunique().max() < 2:
         return None
@@ -119,7 +120,7 @@ def _draw_arm(ax: Axes, arm: str, rows: pd.DataFrame, look: Style, capacities: M
             continue
         x, y = found["rate_rps"].to_numpy(float), found["median"].to_numpy(float)
         colour = [GREY if verdict != "valid" else look.colour for verdict in found["verdict"]]
-        dashed = {"linestyle": "--"} if label(arm) == LIMIT and "linestyle" not in line else {}
+        dashed = {"linestyle": "--"} if label(arm) == BASELINE and "linestyle" not in line else {}
         ax.plot(x, y, color=look.colour, **{**line, **dashed})  # type: ignore[arg-type]  # keywords of a line
         ax.scatter(x, y, c=colour, s=22, marker=look.marker, zorder=3)
         if metric == _TAIL:

@@ -169,9 +169,9 @@ def label_beside(ax: Axes, labels: Sequence[Label]) -> list[Annotation]:
                 box = note.get_window_extent(renderer).padded(3)
                 covered = int(np.count_nonzero(_inside(taken, box)))
                 clashes = sum(box.overlaps(other) for other in others)
-                outside = not (frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1)
+                external = not (frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1)
                 choices.append(
-                    (1000 * (clashes + outside) + covered, distance, side, (distance * across, distance * down))
+                    (1000 * (clashes + external) + covered, distance, side, (distance * across, distance * down))
                 )
         _, _, side, position = min(choices)
         note.set(ha=side, position=position)

@@ -8,8 +8,10 @@ import pandas as pd
 
 from bench.analysis import statistics
 from bench.analysis.summary import noise_share, short_of_cores
-from bench.schema.metrics import LIMIT, compact, is_twin, label, transport
-from clients import verdicts
+from bench.formatting import compact
+from bench.schema.metrics import BASELINE, is_control, label, transport
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
+from clients.quality_codes import format_flags
 
 MOST_REASONS = 3  # that have a line each under a chart; all of them stand in the report's table
 LOAD_COLUMNS = ["scenario", "message_bytes", "rate_rps"]
@@ -68,7 +70,7 @@ def at_load(frame: pd.DataFrame, load: Load) -> pd.DataFrame:
 
 def arms_at(summary: pd.DataFrame, load: Load) -> int:
     """How many arms that compete have this load."""
-    return sum(not is_twin(arm) and label(arm) != LIMIT for arm in at_load(summary, load)["arm"].unique())
+    return sum(not is_control(arm) and label(arm) != BASELINE for arm in at_load(summary, load)["arm"].unique())
 
 
 def is_open(trials: pd.DataFrame, load: Load) -> bool:
@@ -154,9 +156,10 @@ def notes(
     for reason, cases in _grouped(bad):
         lines.append(f"Not measured: {cases} ({reason.replace(' ', ': ', 1)})")
     for verdict, look in zip(("invalid", "suspect"), looks, strict=True):
-        doubtful = [(point.codes, point) for point in found if point.verdict == verdict and not is_twin(point.arm)]
+        doubtful = [(point.codes, point) for point in found if point.verdict == verdict and not is_control(point.arm)]
         if len({codes for codes, _ in doubtful}) > MOST_REASONS:
-            worst = f"for some of these, here at their worst: {verdicts.merge(codes for codes, _ in doubtful)}"
+            flags = [flag for codes, _ in doubtful for flag in DEFAULT_THRESHOLDS.parse(codes)]
+            worst = f"for some of these, here at their worst: {format_flags(DEFAULT_THRESHOLDS.merge(flags))}"
             doubtful = [(worst, point) for _, point in doubtful]
         lines += [f"{look}: {cases} ({codes or 'no reason given'})" for codes, cases in _grouped(doubtful)]
     lines += [
@@ -165,8 +168,8 @@ def notes(
     ]
     if floor := noise_floor(comparisons, load, metric):
         lines.append(floor)
-    elif twins := sorted({point.name for point in found if is_twin(point.arm) and point.drawn}):
-        lines.append(f"Thin grey: {', '.join(twins)} measured a second time; what lies between the two is noise.")
+    elif controls := sorted({point.name for point in found if is_control(point.arm) and point.drawn}):
+        lines.append(f"Thin grey: {', '.join(controls)} measured a second time; what lies between the two is noise.")
     short = set(short_of_cores(at_load(trials, load))) & {point.name for point in found if point.drawn}
     if short:
         lines.append(f"Not ranked, as it needs several cores and the servers had one CPU: {', '.join(sorted(short))}.")
@@ -174,11 +177,11 @@ def notes(
 
 
 def noise_floor(comparisons: pd.DataFrame, load: Load, metric: str) -> str:
-    """How far the twins seem to differ, as a line of text; empty where there is none."""
+    """How far the controls seem to differ, as a line of text; empty where there is none."""
     if comparisons.empty:
         return ""
     rows = at_load(comparisons, load)
-    rows = rows[(rows["metric"] == metric) & rows["arm"].map(is_twin) & rows["low"].notna()]
+    rows = rows[(rows["metric"] == metric) & rows["arm"].map(is_control) & rows["low"].notna()]
     if rows.empty:
         return ""
     names = ", ".join(sorted({label(str(arm)) for arm in rows["arm"]}))

@@ -4,16 +4,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from bench.formatting import on_axis
 from bench.report.charts.layout import Label, label_right, page, panel_title, settle, spread_labels
 from bench.report.charts.style import styles
-from bench.schema.metrics import LIMIT, is_twin, label, on_axis, transport
-from bench.schema.rows import SPOILED
+from bench.schema.metrics import BASELINE, is_control, label, transport
+from bench.schema.rows import DISTURBED
 
 
 def draw_rounds(slices: pd.DataFrame, metric: str, title: str, subtitle: str, unit: str) -> Figure | None:
     """The median over blocks in each round, and the quarters around it. slices: of one load and size."""
-    rows = slices[(slices["codes"] != SPOILED) & ~slices["arm"].map(is_twin) & slices[metric].notna()]
-    rows = rows[rows["arm"].map(label) != LIMIT]
+    rows = slices[(slices["codes"] != DISTURBED) & ~slices["arm"].map(is_control) & slices[metric].notna()]
+    rows = rows[rows["arm"].map(label) != BASELINE]
     rows = rows.assign(number=rows.groupby(["block", "arm"])["round"].rank(method="first"))
     if rows.empty or rows["number"].max() < 2:
         return None

@@ -3,16 +3,16 @@ import pytest
 from bench.analysis.rankings import in_words, ranks
 
 
-def row(arm: str, reference: str, word: str, **changes: object) -> dict[str, object]:
+def row(arm: str, reference: str, conclusion: str, **changes: object) -> dict[str, object]:
     common = {"kind": "pair", "scenario": "capacity", "metric": "throughput_rps", "verdict": "valid"}
-    return common | {"arm": arm, "reference": reference, "word": word} | changes
+    return common | {"arm": arm, "reference": reference, "conclusion": conclusion} | changes
 
 
 TOLD_APART = [
     row("a/tcp", "r/tcp", "faster", kind="reference"),
-    row("b/tcp", "r/tcp", "not resolved", kind="reference"),
+    row("b/tcp", "r/tcp", "inconclusive", kind="reference"),
     row("c/tcp", "r/tcp", "slower", kind="reference"),
-    row("a/tcp", "b/tcp", "equivalent within 5 %"),
+    row("a/tcp", "b/tcp", "equivalent"),
     row("a/tcp", "c/tcp", "faster"),
     row("b/tcp", "c/tcp", "faster"),
 ]
@@ -22,7 +22,7 @@ def test_an_arm_has_the_places_that_the_comparisons_leave_it() -> None:
     assert ranks(TOLD_APART) == {"a/tcp": (1, 2), "b/tcp": (1, 3), "r/tcp": (2, 3), "c/tcp": (4, 4)}
 
 
-@pytest.mark.parametrize("changes", [{"kind": "twin"}, {"kind": "udp-vs-tcp"}, {"metric": "cpu_us_per_request"}])
+@pytest.mark.parametrize("changes", [{"kind": "control"}, {"kind": "udp-vs-tcp"}, {"metric": "cpu_us_per_request"}])
 def test_only_pairs_of_a_transport_in_what_is_asked_for_rank(changes: dict[str, object]) -> None:
     assert ranks([row("a/tcp", "b/tcp", "faster", **changes)]) == {}
 
@@ -38,9 +38,9 @@ def test_what_is_invalid_has_no_rank() -> None:
 
 def test_where_nothing_was_told_apart_all_share_all_places() -> None:
     tied = [
-        row("a/tcp", "b/tcp", "not resolved"),
-        row("a/tcp", "c/tcp", "not resolved"),
-        row("b/tcp", "c/tcp", "not resolved"),
+        row("a/tcp", "b/tcp", "inconclusive"),
+        row("a/tcp", "c/tcp", "inconclusive"),
+        row("b/tcp", "c/tcp", "inconclusive"),
     ]
     assert set(ranks(tied).values()) == {(1, 3)}
 

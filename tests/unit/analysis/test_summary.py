@@ -46,7 +46,7 @@ def test_a_block_is_the_median_of_its_rounds_and_the_summary_the_median_of_the_b
 def test_fewer_than_six_blocks_are_told() -> None:
     throughput = row(summarise(*small({"asyncio/tcp": [[5.0], [1.0], [3.0]]})), metric="throughput_rps")
     assert (throughput["low"], throughput["median"], throughput["high"]) == (1.0, 3.0, 5.0)
-    assert (throughput["verdict"], throughput["codes"]) == ("suspect", "few_blocks=3")
+    assert (throughput["verdict"], throughput["codes"]) == ("suspect", "FEW_BLOCKS=3")
 
 
 def test_cpu_time_of_a_request_is_that_of_the_slice_over_what_it_answered() -> None:
@@ -82,7 +82,7 @@ def test_a_block_that_failed_makes_the_others_suspect() -> None:
     trials["reason"] = trials["reason"].astype(object)
     trials.loc[trials["block"] == 6, ["status", "reason"]] = ["failed", "reset"]
     throughput = row(summarise(trials, slices), metric="throughput_rps")
-    assert (throughput["blocks"], throughput["verdict"], throughput["codes"]) == (6, "suspect", "failed_blocks=1")
+    assert (throughput["blocks"], throughput["verdict"], throughput["codes"]) == (6, "suspect", "FAILED_BLOCKS=1")
 
 
 def test_slices_of_a_block_that_was_cut_off_are_left_out() -> None:
@@ -113,7 +113,7 @@ def test_the_ratio_is_taken_inside_a_round_so_that_a_shared_drift_is_no_differen
     faster = [[1.2 * rate for rate in rates] for rates in drift]
     trials, slices = small({"asyncio/tcp": drift, "select/tcp": faster})
     found = row(compare(slices, trials, REFERENCE), metric="throughput_rps")
-    assert (found["arm"], found["reference"], found["blocks"], found["word"]) == (
+    assert (found["arm"], found["reference"], found["blocks"], found["conclusion"]) == (
         "select/tcp",
         "asyncio/tcp",
         4,
@@ -140,13 +140,13 @@ def test_a_round_whose_median_took_for_ever_counts_in_its_block() -> None:
 
 def test_every_arm_meets_its_reference_and_every_udp_its_tcp() -> None:
     rates = {
-        arm: [[10.0]] * 3 for arm in ("asyncio/tcp", "asyncio/tcp~twin", "select/tcp", "asyncio/udp", "select/udp")
+        arm: [[10.0]] * 3 for arm in ("asyncio/tcp", "asyncio/tcp~control", "select/tcp", "asyncio/udp", "select/udp")
     }
     trials, slices = small(rates)
     found = compare(slices, trials, REFERENCE)
     pairs = found.loc[found["metric"] == "throughput_rps", ["arm", "reference"]]
     assert set(pairs.itertuples(index=False, name=None)) == {
-        ("asyncio/tcp~twin", "asyncio/tcp"),
+        ("asyncio/tcp~control", "asyncio/tcp"),
         ("select/tcp", "asyncio/tcp"),
         ("select/udp", "asyncio/udp"),
         ("asyncio/udp", "asyncio/tcp"),
@@ -157,36 +157,44 @@ def test_every_arm_meets_its_reference_and_every_udp_its_tcp() -> None:
 def test_two_blocks_are_too_few_to_say_anything() -> None:
     trials, slices = small({"asyncio/tcp": [[10.0]] * 2, "select/tcp": [[20.0]] * 2})
     found = row(compare(slices, trials, REFERENCE), metric="throughput_rps")
-    assert (found["word"], found["codes"], found["verdict"]) == ("not resolved", "few_blocks=2", "suspect")
+    assert (found["conclusion"], found["codes"], found["verdict"]) == ("inconclusive", "FEW_BLOCKS=2", "suspect")
 
 
 def test_an_arm_without_its_reference_keeps_its_row() -> None:
     trials, slices = small({"select/tcp": [[20.0]] * 4})
     found = row(compare(slices, trials, REFERENCE), metric="throughput_rps")
-    assert (found["word"], found["blocks"], found["codes"]) == ("not resolved", 0, "few_blocks=0")
+    assert (found["conclusion"], found["blocks"], found["codes"]) == ("inconclusive", 0, "FEW_BLOCKS=0")
 
 
 def test_invalid_numbers_are_not_compared() -> None:
     trials, slices = small({"asyncio/tcp": [[10.0]] * 4, "select/tcp": [[20.0]] * 4})
     trials["codes"] = trials["codes"].astype(object)
-    trials.loc[trials["arm"] == "select/tcp", ["verdict", "codes"]] = ["invalid", "CORRUPT=1"]
+    trials.loc[trials["arm"] == "select/tcp", ["verdict", "codes"]] = ["invalid", "CORRUPT_REPLIES=1"]
     found = row(compare(slices, trials, REFERENCE), metric="throughput_rps")
-    assert (found["word"], found["verdict"], found["codes"]) == ("not resolved", "invalid", "CORRUPT=1")
+    assert (found["conclusion"], found["verdict"], found["codes"]) == ("inconclusive", "invalid", "CORRUPT_REPLIES=1")
 
 
 def test_whoever_takes_or_costs_less_is_faster() -> None:
     trials, slices = small({"asyncio/tcp": [[1e4] * 3] * 6, "select/tcp": [[2e4] * 3] * 6})
-    words = compare(slices, trials, REFERENCE).set_index("metric")["word"].to_dict()
+    words = compare(slices, trials, REFERENCE).set_index("metric")["conclusion"].to_dict()
     assert words == {"throughput_rps": "faster", "cpu_us_per_request": "faster", "service_p50_us": "faster"}
 
 
 def test_every_pair_of_a_transport_is_compared_and_the_limit_with_nobody() -> None:
-    arms = ("asyncio/tcp", "asyncio/tcp~twin", "select/tcp", "iterative/tcp", "native/tcp", "asyncio/udp", "select/udp")
+    arms = (
+        "asyncio/tcp",
+        "asyncio/tcp~control",
+        "select/tcp",
+        "iterative/tcp",
+        "native/tcp",
+        "asyncio/udp",
+        "select/udp",
+    )
     trials, slices = small({arm: [[10.0, 10.1]] * 4 for arm in arms})
     found = compare(slices, trials, REFERENCE)
     found = found[found["metric"] == "throughput_rps"]
     assert {(one["arm"], one["reference"], one["kind"]) for one in found.to_dict("records")} == {
-        ("asyncio/tcp~twin", "asyncio/tcp", "twin"),
+        ("asyncio/tcp~control", "asyncio/tcp", "control"),
         ("iterative/tcp", "asyncio/tcp", "reference"),
         ("select/tcp", "asyncio/tcp", "reference"),
         ("iterative/tcp", "select/tcp", "pair"),
@@ -200,7 +208,7 @@ def test_slices_of_spoiled_rounds_count_nowhere() -> None:
     trials, slices = small({"asyncio/tcp": [[10.0] * 3] * 4, "select/tcp": [[20.0] * 3] * 4})
     slices["codes"] = slices["codes"].astype(object)
     slices.loc[slices["round"] == 1, "throughput_rps"] = 1e9
-    slices.loc[slices["round"] == 1, "codes"] = "SPOILED"
+    slices.loc[slices["round"] == 1, "codes"] = "DISTURBED"
     assert row(compare(slices, trials, REFERENCE), metric="throughput_rps")["ratio"] == pytest.approx(2.0)
     assert summarise(trials, slices).query("metric == 'throughput_rps'")["high"].max() == 20.0
 
@@ -208,11 +216,14 @@ def test_slices_of_spoiled_rounds_count_nowhere() -> None:
 def test_a_busy_generator_is_held_against_rates_and_not_against_costs() -> None:
     trials, slices = small({"asyncio/tcp": [[1e4]] * 6, "select/tcp": [[2e4]] * 6})
     trials["codes"] = trials["codes"].astype(object)
-    trials.loc[trials["arm"] == "select/tcp", ["verdict", "codes"]] = ["invalid", "GENERATOR_BUSY=0.95 LATE=1"]
+    trials.loc[trials["arm"] == "select/tcp", ["verdict", "codes"]] = [
+        "invalid",
+        "GENERATOR_SATURATED=0.95 LATE_REPLIES=1",
+    ]
     summary = summarise(trials, slices).query("arm == 'select/tcp'").set_index("metric")
     assert summary.loc["throughput_rps", "verdict"] == "invalid"
     found = summary.loc["cpu_us_per_request"]
-    assert (found["verdict"], found["codes"]) == ("suspect", "LATE=1")
+    assert (found["verdict"], found["codes"]) == ("suspect", "LATE_REPLIES=1")
 
 
 def test_a_planted_difference_is_found_and_a_twin_is_not_called_different() -> None:
@@ -221,7 +232,7 @@ def test_a_planted_difference_is_found_and_a_twin_is_not_called_different() -> N
         rates = {"asyncio/tcp": {16: 30e3}, "select/tcp": {16: 33e3}, "iterative/tcp": {16: 30e3}}
         rows = synthetic.run(rates, blocks=10, rounds=8, block_noise=0.015, seed=seed)
         compared = compare(rows.slices, rows.trials, REFERENCE)
-        words = compared.query("metric == 'throughput_rps' and kind == 'reference'").set_index("arm")["word"]
+        words = compared.query("metric == 'throughput_rps' and kind == 'reference'").set_index("arm")["conclusion"]
         found += words["select/tcp"] == "faster"
         called += words["iterative/tcp"] in ("faster", "slower")
     assert found >= 28
@@ -231,12 +242,12 @@ def test_a_planted_difference_is_found_and_a_twin_is_not_called_different() -> N
 def test_the_words_of_a_run_s_twins_are_one_question_while_their_intervals_are_single_ones() -> None:
     words = single = 0
     for seed in range(60):
-        rates = {arm: dict.fromkeys((1, 4, 16, 64, 256), 30e3) for arm in ("asyncio/tcp", "asyncio/tcp~twin")}
+        rates = {arm: dict.fromkeys((1, 4, 16, 64, 256), 30e3) for arm in ("asyncio/tcp", "asyncio/tcp~control")}
         rows = synthetic.run(rates, blocks=6, rounds=4, block_noise=0.015, seed=seed)
         compared = compare(rows.slices, rows.trials, REFERENCE)
-        twins = compared.query("metric == 'throughput_rps' and kind == 'twin'")
-        words += int(twins["word"].isin(["faster", "slower"]).any())
-        single += int(((twins["low"] > 1) | (twins["high"] < 1)).sum())
+        controls = compared.query("metric == 'throughput_rps' and kind == 'control'")
+        words += int(controls["conclusion"].isin(["faster", "slower"]).any())
+        single += int(((controls["low"] > 1) | (controls["high"] < 1)).sum())
     assert words <= 8  # binomial(60, .05) exceeds it in 0.3 % of cases
     assert 5 <= single <= 27  # binomial(300, .05): 99.8 %
 
@@ -249,7 +260,7 @@ def test_tables_survive_their_way_through_csv() -> None:
 
 def test_how_punctual_requests_were_says_nothing_against_what_they_cost() -> None:
     rows = synthetic.run({"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 3e4}}, blocks=6, rounds=2)
-    codes = "ADHERENCE=0.9900 LATENESS=30.0% TURNAROUND=31.0%"
+    codes = "LATE_SENDS=0.9900 LATENESS_IN_LATENCY=30.0% POLL_BATCH_DELAY=31.0%"
     table = summarise(rows.trials.assign(codes=codes, verdict="invalid"), rows.slices)
     verdicts = table[table["arm"] == "select/tcp"].set_index("metric")["verdict"]
     assert verdicts["service_p50_us"] == "invalid"

@@ -35,16 +35,16 @@ def text_of(console: Console) -> str:
 
 
 def test_the_first_ranking_has_the_most_on_top_and_no_interval_of_two_blocks() -> None:
-    standing = Standing()
+    standings = Standing()
     for block in range(2):
         for arm, rate in (
             ("select/tcp", 100.0),
             ("asyncio/tcp", 50.0),
-            ("asyncio/tcp~twin", 51.0),
+            ("asyncio/tcp~control", 51.0),
             ("select/udp", 9.0),
         ):
-            standing.add(moment(arm, rate + block, block))
-    ranking = standing.ranking(case_of(moment("select/tcp", 1.0)), "tcp")
+            standings.add(moment(arm, rate + block, block))
+    ranking = standings.ranking(case_of(moment("select/tcp", 1.0)), "tcp")
     assert [arm for arm, _, _ in ranking] == ["select/tcp", "asyncio/tcp"]
     assert ranking[0][1] == 100.5
     assert math.isnan(ranking[0][2])
@@ -52,45 +52,45 @@ def test_the_first_ranking_has_the_most_on_top_and_no_interval_of_two_blocks() -
 
 @pytest.mark.parametrize("blocks", [3, 10])
 def test_the_interval_of_the_first_ranking_is_students_for_so_many_blocks(blocks: int) -> None:
-    standing = Standing()
+    standings = Standing()
     values = [100.0 + block for block in range(blocks)]
     for block, value in enumerate(values):
-        standing.add(moment("select/tcp", value, block))
-    ((_, _, half),) = standing.ranking(case_of(moment("select/tcp", 1.0)), "tcp")
+        standings.add(moment("select/tcp", value, block))
+    ((_, _, half),) = standings.ranking(case_of(moment("select/tcp", 1.0)), "tcp")
     expected = synthetic.student(0.975, blocks - 1) * np.std(values, ddof=1) / math.sqrt(blocks)
     assert half == pytest.approx(expected)
 
 
 def test_a_sparkline_goes_from_nought_to_the_highest() -> None:
-    standing = Standing()
+    standings = Standing()
     for rate in (1.0, 50.0, 100.0):
-        standing.add(moment("select/tcp", rate))
-    assert standing.sparkline(case_of(moment("select/tcp", 1.0)), "select/tcp") == "▁▅█"
+        standings.add(moment("select/tcp", rate))
+    assert standings.sparkline(case_of(moment("select/tcp", 1.0)), "select/tcp") == "▁▅█"
 
 
 def test_at_a_rate_that_the_plan_sets_the_least_cpu_time_of_a_request_is_on_top() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=120)
     told = [("asyncio/tcp", 14.0), ("target/tcp", math.nan), ("select/tcp", 12.0)]
     with shown(console, slices=0, blocks=1) as tell:
-        standing = Standing()
+        standings = Standing()
         for arm, cpu_us in told:
-            standing.add(at_a_rate(arm, cpu_us))
+            standings.add(at_a_rate(arm, cpu_us))
         tell(at_a_rate("select/tcp", 12.0))
     case = case_of(at_a_rate("select/tcp", 1.0))
-    ranking = standing.ranking(case, "tcp", least_first=True)
+    ranking = standings.ranking(case, "tcp", least_first=True)
     assert [arm for arm, _, _ in ranking] == ["select/tcp", "asyncio/tcp", "target/tcp"]
-    assert standing.sparkline(case, "target/tcp") == ""
+    assert standings.sparkline(case, "target/tcp") == ""
     assert "CPU µs a request, least first" in text_of(console)
     assert "12.0" in text_of(console)
 
 
 def test_every_code_of_an_arm_is_told_once_and_once_more_where_it_makes_a_trial_invalid() -> None:
-    standing = Standing()
-    (line,) = standing.warnings(Ended([trial("select/tcp", "RUN_DELAY=2.0% GC=0"), trial("asyncio/tcp")], 0))
+    standings = Standing()
+    (line,) = standings.warnings(Ended([trial("select/tcp", "RUN_DELAY=2.0% GENERATOR_GC=0"), trial("asyncio/tcp")], 0))
     assert line == "select/tcp in capacity, 16 connections, 64 bytes: suspect, RUN_DELAY=2.0%"
-    assert standing.warnings(Ended([trial("select/tcp", "RUN_DELAY=3.0%", connections=64)], 0)) == []
-    (line,) = standing.warnings(Ended([trial("select/tcp", "RUN_DELAY=9.0% LATE=1")], 0))
-    assert line.endswith("invalid, RUN_DELAY=9.0% LATE=1")
+    assert standings.warnings(Ended([trial("select/tcp", "RUN_DELAY=3.0%", connections=64)], 0)) == []
+    (line,) = standings.warnings(Ended([trial("select/tcp", "RUN_DELAY=9.0% LATE_REPLIES=1")], 0))
+    assert line.endswith("invalid, RUN_DELAY=9.0% LATE_REPLIES=1")
 
 
 def test_a_failure_is_told_with_its_reason_made_short_and_harmless_and_a_skipped_case_is_no_warning() -> None:
@@ -107,14 +107,14 @@ def test_a_terminal_shows_bar_ranking_and_what_was_noticed(width: int) -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=width)
     with shown(console, slices=2, blocks=1) as tell:
         late = moment("select/tcp", 1e4)
-        tell(Ended([trial("select/tcp", "LATE=1")], 1))
+        tell(Ended([trial("select/tcp", "LATE_REPLIES=1")], 1))
         tell(Moment(0, "capacity", 16, 0, replace(late.row, run_delay_share=0.5)))
     text = text_of(console)
     assert "select/tcp" in text
     assert "10.0k" in text
     assert "others had" in text
-    assert "LATE=1" in text
-    assert "1 round was spoiled" in text
+    assert "LATE_REPLIES=1" in text
+    assert "1 round was disturbed" in text
 
 
 def test_without_a_terminal_each_case_and_each_new_warning_is_a_line() -> None:
@@ -123,10 +123,10 @@ def test_without_a_terminal_each_case_and_each_new_warning_is_a_line() -> None:
         for _ in range(3):
             tell(moment("select/tcp", 1e4))
         for _ in range(2):
-            tell(Ended([trial("select/tcp", "LATE=1")], 0))
+            tell(Ended([trial("select/tcp", "LATE_REPLIES=1")], 0))
         tell(Ended([], 2))
     assert text_of(console).splitlines() == [
         "block 1 of 1: capacity, 16 connections, 64 bytes",
-        "warning: select/tcp in capacity, 16 connections, 64 bytes: suspect, LATE=1",
-        "warning: 2 rounds were spoiled by others on the machine and run again",
+        "warning: select/tcp in capacity, 16 connections, 64 bytes: suspect, LATE_REPLIES=1",
+        "warning: 2 rounds were disturbed by others on the machine and run again",
     ]

@@ -11,7 +11,7 @@ from bench.plan.toml import load_plan
 from bench.store.folder_labels import labels
 from tests.unit import synthetic
 
-RATES = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 4e4}, "asyncio/tcp~twin": {16: 3e4}}
+RATES = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 4e4}, "asyncio/tcp~control": {16: 3e4}}
 
 
 def run(seed: int, faster: float = 1.0) -> Run:
@@ -45,10 +45,10 @@ def searched(low_rps: float, high_rps: float, *, objective_us: float = 5000.0, h
             "transport": "tcp",
             "protocol": "echo",
             "python": "",
-            "scenario": "limit",
+            "scenario": "max_rate",
             "connections": 16,
             "message_bytes": 64,
-            "rung": rung,
+            "step": step,
             "rate_rps": rate,
             "scheduled": 2000,
             "throughput_rps": rate,
@@ -59,7 +59,7 @@ def searched(low_rps: float, high_rps: float, *, objective_us: float = 5000.0, h
             "verdict": "valid",
             "codes": "",
         }
-        for rung, rate, passed in rates
+        for step, rate, passed in rates
         for _ in range(3)
     ]
     none = synthetic.run({}, blocks=0)
@@ -73,16 +73,16 @@ def gate(before: Run, now: Run, text: str) -> bool:
 def test_a_change_is_found_where_it_is_and_nowhere_else() -> None:
     found = {one.arm: one for one in changes(run(1), run(2, faster=1.3)) if one.metric == "throughput_rps"}
     assert list(found) == ["asyncio/tcp", "select/tcp"]
-    assert found["select/tcp"].word == "faster"
+    assert found["select/tcp"].conclusion == "faster"
     assert found["select/tcp"].low < 1.3 < found["select/tcp"].high
-    assert found["asyncio/tcp"].word not in ("faster", "slower")
+    assert found["asyncio/tcp"].conclusion not in ("faster", "slower")
     assert {one.kind for one in found.values()} == {"unpaired"}
 
 
 def test_equal_runs_are_called_different_as_seldom_as_agreed() -> None:
     wrong = sum(
         any(
-            one.word in ("faster", "slower")
+            one.conclusion in ("faster", "slower")
             for one in changes(run(seed), run(1000 + seed))
             if one.metric == "throughput_rps"
         )
@@ -125,9 +125,9 @@ def throughput(before: Run, now: Run) -> dict[str, Change]:
 def test_what_the_machine_explains_is_no_difference() -> None:
     before, now = beside_native(1, 1.0), beside_native(2, 0.88)
     found = throughput(before, now)
-    assert found["native/tcp"].word == "slower"
+    assert found["native/tcp"].conclusion == "slower"
     assert found["asyncio/tcp"].high < 1
-    assert (found["asyncio/tcp"].word, found["asyncio/tcp"].verdict) == ("not resolved", "suspect")
+    assert (found["asyncio/tcp"].conclusion, found["asyncio/tcp"].verdict) == ("inconclusive", "suspect")
     assert math.isclose(found["asyncio/tcp"].machine, 0.88, rel_tol=0.03)
     assert not gate(before, now, "throughput_rps<-5%")
 
@@ -136,7 +136,7 @@ def test_what_the_machine_explains_is_no_difference() -> None:
 def test_what_the_machine_does_not_explain_is_a_difference_still(machine: float, of_select: float) -> None:
     before, now = beside_native(1, 1.0), beside_native(2, machine, of_select)
     found = throughput(before, now)
-    assert (found["select/tcp"].word, found["asyncio/tcp"].word) == ("slower", "not resolved")
+    assert (found["select/tcp"].conclusion, found["asyncio/tcp"].conclusion) == ("slower", "inconclusive")
     assert gate(before, now, "throughput_rps<-5%")
 
 
@@ -156,7 +156,7 @@ def test_memory_is_not_measured_by_the_machine() -> None:
 def test_arms_of_one_run_alone_are_told() -> None:
     rows = synthetic.run({"asyncio/tcp": {16: 3e4}, "poll/tcp": {16: 3e4}}, blocks=3, rounds=2)
     other = measured(rows.trials, rows.slices)
-    assert only_in_one(run(1), other) == (["asyncio/tcp~twin", "select/tcp"], ["poll/tcp"])
+    assert only_in_one(run(1), other) == (["asyncio/tcp~control", "select/tcp"], ["poll/tcp"])
     assert missing(run(1), other) == []
     assert not gate(run(1), other, "throughput_rps<-5%")
 
@@ -170,7 +170,7 @@ def test_a_single_block_is_not_resolved() -> None:
     rows = synthetic.run(RATES, blocks=1, rounds=4)
     one = measured(rows.trials, rows.slices)
     found = changes(one, run(2))
-    assert {change.word for change in found} == {"not resolved"}
+    assert {change.conclusion for change in found} == {"inconclusive"}
     assert all(math.isnan(change.low) for change in found)
     with pytest.raises(RuleError, match="of too few blocks"):
         gate(one, run(2), "throughput_rps<-5%")
@@ -214,21 +214,21 @@ def test_a_block_that_lost_everything_is_not_left_out_of_a_comparison() -> None:
     late = rows.trials["arm"].eq("select/tcp") & rows.trials["block"].lt(2)
     trials = rows.trials.assign(service_p99_us=rows.trials["service_p99_us"].mask(late, math.inf))
     found = changes(run(1, faster=1.3), measured(trials, rows.slices))
-    assert {one.arm: one.word for one in found if one.metric == "service_p99_us"}["select/tcp"] == "not resolved"
+    assert {one.arm: one.conclusion for one in found if one.metric == "service_p99_us"}["select/tcp"] == "inconclusive"
 
 
 def test_a_gate_is_refused_where_all_that_it_judges_is_invalid() -> None:
-    rows = rows_of(2, faster=0.5, codes="CORRUPT=9")
+    rows = rows_of(2, faster=0.5, codes="CORRUPT_REPLIES=9")
     invalid = measured(rows.trials, rows.slices)
     with pytest.raises(RuleError, match="throughput_rps: every comparison of it rests on figures that are invalid"):
         gate(run(1), invalid, "throughput_rps<-5%")
 
 
 def test_costs_are_judged_by_what_concerns_costs() -> None:
-    rows = rows_of(2, faster=0.5, codes="GENERATOR_BUSY=0.95")
+    rows = rows_of(2, faster=0.5, codes="GENERATOR_SATURATED=0.95")
     found = {one.metric: one for one in changes(run(1), measured(rows.trials, rows.slices)) if one.arm == "select/tcp"}
     assert found["throughput_rps"].verdict == "invalid"
-    assert (found["cpu_us_per_request"].verdict, found["cpu_us_per_request"].word) == ("valid", "slower")
+    assert (found["cpu_us_per_request"].verdict, found["cpu_us_per_request"].conclusion) == ("valid", "slower")
 
 
 @pytest.mark.parametrize(
@@ -247,41 +247,41 @@ def test_a_rule_that_means_nothing_is_refused(text: str, said: str) -> None:
 
 def test_a_rule_may_ask_for_any_resolved_change() -> None:
     assert parse_rule("throughput_rps<0%").broken_by(
-        next(c for c in changes(run(1), run(2, 0.9)) if c.word == "slower")
+        next(c for c in changes(run(1), run(2, 0.9)) if c.conclusion == "slower")
     )
     assert parse_rule("cpu_us_per_request>0%").rises
 
 
 @pytest.mark.parametrize(
-    ("now", "word"),
+    ("now", "conclusion"),
     [
         (searched(8e3, 9e3), "slower"),
         (searched(12e3, 13e3), "faster"),
-        (searched(9.5e3, 10.5e3), "not resolved"),  # the bounds overlap
-        (searched(8e3, 9e3, objective_us=3000), "not resolved"),  # it may be the objective's doing
+        (searched(9.5e3, 10.5e3), "inconclusive"),  # the bounds overlap
+        (searched(8e3, 9e3, objective_us=3000), "inconclusive"),  # it may be the objective's doing
         (searched(8e3, 9e3, objective_us=8000), "slower"),
-        (searched(12e3, 13e3, objective_us=8000), "not resolved"),
+        (searched(12e3, 13e3, objective_us=8000), "inconclusive"),
     ],
 )
-def test_limits_differ_where_their_bounds_do_not_overlap(now: Run, word: str) -> None:
+def test_limits_differ_where_their_bounds_do_not_overlap(now: Run, conclusion: str) -> None:
     (found,) = changes(searched(10e3, 11e3), now)
-    assert (found.metric, found.word) == ("limit_rps", word)
+    assert (found.metric, found.conclusion) == ("max_rate_rps", conclusion)
     assert found.low <= found.ratio <= found.high
-    assert gate(searched(10e3, 11e3), now, "limit_rps<-5%") == (word == "slower")
+    assert gate(searched(10e3, 11e3), now, "max_rate_rps<-5%") == (conclusion == "slower")
 
 
 def test_a_search_that_finds_no_rate_any_more_breaks_a_gate() -> None:
     now = searched(10e3, 11e3, held=False)
     assert changes(searched(10e3, 11e3), now) == []
     assert "no rate" in missing(searched(10e3, 11e3), now)[0].reason
-    assert gate(searched(10e3, 11e3), now, "limit_rps<-5%")
+    assert gate(searched(10e3, 11e3), now, "max_rate_rps<-5%")
 
 
 def test_a_plan_asks_for_a_search_of_every_arm_that_competes() -> None:
-    of_searches = {key[0] for key in planned(load_plan("thorough")) if key[1] == "limit"}
+    of_searches = {key[0] for key in planned(load_plan("thorough")) if key[1] == "max_rate"}
     assert "select/udp" in of_searches
-    assert not {arm for arm in of_searches if "~twin" in arm or "native" in arm}
-    assert ("asyncio/tcp~twin", "capacity", 1, 64) in planned(load_plan("thorough"))
+    assert not {arm for arm in of_searches if "~control" in arm or "native" in arm}
+    assert ("asyncio/tcp~control", "capacity", 1, 64) in planned(load_plan("thorough"))
 
 
 def test_folders_of_one_name_are_told_apart_by_what_stands_above() -> None:

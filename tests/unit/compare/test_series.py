@@ -93,7 +93,7 @@ def test_a_change_that_the_machine_has_too_is_told() -> None:
 def made(path: Path, written_s: float) -> Path:
     """The folder of a small run, whose plan was written at that time."""
     path.mkdir(parents=True)
-    rates = {f"asyncio/{over}": {16: 3e4} for over in ("tcp", "udp", "tcp~twin", "udp~twin")}
+    rates = {f"asyncio/{over}": {16: 3e4} for over in ("tcp", "udp", "tcp~control", "udp~control")}
     synthetic.write(synthetic.run(rates, blocks=2, rounds=2), path)
     os.utime(path / "plan.toml", (written_s, written_s))
     return path

@@ -7,9 +7,9 @@ from bench.experiment.bisection import TRIALS, Search
 def searched(search: Search, capacity_rps: float, seed: int = 0, bad: float = 0.0) -> int:
     """Search with a server that holds up to its capacity, but in a share of bad trials only four fifths of it."""
     random, trials = np.random.default_rng(seed), 0
-    while (rung := search.next_rung) is not None:
+    while (step := search.next_step) is not None:
         now_rps = capacity_rps * (0.8 if random.random() < bad else 1.0)
-        search.tell(rung, passed=search.load_rps(rung) <= now_rps)
+        search.tell(step, passed=search.load_rps(step) <= now_rps)
         trials += 1
     return trials
 
@@ -27,9 +27,9 @@ def test_a_search_ends_between_two_neighbouring_loads_around_the_capacity() -> N
 def test_the_lower_end_is_tried_first() -> None:
     search = Search(400.0, 1100.0, 0.02)
     for _ in range(3):
-        assert search.next_rung == 0
+        assert search.next_step == 0
         search.tell(0, passed=True)
-    assert search.next_rung == search.top
+    assert search.next_step == search.top
 
 
 @pytest.mark.parametrize(("capacity_rps", "bounds"), [(300.0, (None, 0)), (5000.0, (52, None))])
@@ -43,7 +43,7 @@ def test_a_majority_decides_and_no_trial_is_made_that_could_not_turn_it() -> Non
     search = Search(400.0, 1100.0, 0.02)
     for passed in (True, False, False, True):
         search.tell(0, passed=passed)
-        assert search.next_rung == 0
+        assert search.next_step == 0
     search.tell(0, passed=True)
     assert search.bounds == (0, None)
     assert sum(search.votes[0].values()) == TRIALS

@@ -15,7 +15,7 @@ from bench.experiment.row_builder import (
 from bench.machine.cpu_layout import Placement
 from bench.machine.process_usage import Usage
 from bench.plan.definition import Plan, cases
-from bench.schema.rows import Arm
+from bench.schema.arms import Arm
 
 PLAN = msgspec.convert(
     {
@@ -31,7 +31,7 @@ TOLD: dict[str, Any] = {
     "duration_s": 0.05, "elapsed_s": 0.06, "sent": 110, "replies": 90, "answered": 108, "sessions": 0,
     "sessions_per_s": None, "late": 1, "lost": 1, "corrupt": 0, "service_p50_us": 40.0, "service_p99_us": None,
     "scheduled": None, "unsent": 0, "latency_p50_us": None, "latency_p99_us": None,
-    "client_cpu_us": 20_000.0, "client_cpu_share": 0.4, "run_delay_share": 0.001,
+    "generator_cpu_us": 20_000.0, "generator_cpu_share": 0.4, "run_delay_share": 0.001,
 }  # fmt: skip
 
 
@@ -41,9 +41,9 @@ def usage(runs: int, rss_mb: float) -> Usage:
 
 GENERATOR = {
     "cpu_share": 0.4,
-    "ceiling_rps": 3600.0,
-    "ceiling_share": 0.5,
-    "stolen_share": 0.001,
+    "baseline_rps": 3600.0,
+    "baseline_share": 0.5,
+    "run_delay_share": 0.001,
     "involuntary_switches": 3,
     "gc_runs": 0,
 }
@@ -58,7 +58,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "ledger": {"ok": 216, "late": 2, "lost": 2, "corrupt": 0, "duplicate": 3, "reordered": 0},
         "errors": {"timeout": 4}, "service_us": figures, "connect_us": None,
         "fairness": {"jain": 0.9, "starved": 0}, "generator": GENERATOR,
-        "loop": "closed", "verdict": {"status": "invalid", "codes": ["LOSS=0.909%"]},
+        "loop": "closed", "verdict": {"status": "invalid", "codes": ["LOSS=0.909%"], "flags": [{"code": "LOSS", "value": 1 / 110}]},
     } | changes  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def test_a_trial_adds_up_its_slices() -> None:
     sockets = {"backlog": None, "nodelay": None, "rcvbuf": 425_984, "sndbuf": 425_984}
     ready = {"python": "cpython 3.11.7", "workers": 1, "sockets": sockets}
     row = trial_row(
-        PLACE, Measured(ready, slices, resources, document(), elapsed_s=0.12, memory_mb=9.5, foreign_share=0.02)
+        PLACE, Measured(ready, slices, resources, document(), elapsed_s=0.12, memory_mb=9.5, background_load_share=0.02)
     )
     assert row.status == "ok"
     assert row.cpu_us_per_request == pytest.approx(10_800 / 216)
@@ -92,12 +92,12 @@ def test_a_trial_adds_up_its_slices() -> None:
     assert row.service_p99_9_us is None
     assert row.connect_p50_us is None
     assert (row.rcvbuf, row.nodelay) == (425_984, None)
-    assert (row.ceiling_rps, row.ceiling_share) == (3600.0, 0.5)
-    assert row.bound == "neither (waiting)"
-    assert row.foreign_share == 0.02
+    assert (row.baseline_rps, row.baseline_share) == (3600.0, 0.5)
+    assert row.limited_by == "neither (waiting)"
+    assert row.background_load_share == 0.02
     assert row.verdict == "invalid"  # two of 220 requests lost
     assert "LOSS" in row.codes
-    assert "FOREIGN=2.0%" in row.codes
+    assert "BACKGROUND_LOAD=2.0%" in row.codes
 
 
 def test_what_was_not_measured_is_a_row_with_its_reason() -> None:

@@ -2,7 +2,7 @@ import os
 import subprocess
 import sys
 
-from bench.machine.background_load import Others, clocks_ns
+from bench.machine.background_load import BackgroundLoad, clocks_ns
 
 SPIN = "import os, time\nos.sched_setaffinity(0, [{cpu}])\nprint('at work', flush=True)\nwhile True: pass"
 # A process of init's, as those of others are: its parent ends at once.
@@ -31,7 +31,7 @@ def test_a_process_of_somebody_else_on_these_cpus_is_foreign() -> None:
         assert parent.stdout.readline() == b"at work\n"
         parent.wait()
         try:
-            others = Others([cpu])
+            others = BackgroundLoad([cpu])
             end_s = os.times().elapsed + 0.3
             while os.times().elapsed < end_s:
                 pass

@@ -3,8 +3,8 @@ import sys
 import pytest
 
 from bench.machine.interpreters import NoInterpreterError, find
+from bench.schema.arms import Arm
 from bench.schema.metrics import label, transport
-from bench.schema.rows import Arm
 
 
 def test_a_path_is_tried_and_labelled_by_what_it_says_of_itself() -> None:

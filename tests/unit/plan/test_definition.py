@@ -19,7 +19,7 @@ from bench.plan.definition import (
     skip_reason,
     takes_part,
 )
-from bench.schema.rows import Arm
+from bench.schema.arms import Arm
 
 KNOWN = models()
 
@@ -37,11 +37,11 @@ def scenarios(**changes: Any) -> list[dict[str, Any]]:
     return [{"name": "capacity", "connections": [1], "seconds": 1.0} | changes]
 
 
-def outside(**values: Any) -> dict[str, Any]:
+def external(**values: Any) -> dict[str, Any]:
     return {"name": "x"} | values
 
 
-@pytest.mark.parametrize("name", toml.profile_names())
+@pytest.mark.parametrize("name", toml.preset_names())
 def test_every_profile_can_be_measured_and_reads_back_as_it_was_written(name: str) -> None:
     profile = toml.load_plan(name)
     check(profile, KNOWN)
@@ -54,14 +54,14 @@ def test_standard_has_less_load_than_six_minutes_hold() -> None:
 
 
 def test_a_plan_has_every_model_over_every_transport_and_its_twin() -> None:
-    found = arms(plan(transports=["tcp", "udp"], twin="select"))
+    found = arms(plan(transports=["tcp", "udp"], control="select"))
     assert [arm.name for arm in found] == [
         "iterative/tcp",
         "iterative/udp",
         "select/tcp",
         "select/udp",
-        "select/tcp~twin",
-        "select/udp~twin",
+        "select/tcp~control",
+        "select/udp~control",
         "native/tcp",
         "native/udp",
     ]
@@ -75,7 +75,7 @@ def test_what_shows_the_limit_has_a_slice_in_every_third_round_and_is_no_competi
     chosen = plan(models=["native", "select"], transports=["tcp"])
     assert [arm.name for arm in arms(chosen)] == ["native/tcp", "select/tcp"]
     assert all(takes_part(chosen, arm, number) for arm in arms(chosen) for number in range(7))
-    assert [arm.name for arm in arms(plan(limit="", transports=["tcp"]))] == ["iterative/tcp", "select/tcp"]
+    assert [arm.name for arm in arms(plan(baseline="", transports=["tcp"]))] == ["iterative/tcp", "select/tcp"]
 
 
 def test_the_cases_come_with_the_fewest_connections_first() -> None:
@@ -134,15 +134,15 @@ def test_seconds_become_rounds_of_slices() -> None:
         ({"models": ["select", "slect"]}, ["'slect'", "select"]),
         ({"models": ["select", "select"]}, ["models", "'select'", "twice"]),
         ({"reference": "asyncio"}, ["reference", "'asyncio'", "iterative"]),
-        ({"limit": "select"}, ["limit", "'select'", "'native'", "empty"]),
-        ({"twin": "nothing"}, ["'nothing'", "iterative"]),
+        ({"baseline": "select"}, ["baseline", "'select'", "'native'", "empty"]),
+        ({"control": "nothing"}, ["'nothing'", "iterative"]),
         ({"slice_s": 0.01, "slice_warmup_s": 0.01}, ["slice_warmup_s", "0.01"]),
         ({"models": ["iterative"], "transports": ["tcp"], "scenarios": scenarios(connections=[2])}, ["nothing"]),
         ({"scenarios": scenarios(message_bytes=[70000])}, ["70000", "65507"]),
-        ({"outside": [outside(target="127.0.0.1:99999")]}, ["'x'", "'127.0.0.1:99999'", "65535"]),
-        ({"outside": [outside(command=["x"], folder="/nowhere")]}, ["'x'", "'/nowhere'", "not there"]),
-        ({"outside": [outside(command=["x"], environment={"A=B": "1"})]}, ["'x'", "'A=B'"]),
-        ({"outside": [outside(command=["x"])], "transports": ["udp"]}, ["'x'", "tcp", "udp", "no part"]),
+        ({"external_servers": [external(target="127.0.0.1:99999")]}, ["'x'", "'127.0.0.1:99999'", "65535"]),
+        ({"external_servers": [external(command=["x"], folder="/nowhere")]}, ["'x'", "'/nowhere'", "not there"]),
+        ({"external_servers": [external(command=["x"], environment={"A=B": "1"})]}, ["'x'", "'A=B'"]),
+        ({"external_servers": [external(command=["x"])], "transports": ["udp"]}, ["'x'", "tcp", "udp", "no part"]),
     ],
 )
 def test_an_impossible_plan_is_refused_with_one_line(changes: dict[str, Any], said: list[str]) -> None:
@@ -161,7 +161,10 @@ def test_an_impossible_plan_is_refused_with_one_line(changes: dict[str, Any], sa
         ("name = [", ["mine.toml", "not TOML"]),
         ('"a\\nb" = 1', ["unknown field `a b`"]),
         ('name = "x\\n"', ["name", "regex"]),
-        ("name='x'\nmodels=['select']\nthresholds={GENERATOR_BUSY=[nan]}", ["GENERATOR_BUSY = nan", "finite"]),
+        (
+            "name='x'\nmodels=['select']\nthresholds={GENERATOR_SATURATED=[nan]}",
+            ["GENERATOR_SATURATED = nan", "finite"],
+        ),
         ("name='x'\nmodels=['select']\nscenarios=[{name='a', connections=[1], seconds=inf}]", ["seconds = inf"]),
         (
             "name='x'\nmodels=['select']\nscenarios=[{name='latency', connections=[1], seconds=1, rate='often'}]",

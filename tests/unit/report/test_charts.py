@@ -23,8 +23,8 @@ from tests.unit import synthetic
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 DOUBTS = {
-    ("thread_per_client/tcp", 64): ("suspect", "UNFAIR=0.9"),
-    ("iterative/udp", 64): ("invalid", "GENERATOR_BUSY=0.93"),
+    ("thread_per_client/tcp", 64): ("suspect", "UNFAIR_SERVICE=0.9"),
+    ("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=0.93"),
 }
 
 
@@ -116,8 +116,8 @@ def test_each_chart_states_its_question_and_its_doubts(charts: dict[str, Figure]
     assert "median of 6 blocks, bars: 97 % interval" in texts[1]
     notes = "\n".join(texts)
     assert "Not measured: iterative/tcp at 16 and 64 connections (skipped: serves one connection at a time)" in notes
-    assert "Crossed out, invalid: iterative/udp at 64 connections (GENERATOR_BUSY=0.93)" in notes
-    assert "Grey, suspect: thread_per_client/tcp at 64 connections (UNFAIR=0.9)" in notes
+    assert "Crossed out, invalid: iterative/udp at 64 connections (GENERATOR_SATURATED=0.93)" in notes
+    assert "Grey, suspect: thread_per_client/tcp at 64 connections (UNFAIR_SERVICE=0.9)" in notes
     assert "asyncio measured a second time, the noise floor" in notes
     assert "Not ranked, as it needs several cores and the servers had one CPU: multiprocessing" in notes
 
@@ -263,7 +263,7 @@ def test_two_rates_or_invalid_figures_have_no_knee_which_is_told_and_the_machine
     two, three = {1e3: 100.0, 2e3: 110.0}, {1e3: 100.0, 2e3: 110.0, 3e3: 900.0}
     assert find_knee("select/tcp", pd.DataFrame(cells_of("select/tcp", two))) is None
     assert find_knee("select/tcp", pd.DataFrame(cells_of("select/tcp", three, verdict="invalid"))) is None
-    cells = cells_of("select/tcp", two) + cells_of("native/tcp", three) + cells_of("select/tcp~twin", three)
+    cells = cells_of("select/tcp", two) + cells_of("native/tcp", three) + cells_of("select/tcp~control", three)
     figure = draw_load(pd.DataFrame(cells), {}, "title", "subtitle", [])
     assert figure is not None
     said = [text for text, _ in written(figure) if "knee" in text]

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.analysis.server_settings import parity, unequal
+from bench.analysis.server_settings import server_settings, unequal
 from bench.analysis.summary import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summarise
 from bench.report.findings import answers, answers_of_searches
 from bench.report.render import Picture, Run, escape, render
@@ -21,7 +21,7 @@ ENVIRONMENT: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def report() -> str:
-    judged = {("iterative/udp", 64): ("invalid", "GENERATOR_BUSY=0.93")}
+    judged = {("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=0.93")}
     rows = synthetic.run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
     comparisons = compare(rows.slices, rows.trials, REFERENCE)
     question = "How many requests per second can each model answer?"
@@ -57,15 +57,15 @@ def test_each_scenario_tells_what_to_distrust_and_the_end_what_to_do(report: str
     _, _, after = report.partition("**What to distrust in capacity**\n\n")
     here, _, rest = after.partition("\n\n")
     doubt, few, *gaps = here.splitlines()
-    assert doubt.startswith("- **GENERATOR_BUSY**, 1 of 34 rows: share of its CPU that the load generator needed")
+    assert doubt.startswith("- **GENERATOR_SATURATED**, 1 of 34 rows: share of its CPU that the generator used")
     assert doubt.endswith("Seen in: iterative/udp at 64 connections, 64 bytes: 0.93")
     both = "the 99th percentile of the service time and the 99.9th percentile of the service time"
-    assert few.startswith(f"- **few_replies**, 34 of 34 rows (of {both} alone): replies beyond")
+    assert few.startswith(f"- **FEW_SAMPLES**, 34 of 34 rows (of {both} alone): replies beyond")
     skipped = "skipped: serves one connection at a time (6 blocks)"
     assert f"- **iterative/tcp at 16 connections, 64 bytes**: {skipped}" in gaps
     doing = rest.partition("## What to distrust")[2].partition("\n## ")[0]
-    assert "- **GENERATOR_BUSY**: give the generator more CPUs" in doing
-    assert report.count("share of its CPU that the load generator needed") == 1
+    assert "- **GENERATOR_SATURATED**: give the generator more CPUs" in doing
+    assert report.count("share of its CPU that the generator used") == 1
 
 
 def told_of(judged: dict[tuple[str, int], tuple[str, str]]) -> tuple[str, str]:
@@ -85,14 +85,14 @@ def test_of_a_scenario_without_a_doubt_nothing_is_said() -> None:
 
 
 def test_of_a_code_that_many_rows_have_the_worst_is_told() -> None:
-    text, page = told_of({("asyncio/tcp", count): ("suspect", f"LATE={count}") for count in (1, 2, 4)})
-    assert "**LATE**, 3 of 4 rows: " in text
+    text, page = told_of({("asyncio/tcp", count): ("suspect", f"LATE_REPLIES={count}") for count in (1, 2, 4)})
+    assert "**LATE_REPLIES**, 3 of 4 rows: " in text
     assert "64 bytes: 1; asyncio/tcp at 2" in text
-    text, page = told_of({("asyncio/tcp", count): ("suspect", f"LATE={count}") for count in (1, 4, 16, 2)})
-    assert "**LATE**, 4 of 4 rows: " in text
+    text, page = told_of({("asyncio/tcp", count): ("suspect", f"LATE_REPLIES={count}") for count in (1, 4, 16, 2)})
+    assert "**LATE_REPLIES**, 4 of 4 rows: " in text
     assert "Seen in: the worst of them asyncio/tcp at 16 connections, 64 bytes: 16\n" in text
-    assert '<a href="#code-LATE">LATE</a></b>, 4 of 4 rows' in page
-    assert page.count('id="code-LATE"') == 1
+    assert '<a href="#code-LATE_REPLIES">LATE_REPLIES</a></b>, 4 of 4 rows' in page
+    assert page.count('id="code-LATE_REPLIES"') == 1
 
 
 def test_machine_seed_and_commands_are_told_and_what_is_not_known_too(report: str) -> None:
@@ -120,7 +120,13 @@ def test_a_run_without_results_has_a_report() -> None:
 
 
 def test_a_search_is_answered_with_its_bounds() -> None:
-    common = {"scenario": "limit", "connections": 4, "message_bytes": 64, "rate_rps": math.nan, "metric": "limit_rps"}
+    common = {
+        "scenario": "max_rate",
+        "connections": 4,
+        "message_bytes": 64,
+        "rate_rps": math.nan,
+        "metric": "max_rate_rps",
+    }
     bounds = {
         "a/tcp": (100.0, 110.0, "valid"),
         "b/tcp": (2000.0, math.nan, "suspect"),
@@ -131,7 +137,7 @@ def test_a_search_is_answered_with_its_bounds() -> None:
         for arm, (low, high, verdict) in bounds.items()
     ]
     (answer,) = answers_of_searches(pd.DataFrame(rows))
-    assert answer.load == "limit, 4 connections, 64 bytes"
+    assert answer.load == "max_rate, 4 connections, 64 bytes"
     assert answer.best.endswith("in requests per second: b 2.00k or more (suspect) and a 100 to 110.")
     assert answers_of_searches(pd.DataFrame(rows), ["a", "b"]) == []
 
@@ -173,7 +179,7 @@ def test_what_differs_between_servers_of_a_transport_is_told() -> None:
     assert unequal(rows.trials) == ""
     trials = rows.trials.assign(backlog=[1024 if arm == "asyncio/tcp" else 100 for arm in rows.trials["arm"]])
     assert unequal(trials) == "backlog over tcp (100, 1024)"
-    assert [row[0] for row in parity(trials)] == ["asyncio/tcp", "select/tcp"]
+    assert [row[0] for row in server_settings(trials)] == ["asyncio/tcp", "select/tcp"]
 
 
 def test_of_models_that_are_not_ranked_nothing_is_said() -> None:

@@ -5,8 +5,9 @@ import pytest
 from rich.console import Console
 
 from bench.analysis.summary import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summarise
+from bench.formatting import compact, on_axis, spread
 from bench.report.tables import collect, results
-from bench.schema.metrics import compact, is_twin, label, on_axis, spread, transport
+from bench.schema.metrics import is_control, label, transport
 from tests.unit import synthetic
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
@@ -14,7 +15,7 @@ REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 
 @pytest.fixture(scope="module")
 def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
-    judged = {("iterative/udp", 64): ("invalid", "GENERATOR_BUSY=0.93")}
+    judged = {("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=0.93")}
     rows = synthetic.run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
     return summarise(rows.trials, rows.slices), compare(rows.slices, rows.trials, REFERENCE)
 
@@ -56,10 +57,10 @@ def test_the_fastest_of_a_transport_is_on_top_and_the_twin_at_its_end(
 ) -> None:
     lines = collect(*tables)[2].lines
     medians = [
-        line.values["throughput_rps"][0] for line in lines if transport(line.arm) == "udp" and not is_twin(line.arm)
+        line.values["throughput_rps"][0] for line in lines if transport(line.arm) == "udp" and not is_control(line.arm)
     ]
     assert medians == sorted(medians, reverse=True)
-    assert [line.arm for line in lines][5::6] == ["asyncio/tcp~twin", "asyncio/udp~twin"]
+    assert [line.arm for line in lines][5::6] == ["asyncio/tcp~control", "asyncio/udp~control"]
     assert [line.arm for line in lines][4] == "iterative/tcp"
     assert [line.places for line in lines[:4]] == [(1, 3), (1, 3), (1, 3), (4, 4)]
     assert lines[5].places is None
@@ -68,7 +69,7 @@ def test_the_fastest_of_a_transport_is_on_top_and_the_twin_at_its_end(
 def test_ratio_reasons_and_marks_are_told(tables: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     text = printed(tables)
     assert "iterative/tcp: skipped, serves one connection at a time" in text
-    assert "iterative/udp: invalid, GENERATOR_BUSY=0.93" in text
+    assert "iterative/udp: invalid, GENERATOR_SATURATED=0.93" in text
     assert " ? " in text
     assert "asyncio again" in text
     assert "reference" in text
@@ -110,15 +111,18 @@ def test_an_axis_has_round_numbers() -> None:
 
 
 def test_an_arm_tells_its_parts() -> None:
-    assert (transport("asyncio/tcp@pypy3.9~twin"), label("asyncio/tcp@pypy3.9~twin")) == ("tcp", "asyncio@pypy3.9")
+    assert (transport("asyncio/tcp@pypy3.9~control"), label("asyncio/tcp@pypy3.9~control")) == (
+        "tcp",
+        "asyncio@pypy3.9",
+    )
     assert (transport("php/udp"), label("php/udp")) == ("udp", "php")
 
 
 def test_a_figure_in_more_doubt_than_its_row_is_marked(tables: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     summary, comparisons = tables
     of_p99 = (summary["arm"] == "select/udp") & (summary["metric"] == "service_p99_us")
-    codes = {"verdict": "invalid", "codes": "TURNAROUND=31.0%"}
+    codes = {"verdict": "invalid", "codes": "POLL_BATCH_DELAY=31.0%"}
     text = printed((summary.assign(**{k: summary[k].mask(of_p99, value) for k, value in codes.items()}), comparisons))
     (line, *_) = [line for line in text.splitlines() if line.split()[1:2] == ["select"] and " !!" in line]
     assert line.rstrip().endswith("valid")
-    assert "!! invalid: the figure alone, not its row; the worst of them: TURNAROUND=31.0%" in text
+    assert "!! invalid: the figure alone, not its row; the worst of them: POLL_BATCH_DELAY=31.0%" in text

@@ -19,7 +19,7 @@ PLAN: Plan = msgspec.convert(
         "name": "one",
         "models": ["select"],
         "transports": ["tcp"],
-        "limit": "",
+        "baseline": "",
         "seed": 7,
         "scenarios": [{"name": "capacity", "connections": [16], "seconds": 0.1}],
     },
@@ -39,14 +39,14 @@ def rows(block: int) -> BlockRows:
     trial = TrialRow(
         **load,  # type: ignore[arg-type] # the factors, as every row has them
         model="select", transport="tcp", protocol="echo", python="", loop="closed", lifecycle="persistent", depth=1,
-        workers=1, server_cpus="1", client_cpus="0", status="ok", reason="", throughput_rps=1234.5,
+        workers=1, server_cpus="1", generator_cpus="0", status="ok", reason="", throughput_rps=1234.5,
     )  # fmt: skip
     slice_ = SliceRow(
         **load,  # type: ignore[arg-type]
         round=0, position=0, duration_s=0.045, scheduled=None, unsent=0, sent=10, replies=9, answered=10,
         sessions=0, late=0, lost=0, corrupt=0, throughput_rps=200.0, sessions_per_s=None, service_p50_us=50.0,
-        service_p99_us=None, latency_p50_us=None, latency_p99_us=None, server_cpu_us=100.0, client_cpu_us=50.0,
-        client_cpu_share=0.1, run_delay_share=0.0,
+        service_p99_us=None, latency_p50_us=None, latency_p99_us=None, server_cpu_us=100.0, generator_cpu_us=50.0,
+        generator_cpu_share=0.1, run_delay_share=0.0,
         codes="",
     )  # fmt: skip
     histogram = HistogramRow(**load, quantity="service", lower_ns=1, upper_ns=2, count=9)  # type: ignore[arg-type]
@@ -55,8 +55,8 @@ def rows(block: int) -> BlockRows:
         round=0, role="server", cpu_us=1.0, rss_mb=1.0, threads=1, processes=1, descriptors=5, switches=None,
     )  # fmt: skip
     round_ = RoundRow(
-        block=block, round=0, scenario="capacity", connections=16, message_bytes=64, canary_us=200.0, canary_share=1.0,
-        stolen_share=0.0, run_delay_share=0.0, pressure_share=None, spoiled=False,
+        block=block, round=0, scenario="capacity", connections=16, message_bytes=64, probe_us=200.0, probe_ratio=1.0,
+        steal_share=0.0, run_delay_share=0.0, pressure_share=None, disturbed=False,
     )  # fmt: skip
     return BlockRows([slice_], [histogram], [resource], [round_], [trial])
 
@@ -207,7 +207,7 @@ def _with(column: str, value: str) -> Callable[[str], str]:
         ("slices.csv", lambda text: text.replace("codes", "code"), "has no column 'codes'"),
         ("histograms.csv", _with("upper_ns", "inf"), "as upper_ns in line 2, where a finite number belongs"),
         ("histograms.csv", _with("block", "99999999999"), "histograms.csv cannot be read"),
-        ("rounds.csv", _with("spoiled", "perhaps"), "has 'perhaps' as spoiled in line 2, where yes or no belongs"),
+        ("rounds.csv", _with("disturbed", "perhaps"), "has 'perhaps' as disturbed in line 2, where yes or no belongs"),
     ],
 )
 def test_what_cannot_stand_in_a_column_is_one_line(

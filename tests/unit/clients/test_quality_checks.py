@@ -1,0 +1,144 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clients.histogram import SLOTS, slot
+from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
+from clients.quality_checks import Facts, Judgement, judge
+from clients.quality_codes import Thresholds
+from clients.settings import Settings
+from clients.target import Totals
+
+CLOSED = Settings("tcp", "127.0.0.1", 7, connections=10)
+OPEN = replace(CLOSED, rate_rps=1000.0)
+
+
+def make_histogram(*values_us: tuple[float, int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    counts = np.zeros(SLOTS, np.int64)
+    for value_us, count in values_us:
+        counts[slot(int(value_us * 1000))] += count
+    return counts
+
+
+def make_totals(**changes: Any) -> Totals:
+    """Ten thousand requests in ten seconds, all of them answered after 200 us."""
+    tally = changes.pop("tally", {})
+    found = Totals(duration_s=10.0, elapsed_s=10.0, cpu_share_s=3.0)
+    found.tally |= {
+        "scheduled": 10_000,
+        "sent": 10_000,
+        "ok": 10_000,
+        "counted": 10_000,
+        "replies": 10_000,
+        "watched_ns": 10_000_000_000,
+        "in_flight_ns": 2_000_000_000,
+        "flights_ns": 2_000_000_000,
+    }
+    found.tally |= tally
+    found.headline = make_histogram((200, 10_000))
+    found.histograms |= {
+        "service": make_histogram((200, 10_000)),
+        "own": make_histogram((200, 10_000)),
+        "lateness": make_histogram((1, 10_000)),
+        "turnaround": make_histogram((3, 9_000)),
+    }
+    found.histograms |= changes.pop("histograms", {})
+    for name, value in changes.items():
+        setattr(found, name, value)
+    return found
+
+
+def codes(judgement: Judgement) -> list[str]:
+    return [str(flag) for flag in judgement.flags]
+
+
+def judge_closed(served: list[int] | None = None, lost: int = 0, **changes: Any) -> Judgement:
+    return judge(Facts(CLOSED, make_totals(**changes), [1000] * 10 if served is None else served, lost))
+
+
+def judge_open(lost: int = 0, baseline_rps: float | None = None, **changes: Any) -> Judgement:
+    return judge(Facts(OPEN, make_totals(**changes), [1000] * 10, lost, baseline_rps=baseline_rps))
+
+
+def test_judge_without_doubt_is_valid_and_raises_no_flag() -> None:
+    assert judge_closed() == judge_open() == Judgement("valid", [])
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"cpu_share_s": 7.0}, ("valid", [])),
+        ({"cpu_share_s": 8.2}, ("suspect", ["GENERATOR_SATURATED=0.82"])),
+        ({"cpu_share_s": 9.3}, ("invalid", ["GENERATOR_SATURATED=0.93"])),
+        ({"stolen_s": 0.3}, ("suspect", ["RUN_DELAY=3.0%"])),
+        ({"stolen_s": 0.6}, ("invalid", ["RUN_DELAY=6.0%"])),
+        ({"gc_runs": 1}, ("suspect", ["GENERATOR_GC=1"])),
+        ({"major_faults": 2}, ("suspect", ["MAJOR_FAULTS=2"])),
+        ({"tally": {"corrupt": 1}}, ("invalid", ["CORRUPT_REPLIES=1"])),
+        ({"tally": {"reset": 2, "closed": 1}}, ("suspect", ["ERRORS=3"])),
+        ({"tally": {"no_ports": 1}}, ("invalid", ["PORTS_EXHAUSTED=1", "ERRORS=1"])),
+        ({"lost": 1}, ("suspect", ["LOSS=0.010%"])),
+        ({"lost": 11}, ("invalid", ["LOSS=0.110%"])),
+        ({"tally": {"late": 2}}, ("suspect", ["LATE_REPLIES=2"])),
+        ({"tally": {"sent": 0, "ok": 0}, "served": [0] * 10}, ("invalid", ["NO_REQUESTS_SENT"])),
+        ({"tally": {"ok": 0}}, ("invalid", ["NO_REPLIES"])),
+        ({"served": [5000, 5000] + [0] * 8}, ("invalid", ["STARVED_CONNECTIONS=8", "UNFAIR_SERVICE=0.2"])),
+        ({"served": [1500] * 5 + [500] * 5}, ("suspect", ["UNFAIR_SERVICE=0.801"])),
+        ({"tally": {"in_flight_ns": 2_065_000_000}}, ("suspect", ["LITTLES_LAW_VIOLATED=3.0%"])),
+        ({"tally": {"in_flight_ns": 4_005_000_000}}, ("invalid", ["LITTLES_LAW_VIOLATED=100.0%"])),
+        ({"headline": make_histogram((200, 9_900), (41_000, 100))}, ("suspect", ["DELAYED_ACK=1.00%"])),
+        (
+            {"histograms": {"connect": make_histogram((50, 90), (1_010_000, 10))}},
+            ("suspect", ["SYN_RETRANSMITS=10.00%"]),
+        ),
+    ],
+)
+def test_judge_closed_loop_raises_one_code_per_fact(facts: dict[str, Any], expected: tuple[str, list[str]]) -> None:
+    found = judge_closed(**facts)
+    assert (found.verdict, codes(found)) == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"lost": 100}, ("suspect", ["OPEN_LOOP_LOSS=1.000%"])),
+        ({"tally": {"unsent": 50}}, ("suspect", ["UNSENT=0.500%"])),
+        ({"tally": {"pooled": 200}}, ("suspect", ["CONNECTION_WAIT=2.0%"])),
+        ({"tally": {"replies": 9_800}}, ("suspect", ["OVERLOAD=0.98"])),
+        ({"baseline_rps": 1500.0}, ("suspect", ["NEAR_GENERATOR_LIMIT=0.667"])),
+        ({"baseline_rps": 1200.0}, ("invalid", ["NEAR_GENERATOR_LIMIT=0.833"])),
+        ({"histograms": {"lateness": make_histogram((1, 9_900), (90, 100))}}, ("suspect", ["LATE_SENDS=1.00%"])),
+        ({"histograms": {"own": make_histogram((180, 10_000))}}, ("suspect", ["LATENESS_IN_LATENCY=11.1%"])),
+        ({"histograms": {"turnaround": make_histogram((50, 9_000))}}, ("invalid", ["POLL_BATCH_DELAY=25.0%"])),
+    ],
+)
+def test_judge_open_loop_raises_one_code_per_fact(facts: dict[str, Any], expected: tuple[str, list[str]]) -> None:
+    found = judge_open(**facts)
+    assert (found.verdict, codes(found)) == expected
+
+
+def test_judge_below_1000_requests_ignores_the_tail() -> None:
+    late = make_histogram((500, 10))
+    assert judge_open(tally={"counted": 10}, histograms={"lateness": late}).flags == []
+
+
+def test_judge_lost_datagrams_counts_kernel_drops() -> None:
+    def of(drops: dict[str, int]) -> list[str]:
+        return codes(judge(Facts(OPEN, make_totals(), [1000] * 10, 100, drops=drops)))
+
+    assert of({"generator": 0, "server": 100}) == ["OPEN_LOOP_LOSS=1.000%"]
+    assert of({"generator": 0, "server": 40}) == ["OPEN_LOOP_LOSS=1.000%", "UNEXPLAINED_LOSS=0.600%"]
+    assert of({"generator": 1, "server": 99}) == ["GENERATOR_DROPS=1", "OPEN_LOOP_LOSS=1.000%"]
+
+
+def test_judge_uses_the_thresholds_it_is_given() -> None:
+    thresholds = Thresholds(CATALOGUE, {"RUN_DELAY": [0.05, 0.2]})
+
+    def verdict(stolen_s: float, thresholds: Thresholds) -> str:
+        facts = Facts(CLOSED, make_totals(stolen_s=stolen_s), [1000] * 10, 0, thresholds=thresholds)
+        return judge(facts).verdict
+
+    assert [verdict(0.3, thresholds), verdict(0.6, thresholds)] == ["valid", "suspect"]
+    assert [verdict(0.3, DEFAULT_THRESHOLDS), verdict(0.6, DEFAULT_THRESHOLDS)] == ["suspect", "invalid"]

@@ -1,0 +1,73 @@
+import pytest
+
+from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
+from clients.quality_codes import QualityCode, Thresholds, format_flags, worst_verdict
+
+
+def test_thresholds_changed_lists_each_difference() -> None:
+    thresholds = Thresholds(CATALOGUE, {"RUN_DELAY": [0.05, 0.2], "CPU_STEAL": [0.02]})
+    assert thresholds.changed() == [
+        "RUN_DELAY: suspect 0.05, invalid 0.2 (default: 0.01, 0.05)",
+        "CPU_STEAL: suspect 0.02, invalid 0.05 (default: 0.01, 0.05)",
+    ]
+    assert DEFAULT_THRESHOLDS.changed() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"), [({"SPEED": [1.0]}, "SPEED"), ({"LOSS": []}, "LOSS"), ({"LOSS": [1.0, 2.0, 3.0]}, "LOSS")]
+)
+def test_thresholds_reject_unknown_code_and_wrong_length(changes: dict[str, list[float]], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        Thresholds(CATALOGUE, changes)
+
+
+def test_merge_keeps_the_worst_value_of_each_code() -> None:
+    cells = ["LOSS=0.010% UNFAIR_SERVICE=0.9", "", "UNFAIR_SERVICE=0.7 LOSS=0.020%", "LOSS=0.015% SHARED_CPUS", "NEW=3"]
+    flags = [flag for cell in cells for flag in DEFAULT_THRESHOLDS.parse(cell)]
+    merged = format_flags(DEFAULT_THRESHOLDS.merge(flags))
+    assert merged == "SHARED_CPUS LOSS=0.020% UNFAIR_SERVICE=0.7 NEW=3"
+
+
+def test_worst_verdict_of_several() -> None:
+    assert worst_verdict(["valid", "invalid", "suspect"]) == "invalid"
+    assert worst_verdict([""]) == "valid"
+    assert worst_verdict([]) == "valid"
+
+
+@pytest.mark.parametrize(
+    ("cells", "verdict"),
+    [
+        ([""] * 10, "valid"),
+        (["RUN_DELAY=2.0%"] * 4 + [""] * 6, "valid"),
+        (["RUN_DELAY=2.0%"] * 5 + [""] * 5, "suspect"),
+        (["RUN_DELAY=9.0%"] + [""] * 9, "suspect"),
+        (["RUN_DELAY=9.0%"] * 5 + [""] * 5, "invalid"),
+        (["RUN_DELAY=9.0%"] * 4 + ["CPU_STEAL=9.0%"] * 4 + [""] * 2, "suspect"),
+        (["LATE_REPLIES=1"] + [""] * 9, "suspect"),
+        (["CORRUPT_REPLIES=1"] + [""] * 9, "invalid"),
+    ],
+)
+def test_verdict_of_blocks_is_milder_for_transient_codes(cells: list[str], verdict: str) -> None:
+    assert DEFAULT_THRESHOLDS.verdict_of_blocks([DEFAULT_THRESHOLDS.parse(cell) for cell in cells]) == verdict
+
+
+@pytest.mark.parametrize(
+    ("cell", "verdict"),
+    [("LOSS=0.010%", "suspect"), ("LOSS=0.200%", "invalid"), ("SHARED_CPUS", "suspect"), ("NEW=3", "suspect")],
+)
+def test_parsed_flag_leads_to_its_verdict(cell: str, verdict: str) -> None:
+    (flag,) = DEFAULT_THRESHOLDS.parse(cell)
+    assert DEFAULT_THRESHOLDS.verdict(flag) == verdict
+    assert str(flag) == cell
+
+
+@pytest.mark.parametrize("code", CATALOGUE.values(), ids=CATALOGUE)
+def test_catalogue_code_has_meaning_and_advice(code: QualityCode) -> None:
+    assert code.name == code.name.upper()
+    assert code.meaning
+    assert code.advice
+
+
+def test_unknown_code_has_no_meaning() -> None:
+    (flag,) = DEFAULT_THRESHOLDS.parse("WHAT=1{x}")
+    assert (flag.code.meaning, str(flag)) == ("", "WHAT=1{x}")

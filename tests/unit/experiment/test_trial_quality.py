@@ -1,0 +1,77 @@
+import math
+
+import pytest
+
+from bench.experiment.trial_quality import Judgement, Utilisation, judge
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
+from clients.quality_codes import format_flags
+
+
+def judge_trial(cell: str, utilisation: Utilisation) -> Judgement:
+    return judge(DEFAULT_THRESHOLDS.parse(cell), utilisation, DEFAULT_THRESHOLDS)
+
+
+def test_saturated_server_clears_saturated_generator() -> None:
+    def of(client: float, server: float, *, closed_loop: bool = True) -> tuple[str, str]:
+        cell = f"GENERATOR_SATURATED={client}"
+        found = judge_trial(cell, Utilisation(client, server, closed_loop=closed_loop))
+        return found.verdict, format_flags(found.flags)
+
+    assert of(0.82, 0.95) == ("valid", "")
+    assert of(0.82, 0.5) == ("suspect", "GENERATOR_SATURATED=0.82")
+    assert of(0.93, 0.5) == ("invalid", "GENERATOR_SATURATED=0.93")
+    assert of(0.93, 0.79) == ("invalid", "GENERATOR_SATURATED=0.93")
+    assert of(0.93, 0.96) == ("valid", "")
+    assert of(0.82, 0.95, closed_loop=False) == ("suspect", "GENERATOR_SATURATED=0.82")
+
+
+def test_nearly_saturated_server_bounds_rate_underestimation() -> None:
+    found = judge_trial("GENERATOR_SATURATED=0.96", Utilisation(0.96, 0.89))
+    assert (found.verdict, format_flags(found.flags), found.limited_by) == (
+        "suspect",
+        "RATE_UNDERESTIMATED=11.0%",
+        "generator",
+    )
+    opened = judge_trial("GENERATOR_SATURATED=0.96", Utilisation(0.96, 0.89, closed_loop=False))
+    assert (opened.verdict, format_flags(opened.flags)) == ("invalid", "GENERATOR_SATURATED=0.96")
+    unseen = judge_trial("GENERATOR_SATURATED=0.96", Utilisation(0.96, float("nan")))
+    assert (unseen.verdict, format_flags(unseen.flags)) == ("invalid", "GENERATOR_SATURATED=0.96")
+
+
+def test_shared_cpus_make_trial_suspect() -> None:
+    found = judge_trial("LATE_REPLIES=1", Utilisation(0.1, 0.1, cpus_disjoint=False))
+    assert (found.verdict, format_flags(found.flags)) == ("suspect", "SHARED_CPUS LATE_REPLIES=1")
+
+
+@pytest.mark.parametrize(
+    ("cell", "utilisation", "limited_by"),
+    [
+        ("", Utilisation(0.3, 0.95), "server"),
+        ("", Utilisation(0.95, 0.3), "generator"),
+        ("", Utilisation(0.95, 0.94), "generator"),
+        ("", Utilisation(0.95, 0.96), "server"),
+        ("", Utilisation(math.nan, math.nan), "unknown"),
+        ("", Utilisation(0.3, 0.3, in_flight=1.0, server_workers=4), "neither (waiting)"),
+        ("", Utilisation(0.3, 0.3, in_flight=16.0, server_workers=1), "neither (waiting)"),
+        ("", Utilisation(0.3, 0.3, in_flight=16.0, server_workers=4), "neither (lock)"),
+        ("", Utilisation(0.3, 0.3, in_flight=16.0, server_workers=4, closed_loop=False), "neither (waiting)"),
+        ("", Utilisation(0.3, 0.3, in_flight=16.0, server_workers=4, usable_cpus=16), "neither (waiting)"),
+        ("SYN_RETRANSMITS=2.00%", Utilisation(0.3, 0.3, in_flight=16.0, server_workers=4), "neither (backlog)"),
+    ],
+)
+def test_limiting_side_is_the_busy_side(cell: str, utilisation: Utilisation, limited_by: str) -> None:
+    assert judge_trial(cell, utilisation).limited_by == limited_by
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [
+        (math.nan, ("valid", "")),
+        (0.009, ("valid", "")),
+        (0.02, ("suspect", "BACKGROUND_LOAD=2.0%")),
+        (0.1, ("invalid", "BACKGROUND_LOAD=10.0%")),
+    ],
+)
+def test_background_load_casts_doubt_on_trial(share: float, expected: tuple[str, str]) -> None:
+    found = judge_trial("", Utilisation(0.3, 0.95, background_load_share=share))
+    assert (found.verdict, format_flags(found.flags)) == expected
