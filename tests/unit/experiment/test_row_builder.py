@@ -58,7 +58,8 @@ def document(**changes: Any) -> dict[str, Any]:
         "ledger": {"ok": 216, "late": 2, "lost": 2, "corrupt": 0, "duplicate": 3, "reordered": 0},
         "errors": {"timeout": 4}, "service_us": figures, "connect_us": None,
         "fairness": {"jain": 0.9, "starved": 0}, "generator": GENERATOR,
-        "loop": "closed", "verdict": {"status": "invalid", "codes": ["LOSS=0.909%"], "flags": [{"code": "LOSS", "value": 1 / 110}]},
+        "loop": "closed",
+        "verdict": {"status": "invalid", "codes": ["LOSS=0.909%"], "flags": [{"code": "LOSS", "value": 1 / 110}]},
     } | changes  # fmt: skip
 
 
