@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from bench.selftest.checks import checks
 from tests.system.commands import ROOT, python, server
 
 DOCUMENTS = ["README.md", "README.es.md", "CONTRIBUTING.md", "results/README.md", *sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")
 )]  # fmt: skip
 SHORT = ["--blocks", "1", "--seconds", "0.05", "--connections", "1", "--no-charts"]
-GOOD = {"run": (0, 3), "compare": (0, 4), "doctor": (0, 1), "truth": (0, 1)}
+GOOD = {"run": (0, 3), "compare": (0, 4), "doctor": (0, 1), "selftest": (0, 1)}
 NEEDED = {"php": "php", "pypy3": "pypy3", "tutorial": "php"}
 
 
@@ -68,7 +69,7 @@ def prepared(command: str, runs: list[Path], place: Path, ports: dict[str, int])
         words += [] if "--profile" in words else ["--profile", "quick"]
         words += [] if "tutorial" in words else ["--transports", "tcp"]
         words += [] if "--models" in words or "tutorial" in words else ["--models", "asyncio"]
-    if words[:3] == ["-m", "bench", "truth"] and "--only" not in words:
+    if words[:3] == ["-m", "bench", "selftest"] and "--only" not in words:
         words += ["--only", "drop"]  # the whole of it has tests of its own
     if words[:3] == ["-m", "clients", "load"]:
         words += ["--seconds", "0.2"]
@@ -106,5 +107,10 @@ def test_a_command_of_the_documents_does_what_it_says(
 
 def test_the_documents_show_the_commands_that_there_are() -> None:
     shown = " ".join(commands())
-    for name in ("run", "report", "models", "profiles", "plan", "truth", "doctor", "compare", "history"):
+    for name in ("run", "report", "models", "profiles", "plan", "selftest", "doctor", "compare", "history"):
         assert f"holabench {name}" in shown, f"no document shows holabench {name}"
+
+
+def test_selftest_page_lists_every_check() -> None:
+    page = (ROOT / "docs" / "selftest.md").read_text()
+    assert [check.name for check in checks() if f"`{check.name}`" not in page] == []
