@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.selftest.checks import checks
 from tests.system.commands import ROOT, python, server
 
 DOCUMENTS = ["README.md", "README.es.md", "CONTRIBUTING.md", "results/README.md", *sorted(
@@ -108,3 +109,8 @@ def test_the_documents_show_the_commands_that_there_are() -> None:
     shown = " ".join(commands())
     for name in ("run", "report", "models", "profiles", "plan", "selftest", "doctor", "compare", "history"):
         assert f"holabench {name}" in shown, f"no document shows holabench {name}"
+
+
+def test_selftest_page_lists_every_check() -> None:
+    page = (ROOT / "docs" / "selftest.md").read_text()
+    assert [check.name for check in checks() if f"`{check.name}`" not in page] == []

@@ -1,8 +1,8 @@
-"""Runs with slices of different lengths, at the same load for each arm, in random order.
+"""Measure with slices of different lengths, at the same load for each arm, in random order.
 
     python docs/experiments/slices/run.py FOLDER [REPEATS]
 
-Then ``summarise.py FOLDER`` makes the tables. Nothing else may run meanwhile.
+``summarise.py FOLDER`` then computes the tables. Nothing else may run at the same time.
 """
 
 import random
@@ -14,7 +14,7 @@ PLAN = """
 name = "{name}"
 models = ["iterative", "thread_per_client", "select", "asyncio", "multiprocessing"]
 reference = "asyncio"
-twin = "asyncio"
+control = "asyncio"
 blocks = 6
 slice_s = {slice_s}
 slice_warmup_s = {warmup_s}
@@ -34,17 +34,17 @@ LONG = {"long": (5.0, 0.05, 5.0), "many": (0.05, 0.003, 1.5)}
 
 
 def main() -> None:
-    """Run all."""
-    into, repeats = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    """Run every plan."""
+    output_dir, repeats = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3
     names = [name for name in SHORT for _ in range(repeats)]
     random.Random(5).shuffle(names)
-    into.mkdir(parents=True, exist_ok=True)
+    output_dir.mkdir(parents=True, exist_ok=True)
     for name in [*names, *LONG]:
         slice_s, warmup_s, seconds = (SHORT | LONG)[name]
-        plan = into / f"{name}.toml"
+        plan = output_dir / f"{name}.toml"
         plan.write_text(PLAN.format(name=name, slice_s=slice_s, warmup_s=warmup_s, seconds=seconds))
-        command = [sys.executable, "-m", "bench", "run", "--profile", str(plan), "--into", str(into)]
-        subprocess.run(command, check=False)  # exit code 3: something is invalid, and says so
+        command = [sys.executable, "-m", "bench", "run", str(plan), "--output-dir", str(output_dir)]
+        subprocess.run(command, check=False)  # exit code 3: some results are invalid, which the tables show
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Tables of the runs that ``run.py`` made: ``python docs/experiments/slices/summarise.py FOLDER > results.csv``."""
+"""Summarise the runs of ``run.py``.
+
+python docs/experiments/slices/summarise.py FOLDER > docs/experiments/slices/results.csv
+"""
 
 import sys
 from pathlib import Path
@@ -8,23 +11,26 @@ import pandas as pd
 
 
 def main() -> None:
-    """Write one row for each run, metric and comparison with asyncio; print the means to standard error."""
+    """Write one row for each run, metric and comparison with asyncio.
+
+    The means go to standard error.
+    """
     rows = []
     for folder in sorted(Path(sys.argv[1]).glob("2*")):
-        found = pd.read_csv(folder / "comparisons.csv")
+        comparisons = pd.read_csv(folder / "comparisons.csv")
         rounds = pd.read_csv(folder / "rounds.csv")
-        counted = rounds[~rounds["spoiled"]].groupby("block").size().median()
-        wanted = found["kind"].isin(["twin", "reference"]) & found["metric"].isin(
+        counted = rounds[~rounds["disturbed"]].groupby("block").size().median()
+        selected = comparisons["kind"].isin(["control", "reference"]) & comparisons["metric"].isin(
             ["throughput_rps", "cpu_us_per_request"]
         )
-        for row in found[wanted].to_dict("records"):
+        for row in comparisons[selected].to_dict("records"):
             half_width = np.sqrt(row["high"] / row["low"]) - 1
             rows.append(
                 {
                     "run": folder.name.split("-", 1)[0],
                     "slices": folder.name.split("-", 1)[1],
                     "rounds": int(counted),
-                    "spoiled_share": round(float(rounds["spoiled"].mean()), 3),
+                    "disturbed_share": round(float(rounds["disturbed"].mean()), 3),
                     **{name: row[name] for name in ("metric", "arm", "kind")},
                     **{name: round(float(row[name]), 4) for name in ("ratio", "low", "high")},
                     "half_width_percent": round(100 * float(half_width), 2),
