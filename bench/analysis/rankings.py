@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bench.analysis.summary import AGAINST, PAIR
-from bench.schema.metrics import headline, label
+from bench.schema.arms import Arm
+from bench.schema.metrics import headline
 
 Ranks = Mapping[str, tuple[int, int]]
 
@@ -25,8 +26,8 @@ def ranks(rows: Iterable[Mapping[Any, Any]], unranked: Iterable[str] = ()) -> Ra
     rivals: dict[str, set[str]] = {}
     for row in rows:
         one, other = str(row["arm"]), str(row["reference"])
-        asked = row["kind"] in (AGAINST, PAIR) and row["metric"] == headline(str(row["scenario"]))
-        if not asked or row["verdict"] == "invalid" or out & {label(one), label(other)}:
+        asked = row["kind"] in (AGAINST, PAIR) and row["metric"] == headline(str(row["scenario_kind"]))
+        if not asked or row["verdict"] == "invalid" or out & {Arm.parse(one).label, Arm.parse(other).label}:
             continue
         for arm, rival in ((one, other), (other, one)):
             rivals.setdefault(arm, set()).add(rival)

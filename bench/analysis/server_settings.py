@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.schema.metrics import transport
+from bench.schema.arms import Arm
 
 SERVER_SETTINGS = ("python", "workers", "server_cpus", "backlog", "nodelay", "rcvbuf", "sndbuf")
 
@@ -19,9 +19,9 @@ def unequal(trials: pd.DataFrame) -> str:
     """What differs between the arms of a transport; workers apart, whose number is the model's own."""
     rows = _known_conditions(trials)
     found = []
-    for over in sorted({transport(arm) for arm in rows}):
+    for over in sorted({Arm.parse(arm).transport for arm in rows}):
         for name in SERVER_SETTINGS:
-            values = {_condition(values[name]) for arm, values in rows.items() if transport(arm) == over}
+            values = {_condition(values[name]) for arm, values in rows.items() if Arm.parse(arm).transport == over}
             if name != "workers" and len(values) > 1:
                 found.append(f"{name} over {over} ({', '.join(sorted(values))})")
     return "; ".join(found)
@@ -31,7 +31,9 @@ def _known_conditions(trials: pd.DataFrame) -> dict[str, dict[Any, Any]]:
     if trials.empty or "rcvbuf" not in trials:
         return {}
     rows = trials[trials["status"] == "ok"].drop_duplicates("arm").to_dict("records")
-    return {str(row["arm"]): row for row in sorted(rows, key=lambda row: (transport(str(row["arm"])), str(row["arm"])))}
+    return {
+        str(row["arm"]): row for row in sorted(rows, key=lambda row: (Arm.parse(row["arm"]).transport, str(row["arm"])))
+    }
 
 
 def _condition(value: object) -> str:

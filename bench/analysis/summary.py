@@ -5,7 +5,7 @@ Pure: DataFrames in, DataFrames out. The rows are those of ``bench.schema.rows``
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -13,16 +13,18 @@ import pandas as pd
 
 from bench.analysis import statistics
 from bench.analysis.case_quality import CaseQuality, case_quality
-from bench.schema.metrics import BASELINE, LATENCY, METRICS, Metric, base, headline, is_control, label, transport
+from bench.schema.arms import Arm
+from bench.schema.metrics import METRICS, Metric, ScenarioKind, headline
 from bench.schema.rows import DISTURBED
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import MIN_SAMPLES_BEYOND, QualityFlag, Thresholds, format_flags, worst_verdict
 
 LOAD = ["scenario", "connections", "message_bytes", "rate_rps"]
-SUMMARY_COLUMNS = ["arm", "model", "transport", "protocol", "python", *LOAD]
+SUMMARY_COLUMNS = ["arm", "model", "transport", "protocol", "python", "scenario_kind", *LOAD]
 SUMMARY_COLUMNS += ["metric", "unit", "blocks", "median", "low", "high", "verdict", "codes"]
 COMPARISON_COLUMNS = [
     *LOAD,
+    "scenario_kind",
     "metric",
     "arm",
     "reference",
@@ -106,12 +108,14 @@ def compare(
     quality = {
         key_of(key): case_quality(group, thresholds) for key, group in trials.groupby(["arm", *LOAD], dropna=False)
     }
+    kinds = dict(zip(trials["scenario"], trials["scenario_kind"], strict=True))
     found: list[Comparison] = []
     for load, group in rounds.groupby(LOAD, dropna=False):
         for metric in COMPARED:
-            if group[metric].notna().any() and (metric != "throughput_rps" or not str(load[0]).startswith(LATENCY)):
+            planned = metric == "throughput_rps" and kinds[str(load[0])] == ScenarioKind.LATENCY
+            if group[metric].notna().any() and not planned:
                 found += _compare_at_load(group, metric, load, reference, quality, thresholds)
-    return pd.DataFrame(_in_words(found, thresholds), columns=COMPARISON_COLUMNS)
+    return pd.DataFrame(_in_words(found, thresholds, kinds), columns=COMPARISON_COLUMNS)
 
 
 def noise_share(controls: pd.DataFrame) -> float | None:
@@ -159,11 +163,11 @@ def _summary_of_case(
     trials: pd.DataFrame, slices: pd.DataFrame | None, thresholds: Thresholds
 ) -> Iterator[dict[str, object]]:
     first = trials.iloc[0]
-    common = {column: first[column] for column in SUMMARY_COLUMNS[:9]}
+    common = {column: first[column] for column in SUMMARY_COLUMNS[:10]}
     good = trials[trials["status"] == "ok"]
     if good.empty or slices is None:
         for name, metric in METRICS.items():
-            if name not in ONLY_WHERE_PRESENT or name == headline(str(first["scenario"])):
+            if name not in ONLY_WHERE_PRESENT or name == headline(str(first["scenario_kind"])):
                 yield {**common, **_missing(trials, metric)}
         return
     values, quality, replies = (
@@ -227,22 +231,22 @@ def _pairs(arms: list[str], reference: dict[str, str]) -> Iterator[tuple[str, st
 
     What shows the machine's limit competes with nobody. Of a pair without the reference the first by name is compared.
     """
-    competing = [arm for arm in arms if not is_control(arm) and label(arm) != BASELINE]
+    competing = [arm for arm in arms if Arm.parse(arm).competes]
     for arm in arms:
-        if is_control(arm):
-            yield arm, base(arm), CONTROLS, CONTROLS
-    for over in sorted({transport(arm) for arm in competing}):
-        mine = sorted(arm for arm in competing if transport(arm) == over)
+        if Arm.parse(arm).control:
+            yield arm, Arm.parse(arm).base.name, CONTROLS, CONTROLS
+    for over in sorted({Arm.parse(arm).transport for arm in competing}):
+        mine = sorted(arm for arm in competing if Arm.parse(arm).transport == over)
         of_transport = reference.get(over, "")
         yield from ((arm, of_transport, AGAINST, over) for arm in mine if of_transport and arm != of_transport)
         rest = [arm for arm in mine if arm != of_transport]
         yield from ((arm, other, PAIR, over) for arm, other in itertools.combinations(rest, 2))
     for arm in competing:
-        if transport(arm) == "udp":
+        if Arm.parse(arm).transport == "udp":
             yield from (
                 (arm, other, ACROSS, ACROSS)
                 for other in competing
-                if transport(other) == "tcp" and label(other) == label(arm)
+                if Arm.parse(other).transport == "tcp" and Arm.parse(other).label == Arm.parse(arm).label
             )
 
 
@@ -276,7 +280,7 @@ def _compare_at_load(
             kind=kind,
             group=group,
             logs=logs,
-            arms=sum(not is_control(one) and label(one) != BASELINE and transport(one) == group for one in arms),
+            arms=sum(Arm.parse(one).competes and Arm.parse(one).transport == group for one in arms),
         )
 
 
@@ -302,7 +306,7 @@ def block_log_ratios(wide: pd.DataFrame, pairs: list[tuple[str, str]]) -> dict[t
     return {pair: column[~np.isnan(column)].tolist() for pair, column in zip(pairs, medians.T, strict=True)}
 
 
-def _in_words(found: list[Comparison], thresholds: Thresholds) -> Iterator[dict[str, object]]:
+def _in_words(found: list[Comparison], thresholds: Thresholds, kinds: Mapping[str, str]) -> Iterator[dict[str, object]]:
     """The rows of comparisons.csv: intervals that hold together for a whole family, Holm's p in it, then the word."""
     families: dict[tuple[object, ...], list[Comparison]] = {}
     for one in found:
@@ -319,6 +323,7 @@ def _in_words(found: list[Comparison], thresholds: Thresholds) -> Iterator[dict[
         for k, (one, ratio) in enumerate(zip(members, ratios, strict=True)):
             row: dict[str, object] = {field.name: getattr(one, field.name) for field in fields(one)}
             row["codes"] = format_flags(one.flags)
+            row["scenario_kind"] = kinds[one.scenario]
             row |= {"ratio": ratio.ratio, "low": ratio.low, "high": ratio.high, "p_holm": p_holm.get(k, math.nan)}
             if one.blocks < LEAST_BLOCKS_TO_COMPARE:
                 row["verdict"] = worst_verdict([one.verdict, "suspect"])

@@ -10,7 +10,8 @@ from rich.table import Table
 from bench.cli.console import cells, output, say
 from bench.formatting import compact
 from bench.plan.definition import PlanError, plan_thresholds
-from bench.schema.metrics import BASELINE, METRICS
+from bench.schema.arms import BASELINE_MODEL
+from bench.schema.metrics import METRICS
 from bench.store.run_folder import RunFolder, StoreError
 from clients.console import Stop
 
@@ -152,6 +153,6 @@ def _course(one: "Series", machine: set[int]) -> Table:
     rows = zip(one.runs, one.medians, one.lows, one.highs, one.verdicts, strict=True)
     for place, (run, median, low, high, verdict) in enumerate(rows):
         between = "-" if math.isnan(low) else f"{compact(low)} to {compact(high)}"
-        mark = f"<- changed{f', as {BASELINE} did' * (place in machine)}" if place in changed else ""
+        mark = f"<- changed{f', as {BASELINE_MODEL} did' * (place in machine)}" if place in changed else ""
         table.add_row(*cells(run, compact(median), between, verdict, mark), style="dim" * (verdict == "invalid"))
     return table

@@ -228,9 +228,9 @@ def drawn_and_shown(outcome: "Outcome", screen: Console, *, as_json: bool, chart
         for table in (derived.summary, derived.comparisons):
             if len(table):  # of none there would be an empty line
                 typer.echo(table.to_json(orient="records", lines=True), nl=False)
-    invalid, unmeasured = invalid_headlines(derived.summary), never_measured(outcome.folder.trials(), derived.summary)
-    found = {"the numbers of {} are invalid": invalid, "{} could not be measured in any block": unmeasured}
-    return [line.format(", ".join(names)) for line, names in found.items() if names]
+    from bench.analysis.run_problems import problems
+
+    return problems(derived.summary, outcome.folder.trials())
 
 
 @app.command()
@@ -254,38 +254,6 @@ def report(
     except (StoreError, PlanError) as error:
         raise Stop(str(error)) from error
     print(folder)
-
-
-def invalid_headlines(summary: Any) -> list[str]:
-    """Arms with an invalid figure in what a scenario asks for first, but for those that do not compete."""
-    from bench.schema.metrics import BASELINE, headline, is_control, label
-
-    rows = summary[summary["verdict"] == "invalid"].to_dict("records")
-    found = [
-        f"{row['arm']} ({row['scenario']})"
-        for row in rows
-        if row["metric"] == headline(str(row["scenario"]))
-        and not is_control(row["arm"])
-        and label(row["arm"]) != BASELINE
-    ]
-    return list(dict.fromkeys(found))
-
-
-def never_measured(trials: Any, summary: Any) -> list[str]:
-    """Arms that failed in every block of a load, or in a search, but for those that do not compete.
-
-    What was skipped did not fail.
-    """
-    from bench.schema.metrics import BASELINE, is_control, label
-
-    competing = trials[trials["arm"].map(lambda arm: not is_control(arm) and label(arm) != BASELINE).astype(bool)]
-    failed = competing["status"].eq("failed")
-    of_loads = failed.groupby([competing[name] for name in ("arm", "scenario", "connections", "message_bytes")]).all()
-    searched = summary[
-        summary["metric"].eq("max_rate_rps") & summary["verdict"].eq("failed") & summary["median"].isna()
-    ]
-    found = [*of_loads.index[of_loads], *zip(searched["arm"], searched["scenario"], strict=True)]
-    return list(dict.fromkeys(f"{arm} ({scenario})" for arm, scenario, *_ in found))
 
 
 def show(derived: Any, screen: Console) -> None:

@@ -16,7 +16,8 @@ from bench.compare.changes import Change, Missing
 from bench.compare.gates import Rule, breaking
 from bench.compare.run_values import Run
 from bench.formatting import compact
-from bench.schema.metrics import BASELINE, label, load_in_words
+from bench.schema.arms import BASELINE_MODEL, Arm
+from bench.schema.load_points import LoadPoint
 
 _LONGEST_REASON = 160
 _UNBOUNDED = 10_000  # columns
@@ -63,7 +64,7 @@ def tell(screen: Console, one: Compared, differences: list[str], *, everything: 
     for side, only in zip(one.names, one.only, strict=True):
         if only:
             say(screen, f"only in {side}: {'; '.join(only)}")
-    competing = [change for change in one.found if label(change.arm) != BASELINE]
+    competing = [change for change in one.found if not Arm.parse(change.arm).is_baseline]
     _show(
         screen, [change for change in competing if everything or change.conclusion in ("faster", "slower")], one.wrong
     )
@@ -79,17 +80,16 @@ def tell(screen: Console, one: Compared, differences: list[str], *, everything: 
 def _machine(found: Sequence[Change]) -> list[str]:
     """What became of the machine, as its limit tells; a line for each metric of it that moved."""
     if all(math.isnan(one.machine) for one in found):
-        return [f"what the machine did between these runs is not known: {BASELINE} was not measured in both"]
+        return [f"what the machine did between these runs is not known: {BASELINE_MODEL} was not measured in both"]
     lines = []
     for metric in dict.fromkeys(one.metric for one in found if not math.isnan(one.machine)):
-        of_limit = [one for one in found if one.metric == metric and label(one.arm) == BASELINE]
+        of_limit = [one for one in found if one.metric == metric and Arm.parse(one.arm).is_baseline]
         moved = [one.ratio for one in of_limit if one.low > 1 or one.high < 1]
         if moved:
             least, most = (f"{end(moved):.2f}" for end in (min, max))
             times = least if least == most else f"{least} to {most}"
-            lines.append(
-                f"the machine moved: {metric} of {BASELINE}, {times} times, at {len(moved)} of {len(of_limit)} loads"
-            )
+            loads = f"{len(moved)} of {len(of_limit)} loads"
+            lines.append(f"the machine moved: {metric} of {BASELINE_MODEL}, {times} times, at {loads}")
     if lines:
         lines.append("only what this does not explain is called a difference below")
     return lines
@@ -151,7 +151,7 @@ def _loads(members: Sequence[Missing]) -> str:
     texts = []
     for (scenario, message_bytes), counts in groups.items():
         *first, last = sorted(counts)
-        name, _, rest = load_in_words(scenario, last, message_bytes).partition(", ")
+        name, _, rest = str(LoadPoint.of(scenario, last, message_bytes)).partition(", ")
         texts.append(f"{name}, {', '.join(map(str, first))} and {rest}" if first else f"{name}, {rest}")
     return "; ".join(texts)
 
@@ -168,7 +168,7 @@ def _counts(found: Sequence[Change]) -> str:
 
 
 def _load(one: Change) -> str:
-    return load_in_words(one.scenario, one.connections, one.message_bytes)
+    return str(LoadPoint.of(one.scenario, one.connections, one.message_bytes))
 
 
 def _ratio(one: Change) -> str:

@@ -19,7 +19,8 @@ from rich.text import Text
 
 from bench.experiment.block import DELAYED, Ended, Moment, Tell
 from bench.formatting import compact, visible
-from bench.schema.metrics import is_control, load_in_words, transport
+from bench.schema.arms import Arm
+from bench.schema.load_points import LoadPoint
 from bench.schema.rows import SliceRow, TrialRow
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import format_flags, worst_verdict
@@ -58,7 +59,7 @@ class Standing:
         return [line for trial in ended.trials if (line := self._warning(trial))]
 
     def _warning(self, trial: TrialRow) -> str:
-        case = load_in_words(trial.scenario, trial.connections, trial.message_bytes)
+        case = str(LoadPoint.of(trial.scenario, trial.connections, trial.message_bytes))
         if trial.status == "failed":
             return f"{trial.arm} in {case}: failed, {_short(trial.reason)}" if self._is_new(trial.arm, case) else ""
         flags = DEFAULT_THRESHOLDS.parse(trial.codes)
@@ -78,7 +79,7 @@ class Standing:
         """Arm, median over blocks and half-width of its interval (nan of few blocks), the best on top, nan last."""
         found = []
         for (of_case, arm), blocks in self.figures.items():
-            if of_case == case and transport(arm) == over and not is_control(arm):
+            if of_case == case and Arm.parse(arm).transport == over and not Arm.parse(arm).control:
                 values = [statistics.median(of_block) for of_block in blocks.values()]
                 found.append((arm, statistics.median(values), _half_width(values)))
         sign = 1 if least_first else -1
@@ -163,7 +164,7 @@ def shown(console: Console, slices: int, blocks: int) -> Iterator[Tell]:
 
 def _so_far(standings: Standing, moment: Moment) -> Iterator[Table | Text]:
     """The first ranking at the load under way, over the transport under way, and what was noticed."""
-    case, over = case_of(moment), transport(moment.row.arm)
+    case, over = case_of(moment), Arm.parse(moment.row.arm).transport
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in (f"so far, over {over.upper()}", _heading(moment.row), ""):
         table.add_column(heading, header_style="dim")
@@ -207,6 +208,6 @@ def _plain_lines(console: Console, blocks: int) -> Tell:
 
 
 def _in_words(moment: Moment, blocks: int, *, arm: bool = True) -> str:
-    load = load_in_words(moment.scenario, moment.connections, moment.row.message_bytes)
+    load = str(LoadPoint.of(moment.scenario, moment.connections, moment.row.message_bytes))
     words = f"block {moment.block + 1}{f' of {blocks}' if blocks else ''}: {load}"
     return f"{words}, {moment.row.arm}" if arm else words

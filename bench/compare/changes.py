@@ -13,7 +13,9 @@ from bench.analysis import statistics
 from bench.analysis.summary import EQUIVALENT, EQUIVALENT_WORD, INCONCLUSIVE
 from bench.compare.machine_drift import Machine, machines
 from bench.compare.run_values import COMPARED, SEARCHED, Figures, Key, Run
-from bench.schema.metrics import METRICS, is_control, load_in_words
+from bench.schema.arms import Arm
+from bench.schema.load_points import LoadPoint
+from bench.schema.metrics import METRICS
 from clients.quality_codes import worst_verdict
 
 
@@ -58,7 +60,7 @@ class Missing:
 
 def changes(before: Run, now: Run) -> list[Change]:
     """Every metric of every case that both runs measured, with intervals that hold together for each metric."""
-    common = [key for key in before.cases if key in now.cases and not is_control(key[0])]
+    common = [key for key in before.cases if key in now.cases and not Arm.parse(key[0]).control]
     found: list[Change] = []
     for metric in COMPARED:
         pairs = [(key, before.cases[key].get(metric), now.cases[key].get(metric)) for key in common]
@@ -73,7 +75,7 @@ def missing(before: Run, now: Run) -> list[Missing]:
     found = []
     for key, figures in before.cases.items():
         had = tuple(metric for metric, one in figures.items() if one.known)
-        if is_control(key[0]) or not had:
+        if Arm.parse(key[0]).control or not had:
             continue
         if key in now.unmeasured:
             found.append(Missing(*key, had, *now.unmeasured[key]))
@@ -93,7 +95,7 @@ def only_in_one(before: Run, now: Run) -> tuple[list[str], list[str]]:
 def _only(keys: set[Key], others: set[Key]) -> list[str]:
     their_arms, their_loads = {key[0] for key in others}, {key[1:] for key in others}
     loads = sorted({key[1:] for key in keys} - their_loads)
-    return [*sorted({key[0] for key in keys} - their_arms), *(load_in_words(*load) for load in loads)]
+    return [*sorted({key[0] for key in keys} - their_arms), *(str(LoadPoint.of(*load)) for load in loads)]
 
 
 def _why_gone(figures: Sequence[Figures]) -> str:

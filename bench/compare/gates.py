@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.compare.changes import Change, Missing
 from bench.compare.run_values import COMPARED
-from bench.schema.metrics import BASELINE, label
+from bench.schema.arms import Arm
 
 _RULE = re.compile(r"^\s*(\w+)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*%\s*$")
 
@@ -56,8 +56,8 @@ def breaking(
     here could break: it would be no gate.
     """
     metrics = {one.metric for one in rules}
-    found = [one for one in found if label(one.arm) != BASELINE]
-    absent = [one for one in gone if metrics & {*one.metrics} and label(one.arm) != BASELINE]
+    found = [one for one in found if not Arm.parse(one.arm).is_baseline]
+    absent = [one for one in gone if metrics & {*one.metrics} and not Arm.parse(one.arm).is_baseline]
     for metric in dict.fromkeys(one.metric for one in rules):
         if any(metric in one.metrics for one in absent):
             continue

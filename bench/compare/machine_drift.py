@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bench.analysis.statistics import unpaired
 from bench.compare.run_values import SEARCHED, Figures, Key, Run
-from bench.schema.metrics import BASELINE, label, transport
+from bench.schema.arms import BASELINE_MODEL, Arm
 from clients.quality_codes import Thresholds
 
 _NOT_OF_MACHINE = {SEARCHED, "memory_mb"}  # memory does not move with a machine's speed, and the limit is not searched
@@ -45,7 +45,9 @@ def machines(before: Run, now: Run, keys: Sequence[Key], metric: str) -> dict[Ke
     if metric in _NOT_OF_MACHINE:
         return {}
     limits: dict[Key, Key] = {
-        key: (f"{BASELINE}/{transport(key[0])}", *key[1:]) for key in keys if label(key[0]) != BASELINE
+        key: (f"{BASELINE_MODEL}/{Arm.parse(key[0]).transport}", *key[1:])
+        for key in keys
+        if not Arm.parse(key[0]).is_baseline
     }
     every = {}
     for its in limits.values():

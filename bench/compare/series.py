@@ -13,7 +13,8 @@ from bench.analysis.summary import summarise
 from bench.compare.change_points import change_points
 from bench.formatting import visible
 from bench.plan.definition import plan_thresholds
-from bench.schema.metrics import BASELINE, load_in_words, transport
+from bench.schema.arms import BASELINE_MODEL, Arm
+from bench.schema.load_points import LoadPoint
 from bench.store.folder_labels import labels
 from bench.store.run_folder import RunFolder
 
@@ -47,7 +48,7 @@ class Series:
 
     def machine(self, every: "Sequence[Series]") -> set[int]:
         """Places of runs with which the machine's own limit at this load begins another level, too."""
-        name = f"{BASELINE}/{transport(self.arm)}"
+        name = f"{BASELINE_MODEL}/{Arm.parse(self.arm).transport}"
         limits = [one for one in every if (one.arm, one.load) == (name, self.load) and self.arm != name]
         moved = {one.places[k] for one in limits for k in one.changes}
         return {k for k, place in enumerate(self.places) if place in moved}
@@ -62,7 +63,7 @@ def series(folders: Sequence[Path], metric: str, scenario: str = "") -> list[Ser
     for place, (_, name, path) in enumerate(runs):
         for row in _rows(opened[path], metric):
             if not scenario or row["scenario"] == scenario:
-                load = load_in_words(row["scenario"], row["connections"], row["message_bytes"])
+                load = str(LoadPoint.of(row["scenario"], row["connections"], row["message_bytes"]))
                 numbers = (float(row["median"]), float(row["low"]), float(row["high"]))
                 points = found.setdefault((str(row["arm"]), load), [])
                 points.append((place, visible(name), *numbers, str(row["verdict"])))

@@ -161,8 +161,8 @@ def trial_row(place: Place, measured: Measured) -> TrialRow:
         duplicate=ledger["duplicate"],
         reordered=ledger["reordered"],
         errors=" ".join(f"{kind}={count}" for kind, count in document["errors"].items()),
-        throughput_rps=document["throughput_rps"],
-        sessions_per_s=document["sessions_per_s"],
+        mean_throughput_rps=document["throughput_rps"],
+        mean_sessions_per_s=document["sessions_per_s"],
         **_figures("latency", document["latency_us"]),
         **_figures("service", document["service_us"]),
         **_figures("connect", document["connect_us"]),
@@ -172,7 +172,7 @@ def trial_row(place: Place, measured: Measured) -> TrialRow:
         in_flight_mean=document["in_flight_mean"],
         jain=fairness.get("jain"),
         starved=fairness.get("starved"),
-        cpu_us_per_request=server_cpu_us / answered if answered and seen else None,
+        mean_cpu_us_per_request=server_cpu_us / answered if answered and seen else None,
         rss_mb=max(row.rss_mb for row in measured.resources) if seen else None,
         memory_mb=measured.memory_mb,
         threads=max(row.threads for row in measured.resources) if seen else None,
@@ -198,6 +198,7 @@ def _identity(place: Place, ready: Mapping[str, Any] | None = None) -> dict[str,
         "transport": place.arm.transport,
         "protocol": scenario.protocol,
         "python": ready["python"] if ready else "",
+        "scenario_kind": scenario.kind,
         "loop": scenario.loop,
         "lifecycle": scenario.lifecycle,
         "depth": 1,
@@ -209,7 +210,12 @@ def _identity(place: Place, ready: Mapping[str, Any] | None = None) -> dict[str,
 
 def _figures(name: str, figures: Mapping[str, Any] | None) -> dict[str, Any]:
     """Figures of a document under their column names."""
-    return {f"{name}_{figure}_us": as_number(figures[figure]) for figure in _FIGURES} if figures is not None else {}
+    if figures is None:
+        return {}
+    columns = {figure: f"{name}_{figure}_us" for figure in _FIGURES}
+    if name != "connect":  # summary.csv has a median of that name, over rounds instead of over all requests
+        columns["p50"] = f"pooled_{name}_p50_us"
+    return {column: as_number(figures[figure]) for figure, column in columns.items()}
 
 
 def as_number(value: float | str | None) -> float | None:

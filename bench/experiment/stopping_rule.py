@@ -38,6 +38,8 @@ def widest(comparisons: "pd.DataFrame") -> float:
     widths = [
         math.sqrt(row["high"] / row["low"]) - 1 if row["low"] > 0 else math.inf
         for row in comparisons.to_dict("records")
-        if row["kind"] == AGAINST and row["metric"] == headline(str(row["scenario"])) and row["verdict"] != "invalid"
+        if row["kind"] == AGAINST
+        and row["metric"] == headline(str(row["scenario_kind"]))
+        and row["verdict"] != "invalid"
     ]
     return max(widths, default=math.inf)

@@ -8,8 +8,8 @@ import numpy as np
 
 from bench.plan.allowed import Clients, Duration, Lifecycle, Positive, Protocol, Size, Transport
 from bench.plan.external_server import ExternalServer
-from bench.schema.arms import Arm
-from bench.schema.metrics import BASELINE, LATENCY, SEARCH, SESSIONS
+from bench.schema.arms import BASELINE_MODEL, Arm
+from bench.schema.metrics import ScenarioKind
 from clients.quality_catalogue import CATALOGUE
 from clients.quality_codes import Thresholds
 from servers.registry import Description
@@ -57,6 +57,15 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return "open" if self.rate else "closed"
 
     @property
+    def kind(self) -> ScenarioKind:
+        """The question that the scenario asks."""
+        if self.searches:
+            return ScenarioKind.MAX_RATE
+        if self.loop == "open":
+            return ScenarioKind.LATENCY
+        return ScenarioKind.SESSIONS if self.lifecycle == "session" else ScenarioKind.CAPACITY
+
+    @property
     def searches(self) -> bool:
         """Whether the rate is what is asked for. Such a scenario has no part in blocks."""
         return self.rate == HIGHEST
@@ -72,7 +81,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     transports: Annotated[tuple[Transport, ...], msgspec.Meta(min_length=1)] = ("tcp", "udp")
     reference: str = ""  # the model that the others are compared with; the first one if empty
     control: str = ""  # the model that is listed twice, to see the noise floor; none if empty
-    baseline: str = BASELINE  # the model that shows what the machine can do, beside all others; none if empty
+    baseline: str = BASELINE_MODEL  # the model that shows what the machine can do, beside all others; none if empty
     awake: bool = False  # keep the servers' CPUs from halting, see bench.machine.keep_awake
     pythons: dict[str, str] = {}  # beside our own interpreter, others with which each model runs: label and path
     blocks: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
@@ -105,23 +114,6 @@ def check(plan: Plan, models: Mapping[str, Description]) -> None:
     plan_thresholds(plan)
     if plan.slice_warmup_s >= plan.slice_s:
         raise PlanError(f"slice_warmup_s {plan.slice_warmup_s:g} leaves nothing of a slice of {plan.slice_s:g} s")
-    for scenario in plan.scenarios:
-        opened = scenario.loop == "open"
-        if scenario.name.startswith(SESSIONS) != (scenario.lifecycle == "session" and not opened):
-            raise PlanError(
-                f"scenario {scenario.name!r} has the lifecycle {scenario.lifecycle!r}: names of session scenarios, and "
-                f"no others, begin with {SESSIONS!r}, for what they are asked is sessions per second"
-            )
-        if scenario.name.startswith(SEARCH) != scenario.searches:
-            raise PlanError(
-                f"scenario {scenario.name!r} has the rate {scenario.rate!r}: names of scenarios with the rate "
-                f"{HIGHEST!r}, and no others, begin with {SEARCH!r}, for what they are asked is a limit"
-            )
-        if scenario.name.startswith(LATENCY) != (opened and not scenario.searches):
-            raise PlanError(
-                f"scenario {scenario.name!r} has the rate {scenario.rate!r}: names of scenarios with a rate, and no "
-                f"others, begin with {LATENCY!r}, for what they are asked is latency and CPU per request"
-            )
     largest = max(max(scenario.message_bytes) for scenario in plan.scenarios)
     if "udp" in plan.transports and largest > LARGEST_DATAGRAM_BYTES:
         raise PlanError(f"message_bytes {largest} does not fit a datagram; at most {LARGEST_DATAGRAM_BYTES} over udp")
@@ -143,10 +135,8 @@ def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:
     for name in (*plan.models, plan.reference, plan.control):
         if name and name not in models:
             raise PlanError(f"no server model {name!r}; there are: {', '.join(models)}")
-    if plan.baseline not in ("", BASELINE):  # tables and charts know it by this name, and compare it with nobody
-        raise PlanError(
-            f"baseline {plan.baseline!r}: what the machine can do is shown by {BASELINE!r}, or by none if it is empty"
-        )
+    if plan.baseline not in ("", BASELINE_MODEL):  # tables and charts know it by this name, and compare it with nobody
+        raise PlanError(f"baseline = {plan.baseline!r} must be {BASELINE_MODEL!r}, or empty for no baseline")
     _check_external(plan)
     competing = (*plan.models, *(one.name for one in plan.external_servers))
     for what, name in (("reference", plan.reference), ("control", plan.control)):

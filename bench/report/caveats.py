@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.schema.metrics import METRICS, headline, load_in_words
+from bench.schema.load_points import LoadPoint
+from bench.schema.metrics import METRICS, headline
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
 from clients.quality_codes import QualityFlag
 
@@ -42,6 +43,7 @@ class Distrust:
 
 def distrust(summary: pd.DataFrame, trials: pd.DataFrame) -> dict[str, Distrust]:
     """By scenario: every code that a row carries, and what was not measured."""
+    kinds = _kinds(summary) | _kinds(trials)
     rows: dict[str, set[str]] = {}
     where: dict[
         str, dict[str, list[tuple[str, str, QualityFlag]]]
@@ -57,15 +59,20 @@ def distrust(summary: pd.DataFrame, trials: pd.DataFrame) -> dict[str, Distrust]
     gaps = _gaps(trials)
     return {
         scenario: Distrust(
-            _doubts(where.get(scenario, {}), headline(scenario), len(rows.get(scenario, ()))), gaps.get(scenario, [])
+            _doubts(where.get(scenario, {}), headline(kinds[scenario]), len(rows.get(scenario, ()))),
+            gaps.get(scenario, []),
         )
         for scenario in dict.fromkeys([*rows, *where, *gaps])
     }
 
 
+def _kinds(frame: pd.DataFrame) -> dict[str, str]:
+    return {} if frame.empty else dict(zip(frame["scenario"], frame["scenario_kind"], strict=True))
+
+
 def _case(row: Mapping[Any, Any]) -> str:
     """A row of a scenario in words: ``select/tcp at 64 connections, 64 bytes``."""
-    load = load_in_words(row["scenario"], row["connections"], row["message_bytes"])
+    load = str(LoadPoint.of(row["scenario"], row["connections"], row["message_bytes"]))
     return f"{row['arm']} at {load.removeprefix(str(row['scenario']) + ', ')}"
 
 

@@ -11,7 +11,9 @@ from bench.analysis import statistics
 from bench.analysis.rankings import ranks
 from bench.analysis.summary import ACROSS, AGAINST, EQUIVALENT_WORD, INCONCLUSIVE, LOAD, noise_share
 from bench.formatting import compact, joined, number_in_words
-from bench.schema.metrics import METRICS, headline, is_control, label, load_in_words, transport
+from bench.schema.arms import Arm
+from bench.schema.load_points import LoadPoint
+from bench.schema.metrics import METRICS, ScenarioKind, headline
 
 UNKNOWN = "unknown"
 RESOLUTION = 0.05  # a difference that a reader would want to know of
@@ -44,16 +46,17 @@ def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Ans
     found: list[tuple[tuple[int, int], Answer]] = []
     if comparisons.empty:
         return []
-    scenarios = sorted(dict.fromkeys(comparisons["scenario"]), key=lambda name: name == "sessions")
+    sessions = set(comparisons.loc[comparisons["scenario_kind"] == ScenarioKind.SESSIONS, "scenario"])
+    scenarios = sorted(dict.fromkeys(comparisons["scenario"]), key=lambda name: name in sessions)
     for key, rows in comparisons.groupby(LOAD, dropna=False):
         scenario, connections, message_bytes, _ = cast("tuple[Any, ...]", key)
         asked = [
             row
-            for row in rows[rows["metric"] == headline(scenario)].to_dict("records")
-            if not {label(str(row["arm"])), label(str(row["reference"]))} & set(unranked)
+            for row in rows[rows["metric"] == headline(str(rows["scenario_kind"].iloc[0]))].to_dict("records")
+            if not {Arm.parse(row["arm"]).label, Arm.parse(row["reference"]).label} & set(unranked)
         ]
         by_transport = {
-            name: [row for row in asked if row["kind"] == AGAINST and transport(row["arm"]) == name]
+            name: [row for row in asked if row["kind"] == AGAINST and Arm.parse(row["arm"]).transport == name]
             for name in ("tcp", "udp")
         }
         best = [f"Over {name.upper()}, {_first(asked, name)}." for name, mine in by_transport.items() if mine]
@@ -61,7 +64,7 @@ def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Ans
         if across := _udp_against_tcp(asked):
             ratios.append(across)
         if ratios:
-            answer = Answer(load_in_words(scenario, connections, message_bytes), " ".join(best), tuple(ratios))
+            answer = Answer(str(LoadPoint.of(scenario, connections, message_bytes)), " ".join(best), tuple(ratios))
             found.append(((scenarios.index(scenario), -connections), answer))
     return [answer for _, answer in sorted(found, key=lambda one: one[0])]
 
@@ -72,14 +75,14 @@ def answers_of_searches(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> 
     found = []
     for key, rows in searched.groupby(LOAD, dropna=False, sort=False):
         scenario, connections, message_bytes, _ = cast("tuple[Any, ...]", key)
-        mine = [row for row in rows.to_dict("records") if label(str(row["arm"])) not in unranked]
+        mine = [row for row in rows.to_dict("records") if Arm.parse(row["arm"]).label not in unranked]
         told = [
             f"Over {name.upper()}, the highest rate that meets the objective, in requests per second: {bounds}."
             for name in ("tcp", "udp")
-            if (bounds := _bounds([row for row in mine if transport(row["arm"]) == name]))
+            if (bounds := _bounds([row for row in mine if Arm.parse(row["arm"]).transport == name]))
         ]
         if told:
-            found.append(Answer(load_in_words(scenario, connections, message_bytes), " ".join(told)))
+            found.append(Answer(str(LoadPoint.of(scenario, connections, message_bytes)), " ".join(told)))
     return found
 
 
@@ -89,7 +92,7 @@ def _bounds(rows: list[dict[Any, Any]]) -> str:
     for row in sorted(rows, key=lambda row: -float(row["low"])):
         beyond = "or more" if math.isnan(row["high"]) else f"to {compact(row['high'])}"
         doubt = "" if row["verdict"] == "valid" else f" ({row['verdict']})"
-        found.append(f"{label(row['arm'])} {compact(row['low'])} {beyond}{doubt}")
+        found.append(f"{Arm.parse(row['arm']).label} {compact(row['low'])} {beyond}{doubt}")
     return joined(found) if found else ""
 
 
@@ -98,7 +101,9 @@ def noise(comparisons: pd.DataFrame) -> str:
     if comparisons.empty:
         return ""
     parts = []
-    for metric, rows in comparisons[comparisons["arm"].map(is_control)].groupby("metric", sort=False):
+    for metric, rows in comparisons[comparisons["arm"].map(lambda name: Arm.parse(name).control)].groupby(
+        "metric", sort=False
+    ):
         size = noise_share(rows)
         if size is not None:
             parts.append(f"{100 * size:.1f} % in {METRICS[str(metric)].label}")
@@ -107,12 +112,12 @@ def noise(comparisons: pd.DataFrame) -> str:
 
 def _ratios(mine: list[dict[Any, Any]], name: str) -> str:
     """A sentence or more on the arms of one transport against their reference. mine: rows of these comparisons."""
-    reference, thing = label(mine[0]["reference"]), THINGS[mine[0]["metric"]]
+    reference, thing = Arm.parse(mine[0]["reference"]).label, THINGS[mine[0]["metric"]]
     told = sorted(
         (row for row in mine if row["conclusion"] in ("faster", "slower")), key=lambda row: -float(row["ratio"])
     )
     if told:
-        numbers = joined(f"{label(row['arm'])} {_times(row)}" for row in told)
+        numbers = joined(f"{Arm.parse(row['arm']).label} {_times(row)}" for row in told)
         parts = [f"{name.upper()}, against the {thing} of {reference}: {numbers}."]
     else:
         parts = [f"{name.upper()}: no model could be told from {reference} in {thing}."]
@@ -122,14 +127,16 @@ def _ratios(mine: list[dict[Any, Any]], name: str) -> str:
     ):
         same = [row for row in mine if row["conclusion"] == word]
         if same:
-            names = (f"{label(row['arm'])} {_times(row)}" for row in same)
+            names = (f"{Arm.parse(row['arm']).label} {_times(row)}" for row in same)
             parts.append(f"{text}: {joined(names)}.{_what_it_takes(same) if word == INCONCLUSIVE else ''}")
     return " ".join(parts)
 
 
 def _first(rows: list[dict[Any, Any]], name: str) -> str:
     """Who is first, or may be."""
-    first = sorted(label(arm) for arm, (best, _) in ranks(rows).items() if best == 1 and transport(arm) == name)
+    first = sorted(
+        Arm.parse(arm).label for arm, (best, _) in ranks(rows).items() if best == 1 and Arm.parse(arm).transport == name
+    )
     words = BEST[rows[0]["metric"]]
     if not first:
         return f"no model can be said to have the {words}: the numbers are invalid"
@@ -160,7 +167,7 @@ def _udp_against_tcp(rows: list[dict[Any, Any]]) -> str:
     )
     if not told:
         return ""
-    numbers = joined(f"{label(row['arm'])} {_times(row)}" for row in told)
+    numbers = joined(f"{Arm.parse(row['arm']).label} {_times(row)}" for row in told)
     return f"UDP against TCP of the same model: {numbers}."
 
 

@@ -7,7 +7,8 @@ import pandas as pd
 
 from bench.analysis.summary import LOAD, case_of
 from bench.formatting import compact
-from bench.schema.metrics import BASELINE, is_control, label, load_in_words, transport
+from bench.schema.arms import Arm
+from bench.schema.load_points import LoadPoint
 
 _WANTED = ("throughput_rps", "sessions_per_s", "latency_p99_us", "service_p99_us", "cpu_us_per_request", "memory_mb")
 Ends = tuple[float, float, float]  # median, low, high
@@ -47,15 +48,19 @@ def choices(summary: pd.DataFrame) -> list[Choice]:
         arm, scenario, connections, message_bytes, rate_rps = case_of(next(rows.itertuples()))
         values = {str(row.metric): (float(row.median), float(row.low), float(row.high)) for row in rows.itertuples()}  # type: ignore[arg-type]
         name = str(arm)
-        if is_control(name) or label(name) == BASELINE or not any(math.isfinite(ends[0]) for ends in values.values()):
+        if (
+            Arm.parse(name).control
+            or Arm.parse(name).is_baseline
+            or not any(math.isfinite(ends[0]) for ends in values.values())
+        ):
             continue
         rate = values.get("sessions_per_s") or values.get("throughput_rps", _UNKNOWN)
         verdicts = set(rows["verdict"])
         found.append(
             Choice(
-                model=label(name),
-                transport=transport(name),
-                load=load_in_words(scenario, connections, message_bytes)
+                model=Arm.parse(name).label,
+                transport=Arm.parse(name).transport,
+                load=str(LoadPoint.of(scenario, connections, message_bytes))
                 + ("" if rate_rps is None else f" at {compact(float(str(rate_rps)))}/s"),
                 connections=int(str(connections)),
                 message_bytes=int(str(message_bytes)),

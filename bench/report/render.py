@@ -19,7 +19,7 @@ from bench.report.caveats import Distrust, advice, distrust
 from bench.report.findings import UNKNOWN, Answer, answers, answers_of_searches, noise
 from bench.report.model_chooser import bar, choices
 from bench.report.tables import COLUMNS, Line, Ratio, Results, collect
-from bench.schema.metrics import METRICS, headline
+from bench.schema.metrics import METRICS
 
 MEANINGS = {
     "throughput_rps": (
@@ -141,12 +141,13 @@ def _scenarios(
     """Each scenario with its question, its pictures, its tables, what its figures mean, and what to distrust."""
     questions = {one["name"]: one.get("question", "") for one in plan.get("scenarios", ())}
     shown = [*(one.scenario for one in results), *(one.scenario for one in pictures), *distrusted]
+    headlines = {one.scenario: one.metrics[0] for one in results}
     names = list(dict.fromkeys([*(name for name in questions if name in shown), *shown]))  # in the plan's order
     return [
         {
             "name": name,
             "question": questions.get(name, ""),
-            "meaning": MEANINGS.get(headline(name), ""),
+            "meaning": MEANINGS.get(headlines.get(name, ""), ""),
             "pictures": [one for one in pictures if one.scenario == name],
             "tables": [_table(one) for one in results if one.scenario == name],
             "distrust": distrusted.get(name, Distrust([], [])),

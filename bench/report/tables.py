@@ -13,7 +13,9 @@ from rich.text import Text
 from bench.analysis.rankings import in_words, ranks
 from bench.analysis.summary import AGAINST, CONTROLS, EQUIVALENT_WORD, INCONCLUSIVE, LOAD
 from bench.formatting import compact, spread
-from bench.schema.metrics import METRICS, headline, is_control, label, load_in_words, transport
+from bench.schema.arms import Arm
+from bench.schema.load_points import LoadPoint
+from bench.schema.metrics import METRICS, headline
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import SEVERITY, format_flags
 
@@ -105,7 +107,7 @@ class Results:
     def title(self) -> str:
         """The load in words."""
         rate = "" if self.rate_rps is None else f", {compact(self.rate_rps)} requests/s"
-        return load_in_words(self.scenario, self.connections, self.message_bytes) + rate
+        return str(LoadPoint.of(self.scenario, self.connections, self.message_bytes)) + rate
 
 
 def collect(summary: pd.DataFrame, comparisons: pd.DataFrame, unranked: Collection[str] = ()) -> list[Results]:
@@ -119,7 +121,7 @@ def collect(summary: pd.DataFrame, comparisons: pd.DataFrame, unranked: Collecti
     found = []
     for key, rows in summary.groupby(LOAD, dropna=False, sort=False):
         load = _load(key)
-        first = headline(load[0])
+        first = headline(str(rows["scenario_kind"].iloc[0]))
         measured = set(rows["metric"])
         others = (name for name in COLUMNS if name in measured and not METRICS[name].more_is_better and name != first)
         metrics = [first, *others]
@@ -158,8 +160,8 @@ def _ratios(comparisons: pd.DataFrame) -> dict[tuple[object, ...], Ratio]:
     """Each arm against the reference of its own transport, in the metric that its scenario asks for."""
     found: dict[tuple[object, ...], Ratio] = {}
     for row in comparisons.to_dict("records"):
-        arm, reference, scenario = str(row["arm"]), str(row["reference"]), str(row["scenario"])
-        if row["metric"] == headline(scenario) and row["kind"] in (AGAINST, CONTROLS):
+        arm, reference = str(row["arm"]), str(row["reference"])
+        if row["metric"] == headline(str(row["scenario_kind"])) and row["kind"] in (AGAINST, CONTROLS):
             ratio, low, high = (float(row[name]) for name in ("ratio", "low", "high"))
             load = _load(tuple(row[column] for column in LOAD))
             found[*load, arm] = Ratio(reference, ratio, low, high, str(row["conclusion"]))
@@ -187,7 +189,12 @@ def _with_references(lines: list[Line]) -> list[Line]:
 def _in_order(lines: list[Line], first: str) -> list[Line]:
     def place(line: Line) -> tuple[str, bool, float, str]:
         median = line.values.get(first, (math.nan,) * 3)[0]
-        return transport(line.arm), is_control(line.arm), math.inf if math.isnan(median) else -median, line.arm
+        return (
+            Arm.parse(line.arm).transport,
+            Arm.parse(line.arm).control,
+            math.inf if math.isnan(median) else -median,
+            line.arm,
+        )
 
     return sorted(lines, key=place)
 
@@ -209,22 +216,22 @@ def _table(one: Results, *, narrow: bool) -> Table:
     for metric in one.metrics:
         heading = SHORT.get(metric, COLUMNS[metric]) if narrow else COLUMNS[metric]
         table.add_column(heading, justify="right", no_wrap=True)
-    references = sorted({label(line.arm) for line in one.lines if line.is_reference})
+    references = sorted({Arm.parse(line.arm).label for line in one.lines if line.is_reference})
     table.add_column(f"/ {' or '.join(references)}" if references else "ratio", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     above = ""
     for line in one.lines:
-        if transport(line.arm) != above:
+        if Arm.parse(line.arm).transport != above:
             table.add_section()
-            above = transport(line.arm)
+            above = Arm.parse(line.arm).transport
             table.add_row("", Text(above.upper(), style="bold"))
         cells = _cells(line, one.metrics, narrow=narrow)
-        table.add_row(*cells, style="dim" if is_control(line.arm) or line.ratio is None else "")
+        table.add_row(*cells, style="dim" if Arm.parse(line.arm).control or line.ratio is None else "")
     return table
 
 
 def _cells(line: Line, metrics: list[str], *, narrow: bool) -> list[Text]:
-    name = label(line.arm) + (" again" if is_control(line.arm) else "")
+    name = Arm.parse(line.arm).label + (" again" if Arm.parse(line.arm).control else "")
     whole = 0 if narrow else len(metrics) - 1  # of memory the interval is of no interest
     numbers = [line.cell(metric) for metric in metrics[:whole]]
     numbers += [line.cell(metric, whole=False) for metric in metrics[whole:]]

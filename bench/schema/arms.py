@@ -3,6 +3,7 @@
 import functools
 from dataclasses import dataclass, replace
 
+BASELINE_MODEL = "native"  # compiled: shows the limit of machine and generator, and is compared with no other model
 _CONTROL_SUFFIX = "~control"
 
 
@@ -35,6 +36,16 @@ class Arm:
     def label(self) -> str:
         """The name where the transport and the control are shown by other means: ``asyncio@pypy3.9``."""
         return self.model + self._python_suffix
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the arm shows the limit of machine and generator."""
+        return self.label == BASELINE_MODEL
+
+    @property
+    def competes(self) -> bool:
+        """Whether the arm is ranked: it is neither a control nor a baseline."""
+        return not self.control and not self.is_baseline
 
     @property
     def base(self) -> "Arm":

@@ -1,19 +1,29 @@
-"""The metrics that are summarised and compared."""
+"""The metrics that are summarised and compared, and the one that each kind of scenario asks for first."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ScenarioKind(StrEnum):
+    """The question that a scenario asks. It follows from the scenario's rate and lifecycle."""
+
+    CAPACITY = "capacity"  # closed loop, connections stay open: how many requests per second
+    SESSIONS = "sessions"  # closed loop, clients connect and leave: how many sessions per second
+    LATENCY = "latency"  # open loop at a given rate: latency, and CPU time per request
+    MAX_RATE = "max_rate"  # open loop, search: the highest rate that meets an objective
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A column of numbers with its unit and its words."""
+    """A column of numbers with its unit and its label on an axis."""
 
     name: str
     unit: str
-    label: str  # on an axis
+    label: str
     more_is_better: bool = False
 
     def conclusion(self, ratio: float) -> str:
-        """*Faster* or *slower*, for a ratio that differs from 1: whoever costs or takes less is faster."""
+        """Return ``faster`` or ``slower`` for a ratio other than 1. An arm that costs or takes less is faster."""
         return "faster" if (ratio > 1) == self.more_is_better else "slower"
 
 
@@ -36,44 +46,14 @@ METRICS = {
     )
 }
 
-
-BASELINE = "native"  # compiled: what the machine can do, not one of those that compete
-SESSIONS = "sessions"  # how the name of every scenario begins whose clients come and go; the plan sees to it
-SEARCH = "max_rate"  # how the name of every scenario begins that searches for the highest rate; the plan sees to it
-LATENCY = "latency"  # how the name of every scenario begins whose requests leave on a schedule; the plan sees to it
-
-
-def transport(arm: str) -> str:
-    """The transport in an arm's name: ``tcp`` in ``asyncio/tcp@pypy3.9~control``."""
-    return arm.partition("/")[2].partition("~")[0].partition("@")[0]
+_HEADLINES = {
+    ScenarioKind.CAPACITY: "throughput_rps",
+    ScenarioKind.SESSIONS: "sessions_per_s",
+    ScenarioKind.LATENCY: "cpu_us_per_request",  # at a rate that every arm holds, the plan decides the throughput
+    ScenarioKind.MAX_RATE: "max_rate_rps",
+}
 
 
-def label(arm: str) -> str:
-    """Return the label of an arm: ``asyncio@pypy3.9``."""
-    model, _, rest = arm.partition("/")
-    return model + rest.partition("~")[0][len(transport(arm)) :]
-
-
-def is_control(arm: str) -> bool:
-    """Whether the arm is one that was listed a second time."""
-    return arm.endswith("~control")
-
-
-def base(arm: str) -> str:
-    """The arm that a control repeats; an arm that is no control is its own base."""
-    return arm.removesuffix("~control")
-
-
-def load_in_words(scenario: object, connections: object, message_bytes: object) -> str:
-    """A load point: ``capacity, 64 connections, 1024 bytes``. The protocol hola has no size."""
-    count, size = int(float(str(connections))), int(float(str(message_bytes)))
-    return f"{scenario}, {count} connection{'s' * (count != 1)}" + (f", {size} bytes" if size else "")
-
-
-def headline(scenario: str) -> str:
-    """The metric that a scenario asks for first."""
-    if scenario.startswith(LATENCY):
-        return "cpu_us_per_request"  # at a rate that all hold, throughput is the plan's
-    if scenario.startswith(SEARCH):
-        return "max_rate_rps"
-    return "sessions_per_s" if scenario.startswith(SESSIONS) else "throughput_rps"
+def headline(kind: str) -> str:
+    """Return the metric that a kind of scenario asks for first."""
+    return _HEADLINES[ScenarioKind(kind)]

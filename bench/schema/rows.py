@@ -32,6 +32,7 @@ class MaxRateRow:
     """
 
     scenario: str
+    scenario_kind: str = "max_rate"
     connections: int
     message_bytes: int
     arm: str
@@ -158,6 +159,7 @@ class TrialRow:
     protocol: str
     python: str
     scenario: str
+    scenario_kind: str  # see bench.schema.metrics.ScenarioKind
     loop: str
     lifecycle: str
     connections: int
@@ -182,16 +184,16 @@ class TrialRow:
     duplicate: int | None = None
     reordered: int | None = None
     errors: str = ""  # kind=count, separated by spaces
-    throughput_rps: float | None = None
-    sessions_per_s: float | None = None
+    mean_throughput_rps: float | None = None
+    mean_sessions_per_s: float | None = None
     latency_mean_us: float | None = None
-    latency_p50_us: float | None = None
+    pooled_latency_p50_us: float | None = None
     latency_p90_us: float | None = None
     latency_p99_us: float | None = None
     latency_p99_9_us: float | None = None
     latency_max_us: float | None = None
     service_mean_us: float | None = None
-    service_p50_us: float | None = None
+    pooled_service_p50_us: float | None = None
     service_p90_us: float | None = None
     service_p99_us: float | None = None
     service_p99_9_us: float | None = None
@@ -208,7 +210,7 @@ class TrialRow:
     in_flight_mean: float | None = None
     jain: float | None = None
     starved: int | None = None
-    cpu_us_per_request: float | None = None
+    mean_cpu_us_per_request: float | None = None
     rss_mb: float | None = None  # of the server's processes, added up
     memory_mb: float | None = None  # the same, with pages that workers share with their parent counted once
     threads: int | None = None

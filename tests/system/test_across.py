@@ -62,8 +62,9 @@ def searched(path: Path, *held_rps: float) -> Path:
         [
             MaxRateRow(
                 scenario="max_rate", connections=16, message_bytes=64, arm="select/tcp", model="select",
-                transport="tcp", protocol="echo", python="", round=number, step=step, rate_rps=rate, objective_p99_us=5000.0,
-                objective_lost_share=0.001, scheduled=None, sent=None, replies=None, lost=None, unsent=None,
+                transport="tcp", protocol="echo", python="", round=number, step=step, rate_rps=rate,
+                objective_p99_us=5000.0, objective_lost_share=0.001,
+                scheduled=None, sent=None, replies=None, lost=None, unsent=None,
                 throughput_rps=rate, latency_p50_us=None, latency_p99_us=None, generator_cpu_share=None,
                 passed=step == 0, counted=True, verdict="valid", codes="",
             )

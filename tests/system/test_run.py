@@ -174,7 +174,7 @@ def test_an_open_loop_has_the_same_schedule_for_every_arm_at_a_rate_that_all_hol
     common = slices[slices["scenario"] == "latency"]
     assert (common.groupby(["block", "round"])["scheduled"].nunique() == 1).all()
     trials = pd.read_csv(folder / "trials.csv").query("status == 'ok' and scenario == 'latency'")
-    assert trials["latency_p50_us"].notna().all()
+    assert trials["pooled_latency_p50_us"].notna().all()
     assert trials["baseline_rps"].notna().all()
 
 

@@ -26,7 +26,8 @@ from bench.report.charts.points import (
     transports,
 )
 from bench.report.charts.steadiness import draw_rounds
-from bench.schema.metrics import BASELINE, METRICS, is_control, label, transport
+from bench.schema.arms import Arm
+from bench.schema.metrics import METRICS
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +82,14 @@ def _ratios(tables: Tables, load: Load) -> Figure | None:
     ]
     if (rows["kind"] == CONTROLS).any():
         lines.append("Grey band: how far an arm seemed to differ from itself.")
-    against = sorted({label(str(arm)) for arm in rows.loc[rows["kind"] == AGAINST, "reference"]})
+    against = sorted({Arm.parse(arm).label for arm in rows.loc[rows["kind"] == AGAINST, "reference"]})
     subtitle = f"{describe(load, tables.trials)}; requests/s against {', '.join(against)}; bars: 95 % interval"
     return draw_forest(rows, QUESTIONS["ratios"], subtitle, lines)
 
 
 def _transports(tables: Tables, load: Load) -> Figure | None:
     every = points(tables.summary, load, "throughput_rps")
-    drawn = {(point.name, transport(point.arm), point.connections) for point in every if point.drawn}
+    drawn = {(point.name, Arm.parse(point.arm).transport, point.connections) for point in every if point.drawn}
     both = [count for name, over, count in drawn if over == "tcp" and (name, "udp", count) in drawn]
     if not both:
         return None
@@ -96,7 +97,7 @@ def _transports(tables: Tables, load: Load) -> Figure | None:
     rows = at_load(tables.comparisons, load)
     rows = rows[(rows["metric"] == "throughput_rps") & (rows["connections"] == max(both))]
     subtitle = f"{describe(load, tables.trials, max(both))}; hollow: TCP, full: UDP; median over blocks"
-    found = [point for point in found if not is_control(point.arm)]
+    found = [point for point in found if not Arm.parse(point.arm).control]
     lines = notes(found, tables.comparisons.iloc[:0], tables.trials, load, "throughput_rps")
     unit = METRICS["throughput_rps"].label
     return draw_dumbbells(found, rows, QUESTIONS["transports"], subtitle, lines, unit)
@@ -128,7 +129,7 @@ def _loss(tables: Tables, load: Load) -> Figure | None:
     share = 100 * trials["lost"].astype(float) / trials["sent"].astype(float).where(trials["sent"] > 0)
     if not (at_load(trials.assign(share=share), load)["share"] > 0).any():
         return None
-    found = [point for point in points_of_trials(trials, load, share) if transport(point.arm) == "udp"]
+    found = [point for point in points_of_trials(trials, load, share) if Arm.parse(point.arm).transport == "udp"]
     if not any(point.median > 0 for point in found):
         return None
     codes = points(tables.summary, load, "throughput_rps")
@@ -194,7 +195,7 @@ def _cpu(tables: Tables, load: Load) -> Figure | None:
 
 def _memory(tables: Tables, load: Load) -> Figure | None:
     # What shows the limit is left out: its memory is that of a compiler, ten times that of all others.
-    summary = tables.summary[tables.summary["arm"].map(label) != BASELINE]
+    summary = tables.summary[tables.summary["arm"].map(lambda name: not Arm.parse(name).is_baseline)]
     tables = replace(tables, summary=summary)
     memory, rss = (points(summary, load, metric) for metric in ("memory_mb", "rss_mb"))
     if not transports(memory):

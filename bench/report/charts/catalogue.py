@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.report.charts.points import Load, arms_at, is_open, loads
-from bench.schema.metrics import SEARCH, SESSIONS
+from bench.schema.metrics import ScenarioKind
 
 QUESTIONS = {
     "throughput": "How many requests per second can each model answer?",
@@ -53,11 +53,11 @@ def wanted(summary: pd.DataFrame, trials: pd.DataFrame) -> list[Wanted]:
     """What can be asked of a run, in the order of a report; for some there will turn out to be nothing to draw."""
     if summary.empty:
         return []
-    searched = [load for load in loads(summary) if load.scenario.startswith(SEARCH)]
+    searched = [load for load in loads(summary) if load.kind == ScenarioKind.MAX_RATE]
     in_blocks = [load for load in loads(summary) if load not in searched and not trials.empty]
     opened = [load for load in in_blocks if is_open(trials, load)]
     common = [load for load in opened if arms_at(summary, load) > 1]  # at a share of its own capacity an arm is alone
-    sessions = [load for load in in_blocks if load.scenario.startswith(SESSIONS) and load not in opened]
+    sessions = [load for load in in_blocks if load.kind == ScenarioKind.SESSIONS and load not in opened]
     capacity = [load for load in in_blocks if load not in sessions and load not in opened]
     asked_of = {
         "throughput": capacity,

@@ -13,7 +13,7 @@ from bench.analysis import statistics
 from bench.report.charts.layout import Label, label_right, page, panel_title, settle, spread_labels
 from bench.report.charts.points import Load, Point, at_load, transports
 from bench.report.charts.style import GREY, Style, styles
-from bench.schema.metrics import is_control, transport
+from bench.schema.arms import Arm
 from clients.quality_codes import MIN_SAMPLES_BEYOND
 
 Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -38,7 +38,9 @@ def common_connections(histograms: pd.DataFrame, load: Load, quantity: str) -> i
     arms = rows.loc[rows["quantity"] == quantity, ["arm", "connections"]].drop_duplicates()
     if arms.empty:
         return None
-    arms = arms[~arms["arm"].map(is_control)].assign(transport=arms["arm"].map(transport))
+    arms = arms[~arms["arm"].map(lambda name: Arm.parse(name).control)].assign(
+        transport=arms["arm"].map(lambda name: Arm.parse(name).transport)
+    )
     counts = arms.groupby(["connections", "transport"]).size().unstack(fill_value=0)
     good = counts.index[(counts >= 2).all(axis=1)]
     most = good.max() if len(good) else counts.sum(axis=1).idxmax()
@@ -103,7 +105,7 @@ def draw_latency(
     annotations = []
     for ax, name in zip(axes, panels, strict=True):
         panel_title(ax, name.upper())
-        mine = [point for point in drawn if transport(point.arm) == name]
+        mine = [point for point in drawn if Arm.parse(point.arm).transport == name]
         annotations.append(label_right(ax, _draw_curves(ax, mine, curves, looks)))
         most = max(float(curves[point.arm].nines[-1]) for point in mine)
         _percentile_axis(ax, most)
@@ -149,7 +151,7 @@ def _draw_curves(ax: Axes, found: list[Point], curves: dict[str, Curve], looks: 
     for point in sorted(found, key=lambda point: point.arm):
         one, look = curves[point.arm], looks[point.name]
         seen = np.isfinite(one.us)
-        if is_control(point.arm):
+        if Arm.parse(point.arm).control:
             ax.plot(one.nines[seen], one.us[seen], color=GREY, linewidth=0.9, zorder=1)
             continue
         colour, firm = look.colour, 1.0 if point.verdict == "valid" else 0.55  # grey lines could not be told apart

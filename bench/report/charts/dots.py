@@ -12,7 +12,7 @@ from bench.report.charts.layout import page, panel_title, settle
 from bench.report.charts.lines import draw_marker
 from bench.report.charts.points import Point, transports
 from bench.report.charts.style import GREY, INK, Style, styles
-from bench.schema.metrics import is_control, transport
+from bench.schema.arms import Arm
 
 ROW_IN, BETWEEN = 0.25, 0.7  # a row; the space between two models, in rows
 OWN_SCALE = 2.5  # transports that lie farther apart than this do not share a scale: one would be a heap at its left end
@@ -44,12 +44,12 @@ def draw_dots(
     figure, axes = page(title, subtitle, notes, len(panels), body_in)
     looks = styles(point.name for point in found)
     second = {(point.arm, point.connections): point.median for point in lighter or [] if point.drawn}
-    tops = {name: _top([point for point in found if transport(point.arm) == name], second) for name in panels}
+    tops = {name: _top([point for point in found if Arm.parse(point.arm).transport == name], second) for name in panels}
     apart = max(tops.values()) > OWN_SCALE * min(tops.values())
     for ax, name in zip(axes, panels, strict=True):
         panel_title(ax, name.upper() + (" (scale of its own)" if apart else ""))
         for point in found:
-            if transport(point.arm) == name:
+            if Arm.parse(point.arm).transport == name:
                 _draw_row(ax, point, rows.of_case[point.name, point.connections], looks[point.name], second)
         ax.set_xlim(0, (1.32 if second else 1.2) * (tops[name] if apart else max(tops.values())))
         ax.set_xlabel(unit)
@@ -67,11 +67,11 @@ def _top(found: list[Point], second: dict[tuple[str, int], float]) -> float:
 
 def _rows(found: list[Point], first: str, more_is_better: bool) -> Rows:
     """Best on top, by the numbers of the first transport at the most connections that each model has there."""
-    real = [point for point in found if not is_control(point.arm)]
+    real = [point for point in found if not Arm.parse(point.arm).control]
     values: dict[str, tuple[bool, int, float]] = {}
     for point in real:
         good = -point.median if more_is_better else point.median
-        key = (transport(point.arm) != first, -point.connections, good if point.drawn else math.inf)
+        key = (Arm.parse(point.arm).transport != first, -point.connections, good if point.drawn else math.inf)
         if point.drawn:
             values[point.name] = min(values.get(point.name, key), key)
     names = sorted(
@@ -91,7 +91,7 @@ def _rows(found: list[Point], first: str, more_is_better: bool) -> Rows:
 
 
 def _draw_row(ax: Axes, point: Point, y: float, look: Style, second: dict[tuple[str, int], float]) -> None:
-    if is_control(point.arm):
+    if Arm.parse(point.arm).control:
         if point.drawn:
             ax.plot([point.low, point.high], [y + 0.32] * 2, color=GREY, linewidth=0.8, zorder=1)
             ax.plot([point.median], [y + 0.32], "o", color="white", markeredgecolor=GREY, markersize=3.5, zorder=1)

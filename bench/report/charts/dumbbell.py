@@ -11,7 +11,7 @@ from bench.formatting import compact, on_axis
 from bench.report.charts.layout import page, settle
 from bench.report.charts.points import Point
 from bench.report.charts.style import GREY, INK, styles
-from bench.schema.metrics import is_control, transport
+from bench.schema.arms import Arm
 
 ROW_IN = 0.42
 
@@ -20,10 +20,10 @@ def draw_dumbbells(
     found: list[Point], comparisons: pd.DataFrame, title: str, subtitle: str, notes: list[str], unit: str
 ) -> Figure | None:
     """A row for each model that has a number over both, the largest on top. found: points of one load and size."""
-    real = [point for point in found if point.drawn and not is_control(point.arm)]
+    real = [point for point in found if point.drawn and not Arm.parse(point.arm).control]
     both: dict[str, dict[str, Point]] = {}
     for point in real:
-        both.setdefault(point.name, {})[transport(point.arm)] = point
+        both.setdefault(point.name, {})[Arm.parse(point.arm).transport] = point
     rows = {name: sides for name, sides in both.items() if len(sides) == 2}
     if not rows:
         return None

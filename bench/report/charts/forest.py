@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from bench.analysis.summary import AGAINST, CONTROLS, noise_share
 from bench.report.charts.layout import page, panel_title, settle
 from bench.report.charts.style import GREY, PALE, Style, styles
-from bench.schema.metrics import label, transport
+from bench.schema.arms import Arm
 
 ROW_IN = 0.3
 WIDEST = 20.0  # an interval may reach farther than so many times its mark: its line ends at the edge
@@ -35,21 +35,21 @@ def draw_forest(comparisons: pd.DataFrame, title: str, subtitle: str, notes: lis
     """One panel a transport, a row for each arm and number of connections. comparisons: of one load and one metric."""
     against = [_row(row) for row in comparisons[comparisons["kind"] == AGAINST].to_dict("records")]
     against = [row for row in against if math.isfinite(row.ratio) and row.ratio > 0]
-    panels = sorted({transport(row.arm) for row in against})
+    panels = sorted({Arm.parse(row.arm).transport for row in against})
     if not panels:
         return None
-    names = sorted({label(row.arm) for row in against})
-    cases = sorted({(label(row.arm), row.connections) for row in against})
+    names = sorted({Arm.parse(row.arm).label for row in against})
+    cases = sorted({(Arm.parse(row.arm).label, row.connections) for row in against})
     places = {case: place + 0.6 * names.index(case[0]) for place, case in enumerate(cases)}
     height = max(places.values()) + 1
     figure, axes = page(title, subtitle, notes, len(panels), max(2.4, ROW_IN * height + 0.9))
     looks = styles(names)
     for ax, name in zip(axes, panels, strict=True):
         panel_title(ax, name.upper())
-        mine = [row for row in against if transport(row.arm) == name]
+        mine = [row for row in against if Arm.parse(row.arm).transport == name]
         _noise(ax, comparisons, name)
         for row in mine:
-            _draw(ax, row, places[label(row.arm), row.connections], looks[label(row.arm)])
+            _draw(ax, row, places[Arm.parse(row.arm).label, row.connections], looks[Arm.parse(row.arm).label])
         _axis(ax, against)
     left = axes[0]
     left.set_ylim(height - 0.4, -0.6)
@@ -70,7 +70,9 @@ def _row(row: dict[Any, Any]) -> _Row:
 
 def _noise(ax: Axes, comparisons: pd.DataFrame, name: str) -> None:
     """The band in which the control seemed to differ from itself, at any number of connections."""
-    controls = comparisons[(comparisons["kind"] == CONTROLS) & (comparisons["arm"].map(transport) == name)]
+    controls = comparisons[
+        (comparisons["kind"] == CONTROLS) & (comparisons["arm"].map(lambda name: Arm.parse(name).transport) == name)
+    ]
     share = noise_share(controls)
     if share is not None:
         ax.axvspan(1 / (1 + share), 1 + share, color=PALE, alpha=0.6, zorder=0, linewidth=0)

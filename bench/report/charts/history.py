@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from bench.compare.series import Series
 from bench.report.charts.style import GREY, INK, PALE, styles
-from bench.schema.metrics import METRICS, label
+from bench.schema.arms import Arm
+from bench.schema.metrics import METRICS
 
 
 def course(found: Sequence[Series]) -> Figure:
@@ -15,14 +16,14 @@ def course(found: Sequence[Series]) -> Figure:
     loads = list(dict.fromkeys(one.load for one in found))
     figure = Figure(figsize=(11, 3.2 * len(loads) + 0.6), dpi=150, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
-    looks = styles({label(one.arm) for one in found})
+    looks = styles({Arm.parse(one.arm).label for one in found})
     runs = dict(sorted({place: run for one in found for place, run in zip(one.places, one.runs, strict=True)}.items()))
     at = {place: x for x, place in enumerate(runs)}
     for number, load in enumerate(loads):
         ax = figure.add_subplot(len(loads), 1, number + 1)
         ax.set_title(load, loc="left", fontsize=11, fontweight="bold", color=INK)
         for one in (each for each in found if each.load == load):
-            its = looks[label(one.arm)]
+            its = looks[Arm.parse(one.arm).label]
             x = [at[place] for place in one.places]
             style = "-" if "/tcp" in one.arm else "--"
             ax.plot(x, one.medians, style, color=its.colour, marker=its.marker, markersize=5, label=one.arm)

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from bench.formatting import on_axis
 from bench.report.charts.layout import Label, label_right, page, panel_title, settle, spread_labels
 from bench.report.charts.style import GREY, Style, styles
-from bench.schema.metrics import BASELINE, is_control, label, transport
+from bench.schema.arms import Arm
 
 LINES: Mapping[str, Mapping[str, object]] = {
     "latency_p50_us": {"linewidth": 1.0},
@@ -39,24 +39,28 @@ def draw_load(
     rows: pd.DataFrame, capacities: Mapping[str, float], title: str, subtitle: str, notes: list[str]
 ) -> Figure | None:
     """One panel a transport. rows: of the summary, in open loops. capacities: of arms in a closed loop, if known."""
-    competing = {arm: of_arm for arm, of_arm in _by_arm(rows) if not is_control(arm) and label(arm) != BASELINE}
+    competing = {arm: of_arm for arm, of_arm in _by_arm(rows) if Arm.parse(arm).competes}
     knees = [knee for arm, of_arm in competing.items() if (knee := find_knee(arm, of_arm))]
     without = sorted(competing.keys() - {knee.arm for knee in knees})
-    rows = rows[rows["metric"].isin(LINES) & rows["median"].map(math.isfinite) & ~rows["arm"].map(is_control)]
-    panels = sorted(set(rows["arm"].map(transport)))
+    rows = rows[
+        rows["metric"].isin(LINES)
+        & rows["median"].map(math.isfinite)
+        & ~rows["arm"].map(lambda name: Arm.parse(name).control)
+    ]
+    panels = sorted(set(rows["arm"].map(lambda name: Arm.parse(name).transport)))
     if not panels or rows.groupby("arm")["rate_rps"].nunique().max() < 2:
         return None
     figure, axes = page(title, subtitle, [*_in_words(knees, without), *notes], len(panels), body_in=4.4)
-    looks = styles(set(rows["arm"].map(label)))
+    looks = styles(set(rows["arm"].map(lambda name: Arm.parse(name).label)))
     labels = []
     for ax, name in zip(axes, panels, strict=True):
         panel_title(ax, name.upper())
         ends = []
-        for arm, of_arm in _by_arm(rows[rows["arm"].map(transport) == name]):
-            ends += _draw_arm(ax, arm, of_arm, looks[label(arm)], capacities)
+        for arm, of_arm in _by_arm(rows[rows["arm"].map(lambda name: Arm.parse(name).transport) == name]):
+            ends += _draw_arm(ax, arm, of_arm, looks[Arm.parse(arm).label], capacities)
         for knee in knees:
-            if knee.where == "inside" and transport(knee.arm) == name:
-                ring = looks[label(knee.arm)].colour
+            if knee.where == "inside" and Arm.parse(knee.arm).transport == name:
+                ring = looks[Arm.parse(knee.arm).label].colour
                 ax.scatter(knee.rate_rps, knee.p99_us, s=150, facecolors="none", edgecolors=ring, linewidths=1.8)
         labels.append(label_right(ax, ends))
         ax.set_xlabel("requests per second asked for")
@@ -120,11 +124,11 @@ def _draw_arm(ax: Axes, arm: str, rows: pd.DataFrame, look: Style, capacities: M
             continue
         x, y = found["rate_rps"].to_numpy(float), found["median"].to_numpy(float)
         colour = [GREY if verdict != "valid" else look.colour for verdict in found["verdict"]]
-        dashed = {"linestyle": "--"} if label(arm) == BASELINE and "linestyle" not in line else {}
+        dashed = {"linestyle": "--"} if Arm.parse(arm).is_baseline and "linestyle" not in line else {}
         ax.plot(x, y, color=look.colour, **{**line, **dashed})  # type: ignore[arg-type]  # keywords of a line
         ax.scatter(x, y, c=colour, s=22, marker=look.marker, zorder=3)
         if metric == _TAIL:
-            ends = [Label(label(arm), float(x[-1]), float(y[-1]), look.ink)]
+            ends = [Label(Arm.parse(arm).label, float(x[-1]), float(y[-1]), look.ink)]
     if arm in capacities:
         ax.axvline(capacities[arm], ymax=0.06, color=look.colour, linewidth=2.5)
     return ends

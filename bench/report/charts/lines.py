@@ -10,7 +10,7 @@ from bench.formatting import on_axis
 from bench.report.charts.layout import Label, label_beside, label_right, page, panel_title, settle, spread_labels
 from bench.report.charts.points import Point, transports
 from bench.report.charts.style import GREY, Style, styles
-from bench.schema.metrics import BASELINE, is_control, transport
+from bench.schema.arms import BASELINE_MODEL, Arm
 
 MOST_OCTAVES = 0.6  # that arms at the same number of connections take up on the x axis
 
@@ -29,7 +29,7 @@ def draw_lines(
     right, beside = [], []
     for ax, name in zip(axes, panels, strict=True):
         panel_title(ax, name.upper())
-        mine = [point for point in found if transport(point.arm) == name and point.drawn]
+        mine = [point for point in found if Arm.parse(point.arm).transport == name and point.drawn]
         ends = _draw_arms(ax, mine, looks)
         last = max(point.connections for point in mine)
         right.append(label_right(ax, [_label(point, x, looks) for point, x in ends if point.connections == last]))
@@ -52,12 +52,12 @@ def draw_lines(
 def _draw_arms(ax: Axes, found: list[Point], looks: dict[str, Style]) -> list[tuple[Point, float]]:
     """Draw each arm; gives the last point of each that is no control, with its place on the x axis."""
     arms = sorted({point.arm for point in found})
-    real = [arm for arm in arms if not is_control(arm)]
+    real = [arm for arm in arms if not Arm.parse(arm).control]
     apart = min(0.12, MOST_OCTAVES / max(1, len(real) - 1))
     ends = []
     for arm in arms:
         mine = sorted((point for point in found if point.arm == arm), key=lambda point: point.connections)
-        if is_control(arm):
+        if Arm.parse(arm).control:
             x = [float(point.connections) for point in mine]
             ax.plot(x, [point.median for point in mine], color=GREY, linewidth=0.9, zorder=1)
             for place, point in zip(x, mine, strict=True):
@@ -67,7 +67,7 @@ def _draw_arms(ax: Axes, found: list[Point], looks: dict[str, Style]) -> list[tu
         step = 2 ** (apart * (real.index(arm) - (len(real) - 1) / 2))
         look = looks[mine[0].name]
         x = [point.connections * step for point in mine]
-        line = {"linewidth": 1.2, "linestyle": (0, (4, 3))} if mine[0].name == BASELINE else {"linewidth": 2}
+        line = {"linewidth": 1.2, "linestyle": (0, (4, 3))} if mine[0].name == BASELINE_MODEL else {"linewidth": 2}
         ax.plot(x, [point.median for point in mine], color=look.colour, zorder=2, **line)
         for place, point in zip(x, mine, strict=True):
             draw_point(ax, place, point, look)
@@ -101,7 +101,7 @@ def draw_marker(ax: Axes, x: float, y: float, point: Point, look: Style) -> None
 
 
 def _label(point: Point, x: float, looks: dict[str, Style]) -> Label:
-    name = f"{BASELINE}: the machine's limit" if point.name == BASELINE else point.name
+    name = f"{BASELINE_MODEL}: the machine's limit" if point.name == BASELINE_MODEL else point.name
     return Label(name, x, point.median, looks[point.name].ink)
 
 

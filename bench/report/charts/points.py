@@ -9,12 +9,13 @@ import pandas as pd
 from bench.analysis import statistics
 from bench.analysis.summary import noise_share, short_of_cores
 from bench.formatting import compact
-from bench.schema.metrics import BASELINE, is_control, label, transport
+from bench.schema.arms import Arm
+from bench.schema.metrics import ScenarioKind
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import format_flags
 
 MOST_REASONS = 3  # that have a line each under a chart; all of them stand in the report's table
-LOAD_COLUMNS = ["scenario", "message_bytes", "rate_rps"]
+LOAD_COLUMNS = ["scenario", "message_bytes", "rate_rps", "scenario_kind"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Load:
     scenario: str
     message_bytes: int
     rate_rps: float | None
+    kind: str = ScenarioKind.CAPACITY
 
     @property
     def name(self) -> str:
@@ -48,7 +50,7 @@ class Point:
     @property
     def name(self) -> str:
         """The arm without its transport, which the panel tells."""
-        return label(self.arm)
+        return Arm.parse(self.arm).label
 
     @property
     def drawn(self) -> bool:
@@ -59,7 +61,9 @@ class Point:
 def loads(summary: pd.DataFrame) -> list[Load]:
     """The loads of a run, in the order of its rows."""
     rows = summary[LOAD_COLUMNS].drop_duplicates().to_numpy()
-    return [Load(str(name), int(size), None if pd.isna(rate) else float(rate)) for name, size, rate in rows]
+    return [
+        Load(str(name), int(size), None if pd.isna(rate) else float(rate), str(kind)) for name, size, rate, kind in rows
+    ]
 
 
 def at_load(frame: pd.DataFrame, load: Load) -> pd.DataFrame:
@@ -70,7 +74,7 @@ def at_load(frame: pd.DataFrame, load: Load) -> pd.DataFrame:
 
 def arms_at(summary: pd.DataFrame, load: Load) -> int:
     """How many arms that compete have this load."""
-    return sum(not is_control(arm) and label(arm) != BASELINE for arm in at_load(summary, load)["arm"].unique())
+    return sum(Arm.parse(arm).competes for arm in at_load(summary, load)["arm"].unique())
 
 
 def is_open(trials: pd.DataFrame, load: Load) -> bool:
@@ -110,7 +114,7 @@ def points_of_trials(trials: pd.DataFrame, load: Load, values: pd.Series) -> lis
 
 def transports(found: Iterable[Point]) -> list[str]:
     """The transports that have a number to draw, TCP first."""
-    return sorted({transport(point.arm) for point in found if point.drawn})
+    return sorted({Arm.parse(point.arm).transport for point in found if point.drawn})
 
 
 def describe(load: Load, trials: pd.DataFrame, connections: int | None = None) -> str:
@@ -156,7 +160,9 @@ def notes(
     for reason, cases in _grouped(bad):
         lines.append(f"Not measured: {cases} ({reason.replace(' ', ': ', 1)})")
     for verdict, look in zip(("invalid", "suspect"), looks, strict=True):
-        doubtful = [(point.codes, point) for point in found if point.verdict == verdict and not is_control(point.arm)]
+        doubtful = [
+            (point.codes, point) for point in found if point.verdict == verdict and not Arm.parse(point.arm).control
+        ]
         if len({codes for codes, _ in doubtful}) > MOST_REASONS:
             flags = [flag for codes, _ in doubtful for flag in DEFAULT_THRESHOLDS.parse(codes)]
             worst = f"for some of these, here at their worst: {format_flags(DEFAULT_THRESHOLDS.merge(flags))}"
@@ -168,7 +174,7 @@ def notes(
     ]
     if floor := noise_floor(comparisons, load, metric):
         lines.append(floor)
-    elif controls := sorted({point.name for point in found if is_control(point.arm) and point.drawn}):
+    elif controls := sorted({point.name for point in found if Arm.parse(point.arm).control and point.drawn}):
         lines.append(f"Thin grey: {', '.join(controls)} measured a second time; what lies between the two is noise.")
     short = set(short_of_cores(at_load(trials, load))) & {point.name for point in found if point.drawn}
     if short:
@@ -181,10 +187,12 @@ def noise_floor(comparisons: pd.DataFrame, load: Load, metric: str) -> str:
     if comparisons.empty:
         return ""
     rows = at_load(comparisons, load)
-    rows = rows[(rows["metric"] == metric) & rows["arm"].map(is_control) & rows["low"].notna()]
+    rows = rows[
+        (rows["metric"] == metric) & rows["arm"].map(lambda name: Arm.parse(name).control) & rows["low"].notna()
+    ]
     if rows.empty:
         return ""
-    names = ", ".join(sorted({label(str(arm)) for arm in rows["arm"]}))
+    names = ", ".join(sorted({Arm.parse(arm).label for arm in rows["arm"]}))
     share = noise_share(rows)
     size = "" if share is None else f" (ratios inside rounds: up to {100 * share:.1f} %)"
     return f"Thin grey: {names} measured a second time, the noise floor{size}."

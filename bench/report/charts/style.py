@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.colors import to_hex, to_rgb
 
-from bench.schema.metrics import BASELINE
+from bench.schema.arms import BASELINE_MODEL
 
 GREY, PALE, INK = "#8c8c8c", "#d9d9d9", "#262626"
 
@@ -30,7 +30,7 @@ FIXED = {
     "thread_per_client": ("#D55E00", "^"),
     "multiprocessing": ("#CC79A7", "D"),
     "iterative": ("#E69F00", "v"),
-    BASELINE: (INK, "*"),
+    BASELINE_MODEL: (INK, "*"),
 }
 # For models that are not in the table: what is left of that palette, and Tol's "muted" where it is far from all above.
 FREE_COLOURS = ("#56B4E9", "#332288", "#882255", "#000000", "#999933")

@@ -4,7 +4,13 @@ from bench.analysis.rankings import in_words, ranks
 
 
 def row(arm: str, reference: str, conclusion: str, **changes: object) -> dict[str, object]:
-    common = {"kind": "pair", "scenario": "capacity", "metric": "throughput_rps", "verdict": "valid"}
+    common = {
+        "kind": "pair",
+        "scenario": "capacity",
+        "scenario_kind": "capacity",
+        "metric": "throughput_rps",
+        "verdict": "valid",
+    }
     return common | {"arm": arm, "reference": reference, "conclusion": conclusion} | changes
 
 

@@ -82,7 +82,7 @@ def test_a_trial_adds_up_its_slices() -> None:
         PLACE, Measured(ready, slices, resources, document(), elapsed_s=0.12, memory_mb=9.5, background_load_share=0.02)
     )
     assert row.status == "ok"
-    assert row.cpu_us_per_request == pytest.approx(10_800 / 216)
+    assert row.mean_cpu_us_per_request == pytest.approx(10_800 / 216)
     assert row.rss_mb == 12.0
     assert row.memory_mb == 9.5
     assert row.switches_per_request == pytest.approx(108 / 216)
@@ -104,7 +104,7 @@ def test_a_trial_adds_up_its_slices() -> None:
 def test_what_was_not_measured_is_a_row_with_its_reason() -> None:
     row = unmeasured_row(PLACE, "skipped", "it cannot")
     assert (row.status, row.reason, row.verdict, row.seed) == ("skipped", "it cannot", "skipped", 3)
-    assert row.throughput_rps is None
+    assert row.mean_throughput_rps is None
 
 
 def test_a_histogram_is_a_row_for_each_slot() -> None:

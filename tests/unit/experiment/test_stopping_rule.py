@@ -11,7 +11,13 @@ from bench.store.run_folder import RunFolder
 
 
 def comparison(low: float, high: float, **changes: object) -> dict[str, object]:
-    row = {"kind": "reference", "scenario": "capacity", "metric": "throughput_rps", "verdict": "valid"}
+    row = {
+        "kind": "reference",
+        "scenario": "capacity",
+        "scenario_kind": "capacity",
+        "metric": "throughput_rps",
+        "verdict": "valid",
+    }
     return row | {"low": low, "high": high} | changes
 
 

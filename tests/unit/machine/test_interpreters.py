@@ -4,7 +4,6 @@ import pytest
 
 from bench.machine.interpreters import NoInterpreterError, find
 from bench.schema.arms import Arm
-from bench.schema.metrics import label, transport
 
 
 def test_a_path_is_tried_and_labelled_by_what_it_says_of_itself() -> None:
@@ -22,4 +21,4 @@ def test_what_is_not_there_or_no_interpreter_is_said_so(wanted: str) -> None:
 def test_an_interpreter_is_part_of_an_arms_name() -> None:
     arm = Arm("asyncio", "tcp", python="pypy3.9")
     assert arm.name == "asyncio/tcp@pypy3.9"
-    assert (transport(arm.name), label(arm.name)) == ("tcp", "asyncio@pypy3.9")
+    assert (Arm.parse(arm.name).transport, Arm.parse(arm.name).label) == ("tcp", "asyncio@pypy3.9")

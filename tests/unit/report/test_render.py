@@ -60,7 +60,7 @@ def test_each_scenario_tells_what_to_distrust_and_the_end_what_to_do(report: str
     assert doubt.startswith("- **GENERATOR_SATURATED**, 1 of 34 rows: share of its CPU that the generator used")
     assert doubt.endswith("Seen in: iterative/udp at 64 connections, 64 bytes: 0.93")
     both = "the 99th percentile of the service time and the 99.9th percentile of the service time"
-    assert few.startswith(f"- **FEW_SAMPLES**, 34 of 34 rows (of {both} alone): replies beyond")
+    assert few.startswith(f"- **FEW_SAMPLES**, 34 of 34 rows (of {both} alone): samples beyond")
     skipped = "skipped: serves one connection at a time (6 blocks)"
     assert f"- **iterative/tcp at 16 connections, 64 bytes**: {skipped}" in gaps
     doing = rest.partition("## What to distrust")[2].partition("\n## ")[0]

@@ -7,7 +7,7 @@ from rich.console import Console
 from bench.analysis.summary import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summarise
 from bench.formatting import compact, on_axis, spread
 from bench.report.tables import collect, results
-from bench.schema.metrics import is_control, label, transport
+from bench.schema.arms import Arm
 from tests.unit import synthetic
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
@@ -57,7 +57,9 @@ def test_the_fastest_of_a_transport_is_on_top_and_the_twin_at_its_end(
 ) -> None:
     lines = collect(*tables)[2].lines
     medians = [
-        line.values["throughput_rps"][0] for line in lines if transport(line.arm) == "udp" and not is_control(line.arm)
+        line.values["throughput_rps"][0]
+        for line in lines
+        if Arm.parse(line.arm).transport == "udp" and not Arm.parse(line.arm).control
     ]
     assert medians == sorted(medians, reverse=True)
     assert [line.arm for line in lines][5::6] == ["asyncio/tcp~control", "asyncio/udp~control"]
@@ -111,11 +113,11 @@ def test_an_axis_has_round_numbers() -> None:
 
 
 def test_an_arm_tells_its_parts() -> None:
-    assert (transport("asyncio/tcp@pypy3.9~control"), label("asyncio/tcp@pypy3.9~control")) == (
+    assert (Arm.parse("asyncio/tcp@pypy3.9~control").transport, Arm.parse("asyncio/tcp@pypy3.9~control").label) == (
         "tcp",
         "asyncio@pypy3.9",
     )
-    assert (transport("php/udp"), label("php/udp")) == ("udp", "php")
+    assert (Arm.parse("php/udp").transport, Arm.parse("php/udp").label) == ("udp", "php")
 
 
 def test_a_figure_in_more_doubt_than_its_row_is_marked(tables: tuple[pd.DataFrame, pd.DataFrame]) -> None:

@@ -38,8 +38,9 @@ def rows(block: int) -> BlockRows:
     load |= {"rate_rps": None}
     trial = TrialRow(
         **load,  # type: ignore[arg-type] # the factors, as every row has them
-        model="select", transport="tcp", protocol="echo", python="", loop="closed", lifecycle="persistent", depth=1,
-        workers=1, server_cpus="1", generator_cpus="0", status="ok", reason="", throughput_rps=1234.5,
+        model="select", transport="tcp", protocol="echo", python="", scenario_kind="capacity", loop="closed",
+        lifecycle="persistent", depth=1,
+        workers=1, server_cpus="1", generator_cpus="0", status="ok", reason="", mean_throughput_rps=1234.5,
     )  # fmt: skip
     slice_ = SliceRow(
         **load,  # type: ignore[arg-type]
@@ -71,7 +72,7 @@ def test_finished_blocks_read_back_as_they_were(folder: RunFolder) -> None:
     folder.append(rows(1))
     trials, slices = folder.trials(), folder.finished("slices")
     assert list(trials["block"]) == [0, 1]
-    assert list(trials["throughput_rps"]) == [1234.5, 1234.5]
+    assert list(trials["mean_throughput_rps"]) == [1234.5, 1234.5]
     assert list(trials["reason"]) == ["", ""]
     assert list(slices["service_p50_us"]) == [50.0, 50.0]
     assert slices["service_p99_us"].isna().all()
@@ -199,8 +200,8 @@ def _with(column: str, value: str) -> Callable[[str], str]:
         ("trials.csv", _with("block", ""), "has nothing as block in line 2, where a number belongs"),
         ("trials.csv", _with("connections", "1e300"), "as connections in line 2, where a whole number belongs"),
         ("trials.csv", _with("connections", "17"), "has rows of 'capacity' with 17 connections and 64 bytes"),
-        ("trials.csv", _with("throughput_rps", "fast"), "has 'fast' as throughput_rps in line 2"),
-        ("trials.csv", _with("throughput_rps", "inf"), "where a finite number belongs"),
+        ("trials.csv", _with("mean_throughput_rps", "fast"), "has 'fast' as mean_throughput_rps in line 2"),
+        ("trials.csv", _with("mean_throughput_rps", "inf"), "where a finite number belongs"),
         ("trials.csv", _with("latency_p99_us", "-inf"), "where a finite number belongs"),
         ("slices.csv", _with("server_cpu_us", "inf"), "where a finite number belongs"),
         ("slices.csv", _with("server_cpu_us", "\x1b[2J"), "has '\\x1b[2J' as server_cpu_us in line 2"),
