@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 
-from servers import descriptors, lifeline, protocols, registry, settings, sockets
+from servers import fd_limit, parent_death, protocols, registry, runtime, sockets
 from servers.log import log
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         model = _load(options)
     except LookupError as error:
         return _fail(2, str(error.args[0]))
-    except descriptors.TooFew as error:
+    except fd_limit.TooFew as error:
         return _fail(1, str(error))
     serve: Serve | None = getattr(model, f"serve_{options.transport}", None)
     if serve is None:
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shared = getattr(model, "REUSEPORT", False)
     own_backlog: int | None = getattr(model, "OWN_BACKLOG", None)  # the sockets are as the model's library makes them
     plain, backlog = own_backlog is not None, own_backlog or options.backlog
-    lifeline.die_with_parent()  # before the ready line: whoever reads that can rely on it
+    parent_death.die_with_parent()  # before the ready line: whoever reads that can rely on it
     try:
         if options.transport == "tcp":
             sock = sockets.bind_tcp(options.host, options.port, backlog, shared=shared, plain=plain)
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "model": options.model,
             "transport": options.transport,
             "protocol": options.protocol,
-            "workers": settings.workers,
+            "workers": runtime.workers,
             "python": _interpreter(),
             "sockets": sockets.read_back(sock),
         }
@@ -89,13 +89,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _load(options: argparse.Namespace) -> ModuleType:
     """Import the model, with the workers that it is told and the descriptors that it needs.
 
-    Raises LookupError and descriptors.TooFew.
+    Raises LookupError and fd_limit.TooFew.
     """
-    descriptors.allow()  # before: some libraries open files while they are imported
+    fd_limit.allow()  # before: some libraries open files while they are imported
     model = registry.load(options.model)
     if getattr(model, "PARALLEL", False):
-        settings.workers = options.workers
-        descriptors.allow(options.workers, sockets_of_a_worker=1 if getattr(model, "REUSEPORT", False) else 0)
+        runtime.workers = options.workers
+        fd_limit.allow(options.workers, sockets_of_a_worker=1 if getattr(model, "REUSEPORT", False) else 0)
     return model
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 
 from servers import sockets
-from servers.crowd import Crowd
+from servers.connection_set import Crowd
 from servers.datagrams import drain
 
 TYPE_CHECKING = False

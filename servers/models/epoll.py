@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import select
 
-from servers.crowd import Crowd
+from servers.connection_set import Crowd
 from servers.datagrams import drain
 
 TYPE_CHECKING = False

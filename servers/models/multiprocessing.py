@@ -9,7 +9,7 @@ model on the shared socket.
 from __future__ import annotations
 
 from servers.models import iterative, select
-from servers.workers import keep_at_work
+from servers.worker_pool import keep_at_work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

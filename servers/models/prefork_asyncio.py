@@ -8,7 +8,7 @@ connections evenly, since whoever is awake accepts; clients of different process
 from __future__ import annotations
 
 from servers.models import asyncio
-from servers.workers import keep_at_work
+from servers.worker_pool import keep_at_work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

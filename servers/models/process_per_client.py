@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import select
 
-from servers import lifeline, sockets
+from servers import parent_death, sockets
 from servers.log import Tally
 from servers.models.iterative import converse
 
@@ -52,7 +52,7 @@ def _converse(conn: socket.socket, handler: StreamHandler, parent: int) -> NoRet
     """Answer one client, in a process of its own."""
     status = 1
     try:
-        lifeline.die_with_parent(parent)
+        parent_death.die_with_parent(parent)
         converse(conn, handler)
         status = 0
     finally:

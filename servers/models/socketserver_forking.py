@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socketserver
 
-from servers import lifeline
+from servers import parent_death
 from servers.log import Tally
 from servers.models.socketserver_threading import OnListener, OnSocket
 
@@ -56,11 +56,11 @@ class _Forking(socketserver.ForkingMixIn):
 
 class _Clients(_Forking, OnListener):
     def finish_request(self, request: Any, client_address: Any) -> None:
-        lifeline.die_with_parent(self.parent)
+        parent_death.die_with_parent(self.parent)
         super().finish_request(request, client_address)
 
 
 class _Datagrams(_Forking, OnSocket):
     def finish_request(self, request: Any, client_address: Any) -> None:
-        lifeline.die_with_parent(self.parent)
+        parent_death.die_with_parent(self.parent)
         super().finish_request(request, client_address)

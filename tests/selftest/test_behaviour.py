@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from servers.behaviour import CLOSES, FALLS_SILENT, RESETS, STAYS, Behaviour, Course, ending, header
+from servers.reference.behaviour import CLOSES, FALLS_SILENT, RESETS, STAYS, Behaviour, Course, ending, header
 
 MS = 1_000_000
 

@@ -8,7 +8,7 @@ import os
 import time
 from multiprocessing.connection import wait
 
-from servers import lifeline, settings
+from servers import parent_death, runtime
 from servers.log import log
 
 TYPE_CHECKING = False
@@ -20,7 +20,7 @@ PAUSE_S = 1.0
 
 
 def keep_at_work(serve: Callable[[int], None]) -> None:
-    """Keep ``settings.workers`` processes at work; this one serves nobody itself.
+    """Keep ``runtime.workers`` processes at work; this one serves nobody itself.
 
     serve: what each does, told its place from 0. A worker that ends, by SIGKILL too, is replaced, after a pause if it
     has lived for less than a second. Its own connections break, all others go on, and new ones are served. Where none
@@ -31,8 +31,8 @@ def keep_at_work(serve: Callable[[int], None]) -> None:
     while True:
         before, prevented = prevented, crew.fill_places()
         if prevented and not before:
-            count = settings.workers - len(crew.at_work)
-            log(f"{count} of {settings.workers} workers cannot be started: {prevented.strerror}; it is tried again")
+            count = runtime.workers - len(crew.at_work)
+            log(f"{count} of {runtime.workers} workers cannot be started: {prevented.strerror}; it is tried again")
         wait([worker.sentinel for worker, _ in crew.at_work.values()], PAUSE_S if prevented else None)
         crew.clear_places()
 
@@ -50,7 +50,7 @@ class _Crew:
 
     def fill_places(self) -> OSError | None:
         """Start a worker for each place that has none; return what prevented it."""
-        for place in range(settings.workers):
+        for place in range(runtime.workers):
             if place not in self.at_work:
                 # A daemon: an error in this process ends them, too, where it would wait for others.
                 worker = self._context.Process(target=self._work, args=(place,), daemon=True)
@@ -72,7 +72,7 @@ class _Crew:
                 worker.close()
 
     def _work(self, place: int) -> None:
-        lifeline.die_with_parent(self._parent)
+        parent_death.die_with_parent(self._parent)
         for ends in self._pipes.values():  # of the others: with hundreds no number would be left that select can watch
             for end in ends:
                 os.close(end)

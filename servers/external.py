@@ -1,4 +1,4 @@
-"""Run somebody else's server so that it ends with us: ``python -m servers.outside COMMAND ...``.
+"""Run somebody else's server so that it ends with us: ``python -m servers.external COMMAND ...``.
 
 What the kernel is told (see ``lifeline``) outlives the exec. Processes that the command starts itself are ended with
 their group; if we are ended by SIGKILL they are not.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import sys
 
-from servers import lifeline
+from servers import parent_death
 
 
 def main() -> int:
     """Become the command."""
-    lifeline.die_with_parent()
+    parent_death.die_with_parent()
     try:
         os.execvp(sys.argv[1], sys.argv[1:])
     except OSError as error:

@@ -1,7 +1,7 @@
 """A server whose every reply is known beforehand: ``python -m servers.reference --transport udp --delay-ns 2000000``.
 
 Not a model: it is there to put a load generator to the test. It echoes messages of a fixed size that begin with the
-generator's connection and number, at the times and with the faults that ``servers.behaviour`` names, and keeps the time
+generator's connection and number, at the times and with the faults that ``behaviour`` names, and keeps the time
 of each arrival, of the planned departure and of the send. On SIGTERM it writes them to a file, and ends.
 
 One thread. It sleeps until shortly before the next reply is due and spins from there: late wake-ups never add up.
@@ -22,8 +22,8 @@ import sys
 import time
 from pathlib import Path
 
-from servers import lifeline, sockets
-from servers.behaviour import CLOSES, FALLS_SILENT, RESETS, Behaviour, Course, Reply, ending, header
+from servers import parent_death, sockets
+from servers.reference.behaviour import CLOSES, FALLS_SILENT, RESETS, Behaviour, Course, Reply, ending, header
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def main() -> int:
     """Serve until SIGTERM, then write the stamps."""
     options = _parse()
     behaviour = Behaviour(**{name: value for name, value in vars(options).items() if hasattr(Behaviour(), name)})
-    lifeline.die_with_parent()
+    parent_death.die_with_parent()
     tcp = options.transport == "tcp"
     sock = sockets.bind_tcp("127.0.0.1", 0, 4096) if tcp else sockets.bind_udp("127.0.0.1", 0)
     server = Reference(sock, behaviour, options.message_bytes)
