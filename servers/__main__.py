@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         model = _load(options)
     except LookupError as error:
         return _fail(2, str(error.args[0]))
-    except fd_limit.TooFew as error:
+    except fd_limit.FdLimitError as error:
         return _fail(1, str(error))
     serve: Serve | None = getattr(model, f"serve_{options.transport}", None)
     if serve is None:
@@ -51,17 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare: Callable[[], None] | None = getattr(model, "prepare", None)
     if prepare is not None:
         prepare()
-    shared = getattr(model, "REUSEPORT", False)
-    own_backlog: int | None = getattr(model, "OWN_BACKLOG", None)  # the sockets are as the model's library makes them
-    plain, backlog = own_backlog is not None, own_backlog or options.backlog
+    reuseport = getattr(model, "REUSEPORT", False)
+    library_backlog: int | None = getattr(model, "OWN_BACKLOG", None)
+    defaults, backlog = library_backlog is not None, library_backlog or options.backlog
     parent_death.die_with_parent()  # before the ready line: whoever reads that can rely on it
     try:
         if options.transport == "tcp":
-            sock = sockets.bind_tcp(options.host, options.port, backlog, shared=shared, plain=plain)
+            sock = sockets.bind_tcp(options.host, options.port, backlog, reuseport=reuseport, defaults=defaults)
         else:
-            sock = sockets.bind_udp(options.host, options.port, shared=shared, plain=plain)
+            sock = sockets.bind_udp(options.host, options.port, reuseport=reuseport, defaults=defaults)
     except OSError as error:
-        return _fail(1, _cannot_bind(options, error))
+        return _fail(1, _bind_error(options, error))
     with sock:
         host, port = sock.getsockname()[:2]
         if not sockets.is_loopback(host):
@@ -89,13 +89,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _load(options: argparse.Namespace) -> ModuleType:
     """Import the model, with the workers that it is told and the descriptors that it needs.
 
-    Raises LookupError and fd_limit.TooFew.
+    Raises LookupError and fd_limit.FdLimitError.
     """
-    fd_limit.allow()  # before: some libraries open files while they are imported
+    fd_limit.ensure()  # before: some libraries open files while they are imported
     model = registry.load(options.model)
     if getattr(model, "PARALLEL", False):
         runtime.workers = options.workers
-        fd_limit.allow(options.workers, sockets_of_a_worker=1 if getattr(model, "REUSEPORT", False) else 0)
+        fd_limit.ensure(options.workers, sockets_per_worker=1 if getattr(model, "REUSEPORT", False) else 0)
     return model
 
 
@@ -116,16 +116,16 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--transport", choices=sorted(protocols.HANDLERS), default="tcp")
     parser.add_argument("--protocol", choices=sorted(protocols.HANDLERS["tcp"]), default="echo")
     parser.add_argument("--host", type=_host, default="127.0.0.1", help="address to bind (default: %(default)s)")
-    parser.add_argument("--port", type=_number(0, 65_535), default=0, help="0, the default: any that is free")
+    parser.add_argument("--port", type=_whole_number(0, 65_535), default=0, help="0, the default: any that is free")
     parser.add_argument(
         "--workers",
-        type=_number(1, 4_096),
+        type=_whole_number(1, 4_096),
         default=max(2, len(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else 2,
         help="processes, for models that have several (default: one for each CPU, two at least: %(default)s)",
     )
     parser.add_argument(
         "--backlog",
-        type=_number(1, 2**31 - 1),
+        type=_whole_number(1, 2**31 - 1),
         default=1024,
         help="clients that may wait for accept (default: %(default)s)",
     )
@@ -140,16 +140,16 @@ def _host(text: str) -> str:
     return text
 
 
-def _number(least: int, most: int) -> Callable[[str], int]:
+def _whole_number(minimum: int, maximum: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+        if not (text.isascii() and text.isdigit() and minimum <= int(text) <= maximum):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {minimum} to {maximum}")
         return int(text)
 
     return parse
 
 
-def _cannot_bind(options: argparse.Namespace, error: OSError) -> str:
+def _bind_error(options: argparse.Namespace, error: OSError) -> str:
     where = f"{options.transport} port {options.port} of {options.host}"
     if error.errno == errno.EADDRINUSE:
         return f"{where} is in use: end the server that has it, or take --port 0 for any that is free"

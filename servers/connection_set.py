@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 RECV_BYTES = 65_536  # one at a time is in use: for short messages as fast as 4 KiB, for long ones faster
 
 
-class Crowd:
+class ConnectionSet:
     """The connections by their descriptors.
 
     What the kernel does not take of a reply is kept, and the connection is not read until that is flushed: so a
@@ -27,59 +27,59 @@ class Crowd:
 
     def __init__(self, listener: socket.socket, new_handler: NewStreamHandler) -> None:
         listener.setblocking(False)
-        self.door = sockets.Door(listener)
-        self.entrance = listener.fileno()
+        self.acceptor = sockets.Acceptor(listener)
+        self.listener_fd = listener.fileno()
         self.new_handler = new_handler
-        self.talks: dict[int, tuple[socket.socket, StreamHandler]] = {}
+        self.connections: dict[int, tuple[socket.socket, StreamHandler]] = {}
         self.flushing: dict[int, memoryview] = {}  # connections that are not read: the rest of a reply
-        self.entrance_open = False
+        self.accepting = False
 
-    def watch(self, fd: int) -> None:
+    def watch_readable(self, fd: int) -> None:
         """Have the kernel tell when there is something to read, or a client to accept, and for nothing else any more.
 
         It is watched for room so far if it is in ``flushing``, and not at all if not.
         """
         raise NotImplementedError
 
-    def watch_room(self, fd: int) -> None:
+    def watch_writable(self, fd: int) -> None:
         """Have the kernel tell when there is room to write, and for nothing else any more."""
         raise NotImplementedError
 
-    def unwatch(self, fd: int) -> None:
+    def unregister(self, fd: int) -> None:
         """Have the kernel tell nothing any more of a descriptor, which may be closed next."""
         raise NotImplementedError
 
-    def open_entrance(self) -> None:
+    def resume_accepting(self) -> None:
         """Accept clients from now on."""
-        if not self.entrance_open:
-            self.entrance_open = True
-            self.watch(self.entrance)
+        if not self.accepting:
+            self.accepting = True
+            self.watch_readable(self.listener_fd)
 
-    def close_entrance(self) -> None:
+    def pause_accepting(self) -> None:
         """Let clients wait in the backlog."""
-        if self.entrance_open:
-            self.entrance_open = False
-            self.unwatch(self.entrance)
+        if self.accepting:
+            self.accepting = False
+            self.unregister(self.listener_fd)
 
-    def admit(self) -> int | None:
+    def accept_one(self) -> int | None:
         """Accept one connection: one, not all, so that processes which share a listener share the clients too.
 
         Returns its descriptor; None if there was none to be had.
         """
-        conn = self.door.accept()
+        conn = self.acceptor.accept()
         if conn is None:
-            if self.door.short:
-                self.close_entrance()
+            if self.acceptor.out_of_fds:
+                self.pause_accepting()
             return None
         conn.setblocking(False)
         fd = conn.fileno()
-        self.talks[fd] = conn, self.new_handler()
-        self.watch(fd)
+        self.connections[fd] = conn, self.new_handler()
+        self.watch_readable(fd)
         return fd
 
     def answer(self, fd: int) -> bool:
         """Take what a client says, and reply. Returns whether there may be more of it."""
-        conn, handler = self.talks[fd]
+        conn, handler = self.connections[fd]
         try:
             data = conn.recv(RECV_BYTES)
         except BlockingIOError:
@@ -87,7 +87,7 @@ class Crowd:
         except OSError:
             data = b""
         if not data:
-            self.leave(fd)
+            self.close_connection(fd)
             return False
         reply = handler.feed(data)
         try:
@@ -95,49 +95,49 @@ class Crowd:
         except BlockingIOError:
             sent = 0
         except OSError:
-            self.leave(fd)
+            self.close_connection(fd)
             return False
         if sent < len(reply):
             self.flushing[fd] = memoryview(reply)[sent:]
-            self.watch_room(fd)
+            self.watch_writable(fd)
             return False
         if handler.done:
-            self.leave(fd)
+            self.close_connection(fd)
             return False
         return len(data) == RECV_BYTES
 
     def flush(self, fd: int) -> None:
         """Send more of a reply that the kernel did not take at once."""
-        conn, handler = self.talks[fd]
+        conn, handler = self.connections[fd]
         rest = self.flushing[fd]
         try:
             rest = rest[conn.send(rest) :]
         except BlockingIOError:
             return
         except OSError:
-            self.leave(fd)
+            self.close_connection(fd)
             return
         if rest:
             self.flushing[fd] = rest
         elif handler.done:
-            self.leave(fd)
+            self.close_connection(fd)
         else:
-            self.watch(fd)
+            self.watch_readable(fd)
             del self.flushing[fd]
 
-    def leave(self, fd: int) -> None:
+    def close_connection(self, fd: int) -> None:
         """Close a connection; there is room for another."""
-        self.unwatch(fd)
+        self.unregister(fd)
         self.flushing.pop(fd, None)
-        self.talks.pop(fd)[0].close()
-        self.open_entrance()
+        self.connections.pop(fd)[0].close()
+        self.resume_accepting()
 
-    def reopen(self) -> float | None:
+    def retry_accepting(self) -> float | None:
         """Accept again some time after a shortage; return how long that is off."""
-        if self.entrance_open or not self.door.short:
+        if self.accepting or not self.acceptor.out_of_fds:
             return None
-        remaining_s = self.door.retry_at_s - time.monotonic()
+        remaining_s = self.acceptor.retry_at_s - time.monotonic()
         if remaining_s > 0:
             return remaining_s
-        self.open_entrance()
+        self.resume_accepting()
         return None

@@ -34,4 +34,4 @@ def send(sock: socket.socket, reply: bytes, peer: Any) -> None:
         select.select((), (sock,), ())
         send(sock, reply, peer)
     except OSError:
-        sockets.unsent.add()
+        sockets.unsent_replies.add()

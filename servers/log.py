@@ -23,18 +23,18 @@ class Tally:
     Each process counts for itself.
     """
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, event: str) -> None:
         self.count = 0
-        self._what = what
-        self._next_line = 1
+        self._event = event
+        self._next_logged = 1
         self._lock = _thread.allocate_lock()  # thread_per_client counts from many threads
 
     def add(self) -> None:
         """Count one more."""
         with self._lock:
             self.count += 1
-            if self.count < self._next_line:
+            if self.count < self._next_logged:
                 return
-            self._next_line *= 10
-            line = f"{self._what} (so far: {self.count})"
+            self._next_logged *= 10
+            line = f"{self._event} (so far: {self.count})"
         log(line)

@@ -18,7 +18,7 @@ import ctypes
 import os
 import signal
 
-PARENT = "HOLABENCH_PARENT"
+PARENT_VARIABLE = "HOLABENCH_PARENT"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -29,13 +29,13 @@ def die_with_parent(expected_parent: int | None = None) -> None:
     environment counts, which is meant for this process alone. A fork clears the setting: every worker has to call this
     for itself.
     """
-    told = os.environ.pop(PARENT, "")
-    if expected_parent is None and told.isdecimal():
-        expected_parent = int(told)
+    pid_text = os.environ.pop(PARENT_VARIABLE, "")
+    if expected_parent is None and pid_text.isdecimal():
+        expected_parent = int(pid_text)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"prctl(PR_SET_PDEATHSIG): {os.strerror(number)}")
+        error_number = ctypes.get_errno()
+        raise OSError(error_number, f"prctl(PR_SET_PDEATHSIG): {os.strerror(error_number)}")
     if expected_parent is not None and os.getppid() != expected_parent:
         os.write(2, f"ended: process {expected_parent}, which was to be the parent, is not; has it ended?\n".encode())
         os._exit(1)

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     NewDatagramHandler = Callable[[], DatagramHandler]
     NewHandler = Union[NewStreamHandler, NewDatagramHandler]
 
-WHITE = b" \t\r\n"
+WHITESPACE = b" \t\r\n"
 REPLIES = {b"hola": b"pues hola", b"adios": b"pues adios"}
-UNKNOWN = b"no entiendo"
+UNKNOWN_REPLY = b"no entiendo"
 
 
 class Echo:
@@ -72,7 +72,7 @@ class Hola:
         replies = []
         position, end = 0, len(data)
         while position < end:
-            if data[position] in WHITE:
+            if data[position] in WHITESPACE:
                 position += 1
             elif data.startswith(b"hola", position):
                 replies.append(b"pues hola")
@@ -86,7 +86,7 @@ class Hola:
                 if b"hola".startswith(rest) or b"adios".startswith(rest):
                     self._pending = rest
                 else:
-                    replies.append(UNKNOWN)
+                    replies.append(UNKNOWN_REPLY)
                     self.done = True
                 break
         return b"".join(replies)
@@ -108,15 +108,15 @@ class HolaDatagrams:
         """Answer one of the two words, alone in its datagram; white space around it is allowed."""
         if datagram == b"hola":
             return b"pues hola"
-        reply = REPLIES.get(datagram.strip(WHITE))
+        reply = REPLIES.get(datagram.strip(WHITESPACE))
         if reply is None:
-            ignored.add()
+            ignored_datagrams.add()
         elif reply == b"pues adios":
             self.done = True
         return reply
 
 
-ignored = Tally("a datagram that is no request was ignored")
+ignored_datagrams = Tally("a datagram that is no request was ignored")
 
 STREAM_HANDLERS: dict[str, NewStreamHandler] = {"echo": Echo, "hola": Hola}
 DATAGRAM_HANDLERS: dict[str, NewDatagramHandler] = {"echo": Echo, "hola": HolaDatagrams}

@@ -24,12 +24,13 @@ class Description:
     its nature; None: no such limit. parallel: whether it starts as many processes as it is told, and so uses more than
     one CPU. forks: whether each client has a process of its own. own_backlog: of a model whose sockets are as its
     library makes them; None: they are as everybody's. needs: the library that it is about, if any. missing: whether
-    that is not installed here. remedy: what to do then.
+    that is not installed here. install_hint: what to do then.
     """
 
     __slots__ = (
         "forks",
         "help",
+        "install_hint",
         "max_tcp_clients",
         "missing",
         "name",
@@ -37,7 +38,6 @@ class Description:
         "own_backlog",
         "parallel",
         "protocols",
-        "remedy",
         "transports",
     )
 
@@ -51,7 +51,7 @@ class Description:
         self.own_backlog: int | None = values.get("OWN_BACKLOG")
         self.needs: str = values.get("NEEDS") or ""
         self.missing = _is_missing(self.needs)
-        self.remedy = f"pip install {self.needs}"
+        self.install_hint = f"pip install {self.needs}"
         self.protocols: tuple[str, ...] = PROTOCOLS
 
 
@@ -61,8 +61,8 @@ def add_folder(folder: str) -> None:
 
     if folder not in models.__path__:
         models.__path__.append(folder)
-        known = [*filter(None, os.environ.get(models.FOLDERS, "").split(os.pathsep)), folder]
-        os.environ[models.FOLDERS] = os.pathsep.join(known)
+        known = [*filter(None, os.environ.get(models.FOLDERS_VARIABLE, "").split(os.pathsep)), folder]
+        os.environ[models.FOLDERS_VARIABLE] = os.pathsep.join(known)
 
 
 def names() -> list[str]:

@@ -14,5 +14,5 @@ from __future__ import annotations
 
 import os
 
-FOLDERS = "HOLABENCH_MODELS"  # an environment variable, so that servers find what whoever starts them has found
-__path__ = [*__path__, *filter(None, os.environ.get(FOLDERS, "").split(os.pathsep))]
+FOLDERS_VARIABLE = "HOLABENCH_MODELS"  # in the environment, so that servers find the same
+__path__ = [*__path__, *filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep))]

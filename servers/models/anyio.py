@@ -23,29 +23,29 @@ RECV_BYTES = 65_536
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Run the loop with a task that accepts."""
-    anyio.run(_accept, listener, new_handler)
+    anyio.run(_accept_clients, listener, new_handler)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Run the loop with a task that answers all peers."""
-    anyio.run(_answer, sock, new_handler)
+    anyio.run(_answer_datagrams, sock, new_handler)
 
 
-async def _accept(listener: socket.socket, new_handler: NewStreamHandler) -> None:
+async def _accept_clients(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     listener.setblocking(False)
-    door = sockets.Door(listener)
+    acceptor = sockets.Acceptor(listener)
     async with anyio.create_task_group() as group:
         while True:
-            conn = door.accept()
+            conn = acceptor.accept()
             if conn is not None:
-                group.start_soon(_converse, conn, new_handler())
-            elif door.short:
-                await anyio.sleep(sockets.RETRY_S)
+                group.start_soon(_serve_client, conn, new_handler())
+            elif acceptor.out_of_fds:
+                await anyio.sleep(sockets.ACCEPT_RETRY_S)
             else:
                 await anyio.wait_readable(listener)
 
 
-async def _converse(conn: socket.socket, handler: StreamHandler) -> None:
+async def _serve_client(conn: socket.socket, handler: StreamHandler) -> None:
     conn.setblocking(False)
     try:
         async with await anyio.abc.SocketStream.from_socket(conn) as stream:
@@ -55,7 +55,7 @@ async def _converse(conn: socket.socket, handler: StreamHandler) -> None:
         conn.close()  # it has said all; or it was reset, before it was taken in (ValueError) or after
 
 
-async def _answer(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
+async def _answer_datagrams(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     sock.setblocking(False)
     feed = new_handler().feed
     async with await anyio.abc.UDPSocket.from_socket(sock) as own:
@@ -67,4 +67,4 @@ async def _answer(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
                 try:
                     sock.sendto(reply, peer)
                 except OSError:
-                    sockets.unsent.add()
+                    sockets.unsent_replies.add()

@@ -27,15 +27,15 @@ RECV_BYTES = 65_536
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Run the loop with the listener in it."""
-    asyncio.run(accept(listener, lambda: Conversation(new_handler())))
+    asyncio.run(accept_clients(listener, lambda: ClientProtocol(new_handler())))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Run the loop with the socket in it."""
-    asyncio.run(answer(sock, lambda: Datagrams(sock, new_handler)))
+    asyncio.run(answer_datagrams(sock, lambda: PeersProtocol(sock, new_handler)))
 
 
-class Conversation(asyncio.Protocol):
+class ClientProtocol(asyncio.Protocol):
     """One connection. When the client ends its side, asyncio sends what is left and closes."""
 
     transport: asyncio.Transport
@@ -63,7 +63,7 @@ class Conversation(asyncio.Protocol):
         self.transport.resume_reading()
 
 
-class Datagrams(asyncio.DatagramProtocol):
+class PeersProtocol(asyncio.DatagramProtocol):
     """All peers of the one socket."""
 
     transport: asyncio.DatagramTransport
@@ -82,14 +82,14 @@ class Datagrams(asyncio.DatagramProtocol):
         """Reply, if there is a reply."""
         reply = self.feed(datagram)
         if self.blocked:
-            sockets.unsent.add()
+            sockets.unsent_replies.add()
         elif reply:
             self.transport.sendto(reply, peer)
         elif reply is not None:  # the empty datagram, which the transport of Python 3.12 and older does not send
             try:
                 self.sock.sendto(reply, peer)
             except OSError:
-                sockets.unsent.add()
+                sockets.unsent_replies.add()
 
     def pause_writing(self) -> None:
         """Drop replies while the kernel takes none: asyncio would keep them without limit."""
@@ -101,37 +101,37 @@ class Datagrams(asyncio.DatagramProtocol):
 
     def error_received(self, _: Exception) -> None:
         """Count what the socket refused to send."""
-        sockets.unsent.add()
+        sockets.unsent_replies.add()
 
 
-async def accept(listener: socket.socket, new_protocol: Callable[[], asyncio.BaseProtocol]) -> None:
+async def accept_clients(listener: socket.socket, new_protocol: Callable[[], asyncio.BaseProtocol]) -> None:
     """Accept with our own loop, not with asyncio's server. new_protocol: of each connection.
 
     Without descriptors that one (up to Python 3.12 at least) logs a traceback for each of ``backlog`` attempts, and it
     calls listen again with a backlog of its own.
     """
     loop = asyncio.get_running_loop()
-    door = sockets.Door(listener)
+    acceptor = sockets.Acceptor(listener)
     starting: set[asyncio.Future[Any]] = set()  # the loop itself holds its tasks by weak references only
 
-    def admit() -> None:
+    def accept_ready() -> None:
         while True:
-            conn = door.accept()
+            conn = acceptor.accept()
             if conn is None:
                 break
             task = loop.create_task(loop.connect_accepted_socket(new_protocol, conn))
             starting.add(task)
             task.add_done_callback(starting.discard)
-        if door.short:
+        if acceptor.out_of_fds:
             loop.remove_reader(listener)
-            loop.call_later(sockets.RETRY_S, loop.add_reader, listener, admit)
+            loop.call_later(sockets.ACCEPT_RETRY_S, loop.add_reader, listener, accept_ready)
 
     listener.setblocking(False)
-    loop.add_reader(listener, admit)
+    loop.add_reader(listener, accept_ready)
     await loop.create_future()  # for ever
 
 
-async def answer(sock: socket.socket, new_protocol: Callable[[], asyncio.DatagramProtocol]) -> None:
+async def answer_datagrams(sock: socket.socket, new_protocol: Callable[[], asyncio.DatagramProtocol]) -> None:
     """Answer all peers of a socket."""
     loop = asyncio.get_running_loop()
     sock.setblocking(False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 
 from servers import sockets
-from servers.connection_set import Crowd
+from servers.connection_set import ConnectionSet
 from servers.datagrams import drain
 
 TYPE_CHECKING = False
@@ -23,51 +23,51 @@ if TYPE_CHECKING:
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Run the loop with the listener in it."""
-    asyncio.run(_accept(listener, new_handler))
+    asyncio.run(_accept_clients(listener, new_handler))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Run the loop with the socket in it."""
-    asyncio.run(_answer(sock, new_handler))
+    asyncio.run(_answer_datagrams(sock, new_handler))
 
 
-class Called(Crowd):
+class LoopConnections(ConnectionSet):
     """The connections that the loop watches."""
 
     def __init__(self, listener: socket.socket, new_handler: NewStreamHandler) -> None:
         super().__init__(listener, new_handler)
         self.loop = asyncio.get_running_loop()
 
-    def watch(self, fd: int) -> None:
+    def watch_readable(self, fd: int) -> None:
         """Have the loop call when there is something to read."""
-        if fd == self.entrance:
-            self.loop.add_reader(fd, self.admit)
+        if fd == self.listener_fd:
+            self.loop.add_reader(fd, self.accept_one)
         else:
             self.loop.remove_writer(fd)
             self.loop.add_reader(fd, self.answer, fd)
 
-    def watch_room(self, fd: int) -> None:
+    def watch_writable(self, fd: int) -> None:
         """Have the loop call when there is room to write."""
         self.loop.remove_reader(fd)
         self.loop.add_writer(fd, self.flush, fd)
 
-    def unwatch(self, fd: int) -> None:
+    def unregister(self, fd: int) -> None:
         """Have the loop forget it."""
         self.loop.remove_reader(fd)
         self.loop.remove_writer(fd)
 
-    def close_entrance(self) -> None:
+    def pause_accepting(self) -> None:
         """Let clients wait in the backlog, and look again after a while."""
-        super().close_entrance()
-        self.loop.call_later(sockets.RETRY_S, self.open_entrance)
+        super().pause_accepting()
+        self.loop.call_later(sockets.ACCEPT_RETRY_S, self.resume_accepting)
 
 
-async def _accept(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    Called(listener, new_handler).open_entrance()
+async def _accept_clients(listener: socket.socket, new_handler: NewStreamHandler) -> None:
+    LoopConnections(listener, new_handler).resume_accepting()
     await asyncio.get_running_loop().create_future()  # for ever
 
 
-async def _answer(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
+async def _answer_datagrams(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     sock.setblocking(False)
     loop = asyncio.get_running_loop()
     loop.add_reader(sock, drain, sock, new_handler().feed)

@@ -23,34 +23,34 @@ RECV_BYTES = 65_536
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Run the loop with a coroutine that accepts."""
-    asyncio.run(_accept(listener, new_handler))
+    asyncio.run(_accept_clients(listener, new_handler))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Run the loop with a coroutine that answers all peers."""
-    asyncio.run(_answer(sock, new_handler))
+    asyncio.run(_answer_datagrams(sock, new_handler))
 
 
-async def _accept(listener: socket.socket, new_handler: NewStreamHandler) -> None:
+async def _accept_clients(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Not by ``loop.sock_accept``, which knows no shortage of descriptors."""
     loop = asyncio.get_running_loop()
     listener.setblocking(False)
-    door = sockets.Door(listener)
+    acceptor = sockets.Acceptor(listener)
     talking: set[asyncio.Task[None]] = set()  # the loop itself holds its tasks by weak references only
     while True:
-        conn = door.accept()
+        conn = acceptor.accept()
         if conn is not None:
             conn.setblocking(False)
-            task = loop.create_task(_converse(loop, conn, new_handler()))
+            task = loop.create_task(_serve_client(loop, conn, new_handler()))
             talking.add(task)
             task.add_done_callback(talking.discard)
-        elif door.short:
-            await asyncio.sleep(sockets.RETRY_S)
+        elif acceptor.out_of_fds:
+            await asyncio.sleep(sockets.ACCEPT_RETRY_S)
         else:
             await readable(loop, listener)
 
 
-async def _converse(loop: asyncio.AbstractEventLoop, conn: socket.socket, handler: StreamHandler) -> None:
+async def _serve_client(loop: asyncio.AbstractEventLoop, conn: socket.socket, handler: StreamHandler) -> None:
     with conn:
         try:
             while not handler.done:
@@ -62,7 +62,7 @@ async def _converse(loop: asyncio.AbstractEventLoop, conn: socket.socket, handle
             pass  # reset by the client: there is nobody to tell
 
 
-async def _answer(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
+async def _answer_datagrams(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """``loop.sock_recvfrom`` is there from Python 3.11 on; this does the same."""
     loop, feed = asyncio.get_running_loop(), new_handler().feed
     sock.setblocking(False)
@@ -73,7 +73,7 @@ async def _answer(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
             try:
                 sock.sendto(reply, peer)
             except OSError:  # BlockingIOError, too: a datagram may be lost, the others do not wait for it
-                sockets.unsent.add()
+                sockets.unsent_replies.add()
 
 
 async def _recvfrom(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> tuple[bytes, Any]:
@@ -86,9 +86,9 @@ async def _recvfrom(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> tup
 
 async def readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
     """Wait until there is something to read, or a client to accept."""
-    here = loop.create_future()
-    loop.add_reader(sock, here.set_result, None)
+    readiness = loop.create_future()
+    loop.add_reader(sock, readiness.set_result, None)
     try:
-        await here
+        await readiness
     finally:
         loop.remove_reader(sock)

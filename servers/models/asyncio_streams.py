@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from servers.models.asyncio import RECV_BYTES, accept
+from servers.models.asyncio import RECV_BYTES, accept_clients
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
-        await accept(
+        await accept_clients(
             listener,
             lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader(RECV_BYTES, loop=loop), converse, loop=loop),
         )

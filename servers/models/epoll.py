@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import select
 
-from servers.connection_set import Crowd
+from servers.connection_set import ConnectionSet
 from servers.datagrams import drain
 
 TYPE_CHECKING = False
@@ -23,20 +23,22 @@ if TYPE_CHECKING:
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Wait until any connection has something to read, answer it at once, wait again."""
     with select.epoll() as poller:
-        crowd = Watched(listener, new_handler, poller)
-        crowd.open_entrance()
+        connections = EpollConnections(listener, new_handler, poller)
+        connections.resume_accepting()
         while True:
-            timeout_s = (crowd.reopen() if crowd.door.short else None) or -1  # for ever; PyPy knows no None there
+            timeout_s = (
+                connections.retry_accepting() if connections.acceptor.out_of_fds else None
+            ) or -1  # PyPy knows no None there
             for fd, event in poller.poll(timeout_s):
-                if fd == crowd.entrance:
-                    crowd.admit()
-                elif event & select.EPOLLIN or fd not in crowd.flushing:  # without it, it has broken, as recv will tell
-                    crowd.answer(fd)
+                if fd == connections.listener_fd:
+                    connections.accept_one()
+                elif event & select.EPOLLIN or fd not in connections.flushing:
+                    connections.answer(fd)
                 else:
-                    crowd.flush(fd)
+                    connections.flush(fd)
 
 
-class Watched(Crowd):
+class EpollConnections(ConnectionSet):
     """The connections that an epoll object watches."""
 
     readable = select.EPOLLIN
@@ -46,18 +48,18 @@ class Watched(Crowd):
         super().__init__(listener, new_handler)
         self.poller = poller
 
-    def watch(self, fd: int) -> None:
+    def watch_readable(self, fd: int) -> None:
         """Register it, or change what it is registered for."""
         if fd in self.flushing:
             self.poller.modify(fd, self.readable)
         else:
             self.poller.register(fd, self.readable)
 
-    def watch_room(self, fd: int) -> None:
+    def watch_writable(self, fd: int) -> None:
         """Change what it is registered for."""
         self.poller.modify(fd, self.writable)
 
-    def unwatch(self, fd: int) -> None:
+    def unregister(self, fd: int) -> None:
         """Take it out."""
         self.poller.unregister(fd)
 

@@ -25,34 +25,36 @@ EPOLLRDHUP = 0x2000  # of sys/epoll.h; PyPy has no name for it
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Wait until something has come, answer all of it, wait again."""
     with select.epoll() as poller:
-        crowd = Edged(listener, new_handler, poller)
-        crowd.open_entrance()
+        connections = EdgeConnections(listener, new_handler, poller)
+        connections.resume_accepting()
         while True:
-            timeout_s = (crowd.reopen() if crowd.door.short else None) or -1  # for ever; PyPy knows no None there
+            timeout_s = (
+                connections.retry_accepting() if connections.acceptor.out_of_fds else None
+            ) or -1  # PyPy knows no None there
             for fd, event in poller.poll(timeout_s):
-                if fd == crowd.entrance:
-                    crowd.admit_all()
-                elif event & select.EPOLLIN or fd not in crowd.flushing:
-                    crowd.answer_all(fd, ended=bool(event & EPOLLRDHUP))
+                if fd == connections.listener_fd:
+                    connections.accept_all()
+                elif event & select.EPOLLIN or fd not in connections.flushing:
+                    connections.answer_all(fd, ended=bool(event & EPOLLRDHUP))
                 else:
-                    crowd.flush(fd)
+                    connections.flush(fd)
 
 
-class Edged(epoll.Watched):
+class EdgeConnections(epoll.EpollConnections):
     """The connections, told of once each time. To change what is watched makes epoll look again, so nothing is lost."""
 
     readable = select.EPOLLIN | EPOLLRDHUP | select.EPOLLET
     writable = select.EPOLLOUT | select.EPOLLET
 
-    def admit_all(self) -> None:
+    def accept_all(self) -> None:
         """Accept every client that is there."""
-        while self.entrance_open and self.admit() is not None:
+        while self.accepting and self.accept_one() is not None:
             pass
 
     def answer_all(self, fd: int, *, ended: bool) -> None:
         """Answer until nothing is left to read, or the client does not take its replies. ended: it will say no more."""
         more = True
-        while (more or ended) and fd in self.talks and fd not in self.flushing:
+        while (more or ended) and fd in self.connections and fd not in self.flushing:
             more = self.answer(fd)
 
 

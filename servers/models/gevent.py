@@ -25,13 +25,13 @@ NEEDS = "gevent"
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Accept, and hand the connection to a greenlet of its own."""
     listener.setblocking(False)
-    door = sockets.Door(listener)
+    acceptor = sockets.Acceptor(listener)
     while True:
-        conn = door.accept()
+        conn = acceptor.accept()
         if conn is not None:
-            gevent.spawn(iterative.converse, gevent.socket.socket(fileno=conn.detach()), new_handler())
-        elif door.short:
-            gevent.sleep(sockets.RETRY_S)
+            gevent.spawn(iterative.serve_connection, gevent.socket.socket(fileno=conn.detach()), new_handler())
+        elif acceptor.out_of_fds:
+            gevent.sleep(sockets.ACCEPT_RETRY_S)
         else:
             gevent.socket.wait_read(listener.fileno())
 

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from servers.protocols import NewDatagramHandler, NewStreamHandler, StreamHandler
 
 MAX_TCP_CLIENTS = 1
-FEWEST_RECV_BYTES = 4_096
-MOST_RECV_BYTES = 65_536  # from 256 KiB on glibc may map and unmap memory for each call: 20 us instead of 2.8
+MIN_RECV_BYTES = 4_096
+MAX_RECV_BYTES = 65_536  # from 256 KiB on glibc may map and unmap memory for each call: 20 us instead of 2.8
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Serve each client from its first byte to its last."""
-    door = sockets.Door(listener)
+    acceptor = sockets.Acceptor(listener)
     while True:
-        converse(door.wait(), new_handler())
+        serve_connection(acceptor.accept_blocking(), new_handler())
 
 
-def converse(conn: socket.socket, handler: StreamHandler) -> None:
+def serve_connection(conn: socket.socket, handler: StreamHandler) -> None:
     """Answer one client until it has said all, the protocol ends or the connection breaks; then close.
 
     It asks for more bytes at a time once a client has sent as many: long messages want much, and with a thread for each
@@ -35,13 +35,13 @@ def converse(conn: socket.socket, handler: StreamHandler) -> None:
     each has such a buffer ready while it waits. A buffer to keep (recv_into, and a copy out of it) costs 0.4 us more.
     """
     recv, sendall, feed = conn.recv, conn.sendall, handler.feed
-    size = FEWEST_RECV_BYTES
+    size = MIN_RECV_BYTES
     try:
         while not handler.done:
             data = recv(size)
             if not data:
                 break
-            if len(data) == size < MOST_RECV_BYTES:
+            if len(data) == size < MAX_RECV_BYTES:
                 size *= 4
             reply = feed(data)
             if reply:
@@ -62,4 +62,4 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
             try:
                 sendto(reply, peer)
             except OSError:
-                sockets.unsent.add()
+                sockets.unsent_replies.add()

@@ -9,7 +9,7 @@ model on the shared socket.
 from __future__ import annotations
 
 from servers.models import iterative, select
-from servers.worker_pool import keep_at_work
+from servers.worker_pool import supervise_workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ MAX_TCP_CLIENTS = 1000  # of each process, about: as the select model
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Keep the workers at work; this process serves nobody itself."""
-    keep_at_work(lambda _: select.serve_tcp(listener, new_handler))
+    supervise_workers(lambda _: select.serve_tcp(listener, new_handler))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Keep the workers at work; the kernel gives each datagram to one of them."""
-    keep_at_work(lambda _: iterative.serve_udp(sock, new_handler))
+    supervise_workers(lambda _: iterative.serve_udp(sock, new_handler))

@@ -44,8 +44,8 @@ _ADD, _CHANGE = 1, 3  # EPOLL_CTL_ADD, EPOLL_CTL_MOD
 _OWN, _READ_AND_WRITE = int(mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), int(mmap.PROT_READ | mmap.PROT_WRITE)
 _SAYS_HOLA, _SAYS_ADIOS = (np.frombuffer(word, np.uint8) for word in protocols.REPLIES)
 _PUES_HOLA, _PUES_ADIOS = (np.frombuffer(word, np.uint8) for word in protocols.REPLIES.values())
-_NO_ENTIENDO = np.frombuffer(protocols.UNKNOWN, np.uint8)
-_WHITE = np.frombuffer(protocols.WHITE, np.uint8)
+_NO_ENTIENDO = np.frombuffer(protocols.UNKNOWN_REPLY, np.uint8)
+_WHITE = np.frombuffer(protocols.WHITESPACE, np.uint8)
 _ADIOS = 4  # how far into a request: 0 between two, 1 to 3 letters of hola, beyond 4 so many letters of adios
 _PEER_BYTES = 128  # as much as any address takes (struct sockaddr_storage)
 _IGNORED, _UNSENT = 1, 2  # what a datagram came to, if it is to be told
@@ -100,19 +100,19 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     descriptors = min(limit, MOST_DESCRIPTORS)
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, hard))
     talks, room = np.zeros(descriptors, TALK), np.zeros((), ROOM)
-    poller, door = select.epoll(), sockets.Door(listener)
+    poller, acceptor = select.epoll(), sockets.Acceptor(listener)
     addresses = talks.ctypes.data, descriptors, room.ctypes.data
     crowd = Crowd(poller.fileno(), listener.fileno(), _speaks_hola(new_handler), *addresses)
     poller.register(listener, select.EPOLLIN)
     while True:
-        answer_streams(crowd, int(door.retry_at_s * 1e9) if door.short else 0)
-        if door.short:
+        answer_streams(crowd, int(acceptor.retry_at_s * 1e9) if acceptor.out_of_fds else 0)
+        if acceptor.out_of_fds:
             poller.register(listener, select.EPOLLIN)
-        conn = door.accept()
+        conn = acceptor.accept()
         if conn is not None:
             conn.setblocking(False)
             welcome(crowd, conn.detach())
-        elif door.short:
+        elif acceptor.out_of_fds:
             poller.unregister(listener)
 
 
@@ -122,9 +122,9 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     while True:
         outcome = answer_datagrams(sock.fileno(), _speaks_hola(new_handler), room.ctypes.data)
         if outcome == _IGNORED:
-            protocols.ignored.add()
+            protocols.ignored_datagrams.add()
         elif outcome == _UNSENT:
-            sockets.unsent.add()
+            sockets.unsent_replies.add()
         else:
             raise OSError(-outcome, "recvfrom failed")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import select
 
-from servers.connection_set import Crowd
+from servers.connection_set import ConnectionSet
 from servers.datagrams import drain
 
 TYPE_CHECKING = False
@@ -22,35 +22,35 @@ if TYPE_CHECKING:
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Wait until any connection has something to read, answer it at once, wait again."""
     poller = select.poll()
-    crowd = Polled(listener, new_handler, poller)
-    crowd.open_entrance()
+    connections = PollConnections(listener, new_handler, poller)
+    connections.resume_accepting()
     while True:
-        timeout_s = crowd.reopen() if crowd.door.short else None
+        timeout_s = connections.retry_accepting() if connections.acceptor.out_of_fds else None
         for fd, event in poller.poll(None if timeout_s is None else 1000 * timeout_s + 1):
-            if fd == crowd.entrance:
-                crowd.admit()
-            elif event & select.POLLIN or fd not in crowd.flushing:  # without POLLIN it has broken, as recv will tell
-                crowd.answer(fd)
+            if fd == connections.listener_fd:
+                connections.accept_one()
+            elif event & select.POLLIN or fd not in connections.flushing:
+                connections.answer(fd)
             else:
-                crowd.flush(fd)
+                connections.flush(fd)
 
 
-class Polled(Crowd):
+class PollConnections(ConnectionSet):
     """The connections that a poll object watches."""
 
     def __init__(self, listener: socket.socket, new_handler: NewStreamHandler, poller: select.poll) -> None:
         super().__init__(listener, new_handler)
         self.poller = poller
 
-    def watch(self, fd: int) -> None:
+    def watch_readable(self, fd: int) -> None:
         """Register it, or change what it is registered for."""
         self.poller.register(fd, select.POLLIN)
 
-    def watch_room(self, fd: int) -> None:
+    def watch_writable(self, fd: int) -> None:
         """Change what it is registered for."""
         self.poller.register(fd, select.POLLOUT)
 
-    def unwatch(self, fd: int) -> None:
+    def unregister(self, fd: int) -> None:
         """Take it out."""
         self.poller.unregister(fd)
 

@@ -8,7 +8,7 @@ connections evenly, since whoever is awake accepts; clients of different process
 from __future__ import annotations
 
 from servers.models import asyncio
-from servers.worker_pool import keep_at_work
+from servers.worker_pool import supervise_workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ PARALLEL = True
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Keep the workers at work; this process serves nobody itself."""
-    keep_at_work(lambda _: asyncio.serve_tcp(listener, new_handler))
+    supervise_workers(lambda _: asyncio.serve_tcp(listener, new_handler))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Keep the workers at work; the kernel gives each datagram to one of them."""
-    keep_at_work(lambda _: asyncio.serve_udp(sock, new_handler))
+    supervise_workers(lambda _: asyncio.serve_udp(sock, new_handler))

@@ -12,7 +12,7 @@ import select
 
 from servers import parent_death, sockets
 from servers.log import Tally
-from servers.models.iterative import converse
+from servers.models.iterative import serve_connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ REAP_S = 0.5  # how long an ended process may wait for its parent while nobody c
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Accept, fork; take leave of those that have ended."""
-    door, parent = sockets.Door(listener), os.getpid()
+    acceptor, parent = sockets.Acceptor(listener), os.getpid()
     refused = Tally("no process could be started: a connection was closed")
     children = 0
     while True:
         while children and not select.select((listener,), (), (), REAP_S)[0]:
             children -= _reap()
-        conn = door.wait()
+        conn = acceptor.accept_blocking()
         children -= _reap()
         try:
             child = os.fork()
@@ -43,17 +43,17 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
             continue
         if child == 0:
             listener.close()
-            _converse(conn, new_handler(), parent)
+            _serve_client(conn, new_handler(), parent)
         children += 1
         conn.close()
 
 
-def _converse(conn: socket.socket, handler: StreamHandler, parent: int) -> NoReturn:
+def _serve_client(conn: socket.socket, handler: StreamHandler, parent: int) -> NoReturn:
     """Answer one client, in a process of its own."""
     status = 1
     try:
         parent_death.die_with_parent(parent)
-        converse(conn, handler)
+        serve_connection(conn, handler)
         status = 0
     finally:
         os._exit(status)  # without what the interpreter does at its end, which belongs to the parent

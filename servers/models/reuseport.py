@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from servers import runtime, sockets
 from servers.models import epoll, iterative
-from servers.worker_pool import keep_at_work
+from servers.worker_pool import supervise_workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ REUSEPORT = True
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Keep the workers at work, each on a listener of its own, which stays open for the one that replaces it."""
-    listeners = [listener, *(sockets.another(listener) for _ in range(runtime.workers - 1))]
-    keep_at_work(lambda place: epoll.serve_tcp(listeners[place], new_handler))
+    listeners = [listener, *(sockets.clone_reuseport(listener) for _ in range(runtime.workers - 1))]
+    supervise_workers(lambda index: epoll.serve_tcp(listeners[index], new_handler))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Keep the workers at work, each on a socket of its own, which stays open for the one that replaces it."""
-    own = [sock, *(sockets.another(sock) for _ in range(runtime.workers - 1))]
-    keep_at_work(lambda place: iterative.serve_udp(own[place], new_handler))
+    socks = [sock, *(sockets.clone_reuseport(sock) for _ in range(runtime.workers - 1))]
+    supervise_workers(lambda index: iterative.serve_udp(socks[index], new_handler))

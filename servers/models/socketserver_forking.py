@@ -12,7 +12,7 @@ import socketserver
 
 from servers import parent_death
 from servers.log import Tally
-from servers.models.socketserver_threading import OnListener, OnSocket
+from servers.models.socketserver_threading import DatagramServer, StreamServer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,12 +40,12 @@ class _Forking(socketserver.ForkingMixIn):
     """Processes that do not outlive the server."""
 
     parent = 0
-    full = Tally(f"there are {MAX_TCP_CLIENTS} processes; clients wait in the backlog")
+    at_capacity = Tally(f"there are {MAX_TCP_CLIENTS} processes; clients wait in the backlog")
 
     def collect_children(self, *, blocking: bool = False) -> None:
         """Say once why nobody is served; a child has called this, too, and is none of ours."""
         if len(self.active_children or ()) >= self.max_children:
-            self.full.add()
+            self.at_capacity.add()
         super().collect_children(blocking=blocking)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -54,13 +54,13 @@ class _Forking(socketserver.ForkingMixIn):
         super().process_request(request, client_address)
 
 
-class _Clients(_Forking, OnListener):
+class _Clients(_Forking, StreamServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         parent_death.die_with_parent(self.parent)
         super().finish_request(request, client_address)
 
 
-class _Datagrams(_Forking, OnSocket):
+class _Datagrams(_Forking, DatagramServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         parent_death.die_with_parent(self.parent)
         super().finish_request(request, client_address)

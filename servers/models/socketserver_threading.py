@@ -11,7 +11,7 @@ from __future__ import annotations
 import socketserver
 
 from servers import sockets
-from servers.models.iterative import converse
+from servers.models.iterative import serve_connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ OWN_BACKLOG = 5  # socketserver.TCPServer.request_queue_size
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Run the library's server with a thread for each client."""
 
-    class Server(socketserver.ThreadingMixIn, OnListener):
+    class Server(socketserver.ThreadingMixIn, StreamServer):
         daemon_threads = True
 
     Server(listener, new_handler).serve_forever()
@@ -36,30 +36,30 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Run the library's server with a thread for each datagram."""
 
-    class Server(socketserver.ThreadingMixIn, OnSocket):
+    class Server(socketserver.ThreadingMixIn, DatagramServer):
         daemon_threads = True
 
     Server(sock, new_handler).serve_forever()
 
 
-class OnListener(socketserver.TCPServer):
+class StreamServer(socketserver.TCPServer):
     """The library's server on a listener that there is already."""
 
     def __init__(self, listener: socket.socket, new_handler: NewStreamHandler) -> None:
         super().__init__(listener.getsockname(), socketserver.BaseRequestHandler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
-        self.door = sockets.Door(listener)
+        self.acceptor = sockets.Acceptor(listener)
         self.new_handler = new_handler
 
     def get_request(self) -> tuple[Any, Any]:
         """Accept; without descriptors the library's own would try again at once, for ever."""
-        conn = self.door.wait()
+        conn = self.acceptor.accept_blocking()
         return conn, None
 
     def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the library's signature
         """Answer one client to its end."""
-        converse(request, self.new_handler())
+        serve_connection(request, self.new_handler())
 
     def shutdown_request(self, request: Any) -> None:
         """Leave the connection to what has closed it."""
@@ -69,7 +69,7 @@ class OnListener(socketserver.TCPServer):
         """Drop the client, without the library's traceback."""
 
 
-class OnSocket(socketserver.UDPServer):
+class DatagramServer(socketserver.UDPServer):
     """The library's server on a socket that there is already."""
 
     max_packet_size = sockets.MAX_DATAGRAM_BYTES  # its own 8 KiB would cut datagrams off
@@ -89,4 +89,4 @@ class OnSocket(socketserver.UDPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the library's signature
         """Count what could not be sent, without the library's traceback."""
-        sockets.unsent.add()
+        sockets.unsent_replies.add()

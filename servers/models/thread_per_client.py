@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 
 from servers import sockets
 from servers.log import Tally
-from servers.models.iterative import converse
+from servers.models.iterative import serve_connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ STACK_BYTES = 256 * 1024
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Accept, and hand the connection to a thread of its own."""
     _thread.stack_size(STACK_BYTES)
-    door = sockets.Door(listener)
+    acceptor = sockets.Acceptor(listener)
     refused = Tally("no thread could be started: a connection was closed")
     while True:
-        conn = door.wait()
+        conn = acceptor.accept_blocking()
         try:
             # threading.Thread waits until the thread runs: 160 us instead of 100, which sessions would pay.
-            _thread.start_new_thread(converse, (conn, new_handler()))
+            _thread.start_new_thread(serve_connection, (conn, new_handler()))
         except RuntimeError:
             conn.close()
             refused.add()
@@ -52,7 +52,7 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     _thread.stack_size(STACK_BYTES)
     peers = Peers(sock, new_handler)
     while True:
-        peers.hand_over(*sock.recvfrom(sockets.MAX_DATAGRAM_BYTES))
+        peers.dispatch(*sock.recvfrom(sockets.MAX_DATAGRAM_BYTES))
 
 
 class Peers:
@@ -70,7 +70,7 @@ class Peers:
         self.refused = Tally("no thread could be started: a datagram was answered by the thread that receives")
         self.dropped = Tally("a datagram was dropped, as the queue of its peer was full")
 
-    def hand_over(self, datagram: bytes, peer: Address) -> None:
+    def dispatch(self, datagram: bytes, peer: Address) -> None:
         """Put the datagram into the queue of its peer, whose thread is started if there is none."""
         with self.lock:
             queue = self.queues.get(peer)
@@ -83,23 +83,23 @@ class Peers:
             queue = self.queues[peer] = SimpleQueue()
             queue.put(datagram)
         try:
-            _thread.start_new_thread(self.converse, (peer, queue))
+            _thread.start_new_thread(self.serve_peer, (peer, queue))
         except RuntimeError:
             del self.queues[peer]
             self.refused.add()
             self.answer(datagram, peer, self.new_handler())
 
-    def converse(self, peer: Address, queue: SimpleQueue[bytes]) -> None:
+    def serve_peer(self, peer: Address, queue: SimpleQueue[bytes]) -> None:
         """Answer one peer until it takes leave or falls silent."""
         handler = self.new_handler()
         while True:
             try:
                 self.answer(queue.get(timeout=IDLE_S), peer, handler)
             except Empty:
-                leaves = True
+                finished = True
             else:
-                leaves = handler.done
-            if leaves:
+                finished = handler.done
+            if finished:
                 with self.lock:
                     if queue.empty():
                         del self.queues[peer]
@@ -113,4 +113,4 @@ class Peers:
             try:
                 self.sock.sendto(reply, peer)
             except OSError:
-                sockets.unsent.add()
+                sockets.unsent_replies.add()

@@ -28,9 +28,9 @@ STACK_BYTES = 256 * 1024
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Start the threads; this one is the last of them."""
-    door, busy = sockets.Door(listener), _Busy()
-    _start(MAX_TCP_CLIENTS - 1, lambda: _serve_clients(door, new_handler, busy))
-    _serve_clients(door, new_handler, busy)
+    acceptor, busy_threads = sockets.Acceptor(listener), _BusyThreads()
+    _start(MAX_TCP_CLIENTS - 1, lambda: _serve_clients(acceptor, new_handler, busy_threads))
+    _serve_clients(acceptor, new_handler, busy_threads)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
@@ -39,27 +39,27 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     iterative.serve_udp(sock, new_handler)
 
 
-def _serve_clients(door: sockets.Door, new_handler: NewStreamHandler, busy: _Busy) -> None:
+def _serve_clients(acceptor: sockets.Acceptor, new_handler: NewStreamHandler, busy_threads: _BusyThreads) -> None:
     while True:
-        conn = door.wait()
-        busy.begin()
-        iterative.converse(conn, new_handler())
-        busy.end()
+        conn = acceptor.accept_blocking()
+        busy_threads.begin()
+        iterative.serve_connection(conn, new_handler())
+        busy_threads.end()
 
 
-class _Busy:
+class _BusyThreads:
     """How many threads have a client, so that it is said once when none is left."""
 
     def __init__(self) -> None:
         self.count = 0
         self.lock = _thread.allocate_lock()
-        self.full = Tally("every thread of the pool has a client; clients wait in the backlog")
+        self.at_capacity = Tally("every thread of the pool has a client; clients wait in the backlog")
 
     def begin(self) -> None:
         with self.lock:
             self.count += 1
             if self.count == MAX_TCP_CLIENTS:
-                self.full.add()
+                self.at_capacity.add()
 
     def end(self) -> None:
         with self.lock:

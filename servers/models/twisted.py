@@ -29,27 +29,27 @@ NEEDS = "twisted"
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Run the reactor with the listener in it."""
-    reactor.addReader(Entrance(listener, new_handler))
+    reactor.addReader(Listener(listener, new_handler))
     reactor.run(installSignalHandlers=False)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Run the reactor with the socket in it."""
     sock.setblocking(False)
-    reactor.adoptDatagramPort(sock.fileno(), sock.family, Datagrams(new_handler), sockets.MAX_DATAGRAM_BYTES)
+    reactor.adoptDatagramPort(sock.fileno(), sock.family, PeersProtocol(new_handler), sockets.MAX_DATAGRAM_BYTES)
     reactor.run(installSignalHandlers=False)
 
 
 @implementer(IReadDescriptor)
-class Entrance:
+class Listener:
     """The listener."""
 
     def __init__(self, listener: socket.socket, new_handler: NewStreamHandler) -> None:
         listener.setblocking(False)
         self.listener = listener
-        self.door = sockets.Door(listener)
-        self.spare = os.dup(listener.fileno())  # room for the reactor's second descriptor of a client
-        self.factory = Factory.forProtocol(lambda: Conversation(new_handler))
+        self.acceptor = sockets.Acceptor(listener)
+        self.spare_fd = os.dup(listener.fileno())  # room for the reactor's second descriptor of a client
+        self.factory = Factory.forProtocol(lambda: ClientProtocol(new_handler))
 
     def fileno(self) -> int:
         """What the reactor watches."""
@@ -57,31 +57,31 @@ class Entrance:
 
     def logPrefix(self) -> str:  # noqa: N802 - Twisted's name
         """What the reactor calls it."""
-        return "entrance"
+        return "listener"
 
     def doRead(self) -> None:  # noqa: N802 - Twisted's name
         """Accept every client that is there."""
-        while (conn := self.door.accept()) is not None:
+        while (conn := self.acceptor.accept()) is not None:
             conn.setblocking(False)
-            os.close(self.spare)
+            os.close(self.spare_fd)
             with conn, contextlib.suppress(OSError):  # it may have been reset already
                 reactor.adoptStreamConnection(conn.fileno(), conn.family, self.factory)  # by a descriptor of its own
-            self.spare = os.dup(self.listener.fileno())
-        if self.door.short:
+            self.spare_fd = os.dup(self.listener.fileno())
+        if self.acceptor.out_of_fds:
             reactor.removeReader(self)
-            reactor.callLater(sockets.RETRY_S, reactor.addReader, self)
+            reactor.callLater(sockets.ACCEPT_RETRY_S, reactor.addReader, self)
 
     def connectionLost(self, reason: Any) -> None:  # noqa: N802 - Twisted's name
         """Nothing is to be done: the process ends."""
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
-class Conversation(Protocol):  # type: ignore[misc]  # Any, where the library is not looked into
+class ClientProtocol(Protocol):  # type: ignore[misc]  # Any, where the library is not looked into
     """One connection. While the client does not take its replies, nothing more is read from it."""
 
     def __init__(self, new_handler: NewStreamHandler) -> None:
         self.handler = new_handler()
-        self.left = False
+        self.closing = False
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
         """Be told when replies pile up."""
@@ -89,20 +89,20 @@ class Conversation(Protocol):  # type: ignore[misc]  # Any, where the library is
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
         """Reply; after the last reply close."""
-        if not self.left:
+        if not self.closing:
             self.transport.write(self.handler.feed(data))
             if self.handler.done:
-                self.leave()
+                self.close()
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Close when all is sent."""
-        self.left = True
+        self.closing = True
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
     def readConnectionLost(self) -> None:  # noqa: N802 - Twisted's name
         """Close: the client has ended its side."""
-        self.leave()
+        self.close()
 
     def writeConnectionLost(self) -> None:  # noqa: N802 - Twisted's name
         """Nothing is to be done: we end our side only together with the whole."""
@@ -119,7 +119,7 @@ class Conversation(Protocol):  # type: ignore[misc]  # Any, where the library is
         """Nothing is to be done: the connection has gone."""
 
 
-class Datagrams(DatagramProtocol):  # type: ignore[misc]  # Any, where the library is not looked into
+class PeersProtocol(DatagramProtocol):  # type: ignore[misc]  # Any, where the library is not looked into
     """All peers of the one socket."""
 
     def __init__(self, new_handler: NewDatagramHandler) -> None:
@@ -132,4 +132,4 @@ class Datagrams(DatagramProtocol):  # type: ignore[misc]  # Any, where the libra
             try:
                 self.transport.write(reply, addr)
             except OSError:
-                sockets.unsent.add()
+                sockets.unsent_replies.add()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uvloop
 
-from servers.models import asyncio as plain
+from servers.models import asyncio as base
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ NEEDS = "uvloop"
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Run the loop with the listener in it."""
-    uvloop.run(plain.accept(listener, lambda: Conversation(new_handler())))
+    uvloop.run(base.accept_clients(listener, lambda: ClientProtocol(new_handler())))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Run the loop with the socket in it."""
-    uvloop.run(plain.answer(sock, lambda: Datagrams(sock, new_handler)))
+    uvloop.run(base.answer_datagrams(sock, lambda: PeersProtocol(sock, new_handler)))
 
 
-class Conversation(plain.Conversation):
+class ClientProtocol(base.ClientProtocol):
     """As asyncio's; how much to read at a time is uvloop's own affair."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -38,7 +38,7 @@ class Conversation(plain.Conversation):
         self.transport = transport  # type: ignore[assignment]  # a connection's transport is a Transport
 
 
-class Datagrams(plain.Datagrams):
+class PeersProtocol(base.PeersProtocol):
     """As asyncio's; how much to read at a time is uvloop's own affair."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -80,7 +80,7 @@ class Reference:
 
     def accept(self) -> None:
         """Accept one connection."""
-        conn = sockets.Door(self.sock).accept()
+        conn = sockets.Acceptor(self.sock).accept()
         if conn is not None:
             conn.setblocking(False)
             self.peers[conn] = Peer(conn)

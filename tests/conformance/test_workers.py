@@ -120,7 +120,7 @@ def test_workers_that_end_at_once_are_replaced_at_a_walking_pace() -> None:
             "import os, time",
             "from servers import worker_pool",
             "from servers.models import select",
-            "worker_pool.PAUSE_S = 0.1",
+            "worker_pool.RESTART_DELAY_S = 0.1",
             "select.serve_tcp = lambda *_: (print(time.monotonic(), file=sys.stderr, flush=True), os._exit(3))",
         )
     )
@@ -136,7 +136,7 @@ def test_a_worker_that_cannot_be_started_is_told_once_and_started_later() -> Non
         (
             "import errno, os",
             "from servers import worker_pool",
-            "worker_pool.PAUSE_S = 0.01",
+            "worker_pool.RESTART_DELAY_S = 0.01",
             "fork, forks = os.fork, []",
             "def fork_or_fail():",
             "    forks.append(0)",

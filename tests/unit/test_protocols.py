@@ -91,9 +91,9 @@ def test_a_datagram_with_adios_is_answered_and_ends_the_conversation() -> None:
     "datagram", [b"", b" ", b"x", b"hol", b"holahola", b"hola adios", b"pues hola", b"no entiendo"]
 )
 def test_any_other_datagram_is_ignored_and_counted(datagram: bytes) -> None:
-    before = protocols.ignored.count
+    before = protocols.ignored_datagrams.count
     assert HolaDatagrams().feed(datagram) is None
-    assert protocols.ignored.count == before + 1
+    assert protocols.ignored_datagrams.count == before + 1
 
 
 def test_no_reply_is_a_request() -> None:
@@ -103,7 +103,7 @@ def test_no_reply_is_a_request() -> None:
 
 def test_rare_events_are_logged_at_powers_of_ten(capsys: pytest.CaptureFixture[str]) -> None:
     handler = HolaDatagrams()
-    protocols.ignored.__init__("something was ignored")  # type: ignore[misc]  # from zero
+    protocols.ignored_datagrams.__init__("something was ignored")  # type: ignore[misc]  # from zero
     for _ in range(100):
         handler.feed(b"?")
     lines = capsys.readouterr().err.splitlines()
