@@ -1,6 +1,7 @@
-"""The connections of a server with one thread: who says what, and which connection waits for what.
+"""The connections of a single-threaded server: reading, replying, partial writes, and when to accept.
 
-How the kernel is asked is each model's own: it says ``watch`` in its way (select, poll, epoll, an event loop).
+A model adds how the kernel is asked: it implements ``watch_readable``, ``watch_writable`` and ``unregister`` with
+select, poll, epoll or an event loop.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ if TYPE_CHECKING:
 
     from servers.protocols import NewStreamHandler, StreamHandler
 
-RECV_BYTES = 65_536  # one at a time is in use: for short messages as fast as 4 KiB, for long ones faster
+RECV_BYTES = 65_536  # as fast as 4 KiB for short messages, faster for long ones; only one such buffer exists at a time
 
 
 class ConnectionSet:
-    """The connections by their descriptors.
+    """The open connections, by file descriptor.
 
-    What the kernel does not take of a reply is kept, and the connection is not read until that is flushed: so a
-    client that does not read its replies holds one of them in memory, and stops itself.
+    If the kernel accepts only a part of a reply, the rest is kept and the connection is not read until the rest is
+    sent. So a client that does not read its replies costs the memory of one reply, and blocks only itself.
     """
 
     def __init__(self, listener: socket.socket, new_handler: NewStreamHandler) -> None:
@@ -31,40 +32,40 @@ class ConnectionSet:
         self.listener_fd = listener.fileno()
         self.new_handler = new_handler
         self.connections: dict[int, tuple[socket.socket, StreamHandler]] = {}
-        self.flushing: dict[int, memoryview] = {}  # connections that are not read: the rest of a reply
+        self.flushing: dict[int, memoryview] = {}  # the unsent rest of a reply; not read meanwhile
         self.accepting = False
 
     def watch_readable(self, fd: int) -> None:
-        """Have the kernel tell when there is something to read, or a client to accept, and for nothing else any more.
+        """Watch a descriptor for input (or, for the listener, for a client to accept) and for nothing else.
 
-        It is watched for room so far if it is in ``flushing``, and not at all if not.
+        Until now it was watched for writing if it is in ``flushing``, and not at all otherwise.
         """
         raise NotImplementedError
 
     def watch_writable(self, fd: int) -> None:
-        """Have the kernel tell when there is room to write, and for nothing else any more."""
+        """Watch a connection for space in its send buffer, and for nothing else."""
         raise NotImplementedError
 
     def unregister(self, fd: int) -> None:
-        """Have the kernel tell nothing any more of a descriptor, which may be closed next."""
+        """Stop watching a descriptor, which may be closed next."""
         raise NotImplementedError
 
     def resume_accepting(self) -> None:
-        """Accept clients from now on."""
+        """Accept clients again, or for the first time."""
         if not self.accepting:
             self.accepting = True
             self.watch_readable(self.listener_fd)
 
     def pause_accepting(self) -> None:
-        """Let clients wait in the backlog."""
+        """Stop accepting; clients wait in the backlog."""
         if self.accepting:
             self.accepting = False
             self.unregister(self.listener_fd)
 
     def accept_one(self) -> int | None:
-        """Accept one connection: one, not all, so that processes which share a listener share the clients too.
+        """Accept one connection. Returns its descriptor, or None if there is no client or no free descriptor.
 
-        Returns its descriptor; None if there was none to be had.
+        Only one, so that processes that share a listener also share the clients.
         """
         conn = self.acceptor.accept()
         if conn is None:
@@ -78,12 +79,12 @@ class ConnectionSet:
         return fd
 
     def answer(self, fd: int) -> bool:
-        """Take what a client says, and reply. Returns whether there may be more of it."""
+        """Read from a connection and reply. Returns whether there may be more to read."""
         conn, handler = self.connections[fd]
         try:
             data = conn.recv(RECV_BYTES)
         except BlockingIOError:
-            return False  # rare, but a connection may be called readable that is not
+            return False  # rare: a connection can be reported as readable without being so
         except OSError:
             data = b""
         if not data:
@@ -107,7 +108,7 @@ class ConnectionSet:
         return len(data) == RECV_BYTES
 
     def flush(self, fd: int) -> None:
-        """Send more of a reply that the kernel did not take at once."""
+        """Send more of a reply that did not fit into the send buffer."""
         conn, handler = self.connections[fd]
         rest = self.flushing[fd]
         try:
@@ -126,14 +127,17 @@ class ConnectionSet:
             del self.flushing[fd]
 
     def close_connection(self, fd: int) -> None:
-        """Close a connection; there is room for another."""
+        """Close a connection, which makes room for another."""
         self.unregister(fd)
         self.flushing.pop(fd, None)
         self.connections.pop(fd)[0].close()
         self.resume_accepting()
 
     def retry_accepting(self) -> float | None:
-        """Accept again some time after a shortage; return how long that is off."""
+        """Accept again if the pause after running out of descriptors is over.
+
+        Returns the seconds that remain, or None if there is nothing to wait for.
+        """
         if self.accepting or not self.acceptor.out_of_fds:
             return None
         remaining_s = self.acceptor.retry_at_s - time.monotonic()

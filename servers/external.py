@@ -1,7 +1,7 @@
-"""Run somebody else's server so that it ends with us: ``python -m servers.external COMMAND ...``.
+"""Run an external server so that it exits with its parent: ``python -m servers.external COMMAND ...``.
 
-What the kernel is told (see ``lifeline``) outlives the exec. Processes that the command starts itself are ended with
-their group; if we are ended by SIGKILL they are not.
+The kernel keeps the setting of ``parent_death`` across the exec. Processes that the command starts are not covered:
+they exit with their process group, unless the parent was killed by SIGKILL.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from servers import parent_death
 
 
 def main() -> int:
-    """Become the command."""
+    """Replace this process by the command. Returns 127 if it cannot be started."""
     parent_death.die_with_parent()
     try:
         os.execvp(sys.argv[1], sys.argv[1:])
     except OSError as error:
-        print(f"{sys.argv[1]}: {error.strerror}", file=sys.stderr)  # noqa: T201 - for whoever started this
+        print(f"{sys.argv[1]}: {error.strerror}", file=sys.stderr)  # noqa: T201 - read by the program that started this
     return 127
 
 

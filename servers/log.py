@@ -1,4 +1,4 @@
-"""What a server tells its operator: single lines on stderr, only for what is rare."""
+"""Log rare events to stderr, one line each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 
 def log(message: str) -> None:
-    """Write one line to stderr. A reader that went away must not stop the server."""
+    """Write one line to stderr. Does nothing if stderr is closed: that must not stop the server."""
     try:
         sys.stderr.write(f"server {os.getpid()}: {message}\n")
         sys.stderr.flush()
@@ -17,10 +17,10 @@ def log(message: str) -> None:
 
 
 class Tally:
-    """Counts something that should not happen, and logs the count at 1, 10, 100 and so on.
+    """Count an event that should not happen, and log the count at 1, 10, 100 and so on.
 
-    So the operator sees it at once and sees its size, and a flood of it does not become a flood of lines.
-    Each process counts for itself.
+    The operator sees the first event at once and later its frequency, while a flood of events causes few lines.
+    Each process has its own count.
     """
 
     def __init__(self, event: str) -> None:
@@ -30,7 +30,7 @@ class Tally:
         self._lock = _thread.allocate_lock()  # thread_per_client counts from many threads
 
     def add(self) -> None:
-        """Count one more."""
+        """Count one event."""
         with self._lock:
             self.count += 1
             if self.count < self._next_logged:

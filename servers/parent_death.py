@@ -1,15 +1,15 @@
-"""A server never outlives the process that started it, however that one ended.
+"""Kill a server when the process that started it exits, for whatever reason.
 
-The kernel sends SIGKILL to this process when its parent ends (prctl, Linux). Two subtleties:
+The kernel sends SIGKILL to this process when its parent exits (prctl, Linux). There are two pitfalls:
 
-The kernel acts when the *thread* that started the server ends, not when the last thread of its process does. Whoever
-starts a server from a thread has to keep that thread for as long as the server.
+- The kernel acts when the *thread* that started the server exits, even if other threads of its process go on. A program
+  that starts a server from a thread must keep this thread alive for as long as the server.
+- The parent may exit before prctl is called. So this module then checks whether the parent is still the expected one. A
+  forked worker knows its parent; a program that starts a server can pass its pid in HOLABENCH_PARENT.
 
-And the parent can end before the call. So after it a server looks whether its parent is still the one that it
-expects: a worker made by fork knows it, and whoever starts a server as a program may give its pid in
-HOLABENCH_PARENT. Without that a server learns it from its ready line, as the pipe has lost its reader; but not always:
-a sibling that is being started at that moment holds the pipe, too, until its exec (seen once in a hundred runs that
-were killed).
+Without HOLABENCH_PARENT, writing the ready line usually fails, because the pipe has no reader any more. That is not
+certain: another process that is being started at this moment also has the pipe open until its exec. This was seen once
+in a hundred runs that were killed.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(expected_parent: int | None = None) -> None:
-    """End this process by SIGKILL as soon as its parent ends.
+    """Have the kernel kill this process as soon as its parent exits.
 
-    expected_parent: pid; if the parent is another one already, the process ends here. Without it that of the
-    environment counts, which is meant for this process alone. A fork clears the setting: every worker has to call this
-    for itself.
+    expected_parent: pid of the parent; the process exits here if its parent is already another one. The default is the
+    pid in HOLABENCH_PARENT, which is removed from the environment because it applies to this process alone.
+
+    A fork clears the setting, so every worker has to call this function itself.
     """
     pid_text = os.environ.pop(PARENT_VARIABLE, "")
     if expected_parent is None and pid_text.isdecimal():
@@ -37,5 +38,5 @@ def die_with_parent(expected_parent: int | None = None) -> None:
         error_number = ctypes.get_errno()
         raise OSError(error_number, f"prctl(PR_SET_PDEATHSIG): {os.strerror(error_number)}")
     if expected_parent is not None and os.getppid() != expected_parent:
-        os.write(2, f"ended: process {expected_parent}, which was to be the parent, is not; has it ended?\n".encode())
+        os.write(2, f"exiting: parent process {expected_parent} is gone\n".encode())
         os._exit(1)

@@ -1,3 +1,3 @@
-"""What the command line sets once, before the model serves, for the models that care."""
+"""Values that the command line sets once, before the model starts serving."""
 
-workers = 1  # processes that a model with PARALLEL starts
+workers = 1  # number of processes that a model with PARALLEL starts

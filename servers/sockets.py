@@ -1,8 +1,9 @@
-"""Every socket of every model is made here, so that none is favoured by an option that the others lack.
+"""Create every socket of every model, so that no model gains from an option that the others lack.
 
-But for models whose subject is what a library does by default: theirs are plain, and the parity table shows it.
+Models that show the defaults of a library are an exception: their sockets have no options set, and the report shows the
+difference in its table of server settings.
 
-Also here, because every model that accepts needs it: what to do when no more connections can be had.
+``Acceptor`` is here because every model that accepts connections has to handle running out of file descriptors.
 """
 
 from __future__ import annotations
@@ -14,26 +15,25 @@ import time
 
 from servers.log import Tally
 
-UDP_BUFFER_BYTES = (
-    1 << 20
-)  # asked for: the kernel cuts it to net.core.rmem_max, then doubles it for its own bookkeeping
-MAX_DATAGRAM_BYTES = 65_536  # no datagram is longer, so none is cut
-ACCEPT_RETRY_S = 0.1  # how long clients stay in the backlog when connections cannot be had; they lose nothing there
+# Requested size: the kernel limits it to net.core.rmem_max, then doubles it for its own bookkeeping.
+UDP_BUFFER_BYTES = 1 << 20
+MAX_DATAGRAM_BYTES = 65_536  # no datagram is longer, so none is truncated
+ACCEPT_RETRY_S = 0.1  # pause after an accept that failed; the clients wait in the backlog and lose nothing
 
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_TCP_INFO_BACKLOG = struct.Struct("28xI")  # tcpi_sacked in TCP_INFO: of a listening socket, the backlog in force
+_TCP_INFO_BACKLOG = struct.Struct("28xI")  # tcpi_sacked in TCP_INFO: a listener's backlog in force
 
-unsent_replies = Tally("a reply by UDP could not be sent")
+unsent_replies = Tally("a UDP reply could not be sent")
 
 
 def bind_tcp(host: str, port: int, backlog: int, *, reuseport: bool = False, defaults: bool = False) -> socket.socket:
-    """Make a listener. Raises OSError as bind and the look-up of a host's name do.
+    """Create a listening socket. Raises OSError if the host name cannot be resolved or the address cannot be bound.
 
-    reuseport: others of this program may have the port, too. defaults: without TCP_NODELAY.
+    reuseport: allow more sockets of this program on the port, see ``clone_reuseport``. defaults: leave out TCP_NODELAY.
     """
     family, address = _resolve(host, port, socket.SOCK_STREAM)
     if reuseport and port:
-        bind_tcp(host, port, backlog).close()  # or a second server would share it unasked
+        bind_tcp(host, port, backlog).close()  # fails if the port is in use; otherwise a second server would share it
     return _listen(family, address, backlog, reuseport=reuseport, defaults=defaults)
 
 
@@ -44,7 +44,7 @@ def _listen(
     try:
         if reuseport:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        # So that it can start again while connections of the one before are in TIME_WAIT.
+        # A new server can start while connections of the previous one are in TIME_WAIT.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if not defaults:
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it on Linux
@@ -57,13 +57,14 @@ def _listen(
 
 
 def bind_udp(host: str, port: int, *, reuseport: bool = False, defaults: bool = False) -> socket.socket:
-    """Make a socket for datagrams. Raises OSError as bind and the look-up of a host's name do.
+    """Create a UDP socket. Raises OSError if the host name cannot be resolved or the address cannot be bound.
 
-    reuseport: others of this program may have the port, too. defaults: with the kernel's usual buffers.
+    reuseport: allow more sockets of this program on the port, see ``clone_reuseport``. defaults: keep the kernel's
+    buffer sizes.
     """
     family, address = _resolve(host, port, socket.SOCK_DGRAM)
     if reuseport and port:
-        bind_udp(host, port).close()  # or a second server would share it unasked
+        bind_udp(host, port).close()  # fails if the port is in use; otherwise a second server would share it
     return _bind_datagrams(family, address, reuseport=reuseport, defaults=defaults)
 
 
@@ -72,7 +73,7 @@ def _bind_datagrams(family: int, address: tuple[str, int], *, reuseport: bool, d
     try:
         if reuseport:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        # No SO_REUSEADDR: for UDP on Linux it would let a second server take the same port and share its datagrams.
+        # No SO_REUSEADDR: for UDP on Linux it would let a second server bind the same port and receive the datagrams.
         if not defaults:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_BUFFER_BYTES)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UDP_BUFFER_BYTES)
@@ -84,26 +85,26 @@ def _bind_datagrams(family: int, address: tuple[str, int], *, reuseport: bool, d
 
 
 def clone_reuseport(sock: socket.socket) -> socket.socket:
-    """Make one more socket on the port of a shared one: the kernel spreads clients over them."""
+    """Create one more socket on the port of a ``reuseport`` socket; the kernel spreads clients over them."""
     if sock.type == socket.SOCK_STREAM:
         return _listen(sock.family, sock.getsockname(), backlog(sock), reuseport=True)
     return _bind_datagrams(sock.family, sock.getsockname(), reuseport=True)
 
 
 def _resolve(host: str, port: int, kind: int) -> tuple[int, tuple[str, int]]:
-    # As bytes: given a str, getaddrinfo loads the codec for international names, with its tables, into every server.
+    # As bytes: for a str, getaddrinfo would load the codec for international names, with its tables, into the server.
     addresses = socket.getaddrinfo(host.encode(), port, type=kind, flags=socket.AI_PASSIVE)
     family, _, _, _, address = addresses[0]
-    return family, address  # type: ignore[return-value]  # an IPv6 address has two fields more
+    return family, address  # type: ignore[return-value]  # an IPv6 address has two more fields
 
 
 def is_loopback(address: str) -> bool:
-    """Tell whether nobody but this machine can reach a numeric address."""
+    """Return whether a numeric address can be reached from this machine only."""
     return address.startswith("127.") or address == "::1"
 
 
 def read_back(sock: socket.socket) -> dict[str, int | None]:
-    """Tell the options in force, for the ready line: what was asked for and what the kernel gave may differ."""
+    """Return the socket options in force, which may differ from the requested ones, for the ready line."""
     tcp = sock.type == socket.SOCK_STREAM
     return {
         "backlog": backlog(sock) if tcp else None,
@@ -114,31 +115,31 @@ def read_back(sock: socket.socket) -> dict[str, int | None]:
 
 
 def backlog(listener: socket.socket) -> int:
-    """Read the backlog of a listener from the kernel, which cuts it to net.core.somaxconn without a word."""
+    """Return the backlog in force of a listener. The kernel silently limits it to net.core.somaxconn."""
     info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BACKLOG.size)
     return int(_TCP_INFO_BACKLOG.unpack(info)[0])
 
 
 class Acceptor:
-    """The place where connections come in, with what has to be done when no more can be had.
+    """Accept connections, and pause when the process runs out of file descriptors or buffers.
 
-    Without descriptors or buffers an accept fails, while the client stays in the backlog and the listener stays
-    readable: a server that ignored this would spin, one that took it for fatal would drop those that it serves. So: say
-    it, wait for a moment or until a connection has closed, and try again. Every other error is a fault in the program
-    and propagates.
+    In this case accept fails, the client stays in the backlog and the listener stays readable. A server that ignored
+    the error would spin; one that treated it as fatal would drop the clients that it serves. So the error is logged
+    once, and the server tries again after a pause or when a connection has been closed. Other errors propagate, since
+    they are faults in the program.
     """
 
     def __init__(self, listener: socket.socket) -> None:
         self.listener = listener
-        self.out_of_fds = False  # the last accept failed for want of descriptors or buffers
-        self.retry_at_s = 0.0  # when to try again after that, on the monotonic clock
-        self._exhaustions = Tally("no more descriptors or buffers for connections; clients wait in the backlog")
+        self.out_of_fds = False  # the last accept failed because there were no descriptors or buffers left
+        self.retry_at_s = 0.0  # when to try again after such a failure, on the monotonic clock
+        self._exhaustions = Tally("out of file descriptors or buffers; clients wait in the backlog")
 
     def accept(self) -> socket.socket | None:
-        """Accept a connection; None if there is none to be had now (see ``short``)."""
+        """Accept a connection. Returns None if no client waits, or if none can be accepted (``out_of_fds``)."""
         try:
             conn, _ = self.listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):  # another worker took it; or the client has left again
+        except (BlockingIOError, ConnectionAbortedError):  # another worker took it, or the client has disconnected
             return None
         except OSError as error:
             if error.errno not in _EXHAUSTED:
@@ -152,7 +153,7 @@ class Acceptor:
         return conn
 
     def accept_blocking(self) -> socket.socket:
-        """Accept a connection from a blocking listener, however long it takes."""
+        """Wait for a connection on a blocking listener and accept it."""
         while True:
             conn = self.accept()
             if conn is not None:

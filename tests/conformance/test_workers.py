@@ -79,7 +79,7 @@ def test_a_killed_worker_takes_its_own_connections_alone_and_is_replaced(model: 
             broken += reply != b"after"
             conn.close()
         assert broken == its_own
-        assert f"worker {worker.pid} ended with exit code -9" in server.stderr()
+        assert f"worker {worker.pid} exited with code -9" in server.stderr()
         for _ in range(20):
             assert_serves(server)
 
@@ -125,7 +125,7 @@ def test_workers_that_end_at_once_are_replaced_at_a_walking_pace() -> None:
         )
     )
     with running(altered(f"import sys\n{change}", "multiprocessing", "--workers", "1")) as server:
-        wait_until(lambda: server.stderr().count("exit code 3") >= 4, "four workers have ended")
+        wait_until(lambda: server.stderr().count("exited with code 3") >= 4, "four workers have ended")
         started_s = [float(line) for line in re.findall(r"^[\d.]+$", server.stderr(), re.MULTILINE)]
         assert all(later - earlier >= 0.1 for earlier, later in itertools.pairwise(started_s))
         os.killpg(server.pid, signal.SIGTERM)
