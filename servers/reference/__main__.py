@@ -1,10 +1,11 @@
-"""A server whose every reply is known beforehand: ``python -m servers.reference --transport udp --delay-ns 2000000``.
+"""Run the reference server: ``python -m servers.reference --transport udp --delay-ns 2000000``.
 
-Not a model: it is there to put a load generator to the test. It echoes messages of a fixed size that begin with the
-generator's connection and number, at the times and with the faults that ``behaviour`` names, and keeps the time
-of each arrival, of the planned departure and of the send. On SIGTERM it writes them to a file, and ends.
+It echoes messages of a fixed size that start with the generator's connection and request number. Delays and faults
+follow ``behaviour``. For each reply it records when the request arrived, when the reply was due and when it was sent.
+On SIGTERM it writes these time stamps to a file and exits.
 
-One thread. It sleeps until shortly before the next reply is due and spins from there: late wake-ups never add up.
+It runs in one thread. It sleeps until shortly before the next reply is due and then spins, so late wake-ups do not add
+up.
 """
 
 from __future__ import annotations
@@ -23,19 +24,30 @@ import time
 from pathlib import Path
 
 from servers import parent_death, sockets
-from servers.reference.behaviour import CLOSES, FALLS_SILENT, RESETS, Behaviour, Course, Reply, ending, header
+from servers.reference.behaviour import (
+    CLOSES,
+    FALLS_SILENT,
+    RESETS,
+    Behaviour,
+    Reply,
+    ReplyPlanner,
+    action_at,
+    parse_header,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-SPIN_NS = 200_000  # before a reply is due: a sleep may end so much too late
-MERGE_WAIT_NS = 5_000_000  # how long replies wait for others to be sent with
+    RequestId = tuple[int, int, int]  # connection, request number, arrival in ns
+
+SPIN_NS = 200_000  # before a reply is due: a sleep may take this much too long
+MERGE_WAIT_NS = 5_000_000  # how long a reply waits for others that are sent with it
 COLUMNS = ("connection", "number", "arrival_ns", "planned_ns", "sent_ns", "kind")
 
 
-class Ended(BaseException):
-    """SIGTERM."""
+class Terminated(BaseException):
+    """SIGTERM was received."""
 
 
 class Peer:
@@ -43,39 +55,39 @@ class Peer:
 
     def __init__(self, conn: socket.socket) -> None:
         self.conn = conn
-        self.pending = b""  # the beginning of a request
+        self.pending = b""  # an incomplete request
         self.requests = 0
-        self.due_ns = 0  # replies of a stream leave in their order
-        self.merging: list[tuple[Reply, tuple[int, int, int]]] = []
+        self.due_ns = 0  # of the last reply: replies on a stream are sent in order
+        self.merging: list[tuple[Reply, RequestId]] = []
 
 
-class Reference:
-    """The server: what waits to leave, and the stamps of what has left."""
+class ReferenceServer:
+    """The server: replies that are not due yet, and the time stamps of those that were sent."""
 
     def __init__(self, sock: socket.socket, behaviour: Behaviour, message_bytes: int) -> None:
         self.sock = sock
         self.behaviour = behaviour
         self.message_bytes = message_bytes
-        self.course = Course(behaviour, time.monotonic_ns())
-        self.stamps: list[tuple[int, int, int, int, int, str]] = []
-        self.waiting: list[tuple[int, int, Reply, Any, tuple[int, int, int]]] = []  # a heap by due time
-        self.sequence = 0
+        self.planner = ReplyPlanner(behaviour, time.monotonic_ns())
+        self.stamps: list[tuple[int, int, int, int, int, str]] = []  # rows of COLUMNS
+        self.queue: list[tuple[int, int, Reply, Any, RequestId]] = []  # a heap, ordered by due time
+        self.sequence = 0  # keeps replies with the same due time in order
         self.peers: dict[socket.socket, Peer] = {}
 
     def serve(self, tcp: bool) -> NoReturn:
-        """Serve until a signal ends it."""
+        """Serve until a signal raises Terminated."""
         self.sock.setblocking(False)
         while True:
-            left_ns = self.waiting[0][0] - time.monotonic_ns() if self.waiting else 1_000_000_000
+            left_ns = self.queue[0][0] - time.monotonic_ns() if self.queue else 1_000_000_000
             timeout_s = max(0, left_ns - SPIN_NS) / 1e9
             readable, _, _ = select.select([self.sock, *self.peers], (), (), timeout_s)
             for sock in readable:
                 if not tcp:
-                    self.take_datagrams()
+                    self.receive_datagrams()
                 elif sock is self.sock:
                     self.accept()
                 elif sock in self.peers:
-                    self.read(self.peers[sock])
+                    self.receive_stream(self.peers[sock])
             self.send_due()
 
     def accept(self) -> None:
@@ -85,17 +97,17 @@ class Reference:
             conn.setblocking(False)
             self.peers[conn] = Peer(conn)
 
-    def take_datagrams(self) -> None:
-        """Take every datagram that is there."""
+    def receive_datagrams(self) -> None:
+        """Receive datagrams until none is left."""
         while True:
             try:
                 message, address = self.sock.recvfrom(sockets.MAX_DATAGRAM_BYTES)
             except BlockingIOError:
                 return
-            self.plan(message, address, time.monotonic_ns())
+            self.schedule(message, address, time.monotonic_ns())
 
-    def read(self, peer: Peer) -> None:
-        """Take the requests that have come on a stream, and end it where the behaviour says so."""
+    def receive_stream(self, peer: Peer) -> None:
+        """Receive the requests that have arrived on a connection."""
         try:
             data = peer.conn.recv(1 << 20)
         except BlockingIOError:
@@ -104,105 +116,112 @@ class Reference:
             data = b""
         arrival_ns = time.monotonic_ns()
         if not data:
-            self.leave(peer)
+            self.disconnect(peer)
             return
         peer.pending += data
         while len(peer.pending) >= self.message_bytes and peer.conn in self.peers:
             message, peer.pending = peer.pending[: self.message_bytes], peer.pending[self.message_bytes :]
-            peer.requests += header(message) != (-1, -1)
-            how = ending(self.behaviour, peer.requests)
-            if how == FALLS_SILENT:
-                self.stamp(Reply(arrival_ns, message, how, 0), (*header(message), arrival_ns), 0)
-            elif how in (RESETS, CLOSES):
-                self.stamp(Reply(arrival_ns, message, how, 0), (*header(message), arrival_ns), 0)
-                if how == RESETS:
-                    peer.conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                self.leave(peer)
-            else:
-                self.plan(message, peer, arrival_ns)
+            self.take_request(peer, message, arrival_ns)
 
-    def leave(self, peer: Peer) -> None:
-        """Close a connection; what still waits to leave on it is not sent."""
+    def take_request(self, peer: Peer, message: bytes, arrival_ns: int) -> None:
+        """Schedule the reply to a request on a stream, or end the connection where the behaviour requires it."""
+        header = parse_header(message)
+        peer.requests += header != (-1, -1)
+        action = action_at(self.behaviour, peer.requests)
+        if action not in (RESETS, CLOSES, FALLS_SILENT):
+            self.schedule(message, peer, arrival_ns)
+            return
+        self.stamp(Reply(arrival_ns, message, action, 0), (*header, arrival_ns), 0)
+        if action == RESETS:
+            peer.conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if action != FALLS_SILENT:
+            self.disconnect(peer)
+
+    def disconnect(self, peer: Peer) -> None:
+        """Close a connection. Its replies that are not due yet are never sent."""
         self.peers.pop(peer.conn, None)
         peer.conn.close()
 
-    def plan(self, message: bytes, to: Any, arrival_ns: int) -> None:
-        """Let the replies to a request wait for their time."""
-        known = (*header(message), arrival_ns)
-        replies = [Reply(arrival_ns, message)] if known[0] < 0 else self.course.replies(message, arrival_ns)
+    def schedule(self, message: bytes, destination: Any, arrival_ns: int) -> None:
+        """Queue the replies to a request. destination: the peer of a stream, or the address of a datagram."""
+        request = (*parse_header(message), arrival_ns)
+        replies = [Reply(arrival_ns, message)] if request[0] < 0 else self.planner.replies(message, arrival_ns)
         for reply in replies:
-            of = known if reply.message is message else (*header(reply.message), arrival_ns)
+            answered = request if reply.message is message else (*parse_header(reply.message), arrival_ns)
             if not reply.copies:
-                self.stamp(reply, of, 0)
+                self.stamp(reply, answered, 0)
                 continue
-            if isinstance(to, Peer):
-                reply.due_ns = to.due_ns = max(reply.due_ns, to.due_ns)
+            if isinstance(destination, Peer):
+                reply.due_ns = destination.due_ns = max(reply.due_ns, destination.due_ns)
             self.sequence += 1
-            heapq.heappush(self.waiting, (reply.due_ns, self.sequence, reply, to, of))
+            heapq.heappush(self.queue, (reply.due_ns, self.sequence, reply, destination, answered))
 
     def send_due(self) -> None:
-        """Send all whose time has come."""
-        while self.waiting and self.waiting[0][0] <= time.monotonic_ns():
-            _, _, reply, to, of = heapq.heappop(self.waiting)
-            if not isinstance(to, Peer):
+        """Send all replies that are due."""
+        while self.queue and self.queue[0][0] <= time.monotonic_ns():
+            _, _, reply, destination, request = heapq.heappop(self.queue)
+            if not isinstance(destination, Peer):
                 for _ in range(reply.copies):
-                    self.stamp(reply, of, time.monotonic_ns())
-                    self.sock.sendto(reply.message, to)
-            elif to.conn in self.peers:
-                self.send_on_stream(to, reply, of)
+                    self.stamp(reply, request, time.monotonic_ns())
+                    self.sock.sendto(reply.message, destination)
+            elif destination.conn in self.peers:
+                self.send_on_stream(destination, reply, request)
 
-    def send_on_stream(self, peer: Peer, reply: Reply, of: tuple[int, int, int]) -> None:
-        """Send one reply whole, in pieces, or together with others."""
+    def send_on_stream(self, peer: Peer, reply: Reply, request: RequestId) -> None:
+        """Send one reply: whole, in pieces, or merged with others."""
         if reply.kind == "flush" and not peer.merging:
             return
         if self.behaviour.merge:
-            peer.merging.append((reply, of))
+            peer.merging.append((reply, request))
             waited_ns = time.monotonic_ns() - peer.merging[0][0].due_ns
             if len(peer.merging) < self.behaviour.merge and waited_ns < MERGE_WAIT_NS:
-                if len(peer.merging) == 1:  # look again when the first has waited long enough
+                if len(peer.merging) == 1:  # check again when the first reply has waited long enough
                     self.sequence += 1
-                    nothing = Reply(reply.due_ns + MERGE_WAIT_NS, b"", "flush")
-                    heapq.heappush(self.waiting, (nothing.due_ns, self.sequence, nothing, peer, (-1, -1, 0)))
+                    flush = Reply(reply.due_ns + MERGE_WAIT_NS, b"", "flush")
+                    heapq.heappush(self.queue, (flush.due_ns, self.sequence, flush, peer, (-1, -1, 0)))
                 return
-            leaving, peer.merging = peer.merging, []
+            batch, peer.merging = peer.merging, []
         else:
-            leaving = [(reply, of)]
+            batch = [(reply, request)]
         now_ns = time.monotonic_ns()
-        for one, whose in leaving:
-            if one.kind != "flush":
-                self.stamp(one, whose, now_ns)
-        data = b"".join(one.message * one.copies for one, _ in leaving)
+        for merged, answered in batch:
+            if merged.kind != "flush":
+                self.stamp(merged, answered, now_ns)
+        self.send_all(peer, b"".join(merged.message * merged.copies for merged, _ in batch))
+
+    def send_all(self, peer: Peer, data: bytes) -> None:
+        """Send bytes on a stream, in pieces if the behaviour requires it."""
         size = self.behaviour.pieces or max(1, len(data))
         try:
-            peer.conn.setblocking(True)  # a generator that does not read is not what is put to the test
-            for at in range(0, len(data), size):
-                peer.conn.sendall(data[at : at + size])
+            peer.conn.setblocking(True)  # may wait: a generator that does not read is not under test
+            for start in range(0, len(data), size):
+                peer.conn.sendall(data[start : start + size])
             peer.conn.setblocking(False)
         except OSError:
-            self.leave(peer)
+            self.disconnect(peer)
 
-    def stamp(self, reply: Reply, of: tuple[int, int, int], sent_ns: int) -> None:
-        """Keep the times of one reply; ``sent_ns`` 0: it was not sent."""
-        connection, number, arrival_ns = of
+    def stamp(self, reply: Reply, request: RequestId, sent_ns: int) -> None:
+        """Record the times of one reply. sent_ns is 0 if it was not sent."""
+        connection, number, arrival_ns = request
         if connection >= 0:
             self.stamps.append((connection, number, arrival_ns, reply.due_ns, sent_ns, reply.kind))
 
 
 def main() -> int:
-    """Serve until SIGTERM, then write the stamps."""
+    """Serve until SIGTERM, then write the time stamps."""
     options = _parse()
     behaviour = Behaviour(**{name: value for name, value in vars(options).items() if hasattr(Behaviour(), name)})
     parent_death.die_with_parent()
     tcp = options.transport == "tcp"
     sock = sockets.bind_tcp("127.0.0.1", 0, 4096) if tcp else sockets.bind_udp("127.0.0.1", 0)
-    server = Reference(sock, behaviour, options.message_bytes)
+    server = ReferenceServer(sock, behaviour, options.message_bytes)
     gc.disable()
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         sys.stdout.write(json.dumps({"ready": True, "pid": os.getpid(), "port": sock.getsockname()[1]}) + "\n")
         sys.stdout.flush()
         server.serve(tcp)
-    except Ended:
+    except Terminated:
         if options.stamps:
             with Path(options.stamps).open("w", encoding="ascii") as file:
                 file.write(",".join(COLUMNS) + "\n")
@@ -210,15 +229,26 @@ def main() -> int:
     return 0
 
 
-def _end(*_: object) -> None:
-    raise Ended
+def _terminate(*_: object) -> None:
+    raise Terminated
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m servers.reference", description="Behave as told.")
-    parser.add_argument("--transport", choices=("tcp", "udp"), default="tcp")
-    parser.add_argument("--message-bytes", type=int, default=64, help="of every message: it cuts streams into requests")
-    parser.add_argument("--stamps", help="file that gets the times of all replies when it ends (.csv)")
+    parser = argparse.ArgumentParser(
+        prog="python -m servers.reference",
+        description="Run a server with known delays and faults, to verify a load generator.",
+        epilog="Other options set an attribute of servers.reference.behaviour.Behaviour, e.g. --delay-ns 2000000.",
+    )
+    parser.add_argument(
+        "--transport", choices=("tcp", "udp"), default="tcp", help="transport to serve (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--message-bytes",
+        type=int,
+        default=64,
+        help="size of every message, which splits a stream into requests (default: %(default)s)",
+    )
+    parser.add_argument("--stamps", help="CSV file for the time stamps of all replies, written on exit")
     for name in vars(Behaviour()):
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=0)
     return parser.parse_args()

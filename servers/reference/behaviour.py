@@ -1,75 +1,81 @@
-"""What the reference server does with each request, and when: times and counts, no sockets.
+"""The replies of the reference server: when each one is sent and with which fault. No sockets here.
 
-Every figure that a load generator reports of such a server can be reckoned beforehand; see docs/truth.md.
+With a known behaviour, every value that a load generator reports can be calculated in advance.
 """
 
 from __future__ import annotations
 
-HEADER_BYTES = 12  # of a generator's message: connection (4) and number (8), little-endian
-MOST_CONNECTIONS = 1 << 24  # whoever has a higher number is no generator's connection, and is answered at once
+HEADER_BYTES = 12  # of a generator's message: connection (4 bytes) and request number (8), little-endian
+MAX_CONNECTIONS = 1 << 24  # a message with a higher connection number is not a generator's, and is echoed at once
 
-# How the connection goes on after a reply.
+# What happens to a connection at a request. The values appear as ``kind`` in the time stamps.
 STAYS, RESETS, CLOSES, FALLS_SILENT = "stays", "resets", "closes", "falls silent"
 
 
 class Behaviour:
-    """How a server behaves. Every count is of requests, ``every`` k-th of all; 0: never. Durations in nanoseconds."""
+    """Delays and faults of the reference server. Durations are in nanoseconds.
 
-    def __init__(self, **given: int) -> None:
-        self.delay_ns = 0  # each reply leaves so long after its request
-        self.service_ns = 0  # one server, first come first served: each request takes so long
-        self.stall_ns = 0  # nothing leaves for so long ...
+    ``*_every``: every k-th request of all connections together has the fault. ``*_at``: the k-th request of each
+    connection. 0 means never.
+    """
+
+    def __init__(self, **options: int) -> None:
+        self.delay_ns = 0  # each reply is sent this long after its request
+        self.service_ns = 0  # service time of one server, first come first served; replaces delay_ns
+        self.stall_ns = 0  # nothing is sent for this long ...
         self.stall_period_ns = 0  # ... at the beginning of each period
         self.drop_every = 0
         self.duplicate_every = 0
-        self.swap_every = 0  # the reply comes after that of the next request
+        self.swap_every = 0  # the reply is sent after that of the next request
         self.corrupt_every = 0
         self.truncate_every = 0
         self.late_every = 0
-        self.late_ns = 0
-        self.reset_at = 0  # the how-manieth request of a connection ends it, unanswered: by a reset ...
-        self.close_at = 0  # ... by an orderly close ...
-        self.mute_at = 0  # ... or it is never answered again
-        self.pieces = 0  # bytes in one send; 0: the whole reply
-        self.merge = 0  # replies in one send; 0: each by itself
-        for name, value in given.items():
+        self.late_ns = 0  # additional delay of a late reply
+        self.reset_at = 0  # reset the connection at its k-th request, without a reply
+        self.close_at = 0  # close the connection at its k-th request, without a reply
+        self.mute_at = 0  # do not answer the k-th request of a connection, nor any later one
+        self.pieces = 0  # bytes per send; 0: the whole reply
+        self.merge = 0  # replies per send; 0: each one separately
+        for name, value in options.items():
             if not hasattr(self, name):
                 raise AttributeError(name)
             setattr(self, name, value)
 
 
 class Reply:
-    """One reply: when it is to leave, how often, and what it says."""
+    """One reply: when it is due, how often it is sent, and its bytes."""
 
     __slots__ = ("copies", "due_ns", "kind", "message")
 
     def __init__(self, due_ns: int, message: bytes, kind: str = "ok", copies: int = 1) -> None:
         self.due_ns = due_ns
         self.message = message
-        self.kind = kind  # ok, dropped, corrupt, truncated, late, swapped or duplicated
-        self.copies = copies  # 0: it is never sent
+        self.kind = kind  # ok, dropped, corrupt, truncated, late, swapped, duplicated, or what ended the connection
+        self.copies = copies  # 0: never sent
 
 
-def header(message: bytes) -> tuple[int, int]:
-    """Connection and number in a message; (-1, -1) if it is too short, or no generator's."""
+def parse_header(message: bytes) -> tuple[int, int]:
+    """Return connection and request number of a message; (-1, -1) if it is not a generator's."""
     if len(message) < HEADER_BYTES:
         return -1, -1
     connection = int.from_bytes(message[:4], "little")
-    return (connection, int.from_bytes(message[4:12], "little")) if connection < MOST_CONNECTIONS else (-1, -1)
+    if connection >= MAX_CONNECTIONS:
+        return -1, -1
+    return connection, int.from_bytes(message[4:12], "little")
 
 
-class Course:
-    """The course of one server's life: what has come, and when the server is free again."""
+class ReplyPlanner:
+    """Plan the replies to all requests of one server, in their order of arrival."""
 
     def __init__(self, behaviour: Behaviour, start_ns: int) -> None:
         self.behaviour = behaviour
         self.start_ns = start_ns
-        self.count = 0
-        self._free_ns = 0
-        self._held: Reply | None = None  # by swap_every, until the next request
+        self.count = 0  # requests so far
+        self._free_ns = 0  # when the server has served all requests so far, with service_ns
+        self._swapped: Reply | None = None  # waits for the next request
 
     def replies(self, message: bytes, arrival_ns: int) -> list[Reply]:
-        """Return what leaves because of this request; their due times never lie before its arrival."""
+        """Return the replies that this request causes. None is due before its arrival."""
         behaviour = self.behaviour
         self.count += 1
         reply = Reply(self._due_ns(arrival_ns), message)
@@ -84,12 +90,15 @@ class Course:
         elif self._hits(behaviour.late_every):
             reply.kind, reply.due_ns = "late", reply.due_ns + behaviour.late_ns
         elif self._hits(behaviour.swap_every):
-            reply.kind, self._held = "swapped", reply
+            reply.kind, self._swapped = "swapped", reply
             return []
-        leaving, self._held = [reply, *([self._held] if self._held else [])], None
-        for one in leaving:
-            one.due_ns = max(one.due_ns, arrival_ns)
-        return leaving
+        replies = [reply]
+        if self._swapped is not None:
+            replies.append(self._swapped)
+            self._swapped = None
+        for planned in replies:
+            planned.due_ns = max(planned.due_ns, arrival_ns)
+        return replies
 
     def _hits(self, every: int) -> bool:
         return every > 0 and self.count % every == 0
@@ -102,19 +111,19 @@ class Course:
         else:
             due_ns = arrival_ns + behaviour.delay_ns
         if behaviour.stall_period_ns:
-            begun_ns = due_ns - (due_ns - self.start_ns) % behaviour.stall_period_ns
-            due_ns = max(due_ns, begun_ns + behaviour.stall_ns)
+            period_start_ns = due_ns - (due_ns - self.start_ns) % behaviour.stall_period_ns
+            due_ns = max(due_ns, period_start_ns + behaviour.stall_ns)
         return due_ns
 
 
-def ending(behaviour: Behaviour, requests: int) -> str:
-    """Return how a connection goes on with its how-manieth request; 0: none of a generator has come yet."""
-    if not requests:
+def action_at(behaviour: Behaviour, nth_request: int) -> str:
+    """Return what happens to a connection at its n-th request. 0 means no request of a generator so far."""
+    if not nth_request:
         return STAYS
-    if requests == behaviour.reset_at:
+    if nth_request == behaviour.reset_at:
         return RESETS
-    if requests == behaviour.close_at:
+    if nth_request == behaviour.close_at:
         return CLOSES
-    if behaviour.mute_at and requests >= behaviour.mute_at:
+    if behaviour.mute_at and nth_request >= behaviour.mute_at:
         return FALLS_SILENT
     return STAYS
