@@ -1,9 +1,9 @@
-"""One thread, all connections: epoll, level-triggered, tells which ones have something to read.
+"""One thread, all connections: level-triggered epoll.
 
-The kernel keeps the list of what to watch and answers with those that are ready, so a wake-up costs by the connections
-that have something to say, however many are idle. Good: thousands of connections; what nearly every event loop on
-Linux stands on. Bad: Linux alone; each change of what to watch is a system call. Level-triggered means that what was
-not read to its end is told again: simple, and hard to get wrong.
+The kernel keeps the list of watched connections and returns those that are ready, so idle connections do not make a
+wake-up more expensive. Strengths: it scales to thousands of connections; most event loops on Linux use it. Weaknesses:
+Linux only; each change of what is watched is a system call. Level-triggered: data that was not read is reported again,
+which is simple and hard to get wrong.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Wait until any connection has something to read, answer it at once, wait again."""
+    """Wait for connections with something to read, and answer them at once."""
     with select.epoll() as poller:
         connections = EpollConnections(listener, new_handler, poller)
         connections.resume_accepting()
         while True:
             timeout_s = (
                 connections.retry_accepting() if connections.acceptor.out_of_fds else None
-            ) or -1  # PyPy knows no None there
+            ) or -1  # PyPy does not accept None
             for fd, event in poller.poll(timeout_s):
                 if fd == connections.listener_fd:
                     connections.accept_one()
@@ -39,7 +39,7 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
 
 
 class EpollConnections(ConnectionSet):
-    """The connections that an epoll object watches."""
+    """The connections, watched by an epoll object."""
 
     readable = select.EPOLLIN
     writable = select.EPOLLOUT
@@ -49,23 +49,23 @@ class EpollConnections(ConnectionSet):
         self.poller = poller
 
     def watch_readable(self, fd: int) -> None:
-        """Register it, or change what it is registered for."""
+        """Register a descriptor for input, or change its registration."""
         if fd in self.flushing:
             self.poller.modify(fd, self.readable)
         else:
             self.poller.register(fd, self.readable)
 
     def watch_writable(self, fd: int) -> None:
-        """Change what it is registered for."""
+        """Change its registration to output."""
         self.poller.modify(fd, self.writable)
 
     def unregister(self, fd: int) -> None:
-        """Take it out."""
+        """Remove its registration."""
         self.poller.unregister(fd)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Wait for datagrams, answer all that are there, wait again."""
+    """Wait for datagrams and answer all that have arrived."""
     sock.setblocking(False)
     feed = new_handler().feed
     with select.epoll() as poller:

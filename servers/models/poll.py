@@ -1,8 +1,8 @@
-"""One thread, all connections: poll tells which ones have something to read.
+"""One thread, all connections: poll.
 
-As select, but without its limit of 1024 descriptors: the list of what to watch stays in the process and is handed to
-the kernel in each call. Good: any number of connections, and it is there on every Unix. Bad: a wake-up still costs by
-all connections, not by those that have something to say; epoll is better from some hundred on.
+Like select, but without its limit of 1024 descriptors. The process keeps the list of watched connections and passes it
+to the kernel in each call. Strengths: any number of connections, on every Unix. Weakness: the cost of a wake-up still
+grows with all connections, not with the active ones; from a few hundred on, epoll is better.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Wait until any connection has something to read, answer it at once, wait again."""
+    """Wait for connections with something to read, and answer them at once."""
     poller = select.poll()
     connections = PollConnections(listener, new_handler, poller)
     connections.resume_accepting()
@@ -36,27 +36,27 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
 
 
 class PollConnections(ConnectionSet):
-    """The connections that a poll object watches."""
+    """The connections, watched by a poll object."""
 
     def __init__(self, listener: socket.socket, new_handler: NewStreamHandler, poller: select.poll) -> None:
         super().__init__(listener, new_handler)
         self.poller = poller
 
     def watch_readable(self, fd: int) -> None:
-        """Register it, or change what it is registered for."""
+        """Register a descriptor for input, or change its registration."""
         self.poller.register(fd, select.POLLIN)
 
     def watch_writable(self, fd: int) -> None:
-        """Change what it is registered for."""
+        """Change its registration to output."""
         self.poller.register(fd, select.POLLOUT)
 
     def unregister(self, fd: int) -> None:
-        """Take it out."""
+        """Remove its registration."""
         self.poller.unregister(fd)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Wait for datagrams, answer all that are there, wait again."""
+    """Wait for datagrams and answer all that have arrived."""
     sock.setblocking(False)
     feed = new_handler().feed
     poller = select.poll()

@@ -1,9 +1,9 @@
-"""The standard library's own threads, with its defaults: socketserver.ThreadingTCPServer and ThreadingUDPServer.
+"""socketserver.ThreadingTCPServer and ThreadingUDPServer with their defaults.
 
-Good: it is there, and fifteen lines make a server. Bad: its defaults: a backlog of 5, so that clients who come
-together wait a second for their next try; no TCP_NODELAY, so that a reply in two writes may wait for an
-acknowledgement; over UDP a new thread for each datagram. It is here to show what these defaults cost; the other models
-have one setting for all.
+This model shows what the defaults cost; the other models all use the same settings. Strengths: part of the standard
+library, and fifteen lines make a server. Weaknesses: with a backlog of 5, clients that connect together wait a second
+for their next attempt; without TCP_NODELAY, a reply in two writes may wait for an acknowledgement; over UDP every
+datagram starts a thread.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OWN_BACKLOG = 5  # socketserver.TCPServer.request_queue_size
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Run the library's server with a thread for each client."""
+    """Run the library's server with a thread per client."""
 
     class Server(socketserver.ThreadingMixIn, StreamServer):
         daemon_threads = True
@@ -34,7 +34,7 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Run the library's server with a thread for each datagram."""
+    """Run the library's server with a thread per datagram."""
 
     class Server(socketserver.ThreadingMixIn, DatagramServer):
         daemon_threads = True
@@ -43,7 +43,7 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
 
 
 class StreamServer(socketserver.TCPServer):
-    """The library's server on a listener that there is already."""
+    """The library's TCP server on an existing listener."""
 
     def __init__(self, listener: socket.socket, new_handler: NewStreamHandler) -> None:
         super().__init__(listener.getsockname(), socketserver.BaseRequestHandler, bind_and_activate=False)
@@ -53,26 +53,26 @@ class StreamServer(socketserver.TCPServer):
         self.new_handler = new_handler
 
     def get_request(self) -> tuple[Any, Any]:
-        """Accept; without descriptors the library's own would try again at once, for ever."""
+        """Accept a client. Without free descriptors the library's own method would be retried in a busy loop."""
         conn = self.acceptor.accept_blocking()
         return conn, None
 
     def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the library's signature
-        """Answer one client to its end."""
+        """Serve one client until it disconnects."""
         serve_connection(request, self.new_handler())
 
     def shutdown_request(self, request: Any) -> None:
-        """Leave the connection to what has closed it."""
+        """Close the connection without the library's shutdown: it is usually closed already."""
         request.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Drop the client, without the library's traceback."""
+        """Drop the client without the library's traceback."""
 
 
 class DatagramServer(socketserver.UDPServer):
-    """The library's server on a socket that there is already."""
+    """The library's UDP server on an existing socket."""
 
-    max_packet_size = sockets.MAX_DATAGRAM_BYTES  # its own 8 KiB would cut datagrams off
+    max_packet_size = sockets.MAX_DATAGRAM_BYTES  # the library's 8 KiB would truncate datagrams
 
     def __init__(self, sock: socket.socket, new_handler: NewDatagramHandler) -> None:
         super().__init__(sock.getsockname(), socketserver.BaseRequestHandler, bind_and_activate=False)
@@ -88,5 +88,5 @@ class DatagramServer(socketserver.UDPServer):
             sock.sendto(reply, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the library's signature
-        """Count what could not be sent, without the library's traceback."""
+        """Count a reply that could not be sent, without the library's traceback."""
         sockets.unsent_replies.add()

@@ -1,8 +1,8 @@
-"""One thread, trio: a task for each client, in a nursery that outlives none of them.
+"""One thread, trio: one task per client, in a nursery.
 
-Structured concurrency: no task is lost, no exception vanishes, and everything can be cancelled. Good: programs that
-are right are easier to write. Bad: every call is a checkpoint where others may run and cancellation is looked for, in
-Python: a short request costs more than in asyncio's protocols.
+trio's structured concurrency: no task is lost, no exception is dropped, and everything can be cancelled. Strength:
+correct programs are easier to write. Weakness: every call is a checkpoint, where trio checks for cancellation and may
+switch tasks, in Python; so a short request costs more than with asyncio's protocols.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ RECV_BYTES = 65_536
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Run trio with a task that accepts."""
+    """Run trio with one task that accepts clients."""
     trio.run(_accept_clients, listener, new_handler)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Run trio with a task that answers all peers."""
+    """Run trio with one task for all peers."""
     trio.run(_answer_datagrams, sock, new_handler)
 
 
@@ -46,29 +46,29 @@ async def _accept_clients(listener: socket.socket, new_handler: NewStreamHandler
 
 
 async def _serve_client(conn: socket.socket, handler: StreamHandler) -> None:
-    """By trio's sockets, not by its streams: those watch for tasks that use one at once, which costs a fifth."""
+    """Serve one client with trio's sockets: its streams detect conflicting tasks, which costs a fifth more."""
     conn.setblocking(False)
-    with trio.socket.from_stdlib_socket(conn) as stream:
+    with trio.socket.from_stdlib_socket(conn) as client:
         try:
             while not handler.done:
-                data = await stream.recv(RECV_BYTES)
+                data = await client.recv(RECV_BYTES)
                 if not data:
                     break
                 reply = memoryview(handler.feed(data))
                 while reply:
-                    reply = reply[await stream.send(reply) :]
+                    reply = reply[await client.send(reply) :]
         except OSError:
-            pass  # reset by the client: there is nobody to tell
+            pass  # the client reset the connection
 
 
 async def _answer_datagrams(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     sock.setblocking(False)
-    stream, feed = trio.socket.from_stdlib_socket(sock), new_handler().feed
+    endpoint, feed = trio.socket.from_stdlib_socket(sock), new_handler().feed
     while True:
-        datagram, peer = await stream.recvfrom(sockets.MAX_DATAGRAM_BYTES)
+        datagram, peer = await endpoint.recvfrom(sockets.MAX_DATAGRAM_BYTES)
         reply = feed(datagram)
         if reply is not None:
             try:
-                await stream.sendto(reply, peer)
+                await endpoint.sendto(reply, peer)
             except OSError:
                 sockets.unsent_replies.add()
