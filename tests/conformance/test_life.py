@@ -179,9 +179,9 @@ def test_it_ends_when_nobody_reads_its_ready_line(model: str, transport: str) ->
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["no_such_model"], "no server model 'no_such_model'; there are: "),
+        (["no_such_model"], "no server model 'no_such_model'; available: "),
         (["../models/select"], "no server model"),
-        (["__init__"], "no server model '__init__'; there are: "),
+        (["__init__"], "no server model '__init__'; available: "),
         (["select", "--host", "\udcff"], "'\\udcff' is neither an address nor a host name"),
         (["select", "--transport", "sctp"], "sctp"),
         (["select", "--protocol", "chargen"], "chargen"),
