@@ -11,7 +11,7 @@ compiled system calls of ``clients`` instead of duplicating them.
 - ``sockets``: creates every socket, so that no model gains from an option that the others lack.
 - ``connection_set``, ``datagrams``, ``worker_pool``: the parts that several models share.
 - ``models``: one way to serve clients each. They import ``log``, ``parent_death``, ``runtime``, the above, one another.
-- ``registry``: finds and describes models without importing them.
+- ``registry``: finds and describes models without importing them; ``model_template``: the source of a new model.
 - ``fd_limit``, ``parent_death``, ``runtime``, ``log``: limits, lifetime, settings and messages of the process.
 - ``external``: starts a server that is not part of this package.
 - ``reference``: a server whose every reply is known in advance, to verify the load generator. Not a model.

@@ -137,6 +137,20 @@ def load(name: str) -> ModuleType:
         raise LookupError(f"the model {name!r} is broken: {_import_error(error, full_name)}") from error
 
 
+def skeleton(name: str) -> str:
+    """Return the source of a new model, to be saved as NAME.py in a folder of models.
+
+    Raises ValueError if the name is not usable or already taken.
+    """
+    from pathlib import Path
+
+    if not name.isidentifier() or name.startswith("_"):
+        raise ValueError(f"{name!r} is not a valid model name: use letters, digits and _, e.g. my_model")
+    if name in _files():
+        raise ValueError(f"a model {name!r} already exists: {_files()[name]}")
+    return Path(__file__).with_name("model_template.py").read_text(encoding="utf-8").replace("model_template", name)
+
+
 def _bindings(statement: ast.stmt) -> dict[str, Any]:
     """Return the names that a top-level statement binds, with their values where these are literals."""
     import ast

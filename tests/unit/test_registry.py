@@ -1,6 +1,8 @@
 """The registry: which models exist, how they are described from their source, and what a broken one does."""
 
+import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -194,3 +196,40 @@ def test_describe_missing_library_gives_install_hint(folder: Path, needs: str) -
     assert model.missing
     assert model.transports == ("tcp",)
     assert model.unavailable_reason == f"needs {needs}, which is not installed: pip install {needs}"
+
+
+def test_skeleton_is_a_complete_model(folder: Path) -> None:
+    (folder / "newcomer.py").write_text(registry.skeleton("newcomer"))
+    model = registry.describe("newcomer")
+    assert model.transports == ("tcp", "udp")
+    assert (model.broken, model.missing, model.parallel) == ("", False, False)
+    assert "newcomer" in model.help
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_skeleton_serves(tmp_path: Path, transport: str) -> None:
+    (tmp_path / "newcomer.py").write_text(registry.skeleton("newcomer"))
+    command = [sys.executable, "-m", "servers", "newcomer", "--transport", transport]
+    environment = {**os.environ, models.FOLDERS_VARIABLE: str(tmp_path)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout is not None
+            ready = json.loads(server.stdout.readline())
+            kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
+            with socket.socket(socket.AF_INET, kind) as client:
+                client.settimeout(20)
+                client.connect((ready["host"], ready["port"]))
+                client.send(b"hello")
+                assert client.recv(100) == b"hello"
+        finally:
+            server.kill()
+
+
+def test_skeleton_is_not_a_model_itself() -> None:
+    assert "model_template" not in registry.names()
+
+
+@pytest.mark.parametrize("name", ["", "my-model", "_private", "3models", "a.b", "../x", "select"])
+def test_skeleton_rejects_unusable_and_taken_names(name: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a valid model name|already exists: .*select\.py"):
+        registry.skeleton(name)
