@@ -1,4 +1,4 @@
-"""Run one server: ``python -m servers MODEL --transport tcp --protocol echo --port 0``.
+"""Run one server, e.g. ``python -m servers select --transport udp --port 8000``.
 
 The server binds its address, prints one line of JSON (the ready line) and serves until its process group is killed.
 There is no SIGTERM handler: a handler that ran during a fork was seen to hang a server with several processes.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Report errors in one line, without the usage, which does not mention the wrong value."""
+    """Reports errors in one line: the usage would not mention the wrong value."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
@@ -109,7 +109,7 @@ def _ready_line(options: argparse.Namespace, sock: socket.socket) -> dict[str, o
 
 
 def _interpreter() -> str:
-    """Return name and version of the interpreter, and whether it runs without the interpreter lock."""
+    """Return name and version of the interpreter, and whether it has no lock."""
     locked = getattr(sys, "_is_gil_enabled", lambda: True)()
     version = ".".join(map(str, sys.version_info[:3]))
     return f"{sys.implementation.name} {version}" + ("" if locked else " without interpreter lock")

@@ -1,4 +1,4 @@
-"""The connections of a single-threaded server: reading, replying, partial writes, and when to accept.
+"""The connections of a single-threaded server: accepting, reading, replying.
 
 A model adds how the kernel is asked: it implements ``watch_readable``, ``watch_writable`` and ``unregister`` with
 select, poll, epoll or an event loop.
@@ -36,7 +36,9 @@ class ConnectionSet:
         self.accepting = False
 
     def watch_readable(self, fd: int) -> None:
-        """Watch a descriptor for input (or, for the listener, for a client to accept) and for nothing else.
+        """Watch a descriptor for input, and for nothing else.
+
+        For the listener, input is a client to accept.
 
         Until now it was watched for writing if it is in ``flushing``, and not at all otherwise.
         """
@@ -63,7 +65,9 @@ class ConnectionSet:
             self.unregister(self.listener_fd)
 
     def accept_one(self) -> int | None:
-        """Accept one connection. Returns its descriptor, or None if there is no client or no free descriptor.
+        """Accept one connection.
+
+        Returns its descriptor, or None if there is no client or no free descriptor.
 
         Only one, so that processes that share a listener also share the clients.
         """

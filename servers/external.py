@@ -1,4 +1,6 @@
-"""Run an external server so that it exits with its parent: ``python -m servers.external COMMAND ...``.
+"""Run an external server: ``python -m servers.external COMMAND ...``.
+
+The command runs as it would by itself, but is killed when the process that started it exits.
 
 The kernel keeps the setting of ``parent_death`` across the exec. Processes that the command starts are not covered:
 they exit with their process group, unless the parent was killed by SIGKILL.

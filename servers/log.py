@@ -8,7 +8,10 @@ import sys
 
 
 def log(message: str) -> None:
-    """Write one line to stderr. Does nothing if stderr is closed: that must not stop the server."""
+    """Write one line to stderr.
+
+    A closed stderr is ignored, since it must not stop the server.
+    """
     try:
         sys.stderr.write(f"server {os.getpid()}: {message}\n")
         sys.stderr.flush()
@@ -17,7 +20,7 @@ def log(message: str) -> None:
 
 
 class Tally:
-    """Count an event that should not happen, and log the count at 1, 10, 100 and so on.
+    """Counts an event that should not happen, and logs the count at 1, 10, 100 etc.
 
     The operator sees the first event at once and later its frequency, while a flood of events causes few lines.
     Each process has its own count.

@@ -1,4 +1,4 @@
-"""One thread, all connections: selectors. Replace this line by what model_template does.
+"""One thread, all connections: selectors. Replace this line in model_template.
 
 The line above is the help text in ``holabench models``. Describe here how the model serves its clients, what it is good
 at, and what it is bad at.
@@ -87,7 +87,10 @@ class SelectorConnections(ConnectionSet):
             self.selector.register(fd, selectors.EVENT_READ)
 
     def watch_writable(self, fd: int) -> None:
-        """Watch a connection for output instead of input: the client does not read its replies fast enough."""
+        """Watch a connection for output instead of input.
+
+        The client does not read its replies as fast as it sends requests.
+        """
         self.selector.modify(fd, selectors.EVENT_WRITE)
 
     def unregister(self, fd: int) -> None:

@@ -1,4 +1,4 @@
-"""The protocols as handlers: bytes in, bytes out, and whether the conversation is over. No sockets here.
+"""The protocols as handlers: bytes in, bytes out. No sockets here.
 
 A TCP handler belongs to one connection. Feed it what arrived and send what it returns. Once ``done`` is true, close the
 connection after everything is sent, and do not feed the handler again.
@@ -107,7 +107,10 @@ class HolaDatagrams:
         self.done = False
 
     def feed(self, datagram: bytes) -> bytes | None:
-        """Return the reply if the datagram is one of the two words; white space around it is allowed."""
+        """Return the reply if the datagram is one of the two words.
+
+        White space around the word is allowed.
+        """
         if datagram == b"hola":
             return b"pues hola"
         reply = REPLIES.get(datagram.strip(WHITESPACE))

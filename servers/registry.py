@@ -1,4 +1,7 @@
-"""Find, describe and load models. Every module in ``servers.models`` is a model; there is no other list of them."""
+"""Find, describe and load models.
+
+Every module in ``servers.models`` is a model; there is no other list of them.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,10 @@ class Description:
 
     @property
     def unavailable_reason(self) -> str:
-        """Return why the model cannot run here, as the end of a sentence that starts with its name; "" if it can."""
+        """Return why the model cannot run here, or "" if it can.
+
+        The text continues a sentence that starts with the model's name.
+        """
         if self.broken:
             return f"is broken: {self.broken}"
         if self.missing:
@@ -74,7 +80,7 @@ class Description:
 
 
 def add_folder(folder: str) -> None:
-    """Add the modules of a folder to the models, here and in every server that this process starts."""
+    """Add a folder of models, here and in every server that this process starts."""
     import os
 
     if folder not in models.__path__:
@@ -89,7 +95,9 @@ def names() -> list[str]:
 
 
 def describe(name: str) -> Description:
-    """Describe a model without importing it, since it may need a library or an interpreter that is not available here.
+    """Describe a model from its source.
+
+    The model is not imported, as it may need a library or an interpreter that is not available here.
 
     A source that cannot be read or parsed makes a description with ``broken``. Raises LookupError for an unknown name.
     """
@@ -117,8 +125,8 @@ def describe(name: str) -> Description:
 def load(name: str) -> ModuleType:
     """Import one model, whose functions ``serve_tcp`` and ``serve_udp`` serve clients.
 
-    Raises LookupError with a message of one line if there is no such model, if a library is missing, or if the import
-    fails for any other reason.
+    Raises LookupError if there is no such model, if a library is missing, or if the import fails for another reason.
+    The message is one line.
     """
     if name.startswith("_"):  # as in _files
         raise LookupError(_unknown(name))
@@ -152,7 +160,7 @@ def skeleton(name: str) -> str:
 
 
 def _bindings(statement: ast.stmt) -> dict[str, Any]:
-    """Return the names that a top-level statement binds, with their values where these are literals."""
+    """Return the names that a top-level statement binds, with their literal values."""
     import ast
 
     if isinstance(statement, ast.FunctionDef):
@@ -163,7 +171,10 @@ def _bindings(statement: ast.stmt) -> dict[str, Any]:
 
 
 def _assignments(statement: ast.stmt) -> dict[str, Any]:
-    """Return the names that a statement assigns, with their values; ``...`` stands for all that are not literals."""
+    """Return the names that a statement assigns, with their values.
+
+    The value is ``...`` if it is not a literal.
+    """
     import ast
 
     if isinstance(statement, ast.Assign):
@@ -177,7 +188,7 @@ def _assignments(statement: ast.stmt) -> dict[str, Any]:
 
 
 def _constant_fault(name: str, value: object) -> str:
-    """Return what is wrong with the value of a constant that declares a property of the model, or ""."""
+    """Return what is wrong with the value of a constant of the model, or ""."""
     if name in ("MAX_TCP_CLIENTS", "OWN_BACKLOG"):
         is_count = isinstance(value, int) and not isinstance(value, bool) and value > 0
         return "" if is_count or value is None else "must be a whole number above 0, written as a literal"
@@ -196,7 +207,7 @@ def _syntax_error(error: BaseException, path: str) -> str:
 
 
 def _import_error(error: BaseException, full_name: str) -> str:
-    """Return the place in the model and the reason of an error during its import, in one line."""
+    """Return the place and the reason of an error during the import, in one line."""
     if isinstance(error, SyntaxError) and error.filename:
         return _syntax_error(error, error.filename)
     place = ""
@@ -219,7 +230,10 @@ def _is_missing(needs: str) -> bool:
 
 
 def _files() -> dict[str, Path]:
-    """Return the file of each model. Where two folders have the same name, the first wins, as it does in an import."""
+    """Return the file of each model.
+
+    Where two folders have the same name, the first one counts, as it does in an import.
+    """
     from pathlib import Path  # a server does not need it
 
     files: dict[str, Path] = {}

@@ -1,7 +1,9 @@
-"""Create every socket of every model, so that no model gains from an option that the others lack.
+"""Create the sockets of all models.
 
-Models that show the defaults of a library are an exception: their sockets have no options set, and the report shows the
-difference in its table of server settings.
+Every socket is created here, so that no model gains from an option that the others lack.
+
+Models that show the defaults of a library are an exception: their sockets lack TCP_NODELAY and keep the kernel's buffer
+sizes. The report shows this in its table of server settings.
 
 ``Acceptor`` is here because every model that accepts connections has to handle running out of file descriptors.
 """
@@ -27,7 +29,9 @@ unsent_replies = Tally("a UDP reply could not be sent")
 
 
 def bind_tcp(host: str, port: int, backlog: int, *, reuseport: bool = False, defaults: bool = False) -> socket.socket:
-    """Create a listening socket. Raises OSError if the host name cannot be resolved or the address cannot be bound.
+    """Create a listening socket.
+
+    Raises OSError if the host name cannot be resolved or the address cannot be bound.
 
     reuseport: allow more sockets of this program on the port, see ``clone_reuseport``. defaults: leave out TCP_NODELAY.
     """
@@ -57,7 +61,9 @@ def _listen(
 
 
 def bind_udp(host: str, port: int, *, reuseport: bool = False, defaults: bool = False) -> socket.socket:
-    """Create a UDP socket. Raises OSError if the host name cannot be resolved or the address cannot be bound.
+    """Create a UDP socket.
+
+    Raises OSError if the host name cannot be resolved or the address cannot be bound.
 
     reuseport: allow more sockets of this program on the port, see ``clone_reuseport``. defaults: keep the kernel's
     buffer sizes.
@@ -85,7 +91,10 @@ def _bind_datagrams(family: int, address: tuple[str, int], *, reuseport: bool, d
 
 
 def clone_reuseport(sock: socket.socket) -> socket.socket:
-    """Create one more socket on the port of a ``reuseport`` socket; the kernel spreads clients over them."""
+    """Create one more socket on the port of a ``reuseport`` socket.
+
+    The kernel distributes the clients over these sockets.
+    """
     if sock.type == socket.SOCK_STREAM:
         return _listen(sock.family, sock.getsockname(), backlog(sock), reuseport=True)
     return _bind_datagrams(sock.family, sock.getsockname(), reuseport=True)
@@ -104,7 +113,10 @@ def is_loopback(address: str) -> bool:
 
 
 def read_back(sock: socket.socket) -> dict[str, int | None]:
-    """Return the socket options in force, which may differ from the requested ones, for the ready line."""
+    """Return the socket options in force, which may differ from those requested.
+
+    They are printed in the ready line.
+    """
     tcp = sock.type == socket.SOCK_STREAM
     return {
         "backlog": backlog(sock) if tcp else None,
@@ -115,13 +127,13 @@ def read_back(sock: socket.socket) -> dict[str, int | None]:
 
 
 def backlog(listener: socket.socket) -> int:
-    """Return the backlog in force of a listener. The kernel silently limits it to net.core.somaxconn."""
+    """Return the backlog in force. The kernel limits it to net.core.somaxconn."""
     info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BACKLOG.size)
     return int(_TCP_INFO_BACKLOG.unpack(info)[0])
 
 
 class Acceptor:
-    """Accept connections, and pause when the process runs out of file descriptors or buffers.
+    """Accepts connections, and pauses when file descriptors or buffers run out.
 
     In this case accept fails, the client stays in the backlog and the listener stays readable. A server that ignored
     the error would spin; one that treated it as fatal would drop the clients that it serves. So the error is logged
@@ -136,7 +148,10 @@ class Acceptor:
         self._exhaustions = Tally("out of file descriptors or buffers; clients wait in the backlog")
 
     def accept(self) -> socket.socket | None:
-        """Accept a connection. Returns None if no client waits, or if none can be accepted (``out_of_fds``)."""
+        """Accept a connection.
+
+        Returns None if no client is waiting, or if none can be accepted (see ``out_of_fds``).
+        """
         try:
             conn, _ = self.listener.accept()
         except (BlockingIOError, ConnectionAbortedError):  # another worker took it, or the client has disconnected

@@ -20,7 +20,9 @@ RESTART_DELAY_S = 1.0  # before a worker that failed at once, or could not be st
 
 
 def supervise_workers(serve: Callable[[int], None]) -> None:
-    """Keep ``runtime.workers`` worker processes running. Does not return; this process serves no clients itself.
+    """Keep ``runtime.workers`` worker processes running. Does not return.
+
+    This process serves no clients itself.
 
     serve: runs in each worker; its argument is the index of the worker, counted from 0.
 
@@ -51,7 +53,7 @@ class _WorkerPool:
         self._parent = os.getpid()
 
     def start_missing(self) -> OSError | None:
-        """Start the workers that are not running. Returns the error that prevented it, if any."""
+        """Start the workers that are not running. Returns the error if one cannot start."""
         for index in range(runtime.workers):
             if index not in self.running:
                 # A daemon: if this process fails, multiprocessing terminates daemons but would wait for others.

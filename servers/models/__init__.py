@@ -1,4 +1,6 @@
-"""Every module here is a model: its file name is its name, the first line of its docstring its help text.
+"""The models. Every module here is one, named after its file.
+
+The first line of its docstring is its help text.
 
 A model defines ``serve_tcp(listener, new_handler)``, ``serve_udp(sock, new_handler)`` or both; they do not return. It
 may define ``prepare()`` for slow start-up work, which is done before the ready line is printed.

@@ -37,7 +37,10 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
 
 
 class ClientProtocol(asyncio.Protocol):
-    """One connection. When the client closes its side, asyncio sends the remaining data and closes."""
+    """One connection.
+
+    When the client closes its side, asyncio sends the remaining data and closes.
+    """
 
     transport: asyncio.Transport
 
@@ -93,7 +96,10 @@ class PeersProtocol(asyncio.DatagramProtocol):
                 sockets.unsent_replies.add()
 
     def pause_writing(self) -> None:
-        """Drop replies while the send buffer is full: asyncio would queue them without limit."""
+        """Drop replies while the send buffer is full.
+
+        asyncio would queue them without limit.
+        """
         self.blocked = True
 
     def resume_writing(self) -> None:
@@ -106,7 +112,9 @@ class PeersProtocol(asyncio.DatagramProtocol):
 
 
 async def accept_clients(listener: socket.socket, new_protocol: Callable[[], asyncio.BaseProtocol]) -> None:
-    """Accept clients without asyncio's own server. new_protocol: creates the protocol object of a connection.
+    """Accept clients without asyncio's own server.
+
+    new_protocol: creates the protocol object of a connection.
 
     asyncio's server calls listen again with its own backlog. Without free descriptors it logs a traceback for each of
     ``backlog`` attempts (at least up to Python 3.12).

@@ -32,7 +32,10 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
 
 
 async def _accept_clients(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Accept clients without ``loop.sock_accept``, which does not handle running out of descriptors."""
+    """Accept clients.
+
+    Not by ``loop.sock_accept``, which does not handle running out of descriptors.
+    """
     loop = asyncio.get_running_loop()
     listener.setblocking(False)
     acceptor = sockets.Acceptor(listener)
@@ -63,7 +66,10 @@ async def _serve_client(loop: asyncio.AbstractEventLoop, conn: socket.socket, ha
 
 
 async def _answer_datagrams(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Answer datagrams without ``loop.sock_recvfrom``, which needs Python 3.11."""
+    """Answer datagrams of all peers.
+
+    Not by ``loop.sock_recvfrom``, which needs Python 3.11.
+    """
     loop, feed = asyncio.get_running_loop(), new_handler().feed
     sock.setblocking(False)
     while True:

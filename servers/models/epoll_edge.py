@@ -55,7 +55,10 @@ class EdgeConnections(epoll.EpollConnections):
             pass
 
     def answer_all(self, fd: int, *, ended: bool) -> None:
-        """Answer until nothing is left to read or the send buffer is full. ended: the client has closed its side."""
+        """Answer until nothing is left to read or the send buffer is full.
+
+        ended: the client has closed its side.
+        """
         more = True
         while (more or ended) and fd in self.connections and fd not in self.flushing:
             more = self.answer(fd)

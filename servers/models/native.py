@@ -3,7 +3,8 @@
 It is the baseline of the comparison, and the server against which the load generator measures its own maximum. Each
 wait for events is followed by one recv and one send per event; over UDP the loop receives and replies. What remains of
 a request is the kernel's share. Strength: no model here is faster. Weaknesses: most of its memory belongs to the
-compiler, it takes half a second to start (about ten the first time), and it does not look like a server in Python.
+compiler, it takes half a second to start (about ten seconds the first time), and it does not look like a server in
+Python.
 
 It is the only model that shares the compiled system calls of the load generator.
 """
@@ -136,7 +137,10 @@ def _is_hola(new_handler: NewHandler) -> int:
 
 @jit
 def answer_streams(state: LoopState, retry_ns: int) -> None:
-    """Accept and answer until an accept fails, or until ``retry_ns`` of CLOCK_MONOTONIC unless it is 0."""
+    """Accept and answer until an accept fails.
+
+    retry_ns: return at this time of CLOCK_MONOTONIC, unless it is 0.
+    """
     wait_ms = -1
     while True:
         if retry_ns:
@@ -159,7 +163,7 @@ def answer_streams(state: LoopState, retry_ns: int) -> None:
 
 @inlined
 def accept_one(state: LoopState) -> bool:
-    """Accept one connection. Returns False if the process is out of descriptors or buffers."""
+    """Accept one connection. Returns False if descriptors or buffers ran out."""
     fd = libc.accept(state.listener, 0, 0, _ACCEPT_FLAGS)
     if fd >= 0:
         add_connection(state, int64(fd))
@@ -203,7 +207,10 @@ def answer(state: LoopState, fd: int) -> None:
 
 @inner
 def answer_hola(state: LoopState, fd: int, received_bytes: int) -> int:
-    """Write the replies to the received bytes of hola, which may be split anywhere. Returns the size of the replies."""
+    """Write the replies to the received bytes, which may be split anywhere.
+
+    Returns the size of the replies.
+    """
     connection = view(state.connections, state.fds, CONNECTION)[fd]
     received = view(state.scratch + _RECEIVED, RECV_BYTES, _BYTE)
     reply = view(state.scratch + _REPLY, REPLY_BYTES, _BYTE)
@@ -242,7 +249,7 @@ def _append(reply: Array, reply_bytes: int, text: Array) -> int:
 
 @inner
 def keep_unsent(state: LoopState, fd: int, reply: int, reply_bytes: int, sent: int) -> None:
-    """Keep the unsent rest of a reply, and do not read from the client until it is sent."""
+    """Keep the unsent rest of a reply; the client is not read until it is sent."""
     unsent_bytes = reply_bytes - max(0, sent)
     address = (
         libc.map_memory(0, unsent_bytes, _READ_AND_WRITE, _PRIVATE, -1, 0) if sent >= 0 or sent == -_EAGAIN else -1
@@ -277,7 +284,10 @@ def flush(state: LoopState, fd: int) -> None:
 
 @jit
 def answer_datagrams(sock: int, hola: int, scratch: int) -> int:
-    """Answer datagrams until one is _IGNORED or _UNSENT, or recvfrom fails with an error number (negative)."""
+    """Answer datagrams until one is not answered.
+
+    Returns _IGNORED, _UNSENT, or the negative error number of recvfrom.
+    """
     while True:
         view(scratch + _LENGTH, 2, _INT32)[0] = _PEER_BYTES
         received_bytes = libc.recv_from(sock, scratch + _RECEIVED, RECV_BYTES, 0, scratch + _PEER, scratch + _LENGTH)
@@ -296,7 +306,10 @@ def answer_datagrams(sock: int, hola: int, scratch: int) -> int:
 
 @inner
 def answer_hola_datagram(scratch: int, received_bytes: int) -> int:
-    """Write the reply to one datagram; white space around it is allowed. Returns its size; 0 means no reply."""
+    """Write the reply to one datagram, which may have white space around it.
+
+    Returns the size of the reply; 0 means no reply.
+    """
     received = view(scratch + _RECEIVED, RECV_BYTES, _BYTE)
     reply = view(scratch + _REPLY, REPLY_BYTES, _BYTE)
     first, end = 0, received_bytes

@@ -60,7 +60,7 @@ def _serve_client(conn: socket.socket, handler: StreamHandler, parent: int) -> N
 
 
 def _reap() -> int:
-    """Collect processes that have exited, without blocking. Returns how many there were."""
+    """Collect processes that have exited, without blocking. Returns their number."""
     count = 0
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:

@@ -1,4 +1,4 @@
-"""Several processes with one socket each on the same port; each runs the epoll model.
+"""Several processes, one socket each on the same port; each runs the epoll model.
 
 With SO_REUSEPORT the kernel chooses a socket by the client's address, per connection or per datagram. Strengths:
 several CPUs, no worker takes another's clients, and no lock on a common accept queue. Weaknesses: the distribution is
@@ -23,12 +23,18 @@ REUSEPORT = True
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Run each worker on its own listener, which stays open for the worker that replaces it."""
+    """Run each worker on its own listener.
+
+    The listener stays open for the worker that replaces it.
+    """
     listeners = [listener, *(sockets.clone_reuseport(listener) for _ in range(runtime.workers - 1))]
     supervise_workers(lambda index: epoll.serve_tcp(listeners[index], new_handler))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Run each worker on its own socket, which stays open for the worker that replaces it."""
+    """Run each worker on its own socket.
+
+    The socket stays open for the worker that replaces it.
+    """
     socks = [sock, *(sockets.clone_reuseport(sock) for _ in range(runtime.workers - 1))]
     supervise_workers(lambda index: iterative.serve_udp(socks[index], new_handler))

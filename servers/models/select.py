@@ -42,7 +42,7 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
 
 
 class SelectConnections(ConnectionSet):
-    """The connections as the two collections that select gets: ``reading`` and ``flushing``."""
+    """The connections, as the collections ``reading`` and ``flushing`` for select."""
 
     def __init__(self, listener: socket.socket, new_handler: NewStreamHandler) -> None:
         super().__init__(listener, new_handler)

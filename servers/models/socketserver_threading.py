@@ -53,7 +53,10 @@ class StreamServer(socketserver.TCPServer):
         self.new_handler = new_handler
 
     def get_request(self) -> tuple[Any, Any]:
-        """Accept a client. Without free descriptors the library's own method would be retried in a busy loop."""
+        """Accept a client.
+
+        Without free descriptors, the library would retry its own method in a busy loop.
+        """
         conn = self.acceptor.accept_blocking()
         return conn, None
 
@@ -62,7 +65,7 @@ class StreamServer(socketserver.TCPServer):
         serve_connection(request, self.new_handler())
 
     def shutdown_request(self, request: Any) -> None:
-        """Close the connection without the library's shutdown: it is usually closed already."""
+        """Close the connection, without the library's shutdown."""
         request.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -72,7 +72,7 @@ class Peers:
         self.dropped = Tally("a datagram was dropped because the queue of its peer was full")
 
     def dispatch(self, datagram: bytes, peer: Address) -> None:
-        """Put a datagram into the queue of its peer, and start its thread if there is none."""
+        """Put a datagram into the queue of its peer. Starts the peer's thread if needed."""
         with self.lock:
             queue = self.queues.get(peer)
             if queue is not None:

@@ -46,7 +46,10 @@ async def _accept_clients(listener: socket.socket, new_handler: NewStreamHandler
 
 
 async def _serve_client(conn: socket.socket, handler: StreamHandler) -> None:
-    """Serve one client with trio's sockets: its streams detect conflicting tasks, which costs a fifth more."""
+    """Serve one client.
+
+    With trio's sockets instead of its streams, which detect conflicting tasks and cost a fifth more.
+    """
     conn.setblocking(False)
     with trio.socket.from_stdlib_socket(conn) as client:
         try:

@@ -1,4 +1,4 @@
-"""Run the reference server: ``python -m servers.reference --transport udp --delay-ns 2000000``.
+"""Run the reference server: ``python -m servers.reference --delay-ns 2000000``.
 
 It echoes messages of a fixed size that start with the generator's connection and request number. Delays and faults
 follow ``behaviour``. For each reply it records when the request arrived, when the reply was due and when it was sent.
@@ -62,7 +62,7 @@ class Peer:
 
 
 class ReferenceServer:
-    """The server: replies that are not due yet, and the time stamps of those that were sent."""
+    """The server, with replies that are not due yet and the time stamps of the others."""
 
     def __init__(self, sock: socket.socket, behaviour: Behaviour, message_bytes: int) -> None:
         self.sock = sock
@@ -124,7 +124,7 @@ class ReferenceServer:
             self.take_request(peer, message, arrival_ns)
 
     def take_request(self, peer: Peer, message: bytes, arrival_ns: int) -> None:
-        """Schedule the reply to a request on a stream, or end the connection where the behaviour requires it."""
+        """Schedule the reply to a request on a stream, or end the connection."""
         header = parse_header(message)
         peer.requests += header != (-1, -1)
         action = action_at(self.behaviour, peer.requests)
@@ -143,7 +143,10 @@ class ReferenceServer:
         peer.conn.close()
 
     def schedule(self, message: bytes, destination: Any, arrival_ns: int) -> None:
-        """Queue the replies to a request. destination: the peer of a stream, or the address of a datagram."""
+        """Queue the replies to a request.
+
+        destination: the peer of a stream, or the address of a datagram.
+        """
         request = (*parse_header(message), arrival_ns)
         replies = [Reply(arrival_ns, message)] if request[0] < 0 else self.planner.replies(message, arrival_ns)
         for reply in replies:

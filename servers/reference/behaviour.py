@@ -1,4 +1,4 @@
-"""The replies of the reference server: when each one is sent and with which fault. No sockets here.
+"""Reply times and faults of the reference server. No sockets here.
 
 With a known behaviour, every value that a load generator reports can be calculated in advance.
 """
@@ -55,7 +55,7 @@ class Reply:
 
 
 def parse_header(message: bytes) -> tuple[int, int]:
-    """Return connection and request number of a message; (-1, -1) if it is not a generator's."""
+    """Return connection and request number; (-1, -1) if not a generator's message."""
     if len(message) < HEADER_BYTES:
         return -1, -1
     connection = int.from_bytes(message[:4], "little")
@@ -117,7 +117,10 @@ class ReplyPlanner:
 
 
 def action_at(behaviour: Behaviour, nth_request: int) -> str:
-    """Return what happens to a connection at its n-th request. 0 means no request of a generator so far."""
+    """Return what happens to a connection at its n-th request.
+
+    0 means that no request of a generator has arrived so far.
+    """
     if not nth_request:
         return STAYS
     if nth_request == behaviour.reset_at:
