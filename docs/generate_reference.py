@@ -15,9 +15,9 @@ A *quality code* is a reason to distrust a number. A trial raises a flag when a 
 code. The worst flag decides the *verdict*: `valid`, `suspect` or `invalid`. CSV files list the flags in the column
 `codes`, each with its value: `RUN_DELAY=2.1% LOSS=0.043%`.
 
-- A *transient* code varies between blocks, mostly with the machine. A median comes from all blocks, so such a code makes
-  it suspect only if it hits at least half of them, or makes one of them invalid. It makes the median invalid only if it
-  makes at least half of the blocks invalid.
+- A *transient* code varies between blocks, mostly with the machine. It makes a median over blocks suspect only if it
+  hits at least half of the blocks, or makes one of them invalid. It makes the median invalid only if it makes at least
+  half of the blocks invalid.
 - A code that does not concern *costs* casts no doubt on CPU time and memory. These belong to the server, whatever the
   generator did.
 
