@@ -1,10 +1,10 @@
 """The load generator and the tutorial's client.
 
-What imports what: this package imports numpy, scipy, numba and the standard library, never ``servers`` or ``bench``.
-It states the protocol a second time on purpose: that makes it a real check of the servers.
+Import rule: this package imports numpy, scipy, numba, typer and the standard library, never ``servers`` or ``bench``.
+It states the protocol a second time on purpose, so that it is an independent check of the servers.
 
-Compiled, each on those before it: ``lane`` (what a thread works on), ``connections``, ``arrivals``, ``requests``,
-``turns`` (whose turn it is to send), ``replies``, ``loop``, ``opening``. Around them ``target`` (connections to one
-server, with all that was counted), ``load`` and ``worker`` (for people, for bench). Pure: ``settings``, ``histogram``,
-``windows``, ``fairness``, ``verdicts`` (the table of codes), ``judgement``, ``document``.
+``engine`` is the compiled hot path. ``generator`` drives it against one server; ``measurement`` is what it measured.
+``cli_load`` and ``worker`` are the two programs on top, for people and for bench. Pure modules: ``load_spec``,
+``histogram``, ``steady_state``, ``fairness``, ``quality_codes``, ``quality_catalogue``, ``quality_checks`` and
+``result_document``.
 """

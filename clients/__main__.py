@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from clients import console
-from clients.console import Stop
+from clients import cli_errors
+from clients.cli_errors import Stop
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -95,10 +95,10 @@ def load(
 
       python -m clients load udp://127.0.0.1:8000 --rate 2000 --seconds 10
     """
+    from clients.cli_load import WINDOWS, describe, parse_mix, parse_url
+    from clients.cli_load import load as run_load
     from clients.export import write_hdr_log, write_raw
-    from clients.load import WINDOWS, describe, parse_mix, parse_url
-    from clients.load import load as run_load
-    from clients.settings import Settings, check_duration
+    from clients.load_spec import LoadSpec, check_duration
 
     transport, host, port = parse_url(url)
     mix = parse_mix(message_bytes)
@@ -108,7 +108,7 @@ def load(
     pinned = parse_cpus(cpus)
     try:
         check_duration(seconds + warmup, warmup)
-        settings = Settings(
+        settings = LoadSpec(
             transport=transport,
             host=host,
             port=port,
@@ -182,7 +182,7 @@ def parse_cpus(text: str) -> tuple[int, ...]:
 
 def main() -> int:
     """Run the command line."""
-    return console.run(app, "python -m clients")
+    return cli_errors.run(app, "python -m clients")
 
 
 if __name__ == "__main__":

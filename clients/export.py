@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from clients.histogram import HIGHEST_NS, SLOTS, Counts, highest_ns
-from clients.load import Outcome
-from clients.memory import Array
+from clients.cli_load import Outcome
+from clients.engine.histogram_slots import HIGHEST_NS, SLOTS, Counts
+from clients.engine.raw_memory import Array
+from clients.histogram import highest_ns
 
 _ENCODING_COOKIE = 0x1C849303 | 0x10  # HdrHistogram's V2 encoding, counts as zig-zag LEB128
 _COMPRESSED_COOKIE = 0x1C849304 | 0x10

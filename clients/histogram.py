@@ -1,34 +1,10 @@
-"""Latency histograms in HdrHistogram's layout: 1 ns to 60 s, three digits, so that they merge exactly and interoperate.
-
-Source: G. Tene, HdrHistogram, with a lowest value of 1 and 2048 sub-buckets: index = (b << 10) + (v >> b), where b is
-how far v must be shifted to fit 11 bits. Every value is known to one part in 1024.
-"""
-
-from typing import Any
+"""Latency histograms: quantiles, means, coarser copies. Pure; the layout is in ``clients.engine.histogram_slots``."""
 
 import numpy as np
 
-from clients.compiled import inlined
+from clients.engine.histogram_slots import Counts, slot
 
-Counts = np.ndarray[Any, np.dtype[np.int64]]
-
-HIGHEST_NS = 60_000_000_000
-_SUB_BUCKETS = 2048
 LEAST_BEYOND = 10  # a percentile with fewer requests beyond it is not shown: it would be one request's luck
-SLOTS = 27 * 1024  # as HdrHistogram reckons for 1 ns to 60 s; the last slot takes whatever is longer
-
-
-def slot(value_ns: int) -> int:
-    """Slot of a value; a negative value goes to the first slot and one above the range to the last."""
-    if value_ns < 0:
-        return 0
-    shift = 0
-    while (value_ns >> shift) >= _SUB_BUCKETS:
-        shift += 1
-    return min((shift << 10) + (value_ns >> shift), SLOTS - 1)
-
-
-slot_of = inlined(slot)  # the same for compiled code
 
 
 def lowest_ns(slots: Counts) -> Counts:

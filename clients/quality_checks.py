@@ -3,13 +3,14 @@
 import math
 from dataclasses import dataclass
 
+from clients.engine.histogram_slots import Counts
 from clients.fairness import fairness
-from clients.histogram import LEAST_BEYOND, Counts, quantile_ns, share_between
+from clients.histogram import LEAST_BEYOND, quantile_ns, share_between
+from clients.load_spec import LoadSpec
+from clients.measurement import Slice, Totals, errors_of
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import QualityFlag, Thresholds
-from clients.settings import Settings
-from clients.target import Slice, Totals, errors_of
-from clients.windows import drift_share, warmup_share
+from clients.steady_state import drift_share, warmup_share
 
 _PUNCTUAL_NS = 50_000
 _PUNCTUAL_MEDIAN_SHARE = 0.05
@@ -24,7 +25,7 @@ _SYN_RETRANSMITS_NS = ((900_000_000, 1_400_000_000), (1_900_000_000, 2_400_000_0
 class Facts:
     """Everything known about one load."""
 
-    settings: Settings
+    settings: LoadSpec
     totals: Totals
     served: list[int]  # replies per connection
     lost: int

@@ -22,18 +22,20 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from clients import kernel
-from clients.document import Context, document, missing_of, recorded, sessions_per_s
-from clients.histogram import LEAST_BEYOND, Counts, coarse, quantile_ns
-from clients.limits import TooManyConnections, allow_descriptors
-from clients.ports import NoPorts
+from clients import kernel_counters
+from clients.engine.histogram_slots import Counts
+from clients.engine.threads import Threads
+from clients.fd_limit import TooManyConnections, allow_descriptors
+from clients.generator import LoadGenerator, compile_loops
+from clients.histogram import LEAST_BEYOND, coarse, quantile_ns
+from clients.load_spec import LoadSpec
+from clients.local_ports import NoPorts
+from clients.measurement import Slice
+from clients.protocol_check import NotSpoken, verify
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
-from clients.settings import Settings
-from clients.target import Slice, Target, compile_loops
-from clients.threads import Threads
-from clients.verify import NotSpoken, verify
-from clients.windows import finite
+from clients.result_document import Context, document, missing_of, recorded, sessions_per_s
+from clients.steady_state import finite
 
 # OverflowError, and what else is arithmetic: no value in a command may end the generator of all the others.
 _CANNOT_BE = (NotSpoken, NoPorts, TooManyConnections, OSError, TypeError, ValueError, MemoryError, ArithmeticError)
@@ -44,7 +46,7 @@ class Worker:
 
     def __init__(self, cpus: Sequence[int]) -> None:
         self._threads = Threads(cpus)
-        self._targets: dict[str, Target] = {}
+        self._targets: dict[str, LoadGenerator] = {}
         self._thresholds = DEFAULT_THRESHOLDS
         self._drops: dict[str, dict[str, int] | None] = {}  # datagrams that the kernel had dropped before each was used
 
@@ -58,7 +60,7 @@ class Worker:
                     self._thresholds = Thresholds(CATALOGUE, changes)
                     return {"ok": True}
                 case {"do": "verify", "settings": dict(settings)}:
-                    return self._verify(Settings(**settings), command.get("together", 1))
+                    return self._verify(LoadSpec(**settings), command.get("together", 1))
                 case {"id": str(name)}:
                     return self._answer_on(name, command)
         except _CANNOT_BE as error:
@@ -71,7 +73,7 @@ class Worker:
         """Carry out a command on one target."""
         match command:
             case {"do": "open", "settings": dict(settings)}:
-                return self._open(name, Settings(**settings))
+                return self._open(name, LoadSpec(**settings))
             case {"do": "warm", "seconds": seconds}:
                 self._targets[name].load(seconds, seconds, counted=False)
                 return {"ok": True}
@@ -92,31 +94,34 @@ class Worker:
             target.close()
         self._threads.close()
 
-    def _verify(self, settings: Settings, together: int) -> dict[str, Any]:
+    def _verify(self, settings: LoadSpec, together: int) -> dict[str, Any]:
         one = settings
         message = np.random.default_rng(one.seed).bytes(one.message_bytes)
         verify(one.transport, one.host, one.port, one.protocol, message, one.timeout_s, together)
         return {"ok": True}
 
-    def _open(self, name: str, settings: Settings) -> dict[str, Any]:
+    def _open(self, name: str, settings: LoadSpec) -> dict[str, Any]:
         already = sum(target.settings.connections for target in self._targets.values())
         allow_descriptors(already + settings.connections + len(self._threads) * (len(self._targets) + 1))
-        target = Target(settings, self._threads)
+        target = LoadGenerator(settings, self._threads)
         self._targets[name] = target
         standing = target.open()
-        self._drops[name] = kernel.drops(settings)
+        self._drops[name] = kernel_counters.drops(settings)
         return {"ok": True, "standing": standing}
 
     def _close(self, name: str, baseline_rps: float | None) -> dict[str, Any]:
         target = self._targets.pop(name)
-        drops = kernel.drops_since(self._drops.pop(name), target.settings)
+        drops = kernel_counters.drops_since(self._drops.pop(name), target.settings)
         target.close()
         totals = target.totals
         histograms = {
             name: coarse(counts) for name, counts in recorded(target.settings, totals).items() if counts.any()
         }
         context = Context(
-            baseline_rps=baseline_rps, drops=drops, good_clock=kernel.has_good_clock(), thresholds=self._thresholds
+            baseline_rps=baseline_rps,
+            drops=drops,
+            good_clock=kernel_counters.has_good_clock(),
+            thresholds=self._thresholds,
         )
         result = document(target.settings, totals, target.served(), self._threads.cpus, context)
         return {"ok": True, "document": result, "histograms": histograms}
@@ -126,7 +131,7 @@ def _unknown(command: dict[str, Any]) -> dict[str, Any]:
     return {"ok": False, "error": f"not a command: {json.dumps(command)[:200]}"}
 
 
-def figures(settings: Settings, slice_: Slice) -> dict[str, Any]:
+def figures(settings: LoadSpec, slice_: Slice) -> dict[str, Any]:
     """What bench wants to know of one slice.
 
     A request given up is lost for its slice; its reply is counted late in the slice in which it comes.

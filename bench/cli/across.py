@@ -13,7 +13,7 @@ from bench.plan.definition import PlanError, plan_thresholds
 from bench.schema.arms import BASELINE_MODEL
 from bench.schema.metrics import METRICS
 from bench.store.run_folder import RunFolder, StoreError
-from clients.console import Stop
+from clients.cli_errors import Stop
 
 if TYPE_CHECKING:  # a command line begins two seconds sooner without pandas
     from bench.compare.run_values import Run

@@ -27,8 +27,8 @@ from bench.cli.options import (
 )
 from bench.plan.definition import PlanError
 from bench.plan.toml import load_plan, preset_names
-from clients import console as command_line
-from clients.console import Stop
+from clients import cli_errors as command_line
+from clients.cli_errors import Stop
 
 if TYPE_CHECKING:  # a command line begins two seconds sooner without pandas
     from bench.experiment.runner import Outcome

@@ -13,7 +13,7 @@ from bench.cli.console import cells, output, say, terminal
 from bench.cli.options import find_models
 from bench.plan.definition import PlanError
 from bench.plan.toml import load_plan, preset_names
-from clients.console import Stop
+from clients.cli_errors import Stop
 
 look = typer.Typer()
 

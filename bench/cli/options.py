@@ -11,7 +11,7 @@ from rich.console import Console
 from bench.cli.console import say
 from bench.plan.definition import Plan, PlanError, is_address
 from bench.plan.toml import build
-from clients.console import Stop
+from clients.cli_errors import Stop
 
 _MOST_MIN = 100_000
 

@@ -1,6 +1,6 @@
 import pytest
 
-from clients.target import compile_loops
+from clients.generator import compile_loops
 
 
 @pytest.fixture(scope="session", autouse=True)

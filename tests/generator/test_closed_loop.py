@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from clients.document import Context, document
-from clients.settings import Settings
-from clients.target import Target
-from clients.threads import Threads
+from clients.engine.threads import Threads
+from clients.generator import LoadGenerator
+from clients.load_spec import LoadSpec
+from clients.result_document import Context, document
 from clients.worker import figures
 from tests.generator.scripted import HOST, echo, tcp_server, udp_server
 
@@ -25,9 +25,9 @@ def threads() -> Iterator[Threads]:
     pool.close()
 
 
-def load(threads: Threads, settings: Settings, seconds: float = 0.1, slices: int = 1) -> dict[str, Any]:
+def load(threads: Threads, settings: LoadSpec, seconds: float = 0.1, slices: int = 1) -> dict[str, Any]:
     """Load a server and return the document, in which nothing may be missing."""
-    with Target(settings, threads) as target:
+    with LoadGenerator(settings, threads) as target:
         target.open()
         for _ in range(slices):
             last = target.load(seconds)
@@ -38,12 +38,12 @@ def load(threads: Threads, settings: Settings, seconds: float = 0.1, slices: int
     return result
 
 
-def udp(port: int, **changes: Any) -> Settings:
-    return Settings("udp", HOST, port, **{"timeout_s": 0.05, **changes})
+def udp(port: int, **changes: Any) -> LoadSpec:
+    return LoadSpec("udp", HOST, port, **{"timeout_s": 0.05, **changes})
 
 
-def tcp(port: int, **changes: Any) -> Settings:
-    return Settings("tcp", HOST, port, **{"timeout_s": 5.0, **changes})
+def tcp(port: int, **changes: Any) -> LoadSpec:
+    return LoadSpec("tcp", HOST, port, **{"timeout_s": 5.0, **changes})
 
 
 @pytest.mark.parametrize("message_bytes", [1, 12, 64, 1472, 65_507])
@@ -57,7 +57,7 @@ def test_every_datagram_of_an_honest_server_is_counted_once(threads: Threads, me
 
 
 def test_a_slice_that_is_forgotten_leaves_nothing_behind(threads: Threads) -> None:
-    with tcp_server(echo) as port, Target(tcp(port, connections=2), threads) as target:
+    with tcp_server(echo) as port, LoadGenerator(tcp(port, connections=2), threads) as target:
         target.open()
 
         def known() -> dict[str, Any]:
@@ -82,7 +82,7 @@ def test_a_slice_whose_median_was_lost_says_so(threads: Threads) -> None:
     def one_in_three(number: int, datagram: bytes) -> list[bytes]:
         return [datagram] if number % 3 == 0 else []
 
-    with udp_server(one_in_three) as port, Target(udp(port, connections=64, timeout_s=0.02), threads) as target:
+    with udp_server(one_in_three) as port, LoadGenerator(udp(port, connections=64, timeout_s=0.02), threads) as target:
         target.open()
         told = figures(target.settings, target.load(0.2))
     assert told["answered"] > 20
@@ -128,7 +128,7 @@ def test_a_slow_reply_after_the_end_is_still_in_the_figures(threads: Threads) ->
 def test_idle_polls_are_not_work_and_work_is_not_idle() -> None:
     pool = Threads([min(os.sched_getaffinity(0))])
     try:
-        with tcp_server(echo) as port, Target(tcp(port, connections=8, spin=True), pool) as target:
+        with tcp_server(echo) as port, LoadGenerator(tcp(port, connections=8, spin=True), pool) as target:
             target.open()
             busy = target.load(0.3)
     finally:
@@ -143,7 +143,7 @@ def test_the_wait_for_a_reply_that_never_comes_is_no_part_of_the_load(spin: bool
     try:
         with (
             udp_server(lambda _number, _datagram: []) as port,
-            Target(udp(port, timeout_s=1.0, spin=spin), pool) as target,
+            LoadGenerator(udp(port, timeout_s=1.0, spin=spin), pool) as target,
         ):
             target.open()
             found = target.load(0.05)
@@ -197,7 +197,7 @@ def test_a_late_hola_is_never_taken_for_the_next_one(threads: Threads) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind((HOST, 0))
         sock.settimeout(10)
-        with Target(udp(sock.getsockname()[1], protocol="hola"), threads) as target:
+        with LoadGenerator(udp(sock.getsockname()[1], protocol="hola"), threads) as target:
             target.open()
 
             def serve() -> None:
@@ -380,7 +380,7 @@ def test_a_server_that_stays_after_adios_is_an_error(threads: Threads) -> None:
 
 
 def test_the_load_can_be_ended_early_from_another_thread(threads: Threads) -> None:
-    with tcp_server(echo) as port, Target(tcp(port, parts=4), threads) as target:
+    with tcp_server(echo) as port, LoadGenerator(tcp(port, parts=4), threads) as target:
         target.open()
         stopper = threading.Timer(0.2, target.stop)
         stopper.start()
@@ -403,7 +403,7 @@ def test_connections_are_shared_out_among_the_threads() -> None:
 
 
 def test_the_window_counts_only_what_is_inside_it(threads: Threads) -> None:
-    with tcp_server(echo) as port, Target(tcp(port, timeout_s=5.0, raw_rows=500_000), threads) as target:
+    with tcp_server(echo) as port, LoadGenerator(tcp(port, timeout_s=5.0, raw_rows=500_000), threads) as target:
         target.open()
         slice_ = target.load(1.0, warmup_s=0.5)
         raw = target.raw()

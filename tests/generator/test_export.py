@@ -9,8 +9,9 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
+from clients.engine.histogram_slots import HIGHEST_NS, SLOTS, slot
 from clients.export import encoded
-from clients.histogram import HIGHEST_NS, SLOTS, highest_ns, slot
+from clients.histogram import highest_ns
 from tests.system.commands import python, server
 
 COLUMNS = ["connection", "outcome", "number", "intended_ns", "ready_ns", "sent_ns", "received_ns"]

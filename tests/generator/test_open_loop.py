@@ -12,20 +12,21 @@ import numpy as np
 import psutil
 import pytest
 
-from clients.document import Context, document
-from clients.lane import OUTCOME_LATE, OUTCOME_LOST, OUTCOME_OK
-from clients.settings import Settings
-from clients.target import Slice, Target
-from clients.threads import Threads
+from clients.engine.thread_state import OUTCOME_LATE, OUTCOME_LOST, OUTCOME_OK
+from clients.engine.threads import Threads
+from clients.generator import LoadGenerator
+from clients.load_spec import LoadSpec
+from clients.measurement import Slice
+from clients.result_document import Context, document
 from tests.generator.scripted import HOST, echo, tcp_server, udp_server
 from tests.system.commands import server
 
 
-def load(settings: Settings, seconds: float = 0.3, **options: Any) -> tuple[dict[str, Any], Slice, Any]:
+def load(settings: LoadSpec, seconds: float = 0.3, **options: Any) -> tuple[dict[str, Any], Slice, Any]:
     """Load a server; the document, in which nothing may be missing, the slice and the raw rows."""
     threads = Threads()
     try:
-        with Target(settings, threads) as target:
+        with LoadGenerator(settings, threads) as target:
             target.open()
             slice_ = target.load(seconds, **options)
             result = document(settings, target.totals, target.served(), threads.cpus, Context(parts=slice_))
@@ -40,11 +41,11 @@ def load(settings: Settings, seconds: float = 0.3, **options: Any) -> tuple[dict
     return result, slice_, raw
 
 
-def tcp(port: int, **changes: Any) -> Settings:
-    return Settings("tcp", HOST, port, **{"timeout_s": 5.0, "rate_rps": 2000.0, "connections": 8, **changes})
+def tcp(port: int, **changes: Any) -> LoadSpec:
+    return LoadSpec("tcp", HOST, port, **{"timeout_s": 5.0, "rate_rps": 2000.0, "connections": 8, **changes})
 
 
-def udp(port: int, **changes: Any) -> Settings:
+def udp(port: int, **changes: Any) -> LoadSpec:
     return replace(tcp(port, **changes), transport="udp")
 
 
@@ -104,7 +105,7 @@ def test_several_threads_share_one_schedule() -> None:
     with tcp_server(echo) as port:
         threads = Threads([min(os.sched_getaffinity(0))] * 2)
         try:
-            with Target(tcp(port, arrivals="constant", raw_rows=10_000), threads) as target:
+            with LoadGenerator(tcp(port, arrivals="constant", raw_rows=10_000), threads) as target:
                 target.open()
                 target.load(0.3)
                 raw = target.raw()
@@ -315,7 +316,7 @@ def test_memory_does_not_grow_with_the_length_of_a_load(rate_rps: float) -> None
         settings = udp(ready["port"], rate_rps=rate_rps, connections=8)
         threads = Threads()
         try:
-            with Target(settings, threads) as target:
+            with LoadGenerator(settings, threads) as target:
                 target.open()
                 for _ in range(5):  # the first ones touch memory that later ones have already
                     target.load(0.1)

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from clients.verify import NotSpoken, verify
+from clients.protocol_check import NotSpoken, verify
 from tests.generator.scripted import HOST, tcp_server
 from tests.system.commands import server
 
@@ -39,7 +39,7 @@ def test_a_server_that_closes_in_the_middle_of_a_large_message_is_heard() -> Non
 
 
 def test_a_server_that_answers_drop_by_drop_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clients.verify._LEAST_S", 0.0)
+    monkeypatch.setattr("clients.protocol_check._LEAST_S", 0.0)
 
     def drip(conn: socket.socket, _number: int) -> None:
         ended = select.poll()

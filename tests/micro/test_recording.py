@@ -8,8 +8,9 @@ import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.store.run_folder import RunFolder
-from clients.compiled import jit
-from clients.histogram import SLOTS, coarse, quantile_ns, slot_of
+from clients.engine.histogram_slots import SLOTS, slot_of
+from clients.engine.jit import jit
+from clients.histogram import coarse, quantile_ns
 from tests.unit.store.test_run_folder import PLAN, rows
 
 _VALUES = np.random.default_rng(1).lognormal(11, 1, 10_000).astype(np.int64)

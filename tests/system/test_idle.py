@@ -3,9 +3,9 @@
 import pytest
 
 from bench.machine.process_usage import Tree
-from clients.settings import Settings
-from clients.target import Target, compile_loops
-from clients.threads import Threads
+from clients.engine.threads import Threads
+from clients.generator import LoadGenerator, compile_loops
+from clients.load_spec import LoadSpec
 from servers import registry
 from tests.system.commands import server, wait_until
 
@@ -27,10 +27,10 @@ def test_an_idle_server_uses_no_measurable_cpu_while_another_is_under_load(model
     threads = Threads()
     try:
         with server(model, transport) as idle, server("select", transport) as busy:
-            settings = Settings(transport, "127.0.0.1", idle["port"], connections=clients)
+            settings = LoadSpec(transport, "127.0.0.1", idle["port"], connections=clients)
             with (
-                Target(settings, threads) as resting,
-                Target(Settings(transport, "127.0.0.1", busy["port"], connections=4), threads) as loaded,
+                LoadGenerator(settings, threads) as resting,
+                LoadGenerator(LoadSpec(transport, "127.0.0.1", busy["port"], connections=4), threads) as loaded,
             ):
                 assert resting.open() == clients
                 assert loaded.open() == 4

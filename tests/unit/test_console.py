@@ -6,8 +6,8 @@ import pytest
 import typer
 
 from bench.__main__ import main
-from clients import console
-from clients.console import Stop
+from clients import cli_errors
+from clients.cli_errors import Stop
 
 app = typer.Typer()
 
@@ -50,7 +50,7 @@ def count(
 def test_what_is_wrong_is_one_line_that_names_it(
     words: list[str], code: int, said: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert console.run(app, "counting", words) == code
+    assert cli_errors.run(app, "counting", words) == code
     line = capsys.readouterr().err
     assert line.startswith("counting: ")
     assert line.count("\n") == 1
@@ -64,7 +64,7 @@ commands.command("other")(count)
 
 
 def test_the_value_of_a_command_of_several_is_named_too(capsys: pytest.CaptureFixture[str]) -> None:
-    assert console.run(commands, "counting", ["count", "700"]) == 2
+    assert cli_errors.run(commands, "counting", ["count", "700"]) == 2
     assert "(given: 700)" in capsys.readouterr().err
 
 
@@ -75,17 +75,17 @@ def test_without_words_there_is_the_help_and_nothing_else(
     helped = typer.Typer(no_args_is_help=True, rich_markup_mode=markup)
     helped.command(help="Count.")(count)
     helped.command("other", help="Do not count.")(count)
-    assert console.run(helped, "counting", ["--help"]) == 0
+    assert cli_errors.run(helped, "counting", ["--help"]) == 0
     asked = capsys.readouterr()
-    assert console.run(helped, "counting", []) == 2
+    assert cli_errors.run(helped, "counting", []) == 2
     unasked = capsys.readouterr()
     assert unasked.out.strip() == asked.out.strip() != ""
     assert unasked.err == ""
 
 
 def test_success_and_ctrl_c_have_their_usual_codes() -> None:
-    assert console.run(app, "counting", ["--number", "2"]) == 0
-    assert console.run(app, "counting", ["--number", "15"]) == 130
+    assert cli_errors.run(app, "counting", ["--number", "2"]) == 0
+    assert cli_errors.run(app, "counting", ["--number", "15"]) == 130
 
 
 def test_ctrl_c_while_the_command_line_is_imported_is_quiet(

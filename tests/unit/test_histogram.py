@@ -6,19 +6,9 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients.compiled import jit
-from clients.histogram import (
-    HIGHEST_NS,
-    SLOTS,
-    coarse,
-    highest_ns,
-    lowest_ns,
-    mean_ns,
-    quantile_ns,
-    slot,
-    slot_of,
-    summary_us,
-)
+from clients.engine.histogram_slots import HIGHEST_NS, SLOTS, slot, slot_of
+from clients.engine.jit import jit
+from clients.histogram import coarse, highest_ns, lowest_ns, mean_ns, quantile_ns, summary_us
 
 VALUES = st.integers(0, HIGHEST_NS)
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from clients import ports
-from clients.ports import NoPorts, sources_needed
-from clients.settings import Settings, check_duration, compiled_form
+from clients import local_ports
+from clients.load_spec import LoadSpec, check_duration, compiled_form
+from clients.local_ports import NoPorts, sources_needed
 
-TCP = Settings("tcp", "127.0.0.1", 7)
+TCP = LoadSpec("tcp", "127.0.0.1", 7)
 UDP = replace(TCP, transport="udp")
 
 
@@ -93,7 +93,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A kernel with 1000 ports that holds them for a minute, but for a second on loopback."""
     (tmp_path / "ip_local_port_range").write_text("1000\t1999\n")
     (tmp_path / "tcp_tw_reuse").write_text("2\n")
-    monkeypatch.setattr(ports, "_NETWORK", tmp_path)
+    monkeypatch.setattr(local_ports, "_NETWORK", tmp_path)
     return tmp_path
 
 
@@ -126,7 +126,7 @@ def test_elsewhere_a_load_that_would_run_out_of_ports_is_refused_before_it_begin
 
 
 def test_the_time_that_a_port_is_held_is_the_kernels(kernel: Path) -> None:
-    assert ports.held_s(loopback=True) == 1.0
-    assert ports.held_s(loopback=False) == 60.0
+    assert local_ports.held_s(loopback=True) == 1.0
+    assert local_ports.held_s(loopback=False) == 60.0
     (kernel / "tcp_tw_reuse").write_text("0\n")
-    assert ports.held_s(loopback=True) == 60.0
+    assert local_ports.held_s(loopback=True) == 60.0

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from clients.histogram import SLOTS, Counts, slot
-from clients.lane import BINS, HISTOGRAMS, TALLY
-from clients.target import Slice
-from clients.windows import drift_share, precision, trend, warmup_share, windows
+from clients.engine.histogram_slots import SLOTS, Counts, slot
+from clients.engine.thread_state import BINS, HISTOGRAMS, TALLY
+from clients.measurement import Slice
+from clients.steady_state import drift_share, precision, trend, warmup_share, windows
 
 
 def load_of(

@@ -4,14 +4,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clients.histogram import SLOTS, slot
+from clients.engine.histogram_slots import SLOTS, slot
+from clients.load_spec import LoadSpec
+from clients.measurement import Totals
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
 from clients.quality_checks import Facts, Judgement, judge
 from clients.quality_codes import Thresholds
-from clients.settings import Settings
-from clients.target import Totals
 
-CLOSED = Settings("tcp", "127.0.0.1", 7, connections=10)
+CLOSED = LoadSpec("tcp", "127.0.0.1", 7, connections=10)
 OPEN = replace(CLOSED, rate_rps=1000.0)
 
 

@@ -9,7 +9,7 @@ import ipaddress
 import math
 from pathlib import Path
 
-from clients.settings import Settings
+from clients.load_spec import LoadSpec
 
 _TIME_WAIT_S = 60.0  # TCP_TIMEWAIT_LEN in the kernel; not to be set
 _COMFORTABLE_SHARE = 0.4  # of the ports: beyond, the kernel searches for a free one longer and longer
@@ -43,7 +43,7 @@ def held_s(*, loopback: bool) -> float:
     return _TIME_WAIT_S
 
 
-def sources_needed(settings: Settings) -> int:
+def sources_needed(settings: LoadSpec) -> int:
     """From how many source addresses the load is to come; 0: the kernel's choice is enough. Raises NoPorts."""
     loopback = ":" not in settings.host and ipaddress.ip_address(settings.host).is_loopback
     connects = settings.in_sessions and settings.transport == "tcp"

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from clients.settings import Settings
+from clients.load_spec import LoadSpec
 
 _GOOD_CLOCKS = {"tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page"}
 _CLOCK = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 _STEAL = 8  # field of a line of /proc/stat: cpu user nice system idle iowait irq softirq steal (proc_stat(5))
 
 
-def drops(settings: Settings) -> dict[str, int] | None:
+def drops(settings: LoadSpec) -> dict[str, int] | None:
     """Datagrams that did not fit the sockets' buffers so far: the generator's own, and the server's if it is here.
 
     The last column of /proc/net/udp. None for a stream, and where the list cannot be read. A socket that was closed
@@ -33,7 +33,7 @@ def drops(settings: Settings) -> dict[str, int] | None:
     return found
 
 
-def drops_since(before: dict[str, int] | None, settings: Settings) -> dict[str, int] | None:
+def drops_since(before: dict[str, int] | None, settings: LoadSpec) -> dict[str, int] | None:
     """How many more there are now than ``before``."""
     now = drops(settings)
     if before is None or now is None:

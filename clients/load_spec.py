@@ -4,7 +4,7 @@ import os
 import socket
 from dataclasses import dataclass
 
-from clients.lane import BURST, CONSTANT, HEADER_BYTES, MOST_PARTS, POISSON, Load
+from clients.engine.thread_state import BURST, CONSTANT, HEADER_BYTES, MOST_PARTS, POISSON, LoadParams
 from clients.protocols import LARGEST_DATAGRAM_BYTES, LARGEST_MESSAGE_BYTES, TRANSPORTS
 
 ARRIVAL_KINDS = {"constant": CONSTANT, "poisson": POISSON, "burst": BURST}
@@ -39,7 +39,7 @@ _SABOTAGE = "HOLABENCH_SABOTAGE"  # an environment variable with which the tests
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class LoadSpec:
     """One load. Raises ValueError, one line, for what cannot be."""
 
     transport: str
@@ -113,7 +113,7 @@ def check_duration(seconds: float, warmup_s: float) -> None:
     _check_real("warmup_s", warmup_s, 0.0, seconds)
 
 
-def _check_names(settings: Settings) -> None:
+def _check_names(settings: LoadSpec) -> None:
     for name, known in _KNOWN.items():
         if getattr(settings, name) not in known:
             raise ValueError(f"{name} {getattr(settings, name)!r} is none of {', '.join(known)}")
@@ -123,7 +123,7 @@ def _check_names(settings: Settings) -> None:
         raise ValueError(f"host {settings.host!r} is not a numeric address, such as 127.0.0.1 or ::1") from error
 
 
-def _check_numbers(settings: Settings) -> None:
+def _check_numbers(settings: LoadSpec) -> None:
     for name, (least, most) in _WHOLE.items():
         _check_whole(name, getattr(settings, name), least, most)
     for name, (lowest, highest) in _REAL.items():
@@ -135,7 +135,7 @@ def _check_numbers(settings: Settings) -> None:
         _check_real("the weight", weight, 1 / LARGEST_WEIGHT, LARGEST_WEIGHT)
 
 
-def _check_bursts(settings: Settings) -> None:
+def _check_bursts(settings: LoadSpec) -> None:
     on_s, period_s = settings.burst_on_s, settings.burst_period_s
     if on_s > period_s:
         raise ValueError(f"bursts of {on_s:g} s do not fit a period of {period_s:g} s")
@@ -157,10 +157,10 @@ def _check_real(name: str, value: object, least: float, most: float) -> None:
         raise ValueError(f"{name} {value!r} is not a number from {least:g} to {most:g}")
 
 
-def compiled_form(settings: Settings, raw_room: int) -> Load:
+def compiled_form(settings: LoadSpec, raw_room: int) -> LoadParams:
     """Return the load as the compiled loop wants it. raw_room: raw rows of one thread."""
     echo = settings.protocol == "echo"
-    return Load(
+    return LoadParams(
         tcp=int(settings.transport == "tcp"),
         echo=int(echo),
         session=int(settings.in_sessions),

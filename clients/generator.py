@@ -5,20 +5,32 @@ import os
 import resource
 import select
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from clients.buffers import Buffers, Share, bytes_needed, make_buffers, pack_address
-from clients.histogram import SLOTS, Counts
-from clients.lane import BINS, DRAINED_NS, END, ERRORS, HISTOGRAMS, IDLE_NS, RAW, SCHEDULE, SIZES_DRAWN, TALLY, Load
-from clients.loop import run_load
-from clients.memory import Array
-from clients.opening import open_all
-from clients.ports import sources_needed
-from clients.settings import Settings, check_duration, compiled_form
-from clients.threads import Threads
+from clients.engine.buffers import Buffers, Share, bytes_needed, make_buffers, pack_address
+from clients.engine.connect_all import open_all
+from clients.engine.event_loop import run_load
+from clients.engine.histogram_slots import Counts
+from clients.engine.raw_memory import Array
+from clients.engine.thread_state import (
+    BINS,
+    DRAINED_NS,
+    END,
+    HISTOGRAMS,
+    IDLE_NS,
+    RAW,
+    SCHEDULE,
+    SIZES_DRAWN,
+    TALLY,
+    LoadParams,
+)
+from clients.engine.threads import Threads
+from clients.load_spec import LoadSpec, check_duration, compiled_form
+from clients.local_ports import sources_needed
+from clients.measurement import Slice, Totals
 
 _BEFORE_START_NS = 300_000  # time for every thread to reach its loop
 _BIN_NS = 50_000_000  # at least: for warm-up rules means of 50 ms are usual
@@ -26,65 +38,13 @@ _FIRST_SOURCE = "127.1.0.1"  # the others count up from 127.1.0.0
 _MOST_MEMORY_SHARE = 0.5  # of the machine's, for messages and connections
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """What one stretch of load brought, all threads together. Histograms have the shape (SLOTS,)."""
-
-    start_s: float  # CLOCK_MONOTONIC when the window began
-    duration_s: float  # of the window
-    tally: dict[str, int]
-    headline: Counts  # shape (parts, SLOTS): latency in an open loop, else service time
-    missed: Counts  # shape (parts,): requests that began in each and are not in its headline: they took for ever
-    histograms: dict[str, Counts]  # see clients.lane.HISTOGRAMS; those that did not occur are missing
-    bins: Counts  # shape (BINS, 2): sum of the headline in ns, and requests, in each short stretch of the window
-    bin_s: float
-    elapsed_s: float  # from the first request to the last reply; of those that never came the wait is left out
-    cpu_s: float  # of all threads, polls that brought nothing left out
-    cpu_share: float  # of the elapsed time, in the busiest thread
-    stolen_s: float  # time in which a thread could not run, though it wanted to
-    involuntary_switches: int
-    major_faults: int
-
-
-@dataclass(slots=True)
-class Totals:
-    """All slices so far, added up."""
-
-    duration_s: float = 0.0
-    elapsed_s: float = 0.0
-    cpu_share_s: float = 0.0
-    stolen_s: float = 0.0
-    involuntary_switches: int = 0
-    major_faults: int = 0
-    gc_runs: int = 0
-    tally: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TALLY, 0))
-    headline: Counts = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
-    histograms: dict[str, Counts] = field(
-        default_factory=lambda: {name: np.zeros(SLOTS, np.int64) for name in HISTOGRAMS}
-    )
-
-    def add(self, slice_: Slice, sign: int = 1) -> None:
-        """Add a slice; with the sign -1 take it away again."""
-        self.duration_s += sign * slice_.duration_s
-        self.elapsed_s += sign * slice_.elapsed_s
-        self.cpu_share_s += sign * slice_.cpu_share * slice_.elapsed_s
-        self.stolen_s += sign * slice_.stolen_s
-        self.involuntary_switches += sign * slice_.involuntary_switches
-        self.major_faults += sign * slice_.major_faults
-        for kind, count in slice_.tally.items():
-            self.tally[kind] += sign * count
-        self.headline += sign * slice_.headline.sum(axis=0)
-        for name, counts in slice_.histograms.items():
-            self.histograms[name] += sign * counts
-
-
-class Target:
+class LoadGenerator:
     """Connections to one server, open from ``open`` to ``close``.
 
     Raises NoPorts if the load would run out of them, MemoryError if it would take too much memory.
     """
 
-    def __init__(self, settings: Settings, threads: Threads) -> None:
+    def __init__(self, settings: LoadSpec, threads: Threads) -> None:
         self.settings = settings
         self.totals = Totals()
         self._threads = threads
@@ -215,7 +175,7 @@ class Target:
         return start_ns, end_ns
 
     def _arrivals(self, start_ns: int, lane: int) -> tuple[float, ...]:
-        """Parameters of the arrivals of one lane, in the order of clients.lane.ARRIVALS."""
+        """Parameters of the arrivals of one lane, in the order of clients.engine.thread_state.ARRIVALS."""
         settings, lanes = self.settings, len(self._buffers)
         per_s = settings.rate_rps / (settings.messages_per_session if settings.in_sessions else 1) / lanes
         gap_ns = 1e9 / per_s if per_s else 0.0
@@ -264,7 +224,7 @@ class Target:
         return counts
 
 
-def _check_memory(settings: Settings, load: Load) -> None:
+def _check_memory(settings: LoadSpec, load: LoadParams) -> None:
     needed = bytes_needed(settings.connections, load) + settings.raw_rows * RAW.itemsize
     most = _MOST_MEMORY_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed > most:
@@ -284,7 +244,7 @@ class _Work:
     major_faults: int
 
 
-def _work(buffers: Buffers, load: Load, start_ns: int) -> _Work:
+def _work(buffers: Buffers, load: LoadParams, start_ns: int) -> _Work:
     """Run the loop in this thread and read the thread's own clocks around it."""
     idle_ns, drained_ns = (int(buffers.tally[kind]) for kind in (IDLE_NS, DRAINED_NS))
     usage, delay_ns = resource.getrusage(resource.RUSAGE_THREAD), _run_delay_ns()
@@ -320,7 +280,7 @@ def compile_loops() -> float:
     began = time.monotonic()
     threads = Threads()
     try:
-        with Target(Settings("udp", "127.0.0.1", 9, timeout_s=0.001), threads) as target:
+        with LoadGenerator(LoadSpec("udp", "127.0.0.1", 9, timeout_s=0.001), threads) as target:
             target.open()
             target.load(0.0)
     finally:
@@ -332,13 +292,3 @@ def compile_loops() -> float:
 
 def _collections() -> int:
     return sum(int(generation["collections"]) for generation in gc.get_stats())
-
-
-def lost_of(tally: dict[str, int]) -> int:
-    """Requests that never got their reply: given up and not answered late, or broken with their connection."""
-    return tally["timed_out"] - tally["late"] + tally["broken"]
-
-
-def errors_of(tally: dict[str, int]) -> dict[str, int]:
-    """Return the errors that occurred, by kind."""
-    return {kind: tally[kind] for kind in ERRORS if tally[kind]}

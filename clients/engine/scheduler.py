@@ -5,11 +5,20 @@ that is free for longest takes the next request of the schedule. So all are used
 requests wait: that wait is the server's doing, and is in the latency.
 """
 
-from clients import libc
-from clients.arrivals import first_arrival, next_arrival
-from clients.compiled import inlined, inner, int64
-from clients.connections import close_connection, count_failure, open_connection
-from clients.lane import (
+from clients.engine import syscalls
+from clients.engine.arrivals import first_arrival, next_arrival
+from clients.engine.connections import close_connection, count_failure, open_connection
+from clients.engine.jit import inlined, inner, int64
+from clients.engine.requests import (
+    break_all,
+    count_missed,
+    is_counted,
+    is_due,
+    may_send,
+    nothing_more_due,
+    send_request,
+)
+from clients.engine.thread_state import (
     CLOSED,
     COUNTED,
     END,
@@ -26,21 +35,20 @@ from clients.lane import (
     WATCHED,
     WATCHED_NS,
     WINDOW,
-    Lane,
-    Load,
+    LoadParams,
+    ThreadState,
     clock,
     connections,
     schedule,
     tally,
     turns,
 )
-from clients.requests import break_all, count_missed, is_counted, is_due, may_send, nothing_more_due, send_request
 
 RETRY_NS = 10_000_000  # how long a connection that could not be opened is left alone
 
 
 @inlined
-def push_turn(lane: Lane, load: Load, i: int, time_ns: int) -> None:
+def push_turn(lane: ThreadState, load: LoadParams, i: int, time_ns: int) -> None:
     """Let connection ``i`` wait for its turn, as the last one."""
     course = schedule(lane)
     room = lane.total * load.depth
@@ -52,7 +60,7 @@ def push_turn(lane: Lane, load: Load, i: int, time_ns: int) -> None:
 
 
 @inlined
-def pop_turn(lane: Lane, load: Load) -> tuple[int, int]:
+def pop_turn(lane: ThreadState, load: LoadParams) -> tuple[int, int]:
     """Time and connection of the first turn, which is taken from the queue."""
     course = schedule(lane)
     place = course[FIRST_TURN]
@@ -62,7 +70,7 @@ def pop_turn(lane: Lane, load: Load) -> tuple[int, int]:
 
 
 @inlined
-def watch(lane: Lane, now_ns: int, twice: int) -> None:
+def watch(lane: ThreadState, now_ns: int, twice: int) -> None:
     """Add up the number in flight over the time since it was watched last, which was at the last clock reading.
 
     twice: the number then and the number now; one is as true as the other. It knows nothing of the time stamps of any
@@ -76,7 +84,7 @@ def watch(lane: Lane, now_ns: int, twice: int) -> None:
 
 
 @inner
-def start_turns(lane: Lane, load: Load, now_ns: int) -> None:
+def start_turns(lane: ThreadState, load: LoadParams, now_ns: int) -> None:
     """Begin a load: a closed loop sends at once, in an open loop all free slots queue up."""
     course = schedule(lane)
     course[FIRST_TURN] = course[TURNS] = course[LOOK] = 0
@@ -100,7 +108,7 @@ def start_turns(lane: Lane, load: Load, now_ns: int) -> None:
 
 
 @inner
-def send_next(lane: Lane, load: Load, i: int, now_ns: int) -> None:
+def send_next(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
     """Send a request on ``i``, where it is the connection that decides: in closed loops, and in sessions."""
     intended_ns, ready_ns = now_ns, now_ns
     if not load.open_loop:
@@ -114,14 +122,14 @@ def send_next(lane: Lane, load: Load, i: int, now_ns: int) -> None:
 
 
 @inner
-def fill(lane: Lane, load: Load, i: int, now_ns: int) -> None:
+def fill(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
     """Send as many requests on ``i`` as may be in flight."""
     while may_send(lane, load, i, now_ns):
         send_next(lane, load, i, now_ns)
 
 
 @inlined
-def slot_freed(lane: Lane, load: Load, i: int, now_ns: int) -> None:
+def slot_freed(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
     """A request of ``i`` has ended and its connection stands: go on with the next one when it is due."""
     if load.open_loop and not load.session:
         push_turn(lane, load, i, now_ns)
@@ -132,7 +140,7 @@ def slot_freed(lane: Lane, load: Load, i: int, now_ns: int) -> None:
 
 
 @inner
-def stands(lane: Lane, load: Load, i: int, now_ns: int) -> None:
+def stands(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
     """Connection ``i`` has just been opened."""
     conn = connections(lane)[i]
     if load.open_loop and not load.session:
@@ -144,7 +152,7 @@ def stands(lane: Lane, load: Load, i: int, now_ns: int) -> None:
 
 
 @inner
-def reopen(lane: Lane, load: Load, i: int, now_ns: int) -> None:
+def reopen(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
     """Open connection ``i``, or begin its next session; after the end only what the schedule still asks for."""
     if now_ns >= schedule(lane)[END] and not load.open_loop:
         return
@@ -156,7 +164,7 @@ def reopen(lane: Lane, load: Load, i: int, now_ns: int) -> None:
 
 
 @inner
-def fail(lane: Lane, load: Load, i: int, now_ns: int) -> None:
+def fail(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
     """Close a connection that failed, with all that it has in flight. If there is time it is opened again later."""
     broken = break_all(lane, load, i, now_ns)
     close_connection(lane, i)
@@ -168,7 +176,7 @@ def fail(lane: Lane, load: Load, i: int, now_ns: int) -> None:
 
 
 @inner
-def leave_session(lane: Lane, load: Load, i: int, next_ns: int) -> None:
+def leave_session(lane: ThreadState, load: LoadParams, i: int, next_ns: int) -> None:
     """A session did not come to its end: what it did not send is unsent. next_ns: when a thinking client may go on."""
     conn = connections(lane)[i]
     if load.open_loop:
@@ -182,7 +190,7 @@ def leave_session(lane: Lane, load: Load, i: int, next_ns: int) -> None:
 
 
 @inner
-def session_done(lane: Lane, load: Load, i: int, now_ns: int) -> None:
+def session_done(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
     """A session ended as it should: count it, and begin the next if there is time."""
     if is_counted(lane, now_ns):
         tally(lane)[SESSIONS] += 1
@@ -197,24 +205,24 @@ def session_done(lane: Lane, load: Load, i: int, now_ns: int) -> None:
 
 
 @inner
-def is_cut(lane: Lane, load: Load, now_ns: int) -> bool:
+def is_cut(lane: ThreadState, load: LoadParams, now_ns: int) -> bool:
     """Whether the load has gone on for so long after its end that what is not done is left."""
     return bool(now_ns > schedule(lane)[END] + load.timeout_ns)
 
 
 @inner
-def take_turns(lane: Lane, load: Load, now_ns: int) -> None:
+def take_turns(lane: ThreadState, load: LoadParams, now_ns: int) -> None:
     """Let all whose turn has come send, or begin their session."""
     if load.open_loop:
         while schedule(lane)[TURNS] > 0 and is_due(lane, now_ns) and not is_cut(lane, load, now_ns):
             free_since_ns, i = pop_turn(lane, load)
-            sent_ns = libc.now_ns(clock(lane))
+            sent_ns = syscalls.now_ns(clock(lane))
             watch(lane, sent_ns, 2 * schedule(lane)[IN_FLIGHT])
             _follow_schedule(lane, load, i, free_since_ns, sent_ns)
         return
     while schedule(lane)[TURNS] > 0 and turns(lane, load)[2 * schedule(lane)[FIRST_TURN]] <= now_ns:
         _, i = pop_turn(lane, load)
-        sent_ns = libc.now_ns(clock(lane))
+        sent_ns = syscalls.now_ns(clock(lane))
         watch(lane, sent_ns, 2 * schedule(lane)[IN_FLIGHT])
         if may_send(lane, load, i, sent_ns):
             send_next(lane, load, i, sent_ns)
@@ -223,7 +231,7 @@ def take_turns(lane: Lane, load: Load, now_ns: int) -> None:
 
 
 @inlined
-def _follow_schedule(lane: Lane, load: Load, i: int, free_since_ns: int, now_ns: int) -> None:
+def _follow_schedule(lane: ThreadState, load: LoadParams, i: int, free_since_ns: int, now_ns: int) -> None:
     """Give the request that is due to connection ``i``."""
     conn = connections(lane)[i]
     if conn["state"] != (CLOSED if load.session else OPEN):
@@ -245,7 +253,7 @@ def _follow_schedule(lane: Lane, load: Load, i: int, free_since_ns: int, now_ns:
 
 
 @inner
-def count_unsent(lane: Lane, load: Load) -> None:
+def count_unsent(lane: ThreadState, load: LoadParams) -> None:
     """After the end: what the schedule asked for and nobody could send took for ever."""
     while load.open_loop and not nothing_more_due(lane):
         count = load.requests_per_session if load.session else 1

@@ -21,7 +21,8 @@ def cache_folder() -> Path:
     The user's cache is used because an installed package may stand in a folder that cannot be written.
     """
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    engine = Path(__file__).parent
+    for source in [*sorted(engine.glob("*.py")), engine.parent / "protocols.py"]:
         digest.update(source.read_bytes())
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "holabench" / digest.hexdigest()[:16]

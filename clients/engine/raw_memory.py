@@ -2,7 +2,7 @@
 
 A compiled function that takes an array takes seven words and counts a reference, in every call; a hot loop with a dozen
 arrays spent a third of its own time on that (0.8 us of user time for a request instead of 0.5). An address is one word.
-Whoever owns the memory (``clients.buffers``) must keep it while addresses of it are in use.
+Whoever owns the memory (``clients.engine.buffers``) must keep it while addresses of it are in use.
 """
 
 import ctypes

@@ -16,8 +16,8 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from clients.compiled import inlined
-from clients.memory import view
+from clients.engine.jit import inlined
+from clients.engine.raw_memory import view
 
 ONE_SECOND_NS = 1_000_000_000
 _INT64 = np.dtype(np.int64)

@@ -5,10 +5,12 @@ import socket
 
 import numpy as np
 
-from clients import libc
-from clients.compiled import inner, int64
-from clients.histogram import slot_of
-from clients.lane import (
+from clients.engine import syscalls
+from clients.engine.histogram_slots import slot_of
+from clients.engine.jit import inner, int64
+from clients.engine.raw_memory import view
+from clients.engine.syscalls import EVENT_DATA_WORD
+from clients.engine.thread_state import (
     ADDRESS_AT,
     ADDRESS_BYTES,
     CLOSED,
@@ -30,8 +32,8 @@ from clients.lane import (
     SOURCES,
     STRIDE,
     UNREACHABLE,
-    Lane,
-    Load,
+    LoadParams,
+    ThreadState,
     connections,
     event,
     fact,
@@ -39,8 +41,6 @@ from clients.lane import (
     option,
     tally,
 )
-from clients.libc import EVENT_DATA_WORD
-from clients.memory import view
 
 # Constants as plain ints: the compiled code freezes module globals.
 _STREAM = int(socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
@@ -58,7 +58,7 @@ _ECONNREFUSED, _ETIMEDOUT, _ECONNRESET, _EPIPE = errno.ECONNREFUSED, errno.ETIME
 
 
 @inner
-def open_connection(lane: Lane, load: Load, i: int, now_ns: int) -> int:
+def open_connection(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> int:
     """Begin to connect; the state is then CONNECTING (TCP) or OPEN (UDP), or CLOSED after a failure, which is counted.
 
     Returns the state.
@@ -72,7 +72,7 @@ def open_connection(lane: Lane, load: Load, i: int, now_ns: int) -> int:
     conn["written"] = 0
     conn["writing"] = conn["serial"] + 1
     conn["answered"] = conn["serial"]
-    fd = libc.open_socket(fact(lane, FAMILY), _STREAM if load.tcp else _DATAGRAM, 0)
+    fd = syscalls.open_socket(fact(lane, FAMILY), _STREAM if load.tcp else _DATAGRAM, 0)
     if fd < 0:
         tally(lane)[NO_DESCRIPTORS if fd in (-_EMFILE, -_ENFILE) else CONNECT_FAILED] += 1
         return CLOSED
@@ -80,17 +80,17 @@ def open_connection(lane: Lane, load: Load, i: int, now_ns: int) -> int:
         _switch_on(lane, fd, int64(_IPPROTO_TCP), int64(_TCP_NODELAY))
     result = _bind_source(lane, i, fd)
     if result >= 0:
-        result = libc.connect(fd, lane.block + ADDRESS_AT, fact(lane, ADDRESS_BYTES))
+        result = syscalls.connect(fd, lane.block + ADDRESS_AT, fact(lane, ADDRESS_BYTES))
     if conn["stale_fd"] >= 0:  # only now: so the new socket cannot get the port to which a late reply may come
-        libc.close(conn["stale_fd"])
+        syscalls.close(conn["stale_fd"])
         conn["stale_fd"] = -1
     if result < 0 and result != -_EINPROGRESS:
         count_connect_error(lane, -result)
-        libc.close(fd)
+        syscalls.close(fd)
         return CLOSED
     event(lane)[0] = _STREAM_EVENTS if load.tcp else _DATAGRAM_EVENTS
     event(lane)[EVENT_DATA_WORD] = i
-    libc.epoll_control(lane.poller, _EPOLL_CTL_ADD, fd, lane.block + EVENT_AT)
+    syscalls.epoll_control(lane.poller, _EPOLL_CTL_ADD, fd, lane.block + EVENT_AT)
     conn["fd"] = fd
     conn["state"] = CONNECTING if load.tcp else OPEN
     if not load.tcp:
@@ -99,13 +99,13 @@ def open_connection(lane: Lane, load: Load, i: int, now_ns: int) -> int:
 
 
 @inner
-def _switch_on(lane: Lane, fd: int, level: int, name: int) -> None:
+def _switch_on(lane: ThreadState, fd: int, level: int, name: int) -> None:
     option(lane)[0] = 1
-    libc.set_option(fd, level, name, lane.block + OPTION_AT, 4)
+    syscalls.set_option(fd, level, name, lane.block + OPTION_AT, 4)
 
 
 @inner
-def _bind_source(lane: Lane, i: int, fd: int) -> int:
+def _bind_source(lane: ThreadState, i: int, fd: int) -> int:
     """Give the socket its source address, if there are several. Each has ports of its own, 28,000 by default."""
     sources = fact(lane, SOURCES)
     if sources == 0:
@@ -115,11 +115,11 @@ def _bind_source(lane: Lane, i: int, fd: int) -> int:
     last_bytes[0], last_bytes[1] = number >> 8, number & 0xFF
     # The port is chosen at connect, when both ends are known: one may be in use towards another server.
     _switch_on(lane, fd, int64(_IPPROTO_IP), int64(_IP_BIND_ADDRESS_NO_PORT))
-    return libc.bind(fd, lane.block + SOURCE_AT, fact(lane, ADDRESS_BYTES))
+    return syscalls.bind(fd, lane.block + SOURCE_AT, fact(lane, ADDRESS_BYTES))
 
 
 @inner
-def count_connect_error(lane: Lane, error: int) -> None:
+def count_connect_error(lane: ThreadState, error: int) -> None:
     """Count a connect that failed, by kind."""
     if error == _ECONNREFUSED:
         tally(lane)[CONNECT_REFUSED] += 1
@@ -132,13 +132,13 @@ def count_connect_error(lane: Lane, error: int) -> None:
 
 
 @inner
-def count_failure(lane: Lane, error: int) -> None:
+def count_failure(lane: ThreadState, error: int) -> None:
     """Count a connection that failed while it was in use, by kind of error."""
     tally(lane)[RESET if error in (_ECONNRESET, _EPIPE) else UNREACHABLE] += 1
 
 
 @inner
-def connected(lane: Lane, i: int, now_ns: int) -> None:
+def connected(lane: ThreadState, i: int, now_ns: int) -> None:
     """Note that the connect of ``i`` succeeded."""
     conn = connections(lane)[i]
     histogram(lane, CONNECT_AT)[slot_of(now_ns - conn["began_ns"])] += 1
@@ -147,10 +147,10 @@ def connected(lane: Lane, i: int, now_ns: int) -> None:
 
 
 @inner
-def close_connection(lane: Lane, i: int) -> None:
+def close_connection(lane: ThreadState, i: int) -> None:
     """Close; the kernel takes the descriptor out of epoll by itself."""
     conn = connections(lane)[i]
     if conn["fd"] >= 0:
-        libc.close(conn["fd"])
+        syscalls.close(conn["fd"])
     conn["fd"] = -1
     conn["state"] = CLOSED

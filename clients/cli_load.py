@@ -10,18 +10,19 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from clients import kernel
-from clients.console import Stop
-from clients.document import Context, document
-from clients.histogram import Counts
-from clients.limits import TooManyConnections, allow_descriptors
-from clients.memory import Array
-from clients.ports import NoPorts
+from clients import kernel_counters
+from clients.cli_errors import Stop
+from clients.engine.histogram_slots import Counts
+from clients.engine.raw_memory import Array
+from clients.engine.threads import Threads
+from clients.fd_limit import TooManyConnections, allow_descriptors
+from clients.generator import LoadGenerator, compile_loops
+from clients.load_spec import LARGEST_WEIGHT, LoadSpec
+from clients.local_ports import NoPorts
+from clients.measurement import Slice
+from clients.protocol_check import NotSpoken, verify
 from clients.protocols import LARGEST_MESSAGE_BYTES, TRANSPORTS
-from clients.settings import LARGEST_WEIGHT, Settings
-from clients.target import Slice, Target, compile_loops
-from clients.threads import Threads
-from clients.verify import NotSpoken, verify
+from clients.result_document import Context, document
 
 WINDOWS = 20  # equal parts of a load, each with its own figures
 
@@ -60,12 +61,12 @@ class Outcome:
 
     document: dict[str, Any]
     headline: Counts  # latency of an open loop, else service time; shape (SLOTS,)
-    raw: Array  # see clients.lane.RAW
+    raw: Array  # see clients.engine.thread_state.RAW
     start_s: float  # of the window, CLOCK_MONOTONIC
 
 
 def load(
-    settings: Settings, cpus: Sequence[int], seconds: float, warmup_s: float, tell: Callable[[str], None]
+    settings: LoadSpec, cpus: Sequence[int], seconds: float, warmup_s: float, tell: Callable[[str], None]
 ) -> Outcome:
     """Load a server. Raises Stop if it cannot be done at all.
 
@@ -80,19 +81,19 @@ def load(
         raise Stop(str(error), 1) from error
     threads = Threads(cpus)
     try:
-        with Target(settings, threads) as target:
+        with LoadGenerator(settings, threads) as target:
             standing = target.open()
             if settings.lifecycle == "persistent" and not standing:
                 raise Stop(f"none of {settings.connections} connections to the server could be opened", 1)
-            drops, (stolen, total) = kernel.drops(settings), kernel.stolen_ticks(threads.cpus)
+            drops, (stolen, total) = kernel_counters.drops(settings), kernel_counters.stolen_ticks(threads.cpus)
             slice_ = _load_until_stopped(target, seconds + warmup_s, warmup_s, tell)
-            stolen_now, total_now = kernel.stolen_ticks(threads.cpus)
+            stolen_now, total_now = kernel_counters.stolen_ticks(threads.cpus)
             context = Context(
                 warmup_s=warmup_s,
                 parts=slice_,
-                drops=kernel.drops_since(drops, settings),
+                drops=kernel_counters.drops_since(drops, settings),
                 steal_share=(stolen_now - stolen) / (total_now - total) if total_now > total else None,
-                good_clock=kernel.has_good_clock(),
+                good_clock=kernel_counters.has_good_clock(),
             )
             result = document(settings, target.totals, target.served(), threads.cpus, context)
             return Outcome(result, target.totals.headline, target.raw(), slice_.start_s)
@@ -102,7 +103,7 @@ def load(
         threads.close()
 
 
-def _load_until_stopped(target: Target, seconds: float, warmup_s: float, tell: Callable[[str], None]) -> Slice:
+def _load_until_stopped(target: LoadGenerator, seconds: float, warmup_s: float, tell: Callable[[str], None]) -> Slice:
     """Load in another thread: the compiled loop would not see Ctrl-C in this one."""
     end = time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))
     with ThreadPoolExecutor(1) as pool:

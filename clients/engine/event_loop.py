@@ -6,11 +6,26 @@ Where the CPU is not ours alone the loop sleeps until the next event, or to the 
 
 import errno
 
-from clients import libc
-from clients.compiled import inlined, inner, int64, jit
-from clients.connections import count_failure
-from clients.histogram import slot_of
-from clients.lane import (
+from clients.engine import syscalls
+from clients.engine.connections import count_failure
+from clients.engine.histogram_slots import slot_of
+from clients.engine.jit import inlined, inner, int64, jit
+from clients.engine.replies import EPOLL_BROKEN, EPOLLOUT, finish_connect, read_datagrams, read_leftovers, read_stream
+from clients.engine.requests import break_all, continue_writing, is_counted, is_due, nothing_more_due, time_out
+from clients.engine.scheduler import (
+    RETRY_NS,
+    count_unsent,
+    fail,
+    is_cut,
+    leave_session,
+    reopen,
+    slot_freed,
+    start_turns,
+    take_turns,
+    watch,
+)
+from clients.engine.syscalls import EVENT_DATA_WORD, EVENT_WORDS
+from clients.engine.thread_state import (
     CLOSED,
     CLOSING,
     CONNECT_TIMEOUT,
@@ -29,8 +44,8 @@ from clients.lane import (
     TIMEOUT,
     TURNAROUND_AT,
     TURNS,
-    Lane,
-    Load,
+    LoadParams,
+    ThreadState,
     clock,
     connections,
     events,
@@ -39,21 +54,6 @@ from clients.lane import (
     schedule,
     tally,
     turns,
-)
-from clients.libc import EVENT_DATA_WORD, EVENT_WORDS
-from clients.replies import EPOLL_BROKEN, EPOLLOUT, finish_connect, read_datagrams, read_leftovers, read_stream
-from clients.requests import break_all, continue_writing, is_counted, is_due, nothing_more_due, time_out
-from clients.turns import (
-    RETRY_NS,
-    count_unsent,
-    fail,
-    is_cut,
-    leave_session,
-    reopen,
-    slot_freed,
-    start_turns,
-    take_turns,
-    watch,
 )
 
 _LOOK_NS = 5_000_000  # how often connections are searched for requests that took too long, ...
@@ -64,7 +64,7 @@ _ENOSYS = errno.ENOSYS
 
 
 @jit
-def run_load(lane: Lane, load: Load) -> None:
+def run_load(lane: ThreadState, load: LoadParams) -> None:
     """Load every connection of the lane from now to the end of its schedule; what lies inside the window counts.
 
     After the end no request of a closed loop leaves and no session begins; requests of an open loop that were due
@@ -72,9 +72,9 @@ def run_load(lane: Lane, load: Load) -> None:
     Raises nothing: all that goes wrong is counted in the tally. Another thread may end the load early by moving the end
     forward.
     """
-    now = libc.now_ns(clock(lane))
+    now = syscalls.now_ns(clock(lane))
     start_turns(lane, load, now)
-    now = libc.now_ns(clock(lane))
+    now = syscalls.now_ns(clock(lane))
     connections_a_look = min(lane.total, max(1, _SLOTS_A_LOOK // load.depth))
     look_ns = _LOOK_NS * connections_a_look // lane.total
     next_look_ns = now + look_ns
@@ -84,7 +84,7 @@ def run_load(lane: Lane, load: Load) -> None:
         before_ns = now
         wait_ns = time_to_wait(lane, load, now, last_event_ns)
         count = wait_for_events(lane, wait_ns)
-        now = libc.now_ns(clock(lane))
+        now = syscalls.now_ns(clock(lane))
         watch(lane, now, 2 * schedule(lane)[IN_FLIGHT])
         if count > 0:
             last_event_ns = now
@@ -106,7 +106,7 @@ def run_load(lane: Lane, load: Load) -> None:
 
 
 @inlined
-def handle_events(lane: Lane, load: Load, count: int, began_ns: int) -> int:
+def handle_events(lane: ThreadState, load: LoadParams, count: int, began_ns: int) -> int:
     """Do what the events of one poll allow. Returns the time then: the next poll, if it brings nothing, is idle."""
     for k in range(count):
         # As int64, or numba would compile every function below a second time, for unsigned numbers.
@@ -115,32 +115,32 @@ def handle_events(lane: Lane, load: Load, count: int, began_ns: int) -> int:
         were_in_flight = schedule(lane)[IN_FLIGHT]
         advance(lane, load, i, flags)
         if load.open_loop or load.session:  # to connect takes a while, in which the number in flight is another
-            now_ns = libc.now_ns(clock(lane))
+            now_ns = syscalls.now_ns(clock(lane))
             watch(lane, now_ns, were_in_flight + schedule(lane)[IN_FLIGHT])
             if load.open_loop and is_due(lane, due_by(load, now_ns)):
                 take_turns(lane, load, due_by(load, now_ns))
-    now_ns = libc.now_ns(clock(lane))
+    now_ns = syscalls.now_ns(clock(lane))
     if load.open_loop and is_counted(lane, now_ns):
         histogram(lane, TURNAROUND_AT)[slot_of(now_ns - began_ns)] += 1
     return now_ns
 
 
 @inlined
-def let_send(lane: Lane, load: Load, now_ns: int) -> int:
+def let_send(lane: ThreadState, load: LoadParams, now_ns: int) -> int:
     """Let all send whose turn has come. Returns the time then."""
     sent = tally(lane)[SENT]
     take_turns(lane, load, due_by(load, now_ns))
-    return now_ns if tally(lane)[SENT] == sent else libc.now_ns(clock(lane))
+    return now_ns if tally(lane)[SENT] == sent else syscalls.now_ns(clock(lane))
 
 
 @inlined
-def due_by(load: Load, now_ns: int) -> int:
+def due_by(load: LoadParams, now_ns: int) -> int:
     """Requests intended before this moment are due: now, but for a generator that is made to tick."""
     return now_ns - now_ns % _TICK_NS if load.ticks else now_ns
 
 
 @inlined
-def time_to_wait(lane: Lane, load: Load, now_ns: int, last_event_ns: int) -> int:
+def time_to_wait(lane: ThreadState, load: LoadParams, now_ns: int, last_event_ns: int) -> int:
     """How long the loop may sleep before the next turn is due; 0: it polls."""
     if now_ns - last_event_ns < load.spin_ns:
         return 0
@@ -152,18 +152,18 @@ def time_to_wait(lane: Lane, load: Load, now_ns: int, last_event_ns: int) -> int
 
 
 @inlined
-def wait_for_events(lane: Lane, wait_ns: int) -> int:
+def wait_for_events(lane: ThreadState, wait_ns: int) -> int:
     """Poll, or sleep until there are events. Returns how many; 0 or less if there is none."""
     if wait_ns == 0 or wait_ns == _SLEEP_NS:
-        return libc.epoll_wait(lane.poller, lane.block + EVENTS_AT, EVENTS_AT_ONCE, wait_ns // 1_000_000)
-    count = libc.epoll_wait_ns(lane.poller, lane.block + EVENTS_AT, EVENTS_AT_ONCE, wait_ns, clock(lane))
+        return syscalls.epoll_wait(lane.poller, lane.block + EVENTS_AT, EVENTS_AT_ONCE, wait_ns // 1_000_000)
+    count = syscalls.epoll_wait_ns(lane.poller, lane.block + EVENTS_AT, EVENTS_AT_ONCE, wait_ns, clock(lane))
     if count == -_ENOSYS:  # an old kernel: the last millisecond is spent polling
-        return libc.epoll_wait(lane.poller, lane.block + EVENTS_AT, EVENTS_AT_ONCE, 0)
+        return syscalls.epoll_wait(lane.poller, lane.block + EVENTS_AT, EVENTS_AT_ONCE, 0)
     return count
 
 
 @inner
-def finished(lane: Lane, load: Load, now_ns: int) -> bool:
+def finished(lane: ThreadState, load: LoadParams, now_ns: int) -> bool:
     """After the end: whether nothing is in flight and nobody is on the way."""
     if schedule(lane)[IN_FLIGHT] > 0:
         return False
@@ -177,7 +177,7 @@ def finished(lane: Lane, load: Load, now_ns: int) -> bool:
 
 
 @inlined
-def advance(lane: Lane, load: Load, i: int, flags: int) -> None:
+def advance(lane: ThreadState, load: LoadParams, i: int, flags: int) -> None:
     """Do what an event on connection ``i`` allows."""
     conn = connections(lane)[i]
     if not load.tcp:
@@ -191,12 +191,12 @@ def advance(lane: Lane, load: Load, i: int, flags: int) -> None:
         error = continue_writing(lane, load, i)
         if error:
             count_failure(lane, error)
-            fail(lane, load, i, libc.now_ns(clock(lane)))
+            fail(lane, load, i, syscalls.now_ns(clock(lane)))
     read_stream(lane, load, i, flags)
 
 
 @inner
-def look_around(lane: Lane, load: Load, count: int, now_ns: int) -> None:
+def look_around(lane: ThreadState, load: LoadParams, count: int, now_ns: int) -> None:
     """Give up what took too long on the next ``count`` connections; open again those that were closed."""
     i = schedule(lane)[LOOK]
     for _ in range(count):
@@ -206,7 +206,7 @@ def look_around(lane: Lane, load: Load, count: int, now_ns: int) -> None:
 
 
 @inner
-def look_at(lane: Lane, load: Load, i: int, now_ns: int) -> None:
+def look_at(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
     """Give up the requests and connects of ``i`` that took too long; open it again if it was closed."""
     conn = connections(lane)[i]
     waited_ns = now_ns - conn["began_ns"]
@@ -229,7 +229,7 @@ def look_at(lane: Lane, load: Load, i: int, now_ns: int) -> None:
 
 
 @inner
-def give_up_overdue(lane: Lane, load: Load, i: int, now_ns: int) -> None:
+def give_up_overdue(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
     """Give up the requests of ``i`` that took too long. Where a late reply could be taken for another, replace it."""
     overdue = 0
     for slot in range(load.depth):
@@ -246,12 +246,12 @@ def give_up_overdue(lane: Lane, load: Load, i: int, now_ns: int) -> None:
 
 
 @inner
-def replace(lane: Lane, load: Load, i: int, now_ns: int) -> None:
+def replace(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
     """Leave a connection that still stands. It is closed only when its successor has a port of its own."""
     conn = connections(lane)[i]
     broken = break_all(lane, load, i, now_ns)
     if conn["stale_fd"] >= 0:
-        libc.close(conn["stale_fd"])
+        syscalls.close(conn["stale_fd"])
     conn["stale_fd"] = conn["fd"]
     conn["fd"] = -1
     conn["state"] = CLOSED

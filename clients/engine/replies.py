@@ -9,10 +9,12 @@ the kernel need not look at every connection again in each poll, which is what l
 import errno
 import socket
 
-from clients import libc
-from clients.compiled import inlined, inner, int64
-from clients.connections import close_connection, connected, count_connect_error, count_failure
-from clients.lane import (
+from clients.engine import syscalls
+from clients.engine.connections import close_connection, connected, count_connect_error, count_failure
+from clients.engine.jit import inlined, inner, int64
+from clients.engine.requests import answered, reply_of, take_out
+from clients.engine.scheduler import RETRY_NS, fail, is_cut, leave_session, session_done, slot_freed, stands
+from clients.engine.thread_state import (
     CLOSING,
     CORRUPT,
     DUPLICATE,
@@ -27,8 +29,8 @@ from clients.lane import (
     RESET,
     SERVER_CLOSED,
     WRONG_REPLY,
-    Lane,
-    Load,
+    LoadParams,
+    ThreadState,
     clock,
     connections,
     lost,
@@ -39,8 +41,6 @@ from clients.lane import (
     requests,
     tally,
 )
-from clients.requests import answered, reply_of, take_out
-from clients.turns import RETRY_NS, fail, is_cut, leave_session, session_done, slot_freed, stands
 
 EPOLLOUT = 0x4
 _EPOLL_FAILED = 0x8 | 0x10  # error, hung up
@@ -51,13 +51,13 @@ _EAGAIN = errno.EAGAIN
 
 
 @inner
-def finish_connect(lane: Lane, load: Load, i: int, flags: int) -> None:
+def finish_connect(lane: ThreadState, load: LoadParams, i: int, flags: int) -> None:
     """The connect of ``i`` succeeded or failed."""
     conn = connections(lane)[i]
-    now = libc.now_ns(clock(lane))
+    now = syscalls.now_ns(clock(lane))
     if flags & _EPOLL_FAILED:
         option(lane)[1] = 4
-        libc.get_option(conn["fd"], _SOL_SOCKET, _SO_ERROR, lane.block + OPTION_AT, lane.block + OPTION_AT + 4)
+        syscalls.get_option(conn["fd"], _SOL_SOCKET, _SO_ERROR, lane.block + OPTION_AT, lane.block + OPTION_AT + 4)
         count_connect_error(lane, int64(option(lane)[0]))
         fail(lane, load, i, now)
     elif flags & EPOLLOUT:
@@ -66,7 +66,7 @@ def finish_connect(lane: Lane, load: Load, i: int, flags: int) -> None:
 
 
 @inlined
-def replied(lane: Lane, load: Load, i: int, slot: int, now_ns: int) -> None:
+def replied(lane: ThreadState, load: LoadParams, i: int, slot: int, now_ns: int) -> None:
     """The reply to a slot is whole and right: count it and go on."""
     conn = connections(lane)[i]
     answered(lane, load, i, slot, now_ns)
@@ -89,15 +89,15 @@ def replied(lane: Lane, load: Load, i: int, slot: int, now_ns: int) -> None:
 
 
 @inlined
-def read_stream(lane: Lane, load: Load, i: int, flags: int) -> None:
+def read_stream(lane: ThreadState, load: LoadParams, i: int, flags: int) -> None:
     """Read what a TCP connection has; go on to the next request whenever a reply is whole."""
     conn = connections(lane)[i]
     fd = conn["fd"]
     while conn["fd"] == fd and fd >= 0:
-        got = libc.recv(fd, lane.block + RECEIVED_AT, RECEIVE_BYTES, _DONTWAIT)
+        got = syscalls.recv(fd, lane.block + RECEIVED_AT, RECEIVE_BYTES, _DONTWAIT)
         if got == -_EAGAIN:
             return
-        now = libc.now_ns(clock(lane))
+        now = syscalls.now_ns(clock(lane))
         if got <= 0:
             stream_ended(lane, load, i, -got, now)
             return
@@ -107,7 +107,7 @@ def read_stream(lane: Lane, load: Load, i: int, flags: int) -> None:
             address, size = reply_of(lane, load, i, slot)
             part = min(size - conn["read"], got - at)
             too_much = conn["in_flight"] == 0 or (conn["in_flight"] == 1 and got - at > part)
-            if too_much or not libc.same_bytes(lane.block + RECEIVED_AT + at, address + conn["read"], part):
+            if too_much or not syscalls.same_bytes(lane.block + RECEIVED_AT + at, address + conn["read"], part):
                 wrong_bytes(lane, load, i, slot, now)
                 return
             at += part
@@ -121,7 +121,7 @@ def read_stream(lane: Lane, load: Load, i: int, flags: int) -> None:
 
 
 @inner
-def wrong_bytes(lane: Lane, load: Load, i: int, slot: int, now_ns: int) -> None:
+def wrong_bytes(lane: ThreadState, load: LoadParams, i: int, slot: int, now_ns: int) -> None:
     """A stream brought what is not the reply: where the next one would begin is unknown, so the connection goes."""
     tally(lane)[WRONG_REPLY] += 1
     if connections(lane)[i]["in_flight"]:
@@ -132,7 +132,7 @@ def wrong_bytes(lane: Lane, load: Load, i: int, slot: int, now_ns: int) -> None:
 
 
 @inner
-def stream_ended(lane: Lane, load: Load, i: int, error: int, now_ns: int) -> None:
+def stream_ended(lane: ThreadState, load: LoadParams, i: int, error: int, now_ns: int) -> None:
     """The server closed the connection (``error`` 0) or broke it: the end of a session, or a failure."""
     if connections(lane)[i]["state"] == CLOSING and error == 0:
         session_done(lane, load, i, now_ns)
@@ -142,14 +142,14 @@ def stream_ended(lane: Lane, load: Load, i: int, error: int, now_ns: int) -> Non
 
 
 @inlined
-def read_datagrams(lane: Lane, load: Load, i: int) -> None:
+def read_datagrams(lane: ThreadState, load: LoadParams, i: int) -> None:
     """Read the datagrams of connection ``i`` for as long as replies are due."""
     conn = connections(lane)[i]
     while conn["fd"] >= 0:
-        got = libc.recv(conn["fd"], lane.block + RECEIVED_AT, RECEIVE_BYTES, _DONTWAIT)
+        got = syscalls.recv(conn["fd"], lane.block + RECEIVED_AT, RECEIVE_BYTES, _DONTWAIT)
         if got == -_EAGAIN:
             return
-        now = libc.now_ns(clock(lane))
+        now = syscalls.now_ns(clock(lane))
         if got < 0:
             count_failure(lane, -got)
             fail(lane, load, i, now)
@@ -159,7 +159,7 @@ def read_datagrams(lane: Lane, load: Load, i: int) -> None:
             count_unexpected(lane, load, i, got, now)
             continue
         address, size = reply_of(lane, load, i, slot)
-        if got == size and libc.same_bytes(lane.block + RECEIVED_AT, address, size):
+        if got == size and syscalls.same_bytes(lane.block + RECEIVED_AT, address, size):
             replied(lane, load, i, slot, now)
         else:
             wrong_datagram(lane, load, i, slot, now)
@@ -168,7 +168,7 @@ def read_datagrams(lane: Lane, load: Load, i: int) -> None:
 
 
 @inlined
-def number_received(lane: Lane) -> int:
+def number_received(lane: ThreadState) -> int:
     """Number of the request in the datagram just received."""
     number = 0
     for k in range(8):
@@ -177,16 +177,16 @@ def number_received(lane: Lane) -> int:
 
 
 @inlined
-def is_own(lane: Lane, load: Load, i: int, got: int) -> bool:
+def is_own(lane: ThreadState, load: LoadParams, i: int, got: int) -> bool:
     """Whether the datagram just received has the number of a request that connection ``i`` once sent."""
     if not load.numbered or got < HEADER_BYTES:
         return False
-    own = libc.same_bytes(lane.block + RECEIVED_AT, message_address(lane, load, i, 0), 4)
+    own = syscalls.same_bytes(lane.block + RECEIVED_AT, message_address(lane, load, i, 0), 4)
     return bool(own and 0 < number_received(lane) // load.depth <= connections(lane)[i]["serial"])
 
 
 @inlined
-def slot_of_datagram(lane: Lane, load: Load, i: int, got: int) -> int:
+def slot_of_datagram(lane: ThreadState, load: LoadParams, i: int, got: int) -> int:
     """The slot of ``i`` whose request the datagram just received answers, rightly or not; -1 if there is none.
 
     Without a readable number it can only be for the one request in flight, if it is one.
@@ -199,7 +199,7 @@ def slot_of_datagram(lane: Lane, load: Load, i: int, got: int) -> int:
 
 
 @inner
-def wrong_datagram(lane: Lane, load: Load, i: int, slot: int, now_ns: int) -> None:
+def wrong_datagram(lane: ThreadState, load: LoadParams, i: int, slot: int, now_ns: int) -> None:
     """The reply to a slot has wrong bytes, or the wrong size: the request has failed."""
     tally(lane)[WRONG_REPLY] += 1
     tally(lane)[CORRUPT] += 1
@@ -211,7 +211,7 @@ def wrong_datagram(lane: Lane, load: Load, i: int, slot: int, now_ns: int) -> No
 
 
 @inner
-def count_unexpected(lane: Lane, load: Load, i: int, got: int, now_ns: int) -> None:
+def count_unexpected(lane: ThreadState, load: LoadParams, i: int, got: int, now_ns: int) -> None:
     """Count a datagram that no request in flight is waiting for: late, a second copy, or nobody's."""
     if not is_own(lane, load, i, got):
         # Without a number in its messages a connection has one request at a time, and this came after its reply.
@@ -232,11 +232,11 @@ def count_unexpected(lane: Lane, load: Load, i: int, got: int, now_ns: int) -> N
 
 
 @inner
-def read_leftovers(lane: Lane, load: Load, i: int) -> None:
+def read_leftovers(lane: ThreadState, load: LoadParams, i: int) -> None:
     """Read and count the datagrams that nobody waits for."""
     conn = connections(lane)[i]
     while conn["fd"] >= 0:
-        got = libc.recv(conn["fd"], lane.block + RECEIVED_AT, RECEIVE_BYTES, _DONTWAIT)
+        got = syscalls.recv(conn["fd"], lane.block + RECEIVED_AT, RECEIVE_BYTES, _DONTWAIT)
         if got < 0:
             return
-        count_unexpected(lane, load, i, got, libc.now_ns(clock(lane)))
+        count_unexpected(lane, load, i, got, syscalls.now_ns(clock(lane)))

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
+from clients.engine.histogram_slots import Counts
 from clients.fairness import fairness
-from clients.histogram import Counts, summary_us
+from clients.histogram import summary_us
+from clients.load_spec import LoadSpec
+from clients.measurement import Slice, Totals, errors_of, lost_of
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_checks import Facts, judge
 from clients.quality_codes import Thresholds
-from clients.settings import Settings
-from clients.target import Slice, Totals, errors_of, lost_of
-from clients.windows import finite, precision, windows
+from clients.steady_state import finite, precision, windows
 
 # 1: first. 2: open loop, depth, lateness, facts about the generator. 3: new names of codes and shares, flags.
 SCHEMA = 3
@@ -29,7 +30,7 @@ class Context:
     thresholds: Thresholds = DEFAULT_THRESHOLDS
 
 
-def recorded(settings: Settings, of: Slice | Totals) -> dict[str, Counts]:
+def recorded(settings: LoadSpec, of: Slice | Totals) -> dict[str, Counts]:
     """The histograms by the names that the rows have. Each has the shape (SLOTS,)."""
     headline = of.headline.sum(axis=0) if of.headline.ndim == 2 else of.headline
     if not settings.open_loop:
@@ -38,7 +39,7 @@ def recorded(settings: Settings, of: Slice | Totals) -> dict[str, Counts]:
     return {"latency": headline, **shown}
 
 
-def missing_of(settings: Settings, of: Slice | Totals) -> dict[str, int]:
+def missing_of(settings: LoadSpec, of: Slice | Totals) -> dict[str, int]:
     """Requests of each of the ``recorded`` latencies that are in no slot of it, for they took for ever.
 
     Those given up, answered late or wrongly, or broken; of the latency of an open loop also those never sent.
@@ -50,7 +51,7 @@ def missing_of(settings: Settings, of: Slice | Totals) -> dict[str, int]:
 
 
 def document(
-    settings: Settings, totals: Totals, served: list[int], cpus: tuple[int, ...], context: Context = Context()
+    settings: LoadSpec, totals: Totals, served: list[int], cpus: tuple[int, ...], context: Context = Context()
 ) -> dict[str, Any]:
     """Return the document of all that a target was loaded with. served: replies of each connection."""
     tally = totals.tally
@@ -135,7 +136,7 @@ def document(
     }
 
 
-def sessions_per_s(settings: Settings, replies: int, duration_s: float) -> float | None:
+def sessions_per_s(settings: LoadSpec, replies: int, duration_s: float) -> float | None:
     """Sessions a second, by the share of a session that each reply is; None if there are no sessions.
 
     Whole sessions end in waves, since all connections begin one when a slice begins: to count those that end inside a

@@ -7,8 +7,8 @@ makes the same schedule beforehand.
 
 import numpy as np
 
-from clients.compiled import inlined, inner, int64
-from clients.lane import (
+from clients.engine.jit import inlined, inner, int64
+from clients.engine.thread_state import (
     BURST,
     CONSTANT,
     END,
@@ -19,8 +19,8 @@ from clients.lane import (
     POSITION,
     SEED,
     START,
-    Lane,
-    Load,
+    LoadParams,
+    ThreadState,
     arrivals,
     schedule,
 )
@@ -29,14 +29,14 @@ NEVER_NS = 1 << 62  # no request is to leave any more
 
 
 @inner
-def first_arrival(lane: Lane, load: Load) -> None:
+def first_arrival(lane: ThreadState, load: LoadParams) -> None:
     """Begin the schedule."""
     np.random.seed(schedule(lane)[SEED])  # noqa: NPY002 - compiled code knows the old interface alone
     next_arrival(lane, load)
 
 
 @inlined
-def next_arrival(lane: Lane, load: Load) -> None:
+def next_arrival(lane: ThreadState, load: LoadParams) -> None:
     """Go on to the next time of the schedule."""
     process = arrivals(lane)
     gap_ns = process[GAP]

@@ -5,16 +5,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clients.histogram import SLOTS, Counts
-from clients.lane import BLOCK, CONNECTION, HEADER_BYTES, HISTOGRAMS, RAW, REQUEST, WORDS, Lane, Load
-from clients.memory import Array
+from clients.engine.histogram_slots import SLOTS, Counts
+from clients.engine.raw_memory import Array
+from clients.engine.thread_state import (
+    BLOCK,
+    CONNECTION,
+    HEADER_BYTES,
+    HISTOGRAMS,
+    RAW,
+    REQUEST,
+    WORDS,
+    LoadParams,
+    ThreadState,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Buffers:
-    """What a lane's addresses point to; shapes and types are told in ``clients.lane``."""
+    """What a lane's addresses point to; shapes and types are told in ``clients.engine.thread_state``."""
 
-    lane: Lane
+    lane: ThreadState
     connections: Array
     headline: Counts  # shape (parts, SLOTS)
     histograms: dict[str, Counts]  # the others
@@ -40,14 +50,14 @@ class Share:
     sizes: Counts  # of messages, shape (SIZES_DRAWN,)
 
 
-def bytes_needed(connections: int, load: Load) -> int:
+def bytes_needed(connections: int, load: LoadParams) -> int:
     """Memory for so many connections: what grows with their number, and so could be too much."""
     slots = connections * load.depth
     per_slot = load.message_bytes + REQUEST.itemsize + 16 + 4
     return slots * per_slot + connections * (CONNECTION.itemsize + 16 * load.lost_remembered)
 
 
-def make_buffers(share: Share, load: Load, random: np.random.Generator) -> Buffers:
+def make_buffers(share: Share, load: LoadParams, random: np.random.Generator) -> Buffers:
     """Make the memory of one lane. Raises MemoryError if there is not enough."""
     count, numbers = len(share.numbers), share.numbers
     connections = np.zeros(count, CONNECTION)
@@ -71,7 +81,7 @@ def make_buffers(share: Share, load: Load, random: np.random.Generator) -> Buffe
     block = _make_block(share)
     addresses = {name: array.ctypes.data for name, array in {**arrays, "block": block}.items()}
     return Buffers(
-        Lane(poller=share.poller, total=count, **addresses),
+        ThreadState(poller=share.poller, total=count, **addresses),
         connections=connections,
         headline=arrays["headline"],
         histograms={name: block[name] for name in HISTOGRAMS},

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from clients.histogram import LEAST_BEYOND, quantile_ns
-from clients.target import Slice
+from clients.measurement import Slice
 
 _DRIFT_P = 0.01
 _LEAST_WINDOWS = 8

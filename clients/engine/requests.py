@@ -3,11 +3,11 @@
 import errno
 import socket
 
-from clients import libc
-from clients.arrivals import NEVER_NS
-from clients.compiled import inlined, inner, int64
-from clients.histogram import slot_of
-from clients.lane import (
+from clients.engine import syscalls
+from clients.engine.arrivals import NEVER_NS
+from clients.engine.histogram_slots import slot_of
+from clients.engine.jit import inlined, inner, int64
+from clients.engine.thread_state import (
     BIN,
     BROKEN,
     COUNTED,
@@ -39,8 +39,8 @@ from clients.lane import (
     TIMEOUT,
     WINDOW,
     WORDS_AT,
-    Lane,
-    Load,
+    LoadParams,
+    ThreadState,
     bins,
     connections,
     fact,
@@ -66,7 +66,7 @@ _PUES_HOLA_BYTES, _PUES_ADIOS_BYTES = len(PUES_HOLA), len(PUES_ADIOS)
 
 
 @inlined
-def request_of(lane: Lane, load: Load, i: int, slot: int) -> tuple[int, int]:
+def request_of(lane: ThreadState, load: LoadParams, i: int, slot: int) -> tuple[int, int]:
     """Address and size of what connection ``i`` asks from a slot."""
     request = requests(lane, load, i)[slot]
     if load.echo:
@@ -77,7 +77,7 @@ def request_of(lane: Lane, load: Load, i: int, slot: int) -> tuple[int, int]:
 
 
 @inlined
-def reply_of(lane: Lane, load: Load, i: int, slot: int) -> tuple[int, int]:
+def reply_of(lane: ThreadState, load: LoadParams, i: int, slot: int) -> tuple[int, int]:
     """Address and size of the reply that is due to a slot of connection ``i``."""
     request = requests(lane, load, i)[slot]
     if load.echo:
@@ -89,20 +89,20 @@ def reply_of(lane: Lane, load: Load, i: int, slot: int) -> tuple[int, int]:
 
 
 @inlined
-def is_counted(lane: Lane, time_ns: int) -> bool:
+def is_counted(lane: ThreadState, time_ns: int) -> bool:
     """Whether a time lies inside the window."""
     return bool(schedule(lane)[WINDOW] <= time_ns <= schedule(lane)[END])
 
 
 @inner
-def count_missed(lane: Lane, began_ns: int) -> None:
+def count_missed(lane: ThreadState, began_ns: int) -> None:
     """Count a request that took for ever, if it began inside the window: it is in no slot of the headline."""
     if is_counted(lane, began_ns):
         missed(lane)[(began_ns - schedule(lane)[WINDOW]) // schedule(lane)[PART]] += 1
 
 
 @inlined
-def _fill_slot(lane: Lane, load: Load, i: int) -> int:
+def _fill_slot(lane: ThreadState, load: LoadParams, i: int) -> int:
     """Take a free slot of ``i`` for its next request, with number and size. There must be one. Returns the slot."""
     conn = connections(lane)[i]
     conn["serial"] += 1
@@ -122,7 +122,7 @@ def _fill_slot(lane: Lane, load: Load, i: int) -> int:
 
 
 @inlined
-def _count_sent(lane: Lane, load: Load, i: int, slot: int) -> None:
+def _count_sent(lane: ThreadState, load: LoadParams, i: int, slot: int) -> None:
     request = requests(lane, load, i)[slot]
     connections(lane)[i]["in_flight"] += 1
     schedule(lane)[IN_FLIGHT] += 1
@@ -137,7 +137,7 @@ def _count_sent(lane: Lane, load: Load, i: int, slot: int) -> None:
 
 
 @inlined
-def _write_number(lane: Lane, load: Load, i: int, slot: int) -> None:
+def _write_number(lane: ThreadState, load: LoadParams, i: int, slot: int) -> None:
     """Make the message unlike all others of its connection."""
     request = requests(lane, load, i)[slot]
     content, number = message(lane, load, i, slot), request["number"]
@@ -149,7 +149,7 @@ def _write_number(lane: Lane, load: Load, i: int, slot: int) -> None:
 
 
 @inlined
-def send_request(lane: Lane, load: Load, i: int, intended_ns: int, ready_ns: int, now_ns: int) -> int:
+def send_request(lane: ThreadState, load: LoadParams, i: int, intended_ns: int, ready_ns: int, now_ns: int) -> int:
     """Send the next request of ``i``, as much as the socket takes. There must be a free slot.
 
     Returns 0, or errno if the connection failed.
@@ -164,7 +164,7 @@ def send_request(lane: Lane, load: Load, i: int, intended_ns: int, ready_ns: int
         _write_number(lane, load, i, slot)
     if not load.tcp:
         address, size = request_of(lane, load, i, slot)
-        sent = libc.send(connections(lane)[i]["fd"], address, size, _NO_SIGNAL)
+        sent = syscalls.send(connections(lane)[i]["fd"], address, size, _NO_SIGNAL)
         return 0 if sent >= 0 else -sent
     if connections(lane)[i]["writing"] < connections(lane)[i]["serial"]:
         return 0  # the socket is full: an earlier one goes first
@@ -172,13 +172,13 @@ def send_request(lane: Lane, load: Load, i: int, intended_ns: int, ready_ns: int
 
 
 @inlined
-def continue_writing(lane: Lane, load: Load, i: int) -> int:
+def continue_writing(lane: ThreadState, load: LoadParams, i: int) -> int:
     """Write what is left of a stream's requests. Returns 0 (all written, or the socket is full), or errno."""
     conn = connections(lane)[i]
     while conn["writing"] <= conn["serial"]:
         address, size = request_of(lane, load, i, conn["writing"] % load.depth)
         while conn["written"] < size:
-            sent = libc.send(conn["fd"], address + conn["written"], size - conn["written"], _NO_SIGNAL)
+            sent = syscalls.send(conn["fd"], address + conn["written"], size - conn["written"], _NO_SIGNAL)
             if sent < 0:
                 return 0 if sent == -_EAGAIN else -sent
             conn["written"] += sent
@@ -188,7 +188,7 @@ def continue_writing(lane: Lane, load: Load, i: int) -> int:
 
 
 @inlined
-def answered(lane: Lane, load: Load, i: int, slot: int, now_ns: int) -> None:
+def answered(lane: ThreadState, load: LoadParams, i: int, slot: int, now_ns: int) -> None:
     """Count the right reply to a slot of connection ``i``, and free the slot. One after the timeout is late."""
     request = requests(lane, load, i)[slot]
     if now_ns - request["sent_ns"] > load.timeout_ns:
@@ -223,7 +223,7 @@ def answered(lane: Lane, load: Load, i: int, slot: int, now_ns: int) -> None:
 
 
 @inlined
-def take_out(lane: Lane, load: Load, i: int, slot: int, outcome: int, now_ns: int) -> None:
+def take_out(lane: ThreadState, load: LoadParams, i: int, slot: int, outcome: int, now_ns: int) -> None:
     """End a request now: write its raw row, and free its slot."""
     request = requests(lane, load, i)[slot]
     conn = connections(lane)[i]
@@ -242,7 +242,7 @@ def take_out(lane: Lane, load: Load, i: int, slot: int, outcome: int, now_ns: in
 
 
 @inner
-def _record(lane: Lane, load: Load, i: int, slot: int, outcome: int, now_ns: int) -> None:
+def _record(lane: ThreadState, load: LoadParams, i: int, slot: int, outcome: int, now_ns: int) -> None:
     at = schedule(lane)[RAW_ROWS]
     if at >= load.raw_room:
         tally(lane)[RAW_DROPPED] += 1
@@ -260,7 +260,7 @@ def _record(lane: Lane, load: Load, i: int, slot: int, outcome: int, now_ns: int
 
 
 @inner
-def time_out(lane: Lane, load: Load, i: int, slot: int, now_ns: int) -> None:
+def time_out(lane: ThreadState, load: LoadParams, i: int, slot: int, now_ns: int) -> None:
     """Give up a request for want of a reply; its number is remembered, to know a late reply."""
     serial = requests(lane, load, i)[slot]["number"] // load.depth
     place = 2 * (serial % load.lost_remembered)
@@ -271,7 +271,7 @@ def time_out(lane: Lane, load: Load, i: int, slot: int, now_ns: int) -> None:
 
 
 @inner
-def break_all(lane: Lane, load: Load, i: int, now_ns: int) -> int:
+def break_all(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> int:
     """Give up all that connection ``i`` has in flight, as it failed. Returns how many requests that were."""
     conn = connections(lane)[i]
     count = conn["in_flight"]
@@ -285,7 +285,7 @@ def break_all(lane: Lane, load: Load, i: int, now_ns: int) -> int:
 
 
 @inlined
-def may_send(lane: Lane, load: Load, i: int, now_ns: int) -> bool:
+def may_send(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> bool:
     """Whether connection ``i`` of a closed loop, or in a session, is to send another request now.
 
     A session that has connected goes on to its end, whenever that is: the server has already paid for its beginning.
@@ -299,12 +299,12 @@ def may_send(lane: Lane, load: Load, i: int, now_ns: int) -> bool:
 
 
 @inlined
-def is_due(lane: Lane, now_ns: int) -> bool:
+def is_due(lane: ThreadState, now_ns: int) -> bool:
     """Whether the schedule of an open loop has a request that should have left by now."""
     return bool(schedule(lane)[NEXT] <= now_ns)
 
 
 @inlined
-def nothing_more_due(lane: Lane) -> bool:
+def nothing_more_due(lane: ThreadState) -> bool:
     """Whether the schedule of an open loop has come to its end."""
     return bool(schedule(lane)[NEXT] == NEVER_NS)

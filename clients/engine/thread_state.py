@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clients.compiled import inlined, int64
-from clients.histogram import SLOTS
-from clients.libc import EVENT_WORDS
-from clients.memory import Array, view
+from clients.engine.histogram_slots import SLOTS
+from clients.engine.jit import inlined, int64
+from clients.engine.raw_memory import Array, view
+from clients.engine.syscalls import EVENT_WORDS
 from clients.protocols import ADIOS, HOLA, PUES_ADIOS, PUES_HOLA
 
 EVENTS_AT_ONCE = 512
@@ -183,7 +183,7 @@ POSITION, GAP, ON, PERIOD, START = range(len(ARRIVALS))
 CONSTANT, POISSON, BURST = range(3)
 
 
-class Load(NamedTuple):
+class LoadParams(NamedTuple):
     """How a lane loads its server. Durations in nanoseconds; flags are 0 or 1, as the compiled loop wants them."""
 
     tcp: int
@@ -205,8 +205,8 @@ class Load(NamedTuple):
     ticks: int  # sleep in whole milliseconds: a fault to test the instrument with
 
 
-class Lane(NamedTuple):
-    """Sizes, and addresses of memory that ``clients.buffers`` keeps; what is there, see the functions below.
+class ThreadState(NamedTuple):
+    """Sizes, and addresses of memory that ``clients.engine.buffers`` keeps; what is there, see the functions below.
 
     Few, because every call passes all of them on: what has a fixed size stands in one block, at places that the
     compiler knows.
@@ -292,37 +292,37 @@ _REQUEST_BYTES, _HISTOGRAM_BYTES = REQUEST.itemsize, SLOTS * 8
 
 
 @inlined
-def connections(lane: Lane) -> Array:
+def connections(lane: ThreadState) -> Array:
     """CONNECTION, shape (connections,)."""
     return view(lane.connections, lane.total, CONNECTION)
 
 
 @inlined
-def requests(lane: Lane, load: Load, i: int) -> Array:
+def requests(lane: ThreadState, load: LoadParams, i: int) -> Array:
     """REQUEST, shape (depth,): what connection ``i`` has in flight."""
     return view(lane.requests + i * load.depth * _REQUEST_BYTES, load.depth, REQUEST)
 
 
 @inlined
-def message_address(lane: Lane, load: Load, i: int, slot: int) -> int:
+def message_address(lane: ThreadState, load: LoadParams, i: int, slot: int) -> int:
     """Where the message of one slot of connection ``i`` begins."""
     return lane.payload + (i * load.depth + slot) * load.message_bytes
 
 
 @inlined
-def message(lane: Lane, load: Load, i: int, slot: int) -> Array:
+def message(lane: ThreadState, load: LoadParams, i: int, slot: int) -> Array:
     """uint8, shape (message_bytes,): what connection ``i`` sends from one slot."""
     return view(message_address(lane, load, i, slot), load.message_bytes, _BYTE)
 
 
 @inlined
-def free_slots(lane: Lane, load: Load, i: int) -> Array:
+def free_slots(lane: ThreadState, load: LoadParams, i: int) -> Array:
     """int32, shape (depth,): a stack of the slots of connection ``i`` that are free; for datagrams."""
     return view(lane.free + i * load.depth * 4, load.depth, _INT32)
 
 
 @inlined
-def turns(lane: Lane, load: Load) -> Array:
+def turns(lane: ThreadState, load: LoadParams) -> Array:
     """int64, shape (connections x depth, 2): a ring of (time, connection), the first come first.
 
     Open loop: slots that are free, and since when. With a time to think: requests, and when each is due.
@@ -331,37 +331,37 @@ def turns(lane: Lane, load: Load) -> Array:
 
 
 @inlined
-def sizes(lane: Lane) -> Array:
+def sizes(lane: ThreadState) -> Array:
     """int64, shape (SIZES_DRAWN,): message sizes in the order of their use."""
     return view(lane.block + _SIZES_AT, SIZES_DRAWN, _INT64)
 
 
 @inlined
-def received(lane: Lane) -> Array:
+def received(lane: ThreadState) -> Array:
     """uint8, shape (RECEIVE_BYTES,): what the last recv brought."""
     return view(lane.block + RECEIVED_AT, RECEIVE_BYTES, _BYTE)
 
 
 @inlined
-def events(lane: Lane) -> Array:
+def events(lane: ThreadState) -> Array:
     """uint32: what epoll_wait filled in, EVENT_WORDS for each event."""
     return view(lane.block + EVENTS_AT, _EVENT_WORDS_AT_ONCE, _UINT32)
 
 
 @inlined
-def event(lane: Lane) -> Array:
+def event(lane: ThreadState) -> Array:
     """uint32: room for the one event that epoll_ctl is told."""
     return view(lane.block + EVENT_AT, EVENT_WORDS, _UINT32)
 
 
 @inlined
-def option(lane: Lane) -> Array:
+def option(lane: ThreadState) -> Array:
     """int32, shape (2,): room for a socket option and its size."""
     return view(lane.block + OPTION_AT, 2, _INT32)
 
 
 @inlined
-def lost(lane: Lane, load: Load, i: int) -> Array:
+def lost(lane: ThreadState, load: LoadParams, i: int) -> Array:
     """int64, shape (lost_remembered, 2): serial numbers that connection ``i`` gave up, and the raw row of each.
 
     A number stands at its remainder, so that it is found at once; a later one with the same remainder takes its place.
@@ -370,13 +370,13 @@ def lost(lane: Lane, load: Load, i: int) -> Array:
 
 
 @inlined
-def headline(lane: Lane, part: int) -> Array:
+def headline(lane: ThreadState, part: int) -> Array:
     """int64, shape (SLOTS,): from send to reply, in an open loop from the intended time; in one part of the window."""
     return view(lane.headline + part * _HISTOGRAM_BYTES, SLOTS, _INT64)
 
 
 @inlined
-def histogram(lane: Lane, at: int) -> Array:
+def histogram(lane: ThreadState, at: int) -> Array:
     """int64, shape (SLOTS,): another histogram. at: where it is in the block.
 
     service: from send to reply, of an open loop. lateness: from ready to sent. own: the headline without lateness.
@@ -386,48 +386,48 @@ def histogram(lane: Lane, at: int) -> Array:
 
 
 @inlined
-def raw(lane: Lane, load: Load) -> Array:
+def raw(lane: ThreadState, load: LoadParams) -> Array:
     """RAW, shape (raw_room,)."""
     return view(lane.raw, load.raw_room, RAW)
 
 
 @inlined
-def bins(lane: Lane) -> Array:
+def bins(lane: ThreadState) -> Array:
     """int64, shape (BINS, 2), flat: sum of the headline in ns, and how many requests, by when they began."""
     return view(lane.block + _BINS_AT, 2 * BINS, _INT64)
 
 
 @inlined
-def missed(lane: Lane) -> Array:
+def missed(lane: ThreadState) -> Array:
     """int64, shape (MOST_PARTS,): requests that began in each part of the window, and took for ever."""
     return view(lane.block + _MISSED_AT, MOST_PARTS, _INT64)
 
 
 @inlined
-def fact(lane: Lane, which: int) -> int:
+def fact(lane: ThreadState, which: int) -> int:
     """One of FACTS."""
     return int64(view(lane.block + _FACTS_AT, _FACTS, _INT64)[which])
 
 
 @inlined
-def clock(lane: Lane) -> int:
+def clock(lane: ThreadState) -> int:
     """Address of the room for the kernel's time."""
     return lane.block + CLOCK_AT
 
 
 @inlined
-def tally(lane: Lane) -> Array:
+def tally(lane: ThreadState) -> Array:
     """int64, see TALLY."""
     return view(lane.block + _TALLY_AT, _TALLIES, _INT64)
 
 
 @inlined
-def schedule(lane: Lane) -> Array:
+def schedule(lane: ThreadState) -> Array:
     """int64, see SCHEDULE."""
     return view(lane.block + SCHEDULE_AT, _SCHEDULED, _INT64)
 
 
 @inlined
-def arrivals(lane: Lane) -> Array:
+def arrivals(lane: ThreadState) -> Array:
     """float64, see ARRIVALS."""
     return view(lane.block + _ARRIVALS_AT, _ARRIVALS, _FLOAT64)
