@@ -1,10 +1,11 @@
 """The load generator and the tutorial's client.
 
 Import rule: this package imports numpy, scipy, numba, typer and the standard library, never ``servers`` or ``bench``.
-It states the protocol a second time on purpose, so that it is an independent check of the servers.
+It defines the protocol a second time on purpose, so that it is an independent check of the servers.
 
-``engine`` is the compiled hot path. ``generator`` drives it against one server; ``measurement`` is what it measured.
-``cli_load`` and ``worker`` are the two programs on top, for people and for bench. Pure modules: ``load_spec``,
-``histogram``, ``steady_state``, ``fairness``, ``quality_codes``, ``quality_catalogue``, ``quality_checks`` and
-``result_document``.
+- programs: ``cli_load`` and ``worker`` (load a server for people and for bench), ``talk``; ``cli_errors`` runs them
+- before a load: ``load_spec``, ``local_ports``, ``fd_limit``, ``protocol_check``
+- the load: ``generator``, on top of ``engine``, the compiled hot path; ``thread_usage``, ``kernel_counters``
+- its result, pure: ``measurement``, ``histogram``, ``steady_state``, ``fairness``, ``quality_codes``,
+  ``quality_catalogue``, ``quality_checks``, ``result_document``, ``load_description``; ``export`` writes files
 """

@@ -1,67 +1,83 @@
-"""What one load measured, and the sum of all loads of a generator."""
+"""What one load measured, and the sum of several loads."""
 
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 
+from clients.engine.counters import COUNTERS, ERRORS
 from clients.engine.histogram_slots import SLOTS, Counts
-from clients.engine.thread_state import ERRORS, HISTOGRAMS, TALLY
+from clients.engine.thread_state import HISTOGRAMS
+from clients.thread_usage import ThreadUsage
+
+COUNTER_NAMES = tuple(COUNTERS.names or ())
+HISTOGRAM_NAMES = tuple(HISTOGRAMS.names or ())
+
+
+@dataclass(frozen=True, slots=True)
+class LoadCounts:
+    """Everything counted in one load, all threads together."""
+
+    tally: dict[str, int]  # by the names of COUNTERS
+    primary: Counts  # shape (parts, SLOTS): latency in an open loop, else service time
+    never_answered: Counts  # shape (parts,): requests that began in each part and are not in ``primary``
+    histograms: dict[str, Counts]  # by the names of HISTOGRAMS, shape (SLOTS,); only those that the loop fills
+    bins: Counts  # shape (BINS, 2): sum of the primary latency in ns, and requests, in each short stretch of the window
+    bin_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What one stretch of load brought, all threads together. Histograms have the shape (SLOTS,)."""
+    """One load: when it was, what it counted and what it cost the generator."""
 
     start_s: float  # CLOCK_MONOTONIC when the window began
     duration_s: float  # of the window
-    tally: dict[str, int]
-    headline: Counts  # shape (parts, SLOTS): latency in an open loop, else service time
-    missed: Counts  # shape (parts,): requests that began in each and are not in its headline: they took for ever
-    histograms: dict[str, Counts]  # see clients.engine.thread_state.HISTOGRAMS; those that did not occur are missing
-    bins: Counts  # shape (BINS, 2): sum of the headline in ns, and requests, in each short stretch of the window
-    bin_s: float
-    elapsed_s: float  # from the first request to the last reply; of those that never came the wait is left out
-    cpu_s: float  # of all threads, polls that brought nothing left out
-    cpu_share: float  # of the elapsed time, in the busiest thread
-    stolen_s: float  # time in which a thread could not run, though it wanted to
-    involuntary_switches: int
-    major_faults: int
+    counts: LoadCounts
+    usage: ThreadUsage
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Totals:
-    """All slices so far, added up."""
+    """The sum of several slices."""
 
     duration_s: float = 0.0
     elapsed_s: float = 0.0
-    cpu_share_s: float = 0.0
-    stolen_s: float = 0.0
+    busiest_cpu_s: float = 0.0  # CPU time of the busiest thread of each slice
+    run_delay_s: float = 0.0
     involuntary_switches: int = 0
     major_faults: int = 0
     gc_runs: int = 0
-    tally: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TALLY, 0))
-    headline: Counts = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
+    tally: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTER_NAMES, 0))
+    primary: Counts = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
     histograms: dict[str, Counts] = field(
-        default_factory=lambda: {name: np.zeros(SLOTS, np.int64) for name in HISTOGRAMS}
+        default_factory=lambda: {name: np.zeros(SLOTS, np.int64) for name in HISTOGRAM_NAMES}
     )
 
-    def add(self, slice_: Slice, sign: int = 1) -> None:
-        """Add a slice; with the sign -1 take it away again."""
-        self.duration_s += sign * slice_.duration_s
-        self.elapsed_s += sign * slice_.elapsed_s
-        self.cpu_share_s += sign * slice_.cpu_share * slice_.elapsed_s
-        self.stolen_s += sign * slice_.stolen_s
-        self.involuntary_switches += sign * slice_.involuntary_switches
-        self.major_faults += sign * slice_.major_faults
-        for kind, count in slice_.tally.items():
-            self.tally[kind] += sign * count
-        self.headline += sign * slice_.headline.sum(axis=0)
-        for name, counts in slice_.histograms.items():
-            self.histograms[name] += sign * counts
+    def plus(self, slice_: Slice) -> Self:
+        """Return the totals with another slice added."""
+        counts, usage = slice_.counts, slice_.usage
+        return type(self)(
+            duration_s=self.duration_s + slice_.duration_s,
+            elapsed_s=self.elapsed_s + usage.elapsed_s,
+            busiest_cpu_s=self.busiest_cpu_s + usage.busiest_cpu_share * usage.elapsed_s,
+            run_delay_s=self.run_delay_s + usage.run_delay_s,
+            involuntary_switches=self.involuntary_switches + usage.involuntary_switches,
+            major_faults=self.major_faults + usage.major_faults,
+            gc_runs=self.gc_runs + usage.gc_runs,
+            tally={name: count + counts.tally[name] for name, count in self.tally.items()},
+            primary=self.primary + counts.primary.sum(axis=0),
+            histograms={
+                name: total + counts.histograms[name] if name in counts.histograms else total
+                for name, total in self.histograms.items()
+            },
+        )
 
 
 def lost_of(tally: dict[str, int]) -> int:
-    """Requests that never got their reply: given up and not answered late, or broken with their connection."""
+    """Return the number of requests that never got their reply.
+
+    They were given up and not answered late, or broken.
+    """
     return tally["timed_out"] - tally["late"] + tally["broken"]
 
 

@@ -192,7 +192,7 @@ class Block:
         self._slices.append(replace(last, codes=DISTURBED))
         self._resources.append(arm_run.resources.pop())
         arm_run.elapsed_s.pop()
-        self._setup.ask({"do": "forget", "id": arm_run.target})
+        self._setup.ask({"do": "discard", "id": arm_run.target})
 
     def _guarded(self, arm_run: _ArmRun, step: Callable[[_ArmRun], None]) -> None:
         """Take a step with one arm unless it has failed; if it fails now, the others go on without it."""
@@ -217,7 +217,7 @@ class Block:
         if not answer["ok"]:
             raise ServerError(answer["error"])
         wanted = arm_run.place.case.connections
-        if arm_run.place.case.scenario.lifecycle == "persistent" and answer["standing"] < wanted:
+        if arm_run.place.case.scenario.lifecycle == "persistent" and answer["connected"] < wanted:
             raise ServerError(f"{answer['standing']} of {wanted} connections could be opened")
         if isinstance(arm_run.server.child, Child):
             pin_tree(arm_run.server.child.pid, self._setup.placement.server)  # workers that were forked since

@@ -185,7 +185,7 @@ def _listens(transport: str, port: int) -> bool:
 
 def verify(setup: Setup, server: Server, case: Case, together: int = 1) -> None:
     """A conversation of so many clients, checked byte for byte, before any clock starts. Raises ServerError."""
-    answer = setup.ask({"do": "verify", "settings": settings(setup, server, case), "together": together})
+    answer = setup.ask({"do": "verify", "settings": settings(setup, server, case), "concurrent_clients": together})
     if not answer["ok"]:
         raise ServerError(f"does not speak {case.scenario.protocol}: {answer['error']}")
 

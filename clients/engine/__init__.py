@@ -2,18 +2,13 @@
 
 It imports numpy and numba, and of the other modules only the constants of ``clients.protocols``. From the bottom up:
 
-``jit``              how functions are compiled and where the result is cached
-``raw_memory``       arrays at an address
-``syscalls``         system calls for compiled and plain Python code
-``histogram_slots``  the slot of a latency in its histogram
-``thread_state``     connections, requests, counters and schedule of one thread
-``buffers``          the memory behind them
-``connections``      open and close one connection
-``arrivals``         the schedule of an open loop
-``requests``         send, answer and give up requests
-``scheduler``        which connection sends next
-``replies``          read and check replies
-``event_loop``       the loop itself
-``connect_all``      open all connections before the clock starts
-``threads``          one operating-system thread for each CPU
+- ``jit``, ``raw_memory``, ``syscalls``: compile functions, see memory as arrays, call the kernel
+- ``load_params``, ``records``, ``counters``, ``histogram_slots``: the data
+- ``thread_state``, ``views``, ``buffers``: the memory of one thread, how compiled code sees it, how Python makes it
+- ``connections``: open and close one connection; with a diagram of its states
+- ``arrivals``, ``messages``, ``outcomes``, ``requests``: when requests are due, their bytes, their end, and sending
+- ``queues``, ``scheduler``: which connection sends next
+- ``replies``, ``timeouts``: read replies, and give up what takes too long
+- ``event_loop``, ``connect_all``: the two entry points
+- ``threads``: one operating-system thread for each CPU
 """

@@ -1,266 +1,179 @@
-"""The hot loop of one generator thread, compiled: waits for events and for the schedule, and does what they allow.
+"""The hot loop of one generator thread, compiled.
 
-Polling without sleeping spares the server the waking of this thread, and the figures the machine's way back from idle.
-Where the CPU is not ours alone the loop sleeps until the next event, or to the nanosecond of the next request.
+It waits for events and for the schedule, and acts on them. Polling without sleeping saves the server the wake-up of
+this thread, and keeps the machine's return from idle out of the figures. On a CPU that the generator shares, the loop
+sleeps until the next event, or to the nanosecond of the next request.
+
+One turn of the loop: wait (``time_to_wait``, ``wait_for_events``), handle the events (``handle_events``, which calls
+``replies``), send what is due (``dispatch``, which calls ``scheduler``), and check timeouts (``timeouts``). The states
+of a connection are in ``connections``.
 """
 
 import errno
 
 from clients.engine import syscalls
+from clients.engine.arrivals import is_due, nothing_more_due
 from clients.engine.connections import count_failure
 from clients.engine.histogram_slots import slot_of
-from clients.engine.jit import inlined, inner, int64, jit
+from clients.engine.jit import int64, jit, jit_inline, jit_internal
+from clients.engine.load_params import LoadParams
+from clients.engine.outcomes import is_counted
+from clients.engine.queues import first_thinking_due_ns, queue_is_empty
+from clients.engine.records import CLOSING, CONNECTING, OPEN
 from clients.engine.replies import EPOLL_BROKEN, EPOLLOUT, finish_connect, read_datagrams, read_leftovers, read_stream
-from clients.engine.requests import break_all, continue_writing, is_counted, is_due, nothing_more_due, time_out
-from clients.engine.scheduler import (
-    RETRY_NS,
-    count_unsent,
-    fail,
-    is_cut,
-    leave_session,
-    reopen,
-    slot_freed,
-    start_turns,
-    take_turns,
-    watch,
-)
+from clients.engine.requests import continue_writing
+from clients.engine.scheduler import count_unsent, dispatch_due, fail, grace_is_over, observe_in_flight, start_load
 from clients.engine.syscalls import EVENT_DATA_WORD, EVENT_WORDS
-from clients.engine.thread_state import (
-    CLOSED,
-    CLOSING,
-    CONNECT_TIMEOUT,
-    CONNECTING,
-    DRAINED_NS,
-    END,
-    EVENTS_AT,
-    EVENTS_AT_ONCE,
-    FIRST_TURN,
-    IDLE_NS,
-    IN_FLIGHT,
-    LOOK,
-    NEXT,
-    OPEN,
-    SENT,
-    TIMEOUT,
-    TURNAROUND_AT,
-    TURNS,
-    LoadParams,
-    ThreadState,
-    clock,
-    connections,
-    events,
-    histogram,
-    requests,
-    schedule,
-    tally,
-    turns,
-)
+from clients.engine.thread_state import EVENTS_AT, EVENTS_AT_ONCE, ThreadState
+from clients.engine.timeouts import scan_timeouts
+from clients.engine.views import clock, connections, counters, events, histograms, progress, schedule
 
-_LOOK_NS = 5_000_000  # how often connections are searched for requests that took too long, ...
-_SLOTS_A_LOOK = 256  # ... so many slots at a time: a search through all would make the next requests late
-_SLEEP_NS = 1_000_000  # at most, so that an end that is moved forward is seen
+_SCAN_NS = 5_000_000  # how often every connection is checked for timeouts
+_SLOTS_PER_SCAN = 256  # slots checked at a time
+_MAX_SLEEP_NS = 1_000_000  # so that the loop notices an end that was moved forward
 _TICK_NS = 1_000_000
 _ENOSYS = errno.ENOSYS
 
 
 @jit
-def run_load(lane: ThreadState, load: LoadParams) -> None:
-    """Load every connection of the lane from now to the end of its schedule; what lies inside the window counts.
+def run_load(state: ThreadState, params: LoadParams) -> None:
+    """Load every connection of a thread from now to the end of its schedule.
 
-    After the end no request of a closed loop leaves and no session begins; requests of an open loop that were due
-    before leave for as long as the timeout. The loop returns when every reply that was due has come or was given up.
-    Raises nothing: all that goes wrong is counted in the tally. Another thread may end the load early by moving the end
-    forward.
+    What happens inside the window counts. After the end a closed loop sends no request and begins no session. An open
+    loop still sends the requests that were due before the end, for as long as the timeout. The function returns when
+    every due reply has arrived or was given up. It raises nothing: every failure is counted. Another thread may end the
+    load early by moving the end forward.
     """
-    now = syscalls.now_ns(clock(lane))
-    start_turns(lane, load, now)
-    now = syscalls.now_ns(clock(lane))
-    connections_a_look = min(lane.total, max(1, _SLOTS_A_LOOK // load.depth))
-    look_ns = _LOOK_NS * connections_a_look // lane.total
-    next_look_ns = now + look_ns
+    now = syscalls.now_ns(clock(state))
+    start_load(state, params, now)
+    now = syscalls.now_ns(clock(state))
+    connections_per_scan = min(state.connection_count, max(1, _SLOTS_PER_SCAN // params.depth))
+    scan_every_ns = _SCAN_NS * connections_per_scan // state.connection_count
+    next_scan_ns = now + scan_every_ns
     last_event_ns = now
-    paced = load.open_loop or load.think_ns > 0
-    while now < schedule(lane)[END] or not finished(lane, load, now):
+    paced = params.open_loop or params.think_ns > 0
+    while now < schedule(state)["end_ns"] or not is_finished(state, params, now):
         before_ns = now
-        wait_ns = time_to_wait(lane, load, now, last_event_ns)
-        count = wait_for_events(lane, wait_ns)
-        now = syscalls.now_ns(clock(lane))
-        watch(lane, now, 2 * schedule(lane)[IN_FLIGHT])
+        wait_ns = time_to_wait(state, params, now, last_event_ns)
+        count = wait_for_events(state, wait_ns)
+        now = syscalls.now_ns(clock(state))
+        observe_in_flight(state, now, 2 * progress(state)["in_flight"])
         if count > 0:
             last_event_ns = now
         elif wait_ns == 0:
-            tally(lane)[IDLE_NS] += now - before_ns
-        if count <= 0 and before_ns >= schedule(lane)[END]:
-            tally(lane)[DRAINED_NS] += now - before_ns
+            counters(state)["idle_ns"] += now - before_ns
+        if count <= 0 and before_ns >= schedule(state)["end_ns"]:
+            counters(state)["drained_ns"] += now - before_ns
         if count > 0:
-            now = handle_events(lane, load, count, now)
+            now = handle_events(state, params, count, now)
         if paced:
-            now = let_send(lane, load, now)
-        if now >= next_look_ns:
-            look_around(lane, load, connections_a_look, now)
-            next_look_ns = now + look_ns
-    if not load.tcp:
-        for i in range(lane.total):
-            read_leftovers(lane, load, i)
-    count_unsent(lane, load)
+            now = dispatch(state, params, now)
+        if now >= next_scan_ns:
+            scan_timeouts(state, params, connections_per_scan, now)
+            next_scan_ns = now + scan_every_ns
+    if not params.tcp:
+        for i in range(state.connection_count):
+            read_leftovers(state, params, i)
+    count_unsent(state, params)
 
 
-@inlined
-def handle_events(lane: ThreadState, load: LoadParams, count: int, began_ns: int) -> int:
-    """Do what the events of one poll allow. Returns the time then: the next poll, if it brings nothing, is idle."""
+@jit_inline
+def handle_events(state: ThreadState, params: LoadParams, count: int, began_ns: int) -> int:
+    """Handle the events of one poll.
+
+    Returns the time afterwards: if the next poll finds nothing, it was idle.
+    """
     for k in range(count):
-        # As int64, or numba would compile every function below a second time, for unsigned numbers.
-        flags = int64(events(lane)[k * EVENT_WORDS])
-        i = int64(events(lane)[k * EVENT_WORDS + EVENT_DATA_WORD])
-        were_in_flight = schedule(lane)[IN_FLIGHT]
-        advance(lane, load, i, flags)
-        if load.open_loop or load.session:  # to connect takes a while, in which the number in flight is another
-            now_ns = syscalls.now_ns(clock(lane))
-            watch(lane, now_ns, were_in_flight + schedule(lane)[IN_FLIGHT])
-            if load.open_loop and is_due(lane, due_by(load, now_ns)):
-                take_turns(lane, load, due_by(load, now_ns))
-    now_ns = syscalls.now_ns(clock(lane))
-    if load.open_loop and is_counted(lane, now_ns):
-        histogram(lane, TURNAROUND_AT)[slot_of(now_ns - began_ns)] += 1
+        # As int64: numba would compile every function below a second time for unsigned numbers.
+        flags = int64(events(state)[k * EVENT_WORDS])
+        i = int64(events(state)[k * EVENT_WORDS + EVENT_DATA_WORD])
+        were_in_flight = progress(state)["in_flight"]
+        handle_event(state, params, i, flags)
+        if params.open_loop or params.session:  # a connect takes a while, and the number in flight changes meanwhile
+            now_ns = syscalls.now_ns(clock(state))
+            observe_in_flight(state, now_ns, were_in_flight + progress(state)["in_flight"])
+            if params.open_loop and is_due(state, due_by(params, now_ns)):
+                dispatch_due(state, params, due_by(params, now_ns))
+    now_ns = syscalls.now_ns(clock(state))
+    if params.open_loop and is_counted(state, now_ns):
+        histograms(state)["turnaround"][slot_of(now_ns - began_ns)] += 1
     return now_ns
 
 
-@inlined
-def let_send(lane: ThreadState, load: LoadParams, now_ns: int) -> int:
-    """Let all send whose turn has come. Returns the time then."""
-    sent = tally(lane)[SENT]
-    take_turns(lane, load, due_by(load, now_ns))
-    return now_ns if tally(lane)[SENT] == sent else syscalls.now_ns(clock(lane))
+@jit_inline
+def dispatch(state: ThreadState, params: LoadParams, now_ns: int) -> int:
+    """Send all requests that are due. Returns the time afterwards."""
+    sent = counters(state)["sent"]
+    dispatch_due(state, params, due_by(params, now_ns))
+    return now_ns if counters(state)["sent"] == sent else syscalls.now_ns(clock(state))
 
 
-@inlined
-def due_by(load: LoadParams, now_ns: int) -> int:
-    """Requests intended before this moment are due: now, but for a generator that is made to tick."""
-    return now_ns - now_ns % _TICK_NS if load.ticks else now_ns
+@jit_inline
+def due_by(params: LoadParams, now_ns: int) -> int:
+    """Return the time up to which requests are due.
+
+    That is now, except for a generator that was made to tick.
+    """
+    return now_ns - now_ns % _TICK_NS if params.ticks else now_ns
 
 
-@inlined
-def time_to_wait(lane: ThreadState, load: LoadParams, now_ns: int, last_event_ns: int) -> int:
-    """How long the loop may sleep before the next turn is due; 0: it polls."""
-    if now_ns - last_event_ns < load.spin_ns:
+@jit_inline
+def time_to_wait(state: ThreadState, params: LoadParams, now_ns: int, last_event_ns: int) -> int:
+    """Return how long the loop may sleep before the next request is due; 0: it polls."""
+    if now_ns - last_event_ns < params.spin_ns:
         return 0
-    if not schedule(lane)[TURNS]:
-        return _SLEEP_NS
-    first_turn_ns = turns(lane, load)[2 * schedule(lane)[FIRST_TURN]]
-    due_ns = int64(schedule(lane)[NEXT] if load.open_loop else first_turn_ns)
-    return min(max(0, due_ns - now_ns), _SLEEP_NS)
+    if queue_is_empty(state):
+        return _MAX_SLEEP_NS
+    due_ns = int64(progress(state)["next_due_ns"] if params.open_loop else first_thinking_due_ns(state, params))
+    return min(max(0, due_ns - now_ns), _MAX_SLEEP_NS)
 
 
-@inlined
-def wait_for_events(lane: ThreadState, wait_ns: int) -> int:
-    """Poll, or sleep until there are events. Returns how many; 0 or less if there is none."""
-    if wait_ns == 0 or wait_ns == _SLEEP_NS:
-        return syscalls.epoll_wait(lane.poller, lane.block + EVENTS_AT, EVENTS_AT_ONCE, wait_ns // 1_000_000)
-    count = syscalls.epoll_wait_ns(lane.poller, lane.block + EVENTS_AT, EVENTS_AT_ONCE, wait_ns, clock(lane))
+@jit_inline
+def wait_for_events(state: ThreadState, wait_ns: int) -> int:
+    """Poll, or sleep until there are events.
+
+    Returns their number; 0 or less if there are none.
+    """
+    events_at = state.block + EVENTS_AT
+    if wait_ns == 0 or wait_ns == _MAX_SLEEP_NS:
+        return syscalls.epoll_wait(state.poller, events_at, EVENTS_AT_ONCE, wait_ns // 1_000_000)
+    count = syscalls.epoll_wait_ns(state.poller, events_at, EVENTS_AT_ONCE, wait_ns, clock(state))
     if count == -_ENOSYS:  # an old kernel: the last millisecond is spent polling
-        return syscalls.epoll_wait(lane.poller, lane.block + EVENTS_AT, EVENTS_AT_ONCE, 0)
+        return syscalls.epoll_wait(state.poller, events_at, EVENTS_AT_ONCE, 0)
     return count
 
 
-@inner
-def finished(lane: ThreadState, load: LoadParams, now_ns: int) -> bool:
-    """After the end: whether nothing is in flight and nobody is on the way."""
-    if schedule(lane)[IN_FLIGHT] > 0:
+@jit_internal
+def is_finished(state: ThreadState, params: LoadParams, now_ns: int) -> bool:
+    """Return whether a load has no more work after its end.
+
+    Then nothing is in flight, and no connection is opening or closing.
+    """
+    if progress(state)["in_flight"] > 0:
         return False
-    if load.open_loop and not nothing_more_due(lane) and not is_cut(lane, load, now_ns):
+    if params.open_loop and not nothing_more_due(state) and not grace_is_over(state, params, now_ns):
         return False
-    for i in range(lane.total):
-        state = connections(lane)[i]["state"]
-        if state in (CONNECTING, CLOSING) or (load.session and state == OPEN):
+    for i in range(state.connection_count):
+        conn_state = connections(state)[i]["state"]
+        if conn_state in (CONNECTING, CLOSING) or (params.session and conn_state == OPEN):
             return False
     return True
 
 
-@inlined
-def advance(lane: ThreadState, load: LoadParams, i: int, flags: int) -> None:
-    """Do what an event on connection ``i`` allows."""
-    conn = connections(lane)[i]
-    if not load.tcp:
-        read_datagrams(lane, load, i)
+@jit_inline
+def handle_event(state: ThreadState, params: LoadParams, i: int, flags: int) -> None:
+    """Handle one event of a connection."""
+    conn = connections(state)[i]
+    if not params.tcp:
+        read_datagrams(state, params, i)
         return
     if conn["state"] == CONNECTING:
-        finish_connect(lane, load, i, flags)
+        finish_connect(state, params, i, flags)
         if not flags & EPOLL_BROKEN:
-            return  # a reply is a new edge
-    elif flags & EPOLLOUT and conn["state"] == OPEN and conn["writing"] <= conn["serial"]:
-        error = continue_writing(lane, load, i)
+            return  # a reply raises a new event
+    elif flags & EPOLLOUT and conn["state"] == OPEN and conn["writing_serial"] <= conn["serial"]:
+        error = continue_writing(state, params, i)
         if error:
-            count_failure(lane, error)
-            fail(lane, load, i, syscalls.now_ns(clock(lane)))
-    read_stream(lane, load, i, flags)
-
-
-@inner
-def look_around(lane: ThreadState, load: LoadParams, count: int, now_ns: int) -> None:
-    """Give up what took too long on the next ``count`` connections; open again those that were closed."""
-    i = schedule(lane)[LOOK]
-    for _ in range(count):
-        look_at(lane, load, i, now_ns)
-        i = i + 1 if i + 1 < lane.total else 0
-    schedule(lane)[LOOK] = i
-
-
-@inner
-def look_at(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
-    """Give up the requests and connects of ``i`` that took too long; open it again if it was closed."""
-    conn = connections(lane)[i]
-    waited_ns = now_ns - conn["began_ns"]
-    if conn["state"] == CLOSED:
-        has_a_turn = load.session and (load.open_loop or load.think_ns > 0)
-        if not has_a_turn and waited_ns > RETRY_NS and now_ns < schedule(lane)[END]:
-            reopen(lane, load, i, now_ns)
-    elif conn["state"] == CONNECTING:
-        if waited_ns > load.timeout_ns:
-            tally(lane)[CONNECT_TIMEOUT] += 1
-            fail(lane, load, i, now_ns)
-    elif conn["state"] == CLOSING:
-        if waited_ns > load.timeout_ns:
-            tally(lane)[TIMEOUT] += 1
-            replace(lane, load, i, now_ns)
-    elif conn["in_flight"] > 0:
-        give_up_overdue(lane, load, i, now_ns)
-    elif load.session and is_cut(lane, load, now_ns):  # thinking, long after the end
-        replace(lane, load, i, now_ns)
-
-
-@inner
-def give_up_overdue(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
-    """Give up the requests of ``i`` that took too long. Where a late reply could be taken for another, replace it."""
-    overdue = 0
-    for slot in range(load.depth):
-        request = requests(lane, load, i)[slot]
-        if request["number"] and now_ns - request["sent_ns"] > load.timeout_ns:
-            tally(lane)[TIMEOUT] += 1
-            time_out(lane, load, i, slot, now_ns)
-            overdue += 1
-            if load.numbered and not load.session:
-                slot_freed(lane, load, i, now_ns)
-    if overdue and not (load.numbered and not load.session):
-        connections(lane)[i]["held"] += overdue
-        replace(lane, load, i, now_ns)
-
-
-@inner
-def replace(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
-    """Leave a connection that still stands. It is closed only when its successor has a port of its own."""
-    conn = connections(lane)[i]
-    broken = break_all(lane, load, i, now_ns)
-    if conn["stale_fd"] >= 0:
-        syscalls.close(conn["stale_fd"])
-    conn["stale_fd"] = conn["fd"]
-    conn["fd"] = -1
-    conn["state"] = CLOSED
-    conn["began_ns"] = now_ns
-    if load.session:
-        leave_session(lane, load, i, now_ns + RETRY_NS)
-        if load.open_loop or load.think_ns:
-            return
-    else:
-        conn["held"] += broken
-    if now_ns < schedule(lane)[END]:
-        reopen(lane, load, i, now_ns)
+            count_failure(state, error)
+            fail(state, params, i, syscalls.now_ns(clock(state)))
+    read_stream(state, params, i, flags)

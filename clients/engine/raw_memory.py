@@ -1,8 +1,8 @@
 """Arrays at an address, for compiled and plain Python code alike.
 
-A compiled function that takes an array takes seven words and counts a reference, in every call; a hot loop with a dozen
-arrays spent a third of its own time on that (0.8 us of user time for a request instead of 0.5). An address is one word.
-Whoever owns the memory (``clients.engine.buffers``) must keep it while addresses of it are in use.
+A compiled function that takes an array takes seven words and counts a reference in every call. A hot loop with a dozen
+arrays spent a third of its time on that (0.8 us of user time per request instead of 0.5). An address is one word. The
+owner of the memory (``clients.engine.buffers``) must keep it while addresses of it are in use.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ Array = np.ndarray[Any, Any]
 
 
 def view(address: int, count: int, dtype: np.dtype[Any]) -> Array:
-    """The ``count`` elements at an address, as an array that owns nothing."""
+    """Return the elements at an address as an array that does not own them."""
     room: Any = (ctypes.c_char * (int(count) * dtype.itemsize)).from_address(int(address))
     return np.frombuffer(room, dtype)
 

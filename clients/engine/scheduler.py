@@ -1,264 +1,256 @@
-"""Whose turn it is to send, compiled: closed loop at once or after a time to think, open loop by the schedule.
+"""Which connection sends next, compiled.
 
-In an open loop every free slot of a connection, or every client that may begin a session, stands in a queue; the one
-that is free for longest takes the next request of the schedule. So all are used alike, and when none is free the
-requests wait: that wait is the server's doing, and is in the latency.
+A closed loop sends at once, or after a time to think; an open loop follows its schedule. When no slot is free, due
+requests wait. The server causes that wait, so it is part of the latency.
 """
 
 from clients.engine import syscalls
-from clients.engine.arrivals import first_arrival, next_arrival
+from clients.engine.arrivals import first_arrival, is_due, next_arrival, nothing_more_due
 from clients.engine.connections import close_connection, count_failure, open_connection
-from clients.engine.jit import inlined, inner, int64
-from clients.engine.requests import (
-    break_all,
-    count_missed,
-    is_counted,
-    is_due,
-    may_send,
-    nothing_more_due,
-    send_request,
+from clients.engine.jit import int64, jit_inline, jit_internal
+from clients.engine.load_params import LoadParams
+from clients.engine.outcomes import count_never_answered, fail_in_flight, is_counted
+from clients.engine.queues import (
+    add_idle_slot,
+    add_thinking,
+    first_thinking_due_ns,
+    queue_is_empty,
+    take_idle_slot,
+    take_thinking,
 )
-from clients.engine.thread_state import (
-    CLOSED,
-    COUNTED,
-    END,
-    FIRST_TURN,
-    IN_FLIGHT,
-    IN_FLIGHT_NS,
-    LOOK,
-    NEXT,
-    OPEN,
-    SCHEDULED,
-    SESSIONS,
-    TURNS,
-    UNSENT,
-    WATCHED,
-    WATCHED_NS,
-    WINDOW,
-    LoadParams,
-    ThreadState,
-    clock,
-    connections,
-    schedule,
-    tally,
-    turns,
-)
+from clients.engine.records import CLOSED, OPEN
+from clients.engine.requests import may_send, send_request
+from clients.engine.thread_state import ThreadState
+from clients.engine.views import clock, connections, counters, progress, schedule
 
-RETRY_NS = 10_000_000  # how long a connection that could not be opened is left alone
+RETRY_NS = 10_000_000  # pause before a connection that could not be opened is tried again
 
 
-@inlined
-def push_turn(lane: ThreadState, load: LoadParams, i: int, time_ns: int) -> None:
-    """Let connection ``i`` wait for its turn, as the last one."""
-    course = schedule(lane)
-    room = lane.total * load.depth
-    if course[TURNS] < room:
-        place = (course[FIRST_TURN] + course[TURNS]) % room
-        turns(lane, load)[2 * place] = time_ns
-        turns(lane, load)[2 * place + 1] = i
-        course[TURNS] += 1
+@jit_inline
+def observe_in_flight(state: ThreadState, now_ns: int, doubled: int) -> None:
+    """Integrate the number in flight over the time since the last observation.
 
-
-@inlined
-def pop_turn(lane: ThreadState, load: LoadParams) -> tuple[int, int]:
-    """Time and connection of the first turn, which is taken from the queue."""
-    course = schedule(lane)
-    place = course[FIRST_TURN]
-    course[FIRST_TURN] = (place + 1) % (lane.total * load.depth)
-    course[TURNS] -= 1
-    return turns(lane, load)[2 * place], turns(lane, load)[2 * place + 1]
-
-
-@inlined
-def watch(lane: ThreadState, now_ns: int, twice: int) -> None:
-    """Add up the number in flight over the time since it was watched last, which was at the last clock reading.
-
-    twice: the number then and the number now; one is as true as the other. It knows nothing of the time stamps of any
-    request, so that Little's law can prove them.
+    An observation is a reading of the clock. doubled: the number then plus the number now, i.e. twice their mean
+    (trapezoidal rule). The integral uses no time stamp of any request, so Little's law can check the time stamps
+    against it.
     """
-    course = schedule(lane)
-    inside_ns = max(0, min(now_ns, course[END]) - max(course[WATCHED], course[WINDOW]))
-    course[WATCHED] = now_ns
-    tally(lane)[WATCHED_NS] += inside_ns
-    tally(lane)[IN_FLIGHT_NS] += twice * inside_ns // 2
+    seen, sched = progress(state), schedule(state)
+    inside_ns = max(0, min(now_ns, sched["end_ns"]) - max(seen["watched_at_ns"], sched["window_ns"]))
+    seen["watched_at_ns"] = now_ns
+    counters(state)["watched_ns"] += inside_ns
+    counters(state)["in_flight_ns"] += doubled * inside_ns // 2
 
 
-@inner
-def start_turns(lane: ThreadState, load: LoadParams, now_ns: int) -> None:
-    """Begin a load: a closed loop sends at once, in an open loop all free slots queue up."""
-    course = schedule(lane)
-    course[FIRST_TURN] = course[TURNS] = course[LOOK] = 0
-    course[WATCHED] = now_ns
-    for i in range(lane.total):
-        connections(lane)[i]["held"] = 0
-    if load.open_loop:
-        first_arrival(lane, load)
-        for _ in range(1 if load.session else load.depth):  # so that all connections have their turn before any again
-            for i in range(lane.total):
-                if load.session or connections(lane)[i]["state"] == OPEN:
-                    push_turn(lane, load, i, now_ns)
-                else:
-                    connections(lane)[i]["held"] += 1
+@jit_internal
+def start_load(state: ThreadState, params: LoadParams, now_ns: int) -> None:
+    """Begin a load.
+
+    A closed loop sends at once; in an open loop all free slots queue up.
+    """
+    progress(state)["queue_first"] = 0
+    progress(state)["queue_length"] = 0
+    progress(state)["next_scanned"] = 0
+    progress(state)["watched_at_ns"] = now_ns
+    for i in range(state.connection_count):
+        connections(state)[i]["parked_slots"] = 0
+    if params.open_loop:
+        first_arrival(state, params)
+        _queue_all_slots(state, params, now_ns)
         return
-    for i in range(lane.total):
-        if connections(lane)[i]["state"] == CLOSED:
-            reopen(lane, load, i, now_ns)
+    for i in range(state.connection_count):
+        if connections(state)[i]["state"] == CLOSED:
+            reopen(state, params, i, now_ns)
         else:
-            fill(lane, load, i, now_ns)
+            fill_slots(state, params, i, now_ns)
 
 
-@inner
-def send_next(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
-    """Send a request on ``i``, where it is the connection that decides: in closed loops, and in sessions."""
+@jit_internal
+def _queue_all_slots(state: ThreadState, params: LoadParams, now_ns: int) -> None:
+    """Queue one slot of each connection, then the second of each, and so on.
+
+    So all connections take part alike.
+    """
+    for _ in range(1 if params.session else params.depth):
+        for i in range(state.connection_count):
+            if params.session or connections(state)[i]["state"] == OPEN:
+                add_idle_slot(state, params, i, now_ns)
+            else:
+                connections(state)[i]["parked_slots"] += 1
+
+
+@jit_internal
+def send_next(state: ThreadState, params: LoadParams, i: int, now_ns: int) -> None:
+    """Send a request of a closed loop, or of a session.
+
+    There the connection decides when to send, not the schedule.
+    """
     intended_ns, ready_ns = now_ns, now_ns
-    if not load.open_loop:
+    conn = connections(state)[i]
+    if not params.open_loop:
         intended_ns = 0
-    elif connections(lane)[i]["to_send"] == load.requests_per_session:  # it was due before it could connect
-        intended_ns, ready_ns = connections(lane)[i]["intended_ns"], now_ns - connections(lane)[i]["late_ns"]
-    error = send_request(lane, load, i, intended_ns, ready_ns, now_ns)
+    elif conn["requests_to_send"] == params.requests_per_session:  # the first was due before it could connect
+        intended_ns, ready_ns = conn["intended_ns"], now_ns - conn["start_delay_ns"]
+    error = send_request(state, params, i, intended_ns, ready_ns, now_ns)
     if error:
-        count_failure(lane, error)
-        fail(lane, load, i, now_ns)
+        count_failure(state, error)
+        fail(state, params, i, now_ns)
 
 
-@inner
-def fill(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
-    """Send as many requests on ``i`` as may be in flight."""
-    while may_send(lane, load, i, now_ns):
-        send_next(lane, load, i, now_ns)
+@jit_internal
+def fill_slots(state: ThreadState, params: LoadParams, i: int, now_ns: int) -> None:
+    """Send as many requests as may be in flight on a connection."""
+    while may_send(state, params, i, now_ns):
+        send_next(state, params, i, now_ns)
 
 
-@inlined
-def slot_freed(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
-    """A request of ``i`` has ended and its connection stands: go on with the next one when it is due."""
-    if load.open_loop and not load.session:
-        push_turn(lane, load, i, now_ns)
-    elif load.think_ns:
-        push_turn(lane, load, i, now_ns + load.think_ns)
-    elif may_send(lane, load, i, now_ns):
-        send_next(lane, load, i, now_ns)
+@jit_inline
+def on_slot_free(state: ThreadState, params: LoadParams, i: int, now_ns: int) -> None:
+    """Use a slot of an open connection after its request has ended."""
+    if params.open_loop and not params.session:
+        add_idle_slot(state, params, i, now_ns)
+    elif params.think_ns:
+        add_thinking(state, params, i, now_ns + params.think_ns)
+    elif may_send(state, params, i, now_ns):
+        send_next(state, params, i, now_ns)
 
 
-@inner
-def stands(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
-    """Connection ``i`` has just been opened."""
-    conn = connections(lane)[i]
-    if load.open_loop and not load.session:
-        while conn["held"] > 0:
-            conn["held"] -= 1
-            push_turn(lane, load, i, now_ns)
+@jit_internal
+def on_connected(state: ThreadState, params: LoadParams, i: int, now_ns: int) -> None:
+    """Use the slots of a connection that has just been opened."""
+    conn = connections(state)[i]
+    if params.open_loop and not params.session:
+        while conn["parked_slots"] > 0:
+            conn["parked_slots"] -= 1
+            add_idle_slot(state, params, i, now_ns)
     else:
-        fill(lane, load, i, now_ns)
+        fill_slots(state, params, i, now_ns)
 
 
-@inner
-def reopen(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
-    """Open connection ``i``, or begin its next session; after the end only what the schedule still asks for."""
-    if now_ns >= schedule(lane)[END] and not load.open_loop:
+@jit_internal
+def reopen(state: ThreadState, params: LoadParams, i: int, now_ns: int) -> None:
+    """Open a connection, or begin its next session.
+
+    After the end only an open loop still opens connections.
+    """
+    if now_ns >= schedule(state)["end_ns"] and not params.open_loop:
         return
-    state = open_connection(lane, load, i, now_ns)
-    if state == OPEN:
-        stands(lane, load, i, now_ns)
-    elif state == CLOSED and load.session:
-        leave_session(lane, load, i, now_ns + RETRY_NS)
+    new_state = open_connection(state, params, i, now_ns)
+    if new_state == OPEN:
+        on_connected(state, params, i, now_ns)
+    elif new_state == CLOSED and params.session:
+        abandon_session(state, params, i, now_ns)
 
 
-@inner
-def fail(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
-    """Close a connection that failed, with all that it has in flight. If there is time it is opened again later."""
-    broken = break_all(lane, load, i, now_ns)
-    close_connection(lane, i)
-    connections(lane)[i]["began_ns"] = now_ns
-    if load.session:
-        leave_session(lane, load, i, now_ns + RETRY_NS)
+@jit_internal
+def fail(state: ThreadState, params: LoadParams, i: int, now_ns: int) -> None:
+    """Close a failed connection and give up its requests in flight.
+
+    It is opened again later if there is time.
+    """
+    broken = fail_in_flight(state, params, i, now_ns)
+    close_connection(state, i)
+    connections(state)[i]["state_since_ns"] = now_ns
+    if params.session:
+        abandon_session(state, params, i, now_ns)
     else:
-        connections(lane)[i]["held"] += broken
+        connections(state)[i]["parked_slots"] += broken
 
 
-@inner
-def leave_session(lane: ThreadState, load: LoadParams, i: int, next_ns: int) -> None:
-    """A session did not come to its end: what it did not send is unsent. next_ns: when a thinking client may go on."""
-    conn = connections(lane)[i]
-    if load.open_loop:
-        tally(lane)[UNSENT] += conn["to_send"]
-        if conn["to_send"] == load.requests_per_session and is_counted(lane, conn["intended_ns"]):
-            tally(lane)[COUNTED] += 1  # and no reply to come
-            count_missed(lane, int64(conn["intended_ns"]))
-        push_turn(lane, load, i, next_ns - RETRY_NS)
-    elif load.think_ns:
-        push_turn(lane, load, i, next_ns)
+@jit_internal
+def abandon_session(state: ThreadState, params: LoadParams, i: int, now_ns: int) -> None:
+    """End a session before its last reply.
+
+    Its unsent requests count as unsent. Its client may begin another session.
+    """
+    conn = connections(state)[i]
+    if params.open_loop:
+        counters(state)["unsent"] += conn["requests_to_send"]
+        sent_nothing = conn["requests_to_send"] == params.requests_per_session
+        if sent_nothing and is_counted(state, conn["intended_ns"]):
+            counters(state)["counted"] += 1
+            count_never_answered(state, int64(conn["intended_ns"]))
+        add_idle_slot(state, params, i, now_ns)
+    elif params.think_ns:
+        add_thinking(state, params, i, now_ns + RETRY_NS)
 
 
-@inner
-def session_done(lane: ThreadState, load: LoadParams, i: int, now_ns: int) -> None:
-    """A session ended as it should: count it, and begin the next if there is time."""
-    if is_counted(lane, now_ns):
-        tally(lane)[SESSIONS] += 1
-    close_connection(lane, i)
-    connections(lane)[i]["began_ns"] = now_ns
-    if load.open_loop:
-        push_turn(lane, load, i, now_ns)
-    elif load.think_ns:
-        push_turn(lane, load, i, now_ns + load.think_ns)
+@jit_internal
+def complete_session(state: ThreadState, params: LoadParams, i: int, now_ns: int) -> None:
+    """Count a completed session, and begin the next if there is time."""
+    if is_counted(state, now_ns):
+        counters(state)["sessions"] += 1
+    close_connection(state, i)
+    connections(state)[i]["state_since_ns"] = now_ns
+    if params.open_loop:
+        add_idle_slot(state, params, i, now_ns)
+    elif params.think_ns:
+        add_thinking(state, params, i, now_ns + params.think_ns)
     else:
-        reopen(lane, load, i, now_ns)
+        reopen(state, params, i, now_ns)
 
 
-@inner
-def is_cut(lane: ThreadState, load: LoadParams, now_ns: int) -> bool:
-    """Whether the load has gone on for so long after its end that what is not done is left."""
-    return bool(now_ns > schedule(lane)[END] + load.timeout_ns)
+@jit_internal
+def grace_is_over(state: ThreadState, params: LoadParams, now_ns: int) -> bool:
+    """Return whether the load ended longer ago than the timeout.
+
+    Then unfinished sessions and due requests are dropped.
+    """
+    return bool(now_ns > schedule(state)["end_ns"] + params.timeout_ns)
 
 
-@inner
-def take_turns(lane: ThreadState, load: LoadParams, now_ns: int) -> None:
-    """Let all whose turn has come send, or begin their session."""
-    if load.open_loop:
-        while schedule(lane)[TURNS] > 0 and is_due(lane, now_ns) and not is_cut(lane, load, now_ns):
-            free_since_ns, i = pop_turn(lane, load)
-            sent_ns = syscalls.now_ns(clock(lane))
-            watch(lane, sent_ns, 2 * schedule(lane)[IN_FLIGHT])
-            _follow_schedule(lane, load, i, free_since_ns, sent_ns)
+@jit_internal
+def dispatch_due(state: ThreadState, params: LoadParams, now_ns: int) -> None:
+    """Send all requests, and begin all sessions, that are due."""
+    if params.open_loop:
+        while not queue_is_empty(state) and is_due(state, now_ns) and not grace_is_over(state, params, now_ns):
+            free_since_ns, i = take_idle_slot(state, params)
+            sent_ns = syscalls.now_ns(clock(state))
+            observe_in_flight(state, sent_ns, 2 * progress(state)["in_flight"])
+            _send_due(state, params, i, free_since_ns, sent_ns)
         return
-    while schedule(lane)[TURNS] > 0 and turns(lane, load)[2 * schedule(lane)[FIRST_TURN]] <= now_ns:
-        _, i = pop_turn(lane, load)
-        sent_ns = syscalls.now_ns(clock(lane))
-        watch(lane, sent_ns, 2 * schedule(lane)[IN_FLIGHT])
-        if may_send(lane, load, i, sent_ns):
-            send_next(lane, load, i, sent_ns)
-        elif connections(lane)[i]["state"] == CLOSED and load.session:
-            reopen(lane, load, i, sent_ns)
+    while not queue_is_empty(state) and first_thinking_due_ns(state, params) <= now_ns:
+        _, i = take_thinking(state, params)
+        sent_ns = syscalls.now_ns(clock(state))
+        observe_in_flight(state, sent_ns, 2 * progress(state)["in_flight"])
+        if may_send(state, params, i, sent_ns):
+            send_next(state, params, i, sent_ns)
+        elif connections(state)[i]["state"] == CLOSED and params.session:
+            reopen(state, params, i, sent_ns)
 
 
-@inlined
-def _follow_schedule(lane: ThreadState, load: LoadParams, i: int, free_since_ns: int, now_ns: int) -> None:
-    """Give the request that is due to connection ``i``."""
-    conn = connections(lane)[i]
-    if conn["state"] != (CLOSED if load.session else OPEN):
-        conn["held"] += 1
+@jit_inline
+def _send_due(state: ThreadState, params: LoadParams, i: int, free_since_ns: int, now_ns: int) -> None:
+    """Give the request or session that is due to a connection."""
+    conn = connections(state)[i]
+    if conn["state"] != (CLOSED if params.session else OPEN):
+        conn["parked_slots"] += 1
         return
-    intended_ns = schedule(lane)[NEXT]
+    intended_ns = progress(state)["next_due_ns"]
     ready_ns = max(intended_ns, free_since_ns)
-    next_arrival(lane, load)
-    if load.session:
-        tally(lane)[SCHEDULED] += load.requests_per_session
-        conn["intended_ns"], conn["late_ns"] = intended_ns, now_ns - ready_ns
-        reopen(lane, load, i, now_ns)
+    next_arrival(state, params)
+    if params.session:
+        counters(state)["scheduled"] += params.requests_per_session
+        conn["intended_ns"], conn["start_delay_ns"] = intended_ns, now_ns - ready_ns
+        reopen(state, params, i, now_ns)
         return
-    tally(lane)[SCHEDULED] += 1
-    error = send_request(lane, load, i, intended_ns, ready_ns, now_ns)
+    counters(state)["scheduled"] += 1
+    error = send_request(state, params, i, intended_ns, ready_ns, now_ns)
     if error:
-        count_failure(lane, error)
-        fail(lane, load, i, now_ns)
+        count_failure(state, error)
+        fail(state, params, i, now_ns)
 
 
-@inner
-def count_unsent(lane: ThreadState, load: LoadParams) -> None:
-    """After the end: what the schedule asked for and nobody could send took for ever."""
-    while load.open_loop and not nothing_more_due(lane):
-        count = load.requests_per_session if load.session else 1
-        tally(lane)[SCHEDULED] += count
-        tally(lane)[UNSENT] += count
-        tally(lane)[COUNTED] += 1 if is_counted(lane, schedule(lane)[NEXT]) else 0
-        count_missed(lane, int64(schedule(lane)[NEXT]))
-        next_arrival(lane, load)
+@jit_internal
+def count_unsent(state: ThreadState, params: LoadParams) -> None:
+    """Count the due requests that no connection could send.
+
+    Called after the end. They count as unsent and never answered.
+    """
+    while params.open_loop and not nothing_more_due(state):
+        count = params.requests_per_session if params.session else 1
+        due_ns = int64(progress(state)["next_due_ns"])
+        counters(state)["scheduled"] += count
+        counters(state)["unsent"] += count
+        counters(state)["counted"] += 1 if is_counted(state, due_ns) else 0
+        count_never_answered(state, due_ns)
+        next_arrival(state, params)

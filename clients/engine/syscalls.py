@@ -1,8 +1,8 @@
-"""System calls that compiled and plain Python code can both make.
+"""System calls for compiled and plain Python code alike.
 
-Each function is plain Python over ctypes; numba gets the same call as an external symbol instead, which it can cache.
-A call that fails returns ``-errno``, as the kernel itself does, so that no loop has to look anything up or raise.
-Addresses are integers: ``array.ctypes.data`` plus an offset.
+Each function is plain Python over ctypes. numba compiles the same call to an external symbol, which it can cache. A
+failed call returns ``-errno``, as the kernel does, so that no loop has to look up an error or raise. Addresses are
+integers: ``array.ctypes.data`` plus an offset.
 """
 
 import ctypes
@@ -16,18 +16,18 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from clients.engine.jit import inlined
+from clients.engine.jit import jit_inline
 from clients.engine.raw_memory import view
 
 ONE_SECOND_NS = 1_000_000_000
 _INT64 = np.dtype(np.int64)
 
-# struct epoll_event is packed on x86-64 only (linux/eventpoll.h): 32-bit words of one event, and where its data begins.
+# Size and data offset of struct epoll_event in 32-bit words; it is packed on x86-64 only (linux/eventpoll.h).
 EVENT_WORDS, EVENT_DATA_WORD = (3, 1) if platform.machine() == "x86_64" else (4, 2)
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
-# numba's own stubs know neither external functions nor what compiled code may do with them.
+# numba's stubs lack external functions and what compiled code may do with them.
 _types: Any = types
 _carray: Any = numba.carray  # type: ignore[attr-defined]
 _int, _long, _size, _address = _types.intc, _types.intp, _types.uintp, _types.uintp
@@ -36,7 +36,10 @@ _errno_location = _types.ExternalFunction("__errno_location", _types.CPointer(_t
 
 
 def _system_call(name: str, result: Any, *arguments: Any) -> Callable[..., int]:
-    """Make libc's function ``name`` callable from both worlds; it returns the result or ``-errno``."""
+    """Make libc's function ``name`` callable from compiled and plain code.
+
+    It returns the result or ``-errno``.
+    """
     external = _types.ExternalFunction(name, result(*arguments))
     foreign = getattr(_LIBC, name)
     foreign.restype = _CTYPES[result]
@@ -77,12 +80,15 @@ epoll_control = _system_call("epoll_ctl", _int, _int, _int, _int, _address)
 epoll_wait = _system_call("epoll_wait", _int, _int, _address, _int, _int)
 _syscall = _system_call("syscall", _long, _long, _long, _address, _long, _address, _address, _long)
 
-_EPOLL_PWAIT2 = 441  # on every architecture; by number, since C libraries before glibc 2.35 have no function for it
+_EPOLL_PWAIT2 = 441  # the number on every architecture; C libraries before glibc 2.35 have no function for it
 
 
-@inlined
+@jit_inline
 def epoll_wait_ns(poller: int, events: int, room: int, wait_ns: int, clock: int) -> int:
-    """Like epoll_wait, for nanoseconds. clock: address of two int64 of scratch. -ENOSYS before Linux 5.11."""
+    """Wait for events for at most ``wait_ns``.
+
+    clock: address of two int64 of scratch. Returns -ENOSYS before Linux 5.11.
+    """
     timespec = view(clock, 2, _INT64)
     timespec[0], timespec[1] = wait_ns // ONE_SECOND_NS, wait_ns % ONE_SECOND_NS
     return _syscall(_EPOLL_PWAIT2, poller, events, room, clock, 0, 0)
@@ -92,18 +98,21 @@ _memcmp = _types.ExternalFunction("memcmp", _int(_address, _address, _size))
 _clock_gettime = _types.ExternalFunction("clock_gettime", _int(_int, _address))
 
 
-def same_bytes(one: int, other: int, size: int) -> bool:
-    """Whether ``size`` bytes at two addresses are equal."""
-    return ctypes.string_at(int(one), int(size)) == ctypes.string_at(int(other), int(size))
+def same_bytes(left: int, right: int, size: int) -> bool:
+    """Return whether ``size`` bytes at two addresses are equal."""
+    return ctypes.string_at(int(left), int(size)) == ctypes.string_at(int(right), int(size))
 
 
 @overload(same_bytes, strict=False)
-def _same_bytes(one: Any, other: Any, size: Any) -> Any:  # noqa: ARG001 - numba reads the names
-    return lambda one, other, size: _memcmp(one, other, size) == 0
+def _same_bytes(left: Any, right: Any, size: Any) -> Any:  # noqa: ARG001 - numba reads the names
+    return lambda left, right, size: _memcmp(left, right, size) == 0
 
 
-def now_ns(room: int) -> int:  # noqa: ARG001 - the compiled twin needs the room
-    """CLOCK_MONOTONIC in nanoseconds. room: address of two int64 of scratch, for the kernel's answer."""
+def now_ns(room: int) -> int:  # noqa: ARG001 - the compiled version needs the room
+    """Return CLOCK_MONOTONIC in nanoseconds.
+
+    room: address of two int64 of scratch, for the kernel's answer.
+    """
     return time.monotonic_ns()
 
 

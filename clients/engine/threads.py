@@ -1,4 +1,4 @@
-"""The generator's threads: one for each CPU that is its own."""
+"""The generator's threads: one for each CPU that it has."""
 
 import ctypes
 import os
@@ -10,27 +10,30 @@ _PR_SET_TIMERSLACK = 29  # linux/prctl.h
 
 
 class Threads:
-    """One thread for each CPU, pinned to it; without CPUs, one thread that the kernel places."""
+    """One thread for each CPU, pinned to it.
+
+    Without CPUs, one thread that the kernel places.
+    """
 
     def __init__(self, cpus: Sequence[int] = ()) -> None:
         self.cpus = tuple(cpus)
-        self._pools = [ThreadPoolExecutor(1, initializer=_settle, initargs=(cpu,)) for cpu in cpus or (None,)]
+        self._pools = [ThreadPoolExecutor(1, initializer=_set_up_thread, initargs=(cpu,)) for cpu in cpus or (None,)]
 
     def __len__(self) -> int:
         return len(self._pools)
 
-    def each(self, work: Callable[[Any], Any], lanes: Sequence[Any]) -> list[Any]:
-        """Do ``work`` on each lane in its own thread; the results in order."""
-        futures: list[Future[Any]] = [pool.submit(work, lane) for pool, lane in zip(self._pools, lanes, strict=False)]
+    def each(self, work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+        """Run ``work`` on each item in a thread of its own. Returns the results in order."""
+        futures: list[Future[Any]] = [pool.submit(work, item) for pool, item in zip(self._pools, items, strict=False)]
         return [future.result() for future in futures]
 
     def close(self) -> None:
-        """End the threads."""
+        """Stop the threads."""
         for pool in self._pools:
             pool.shutdown()
 
 
-def _settle(cpu: int | None) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)  # or every sleep would be up to 50 us too long
+def _set_up_thread(cpu: int | None) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)  # the default makes every sleep up to 50 us too long
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clients.engine import syscalls
-from clients.engine.jit import inlined, inner, int64, jit
+from clients.engine.jit import int64, jit, jit_inline, jit_internal
 from clients.engine.raw_memory import Array, view
 from clients.engine.syscalls import EVENT_DATA_WORD, EVENT_WORDS
 from servers import protocols, sockets
@@ -161,7 +161,7 @@ def answer_streams(state: LoopState, retry_ns: int) -> None:
                 return
 
 
-@inlined
+@jit_inline
 def accept_one(state: LoopState) -> bool:
     """Accept one connection. Returns False if descriptors or buffers ran out."""
     fd = syscalls.accept(state.listener, 0, 0, _ACCEPT_FLAGS)
@@ -179,14 +179,14 @@ def add_connection(state: LoopState, fd: int) -> None:
         syscalls.close(fd)
 
 
-@inner
+@jit_internal
 def _watch(state: LoopState, fd: int, operation: int, events: int) -> int:
     event = view(state.scratch + _EVENT, EVENT_WORDS, _UINT32)
     event[0], event[EVENT_DATA_WORD] = events, fd
     return syscalls.epoll_control(state.poller, operation, fd, state.scratch + _EVENT)
 
 
-@inlined
+@jit_inline
 def answer(state: LoopState, fd: int) -> None:
     """Read from a connection and reply."""
     received_bytes = syscalls.recv(fd, state.scratch + _RECEIVED, RECV_BYTES, 0)
@@ -205,7 +205,7 @@ def answer(state: LoopState, fd: int) -> None:
         syscalls.close(fd)
 
 
-@inner
+@jit_internal
 def answer_hola(state: LoopState, fd: int, received_bytes: int) -> int:
     """Write the replies to the received bytes, which may be split anywhere.
 
@@ -239,7 +239,7 @@ def answer_hola(state: LoopState, fd: int, received_bytes: int) -> int:
     return reply_bytes
 
 
-@inner
+@jit_internal
 def _append(reply: Array, reply_bytes: int, text: Array) -> int:
     for letter in text:
         reply[reply_bytes] = letter
@@ -247,7 +247,7 @@ def _append(reply: Array, reply_bytes: int, text: Array) -> int:
     return reply_bytes
 
 
-@inner
+@jit_internal
 def keep_unsent(state: LoopState, fd: int, reply: int, reply_bytes: int, sent: int) -> None:
     """Keep the unsent rest of a reply; the client is not read until it is sent."""
     unsent_bytes = reply_bytes - max(0, sent)
@@ -263,7 +263,7 @@ def keep_unsent(state: LoopState, fd: int, reply: int, reply_bytes: int, sent: i
     _watch(state, fd, _MODIFY, _WRITABLE)
 
 
-@inner
+@jit_internal
 def flush(state: LoopState, fd: int) -> None:
     """Send more of a reply that did not fit into the send buffer."""
     connection = view(state.connections, state.fds, CONNECTION)[fd]
@@ -306,7 +306,7 @@ def answer_datagrams(sock: int, hola: int, scratch: int) -> int:
             return _UNSENT
 
 
-@inner
+@jit_internal
 def answer_hola_datagram(scratch: int, received_bytes: int) -> int:
     """Write the reply to one datagram, which may have white space around it.
 
@@ -326,7 +326,7 @@ def answer_hola_datagram(scratch: int, received_bytes: int) -> int:
     return 0
 
 
-@inner
+@jit_internal
 def _is_word(received: Array, first: int, end: int, word: Array) -> bool:
     if end - first != len(word):
         return False

@@ -1,4 +1,4 @@
-"""Recording a latency, reading percentiles, and appending a block's rows."""
+"""Record latencies, read percentiles, and append a block's rows."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,33 +22,33 @@ def record_all(values: Any, counts: Any) -> None:
         counts[slot_of(value)] += 1
 
 
-def test_record_ten_thousand_latencies(benchmark: BenchmarkFixture) -> None:
+def test_record_10000_latencies(benchmark: BenchmarkFixture) -> None:
     counts = np.zeros(SLOTS, np.int64)
-    record_all(_VALUES, counts)  # compiled before it is timed
+    record_all(_VALUES, counts)  # compile before the clock starts
     benchmark(record_all, _VALUES, counts)
     assert counts.sum() % len(_VALUES) == 0
 
 
-def test_read_a_percentile(benchmark: BenchmarkFixture) -> None:
+def test_read_percentile(benchmark: BenchmarkFixture) -> None:
     counts = np.zeros(SLOTS, np.int64)
     record_all(_VALUES, counts)
     assert benchmark(quantile_ns, counts, 0.99) > 0
 
 
-def test_make_a_histogram_coarse(benchmark: BenchmarkFixture) -> None:
+def test_make_coarse_histogram(benchmark: BenchmarkFixture) -> None:
     counts = np.zeros(SLOTS, np.int64)
     record_all(_VALUES, counts)
     assert sum(count for _, _, count in benchmark(coarse, counts)) == len(_VALUES)
 
 
-def test_append_the_rows_of_a_block(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+def test_append_block_rows(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, PLAN, {})
-    one = rows(0)
+    rows_of_block = rows(0)
     block = replace(
-        one,
-        slices=list(one.slices) * 300,
-        histograms=list(one.histograms) * 5_000,
-        resources=list(one.resources) * 600,
+        rows_of_block,
+        slices=list(rows_of_block.slices) * 300,
+        histograms=list(rows_of_block.histograms) * 5_000,
+        resources=list(rows_of_block.resources) * 600,
     )
     benchmark(folder.append, block)
     assert (folder.path / "slices.csv").stat().st_size > 0

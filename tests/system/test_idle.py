@@ -27,9 +27,9 @@ def test_an_idle_server_uses_no_measurable_cpu_while_another_is_under_load(model
     threads = Threads()
     try:
         with server(model, transport) as idle, server("select", transport) as busy:
-            settings = LoadSpec(transport, "127.0.0.1", idle["port"], connections=clients)
+            spec = LoadSpec(transport, "127.0.0.1", idle["port"], connections=clients)
             with (
-                LoadGenerator(settings, threads) as resting,
+                LoadGenerator(spec, threads) as resting,
                 LoadGenerator(LoadSpec(transport, "127.0.0.1", busy["port"], connections=4), threads) as loaded,
             ):
                 assert resting.open() == clients
@@ -40,7 +40,7 @@ def test_an_idle_server_uses_no_measurable_cpu_while_another_is_under_load(model
                 shares: list[float] = []
                 while len(shares) < _TRIES and min(shares, default=1.0) >= _MOST_SHARE:
                     before_ns = tree.usage().cpu_ns
-                    assert loaded.load(_LOAD_S).tally["ok"] > 0
+                    assert loaded.load(_LOAD_S).counts.tally["ok"] > 0
                     shares.append((tree.usage().cpu_ns - before_ns) / (_LOAD_S * 1e9))
     finally:
         threads.close()

@@ -77,9 +77,9 @@ def test_the_examples_are_measured_beside_a_model(protocol: str, tmp_path: Path)
 
 WRONG = {
     "ends": ("import sys; sys.exit(3)", "ended before it was up"),
-    "other": (SPEAKS_SOMETHING_ELSE, "is due"),
+    "other": (SPEAKS_SOMETHING_ELSE, "expected "),
     "once": (ANSWERS_ONCE, "closed the connection after 1 replies"),
-    "one": (SERVES_ONE, "served 1 of 2 clients that were there together"),
+    "one": (SERVES_ONE, "served only 1 of 2 concurrent clients"),
 }
 
 

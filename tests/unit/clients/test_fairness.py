@@ -4,7 +4,7 @@ import pytest
 from clients.fairness import fairness
 
 
-def test_chance_alone_spreads_replies_unevenly() -> None:
+def test_fairness_expected_index_matches_simulation() -> None:
     """The formula against what a seeded throw of dice gives."""
     random = np.random.default_rng(1)
     counts = random.multinomial(200, [0.1] * 10, size=4000).astype(float)
@@ -12,7 +12,7 @@ def test_chance_alone_spreads_replies_unevenly() -> None:
     assert fairness([20] * 10)["jain_expected"] == pytest.approx(jain, rel=0.005)
 
 
-def test_one_of_n_that_gets_everything_has_the_index_one_nth() -> None:
+def test_fairness_of_one_served_connection_is_one_nth() -> None:
     assert fairness([0, 0, 0, 100]) == {
         "jain": 0.25,
         "jain_expected": pytest.approx(1 / (1 + 0.75 / 25)),
@@ -22,5 +22,5 @@ def test_one_of_n_that_gets_everything_has_the_index_one_nth() -> None:
     }
 
 
-def test_nothing_served_has_no_index() -> None:
+def test_fairness_without_replies_has_no_index() -> None:
     assert fairness([0, 0])["jain"] is fairness([0, 0])["jain_expected"] is None

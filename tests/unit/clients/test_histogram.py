@@ -13,7 +13,7 @@ from clients.histogram import coarse, highest_ns, lowest_ns, mean_ns, quantile_n
 VALUES = st.integers(0, HIGHEST_NS)
 
 
-def histogram(values: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def make_histogram(values: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     counts = np.zeros(SLOTS, np.int64)
     for value in values:
         counts[slot(value)] += 1
@@ -21,34 +21,34 @@ def histogram(values: list[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 
 
 @given(VALUES)
-def test_the_slot_is_the_one_of_hdrhistogram(value: int) -> None:
+def test_slot_matches_hdrhistogram(value: int) -> None:
     oracle = HdrHistogram(1, HIGHEST_NS, 3)
     assert slot(value) == oracle._counts_index_for(value)  # noqa: SLF001 - the layout is what has to agree
 
 
-def test_the_size_is_the_one_of_hdrhistogram() -> None:
+def test_slot_count_matches_hdrhistogram() -> None:
     assert HdrHistogram(1, HIGHEST_NS, 3).counts_len == SLOTS
 
 
 @given(VALUES)
-def test_a_value_lies_between_the_ends_of_its_slot(value: int) -> None:
-    place = np.asarray(slot(value))
-    assert lowest_ns(place) <= value <= highest_ns(place)
-    assert highest_ns(place) - lowest_ns(place) <= max(1, value) / 1024
+def test_slot_limits_enclose_the_value(value: int) -> None:
+    position = np.asarray(slot(value))
+    assert lowest_ns(position) <= value <= highest_ns(position)
+    assert highest_ns(position) - lowest_ns(position) <= max(1, value) / 1024
 
 
 @given(st.lists(VALUES, min_size=1, max_size=100))
-def test_the_coarse_histogram_is_the_one_of_two_digits(values: list[int]) -> None:
+def test_coarse_matches_hdrhistogram_of_two_digits(values: list[int]) -> None:
     oracle = HdrHistogram(1, HIGHEST_NS, 2)
     for value in values:
         oracle.record_value(value)
-    rows = coarse(histogram(values))
+    rows = coarse(make_histogram(values))
     assert sum(count for _, _, count in rows) == len(values)
     for lower, upper, count in rows:
         assert oracle.get_count_at_value(lower) == oracle.get_count_at_value(upper) == count
 
 
-def test_what_is_out_of_range_goes_to_the_ends() -> None:
+def test_slot_out_of_range_is_first_or_last() -> None:
     assert slot(-5) == 0
     assert slot(1 << 50) == SLOTS - 1
 
@@ -58,41 +58,41 @@ def compiled_slot(value: int) -> int:
     return slot_of(value)
 
 
-def test_the_compiled_slot_is_the_uncompiled_one() -> None:
+def test_compiled_slot_matches_plain_slot() -> None:
     values = (-5, 0, 1, 2047, 2048, 4095, 4096, 10**6, 10**9, HIGHEST_NS, 1 << 50)
     assert [compiled_slot(value) for value in values] == [slot(value) for value in values]
 
 
 @given(st.lists(VALUES, min_size=1, max_size=200), st.sampled_from([0.01, 0.5, 0.9, 0.99, 1.0]))
-def test_a_quantile_is_the_value_of_its_nearest_rank(values: list[int], quantile: float) -> None:
+def test_quantile_is_the_nearest_rank(values: list[int], quantile: float) -> None:
     exact = sorted(values)[max(1, math.ceil(quantile * len(values) - 1e-9)) - 1]
-    assert quantile_ns(histogram(values), quantile) == highest_ns(np.asarray(slot(exact)))
+    assert quantile_ns(make_histogram(values), quantile) == highest_ns(np.asarray(slot(exact)))
 
 
 @given(st.lists(VALUES, min_size=1, max_size=50), st.lists(VALUES, min_size=1, max_size=50))
-def test_merging_is_adding(one: list[int], other: list[int]) -> None:
-    assert (histogram(one) + histogram(other) == histogram(one + other)).all()
+def test_histograms_merge_by_adding(left: list[int], right: list[int]) -> None:
+    assert (make_histogram(left) + make_histogram(right) == make_histogram(left + right)).all()
 
 
-def test_missing_replies_are_infinite_and_stay_in() -> None:
-    counts = histogram([1000] * 98)
+def test_quantile_counts_missing_replies_as_infinite() -> None:
+    counts = make_histogram([1000] * 98)
     assert quantile_ns(counts, 0.98, missing=2) == 1000
     assert quantile_ns(counts, 0.99, missing=2) == math.inf
 
 
-def test_nothing_has_no_quantile_and_no_mean() -> None:
-    empty = histogram([])
+def test_quantile_and_mean_of_no_values_are_nan() -> None:
+    empty = make_histogram([])
     assert math.isnan(quantile_ns(empty, 0.5))
     assert math.isnan(mean_ns(empty))
 
 
-def test_the_mean_is_within_a_thousandth() -> None:
+def test_mean_is_exact_to_a_thousandth() -> None:
     values = [1_000, 50_000, 3_000_000]
-    assert mean_ns(histogram(values)) == pytest.approx(sum(values) / 3, rel=1e-3)
+    assert mean_ns(make_histogram(values)) == pytest.approx(sum(values) / 3, rel=1e-3)
 
 
-def test_a_percentile_with_fewer_than_ten_requests_beyond_is_left_out() -> None:
-    figures = summary_us(histogram([1000] * 999))
-    assert math.isnan(figures["p99"])
-    assert summary_us(histogram([1000] * 1000))["p99"] == 1.0
-    assert figures["p90"] == 1.0
+def test_summary_omits_percentile_with_few_requests_beyond() -> None:
+    summary = summary_us(make_histogram([1000] * 999))
+    assert math.isnan(summary["p99"])
+    assert summary_us(make_histogram([1000] * 1000))["p99"] == 1.0
+    assert summary["p90"] == 1.0
