@@ -36,7 +36,7 @@ class GeneratorMeter:
 
 @dataclass(slots=True)
 class ArmRun:
-    """One arm at one load point of a block, as far as it has come. Its steps raise ServerError."""
+    """One arm at one load point of a block. Its steps raise ServerError."""
 
     context: RunContext
     trial: TrialContext
@@ -95,7 +95,10 @@ class ArmRun:
         return rows
 
     def finish(self, baseline_rps: float | None, background_load_share: float) -> tuple[TrialRow, list[HistogramRow]]:
-        """Close the connections; return the rows of the trial. baseline_rps: rate of the baseline at this load."""
+        """Close the connections; return the rows of the trial.
+
+        baseline_rps: rate of the baseline at this load.
+        """
         memory_mb = self.server.tree.memory_mb()
         closed = self.context.generator.close(self.load_name, baseline_rps)
         measurement = TrialMeasurement(

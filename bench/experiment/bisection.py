@@ -1,9 +1,9 @@
-"""Bisection for the highest rate that meets an objective, with a majority of trials at each rate. Pure.
+"""Bisection for the highest rate that meets an objective. Pure.
 
-One trial decides nothing on a machine that drifts, and one bad trial of ten must not decide either. Simulated with 10%
-of the trials losing a fifth of their rate, a bisection by single trials scatters by 4%, and one by the majority of five
-by 1.4%. One that needs all five finds a rate that is 8% too low. The method follows MLRsearch (RFC 9971) with an exceed
-ratio of one half.
+A majority of trials decides at each rate. One trial decides nothing on a machine that drifts, and one bad trial of ten
+must not decide either. Simulated with 10% of the trials losing a fifth of their rate, a bisection by single trials
+scatters by 4%, and one by the majority of five by 1.4%. One that needs all five finds a rate that is 8% too low. The
+method follows MLRsearch (RFC 9971) with an exceed ratio of one half.
 """
 
 import math
@@ -35,7 +35,10 @@ class Search:
 
     @property
     def next_step(self) -> int | None:
-        """The step to try next: the lower end, the upper end, then between them; None if the search is over."""
+        """The step to try next; None if the search is over.
+
+        Both ends are tried first, the lower end before the upper end.
+        """
         lowest_passes = self._decided(0)
         if lowest_passes is None:
             return 0
@@ -65,7 +68,10 @@ class Search:
 
 
 def bounds(votes: Votes) -> tuple[int | None, int | None]:
-    """Return the highest step that most trials passed, and the lowest that most failed; None for a missing bound."""
+    """Return the bounds of a search; None for a missing one.
+
+    They are the highest step that most trials passed, and the lowest step that most trials failed.
+    """
     passed = [step for step, step_votes in votes.items() if _majority(step_votes)]
     failed = [step for step, step_votes in votes.items() if _majority(step_votes) is False]
     return max(passed, default=None), min(failed, default=None)

@@ -1,4 +1,7 @@
-"""Rows from the reports of servers and generator. Pure: numbers in, frozen rows out."""
+"""Rows from the reports of servers and generator.
+
+Pure: numbers in, frozen rows out.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -104,7 +107,10 @@ def slice_row(
 
 
 def resource_row(trial: TrialContext, number: int, role: str, before: Usage, after: Usage) -> ResourceRow:
-    """Return the resources of one side at the end of a slice. number: of its round. role: server or generator."""
+    """Return the resources of one side at the end of a slice.
+
+    number: of its round. role: server or generator.
+    """
     return ResourceRow(
         **trial.factors,
         round=number,
@@ -134,7 +140,10 @@ def unmeasured_row(trial: TrialContext, status: str, reason: str) -> TrialRow:
 
 
 def trial_row(trial: TrialContext, measurement: TrialMeasurement) -> TrialRow:
-    """Return the row of a trial: counts of all its slices, and figures of their merged histogram."""
+    """Return the row of a trial.
+
+    It has the counts of all its slices and the figures of their merged histogram.
+    """
     document = measurement.document
     ledger = document["ledger"]
     fairness, lateness = document["fairness"] or {}, document["lateness_us"] or {}
@@ -211,7 +220,10 @@ def _judge(trial: TrialContext, measurement: TrialMeasurement) -> Judgement:
 
 
 def _server_usage(trial: TrialContext, measurement: TrialMeasurement) -> _ServerUsage:
-    """Return the server's resources; all None for a running server, whose processes are not visible."""
+    """Return the server's resources.
+
+    All are None for a running server, whose processes are not visible.
+    """
     server_cpu_us = sum(row.server_cpu_us for row in measurement.slices)
     if math.isnan(server_cpu_us):
         return _ServerUsage()
@@ -240,7 +252,10 @@ def _server_cpu_share(trial: TrialContext, measurement: TrialMeasurement) -> flo
 
 
 def _usable_cpus(trial: TrialContext, measurement: TrialMeasurement) -> int:
-    """Return the number of CPUs that the server can use: only one thread of a worker runs Python at a time."""
+    """Return the number of CPUs that the server can use.
+
+    Only one thread of a worker runs Python at a time.
+    """
     return max(1, min(len(trial.schedule.server_cpus), int(measurement.ready["workers"])))
 
 

@@ -1,7 +1,8 @@
-"""When a run with a target precision may stop: by the width of its intervals, never by their position.
+"""The stopping rule of a run with a target precision.
 
-Stopping once a difference is significant would find one between equal servers in a fifth of all runs. Stopping once
-the intervals are narrow enough does not (docs/statistics.md).
+The run stops by the width of its intervals, never by their position. Stopping once a difference is significant would
+find one between equal servers in a fifth of all runs. Stopping once the intervals are narrow enough does not
+(docs/statistics.md).
 """
 
 import math
@@ -22,7 +23,10 @@ def should_stop(plan: Plan, precision: float, elapsed_s: float) -> bool:
 
 
 def current_precision(schedule: Schedule, folder: RunFolder, blocks: int) -> float:
-    """Return the largest half-width after so many blocks, as a share; infinite if they are too few for an interval."""
+    """Return the largest half-width of the intervals so far, as a share.
+
+    It is infinite while the blocks are too few for an interval.
+    """
     # Imported here, because a run imports these while its generator starts, and other commands need not wait for them.
     from bench.analysis.statistics import LEAST_BLOCKS_FOR_95
     from bench.analysis.summary import compare
@@ -34,7 +38,10 @@ def current_precision(schedule: Schedule, folder: RunFolder, blocks: int) -> flo
 
 
 def widest_interval(comparisons: "pd.DataFrame") -> float:
-    """Return the largest half-width of the headline metrics, as a share; infinite if there is no interval."""
+    """Return the largest half-width of the headline metrics, as a share.
+
+    It is infinite if there is no interval.
+    """
     from bench.analysis.summary import AGAINST
 
     widths = [
