@@ -2,12 +2,12 @@
 
     {"do": "hello"}                                     -> {"ok": true, "threads", "cpus"}
     {"do": "set_thresholds", "thresholds": {...}}       -> {"ok": true}        (see quality_codes.Thresholds)
-    {"do": "verify", "settings": {...}, "together": 1}  -> {"ok": true}
-    {"do": "open", "id": ..., "settings": {...}}        -> {"ok": true, "standing"}
+    {"do": "verify", "settings": {...}, "concurrent_clients": 1}  -> {"ok": true}
+    {"do": "open", "id": ..., "settings": {...}}        -> {"ok": true, "connected"}
     {"do": "warm", "id": ..., "seconds"}                -> {"ok": true}        (load that is not counted)
     {"do": "slice", "id": ..., "seconds", "warmup_s"}   -> {"ok": true, "slice": {...}}
                                                            (with "seed": of the arrivals of an open loop)
-    {"do": "forget", "id": ...}                         -> {"ok": true}        (the last slice is not counted)
+    {"do": "discard", "id": ...}                         -> {"ok": true}        (the last slice is not counted)
     {"do": "close", "id": ...}                          -> {"ok": true, "document": {...}, "histograms": {...}}
                                                            (with "baseline_rps": rate of the baseline at this load)
 
@@ -58,7 +58,7 @@ class Worker:
                     self._thresholds = Thresholds(CATALOGUE, changes)
                     return {"ok": True}
                 case {"do": "verify", "settings": dict(settings)}:
-                    return self._verify(Settings(**settings), command.get("together", 1))
+                    return self._verify(Settings(**settings), command.get("concurrent_clients", 1))
                 case {"id": str(name)}:
                     return self._answer_on(name, command)
         except _CANNOT_BE as error:
@@ -79,7 +79,7 @@ class Worker:
                 target = self._targets[name]
                 slice_ = target.load(seconds, warmup_s, seed=command.get("seed"))
                 return {"ok": True, "slice": figures(target.settings, slice_)}
-            case {"do": "forget"}:
+            case {"do": "discard"}:
                 self._targets[name].forget()
                 return {"ok": True}
             case {"do": "close"}:
@@ -105,7 +105,7 @@ class Worker:
         self._targets[name] = target
         standing = target.open()
         self._drops[name] = kernel.drops(settings)
-        return {"ok": True, "standing": standing}
+        return {"ok": True, "connected": standing}
 
     def _close(self, name: str, baseline_rps: float | None) -> dict[str, Any]:
         target = self._targets.pop(name)

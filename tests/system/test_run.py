@@ -10,7 +10,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from bench.plan.definition import cases, rounds
+from bench.plan.matrix import load_points
+from bench.plan.ordering import round_count
 from bench.plan.toml import load_plan
 from tests.processes import gone
 from tests.system.commands import python, servers_of, started, wait_until
@@ -109,7 +110,9 @@ def test_the_seed_repeats_the_order_of_everything(folder: Path, tmp_path: Path) 
     whole, repeated = _orders(folder), _orders(Path(again.stdout.strip()))
     assert {key: order for key, order in whole.items() if key[0] == 0} == repeated
     plan = load_plan(str(folder / "plan.toml"))
-    assert len(whole) == plan.blocks * sum(rounds(plan, case) for case in cases(plan))
+    assert len(whole) == plan.blocks * sum(
+        round_count(plan, plan.scenario(point.scenario)) for point in load_points(plan)
+    )
     assert len(repeated) == len(whole) / plan.blocks
 
 
@@ -121,7 +124,7 @@ def _orders(folder: Path) -> dict[tuple[object, ...], list[str]]:
     """
     slices = pd.read_csv(folder / "slices.csv")
     plan = load_plan(str(folder / "plan.toml"))
-    planned = {case.scenario.name: rounds(plan, case) for case in cases(plan)}
+    planned = {scenario.name: round_count(plan, scenario) for scenario in plan.scenarios}
     competing = slices[(slices["round"] < slices["scenario"].map(planned)) & ~slices["arm"].str.startswith("native/")]
     each = competing.sort_values("position").groupby(["block", "scenario", "connections", "round"])
     return {key: list(one["arm"]) for key, one in each}
