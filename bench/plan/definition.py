@@ -1,6 +1,6 @@
 """A plan: what a run measures. A preset and a user's file have the same form.
 
-Every key has its meaning and an example beside its type; ``bench.plan.reference`` makes a page of them.
+Every key has its meaning and an example beside its type; ``bench.plan.key_reference`` makes a page of them.
 """
 
 from typing import Annotated

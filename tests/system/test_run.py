@@ -157,7 +157,7 @@ seconds = 0.1
 [[scenarios]]
 name = "latency_half"
 connections = [4]
-rate = 0.5
+capacity_share = 0.5
 seconds = 0.1
 """
 
@@ -167,7 +167,7 @@ def test_an_open_loop_has_the_same_schedule_for_every_arm_at_a_rate_that_all_hol
     words = ["--profile", str(tmp_path / "open.toml"), "--no-charts", "--into", str(tmp_path)]
     ended = python("-m", "bench", "run", *words)
     assert ended.returncode in DONE, ended.stderr
-    assert "requests/s over 4 connections, which every arm holds" in ended.stderr
+    assert "requests/s over 4 connections, a rate that every arm can sustain" in ended.stderr
     folder = Path(ended.stdout.strip())
     rates = pd.read_csv(folder / "rates.csv").set_index(["scenario", "arm"])["rate_rps"]
     assert rates["latency"].nunique() == 1
@@ -239,7 +239,7 @@ def test_a_server_that_dies_is_a_row_and_the_others_go_on(tmp_path: Path) -> Non
     trials = pd.read_csv(Path(output.strip()) / "trials.csv")
     failed = trials[trials["status"] == "failed"]
     assert set(failed["arm"]) == {"select/tcp"}
-    assert failed["reason"].str.contains("ended while it was measured").any()
+    assert failed["reason"].str.contains("server was killed by SIGKILL while it was measured").any()
     assert (trials["status"] == "ok").sum() >= 4
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from bench.plan.definition import Plan
 from bench.plan.external_server import ExternalServer
-from bench.plan.reference import plan_keys_markdown
+from bench.plan.key_reference import plan_keys_markdown
 from bench.plan.scenario import Scenario
 
 PAGE = Path(__file__).parents[3] / "docs" / "plan-keys.md"
