@@ -9,7 +9,8 @@ from rich.table import Table
 
 from bench.cli.console import cells, output, say
 from bench.formatting import compact
-from bench.plan.definition import PlanError, plan_thresholds
+from bench.plan.definition import PlanError
+from bench.plan.validation import plan_thresholds
 from bench.schema.arms import BASELINE_MODEL
 from bench.schema.metrics import METRICS
 from bench.store.run_folder import RunFolder, StoreError

@@ -12,7 +12,8 @@ import pandas as pd
 from bench.analysis.case_quality import case_quality
 from bench.analysis.search_results import objectives, summarise_searches
 from bench.analysis.summary import LOAD, block_values, finished_rounds, key_of
-from bench.plan.definition import Plan, arms, baseline_arms, cases
+from bench.plan.definition import Plan
+from bench.plan.matrix import arms, competing_arms, load_points, scenario_load_points
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 
@@ -109,10 +110,9 @@ def measured(
 
 def planned(plan: Plan) -> set[Key]:
     """Return every case of a plan. Its searches have neither controls nor baselines."""
-    competing = [arm for arm in arms(plan) if not arm.control and arm not in baseline_arms(plan)]
-    searches = [case for one in plan.scenarios if one.searches for case in cases(plan, one)]
-    pairs = [*itertools.product(arms(plan), cases(plan)), *itertools.product(competing, searches)]
-    return {(arm.name, case.scenario.name, case.connections, case.message_bytes) for arm, case in pairs}
+    searches = [point for scenario in plan.scenarios if scenario.searches for point in scenario_load_points(scenario)]
+    pairs = [*itertools.product(arms(plan), load_points(plan)), *itertools.product(competing_arms(plan), searches)]
+    return {(arm.name, point.scenario, point.connections, point.message_bytes) for arm, point in pairs}
 
 
 def _key(case: Sequence[Any]) -> Key:

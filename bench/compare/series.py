@@ -12,7 +12,7 @@ from bench.analysis.search_results import summarise_searches
 from bench.analysis.summary import summarise
 from bench.compare.change_points import change_points
 from bench.formatting import visible
-from bench.plan.definition import plan_thresholds
+from bench.plan.validation import plan_thresholds
 from bench.schema.arms import BASELINE_MODEL, Arm
 from bench.schema.load_points import LoadPoint
 from bench.store.folder_labels import labels

@@ -7,7 +7,8 @@ import pandas as pd
 
 from bench.analysis.search_results import objectives, summarise_searches
 from bench.analysis.summary import compare, short_of_cores, summarise
-from bench.plan.definition import plan_thresholds, reference_arms
+from bench.plan.matrix import reference_arms
+from bench.plan.validation import plan_thresholds
 from bench.report import render
 from bench.report.chart_workers import Helpers
 from bench.report.charts.catalogue import names, wanted

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from bench.formatting import all_visible, visible
-from bench.plan.definition import Plan, PlanError, arms, cases
+from bench.plan.definition import Plan, PlanError
+from bench.plan.matrix import arms, load_points
 from bench.plan.toml import decode, encode
 from bench.schema.rows import SCHEMA, HistogramRow, MaxRateRow, RateRow, ResourceRow, RoundRow, SliceRow, TrialRow
 from bench.store.csv_rows import as_text, heads, lines
@@ -157,7 +158,7 @@ class RunFolder:
         name = "trials.csv"
         try:
             plan = self.plan()
-            whole = whole_blocks(self._table(name), len(arms(plan)) * len(cases(plan)))
+            whole = whole_blocks(self._table(name), len(arms(plan)) * len(load_points(plan)))
             trials = self.trials()
             for name in _RAW:
                 self._mendable_rows(name, trials)
@@ -293,14 +294,14 @@ class RunFolder:
         if strange := {str(arm) for arm in table["arm"].unique()} - {arm.name for arm in arms(plan)}:
             raise StoreError(f"{self.path / 'trials.csv'} has rows of {min(strange)!r}, which is no arm of plan.toml")
         loads = table[_LOAD].drop_duplicates().itertuples(index=False, name=None)
-        planned = {(one.scenario.name, one.connections, one.message_bytes) for one in cases(plan)}
+        planned = {(point.scenario, point.connections, point.message_bytes) for point in load_points(plan)}
         if strange_loads := [load for load in loads if load not in planned]:
             scenario, connections, size = strange_loads[0]
             raise StoreError(
                 f"{self.path / 'trials.csv'} has rows of {scenario!r} with {connections} connections and {size} bytes, "
                 "which plan.toml does not ask for"
             )
-        whole = table.groupby("block")["block"].transform("size") == len(arms(plan)) * len(cases(plan))
+        whole = table.groupby("block")["block"].transform("size") == len(arms(plan)) * len(load_points(plan))
         found = table[whole].reset_index(drop=True)
         twice = found.duplicated(["block", "arm", *_LOAD])
         if twice.any():

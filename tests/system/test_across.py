@@ -55,7 +55,7 @@ def searched(path: Path, *held_rps: float) -> Path:
     for name in ("trials.csv", "slices.csv"):
         (path / name).write_text((path / name).read_text().partition("\n")[0] + "\n")
     (path / "plan.toml").write_text(
-        'name = "search"\nmodels = ["select"]\ntransports = ["tcp"]\nbaseline = ""\nseed = 7\n'
+        'name = "search"\nmodels = ["select"]\ntransports = ["tcp"]\nbaseline = "none"\ncontrol = "none"\nseed = 7\n'
         '[[scenarios]]\nname = "max_rate"\nconnections = [16]\nrate = "highest"\nseconds = 0.1\n'
     )
     RunFolder(path).append_max_rates(

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from bench.analysis.summary import compare, summarise
-from bench.plan.definition import reference_arms
+from bench.plan.matrix import reference_arms
 from bench.report.chart_workers import helpers
 from bench.report.charts.catalogue import wanted
 from bench.store.run_folder import RunFolder, StoreError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.machine.process_usage import Tree
+from bench.machine.process_usage import ProcessTree
 from clients.engine.threads import Threads
 from clients.generator import LoadGenerator, compile_loops
 from clients.load_spec import LoadSpec
@@ -35,7 +35,7 @@ def test_an_idle_server_uses_no_measurable_cpu_while_another_is_under_load(model
                 assert resting.open() == clients
                 assert loaded.open() == 4
                 resting.load(0.05)  # it has served, and its threads and workers stand
-                tree = Tree(idle["pid"])
+                tree = ProcessTree(idle["pid"])
                 wait_until(lambda: tree.usage().cpu_ns == tree.usage().cpu_ns, "it has come to rest")
                 shares: list[float] = []
                 while len(shares) < _TRIES and min(shares, default=1.0) >= _MOST_SHARE:

@@ -10,7 +10,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from bench.plan.definition import cases, rounds
+from bench.plan.matrix import load_points
+from bench.plan.ordering import round_count
 from bench.plan.toml import load_plan
 from tests.processes import gone
 from tests.system.commands import python, servers_of, started, wait_until
@@ -109,7 +110,9 @@ def test_the_seed_repeats_the_order_of_everything(folder: Path, tmp_path: Path) 
     whole, repeated = _orders(folder), _orders(Path(again.stdout.strip()))
     assert {key: order for key, order in whole.items() if key[0] == 0} == repeated
     plan = load_plan(str(folder / "plan.toml"))
-    assert len(whole) == plan.blocks * sum(rounds(plan, case) for case in cases(plan))
+    assert len(whole) == plan.blocks * sum(
+        round_count(plan, plan.scenario(point.scenario)) for point in load_points(plan)
+    )
     assert len(repeated) == len(whole) / plan.blocks
 
 
@@ -121,7 +124,7 @@ def _orders(folder: Path) -> dict[tuple[object, ...], list[str]]:
     """
     slices = pd.read_csv(folder / "slices.csv")
     plan = load_plan(str(folder / "plan.toml"))
-    planned = {case.scenario.name: rounds(plan, case) for case in cases(plan)}
+    planned = {scenario.name: round_count(plan, scenario) for scenario in plan.scenarios}
     competing = slices[(slices["round"] < slices["scenario"].map(planned)) & ~slices["arm"].str.startswith("native/")]
     each = competing.sort_values("position").groupby(["block", "scenario", "connections", "round"])
     return {key: list(one["arm"]) for key, one in each}
@@ -154,7 +157,7 @@ seconds = 0.1
 [[scenarios]]
 name = "latency_half"
 connections = [4]
-rate = 0.5
+capacity_share = 0.5
 seconds = 0.1
 """
 
@@ -164,7 +167,7 @@ def test_an_open_loop_has_the_same_schedule_for_every_arm_at_a_rate_that_all_hol
     words = ["--profile", str(tmp_path / "open.toml"), "--no-charts", "--into", str(tmp_path)]
     ended = python("-m", "bench", "run", *words)
     assert ended.returncode in DONE, ended.stderr
-    assert "requests/s over 4 connections, which every arm holds" in ended.stderr
+    assert "requests/s over 4 connections, a rate that every arm can sustain" in ended.stderr
     folder = Path(ended.stdout.strip())
     rates = pd.read_csv(folder / "rates.csv").set_index(["scenario", "arm"])["rate_rps"]
     assert rates["latency"].nunique() == 1
@@ -236,7 +239,7 @@ def test_a_server_that_dies_is_a_row_and_the_others_go_on(tmp_path: Path) -> Non
     trials = pd.read_csv(Path(output.strip()) / "trials.csv")
     failed = trials[trials["status"] == "failed"]
     assert set(failed["arm"]) == {"select/tcp"}
-    assert failed["reason"].str.contains("ended while it was measured").any()
+    assert failed["reason"].str.contains("server was killed by SIGKILL while it was measured").any()
     assert (trials["status"] == "ok").sum() >= 4
 
 

@@ -255,7 +255,7 @@ def write(rows: Rows, path: Path) -> None:
         "models": models,
         "reference": "asyncio",
         "control": "asyncio",
-        "baseline": "",
+        "baseline": "none",
         "blocks": 6,
         "seed": 1,
     }
