@@ -7,6 +7,9 @@ Schema history: 1 = first.
 
 from dataclasses import dataclass
 
+from bench.schema.result_rows import ComparisonRow as ComparisonRow
+from bench.schema.result_rows import SummaryRow as SummaryRow
+
 SCHEMA = 1
 DISTURBED = "DISTURBED"  # the code of a slice whose round was hit by others and run again: it counts nowhere
 
