@@ -102,3 +102,5 @@ class ComparisonRow:
             "the reference) or `pair` (two other arms)."
         ),
     ]
+    model: Model
+    transport: Transport
