@@ -1,6 +1,7 @@
 """The commands that read several runs: ``holabench compare`` and ``holabench history``."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +9,7 @@ import typer
 from rich.table import Table
 
 from bench.cli.console import cells, output, say
-from bench.formatting import compact
+from bench.formatting import compact, visible
 from bench.plan.definition import PlanError, plan_thresholds
 from bench.schema.arms import BASELINE_MODEL
 from bench.schema.metrics import METRICS
@@ -16,8 +17,8 @@ from bench.store.run_folder import RunFolder, StoreError
 from clients.console import Stop
 
 if TYPE_CHECKING:  # a command line begins two seconds sooner without pandas
-    from bench.compare.run_values import Run
-    from bench.compare.series import Series
+    from bench.compare.run_values import RunValues
+    from bench.compare.series import Point, RunSummary, Series
 
 across = typer.Typer()
 BROKEN = 4  # the exit code of a comparison in which a rule is broken
@@ -95,11 +96,11 @@ def history(
     """
     if metric not in METRICS:
         raise Stop(f"--metric {metric!r} is not measured; there are: {', '.join(METRICS)}")
-    from bench.compare.change_points import ENOUGH_RUNS, LEAST_RUNS
-    from bench.compare.series import series
+    from bench.compare.change_points import MIN_RUNS, RELIABLE_RUNS
+    from bench.compare.series import collect_series
 
     try:
-        every = series(folders, metric, scenario)
+        every = collect_series(ordered_summaries(folders), metric, scenario)
     except (StoreError, PlanError) as error:
         raise Stop(str(error)) from error
     found = [one for one in every if arm in ("", one.arm)]
@@ -107,22 +108,42 @@ def history(
         raise Stop(f"no run of these has {metric}{f' of {arm}' * bool(arm)}{f' in {scenario}' * bool(scenario)}")
     screen = output()
     for one in found:
-        say(screen, f"{one.arm}, {one.load}: {METRICS[metric].label}", "bold")
-        screen.print(_course(one, one.machine(every)))
+        say(screen, f"{one.arm}, {one.load_point}: {METRICS[metric].label}", "bold")
+        screen.print(_course(one, one.machine_changes(every)))
         screen.print()
-    if invalid := sum(verdict == "invalid" for one in found for verdict in one.verdicts):
+    if invalid := sum(point.verdict == "invalid" for one in found for point in one.points):
         say(screen, f"invalid figures, in which no change is looked for: {invalid}; why, says report.md of each run")
-    fewest = min(len(one.sound) for one in found)
-    if fewest < LEAST_RUNS:
-        say(screen, f"where fewer than {LEAST_RUNS} runs have figures to trust, no change is looked for")
-    elif fewest < ENOUGH_RUNS:
-        say(screen, f"fewer than {ENOUGH_RUNS} runs: only what is very many times their scatter is called a change")
+    fewest = min(len(one.sound_points) for one in found)
+    if fewest < MIN_RUNS:
+        say(screen, f"where fewer than {MIN_RUNS} runs have figures to trust, no change is looked for")
+    elif fewest < RELIABLE_RUNS:
+        say(screen, f"fewer than {RELIABLE_RUNS} runs: only what is very many times their scatter is called a change")
     if chart is not None:
         try:
             _save(found, chart)
         except (OSError, ValueError) as error:
             raise Stop(f"--chart {chart}: {error}") from error
         typer.echo(chart)
+
+
+def ordered_summaries(folders: Sequence[Path]) -> "list[RunSummary]":
+    """Return the summary of each run, oldest first, labelled by its folder. Raises StoreError and PlanError.
+
+    A folder that is given twice counts once.
+    """
+    from bench.analysis.search_results import summarise_run
+    from bench.compare.series import RunSummary
+    from bench.store.folder_labels import labels
+
+    paths = list({path.resolve(): path for path in reversed(folders)}.values())
+    opened = {path: RunFolder.open(path) for path in paths}
+    runs = sorted(zip([folder.began() for folder in opened.values()], labels(paths), paths, strict=True))
+    summaries = []
+    for _, label, path in runs:
+        folder = opened[path]
+        tables = folder.trials(), folder.finished("slices"), folder.limits()
+        summaries.append(RunSummary(visible(label), summarise_run(*tables, plan_thresholds(folder.plan()))))
+    return summaries
 
 
 def _save(found: "list[Series]", chart: Path) -> None:
@@ -134,25 +155,25 @@ def _save(found: "list[Series]", chart: Path) -> None:
         course(found).savefig(chart)
 
 
-def _read(folder: RunFolder) -> "Run":
+def _read(folder: RunFolder) -> "RunValues":
     """What is compared of a run, judged by its plan's own thresholds. Raises StoreError and PlanError."""
-    from bench.compare.run_values import measured, planned
+    from bench.compare.run_values import collect_values, planned_cases
 
     plan, limits = folder.plan(), folder.limits()
     trials = folder.measured() if limits is None else folder.trials()
-    return measured(trials, folder.finished("slices"), limits, planned(plan), plan_thresholds(plan))
+    return collect_values(trials, folder.finished("slices"), limits, planned_cases(plan), plan_thresholds(plan))
 
 
-def _course(one: "Series", machine: set[int]) -> Table:
-    """A row for each run. machine: places where its limit changed, too."""
+def _course(one: "Series", machine: "list[Point]") -> Table:
+    """Return a row for each run. machine: points at which the baseline changed, too."""
     table = Table(box=None, pad_edge=False)
     table.add_column("run", overflow="fold")
     for heading in ("median", "interval", "verdict", ""):
         table.add_column(heading, no_wrap=True)
     changed = one.changes
-    rows = zip(one.runs, one.medians, one.lows, one.highs, one.verdicts, strict=True)
-    for place, (run, median, low, high, verdict) in enumerate(rows):
-        between = "-" if math.isnan(low) else f"{compact(low)} to {compact(high)}"
-        mark = f"<- changed{f', as {BASELINE_MODEL} did' * (place in machine)}" if place in changed else ""
-        table.add_row(*cells(run, compact(median), between, verdict, mark), style="dim" * (verdict == "invalid"))
+    for point in one.points:
+        between = "-" if math.isnan(point.low) else f"{compact(point.low)} to {compact(point.high)}"
+        mark = f"<- changed{f', as {BASELINE_MODEL} did' if point in machine else ''}" if point in changed else ""
+        style = "dim" if point.verdict == "invalid" else ""
+        table.add_row(*cells(point.run, compact(point.median), between, point.verdict, mark), style=style)
     return table

@@ -1,17 +1,10 @@
-"""The search for the highest load that meets an objective: bisection, with a majority of trials at each load. Pure.
-
-One trial decides nothing on a machine that drifts, and one bad trial of ten must not either: where 10 % of the trials
-lose a fifth of their rate, a bisection by single trials scatters by 4 %, one by the majority of five by 1.4 %, and one
-that wants all five finds 8 % too little. After MLRsearch (RFC 9971), with an exceed ratio of one half.
-"""
+"""The search for the highest load that meets an objective: bisection on a ladder of loads. Pure."""
 
 import math
 from collections import Counter
 from dataclasses import dataclass, field
 
-BEYOND = 0.01  # of the requests may take longer than an objective, which is of the 99th percentile
-TRIALS = 5  # at one load; three that agree decide
-Votes = dict[int, Counter[bool]]  # of each step: how many trials passed, and how many did not
+from bench.analysis.search_votes import bounds, decision
 
 
 @dataclass(slots=True)
@@ -21,7 +14,7 @@ class Search:
     lowest_rps: float
     highest_rps: float
     width: float
-    votes: Votes = field(default_factory=dict)
+    votes: dict[int, Counter[bool]] = field(default_factory=dict)
 
     @property
     def top(self) -> int:
@@ -54,22 +47,8 @@ class Search:
 
     @property
     def bounds(self) -> tuple[int | None, int | None]:
-        """See the function of this name."""
+        """The highest step that passed and the lowest that failed; None for a bound that is missing."""
         return bounds(self.votes)
 
     def _decided(self, step: int) -> bool | None:
-        return _decided(self.votes.get(step, Counter()))
-
-
-def bounds(votes: Votes) -> tuple[int | None, int | None]:
-    """The highest step that most trials passed, and the lowest that most did not; None where there is none."""
-    passed = [step for step, of_rung in votes.items() if _decided(of_rung)]
-    failed = [step for step, of_rung in votes.items() if _decided(of_rung) is False]
-    return max(passed, default=None), min(failed, default=None)
-
-
-def _decided(votes: Counter[bool]) -> bool | None:
-    """Whether the load is held; None while the trials left could turn it."""
-    if 2 * votes[True] > TRIALS:
-        return True
-    return False if 2 * votes[False] > TRIALS else None
+        return decision(self.votes.get(step, Counter()))

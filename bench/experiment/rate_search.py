@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.experiment.bisection import BEYOND, Search
+from bench.analysis.search_votes import MAX_LATE_SHARE
+from bench.experiment.bisection import Search
 from bench.experiment.calibration import capacity_rps
 from bench.experiment.row_builder import as_number
 from bench.experiment.server_pool import Loaded, Server, ServerError, Servers, Setup, load, serving, settings
@@ -224,7 +225,7 @@ def meets(loaded: Loaded, objective_us: float, lost_share: float, thresholds: Th
     missing = ledger["lost"] + ledger["late"] + ledger["corrupt"] + document["unsent"]
     return bool(
         requests
-        and requests - in_time <= BEYOND * requests
+        and requests - in_time <= MAX_LATE_SHARE * requests
         and missing <= lost_share * document["scheduled"]
         and _kept_up(document, requests, thresholds)
     )

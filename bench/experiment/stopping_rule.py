@@ -7,7 +7,8 @@ interval is as narrow as was wanted does not (docs/method.md).
 import math
 from typing import TYPE_CHECKING
 
-from bench.plan.definition import Plan, reference_arms
+from bench.plan.definition import Plan, plan_thresholds, reference_arms
+from bench.schema.conclusions import ComparisonKind
 from bench.schema.metrics import headline
 from bench.store.run_folder import RunFolder
 
@@ -23,22 +24,21 @@ def is_enough(plan: Plan, width: float, elapsed_s: float) -> bool:
 def width_now(plan: Plan, folder: RunFolder, blocks: int) -> float:
     """The largest half-width after so many blocks, as a share; infinite while they are too few for an interval."""
     # A run imports these while its generator starts, which takes as long; other commands need not wait for them.
-    from bench.analysis.statistics import LEAST_BLOCKS_FOR_95
-    from bench.analysis.summary import compare
+    from bench.analysis.comparisons import compare_arms
+    from bench.analysis.statistics import MIN_BLOCKS_FOR_95
 
-    if blocks < LEAST_BLOCKS_FOR_95:
+    if blocks < MIN_BLOCKS_FOR_95:
         return math.inf
-    return widest(compare(folder.finished("slices"), folder.trials(), reference_arms(plan)))
+    trials, slices = folder.trials(), folder.finished("slices")
+    return widest(compare_arms(trials, slices, reference_arms(plan), plan_thresholds(plan)))
 
 
 def widest(comparisons: "pd.DataFrame") -> float:
     """The largest half-width, as a share, of what each scenario asks for first; infinite if there is none."""
-    from bench.analysis.summary import AGAINST
-
     widths = [
         math.sqrt(row["high"] / row["low"]) - 1 if row["low"] > 0 else math.inf
         for row in comparisons.to_dict("records")
-        if row["kind"] == AGAINST
+        if row["kind"] == ComparisonKind.REFERENCE
         and row["metric"] == headline(str(row["scenario_kind"]))
         and row["verdict"] != "invalid"
     ]
