@@ -1,4 +1,4 @@
-/* An echo in C with epoll, one thread, TCP:  cc -O2 -o echo examples/echo.c && ./echo 8000 */
+/* Echo server in C: epoll, one thread, TCP.  cc -O2 -o echo examples/echo.c && ./echo 8000 */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 static char buffer[65536];
 
-/* Answers one client with what it said; 0 when it has gone. Blocks while it does not read: enough for an example. */
+/* Echo one chunk; return 0 when the client has closed. Blocks while the client does not read: enough for an example. */
 static int answer(int client)
 {
     ssize_t got = recv(client, buffer, sizeof buffer, 0);

@@ -1,4 +1,4 @@
-// An echo for Node.js, TCP and UDP:  node examples/echo.js tcp 8000
+// Echo server for Node.js, TCP and UDP:  node examples/echo.js tcp 8000
 
 const [transport, port] = [process.argv[2], Number(process.argv[3])];
 

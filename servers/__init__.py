@@ -1,12 +1,19 @@
-"""The servers that are compared: one module for each way to handle many clients.
+"""The servers under comparison: one module for each way to serve many clients.
 
-Imports the standard library alone (a model may need its own library), never ``bench`` or ``clients``: the measured
-process stays lean, its memory is honest, and it runs on any interpreter from Python 3.9 on, which is an axis of the
-experiment. ``models.native`` is the exception: it is compiled, and shares the compiled system calls of ``clients``
-(``compiled``, ``libc``, ``memory``) rather than say them twice; it must show the least that a server can cost.
+The package imports the standard library alone, never ``bench`` or ``clients``. A model may also import the library
+that it is about. So the measured process stays small, its memory figures are its own, and it runs under any interpreter
+from Python 3.9 on: the interpreter is one of the things that can be compared.
 
-- ``protocols`` and ``settings`` import nothing of the package but ``log``, and no sockets: what is said.
-- ``sockets`` makes every socket, so that no model is favoured by an option: where it is said.
-- ``models`` import ``protocols``, ``sockets``, ``log``, ``lifeline``, ``settings`` and one another: who says it when.
-- ``registry`` finds models without importing them; ``__main__`` alone knows all of these.
+``models.native`` is the exception. It shows the least that a server can cost, so it is compiled, and it reuses the
+compiled system calls of ``clients`` instead of duplicating them.
+
+- ``protocols``: bytes in, bytes out. Imports only ``log``; no sockets.
+- ``sockets``: creates every socket, so that no model gains from an option that the others lack.
+- ``connection_set``, ``datagrams``, ``worker_pool``: the parts that several models share.
+- ``models``: one way to serve clients each. They import ``log``, ``parent_death``, ``runtime``, the above, one another.
+- ``registry``: finds and describes models without importing them; ``model_template``: the source of a new model.
+- ``fd_limit``, ``parent_death``, ``runtime``, ``log``: limits, lifetime, settings and messages of the process.
+- ``external``: starts a server that is not part of this package.
+- ``reference``: a server whose every reply is known in advance, to verify the load generator. Not a model.
+- ``__main__``: the command line. The only module that knows all of these.
 """

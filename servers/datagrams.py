@@ -1,4 +1,4 @@
-"""Datagrams of a socket that does not block: answer all that are there."""
+"""Answer the datagrams that wait on a non-blocking socket."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def drain(sock: socket.socket, feed: Callable[[bytes], bytes | None]) -> None:
-    """Answer datagrams until there is none."""
+    """Answer datagrams until none is left."""
     recvfrom = sock.recvfrom
     try:
         while True:
@@ -27,11 +27,11 @@ def drain(sock: socket.socket, feed: Callable[[bytes], bytes | None]) -> None:
 
 
 def send(sock: socket.socket, reply: bytes, peer: Any) -> None:
-    """Send one datagram as soon as the kernel takes it."""
+    """Send one datagram, as soon as there is space in the send buffer."""
     try:
         sock.sendto(reply, peer)
     except BlockingIOError:
         select.select((), (sock,), ())
         send(sock, reply, peer)
     except OSError:
-        sockets.unsent.add()
+        sockets.unsent_replies.add()

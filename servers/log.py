@@ -1,4 +1,4 @@
-"""What a server tells its operator: single lines on stderr, only for what is rare."""
+"""Log rare events to stderr, one line each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import sys
 
 
 def log(message: str) -> None:
-    """Write one line to stderr. A reader that went away must not stop the server."""
+    """Write one line to stderr.
+
+    A closed stderr is ignored, since it must not stop the server.
+    """
     try:
         sys.stderr.write(f"server {os.getpid()}: {message}\n")
         sys.stderr.flush()
@@ -17,24 +20,24 @@ def log(message: str) -> None:
 
 
 class Tally:
-    """Counts something that should not happen, and logs the count at 1, 10, 100 and so on.
+    """Counts an event that should not happen, and logs the count at 1, 10, 100 etc.
 
-    So the operator sees it at once and sees its size, and a flood of it does not become a flood of lines.
-    Each process counts for itself.
+    The operator sees the first event at once and later its frequency, while a flood of events causes few lines.
+    Each process has its own count.
     """
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, event: str) -> None:
         self.count = 0
-        self._what = what
-        self._next_line = 1
+        self._event = event
+        self._next_logged = 1
         self._lock = _thread.allocate_lock()  # thread_per_client counts from many threads
 
     def add(self) -> None:
-        """Count one more."""
+        """Count one event."""
         with self._lock:
             self.count += 1
-            if self.count < self._next_line:
+            if self.count < self._next_logged:
                 return
-            self._next_line *= 10
-            line = f"{self._what} (so far: {self.count})"
+            self._next_logged *= 10
+            line = f"{self._event} (so far: {self.count})"
         log(line)

@@ -1,78 +1,80 @@
-"""What is said: bytes in, bytes out, and whether the conversation is over. No sockets here.
+"""The protocols as handlers: bytes in, bytes out. No sockets here.
 
-A TCP handler belongs to one connection: feed it what arrived, send what it returns, and close once ``done`` is true and
-all is sent. It is not fed again after that. A UDP handler answers each datagram by itself, so a model may keep one for
-all peers or one for each; ``None`` means no reply, while ``b""`` is a reply: the empty datagram.
+A TCP handler belongs to one connection. Feed it what arrived and send what it returns. Once ``done`` is true, close the
+connection after everything is sent, and do not feed the handler again.
+
+A UDP handler answers each datagram independently, so a model may use one for all peers or one for each. ``None`` means
+no reply, whereas ``b""`` is a reply: the empty datagram.
 """
 
 from __future__ import annotations
 
 from servers.log import Tally
 
-TYPE_CHECKING = False  # the module typing would cost 4 ms and 1 MB in every server
+TYPE_CHECKING = False  # importing typing would cost every server 4 ms and 1 MB
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol, Union
 
     class StreamHandler(Protocol):
-        """One TCP connection."""
+        """Protocol state of one TCP connection."""
 
         done: bool
 
         def feed(self, data: bytes) -> bytes:
-            """Take what arrived, in any splitting; return what to send."""
+            """Return the bytes to send for the bytes that arrived, however these were split."""
 
     class DatagramHandler(Protocol):
-        """Datagrams of one peer or of many."""
+        """Protocol state of one UDP peer, or of many."""
 
         done: bool
 
         def feed(self, datagram: bytes) -> bytes | None:
-            """Take one datagram; return the reply, or None to stay silent."""
+            """Return the reply to one datagram, or None if there is no reply."""
 
     NewStreamHandler = Callable[[], StreamHandler]
     NewDatagramHandler = Callable[[], DatagramHandler]
     NewHandler = Union[NewStreamHandler, NewDatagramHandler]
 
-WHITE = b" \t\r\n"
+WHITESPACE = b" \t\r\n"
 REPLIES = {b"hola": b"pues hola", b"adios": b"pues adios"}
-UNKNOWN = b"no entiendo"
+UNKNOWN_REPLY = b"no entiendo"
 
 
 class Echo:
-    """RFC 862, over TCP as over UDP: what comes goes back."""
+    """The echo protocol (RFC 862), over TCP and UDP."""
 
     __slots__ = ()
     done = False
 
     def feed(self, data: bytes) -> bytes:
-        """Return the very object that came: no copy."""
+        """Return the same object, not a copy."""
         return data
 
 
 class Hola:
-    """Hola over TCP: the two words need no delimiter, so this matches prefixes.
+    """Hola over TCP: two words without a delimiter, so requests are matched by prefix.
 
-    A request may come split over several reads and several may come in one. White space between requests is skipped, so
-    that nc and telnet can talk to it; inside a word it is not part of any request.
+    A request may arrive in several parts, and several requests may arrive together. White space between requests is
+    skipped, which makes nc and telnet usable as clients. White space inside a word makes it an unknown request.
     """
 
     __slots__ = ("_pending", "done")
 
     def __init__(self) -> None:
         self.done = False
-        self._pending = b""  # the beginning of a request: at most 4 bytes
+        self._pending = b""  # an incomplete request, at most 4 bytes
 
     def feed(self, data: bytes) -> bytes:
-        """Answer every request that is complete with this data."""
+        """Return the replies to all requests that this data completes."""
         if data == b"hola" and not self._pending:
-            return b"pues hola"  # nearly every read of a run; the general way below takes 8 times as long
+            return b"pues hola"  # nearly every read of a run; the general code below takes 8 times as long
         data = self._pending + data
         self._pending = b""
         replies = []
         position, end = 0, len(data)
         while position < end:
-            if data[position] in WHITE:
+            if data[position] in WHITESPACE:
                 position += 1
             elif data.startswith(b"hola", position):
                 replies.append(b"pues hola")
@@ -86,17 +88,17 @@ class Hola:
                 if b"hola".startswith(rest) or b"adios".startswith(rest):
                     self._pending = rest
                 else:
-                    replies.append(UNKNOWN)
+                    replies.append(UNKNOWN_REPLY)
                     self.done = True
                 break
         return b"".join(replies)
 
 
 class HolaDatagrams:
-    """Hola over UDP: one request a datagram.
+    """Hola over UDP: one request per datagram.
 
-    Anything else gets no reply: a server that answers whatever comes can be set to talk to another such server for
-    ever. ``done`` tells that the last datagram took leave; a later one is answered all the same.
+    Anything else gets no reply: two servers that answered everything could be made to answer each other endlessly.
+    ``done`` is set by ``adios``; later datagrams are still answered.
     """
 
     __slots__ = ("done",)
@@ -105,18 +107,21 @@ class HolaDatagrams:
         self.done = False
 
     def feed(self, datagram: bytes) -> bytes | None:
-        """Answer one of the two words, alone in its datagram; white space around it is allowed."""
+        """Return the reply if the datagram is one of the two words.
+
+        White space around the word is allowed.
+        """
         if datagram == b"hola":
             return b"pues hola"
-        reply = REPLIES.get(datagram.strip(WHITE))
+        reply = REPLIES.get(datagram.strip(WHITESPACE))
         if reply is None:
-            ignored.add()
+            ignored_datagrams.add()
         elif reply == b"pues adios":
             self.done = True
         return reply
 
 
-ignored = Tally("a datagram that is no request was ignored")
+ignored_datagrams = Tally("a datagram that is not a request was ignored")
 
 STREAM_HANDLERS: dict[str, NewStreamHandler] = {"echo": Echo, "hola": Hola}
 DATAGRAM_HANDLERS: dict[str, NewDatagramHandler] = {"echo": Echo, "hola": HolaDatagrams}

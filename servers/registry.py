@@ -1,4 +1,7 @@
-"""Which models there are: every module in ``servers.models`` is one, and nothing else names them."""
+"""Find, describe and load models.
+
+Every module in ``servers.models`` is a model; there is no other list of them.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import importlib
 
 from servers import models
 
-TYPE_CHECKING = False  # the module typing would cost 4 ms and 1 MB in every server
+TYPE_CHECKING = False  # importing typing would cost every server 4 ms and 1 MB
 if TYPE_CHECKING:
+    import ast
     from pathlib import Path
     from types import ModuleType
     from typing import Any
@@ -17,19 +21,27 @@ PROTOCOLS = ("echo", "hola")
 
 
 class Description:
-    """What a model's source says of it.
+    """Properties of a model, read from its source.
 
-    name: as on the command line. help: the first line of its docstring. transports: which of tcp and udp it serves.
-    protocols: that it speaks. max_tcp_clients: how many clients a process of it serves at the same time over TCP, by
-    its nature; None: no such limit. parallel: whether it starts as many processes as it is told, and so uses more than
-    one CPU. forks: whether each client has a process of its own. own_backlog: of a model whose sockets are as its
-    library makes them; None: they are as everybody's. needs: the library that it is about, if any. missing: whether
-    that is not installed here. remedy: what to do then.
+    - name: as on the command line.
+    - help: first line of its docstring.
+    - transports: the ones that it serves.
+    - protocols: the ones that it serves.
+    - max_tcp_clients: number of TCP clients that one process can serve at a time; None means no limit.
+    - parallel: whether it starts as many processes as requested, and so uses more than one CPU.
+    - forks: whether it starts a process for each client.
+    - own_backlog: the backlog of its library, if its sockets are as this library creates them; otherwise None.
+    - needs: the library that it is about, or "".
+    - missing: whether it cannot run here, because ``needs`` is not installed or because it is broken.
+    - install_hint: what to do in this case.
+    - broken: why its source is unusable, as "FILE:LINE: reason", or "".
     """
 
     __slots__ = (
+        "broken",
         "forks",
         "help",
+        "install_hint",
         "max_tcp_clients",
         "missing",
         "name",
@@ -37,70 +49,84 @@ class Description:
         "own_backlog",
         "parallel",
         "protocols",
-        "remedy",
         "transports",
     )
 
-    def __init__(self, name: str, values: dict[str, Any], docstring: str | None) -> None:
+    def __init__(self, name: str, values: dict[str, Any], docstring: str | None, broken: str = "") -> None:
         self.name = name
+        self.broken = broken
         self.help = (docstring or "").partition("\n")[0]
-        self.transports = tuple(transport for transport in TRANSPORTS if f"serve_{transport}" in values)
+        self.transports = tuple(transport for transport in TRANSPORTS if broken or f"serve_{transport}" in values)
         self.max_tcp_clients: int | None = values.get("MAX_TCP_CLIENTS")
         self.parallel = values.get("PARALLEL") is True
         self.forks = values.get("FORKS") is True
         self.own_backlog: int | None = values.get("OWN_BACKLOG")
         self.needs: str = values.get("NEEDS") or ""
-        self.missing = _is_missing(self.needs)
-        self.remedy = f"pip install {self.needs}"
+        self.missing = bool(broken) or _is_missing(self.needs)
+        self.install_hint = f"fix {broken}" if broken else f"pip install {self.needs}"
         self.protocols: tuple[str, ...] = PROTOCOLS
+
+    @property
+    def unavailable_reason(self) -> str:
+        """Return why the model cannot run here, or "" if it can.
+
+        The text continues a sentence that starts with the model's name.
+        """
+        if self.broken:
+            return f"is broken: {self.broken}"
+        if self.missing:
+            return f"needs {self.needs}, which is not installed: {self.install_hint}"
+        return ""
 
 
 def add_folder(folder: str) -> None:
-    """Take the modules of a folder for models, too, here and in every server that is started from here."""
+    """Add a folder of models, here and in every server that this process starts."""
     import os
 
     if folder not in models.__path__:
         models.__path__.append(folder)
-        known = [*filter(None, os.environ.get(models.FOLDERS, "").split(os.pathsep)), folder]
-        os.environ[models.FOLDERS] = os.pathsep.join(known)
+        folders = [*filter(None, os.environ.get(models.FOLDERS_VARIABLE, "").split(os.pathsep)), folder]
+        os.environ[models.FOLDERS_VARIABLE] = os.pathsep.join(folders)
 
 
 def names() -> list[str]:
-    """List the models, without importing any."""
+    """List the names of all models without importing any."""
     return sorted(_files())
 
 
 def describe(name: str) -> Description:
-    """Read a model's source, without importing it: its library may be missing here, or need another interpreter.
+    """Describe a model from its source.
 
-    Raises LookupError: no such model, or its source does not parse.
+    The model is not imported, as it may need a library or an interpreter that is not available here.
+
+    A source that cannot be read or parsed makes a description with ``broken``. Raises LookupError for an unknown name.
     """
-    import ast  # here, as it costs 5 ms and a server does not describe
+    import ast  # takes 5 ms, and a server describes no models
 
     path = _files().get(name)
     if path is None:
         raise LookupError(_unknown(name))
     try:
-        module = ast.parse(path.read_text(encoding="utf-8"))
-    except SyntaxError as error:
-        raise LookupError(f"the model {name!r} does not parse: {path}:{error.lineno}: {error.msg}") from error
-    values: dict[str, Any] = {}  # names of the module, with their values as far as these are plain
+        module = ast.parse(path.read_bytes())
+    except OSError as error:
+        return Description(name, {}, None, broken=f"{path}: {error.strerror}")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # what the parser raises
+        return Description(name, {}, None, broken=_syntax_error(error, str(path)))
+    values: dict[str, Any] = {}
     for statement in module.body:
-        if isinstance(statement, ast.FunctionDef):
-            values[statement.name] = None
-        elif isinstance(statement, (ast.Import, ast.ImportFrom)):
-            values.update({alias.asname or alias.name: None for alias in statement.names})
-        elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
-            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            value = statement.value.value if isinstance(statement.value, ast.Constant) else None
-            values.update({target.id: value for target in targets if isinstance(target, ast.Name)})
+        values.update(_bindings(statement))
+        for constant, value in _assignments(statement).items():
+            fault = _constant_fault(constant, value)
+            if fault:
+                return Description(name, {}, None, broken=f"{path}:{statement.lineno}: {constant} {fault}")
     return Description(name, values, ast.get_docstring(module))
 
 
 def load(name: str) -> ModuleType:
-    """Import one model; what it serves are its functions ``serve_tcp`` and ``serve_udp``.
+    """Import one model, whose functions ``serve_tcp`` and ``serve_udp`` serve clients.
 
-    Raises LookupError: no such model, or a library that it needs is missing.
+    Raises LookupError if there is no such model, if a library is missing, or if the import fails for another reason.
+    The message is one line.
     """
     if name.startswith("_"):  # as in _files
         raise LookupError(_unknown(name))
@@ -108,24 +134,115 @@ def load(name: str) -> ModuleType:
     try:
         return importlib.import_module(full_name)
     except ModuleNotFoundError as error:
-        missing = error.name or ""
-        if full_name.startswith(missing):
+        library = error.name or ""
+        if f"{full_name}.".startswith(f"{library}."):
             raise LookupError(_unknown(name)) from None
-        raise LookupError(f"the model {name!r} needs {missing}; try: pip install {missing}") from error
+        if library and not library.startswith("servers."):
+            hint = f"the model {name!r} needs {library}, which is not installed: pip install {library}"
+            raise LookupError(hint) from error
+        raise LookupError(f"the model {name!r} is broken: {_import_error(error, full_name)}") from error
+    except Exception as error:  # a model may raise anything while it is imported
+        raise LookupError(f"the model {name!r} is broken: {_import_error(error, full_name)}") from error
+
+
+def skeleton(name: str) -> str:
+    """Return the source of a new model, to be saved as NAME.py in a folder of models.
+
+    Raises ValueError if the name is not usable or already taken.
+    """
+    from pathlib import Path
+
+    if not name.isidentifier() or name.startswith("_"):
+        raise ValueError(f"{name!r} is not a valid model name: use letters, digits and _, e.g. my_model")
+    if name in _files():
+        raise ValueError(f"a model {name!r} already exists: {_files()[name]}")
+    return Path(__file__).with_name("model_template.py").read_text(encoding="utf-8").replace("model_template", name)
+
+
+def _bindings(statement: ast.stmt) -> dict[str, Any]:
+    """Return the names that a top-level statement binds, with their literal values."""
+    import ast
+
+    if isinstance(statement, ast.FunctionDef):
+        return {statement.name: None}
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return {alias.asname or alias.name: None for alias in statement.names}
+    return _assignments(statement)
+
+
+def _assignments(statement: ast.stmt) -> dict[str, Any]:
+    """Return the names that a statement assigns, with their values.
+
+    The value is ``...`` if it is not a literal.
+    """
+    import ast
+
+    if isinstance(statement, ast.Assign):
+        targets, value = statement.targets, statement.value
+    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        targets, value = [statement.target], statement.value
+    else:
+        return {}
+    literal = value.value if isinstance(value, ast.Constant) else ...
+    return {target.id: literal for target in targets if isinstance(target, ast.Name)}
+
+
+def _constant_fault(name: str, value: object) -> str:
+    """Return what is wrong with the value of a constant of the model, or ""."""
+    if name in ("MAX_TCP_CLIENTS", "OWN_BACKLOG"):
+        is_count = isinstance(value, int) and not isinstance(value, bool) and value > 0
+        return "" if is_count or value is None else "must be a whole number above 0, written as a literal"
+    if name in ("PARALLEL", "FORKS", "REUSEPORT"):
+        return "" if isinstance(value, bool) else "must be True or False"
+    if name == "NEEDS":
+        return "" if isinstance(value, str) else "must be the name of a library, written as a literal"
+    return ""
+
+
+def _syntax_error(error: BaseException, path: str) -> str:
+    """Return the place and the reason of an error of the parser, in one line."""
+    line = getattr(error, "lineno", None)
+    reason = " ".join(str(getattr(error, "msg", error)).split()) or type(error).__name__
+    return f"{path}:{line}: {reason}" if line else f"{path}: {reason}"
+
+
+def _import_error(error: BaseException, full_name: str) -> str:
+    """Return the place and the reason of an error during the import, in one line."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return _syntax_error(error, error.filename)
+    place = ""
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_globals.get("__name__") == full_name:
+            place = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}: "
+        traceback = traceback.tb_next
+    return f"{place}{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _is_missing(needs: str) -> bool:
     import importlib.util
 
-    return bool(needs) and importlib.util.find_spec(needs) is None
+    library = needs.partition(".")[0]  # find_spec would import the package of a module inside it
+    try:
+        return bool(library) and importlib.util.find_spec(library) is None
+    except ValueError:  # a module without a spec, such as __main__
+        return True
 
 
 def _files() -> dict[str, Path]:
-    from pathlib import Path  # here, as a server has no use for it
+    """Return the file of each model.
 
-    files = (file for folder in models.__path__ for file in Path(folder).glob("*.py"))
-    return {file.stem: file for file in files if not file.stem.startswith("_")}
+    Where two folders have the same name, the first one counts, as it does in an import.
+    """
+    from pathlib import Path  # a server does not need it
+
+    files: dict[str, Path] = {}
+    for folder in models.__path__:
+        for file in Path(folder).glob("*.py"):
+            if not file.stem.startswith("_"):
+                files.setdefault(file.stem, file)
+    return files
 
 
 def _unknown(name: str) -> str:
-    return f"no server model {name!r}; there are: {', '.join(names())}"
+    return f"no server model {name!r}; available: {', '.join(names())}"

@@ -1,8 +1,11 @@
-"""Every socket of every model is made here, so that none is favoured by an option that the others lack.
+"""Create the sockets of all models.
 
-But for models whose subject is what a library does by default: theirs are plain, and the parity table shows it.
+Every socket is created here, so that no model gains from an option that the others lack.
 
-Also here, because every model that accepts needs it: what to do when no more connections can be had.
+Models that show the defaults of a library are an exception: their sockets lack TCP_NODELAY and keep the kernel's buffer
+sizes. The report shows this in its table of server settings.
+
+``Acceptor`` is here because every model that accepts connections has to handle running out of file descriptors.
 """
 
 from __future__ import annotations
@@ -14,37 +17,40 @@ import time
 
 from servers.log import Tally
 
-UDP_BUFFER_BYTES = (
-    1 << 20
-)  # asked for: the kernel cuts it to net.core.rmem_max, then doubles it for its own bookkeeping
-MAX_DATAGRAM_BYTES = 65_536  # no datagram is longer, so none is cut
-RETRY_S = 0.1  # how long clients stay in the backlog when connections cannot be had; they lose nothing there
+# Requested size: the kernel limits it to net.core.rmem_max, then doubles it for its own bookkeeping.
+UDP_BUFFER_BYTES = 1 << 20
+MAX_DATAGRAM_BYTES = 65_536  # no datagram is longer, so none is truncated
+ACCEPT_RETRY_S = 0.1  # pause after an accept that failed; the clients wait in the backlog and lose nothing
 
-_SHORTAGE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_BACKLOG = struct.Struct("28xI")  # tcpi_sacked in TCP_INFO: of a listening socket, the backlog in force
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_TCP_INFO_BACKLOG = struct.Struct("28xI")  # tcpi_sacked in TCP_INFO: a listener's backlog in force
 
-unsent = Tally("a reply by UDP could not be sent")
+unsent_replies = Tally("a UDP reply could not be sent")
 
 
-def bind_tcp(host: str, port: int, backlog: int, *, shared: bool = False, plain: bool = False) -> socket.socket:
-    """Make a listener. Raises OSError as bind and the look-up of a host's name do.
+def bind_tcp(host: str, port: int, backlog: int, *, reuseport: bool = False, defaults: bool = False) -> socket.socket:
+    """Create a listening socket.
 
-    shared: others of this program may have the port, too (see ``another``). plain: without TCP_NODELAY.
+    Raises OSError if the host name cannot be resolved or the address cannot be bound.
+
+    reuseport: allow more sockets of this program on the port, see ``clone_reuseport``. defaults: leave out TCP_NODELAY.
     """
     family, address = _resolve(host, port, socket.SOCK_STREAM)
-    if shared and port:
-        bind_tcp(host, port, backlog).close()  # or a second server would share it unasked
-    return _listen(family, address, backlog, shared=shared, plain=plain)
+    if reuseport and port:
+        bind_tcp(host, port, backlog).close()  # fails if the port is in use; otherwise a second server would share it
+    return _listen(family, address, backlog, reuseport=reuseport, defaults=defaults)
 
 
-def _listen(family: int, address: tuple[str, int], backlog: int, *, shared: bool, plain: bool = False) -> socket.socket:
+def _listen(
+    family: int, address: tuple[str, int], backlog: int, *, reuseport: bool, defaults: bool = False
+) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if shared:
+        if reuseport:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        # So that it can start again while connections of the one before are in TIME_WAIT.
+        # A new server can start while connections of the previous one are in TIME_WAIT.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if not plain:
+        if not defaults:
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it on Linux
         listener.bind(address)
         listener.listen(backlog)
@@ -54,24 +60,27 @@ def _listen(family: int, address: tuple[str, int], backlog: int, *, shared: bool
     return listener
 
 
-def bind_udp(host: str, port: int, *, shared: bool = False, plain: bool = False) -> socket.socket:
-    """Make a socket for datagrams. Raises OSError as bind and the look-up of a host's name do.
+def bind_udp(host: str, port: int, *, reuseport: bool = False, defaults: bool = False) -> socket.socket:
+    """Create a UDP socket.
 
-    shared: others of this program may have the port, too (see ``another``). plain: with the kernel's usual buffers.
+    Raises OSError if the host name cannot be resolved or the address cannot be bound.
+
+    reuseport: allow more sockets of this program on the port, see ``clone_reuseport``. defaults: keep the kernel's
+    buffer sizes.
     """
     family, address = _resolve(host, port, socket.SOCK_DGRAM)
-    if shared and port:
-        bind_udp(host, port).close()  # or a second server would share it unasked
-    return _take_datagrams(family, address, shared=shared, plain=plain)
+    if reuseport and port:
+        bind_udp(host, port).close()  # fails if the port is in use; otherwise a second server would share it
+    return _bind_datagrams(family, address, reuseport=reuseport, defaults=defaults)
 
 
-def _take_datagrams(family: int, address: tuple[str, int], *, shared: bool, plain: bool = False) -> socket.socket:
+def _bind_datagrams(family: int, address: tuple[str, int], *, reuseport: bool, defaults: bool = False) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
-        if shared:
+        if reuseport:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        # No SO_REUSEADDR: for UDP on Linux it would let a second server take the same port and share its datagrams.
-        if not plain:
+        # No SO_REUSEADDR: for UDP on Linux it would let a second server bind the same port and receive the datagrams.
+        if not defaults:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_BUFFER_BYTES)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UDP_BUFFER_BYTES)
         sock.bind(address)
@@ -81,27 +90,33 @@ def _take_datagrams(family: int, address: tuple[str, int], *, shared: bool, plai
     return sock
 
 
-def another(sock: socket.socket) -> socket.socket:
-    """Make one more socket on the port of a shared one: the kernel spreads clients over them."""
+def clone_reuseport(sock: socket.socket) -> socket.socket:
+    """Create one more socket on the port of a ``reuseport`` socket.
+
+    The kernel distributes the clients over these sockets.
+    """
     if sock.type == socket.SOCK_STREAM:
-        return _listen(sock.family, sock.getsockname(), backlog(sock), shared=True)
-    return _take_datagrams(sock.family, sock.getsockname(), shared=True)
+        return _listen(sock.family, sock.getsockname(), backlog(sock), reuseport=True)
+    return _bind_datagrams(sock.family, sock.getsockname(), reuseport=True)
 
 
 def _resolve(host: str, port: int, kind: int) -> tuple[int, tuple[str, int]]:
-    # As bytes: given a str, getaddrinfo loads the codec for international names, with its tables, into every server.
-    found = socket.getaddrinfo(host.encode(), port, type=kind, flags=socket.AI_PASSIVE)
-    family, _, _, _, address = found[0]
-    return family, address  # type: ignore[return-value]  # an IPv6 address has two fields more
+    # As bytes: for a str, getaddrinfo would load the codec for international names, with its tables, into the server.
+    addresses = socket.getaddrinfo(host.encode(), port, type=kind, flags=socket.AI_PASSIVE)
+    family, _, _, _, address = addresses[0]
+    return family, address  # type: ignore[return-value]  # an IPv6 address has two more fields
 
 
 def is_loopback(address: str) -> bool:
-    """Tell whether nobody but this machine can reach a numeric address."""
+    """Return whether a numeric address can be reached from this machine only."""
     return address.startswith("127.") or address == "::1"
 
 
 def read_back(sock: socket.socket) -> dict[str, int | None]:
-    """Tell the options in force, for the ready line: what was asked for and what the kernel gave may differ."""
+    """Return the socket options in force, which may differ from those requested.
+
+    They are printed in the ready line.
+    """
     tcp = sock.type == socket.SOCK_STREAM
     return {
         "backlog": backlog(sock) if tcp else None,
@@ -112,48 +127,51 @@ def read_back(sock: socket.socket) -> dict[str, int | None]:
 
 
 def backlog(listener: socket.socket) -> int:
-    """Read the backlog of a listener from the kernel, which cuts it to net.core.somaxconn without a word."""
-    info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BACKLOG.size)
-    return int(_BACKLOG.unpack(info)[0])
+    """Return the backlog in force. The kernel limits it to net.core.somaxconn."""
+    info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BACKLOG.size)
+    return int(_TCP_INFO_BACKLOG.unpack(info)[0])
 
 
-class Door:
-    """The place where connections come in, with what has to be done when no more can be had.
+class Acceptor:
+    """Accepts connections, and pauses when file descriptors or buffers run out.
 
-    Without descriptors or buffers an accept fails, while the client stays in the backlog and the listener stays
-    readable: a server that ignored this would spin, one that took it for fatal would drop those that it serves. So: say
-    it, wait for a moment or until a connection has closed, and try again. Every other error is a fault in the program
-    and propagates.
+    In this case accept fails, the client stays in the backlog and the listener stays readable. A server that ignored
+    the error would spin; one that treated it as fatal would drop the clients that it serves. So the error is logged
+    once, and the server tries again after a pause or when a connection has been closed. Other errors propagate, since
+    they are faults in the program.
     """
 
     def __init__(self, listener: socket.socket) -> None:
         self.listener = listener
-        self.short = False  # the last accept failed for want of descriptors or buffers
-        self.retry_at_s = 0.0  # when to try again after that, on the monotonic clock
-        self._shortages = Tally("no more descriptors or buffers for connections; clients wait in the backlog")
+        self.out_of_fds = False  # the last accept failed because there were no descriptors or buffers left
+        self.retry_at_s = 0.0  # when to try again after such a failure, on the monotonic clock
+        self._exhaustions = Tally("out of file descriptors or buffers; clients wait in the backlog")
 
     def accept(self) -> socket.socket | None:
-        """Accept a connection; None if there is none to be had now (see ``short``)."""
+        """Accept a connection.
+
+        Returns None if no client is waiting, or if none can be accepted (see ``out_of_fds``).
+        """
         try:
             conn, _ = self.listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):  # another worker took it; or the client has left again
+        except (BlockingIOError, ConnectionAbortedError):  # another worker took it, or the client has disconnected
             return None
         except OSError as error:
-            if error.errno not in _SHORTAGE:
+            if error.errno not in _EXHAUSTED:
                 raise
-            self.retry_at_s = time.monotonic() + RETRY_S
-            if not self.short:
-                self.short = True
-                self._shortages.add()
+            self.retry_at_s = time.monotonic() + ACCEPT_RETRY_S
+            if not self.out_of_fds:
+                self.out_of_fds = True
+                self._exhaustions.add()
             return None
-        self.short = False
+        self.out_of_fds = False
         return conn
 
-    def wait(self) -> socket.socket:
-        """Accept a connection from a blocking listener, however long it takes."""
+    def accept_blocking(self) -> socket.socket:
+        """Wait for a connection on a blocking listener and accept it."""
         while True:
             conn = self.accept()
             if conn is not None:
                 return conn
-            if self.short:
-                time.sleep(RETRY_S)
+            if self.out_of_fds:
+                time.sleep(ACCEPT_RETRY_S)

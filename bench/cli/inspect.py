@@ -35,8 +35,8 @@ def models(
     for model in known().values():
         limit = "any number" if model.max_tcp_clients is None else str(model.max_tcp_clients)
         cpus = "all" if model.parallel or model.forks else "1"
-        needs = f" (not installed: pip install {model.needs})" if model.missing else ""
-        table.add_row(model.name, ", ".join(model.transports), limit, cpus, model.help + needs)
+        unavailable = f" ({model.unavailable_reason})" if model.missing else ""
+        table.add_row(model.name, ", ".join(model.transports), limit, cpus, escape((model.help + unavailable).strip()))
     output().print(table)
 
 

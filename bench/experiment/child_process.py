@@ -152,7 +152,7 @@ def server_command(model: str, transport: str, protocol: str, workers: int, pyth
 
 def external_command(words: Sequence[str]) -> list[str]:
     """The command line of somebody else's server, so that it ends with us."""
-    return [sys.executable, "-m", "servers.outside", *words]
+    return [sys.executable, "-m", "servers.external", *words]
 
 
 def raise_descriptor_limit() -> None:

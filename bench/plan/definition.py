@@ -227,7 +227,7 @@ def skip_reason(plan: Plan, arm: Arm, case: Case, models: Mapping[str, Descripti
     if arm.python and model.needs:
         return f"{arm.model} needs {model.needs}: it runs with the interpreter alone that holabench has"
     if model.missing:
-        return f"{arm.model} needs {model.needs}, which is not installed: {model.remedy}"
+        return f"{arm.model} {model.unavailable_reason}"
     if arm.transport not in model.transports:
         return f"{arm.model} does not serve {arm.transport}"
     limit = model.max_tcp_clients if arm.transport == "tcp" and case.scenario.lifecycle == "persistent" else None

@@ -57,7 +57,7 @@ class ExternalServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         found.protocols = self.protocols
         program = self.words()[0] if self.command else ""
         if program and shutil.which(program, path=self.environment.get("PATH")) is None:
-            found.needs, found.missing, found.remedy = program, True, f"get {program} onto the path"
+            found.needs, found.missing, found.install_hint = program, True, f"get {program} onto the path"
         return found
 
     @property

@@ -1,18 +1,25 @@
-"""Every module here is a model: its file name is its name, its first docstring line its help.
+"""The models. Every module here is one, named after its file.
 
-A model defines ``serve_tcp(listener, new_handler)``, ``serve_udp(sock, new_handler)`` or both; neither returns.
-It may define ``prepare()``: what takes a while and has to be done before the server says that it is ready.
-Constants declare its nature where that matters: ``MAX_TCP_CLIENTS`` (how many TCP clients one process serves at the
-same time), ``PARALLEL`` (it uses the number of workers, and more than one CPU), ``FORKS`` (each client has a process),
-``REUSEPORT`` (its workers have sockets of their own on one port), ``NEEDS`` (the library that it is about),
-``OWN_BACKLOG`` (its sockets are as its library makes them: this backlog, no TCP_NODELAY, the kernel's buffers).
+The first line of its docstring is its help text.
 
-Modules in the folders that the environment variable HOLABENCH_MODELS names are models, too.
+A model defines ``serve_tcp(listener, new_handler)``, ``serve_udp(sock, new_handler)`` or both; they do not return. It
+may define ``prepare()`` for slow start-up work, which is done before the ready line is printed.
+
+Constants declare what the benchmark has to know about a model:
+
+- ``MAX_TCP_CLIENTS``: number of TCP clients that one process can serve at the same time.
+- ``PARALLEL = True``: starts ``servers.runtime.workers`` processes and uses more than one CPU.
+- ``FORKS = True``: starts a process for each client.
+- ``REUSEPORT = True``: its workers have their own sockets on one port.
+- ``NEEDS``: the library that the model is about.
+- ``OWN_BACKLOG``: uses the sockets as its library creates them: this backlog, no TCP_NODELAY, default buffers.
+
+Modules in the folders listed in the environment variable HOLABENCH_MODELS are models, too.
 """
 
 from __future__ import annotations
 
 import os
 
-FOLDERS = "HOLABENCH_MODELS"  # an environment variable, so that servers find what whoever starts them has found
-__path__ = [*__path__, *filter(None, os.environ.get(FOLDERS, "").split(os.pathsep))]
+FOLDERS_VARIABLE = "HOLABENCH_MODELS"  # in the environment, so that it reaches the servers that are started from here
+__path__ = [*__path__, *filter(None, os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep))]

@@ -1,7 +1,7 @@
-"""One thread, anyio on asyncio's loop: a task for each client, in a task group.
+"""One thread, anyio on the asyncio loop: one task per client.
 
-One interface for programs that are to run on asyncio or on trio, with trio's manners. Good: structured concurrency on
-the loop that every library supports. Bad: a layer on top of asyncio's transports, with a checkpoint in every call.
+anyio gives programs trio's structured concurrency on asyncio or trio. Strength: it runs on the loop that every library
+supports. Weakness: it is a layer on top of asyncio's transports, with a checkpoint in every call.
 """
 
 from __future__ import annotations
@@ -22,49 +22,49 @@ RECV_BYTES = 65_536
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Run the loop with a task that accepts."""
-    anyio.run(_accept, listener, new_handler)
+    """Run the loop with one task that accepts clients."""
+    anyio.run(_accept_clients, listener, new_handler)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Run the loop with a task that answers all peers."""
-    anyio.run(_answer, sock, new_handler)
+    """Run the loop with one task for all peers."""
+    anyio.run(_answer_datagrams, sock, new_handler)
 
 
-async def _accept(listener: socket.socket, new_handler: NewStreamHandler) -> None:
+async def _accept_clients(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     listener.setblocking(False)
-    door = sockets.Door(listener)
+    acceptor = sockets.Acceptor(listener)
     async with anyio.create_task_group() as group:
         while True:
-            conn = door.accept()
+            conn = acceptor.accept()
             if conn is not None:
-                group.start_soon(_converse, conn, new_handler())
-            elif door.short:
-                await anyio.sleep(sockets.RETRY_S)
+                group.start_soon(_serve_client, conn, new_handler())
+            elif acceptor.out_of_fds:
+                await anyio.sleep(sockets.ACCEPT_RETRY_S)
             else:
                 await anyio.wait_readable(listener)
 
 
-async def _converse(conn: socket.socket, handler: StreamHandler) -> None:
+async def _serve_client(conn: socket.socket, handler: StreamHandler) -> None:
     conn.setblocking(False)
     try:
         async with await anyio.abc.SocketStream.from_socket(conn) as stream:
             while not handler.done:
                 await stream.send(handler.feed(await stream.receive(RECV_BYTES)))
     except (anyio.EndOfStream, anyio.BrokenResourceError, ValueError):
-        conn.close()  # it has said all; or it was reset, before it was taken in (ValueError) or after
+        conn.close()  # the client has finished, or it reset the connection: before from_socket (ValueError) or later
 
 
-async def _answer(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
+async def _answer_datagrams(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     sock.setblocking(False)
     feed = new_handler().feed
-    async with await anyio.abc.UDPSocket.from_socket(sock) as own:
-        async for datagram, peer in own:
+    async with await anyio.abc.UDPSocket.from_socket(sock) as endpoint:
+        async for datagram, peer in endpoint:
             reply = feed(datagram)
             if reply:
-                await own.send((reply, peer))
-            elif reply is not None:  # the empty datagram, which the transport of Python 3.12 and older does not send
+                await endpoint.send((reply, peer))
+            elif reply is not None:  # an empty datagram, which asyncio's transport does not send up to Python 3.12
                 try:
                     sock.sendto(reply, peer)
                 except OSError:
-                    sockets.unsent.add()
+                    sockets.unsent_replies.add()

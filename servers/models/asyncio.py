@@ -1,8 +1,9 @@
-"""One thread, one event loop: epoll tells what is ready, asyncio calls a protocol object.
+"""One thread, asyncio event loop with protocol callbacks.
 
-Good: thousands of connections for little memory each, and a wake-up costs by those that are active, not by all; what
-else the program waits for fits into the same loop. Bad: one long computation delays everybody, and the general
-machinery of transports and callbacks costs more for a short request than a bare select does for few connections.
+epoll reports which connections are ready, and asyncio calls a protocol object for each. Strengths: little memory per
+connection; the cost of a wake-up depends on the active connections, not on all; other work of the program can use the
+same loop. Weaknesses: one long computation delays every client, and transports and callbacks cost more per short
+request than a bare select loop does for few connections.
 """
 
 from __future__ import annotations
@@ -20,23 +21,26 @@ if TYPE_CHECKING:
     from servers.protocols import NewDatagramHandler, NewStreamHandler, StreamHandler
 
 
-# asyncio asks for 256 KiB at a time, for which glibc may map and unmap memory in each call: over UDP that made two page
-# faults a datagram and 2.3 times the CPU time (64 bytes, median of 31 rounds).
+# asyncio reads 256 KiB at a time, for which glibc may map and unmap memory in each call. Over UDP this caused two page
+# faults per datagram and 2.3 times the CPU time (64 bytes, median of 31 rounds).
 RECV_BYTES = 65_536
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Run the loop with the listener in it."""
-    asyncio.run(accept(listener, lambda: Conversation(new_handler())))
+    """Run a loop that watches the listener."""
+    asyncio.run(accept_clients(listener, lambda: ClientProtocol(new_handler())))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Run the loop with the socket in it."""
-    asyncio.run(answer(sock, lambda: Datagrams(sock, new_handler)))
+    """Run a loop that watches the socket."""
+    asyncio.run(answer_datagrams(sock, lambda: PeersProtocol(sock, new_handler)))
 
 
-class Conversation(asyncio.Protocol):
-    """One connection. When the client ends its side, asyncio sends what is left and closes."""
+class ClientProtocol(asyncio.Protocol):
+    """One connection.
+
+    When the client closes its side, asyncio sends the remaining data and closes.
+    """
 
     transport: asyncio.Transport
 
@@ -44,27 +48,27 @@ class Conversation(asyncio.Protocol):
         self.handler = handler
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way to reply."""
+        """Keep the transport for the replies."""
         transport.max_size = RECV_BYTES  # type: ignore[attr-defined]
         self.transport = transport  # type: ignore[assignment]  # a connection's transport is a Transport
 
     def data_received(self, data: bytes) -> None:
-        """Reply; after the last reply close."""
+        """Reply, and close after the last reply."""
         self.transport.write(self.handler.feed(data))
         if self.handler.done:
             self.transport.close()
 
     def pause_writing(self) -> None:
-        """Stop reading from a client that does not read: its replies would pile up here."""
+        """Stop reading while the client does not read: its replies would accumulate."""
         self.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """Go on: the client has read."""
+        """Read again: the client has read its replies."""
         self.transport.resume_reading()
 
 
-class Datagrams(asyncio.DatagramProtocol):
-    """All peers of the one socket."""
+class PeersProtocol(asyncio.DatagramProtocol):
+    """All peers of the socket."""
 
     transport: asyncio.DatagramTransport
 
@@ -74,66 +78,71 @@ class Datagrams(asyncio.DatagramProtocol):
         self.feed = new_handler().feed
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way to reply."""
+        """Keep the transport for the replies."""
         transport.max_size = RECV_BYTES  # type: ignore[attr-defined]
-        self.transport = transport  # type: ignore[assignment]  # it is one, though not a subclass of it
+        self.transport = transport  # type: ignore[assignment]  # it has the same methods, but is not a subclass
 
     def datagram_received(self, datagram: bytes, peer: Any) -> None:
-        """Reply, if there is a reply."""
+        """Send the reply, if any."""
         reply = self.feed(datagram)
         if self.blocked:
-            sockets.unsent.add()
+            sockets.unsent_replies.add()
         elif reply:
             self.transport.sendto(reply, peer)
-        elif reply is not None:  # the empty datagram, which the transport of Python 3.12 and older does not send
+        elif reply is not None:  # an empty datagram, which the transport does not send up to Python 3.12
             try:
                 self.sock.sendto(reply, peer)
             except OSError:
-                sockets.unsent.add()
+                sockets.unsent_replies.add()
 
     def pause_writing(self) -> None:
-        """Drop replies while the kernel takes none: asyncio would keep them without limit."""
+        """Drop replies while the send buffer is full.
+
+        asyncio would queue them without limit.
+        """
         self.blocked = True
 
     def resume_writing(self) -> None:
-        """Go on."""
+        """Send replies again."""
         self.blocked = False
 
     def error_received(self, _: Exception) -> None:
-        """Count what the socket refused to send."""
-        sockets.unsent.add()
+        """Count a reply that could not be sent."""
+        sockets.unsent_replies.add()
 
 
-async def accept(listener: socket.socket, new_protocol: Callable[[], asyncio.BaseProtocol]) -> None:
-    """Accept with our own loop, not with asyncio's server. new_protocol: of each connection.
+async def accept_clients(listener: socket.socket, new_protocol: Callable[[], asyncio.BaseProtocol]) -> None:
+    """Accept clients without asyncio's own server.
 
-    Without descriptors that one (up to Python 3.12 at least) logs a traceback for each of ``backlog`` attempts, and it
-    calls listen again with a backlog of its own.
+    new_protocol: creates the protocol object of a connection.
+
+    asyncio's server calls listen again with its own backlog. Without free descriptors it logs a traceback for each of
+    ``backlog`` attempts (at least up to Python 3.12).
     """
     loop = asyncio.get_running_loop()
-    door = sockets.Door(listener)
-    starting: set[asyncio.Future[Any]] = set()  # the loop itself holds its tasks by weak references only
+    acceptor = sockets.Acceptor(listener)
+    starting: set[asyncio.Future[Any]] = set()  # the loop itself keeps only weak references to tasks
 
-    def admit() -> None:
+    def accept_ready() -> None:
         while True:
-            conn = door.accept()
+            conn = acceptor.accept()
             if conn is None:
                 break
             task = loop.create_task(loop.connect_accepted_socket(new_protocol, conn))
             starting.add(task)
             task.add_done_callback(starting.discard)
-        if door.short:
+        if acceptor.out_of_fds:
             loop.remove_reader(listener)
-            loop.call_later(sockets.RETRY_S, loop.add_reader, listener, admit)
+            loop.call_later(sockets.ACCEPT_RETRY_S, loop.add_reader, listener, accept_ready)
 
     listener.setblocking(False)
-    loop.add_reader(listener, admit)
-    await loop.create_future()  # for ever
+    loop.add_reader(listener, accept_ready)
+    await loop.create_future()  # run until killed
 
 
-async def answer(sock: socket.socket, new_protocol: Callable[[], asyncio.DatagramProtocol]) -> None:
-    """Answer all peers of a socket."""
+async def answer_datagrams(sock: socket.socket, new_protocol: Callable[[], asyncio.DatagramProtocol]) -> None:
+    """Answer datagrams of all peers."""
     loop = asyncio.get_running_loop()
     sock.setblocking(False)
     await loop.create_datagram_endpoint(new_protocol, sock=sock)
-    await loop.create_future()  # for ever
+    await loop.create_future()  # run until killed

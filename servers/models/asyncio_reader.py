@@ -1,9 +1,9 @@
-"""One thread, one event loop that calls back when a socket can be read; no transports, no protocols.
+"""One thread, asyncio event loop with ``add_reader`` callbacks.
 
-``loop.add_reader`` and what select or epoll by hand would do then. Good: next to the speed of a bare loop, with the
-whole of asyncio beside it for whatever else a program waits for. Bad: partial writes, back-pressure and the end of a
-connection are the program's own affair. Over UDP it drains the socket at each call, where asyncio's datagram protocol
-takes one datagram a turn of the loop.
+There are no transports and no protocols: the callbacks do what a select or epoll loop would do. Strength: nearly as
+fast as a bare loop, with all of asyncio available to the rest of the program. Weakness: partial writes, back-pressure
+and the end of a connection are left to the program. Over UDP it drains the socket at each call, whereas asyncio's
+datagram protocol reads one datagram per turn of the loop.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 
 from servers import sockets
-from servers.crowd import Crowd
+from servers.connection_set import ConnectionSet
 from servers.datagrams import drain
 
 TYPE_CHECKING = False
@@ -22,53 +22,53 @@ if TYPE_CHECKING:
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Run the loop with the listener in it."""
-    asyncio.run(_accept(listener, new_handler))
+    """Run a loop that watches the listener."""
+    asyncio.run(_accept_clients(listener, new_handler))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Run the loop with the socket in it."""
-    asyncio.run(_answer(sock, new_handler))
+    """Run a loop that watches the socket."""
+    asyncio.run(_answer_datagrams(sock, new_handler))
 
 
-class Called(Crowd):
-    """The connections that the loop watches."""
+class LoopConnections(ConnectionSet):
+    """The connections, watched by the event loop."""
 
     def __init__(self, listener: socket.socket, new_handler: NewStreamHandler) -> None:
         super().__init__(listener, new_handler)
         self.loop = asyncio.get_running_loop()
 
-    def watch(self, fd: int) -> None:
-        """Have the loop call when there is something to read."""
-        if fd == self.entrance:
-            self.loop.add_reader(fd, self.admit)
+    def watch_readable(self, fd: int) -> None:
+        """Call a method when there is something to read."""
+        if fd == self.listener_fd:
+            self.loop.add_reader(fd, self.accept_one)
         else:
             self.loop.remove_writer(fd)
             self.loop.add_reader(fd, self.answer, fd)
 
-    def watch_room(self, fd: int) -> None:
-        """Have the loop call when there is room to write."""
+    def watch_writable(self, fd: int) -> None:
+        """Call ``flush`` when there is space in the send buffer."""
         self.loop.remove_reader(fd)
         self.loop.add_writer(fd, self.flush, fd)
 
-    def unwatch(self, fd: int) -> None:
-        """Have the loop forget it."""
+    def unregister(self, fd: int) -> None:
+        """Remove both callbacks."""
         self.loop.remove_reader(fd)
         self.loop.remove_writer(fd)
 
-    def close_entrance(self) -> None:
-        """Let clients wait in the backlog, and look again after a while."""
-        super().close_entrance()
-        self.loop.call_later(sockets.RETRY_S, self.open_entrance)
+    def pause_accepting(self) -> None:
+        """Let clients wait in the backlog, and try again after a pause."""
+        super().pause_accepting()
+        self.loop.call_later(sockets.ACCEPT_RETRY_S, self.resume_accepting)
 
 
-async def _accept(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    Called(listener, new_handler).open_entrance()
-    await asyncio.get_running_loop().create_future()  # for ever
+async def _accept_clients(listener: socket.socket, new_handler: NewStreamHandler) -> None:
+    LoopConnections(listener, new_handler).resume_accepting()
+    await asyncio.get_running_loop().create_future()  # run until killed
 
 
-async def _answer(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
+async def _answer_datagrams(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     sock.setblocking(False)
     loop = asyncio.get_running_loop()
     loop.add_reader(sock, drain, sock, new_handler().feed)
-    await loop.create_future()  # for ever
+    await loop.create_future()  # run until killed

@@ -1,8 +1,8 @@
-"""One thread, one event loop, a coroutine for each client that calls the loop's own socket functions.
+"""One thread, asyncio event loop: one coroutine per client, socket functions.
 
-``await loop.sock_recv`` tries the socket at once and waits only if there is nothing. Good: no transport, no buffer
-between, and the code reads from top to bottom. Bad: a wait adds the socket to the epoll list and takes it out again,
-two system calls a request; a lone client pays for that with each.
+``await loop.sock_recv`` tries the socket at once and waits only if there is nothing to read. Strengths: no transport,
+no buffer in between, and code that reads from top to bottom. Weakness: each wait registers the socket with epoll and
+unregisters it, two system calls per request. A single client pays for this with every request.
 """
 
 from __future__ import annotations
@@ -22,35 +22,38 @@ RECV_BYTES = 65_536
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Run the loop with a coroutine that accepts."""
-    asyncio.run(_accept(listener, new_handler))
+    """Run a loop with one coroutine that accepts clients."""
+    asyncio.run(_accept_clients(listener, new_handler))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Run the loop with a coroutine that answers all peers."""
-    asyncio.run(_answer(sock, new_handler))
+    """Run a loop with one coroutine for all peers."""
+    asyncio.run(_answer_datagrams(sock, new_handler))
 
 
-async def _accept(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Not by ``loop.sock_accept``, which knows no shortage of descriptors."""
+async def _accept_clients(listener: socket.socket, new_handler: NewStreamHandler) -> None:
+    """Accept clients.
+
+    Not by ``loop.sock_accept``, which does not handle running out of descriptors.
+    """
     loop = asyncio.get_running_loop()
     listener.setblocking(False)
-    door = sockets.Door(listener)
-    talking: set[asyncio.Task[None]] = set()  # the loop itself holds its tasks by weak references only
+    acceptor = sockets.Acceptor(listener)
+    tasks: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references to tasks
     while True:
-        conn = door.accept()
+        conn = acceptor.accept()
         if conn is not None:
             conn.setblocking(False)
-            task = loop.create_task(_converse(loop, conn, new_handler()))
-            talking.add(task)
-            task.add_done_callback(talking.discard)
-        elif door.short:
-            await asyncio.sleep(sockets.RETRY_S)
+            task = loop.create_task(_serve_client(loop, conn, new_handler()))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        elif acceptor.out_of_fds:
+            await asyncio.sleep(sockets.ACCEPT_RETRY_S)
         else:
             await readable(loop, listener)
 
 
-async def _converse(loop: asyncio.AbstractEventLoop, conn: socket.socket, handler: StreamHandler) -> None:
+async def _serve_client(loop: asyncio.AbstractEventLoop, conn: socket.socket, handler: StreamHandler) -> None:
     with conn:
         try:
             while not handler.done:
@@ -59,11 +62,14 @@ async def _converse(loop: asyncio.AbstractEventLoop, conn: socket.socket, handle
                     break
                 await loop.sock_sendall(conn, handler.feed(data))
         except OSError:
-            pass  # reset by the client: there is nobody to tell
+            pass  # the client reset the connection
 
 
-async def _answer(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """``loop.sock_recvfrom`` is there from Python 3.11 on; this does the same."""
+async def _answer_datagrams(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
+    """Answer datagrams of all peers.
+
+    Not by ``loop.sock_recvfrom``, which needs Python 3.11.
+    """
     loop, feed = asyncio.get_running_loop(), new_handler().feed
     sock.setblocking(False)
     while True:
@@ -72,23 +78,23 @@ async def _answer(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
         if reply is not None:
             try:
                 sock.sendto(reply, peer)
-            except OSError:  # BlockingIOError, too: a datagram may be lost, the others do not wait for it
-                sockets.unsent.add()
+            except OSError:  # also BlockingIOError: the reply is dropped, so that others need not wait
+                sockets.unsent_replies.add()
 
 
 async def _recvfrom(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> tuple[bytes, Any]:
     while True:
         try:
             return sock.recvfrom(sockets.MAX_DATAGRAM_BYTES)
-        except BlockingIOError:  # noqa: PERF203 - the way it is meant
+        except BlockingIOError:  # noqa: PERF203 - the exception is the usual case here
             await readable(loop, sock)
 
 
 async def readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
-    """Wait until there is something to read, or a client to accept."""
-    here = loop.create_future()
-    loop.add_reader(sock, here.set_result, None)
+    """Wait until there is something to read or a client to accept."""
+    readiness = loop.create_future()
+    loop.add_reader(sock, readiness.set_result, None)
     try:
-        await here
+        await readiness
     finally:
         loop.remove_reader(sock)

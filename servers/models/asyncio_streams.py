@@ -1,15 +1,15 @@
-"""One thread, one event loop, a coroutine for each client that reads and writes streams.
+"""One thread, asyncio event loop: one coroutine per client, streams.
 
-What asyncio's documents show first. Good: a conversation reads from top to bottom, as in a thread, and thousands of
-them cost little memory. Bad: between the socket and ``await reader.read()`` lie a buffer, a future and a task's turn,
-each of which the protocol class does without. Datagrams are no streams: it serves TCP alone.
+This is the first example in asyncio's documentation. Strengths: a conversation reads from top to bottom as in a
+thread, and thousands of them need little memory. Weakness: between the socket and ``await reader.read()`` there are a
+buffer, a future and a turn of the task, which the protocol classes avoid. TCP only: datagrams are not streams.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from servers.models.asyncio import RECV_BYTES, accept
+from servers.models.asyncio import RECV_BYTES, accept_clients
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Run the loop with the listener in it."""
+    """Run a loop that watches the listener."""
 
-    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         handler, transport = new_handler(), writer.transport
         transport.max_size = RECV_BYTES  # type: ignore[attr-defined]
         try:
@@ -30,18 +30,18 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
                 if not data:
                     break
                 writer.write(handler.feed(data))
-                if transport.get_write_buffer_size():  # else it waits for nothing, at the price of two coroutines
+                if transport.get_write_buffer_size():  # otherwise drain has no effect, but costs two coroutines
                     await writer.drain()
         except OSError:
-            pass  # reset by the client: there is nobody to tell
+            pass  # the client reset the connection
         finally:
             writer.close()
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
-        await accept(
+        await accept_clients(
             listener,
-            lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader(RECV_BYTES, loop=loop), converse, loop=loop),
+            lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader(RECV_BYTES, loop=loop), serve_client, loop=loop),
         )
 
     asyncio.run(run())

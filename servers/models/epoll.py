@@ -1,16 +1,16 @@
-"""One thread, all connections: epoll, level-triggered, tells which ones have something to read.
+"""One thread, all connections: level-triggered epoll.
 
-The kernel keeps the list of what to watch and answers with those that are ready, so a wake-up costs by the connections
-that have something to say, however many are idle. Good: thousands of connections; what nearly every event loop on
-Linux stands on. Bad: Linux alone; each change of what to watch is a system call. Level-triggered means that what was
-not read to its end is told again: simple, and hard to get wrong.
+The kernel keeps the list of watched connections and returns those that are ready, so idle connections do not make a
+wake-up more expensive. Strengths: it scales to thousands of connections; most event loops on Linux use it. Weaknesses:
+Linux only; each change of what is watched is a system call. Level-triggered: data that was not read is reported again,
+which is simple and hard to get wrong.
 """
 
 from __future__ import annotations
 
 import select
 
-from servers.crowd import Crowd
+from servers.connection_set import ConnectionSet
 from servers.datagrams import drain
 
 TYPE_CHECKING = False
@@ -21,23 +21,25 @@ if TYPE_CHECKING:
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Wait until any connection has something to read, answer it at once, wait again."""
+    """Wait for connections with something to read, and answer them at once."""
     with select.epoll() as poller:
-        crowd = Watched(listener, new_handler, poller)
-        crowd.open_entrance()
+        connections = EpollConnections(listener, new_handler, poller)
+        connections.resume_accepting()
         while True:
-            timeout_s = (crowd.reopen() if crowd.door.short else None) or -1  # for ever; PyPy knows no None there
+            timeout_s = (
+                connections.retry_accepting() if connections.acceptor.out_of_fds else None
+            ) or -1  # PyPy does not accept None
             for fd, event in poller.poll(timeout_s):
-                if fd == crowd.entrance:
-                    crowd.admit()
-                elif event & select.EPOLLIN or fd not in crowd.flushing:  # without it, it has broken, as recv will tell
-                    crowd.answer(fd)
+                if fd == connections.listener_fd:
+                    connections.accept_one()
+                elif event & select.EPOLLIN or fd not in connections.flushing:
+                    connections.answer(fd)
                 else:
-                    crowd.flush(fd)
+                    connections.flush(fd)
 
 
-class Watched(Crowd):
-    """The connections that an epoll object watches."""
+class EpollConnections(ConnectionSet):
+    """The connections, watched by an epoll object."""
 
     readable = select.EPOLLIN
     writable = select.EPOLLOUT
@@ -46,24 +48,24 @@ class Watched(Crowd):
         super().__init__(listener, new_handler)
         self.poller = poller
 
-    def watch(self, fd: int) -> None:
-        """Register it, or change what it is registered for."""
+    def watch_readable(self, fd: int) -> None:
+        """Register a descriptor for input, or change its registration."""
         if fd in self.flushing:
             self.poller.modify(fd, self.readable)
         else:
             self.poller.register(fd, self.readable)
 
-    def watch_room(self, fd: int) -> None:
-        """Change what it is registered for."""
+    def watch_writable(self, fd: int) -> None:
+        """Change its registration to output."""
         self.poller.modify(fd, self.writable)
 
-    def unwatch(self, fd: int) -> None:
-        """Take it out."""
+    def unregister(self, fd: int) -> None:
+        """Remove its registration."""
         self.poller.unregister(fd)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Wait for datagrams, answer all that are there, wait again."""
+    """Wait for datagrams and answer all that have arrived."""
     sock.setblocking(False)
     feed = new_handler().feed
     with select.epoll() as poller:

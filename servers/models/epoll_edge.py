@@ -1,9 +1,9 @@
-"""One thread, all connections: epoll, edge-triggered, tells once when something has come.
+"""One thread, all connections: edge-triggered epoll.
 
-What is there has to be read to its end, since nobody will tell again. Good: where data comes in while it is read, fewer
-wake-ups than level-triggered. Bad: one connection with much to say keeps the others waiting, and a byte that was left
-is a connection that hangs. A read that brings less than was asked for has reached the end, so short requests need no
-second read; only where the client has closed its side it is read until that is seen.
+New data is reported only once, so a connection has to be read until it is empty. Strength: fewer wake-ups than
+level-triggered epoll where data arrives while it is read. Weaknesses: one busy connection delays the others, and a
+connection that is not read completely hangs. A read that returns less than requested has emptied the connection, so
+short requests need no second read. Only after the client has closed its side is the connection read until its end.
 """
 
 from __future__ import annotations
@@ -19,45 +19,53 @@ if TYPE_CHECKING:
 
     from servers.protocols import NewDatagramHandler, NewStreamHandler
 
-EPOLLRDHUP = 0x2000  # of sys/epoll.h; PyPy has no name for it
+EPOLLRDHUP = 0x2000  # from sys/epoll.h; select has no such name under PyPy
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Wait until something has come, answer all of it, wait again."""
+    """Wait for new data, and answer all of it."""
     with select.epoll() as poller:
-        crowd = Edged(listener, new_handler, poller)
-        crowd.open_entrance()
+        connections = EdgeConnections(listener, new_handler, poller)
+        connections.resume_accepting()
         while True:
-            timeout_s = (crowd.reopen() if crowd.door.short else None) or -1  # for ever; PyPy knows no None there
+            timeout_s = (
+                connections.retry_accepting() if connections.acceptor.out_of_fds else None
+            ) or -1  # PyPy does not accept None
             for fd, event in poller.poll(timeout_s):
-                if fd == crowd.entrance:
-                    crowd.admit_all()
-                elif event & select.EPOLLIN or fd not in crowd.flushing:
-                    crowd.answer_all(fd, ended=bool(event & EPOLLRDHUP))
+                if fd == connections.listener_fd:
+                    connections.accept_all()
+                elif event & select.EPOLLIN or fd not in connections.flushing:
+                    connections.answer_all(fd, ended=bool(event & EPOLLRDHUP))
                 else:
-                    crowd.flush(fd)
+                    connections.flush(fd)
 
 
-class Edged(epoll.Watched):
-    """The connections, told of once each time. To change what is watched makes epoll look again, so nothing is lost."""
+class EdgeConnections(epoll.EpollConnections):
+    """The connections, reported once per arrival of data.
+
+    A change of registration makes epoll check for data again, so nothing is missed.
+    """
 
     readable = select.EPOLLIN | EPOLLRDHUP | select.EPOLLET
     writable = select.EPOLLOUT | select.EPOLLET
 
-    def admit_all(self) -> None:
-        """Accept every client that is there."""
-        while self.entrance_open and self.admit() is not None:
+    def accept_all(self) -> None:
+        """Accept every client in the backlog."""
+        while self.accepting and self.accept_one() is not None:
             pass
 
     def answer_all(self, fd: int, *, ended: bool) -> None:
-        """Answer until nothing is left to read, or the client does not take its replies. ended: it will say no more."""
+        """Answer until nothing is left to read or the send buffer is full.
+
+        ended: the client has closed its side.
+        """
         more = True
-        while (more or ended) and fd in self.talks and fd not in self.flushing:
+        while (more or ended) and fd in self.connections and fd not in self.flushing:
             more = self.answer(fd)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Wait for datagrams, answer all that are there, wait again."""
+    """Wait for datagrams and answer all that have arrived."""
     sock.setblocking(False)
     feed = new_handler().feed
     with select.epoll() as poller:

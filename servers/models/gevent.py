@@ -1,8 +1,9 @@
-"""One thread, gevent: a greenlet for each client, which converses as a thread would.
+"""One thread, gevent: one greenlet per client.
 
-A greenlet gives way when it would wait, and libev tells when to go on. Good: code for threads, without their stacks
-and switches in the kernel, for thousands of clients; whole programs can be moved by patching the standard library.
-Bad: what is not patched blocks everybody, and nothing in the code shows where others may run.
+A greenlet yields where it would block, and libev reports when it can continue. Strengths: code written for threads,
+without their stacks and kernel switches, for thousands of clients; whole programs can be converted by patching the
+standard library. Weaknesses: a call that is not patched blocks every client, and the code does not show where other
+greenlets may run.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ NEEDS = "gevent"
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Accept, and hand the connection to a greenlet of its own."""
+    """Accept clients, and start a greenlet for each."""
     listener.setblocking(False)
-    door = sockets.Door(listener)
+    acceptor = sockets.Acceptor(listener)
     while True:
-        conn = door.accept()
+        conn = acceptor.accept()
         if conn is not None:
-            gevent.spawn(iterative.converse, gevent.socket.socket(fileno=conn.detach()), new_handler())
-        elif door.short:
-            gevent.sleep(sockets.RETRY_S)
+            gevent.spawn(iterative.serve_connection, gevent.socket.socket(fileno=conn.detach()), new_handler())
+        elif acceptor.out_of_fds:
+            gevent.sleep(sockets.ACCEPT_RETRY_S)
         else:
             gevent.socket.wait_read(listener.fileno())
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Receive, reply, repeat: one greenlet for all peers."""
+    """Receive and reply in one greenlet for all peers."""
     iterative.serve_udp(gevent.socket.socket(fileno=sock.detach()), new_handler)

@@ -1,15 +1,14 @@
-"""Several processes share the socket; each one accepts for itself and runs the select model.
+"""Several processes share one socket; each runs the select model.
 
-Good: uses several CPUs, as each process has an interpreter lock of its own; a crash takes the connections of one
-process and spares the others. Bad: memory and start-up time for each process; the kernel does not spread the
-connections evenly; clients of different processes share nothing. Over UDP each process runs the loop of the iterative
-model on the shared socket.
+Strengths: it uses several CPUs, since each process has its own interpreter lock; a crash breaks the connections of one
+process only. Weaknesses: memory and start-up time per process; the kernel does not distribute connections evenly;
+clients of different processes share no state. Over UDP each process runs the loop of the iterative model.
 """
 
 from __future__ import annotations
 
 from servers.models import iterative, select
-from servers.workers import keep_at_work
+from servers.worker_pool import supervise_workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,14 +17,14 @@ if TYPE_CHECKING:
     from servers.protocols import NewDatagramHandler, NewStreamHandler
 
 PARALLEL = True
-MAX_TCP_CLIENTS = 1000  # of each process, about: as the select model
+MAX_TCP_CLIENTS = 1000  # per process, approximately: see the select model
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Keep the workers at work; this process serves nobody itself."""
-    keep_at_work(lambda _: select.serve_tcp(listener, new_handler))
+    """Run the workers; this process serves no clients itself."""
+    supervise_workers(lambda _: select.serve_tcp(listener, new_handler))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Keep the workers at work; the kernel gives each datagram to one of them."""
-    keep_at_work(lambda _: iterative.serve_udp(sock, new_handler))
+    """Run the workers; the kernel gives each datagram to one of them."""
+    supervise_workers(lambda _: iterative.serve_udp(sock, new_handler))

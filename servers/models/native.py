@@ -1,11 +1,12 @@
-"""One thread and epoll, compiled: what this machine can do where the server itself costs next to nothing.
+"""One thread, epoll, compiled: nearly the least that a server can cost here.
 
-It is the line to hold the others against, and the server against which the load generator measures its own limit. One
-wait for events, then one recv and one send for each of them; over UDP receive, reply, repeat: what is left of a request
-is the kernel's share. Good: nothing here is faster. Bad: most of its memory is the compiler's, it takes half a second
-to start (the first time some ten), and it is no way to write a server in Python.
+It is the baseline of the comparison, and the server against which the load generator measures its own maximum. Each
+wait for events is followed by one recv and one send per event; over UDP the loop receives and replies. What remains of
+a request is the kernel's share. Strength: no model here is faster. Weaknesses: most of its memory belongs to the
+compiler, it takes half a second to start (about ten seconds the first time), and it does not look like a server in
+Python.
 
-It shares the compiled system calls with the load generator, as the only model.
+It is the only model that shares the compiled system calls of the load generator.
 """
 
 from __future__ import annotations
@@ -30,38 +31,38 @@ if TYPE_CHECKING:
     from servers.protocols import NewDatagramHandler, NewHandler, NewStreamHandler
 
 NEEDS = "numba"
-MOST_DESCRIPTORS = 1 << 20  # each has a row in a table
-EVENTS_AT_ONCE = 256
+MAX_FDS = 1 << 20  # each descriptor has a row in a table
+MAX_EVENTS = 256
 RECV_BYTES = 65_536  # no datagram is longer
-REPLY_BYTES = RECV_BYTES // 4 * 9 + 16  # pues hola for every hola, and a last word
+REPLY_BYTES = RECV_BYTES // 4 * 9 + 16  # a pues hola for every hola, and a final reply
 
-# Constants as plain ints and arrays: compiled code freezes the globals of its module.
+# Constants are plain ints and arrays, because compiled code treats the globals of its module as constants.
 _EAGAIN, _EINTR, _ECONNABORTED = errno.EAGAIN, errno.EINTR, errno.ECONNABORTED
-_ACCEPTED = int(socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+_ACCEPT_FLAGS = int(socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
 _NOSIGNAL = int(socket.MSG_NOSIGNAL)
 _READABLE, _WRITABLE = int(select.EPOLLIN), int(select.EPOLLOUT)
-_ADD, _CHANGE = 1, 3  # EPOLL_CTL_ADD, EPOLL_CTL_MOD
-_OWN, _READ_AND_WRITE = int(mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), int(mmap.PROT_READ | mmap.PROT_WRITE)
-_SAYS_HOLA, _SAYS_ADIOS = (np.frombuffer(word, np.uint8) for word in protocols.REPLIES)
+_ADD, _MODIFY = 1, 3  # EPOLL_CTL_ADD, EPOLL_CTL_MOD
+_PRIVATE, _READ_AND_WRITE = int(mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), int(mmap.PROT_READ | mmap.PROT_WRITE)
+_HOLA, _ADIOS = (np.frombuffer(word, np.uint8) for word in protocols.REPLIES)
 _PUES_HOLA, _PUES_ADIOS = (np.frombuffer(word, np.uint8) for word in protocols.REPLIES.values())
-_NO_ENTIENDO = np.frombuffer(protocols.UNKNOWN, np.uint8)
-_WHITE = np.frombuffer(protocols.WHITE, np.uint8)
-_ADIOS = 4  # how far into a request: 0 between two, 1 to 3 letters of hola, beyond 4 so many letters of adios
-_PEER_BYTES = 128  # as much as any address takes (struct sockaddr_storage)
-_IGNORED, _UNSENT = 1, 2  # what a datagram came to, if it is to be told
+_NO_ENTIENDO = np.frombuffer(protocols.UNKNOWN_REPLY, np.uint8)
+_WHITESPACE = np.frombuffer(protocols.WHITESPACE, np.uint8)
+_IN_ADIOS = 4  # position in a request: 0 between requests, 1 to 3 letters of hola, 4 + n for n letters of adios
+_PEER_BYTES = 128  # size of struct sockaddr_storage, which fits any address
+_IGNORED, _UNSENT = 1, 2  # outcomes of a datagram that are counted
 
-TALK = np.dtype(
+CONNECTION = np.dtype(
     [
-        ("matched", np.int64),  # of a request in hola, see _ADIOS
-        ("done", np.int64),  # close once all is sent
-        ("rest", np.int64),  # address of a reply of which the kernel did not take all; 0: there is none
-        ("rest_bytes", np.int64),
+        ("matched", np.int64),  # position in a request of hola, see _IN_ADIOS
+        ("done", np.int64),  # 1: close after everything is sent
+        ("unsent", np.int64),  # address of a partly sent reply; 0: none
+        ("unsent_bytes", np.int64),
         ("sent_bytes", np.int64),
     ]
 )
-ROOM = np.dtype(
+SCRATCH = np.dtype(
     [
-        ("events", np.uint32, EVENTS_AT_ONCE * EVENT_WORDS),
+        ("events", np.uint32, MAX_EVENTS * EVENT_WORDS),
         ("event", np.uint32, EVENT_WORDS),
         ("length", np.int32, 2),
         ("clock", np.int64, 2),
@@ -71,241 +72,255 @@ ROOM = np.dtype(
     ],
     align=True,
 )
-_EVENTS, _EVENT, _LENGTH, _CLOCK, _PEER, _RECEIVED, _REPLY = (int(ROOM.fields[name][1]) for name in ROOM.names)  # type: ignore[union-attr,index]  # it has fields
+_EVENTS, _EVENT, _LENGTH, _CLOCK, _PEER, _RECEIVED, _REPLY = (int(SCRATCH.fields[name][1]) for name in SCRATCH.names)  # type: ignore[union-attr,index]  # a structured dtype has fields
 _BYTE, _UINT32, _INT32 = np.dtype(np.uint8), np.dtype(np.uint32), np.dtype(np.int32)
 
 
-class Crowd(NamedTuple):
-    """What the compiled loop works on."""
+class LoopState(NamedTuple):
+    """Addresses and descriptors that the compiled loop works on."""
 
     poller: int
     listener: int
-    hola: int  # 1: it speaks hola, 0: echo
-    talks: int  # address of TALK, one for each descriptor
-    descriptors: int
-    room: int  # address of ROOM
+    hola: int  # 1: hola, 0: echo
+    connections: int  # address of an array of CONNECTION, indexed by descriptor
+    fds: int
+    scratch: int  # address of SCRATCH
 
 
 def prepare() -> None:
-    """Compile: before the server says that it is ready."""
-    room = np.zeros((), ROOM)
-    answer_streams(Crowd(-1, -1, 0, 0, 0, room.ctypes.data), 1)
-    answer_datagrams(-1, 0, room.ctypes.data)
+    """Compile the loops before the server is ready."""
+    scratch = np.zeros((), SCRATCH)
+    answer_streams(LoopState(-1, -1, 0, 0, 0, scratch.ctypes.data), 1)
+    answer_datagrams(-1, 0, scratch.ctypes.data)
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Wait until any connection has something to read, answer it at once, wait again."""
+    """Run the compiled loop, and handle each accept that fails."""
     listener.setblocking(False)
     limit, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    descriptors = min(limit, MOST_DESCRIPTORS)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, hard))
-    talks, room = np.zeros(descriptors, TALK), np.zeros((), ROOM)
-    poller, door = select.epoll(), sockets.Door(listener)
-    addresses = talks.ctypes.data, descriptors, room.ctypes.data
-    crowd = Crowd(poller.fileno(), listener.fileno(), _speaks_hola(new_handler), *addresses)
+    fds = min(limit, MAX_FDS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (fds, hard))
+    connections, scratch = np.zeros(fds, CONNECTION), np.zeros((), SCRATCH)
+    poller, acceptor = select.epoll(), sockets.Acceptor(listener)
+    addresses = connections.ctypes.data, fds, scratch.ctypes.data
+    state = LoopState(poller.fileno(), listener.fileno(), _is_hola(new_handler), *addresses)
     poller.register(listener, select.EPOLLIN)
     while True:
-        answer_streams(crowd, int(door.retry_at_s * 1e9) if door.short else 0)
-        if door.short:
+        answer_streams(state, int(acceptor.retry_at_s * 1e9) if acceptor.out_of_fds else 0)
+        if acceptor.out_of_fds:
             poller.register(listener, select.EPOLLIN)
-        conn = door.accept()
+        conn = acceptor.accept()
         if conn is not None:
             conn.setblocking(False)
-            welcome(crowd, conn.detach())
-        elif door.short:
+            add_connection(state, conn.detach())
+        elif acceptor.out_of_fds:
             poller.unregister(listener)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Receive, reply, repeat."""
-    room = np.zeros((), ROOM)
+    """Run the compiled loop, and count datagrams that were ignored or not sent."""
+    scratch = np.zeros((), SCRATCH)
     while True:
-        outcome = answer_datagrams(sock.fileno(), _speaks_hola(new_handler), room.ctypes.data)
+        outcome = answer_datagrams(sock.fileno(), _is_hola(new_handler), scratch.ctypes.data)
         if outcome == _IGNORED:
-            protocols.ignored.add()
+            protocols.ignored_datagrams.add()
         elif outcome == _UNSENT:
-            sockets.unsent.add()
+            sockets.unsent_replies.add()
         else:
             raise OSError(-outcome, "recvfrom failed")
 
 
-def _speaks_hola(new_handler: NewHandler) -> int:
-    # Whoever is neither is not served. As a number: for a truth value the loops would be compiled a second time.
+def _is_hola(new_handler: NewHandler) -> int:
+    # An int: for a bool the loops would be compiled a second time. Other handlers raise KeyError.
     return {protocols.Echo: 0, protocols.Hola: 1, protocols.HolaDatagrams: 1}[new_handler]  # type: ignore[index]  # classes
 
 
 @jit
-def answer_streams(crowd: Crowd, retry_ns: int) -> None:
-    """Accept and answer until an accept fails, or until ``retry_ns`` of CLOCK_MONOTONIC if that is not 0."""
+def answer_streams(state: LoopState, retry_ns: int) -> None:
+    """Accept and answer until an accept fails.
+
+    retry_ns: return at this time of CLOCK_MONOTONIC, unless it is 0.
+    """
     wait_ms = -1
     while True:
         if retry_ns:
-            left_ns = retry_ns - libc.now_ns(crowd.room + _CLOCK)
+            left_ns = retry_ns - libc.now_ns(state.scratch + _CLOCK)
             if left_ns <= 0:
                 return
             wait_ms = left_ns // 1_000_000 + 1
-        count = libc.epoll_wait(crowd.poller, crowd.room + _EVENTS, EVENTS_AT_ONCE, wait_ms)
-        events = view(crowd.room + _EVENTS, EVENTS_AT_ONCE * EVENT_WORDS, _UINT32)
+        count = libc.epoll_wait(state.poller, state.scratch + _EVENTS, MAX_EVENTS, wait_ms)
+        events = view(state.scratch + _EVENTS, MAX_EVENTS * EVENT_WORDS, _UINT32)
         for k in range(count):
             fd = int64(events[k * EVENT_WORDS + EVENT_DATA_WORD])
-            if fd != crowd.listener:
-                if view(crowd.talks, crowd.descriptors, TALK)[fd]["rest"]:
-                    flush(crowd, fd)
+            if fd != state.listener:
+                if view(state.connections, state.fds, CONNECTION)[fd]["unsent"]:
+                    flush(state, fd)
                 else:
-                    answer(crowd, fd)
-            elif not admit(crowd):
+                    answer(state, fd)
+            elif not accept_one(state):
                 return
 
 
 @inlined
-def admit(crowd: Crowd) -> bool:
-    """Accept one connection; whether that went well, or whoever wanted it has left."""
-    fd = libc.accept(crowd.listener, 0, 0, _ACCEPTED)
+def accept_one(state: LoopState) -> bool:
+    """Accept one connection. Returns False if descriptors or buffers ran out."""
+    fd = libc.accept(state.listener, 0, 0, _ACCEPT_FLAGS)
     if fd >= 0:
-        welcome(crowd, int64(fd))
+        add_connection(state, int64(fd))
     return fd >= 0 or fd in (-_EAGAIN, -_ECONNABORTED)
 
 
 @jit
-def welcome(crowd: Crowd, fd: int) -> None:
-    """Begin to read a connection."""
-    talk = view(crowd.talks, crowd.descriptors, TALK)[fd]
-    talk["matched"] = talk["done"] = talk["rest"] = 0
-    if _watch(crowd, fd, _ADD, _READABLE) < 0:
+def add_connection(state: LoopState, fd: int) -> None:
+    """Start to watch a connection for input."""
+    connection = view(state.connections, state.fds, CONNECTION)[fd]
+    connection["matched"] = connection["done"] = connection["unsent"] = 0
+    if _watch(state, fd, _ADD, _READABLE) < 0:
         libc.close(fd)
 
 
 @inner
-def _watch(crowd: Crowd, fd: int, operation: int, events: int) -> int:
-    event = view(crowd.room + _EVENT, EVENT_WORDS, _UINT32)
+def _watch(state: LoopState, fd: int, operation: int, events: int) -> int:
+    event = view(state.scratch + _EVENT, EVENT_WORDS, _UINT32)
     event[0], event[EVENT_DATA_WORD] = events, fd
-    return libc.epoll_control(crowd.poller, operation, fd, crowd.room + _EVENT)
+    return libc.epoll_control(state.poller, operation, fd, state.scratch + _EVENT)
 
 
 @inlined
-def answer(crowd: Crowd, fd: int) -> None:
-    """Take what a client says, and reply."""
-    got = libc.recv(fd, crowd.room + _RECEIVED, RECV_BYTES, 0)
-    if got == -_EAGAIN or got == -_EINTR:
+def answer(state: LoopState, fd: int) -> None:
+    """Read from a connection and reply."""
+    received_bytes = libc.recv(fd, state.scratch + _RECEIVED, RECV_BYTES, 0)
+    if received_bytes == -_EAGAIN or received_bytes == -_EINTR:
         return
-    if got <= 0:
+    if received_bytes <= 0:
         libc.close(fd)
         return
-    reply, size = crowd.room + _RECEIVED, got
-    if crowd.hola:
-        reply, size = crowd.room + _REPLY, converse(crowd, fd, got)
-    sent = libc.send(fd, reply, size, _NOSIGNAL) if size else 0
-    if sent < size:
-        keep_rest(crowd, fd, reply, size, sent)
-    elif crowd.hola and view(crowd.talks, crowd.descriptors, TALK)[fd]["done"]:
+    reply, reply_bytes = state.scratch + _RECEIVED, received_bytes
+    if state.hola:
+        reply, reply_bytes = state.scratch + _REPLY, answer_hola(state, fd, received_bytes)
+    sent = libc.send(fd, reply, reply_bytes, _NOSIGNAL) if reply_bytes else 0
+    if sent < reply_bytes:
+        keep_unsent(state, fd, reply, reply_bytes, sent)
+    elif state.hola and view(state.connections, state.fds, CONNECTION)[fd]["done"]:
         libc.close(fd)
 
 
 @inner
-def converse(crowd: Crowd, fd: int, got: int) -> int:
-    """Answer what came in hola: requests may come split, or several at once. Returns the bytes of the reply."""
-    talk = view(crowd.talks, crowd.descriptors, TALK)[fd]
-    received = view(crowd.room + _RECEIVED, RECV_BYTES, _BYTE)
-    reply = view(crowd.room + _REPLY, REPLY_BYTES, _BYTE)
-    size, matched = 0, int64(talk["matched"])
-    for k in range(got):
+def answer_hola(state: LoopState, fd: int, received_bytes: int) -> int:
+    """Write the replies to the received bytes, which may be split anywhere.
+
+    Returns the size of the replies.
+    """
+    connection = view(state.connections, state.fds, CONNECTION)[fd]
+    received = view(state.scratch + _RECEIVED, RECV_BYTES, _BYTE)
+    reply = view(state.scratch + _REPLY, REPLY_BYTES, _BYTE)
+    reply_bytes, matched = 0, int64(connection["matched"])
+    for k in range(received_bytes):
         letter = received[k]
         if matched == 0:
-            if letter == _SAYS_HOLA[0]:
+            if letter == _HOLA[0]:
                 matched = 1
-            elif letter == _SAYS_ADIOS[0]:
-                matched = _ADIOS + 1
-            elif letter not in _WHITE:
+            elif letter == _ADIOS[0]:
+                matched = _IN_ADIOS + 1
+            elif letter not in _WHITESPACE:
                 matched = -1
-        elif matched < _ADIOS:
-            matched = matched + 1 if letter == _SAYS_HOLA[matched] else -1
+        elif matched < _IN_ADIOS:
+            matched = matched + 1 if letter == _HOLA[matched] else -1
         else:
-            matched = matched + 1 if letter == _SAYS_ADIOS[matched - _ADIOS] else -1
-        if matched == _ADIOS:
-            size = _say(reply, size, _PUES_HOLA)
+            matched = matched + 1 if letter == _ADIOS[matched - _IN_ADIOS] else -1
+        if matched == _IN_ADIOS:
+            reply_bytes = _append(reply, reply_bytes, _PUES_HOLA)
             matched = 0
-        elif matched == _ADIOS + 5 or matched == -1:
-            size = _say(reply, size, _PUES_ADIOS if matched > 0 else _NO_ENTIENDO)
-            talk["done"] = 1
+        elif matched == _IN_ADIOS + 5 or matched == -1:
+            reply_bytes = _append(reply, reply_bytes, _PUES_ADIOS if matched > 0 else _NO_ENTIENDO)
+            connection["done"] = 1
             break
-    talk["matched"] = matched
-    return size
+    connection["matched"] = matched
+    return reply_bytes
 
 
 @inner
-def _say(reply: Array, size: int, words: Array) -> int:
-    for letter in words:
-        reply[size] = letter
-        size += 1
-    return size
+def _append(reply: Array, reply_bytes: int, text: Array) -> int:
+    for letter in text:
+        reply[reply_bytes] = letter
+        reply_bytes += 1
+    return reply_bytes
 
 
 @inner
-def keep_rest(crowd: Crowd, fd: int, reply: int, size: int, sent: int) -> None:
-    """Keep what the kernel did not take, and do not read before it is sent: a client that does not read waits."""
-    rest_bytes = size - max(0, sent)
-    address = libc.map_memory(0, rest_bytes, _READ_AND_WRITE, _OWN, -1, 0) if sent >= 0 or sent == -_EAGAIN else -1
-    if address < 0:  # the client has gone, or there is no memory for it
+def keep_unsent(state: LoopState, fd: int, reply: int, reply_bytes: int, sent: int) -> None:
+    """Keep the unsent rest of a reply; the client is not read until it is sent."""
+    unsent_bytes = reply_bytes - max(0, sent)
+    address = (
+        libc.map_memory(0, unsent_bytes, _READ_AND_WRITE, _PRIVATE, -1, 0) if sent >= 0 or sent == -_EAGAIN else -1
+    )
+    if address < 0:  # the client has disconnected, or there is no memory
         libc.close(fd)
         return
-    libc.copy_bytes(address, reply + size - rest_bytes, rest_bytes)
-    talk = view(crowd.talks, crowd.descriptors, TALK)[fd]
-    talk["rest"], talk["rest_bytes"], talk["sent_bytes"] = address, rest_bytes, 0
-    _watch(crowd, fd, _CHANGE, _WRITABLE)
+    libc.copy_bytes(address, reply + reply_bytes - unsent_bytes, unsent_bytes)
+    connection = view(state.connections, state.fds, CONNECTION)[fd]
+    connection["unsent"], connection["unsent_bytes"], connection["sent_bytes"] = address, unsent_bytes, 0
+    _watch(state, fd, _MODIFY, _WRITABLE)
 
 
 @inner
-def flush(crowd: Crowd, fd: int) -> None:
-    """Send more of a reply that the kernel did not take at once."""
-    talk = view(crowd.talks, crowd.descriptors, TALK)[fd]
-    left_bytes = talk["rest_bytes"] - talk["sent_bytes"]
-    sent = libc.send(fd, talk["rest"] + talk["sent_bytes"], left_bytes, _NOSIGNAL)
+def flush(state: LoopState, fd: int) -> None:
+    """Send more of a reply that did not fit into the send buffer."""
+    connection = view(state.connections, state.fds, CONNECTION)[fd]
+    remaining_bytes = connection["unsent_bytes"] - connection["sent_bytes"]
+    sent = libc.send(fd, connection["unsent"] + connection["sent_bytes"], remaining_bytes, _NOSIGNAL)
     if sent == -_EAGAIN or sent == -_EINTR:
         return
-    if 0 <= sent < left_bytes:
-        talk["sent_bytes"] += sent
+    if 0 <= sent < remaining_bytes:
+        connection["sent_bytes"] += sent
         return
-    libc.unmap_memory(talk["rest"], talk["rest_bytes"])
-    talk["rest"] = 0
-    if sent < 0 or talk["done"]:
+    libc.unmap_memory(connection["unsent"], connection["unsent_bytes"])
+    connection["unsent"] = 0
+    if sent < 0 or connection["done"]:
         libc.close(fd)
     else:
-        _watch(crowd, fd, _CHANGE, _READABLE)
+        _watch(state, fd, _MODIFY, _READABLE)
 
 
 @jit
-def answer_datagrams(sock: int, hola: int, room: int) -> int:
-    """Answer until there is something to tell: _IGNORED, _UNSENT, or what recvfrom failed of, negative."""
+def answer_datagrams(sock: int, hola: int, scratch: int) -> int:
+    """Answer datagrams until one is not answered.
+
+    Returns _IGNORED, _UNSENT, or the negative error number of recvfrom.
+    """
     while True:
-        view(room + _LENGTH, 2, _INT32)[0] = _PEER_BYTES
-        got = libc.recv_from(sock, room + _RECEIVED, RECV_BYTES, 0, room + _PEER, room + _LENGTH)
-        if got == -_EINTR:
+        view(scratch + _LENGTH, 2, _INT32)[0] = _PEER_BYTES
+        received_bytes = libc.recv_from(sock, scratch + _RECEIVED, RECV_BYTES, 0, scratch + _PEER, scratch + _LENGTH)
+        if received_bytes == -_EINTR:
             continue
-        if got < 0:
-            return got
-        reply, size = room + _RECEIVED, got
+        if received_bytes < 0:
+            return received_bytes
+        reply, reply_bytes = scratch + _RECEIVED, received_bytes
         if hola:
-            reply, size = room + _REPLY, reply_to(room, got)
-            if size == 0:
+            reply, reply_bytes = scratch + _REPLY, answer_hola_datagram(scratch, received_bytes)
+            if reply_bytes == 0:
                 return _IGNORED
-        if libc.send_to(sock, reply, size, 0, room + _PEER, view(room + _LENGTH, 2, _INT32)[0]) < 0:
+        if libc.send_to(sock, reply, reply_bytes, 0, scratch + _PEER, view(scratch + _LENGTH, 2, _INT32)[0]) < 0:
             return _UNSENT
 
 
 @inner
-def reply_to(room: int, got: int) -> int:
-    """Answer one request in a datagram, white space around it allowed. Returns the bytes of the reply; 0: none."""
-    received = view(room + _RECEIVED, RECV_BYTES, _BYTE)
-    reply = view(room + _REPLY, REPLY_BYTES, _BYTE)
-    first, end = 0, got
-    while first < end and received[first] in _WHITE:
+def answer_hola_datagram(scratch: int, received_bytes: int) -> int:
+    """Write the reply to one datagram, which may have white space around it.
+
+    Returns the size of the reply; 0 means no reply.
+    """
+    received = view(scratch + _RECEIVED, RECV_BYTES, _BYTE)
+    reply = view(scratch + _REPLY, REPLY_BYTES, _BYTE)
+    first, end = 0, received_bytes
+    while first < end and received[first] in _WHITESPACE:
         first += 1
-    while end > first and received[end - 1] in _WHITE:
+    while end > first and received[end - 1] in _WHITESPACE:
         end -= 1
-    if _is_word(received, first, end, _SAYS_HOLA):
-        return _say(reply, 0, _PUES_HOLA)
-    if _is_word(received, first, end, _SAYS_ADIOS):
-        return _say(reply, 0, _PUES_ADIOS)
+    if _is_word(received, first, end, _HOLA):
+        return _append(reply, 0, _PUES_HOLA)
+    if _is_word(received, first, end, _ADIOS):
+        return _append(reply, 0, _PUES_ADIOS)
     return 0
 
 
@@ -313,7 +328,7 @@ def reply_to(room: int, got: int) -> int:
 def _is_word(received: Array, first: int, end: int, word: Array) -> bool:
     if end - first != len(word):
         return False
-    for k in range(len(word)):  # noqa: SIM110 - compiled code knows no generators
+    for k in range(len(word)):  # noqa: SIM110 - compiled code does not support generators
         if received[first + k] != word[k]:
             return False
     return True

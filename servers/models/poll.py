@@ -1,15 +1,15 @@
-"""One thread, all connections: poll tells which ones have something to read.
+"""One thread, all connections: poll.
 
-As select, but without its limit of 1024 descriptors: the list of what to watch stays in the process and is handed to
-the kernel in each call. Good: any number of connections, and it is there on every Unix. Bad: a wake-up still costs by
-all connections, not by those that have something to say; epoll is better from some hundred on.
+Like select, but without its limit of 1024 descriptors. The process keeps the list of watched connections and passes it
+to the kernel in each call. Strengths: any number of connections, on every Unix. Weakness: the cost of a wake-up still
+grows with all connections, not with the active ones; from a few hundred on, epoll is better.
 """
 
 from __future__ import annotations
 
 import select
 
-from servers.crowd import Crowd
+from servers.connection_set import ConnectionSet
 from servers.datagrams import drain
 
 TYPE_CHECKING = False
@@ -20,43 +20,43 @@ if TYPE_CHECKING:
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Wait until any connection has something to read, answer it at once, wait again."""
+    """Wait for connections with something to read, and answer them at once."""
     poller = select.poll()
-    crowd = Polled(listener, new_handler, poller)
-    crowd.open_entrance()
+    connections = PollConnections(listener, new_handler, poller)
+    connections.resume_accepting()
     while True:
-        timeout_s = crowd.reopen() if crowd.door.short else None
+        timeout_s = connections.retry_accepting() if connections.acceptor.out_of_fds else None
         for fd, event in poller.poll(None if timeout_s is None else 1000 * timeout_s + 1):
-            if fd == crowd.entrance:
-                crowd.admit()
-            elif event & select.POLLIN or fd not in crowd.flushing:  # without POLLIN it has broken, as recv will tell
-                crowd.answer(fd)
+            if fd == connections.listener_fd:
+                connections.accept_one()
+            elif event & select.POLLIN or fd not in connections.flushing:
+                connections.answer(fd)
             else:
-                crowd.flush(fd)
+                connections.flush(fd)
 
 
-class Polled(Crowd):
-    """The connections that a poll object watches."""
+class PollConnections(ConnectionSet):
+    """The connections, watched by a poll object."""
 
     def __init__(self, listener: socket.socket, new_handler: NewStreamHandler, poller: select.poll) -> None:
         super().__init__(listener, new_handler)
         self.poller = poller
 
-    def watch(self, fd: int) -> None:
-        """Register it, or change what it is registered for."""
+    def watch_readable(self, fd: int) -> None:
+        """Register a descriptor for input, or change its registration."""
         self.poller.register(fd, select.POLLIN)
 
-    def watch_room(self, fd: int) -> None:
-        """Change what it is registered for."""
+    def watch_writable(self, fd: int) -> None:
+        """Change its registration to output."""
         self.poller.register(fd, select.POLLOUT)
 
-    def unwatch(self, fd: int) -> None:
-        """Take it out."""
+    def unregister(self, fd: int) -> None:
+        """Remove its registration."""
         self.poller.unregister(fd)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Wait for datagrams, answer all that are there, wait again."""
+    """Wait for datagrams and answer all that have arrived."""
     sock.setblocking(False)
     feed = new_handler().feed
     poller = select.poll()

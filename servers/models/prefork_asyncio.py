@@ -1,14 +1,14 @@
-"""Several processes share the socket, each with an asyncio event loop of its own.
+"""Several processes share one socket; each runs the asyncio model.
 
-What most Python web servers are when they are told to use several workers. Good: as many CPUs as there are workers,
-thousands of connections in each. Bad: memory and start-up time for each process; the kernel does not spread the
-connections evenly, since whoever is awake accepts; clients of different processes share nothing.
+This is how most Python web servers use several workers. Strengths: as many CPUs as workers, and thousands of
+connections in each. Weaknesses: memory and start-up time per process; connections are not distributed evenly, since
+any worker that is awake accepts them; clients of different processes share no state.
 """
 
 from __future__ import annotations
 
 from servers.models import asyncio
-from servers.workers import keep_at_work
+from servers.worker_pool import supervise_workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ PARALLEL = True
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Keep the workers at work; this process serves nobody itself."""
-    keep_at_work(lambda _: asyncio.serve_tcp(listener, new_handler))
+    """Run the workers; this process serves no clients itself."""
+    supervise_workers(lambda _: asyncio.serve_tcp(listener, new_handler))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Keep the workers at work; the kernel gives each datagram to one of them."""
-    keep_at_work(lambda _: asyncio.serve_udp(sock, new_handler))
+    """Run the workers; the kernel gives each datagram to one of them."""
+    supervise_workers(lambda _: asyncio.serve_udp(sock, new_handler))

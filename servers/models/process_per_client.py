@@ -1,8 +1,8 @@
-"""A process for every client, made by fork when it connects and ended when it leaves.
+"""One process per client, forked on connect.
 
-The oldest way on Unix. Good: a client can neither block nor crash another, each conversation is written as if there
-were no other, and every CPU is used. Bad: a fork takes some hundred times what a short request does, every client costs
-a process, and clients share nothing. Over UDP there is no connection whose process it could be: it serves TCP alone.
+This is the oldest way on Unix. Strengths: a client can neither block nor crash another, each conversation is written
+as if it were the only one, and every CPU is used. Weaknesses: a fork costs about a hundred times as much as a short
+request, every client needs a process, and clients share no state. TCP only: UDP has no connection to fork for.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import select
 
-from servers import lifeline, sockets
+from servers import parent_death, sockets
 from servers.log import Tally
-from servers.models.iterative import converse
+from servers.models.iterative import serve_connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from servers.protocols import NewStreamHandler, StreamHandler
 
 FORKS = True
-REAP_S = 0.5  # how long an ended process may wait for its parent while nobody connects
+REAP_S = 0.5  # how often exited processes are collected while no client connects
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Accept, fork; take leave of those that have ended."""
-    door, parent = sockets.Door(listener), os.getpid()
-    refused = Tally("no process could be started: a connection was closed")
+    """Accept clients, fork for each, and collect the processes that have exited."""
+    acceptor, parent = sockets.Acceptor(listener), os.getpid()
+    refused = Tally("a connection was closed because no process could be started")
     children = 0
     while True:
         while children and not select.select((listener,), (), (), REAP_S)[0]:
             children -= _reap()
-        conn = door.wait()
+        conn = acceptor.accept_blocking()
         children -= _reap()
         try:
             child = os.fork()
@@ -43,24 +43,24 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
             continue
         if child == 0:
             listener.close()
-            _converse(conn, new_handler(), parent)
+            _serve_client(conn, new_handler(), parent)
         children += 1
         conn.close()
 
 
-def _converse(conn: socket.socket, handler: StreamHandler, parent: int) -> NoReturn:
-    """Answer one client, in a process of its own."""
+def _serve_client(conn: socket.socket, handler: StreamHandler, parent: int) -> NoReturn:
+    """Serve one client in the forked process, which then exits."""
     status = 1
     try:
-        lifeline.die_with_parent(parent)
-        converse(conn, handler)
+        parent_death.die_with_parent(parent)
+        serve_connection(conn, handler)
         status = 0
     finally:
-        os._exit(status)  # without what the interpreter does at its end, which belongs to the parent
+        os._exit(status)  # skip the interpreter's shutdown, whose work belongs to the parent
 
 
 def _reap() -> int:
-    """Wait for those that have ended, without waiting; return how many there were."""
+    """Collect processes that have exited, without blocking. Returns their number."""
     count = 0
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:

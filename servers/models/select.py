@@ -1,16 +1,16 @@
-"""One thread, all connections: select.select tells which ones have something to read.
+"""One thread, all connections: select.
 
-Good: no thread and no process for a client, no locks, state in plain variables. Bad: each call hands the kernel the
-whole list of connections to search, so a wake-up costs more the more of them are idle; it knows no descriptor above
-1023, so clients beyond some thousand wait in the backlog; one long computation delays everybody. Over UDP there is one
-socket and nothing to choose from: it shows what the extra call costs.
+Strengths: no thread or process per client, no locks, state in plain variables. Weaknesses: each call passes all
+connections to the kernel, so idle connections make a wake-up more expensive; one long computation delays every client.
+select cannot watch descriptors above 1023, so clients beyond about a thousand wait in the backlog. Over UDP there is
+only one socket to watch, which shows the cost of the additional call.
 """
 
 from __future__ import annotations
 
 import select
 
-from servers.crowd import Crowd
+from servers.connection_set import ConnectionSet
 from servers.datagrams import drain
 from servers.log import Tally
 
@@ -20,70 +20,70 @@ if TYPE_CHECKING:
 
     from servers.protocols import NewDatagramHandler, NewStreamHandler
 
-FD_SETSIZE = 1024  # the first descriptor that select cannot watch: fixed when the C library was built
-MAX_TCP_CLIENTS = 1000  # about: FD_SETSIZE less the few descriptors that a process has anyway
+FD_SETSIZE = 1024  # first descriptor that select cannot watch; fixed at build time of the C library
+MAX_TCP_CLIENTS = 1000  # approximately: FD_SETSIZE minus the few descriptors that every process has
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Wait until any connection has something to read, answer it at once, wait again."""
-    crowd = Selected(listener, new_handler)
-    crowd.open_entrance()
-    entrance, answer = crowd.entrance, crowd.answer
+    """Wait for connections with something to read, and answer them at once."""
+    connections = SelectConnections(listener, new_handler)
+    connections.resume_accepting()
+    listener_fd, answer = connections.listener_fd, connections.answer
     while True:
-        timeout_s = crowd.reopen() if crowd.door.short else None
-        readable, writable, _ = select.select(crowd.reading, crowd.flushing, (), timeout_s)
+        timeout_s = connections.retry_accepting() if connections.acceptor.out_of_fds else None
+        readable, writable, _ = select.select(connections.reading, connections.flushing, (), timeout_s)
         for fd in readable:
-            if fd == entrance:
-                crowd.admit()
+            if fd == listener_fd:
+                connections.accept_one()
             else:
                 answer(fd)
         for fd in writable:
-            crowd.flush(fd)
+            connections.flush(fd)
 
 
-class Selected(Crowd):
-    """The connections as two collections, which select gets each time: this list, and those that are flushing."""
+class SelectConnections(ConnectionSet):
+    """The connections, as the collections ``reading`` and ``flushing`` for select."""
 
     def __init__(self, listener: socket.socket, new_handler: NewStreamHandler) -> None:
         super().__init__(listener, new_handler)
-        # A list of descriptors: select copies any other collection first, and asks a socket for its number. With 64 of
-        # them a call takes 5.6 us, 6.0 with a dict, 10.4 with a list of sockets.
+        # A list of descriptors: select copies any other collection, and calls fileno of each socket. A call with 64
+        # descriptors takes 5.6 us; with a dict 6.0, with a list of sockets 10.4.
         self.reading: list[int] = []
-        self.room = FD_SETSIZE  # for so many connections: fewer, but how many is known once they are there
-        self.crowded = Tally(f"select can watch no descriptor above {FD_SETSIZE - 1}; clients wait in the backlog")
+        self.max_connections = FD_SETSIZE  # an upper bound; the actual number is known once it is reached
+        self.at_capacity = Tally(f"select cannot watch descriptors above {FD_SETSIZE - 1}; clients wait in the backlog")
 
-    def watch(self, fd: int) -> None:
-        """Put it into the list."""
-        if fd == self.entrance:
+    def watch_readable(self, fd: int) -> None:
+        """Add a descriptor to the list."""
+        if fd == self.listener_fd:
             self.reading.insert(0, fd)
         else:
             self.reading.append(fd)
 
-    def watch_room(self, fd: int) -> None:
-        """Take it out of the list: it is among those that are flushing."""
+    def watch_writable(self, fd: int) -> None:
+        """Remove a descriptor from the list; it is in ``flushing``."""
         self.reading.remove(fd)
 
-    def unwatch(self, fd: int) -> None:
-        """Take it out of the list, if it is there."""
+    def unregister(self, fd: int) -> None:
+        """Remove a descriptor from the list, if present."""
         if fd not in self.flushing:
             self.reading.remove(fd)
 
-    def admit(self) -> int | None:
-        """Accept one connection, and no more when all descriptors are in use that select can watch."""
-        fd = super().admit()
-        if fd == FD_SETSIZE - 1:  # the kernel gives the lowest number that is free: this was the last one
-            self.room = len(self.talks)
-        if fd is not None and len(self.talks) == self.room:
-            self.crowded.add()
-            self.close_entrance()
+    def accept_one(self) -> int | None:
+        """Accept one connection, and pause when select cannot watch any more."""
+        fd = super().accept_one()
+        if fd == FD_SETSIZE - 1:  # the kernel assigns the lowest free number, so this was the last one
+            self.max_connections = len(self.connections)
+        if fd is not None and len(self.connections) == self.max_connections:
+            self.at_capacity.add()
+            self.pause_accepting()
         return fd
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Wait for datagrams, answer all that are there, wait again."""
+    """Wait for datagrams and answer all that have arrived."""
     sock.setblocking(False)
     feed = new_handler().feed
-    here = (sock,)
+    watched = (sock,)
     while True:
-        select.select(here, (), ())
+        select.select(watched, (), ())
         drain(sock, feed)

@@ -1,8 +1,8 @@
-"""The standard library's own processes, with its defaults: socketserver.ForkingTCPServer and ForkingUDPServer.
+"""socketserver.ForkingTCPServer and ForkingUDPServer with their defaults.
 
-A process for each client, over UDP for each datagram, and 40 of them at most: when there are as many, nobody is served
-until one of them ends. Good: it is there, and fifteen lines make a server; a client can neither block nor crash
-another. Bad: that limit, a backlog of 5, no TCP_NODELAY, and a fork for every datagram.
+They fork a process for each TCP client and for each datagram, at most 40 at a time; with 40 processes no other client
+is served until one exits. Strengths: part of the standard library, fifteen lines make a server, and a client can
+neither block nor crash another. Weaknesses: this limit, a backlog of 5, no TCP_NODELAY, and a fork per datagram.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import socketserver
 
-from servers import lifeline
+from servers import parent_death
 from servers.log import Tally
-from servers.models.socketserver_threading import OnListener, OnSocket
+from servers.models.socketserver_threading import DatagramServer, StreamServer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,40 +27,40 @@ MAX_TCP_CLIENTS = 40  # socketserver.ForkingMixIn.max_children
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Run the library's server with a process for each client."""
+    """Run the library's server with a process per client."""
     _Clients(listener, new_handler).serve_forever()
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Run the library's server with a process for each datagram."""
+    """Run the library's server with a process per datagram."""
     _Datagrams(sock, new_handler).serve_forever()
 
 
 class _Forking(socketserver.ForkingMixIn):
-    """Processes that do not outlive the server."""
+    """Fork processes that exit with the server."""
 
     parent = 0
-    full = Tally(f"there are {MAX_TCP_CLIENTS} processes; clients wait in the backlog")
+    at_capacity = Tally(f"all {MAX_TCP_CLIENTS} processes are busy; clients wait in the backlog")
 
     def collect_children(self, *, blocking: bool = False) -> None:
-        """Say once why nobody is served; a child has called this, too, and is none of ours."""
+        """Log that all processes are busy, then wait for one as the library does."""
         if len(self.active_children or ()) >= self.max_children:
-            self.full.add()
+            self.at_capacity.add()
         super().collect_children(blocking=blocking)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Fork."""
+        """Fork, and note the parent for the child."""
         self.parent = os.getpid()
         super().process_request(request, client_address)
 
 
-class _Clients(_Forking, OnListener):
+class _Clients(_Forking, StreamServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
-        lifeline.die_with_parent(self.parent)
+        parent_death.die_with_parent(self.parent)
         super().finish_request(request, client_address)
 
 
-class _Datagrams(_Forking, OnSocket):
+class _Datagrams(_Forking, DatagramServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
-        lifeline.die_with_parent(self.parent)
+        parent_death.die_with_parent(self.parent)
         super().finish_request(request, client_address)

@@ -1,9 +1,10 @@
-"""A fixed number of threads, each of which accepts a client, converses with it to its end, and accepts the next.
+"""A fixed number of threads, each of which serves one client at a time.
 
-Good: the cost of starting threads is paid once, and memory has a limit whatever comes. Bad: a client that stays holds
-a thread, so clients beyond the size of the pool wait in the backlog, however idle the others are; choose it where
-conversations are short. The interpreter lock lets one thread at a time run Python. Over UDP the threads share the
-socket: nobody has to wait, but for cheap replies the threads only get into each other's way.
+Each thread accepts a client, serves it until it disconnects, and accepts the next. Strengths: threads are started only
+once, and memory is bounded. Weakness: a client that stays connected occupies a thread, so clients beyond the size of
+the pool wait in the backlog; it suits short conversations. The interpreter lock lets only one thread at a time run
+Python. Over UDP the threads share the socket; no client waits, but for cheap replies the threads only hinder each
+other.
 """
 
 from __future__ import annotations
@@ -21,45 +22,45 @@ if TYPE_CHECKING:
 
     from servers.protocols import NewDatagramHandler, NewStreamHandler
 
-MAX_TCP_CLIENTS = 64  # threads; more of them wait for the interpreter lock, not for clients
+MAX_TCP_CLIENTS = 64  # number of threads; more would wait for the interpreter lock, not for clients
 UDP_THREADS = 4
 STACK_BYTES = 256 * 1024
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Start the threads; this one is the last of them."""
-    door, busy = sockets.Door(listener), _Busy()
-    _start(MAX_TCP_CLIENTS - 1, lambda: _serve_clients(door, new_handler, busy))
-    _serve_clients(door, new_handler, busy)
+    """Start the threads; the current one is the last of them."""
+    acceptor, busy_threads = sockets.Acceptor(listener), _BusyThreads()
+    _start(MAX_TCP_CLIENTS - 1, lambda: _serve_clients(acceptor, new_handler, busy_threads))
+    _serve_clients(acceptor, new_handler, busy_threads)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Start the threads; this one is the last of them."""
+    """Start the threads; the current one is the last of them."""
     _start(UDP_THREADS - 1, lambda: iterative.serve_udp(sock, new_handler))
     iterative.serve_udp(sock, new_handler)
 
 
-def _serve_clients(door: sockets.Door, new_handler: NewStreamHandler, busy: _Busy) -> None:
+def _serve_clients(acceptor: sockets.Acceptor, new_handler: NewStreamHandler, busy_threads: _BusyThreads) -> None:
     while True:
-        conn = door.wait()
-        busy.begin()
-        iterative.converse(conn, new_handler())
-        busy.end()
+        conn = acceptor.accept_blocking()
+        busy_threads.begin()
+        iterative.serve_connection(conn, new_handler())
+        busy_threads.end()
 
 
-class _Busy:
-    """How many threads have a client, so that it is said once when none is left."""
+class _BusyThreads:
+    """Number of threads that serve a client; logs when none is free."""
 
     def __init__(self) -> None:
         self.count = 0
         self.lock = _thread.allocate_lock()
-        self.full = Tally("every thread of the pool has a client; clients wait in the backlog")
+        self.at_capacity = Tally("all threads of the pool are busy; clients wait in the backlog")
 
     def begin(self) -> None:
         with self.lock:
             self.count += 1
             if self.count == MAX_TCP_CLIENTS:
-                self.full.add()
+                self.at_capacity.add()
 
     def end(self) -> None:
         with self.lock:

@@ -1,8 +1,8 @@
-"""One thread, trio: a task for each client, in a nursery that outlives none of them.
+"""One thread, trio: one task per client, in a nursery.
 
-Structured concurrency: no task is lost, no exception vanishes, and everything can be cancelled. Good: programs that
-are right are easier to write. Bad: every call is a checkpoint where others may run and cancellation is looked for, in
-Python: a short request costs more than in asyncio's protocols.
+trio's structured concurrency: no task is lost, no exception is dropped, and everything can be cancelled. Strength:
+correct programs are easier to write. Weakness: every call is a checkpoint, where trio checks for cancellation and may
+switch tasks, in Python; so a short request costs more than with asyncio's protocols.
 """
 
 from __future__ import annotations
@@ -22,53 +22,56 @@ RECV_BYTES = 65_536
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Run trio with a task that accepts."""
-    trio.run(_accept, listener, new_handler)
+    """Run trio with one task that accepts clients."""
+    trio.run(_accept_clients, listener, new_handler)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Run trio with a task that answers all peers."""
-    trio.run(_answer, sock, new_handler)
+    """Run trio with one task for all peers."""
+    trio.run(_answer_datagrams, sock, new_handler)
 
 
-async def _accept(listener: socket.socket, new_handler: NewStreamHandler) -> None:
+async def _accept_clients(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     listener.setblocking(False)
-    door = sockets.Door(listener)
+    acceptor = sockets.Acceptor(listener)
     async with trio.open_nursery() as nursery:
         while True:
-            conn = door.accept()
+            conn = acceptor.accept()
             if conn is not None:
-                nursery.start_soon(_converse, conn, new_handler())
-            elif door.short:
-                await trio.sleep(sockets.RETRY_S)
+                nursery.start_soon(_serve_client, conn, new_handler())
+            elif acceptor.out_of_fds:
+                await trio.sleep(sockets.ACCEPT_RETRY_S)
             else:
                 await trio.lowlevel.wait_readable(listener)
 
 
-async def _converse(conn: socket.socket, handler: StreamHandler) -> None:
-    """By trio's sockets, not by its streams: those watch for tasks that use one at once, which costs a fifth."""
+async def _serve_client(conn: socket.socket, handler: StreamHandler) -> None:
+    """Serve one client.
+
+    With trio's sockets instead of its streams, which detect conflicting tasks and cost a fifth more.
+    """
     conn.setblocking(False)
-    with trio.socket.from_stdlib_socket(conn) as own:
+    with trio.socket.from_stdlib_socket(conn) as client:
         try:
             while not handler.done:
-                data = await own.recv(RECV_BYTES)
+                data = await client.recv(RECV_BYTES)
                 if not data:
                     break
                 reply = memoryview(handler.feed(data))
                 while reply:
-                    reply = reply[await own.send(reply) :]
+                    reply = reply[await client.send(reply) :]
         except OSError:
-            pass  # reset by the client: there is nobody to tell
+            pass  # the client reset the connection
 
 
-async def _answer(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
+async def _answer_datagrams(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     sock.setblocking(False)
-    own, feed = trio.socket.from_stdlib_socket(sock), new_handler().feed
+    endpoint, feed = trio.socket.from_stdlib_socket(sock), new_handler().feed
     while True:
-        datagram, peer = await own.recvfrom(sockets.MAX_DATAGRAM_BYTES)
+        datagram, peer = await endpoint.recvfrom(sockets.MAX_DATAGRAM_BYTES)
         reply = feed(datagram)
         if reply is not None:
             try:
-                await own.sendto(reply, peer)
+                await endpoint.sendto(reply, peer)
             except OSError:
-                sockets.unsent.add()
+                sockets.unsent_replies.add()

@@ -1,8 +1,8 @@
-"""One thread, Twisted's reactor on epoll: a protocol object for each client.
+"""One thread, Twisted's reactor on epoll: one protocol object per client.
 
-The event loop that asyncio's protocols were made after. Good: twenty years of protocols and of care for what goes
-wrong. Bad: more Python between the socket and the protocol than in asyncio. Accepting is done here, since Twisted's
-own closes clients' connections when descriptors run out instead of letting them wait.
+This is the event loop that asyncio's protocols were modelled on. Strength: twenty years of protocols and of handling
+errors. Weakness: more Python between the socket and the protocol than in asyncio. Clients are accepted here, because
+Twisted closes their connections when descriptors run out instead of leaving them in the backlog.
 """
 
 from __future__ import annotations
@@ -28,108 +28,110 @@ NEEDS = "twisted"
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Run the reactor with the listener in it."""
-    reactor.addReader(Entrance(listener, new_handler))
+    """Run a reactor that watches the listener."""
+    reactor.addReader(Listener(listener, new_handler))
     reactor.run(installSignalHandlers=False)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Run the reactor with the socket in it."""
+    """Run a reactor that watches the socket."""
     sock.setblocking(False)
-    reactor.adoptDatagramPort(sock.fileno(), sock.family, Datagrams(new_handler), sockets.MAX_DATAGRAM_BYTES)
+    reactor.adoptDatagramPort(sock.fileno(), sock.family, PeersProtocol(new_handler), sockets.MAX_DATAGRAM_BYTES)
     reactor.run(installSignalHandlers=False)
 
 
 @implementer(IReadDescriptor)
-class Entrance:
-    """The listener."""
+class Listener:
+    """The listener, watched by the reactor."""
 
     def __init__(self, listener: socket.socket, new_handler: NewStreamHandler) -> None:
         listener.setblocking(False)
         self.listener = listener
-        self.door = sockets.Door(listener)
-        self.spare = os.dup(listener.fileno())  # room for the reactor's second descriptor of a client
-        self.factory = Factory.forProtocol(lambda: Conversation(new_handler))
+        self.acceptor = sockets.Acceptor(listener)
+        self.spare_fd = os.dup(
+            listener.fileno()
+        )  # reserved for the duplicate descriptor that the reactor makes of each client's
+        self.factory = Factory.forProtocol(lambda: ClientProtocol(new_handler))
 
     def fileno(self) -> int:
-        """What the reactor watches."""
+        """Return the descriptor to watch."""
         return self.listener.fileno()
 
     def logPrefix(self) -> str:  # noqa: N802 - Twisted's name
-        """What the reactor calls it."""
-        return "entrance"
+        """Return the name used in the reactor's log."""
+        return "listener"
 
     def doRead(self) -> None:  # noqa: N802 - Twisted's name
-        """Accept every client that is there."""
-        while (conn := self.door.accept()) is not None:
+        """Accept every client in the backlog."""
+        while (conn := self.acceptor.accept()) is not None:
             conn.setblocking(False)
-            os.close(self.spare)
-            with conn, contextlib.suppress(OSError):  # it may have been reset already
-                reactor.adoptStreamConnection(conn.fileno(), conn.family, self.factory)  # by a descriptor of its own
-            self.spare = os.dup(self.listener.fileno())
-        if self.door.short:
+            os.close(self.spare_fd)
+            with conn, contextlib.suppress(OSError):  # the client may have reset it already
+                reactor.adoptStreamConnection(conn.fileno(), conn.family, self.factory)
+            self.spare_fd = os.dup(self.listener.fileno())
+        if self.acceptor.out_of_fds:
             reactor.removeReader(self)
-            reactor.callLater(sockets.RETRY_S, reactor.addReader, self)
+            reactor.callLater(sockets.ACCEPT_RETRY_S, reactor.addReader, self)
 
     def connectionLost(self, reason: Any) -> None:  # noqa: N802 - Twisted's name
-        """Nothing is to be done: the process ends."""
+        """Do nothing: the process exits."""
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
-class Conversation(Protocol):  # type: ignore[misc]  # Any, where the library is not looked into
-    """One connection. While the client does not take its replies, nothing more is read from it."""
+class ClientProtocol(Protocol):  # type: ignore[misc]  # Any, because mypy skips the library
+    """One connection, which is not read while its replies wait to be sent."""
 
     def __init__(self, new_handler: NewStreamHandler) -> None:
         self.handler = new_handler()
-        self.left = False
+        self.closing = False
 
     def connectionMade(self) -> None:  # noqa: N802 - Twisted's name
-        """Be told when replies pile up."""
+        """Register for ``pauseProducing``, which is called when replies accumulate."""
         self.transport.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
-        """Reply; after the last reply close."""
-        if not self.left:
+        """Reply, and close after the last reply."""
+        if not self.closing:
             self.transport.write(self.handler.feed(data))
             if self.handler.done:
-                self.leave()
+                self.close()
 
-    def leave(self) -> None:
-        """Close when all is sent."""
-        self.left = True
+    def close(self) -> None:
+        """Close the connection after everything is sent."""
+        self.closing = True
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
     def readConnectionLost(self) -> None:  # noqa: N802 - Twisted's name
-        """Close: the client has ended its side."""
-        self.leave()
+        """Close, because the client has closed its side."""
+        self.close()
 
     def writeConnectionLost(self) -> None:  # noqa: N802 - Twisted's name
-        """Nothing is to be done: we end our side only together with the whole."""
+        """Do nothing: this side is closed only with the whole connection."""
 
     def pauseProducing(self) -> None:  # noqa: N802 - Twisted's name
-        """Stop reading."""
+        """Stop reading from the client."""
         self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
-        """Go on."""
+        """Read from the client again."""
         self.transport.resumeProducing()
 
     def stopProducing(self) -> None:  # noqa: N802 - Twisted's name
-        """Nothing is to be done: the connection has gone."""
+        """Do nothing: the connection is lost."""
 
 
-class Datagrams(DatagramProtocol):  # type: ignore[misc]  # Any, where the library is not looked into
-    """All peers of the one socket."""
+class PeersProtocol(DatagramProtocol):  # type: ignore[misc]  # Any, because mypy skips the library
+    """All peers of the socket."""
 
     def __init__(self, new_handler: NewDatagramHandler) -> None:
         self.feed = new_handler().feed
 
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:  # noqa: N802 - Twisted's name
-        """Reply, if there is a reply."""
+        """Send the reply, if any."""
         reply = self.feed(datagram)
         if reply is not None:
             try:
                 self.transport.write(reply, addr)
             except OSError:
-                sockets.unsent.add()
+                sockets.unsent_replies.add()

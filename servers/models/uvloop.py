@@ -1,14 +1,14 @@
-"""asyncio's protocols on uvloop, an event loop in C that stands on libuv (as Node.js does).
+"""The asyncio model on uvloop, an event loop in C based on libuv.
 
-Good: the same program as for asyncio, with one line more, and the loop's own work in C instead of Python. Bad: a
-compiled dependency, and what is left of a request is Python all the same; PyPy gains nothing by it.
+Strengths: the same program with one more line, and the work of the loop is done in C instead of Python. Weaknesses: a
+compiled dependency; the rest of a request is still Python; PyPy gains nothing from it.
 """
 
 from __future__ import annotations
 
 import uvloop
 
-from servers.models import asyncio as plain
+from servers.models import asyncio as base
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,26 +21,26 @@ NEEDS = "uvloop"
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Run the loop with the listener in it."""
-    uvloop.run(plain.accept(listener, lambda: Conversation(new_handler())))
+    """Run a loop that watches the listener."""
+    uvloop.run(base.accept_clients(listener, lambda: ClientProtocol(new_handler())))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Run the loop with the socket in it."""
-    uvloop.run(plain.answer(sock, lambda: Datagrams(sock, new_handler)))
+    """Run a loop that watches the socket."""
+    uvloop.run(base.answer_datagrams(sock, lambda: PeersProtocol(sock, new_handler)))
 
 
-class Conversation(plain.Conversation):
-    """As asyncio's; how much to read at a time is uvloop's own affair."""
+class ClientProtocol(base.ClientProtocol):
+    """The asyncio model's protocol without its read size: uvloop chooses its own."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way to reply."""
+        """Keep the transport for the replies."""
         self.transport = transport  # type: ignore[assignment]  # a connection's transport is a Transport
 
 
-class Datagrams(plain.Datagrams):
-    """As asyncio's; how much to read at a time is uvloop's own affair."""
+class PeersProtocol(base.PeersProtocol):
+    """The asyncio model's protocol without its read size: uvloop chooses its own."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way to reply."""
-        self.transport = transport  # type: ignore[assignment]  # it is one, though not a subclass of it
+        """Keep the transport for the replies."""
+        self.transport = transport  # type: ignore[assignment]  # it has the same methods, but is not a subclass

@@ -146,7 +146,7 @@ def test_a_model_with_a_limit_serves_as_many_as_it_declares_and_the_others_in_tu
             conn.close()
         serve_all_in_turn(waiting)
         assert "Traceback" not in server.stderr()
-        assert "ended" not in server.stderr(), "a worker crashed"
+        assert "exited" not in server.stderr(), "a worker crashed"
         assert_serves(server)
 
 

@@ -88,7 +88,7 @@ def test_a_model_whose_library_is_missing_says_what_to_install(copy: Path) -> No
 def test_a_listener_passes_its_options_on_to_the_connections() -> None:
     with sockets.bind_tcp("127.0.0.1", 0, 16) as listener:
         address = listener.getsockname()
-        with socket.create_connection(address) as client, sockets.Door(listener).wait() as conn:
+        with socket.create_connection(address) as client, sockets.Acceptor(listener).accept_blocking() as conn:
             assert conn.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
             assert conn.getpeername() == client.getsockname()
         assert sockets.backlog(listener) == 16

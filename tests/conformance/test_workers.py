@@ -79,7 +79,7 @@ def test_a_killed_worker_takes_its_own_connections_alone_and_is_replaced(model: 
             broken += reply != b"after"
             conn.close()
         assert broken == its_own
-        assert f"worker {worker.pid} ended with exit code -9" in server.stderr()
+        assert f"worker {worker.pid} exited with code -9" in server.stderr()
         for _ in range(20):
             assert_serves(server)
 
@@ -118,14 +118,14 @@ def test_workers_that_end_at_once_are_replaced_at_a_walking_pace() -> None:
     change = "\n".join(
         (
             "import os, time",
-            "from servers import workers",
+            "from servers import worker_pool",
             "from servers.models import select",
-            "workers.PAUSE_S = 0.1",
+            "worker_pool.RESTART_DELAY_S = 0.1",
             "select.serve_tcp = lambda *_: (print(time.monotonic(), file=sys.stderr, flush=True), os._exit(3))",
         )
     )
     with running(altered(f"import sys\n{change}", "multiprocessing", "--workers", "1")) as server:
-        wait_until(lambda: server.stderr().count("exit code 3") >= 4, "four workers have ended")
+        wait_until(lambda: server.stderr().count("exited with code 3") >= 4, "four workers have ended")
         started_s = [float(line) for line in re.findall(r"^[\d.]+$", server.stderr(), re.MULTILINE)]
         assert all(later - earlier >= 0.1 for earlier, later in itertools.pairwise(started_s))
         os.killpg(server.pid, signal.SIGTERM)
@@ -135,8 +135,8 @@ def test_a_worker_that_cannot_be_started_is_told_once_and_started_later() -> Non
     change = "\n".join(
         (
             "import errno, os",
-            "from servers import workers",
-            "workers.PAUSE_S = 0.01",
+            "from servers import worker_pool",
+            "worker_pool.RESTART_DELAY_S = 0.01",
             "fork, forks = os.fork, []",
             "def fork_or_fail():",
             "    forks.append(0)",

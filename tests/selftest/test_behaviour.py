@@ -4,7 +4,16 @@ from typing import Any
 
 import pytest
 
-from servers.behaviour import CLOSES, FALLS_SILENT, RESETS, STAYS, Behaviour, Course, ending, header
+from servers.reference.behaviour import (
+    CLOSES,
+    FALLS_SILENT,
+    RESETS,
+    STAYS,
+    Behaviour,
+    ReplyPlanner,
+    action_at,
+    parse_header,
+)
 
 MS = 1_000_000
 
@@ -15,11 +24,11 @@ def message(number: int, connection: int = 3) -> bytes:
 
 def departures(times_ms: list[float], **behaviour: int) -> list[tuple[int, float, str, int]]:
     """(number, due in ms, kind, copies) of every reply, in the order in which they are planned."""
-    course = Course(Behaviour(**behaviour), 0)
+    planner = ReplyPlanner(Behaviour(**behaviour), 0)
     found = []
     for number, time_ms in enumerate(times_ms, 1):
-        replies = course.replies(message(number), int(time_ms * MS))
-        found += [(header(one.message)[1], one.due_ns / MS, one.kind, one.copies) for one in replies]
+        replies = planner.replies(message(number), int(time_ms * MS))
+        found += [(parse_header(one.message)[1], one.due_ns / MS, one.kind, one.copies) for one in replies]
     return found
 
 
@@ -50,8 +59,8 @@ def test_each_k_th_has_its_fault(behaviour: dict[str, int], kinds: list[tuple[st
 
 
 def test_faulty_replies_differ_from_their_requests() -> None:
-    corrupt = Course(Behaviour(corrupt_every=1), 0).replies(message(1), 0)[0].message
-    truncated = Course(Behaviour(truncate_every=1), 0).replies(message(1), 0)[0].message
+    corrupt = ReplyPlanner(Behaviour(corrupt_every=1), 0).replies(message(1), 0)[0].message
+    truncated = ReplyPlanner(Behaviour(truncate_every=1), 0).replies(message(1), 0)[0].message
     assert len(corrupt) == len(message(1))
     assert corrupt[:-1] == message(1)[:-1]
     assert corrupt != message(1)
@@ -78,12 +87,12 @@ def test_a_late_reply_is_late_by_as_much() -> None:
     ],
 )
 def test_a_connection_ends_at_its_k_th_request(behaviour: dict[str, int], expected: list[str]) -> None:
-    assert [ending(Behaviour(**behaviour), requests) for requests in range(4)] == expected
+    assert [action_at(Behaviour(**behaviour), requests) for requests in range(4)] == expected
 
 
 @pytest.mark.parametrize("data", [b"", b"short", b"\xff" * 64])
 def test_what_no_generator_sent_has_no_number(data: bytes) -> None:
-    assert header(data) == (-1, -1)
+    assert parse_header(data) == (-1, -1)
 
 
 def test_an_unknown_behaviour_is_refused() -> None:

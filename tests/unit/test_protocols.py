@@ -1,3 +1,5 @@
+"""The protocol handlers: replies to any splitting of the input, and rare events."""
+
 import itertools
 
 import pytest
@@ -6,19 +8,19 @@ from servers import protocols
 from servers.protocols import Echo, Hola, HolaDatagrams
 
 
-def converse(parts: list[bytes]) -> tuple[bytes, bool]:
-    """Feed the parts as a model does: no more after the handler is done."""
+def feed_parts(parts: list[bytes]) -> tuple[bytes, bool]:
+    """Feed the parts as a model does: none after the handler is done."""
     handler = Hola()
-    answer = b""
+    reply = b""
     for part in parts:
-        answer += handler.feed(part)
+        reply += handler.feed(part)
         if handler.done:
             break
-    return answer, handler.done
+    return reply, handler.done
 
 
 def splittings(data: bytes) -> list[list[bytes]]:
-    """Cut it in every possible way."""
+    """Split the data in every possible way."""
     return [
         [data[start:end] for start, end in itertools.pairwise((0, *cuts, len(data)))]
         for count in range(len(data))
@@ -48,40 +50,40 @@ CONVERSATIONS = [
 ]
 
 
-@pytest.mark.parametrize(("said", "answer", "done"), CONVERSATIONS)
-def test_hola_answers_the_same_however_it_is_split(said: bytes, answer: bytes, done: bool) -> None:
-    for parts in splittings(said):
-        assert converse(parts) == (answer, done), parts
+@pytest.mark.parametrize(("data", "reply", "done"), CONVERSATIONS)
+def test_hola_reply_is_independent_of_splitting(data: bytes, reply: bytes, done: bool) -> None:
+    for parts in splittings(data):
+        assert feed_parts(parts) == (reply, done), parts
 
 
-def test_hola_answers_a_request_as_soon_as_it_is_complete() -> None:
+def test_hola_replies_as_soon_as_request_is_complete() -> None:
     handler = Hola()
     assert handler.feed(b"holaho") == b"pues hola"
     assert handler.feed(b"la") == b"pues hola"
     assert not handler.done
 
 
-def test_each_hola_has_its_own_beginning_of_a_request() -> None:
-    one, other = Hola(), Hola()
-    one.feed(b"ho")
-    assert other.feed(b"hola") == b"pues hola"
-    assert one.feed(b"la") == b"pues hola"
+def test_hola_handlers_share_no_state() -> None:
+    first, second = Hola(), Hola()
+    first.feed(b"ho")
+    assert second.feed(b"hola") == b"pues hola"
+    assert first.feed(b"la") == b"pues hola"
 
 
-def test_echo_returns_the_very_object_that_it_was_given() -> None:
+def test_echo_returns_same_object() -> None:
     for data in (b"", b"x", bytes(65_507)):
         assert Echo().feed(data) is data
     assert not Echo().done
 
 
 @pytest.mark.parametrize("datagram", [b"hola", b" hola", b"hola\r\n", b"\t hola \n"])
-def test_a_datagram_with_hola_is_answered(datagram: bytes) -> None:
+def test_hola_datagram_gets_reply(datagram: bytes) -> None:
     handler = HolaDatagrams()
     assert handler.feed(datagram) == b"pues hola"
     assert not handler.done
 
 
-def test_a_datagram_with_adios_is_answered_and_ends_the_conversation() -> None:
+def test_adios_datagram_gets_reply_and_ends_conversation() -> None:
     handler = HolaDatagrams()
     assert handler.feed(b"adios\n") == b"pues adios"
     assert handler.done
@@ -90,26 +92,26 @@ def test_a_datagram_with_adios_is_answered_and_ends_the_conversation() -> None:
 @pytest.mark.parametrize(
     "datagram", [b"", b" ", b"x", b"hol", b"holahola", b"hola adios", b"pues hola", b"no entiendo"]
 )
-def test_any_other_datagram_is_ignored_and_counted(datagram: bytes) -> None:
-    before = protocols.ignored.count
+def test_unknown_datagram_is_ignored_and_counted(datagram: bytes) -> None:
+    before = protocols.ignored_datagrams.count
     assert HolaDatagrams().feed(datagram) is None
-    assert protocols.ignored.count == before + 1
+    assert protocols.ignored_datagrams.count == before + 1
 
 
-def test_no_reply_is_a_request() -> None:
+def test_replies_are_not_requests() -> None:
     for reply in (b"pues hola", b"pues adios", b"no entiendo"):
-        assert HolaDatagrams().feed(reply) is None, "two servers could talk to each other for ever"
+        assert HolaDatagrams().feed(reply) is None, "two servers could answer each other endlessly"
 
 
-def test_rare_events_are_logged_at_powers_of_ten(capsys: pytest.CaptureFixture[str]) -> None:
+def test_tally_logs_at_powers_of_ten(capsys: pytest.CaptureFixture[str]) -> None:
     handler = HolaDatagrams()
-    protocols.ignored.__init__("something was ignored")  # type: ignore[misc]  # from zero
+    protocols.ignored_datagrams.__init__("something was ignored")  # type: ignore[misc]  # reset to zero
     for _ in range(100):
         handler.feed(b"?")
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition("so far: ")[2] for line in lines] == ["1)", "10)", "100)"]
 
 
-def test_every_protocol_has_a_handler_for_every_transport() -> None:
+def test_handlers_cover_every_protocol_and_transport() -> None:
     assert set(protocols.HANDLERS) == {"tcp", "udp"}
     assert set(protocols.HANDLERS["tcp"]) == set(protocols.HANDLERS["udp"]) == {"echo", "hola"}

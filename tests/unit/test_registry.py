@@ -1,3 +1,9 @@
+"""The registry: which models exist, how they are described from their source, and what a broken one does."""
+
+import json
+import os
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -5,20 +11,34 @@ import pytest
 
 from servers import models, registry
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder whose files are models, beside those of the package."""
+    """A folder of models, in addition to those of the package."""
     monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
     return tmp_path
 
 
-def test_the_five_models_are_listed_in_order() -> None:
+def run_server(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "servers", *arguments],
+        cwd=ROOT,
+        env={**os.environ, models.FOLDERS_VARIABLE: str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_names_are_sorted_and_complete() -> None:
     assert set(registry.names()) >= {"asyncio", "iterative", "multiprocessing", "select", "thread_per_client"}
     assert registry.names() == sorted(registry.names())
 
 
-def test_listing_and_describing_import_no_model(folder: Path) -> None:
+def test_names_and_describe_import_no_model(folder: Path) -> None:
     (folder / "newcomer.py").write_text('"""Never imported."""\n\nraise SystemExit\n')
     assert "newcomer" in registry.names()
     for name in registry.names():
@@ -26,9 +46,14 @@ def test_listing_and_describing_import_no_model(folder: Path) -> None:
     assert "servers.models.newcomer" not in sys.modules
 
 
-def test_private_files_are_no_models(folder: Path) -> None:
+def test_names_exclude_private_files(folder: Path) -> None:
     (folder / "_helper.py").touch()
     assert "_helper" not in registry.names()
+
+
+def test_models_of_the_package_precede_those_of_folders(folder: Path) -> None:
+    (folder / "select.py").write_text('"""Another model of the same name."""\n')
+    assert registry.describe("select").transports == ("tcp", "udp")
 
 
 @pytest.mark.parametrize(
@@ -41,13 +66,21 @@ def test_private_files_are_no_models(folder: Path) -> None:
         ("thread_per_client", None, False),
     ],
 )
-def test_a_model_is_described_from_its_source(name: str, max_tcp_clients: int | None, parallel: bool) -> None:
+def test_describe_reads_properties_from_source(name: str, max_tcp_clients: int | None, parallel: bool) -> None:
     model = registry.describe(name)
     assert model.name == name
     assert model.help.endswith(".")
     assert model.transports == ("tcp", "udp")
     assert model.max_tcp_clients == max_tcp_clients
     assert model.parallel is parallel
+    assert (model.missing, model.broken, model.unavailable_reason) == (False, "", "")
+
+
+def test_package_models_are_not_broken_and_have_one_line_of_help() -> None:
+    for name in registry.names():
+        model = registry.describe(name)
+        assert not model.broken, model.broken
+        assert model.help.endswith("."), f"{name}: the first line of its docstring is not a sentence"
 
 
 @pytest.mark.parametrize(
@@ -59,42 +92,144 @@ def test_a_model_is_described_from_its_source(name: str, max_tcp_clients: int | 
         ("from servers.models.iterative import serve_udp as serve_tcp", ("tcp",)),
         ("from servers.models import iterative\nserve_udp = serve_tcp = iterative.serve_udp", ("tcp", "udp")),
         ("serve_tcp: object = print", ("tcp",)),
+        ("serve_tcp: object", ()),
         ("def helper():\n    def serve_tcp(): ...", ()),
         ("", ()),
     ],
 )
-def test_a_model_serves_what_its_source_names(folder: Path, source: str, transports: tuple[str, ...]) -> None:
+def test_describe_finds_transports_of_any_binding(folder: Path, source: str, transports: tuple[str, ...]) -> None:
     (folder / "newcomer.py").write_text(source)
     assert registry.describe("newcomer").transports == transports
 
 
-def test_the_help_is_the_first_line_of_the_docstring(folder: Path) -> None:
-    (folder / "newcomer.py").write_text('"""What it is.\n\nWhat it is good at.\n"""\n')
+def test_describe_takes_help_from_first_docstring_line(folder: Path) -> None:
+    (folder / "newcomer.py").write_text('"""Help text.\n\nMore text.\n"""\n')
     (folder / "silent.py").touch()
-    assert registry.describe("newcomer").help == "What it is."
+    assert registry.describe("newcomer").help == "Help text."
     assert registry.describe("silent").help == ""
 
 
-def test_a_source_that_does_not_parse_is_named(folder: Path) -> None:
-    (folder / "newcomer.py").write_text("x = 1\ndef\n")
-    with pytest.raises(LookupError, match=r"'newcomer' does not parse: .*newcomer\.py:2: "):
-        registry.describe("newcomer")
+BROKEN_SOURCES = [
+    (b"x = 1\ndef\n", ":2: invalid syntax"),
+    (b"x = 'caf\xe9'\n", "newcomer.py:"),
+    (b"x = 1\n\0\n", "null bytes"),
+    (b"x = " + b"(" * 10_000, "newcomer.py:"),
+    (b"MAX_TCP_CLIENTS = 'many'\n", ":1: MAX_TCP_CLIENTS must be a whole number above 0"),
+    (b"\nMAX_TCP_CLIENTS = 0\n", ":2: MAX_TCP_CLIENTS must be a whole number above 0"),
+    (b"MAX_TCP_CLIENTS = True\n", ":1: MAX_TCP_CLIENTS must be a whole number above 0"),
+    (b"OWN_BACKLOG: int = -5\n", ":1: OWN_BACKLOG must be a whole number above 0"),
+    (b"PARALLEL = 1\n", ":1: PARALLEL must be True or False"),
+    (b"NEEDS = print\n", ":1: NEEDS must be the name of a library"),
+]
+
+
+@pytest.mark.parametrize(("source", "reason"), BROKEN_SOURCES)
+def test_describe_broken_source_returns_one_line_reason(folder: Path, source: bytes, reason: str) -> None:
+    (folder / "newcomer.py").write_bytes(source)
+    model = registry.describe("newcomer")
+    assert model.broken.startswith(str(folder / "newcomer.py"))
+    assert reason in model.broken
+    assert "\n" not in model.broken
+    assert model.missing
+    assert model.unavailable_reason == f"is broken: {model.broken}"
+    assert model.transports == ("tcp", "udp"), "it must be listed, and skipped with its reason, for every transport"
+
+
+def test_describe_unreadable_file_returns_reason(folder: Path) -> None:
+    (folder / "newcomer.py").mkdir()
+    assert registry.describe("newcomer").broken == f"{folder / 'newcomer.py'}: Is a directory"
+    (folder / "dangling.py").symlink_to(folder / "nowhere")
+    assert registry.describe("dangling").broken == f"{folder / 'dangling.py'}: No such file or directory"
+
+
+def test_describe_other_models_despite_broken_one(folder: Path) -> None:
+    (folder / "newcomer.py").write_text("def\n")
+    broken = {name for name in registry.names() if registry.describe(name).broken}
+    assert broken == {"newcomer"}
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("x = 1\ndef\n", "newcomer.py:2: invalid syntax"),
+        ("x = 1\nx.y\n", "newcomer.py:2: AttributeError: 'int' object has no attribute 'y'"),
+        ("from servers.models.iterative import nothing\n", "newcomer.py:1: ImportError: cannot import name 'nothing'"),
+        ("import servers.no_such_module\n", "newcomer.py:1: ModuleNotFoundError: No module named 'servers.no_such"),
+        ("\nraise ValueError('two\\nlines')\n", "newcomer.py:2: ValueError: two lines"),
+        ("from servers.models import other\n", "other.py:1: invalid syntax"),
+    ],
+)
+def test_server_of_broken_model_exits_with_one_line(tmp_path: Path, source: str, reason: str) -> None:
+    (tmp_path / "newcomer.py").write_text(source)
+    (tmp_path / "other.py").write_text("def\n")
+    result = run_server("newcomer", folder=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("python -m servers: the model 'newcomer' is broken: ")
+    assert reason in result.stderr
 
 
 @pytest.mark.parametrize("name", ["nobody", "", "..", "iterative.py", "_helper"])
-def test_an_unknown_name_gets_the_list_of_models(name: str) -> None:
-    for ask in (registry.describe, registry.load):
-        with pytest.raises(LookupError, match=r"no server model .*; there are: .*iterative"):
-            ask(name)
+def test_unknown_name_raises_with_available_models(name: str) -> None:
+    for function in (registry.describe, registry.load):
+        with pytest.raises(LookupError, match=r"no server model .*; available: .*iterative"):
+            function(name)
 
 
-def test_a_loaded_model_has_its_serve_functions() -> None:
+def test_load_returns_module_with_serve_functions() -> None:
     model = registry.load("iterative")
     assert callable(model.serve_tcp)
     assert callable(model.serve_udp)
 
 
-def test_a_missing_library_is_named_with_what_to_do(folder: Path) -> None:
+def test_load_missing_library_raises_with_install_hint(folder: Path) -> None:
     (folder / "newcomer.py").write_text("import a_library_that_nobody_has.inside\n")
-    with pytest.raises(LookupError, match="'newcomer' needs a_library_that_nobody_has; try: pip install a_library_th"):
+    hint = "'newcomer' needs a_library_that_nobody_has, which is not installed: pip install a_library_that_nobody_has"
+    with pytest.raises(LookupError, match=hint):
         registry.load("newcomer")
+
+
+@pytest.mark.parametrize("needs", ["a_library_that_nobody_has", "a_library_that_nobody_has.inside"])
+def test_describe_missing_library_gives_install_hint(folder: Path, needs: str) -> None:
+    (folder / "newcomer.py").write_text(f'NEEDS = "{needs}"\n\ndef serve_tcp(listener, new_handler): ...\n')
+    model = registry.describe("newcomer")
+    assert model.missing
+    assert model.transports == ("tcp",)
+    assert model.unavailable_reason == f"needs {needs}, which is not installed: pip install {needs}"
+
+
+def test_skeleton_is_a_complete_model(folder: Path) -> None:
+    (folder / "newcomer.py").write_text(registry.skeleton("newcomer"))
+    model = registry.describe("newcomer")
+    assert model.transports == ("tcp", "udp")
+    assert (model.broken, model.missing, model.parallel) == ("", False, False)
+    assert "newcomer" in model.help
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_skeleton_serves(tmp_path: Path, transport: str) -> None:
+    (tmp_path / "newcomer.py").write_text(registry.skeleton("newcomer"))
+    command = [sys.executable, "-m", "servers", "newcomer", "--transport", transport]
+    environment = {**os.environ, models.FOLDERS_VARIABLE: str(tmp_path)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout is not None
+            ready = json.loads(server.stdout.readline())
+            kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
+            with socket.socket(socket.AF_INET, kind) as client:
+                client.settimeout(20)
+                client.connect((ready["host"], ready["port"]))
+                client.send(b"hello")
+                assert client.recv(100) == b"hello"
+        finally:
+            server.kill()
+
+
+def test_skeleton_is_not_a_model_itself() -> None:
+    assert "model_template" not in registry.names()
+
+
+@pytest.mark.parametrize("name", ["", "my-model", "_private", "3models", "a.b", "../x", "select"])
+def test_skeleton_rejects_unusable_and_taken_names(name: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a valid model name|already exists: .*select\.py"):
+        registry.skeleton(name)

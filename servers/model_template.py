@@ -1,0 +1,113 @@
+"""One thread, all connections: selectors. Replace this line in model_template.
+
+The line above is the help text in ``holabench models``. Describe here how the model serves its clients, what it is good
+at, and what it is bad at.
+
+This file is a complete model: it waits with ``selectors`` for sockets that can be read or written, and serves them at
+once. Replace what your model does differently, and keep the rules that make it comparable:
+
+- Use the socket that you are given. ``servers.sockets`` created it with the same options for every model.
+- Create one handler per TCP connection with ``new_handler()``, and one for all UDP peers. Feed it what arrives and send
+  what it returns. Once a TCP handler is ``done``, close its connection after everything is sent.
+- Log nothing while requests are served, except rare events by ``servers.log.Tally``. Install no signal handlers.
+
+Constants declare what the benchmark has to know. They are read from the source, so their values must be literals:
+
+- ``MAX_TCP_CLIENTS = 64``: number of TCP clients that one process can serve at the same time.
+- ``PARALLEL = True``: starts ``servers.runtime.workers`` processes by ``servers.worker_pool.supervise_workers``.
+- ``REUSEPORT = True``: these have their own sockets, made by ``servers.sockets.clone_reuseport``.
+- ``FORKS = True``: starts a process for each client. It calls ``servers.parent_death.die_with_parent`` first.
+- ``NEEDS = "uvloop"``: the library that the model is about. The model is skipped where it is not installed.
+
+A function ``prepare()`` does slow start-up work; it is called before the server reports that it is ready.
+
+To verify the model: ``HOLABENCH_MODELS=FOLDER pytest tests/conformance -k model_template``.
+"""
+
+from __future__ import annotations
+
+import selectors
+
+from servers.connection_set import ConnectionSet
+from servers.datagrams import drain
+
+TYPE_CHECKING = False  # importing typing would cost every server 4 ms and 1 MB
+if TYPE_CHECKING:
+    import socket
+
+    from servers.protocols import NewDatagramHandler, NewStreamHandler
+
+
+# Remove serve_tcp or serve_udp if the model does not serve this transport. Neither function returns.
+def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
+    """Wait for connections that can be read or written, and serve them at once.
+
+    Alternatives to this loop:
+
+    - Blocking code, with a thread or a process per client: accept by ``servers.sockets.Acceptor.accept_blocking``, and
+      serve a client by ``servers.models.iterative.serve_connection``. See the thread_per_client model.
+    - Coroutines or callbacks of a library: accept by ``servers.sockets.Acceptor.accept``, which pauses when descriptors
+      run out. See the trio model for coroutines and the asyncio model for callbacks.
+    - Several processes: ``servers.worker_pool.supervise_workers`` runs any of these loops in each worker. See the
+      prefork_asyncio model.
+    """
+    with selectors.DefaultSelector() as selector:
+        connections = SelectorConnections(listener, new_handler, selector)
+        connections.resume_accepting()
+        while True:
+            # After an accept failed because descriptors ran out, wake up in time to try again.
+            timeout_s = connections.retry_accepting() if connections.acceptor.out_of_fds else None
+            for key, events in selector.select(timeout_s):
+                if key.fd == connections.listener_fd:
+                    connections.accept_one()
+                elif events & selectors.EVENT_READ:
+                    connections.answer(key.fd)
+                else:
+                    connections.flush(key.fd)
+
+
+class SelectorConnections(ConnectionSet):
+    """The connections, watched by a selector.
+
+    ``ConnectionSet`` is for one thread that waits for many connections. It accepts, reads, replies, keeps the unsent
+    rest of a reply and closes. A model adds how the kernel is asked, in the three methods below.
+    """
+
+    def __init__(
+        self, listener: socket.socket, new_handler: NewStreamHandler, selector: selectors.BaseSelector
+    ) -> None:
+        super().__init__(listener, new_handler)
+        self.selector = selector
+
+    def watch_readable(self, fd: int) -> None:
+        """Watch a descriptor for input. It is registered already if it waited for output."""
+        if fd in self.flushing:
+            self.selector.modify(fd, selectors.EVENT_READ)
+        else:
+            self.selector.register(fd, selectors.EVENT_READ)
+
+    def watch_writable(self, fd: int) -> None:
+        """Watch a connection for output instead of input.
+
+        The client does not read its replies as fast as it sends requests.
+        """
+        self.selector.modify(fd, selectors.EVENT_WRITE)
+
+    def unregister(self, fd: int) -> None:
+        """Stop watching a descriptor."""
+        self.selector.unregister(fd)
+
+
+def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
+    """Wait for datagrams and answer all that have arrived.
+
+    ``drain`` is for a non-blocking socket: it answers until no datagram is left. A blocking loop needs no selector; see
+    ``servers.models.iterative.serve_udp``.
+    """
+    sock.setblocking(False)
+    feed = new_handler().feed  # returns None where a datagram gets no reply
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_READ)
+        while True:
+            selector.select()
+            drain(sock, feed)
