@@ -28,7 +28,8 @@ def width_now(plan: Plan, folder: RunFolder, blocks: int) -> float:
 
     if blocks < LEAST_BLOCKS_FOR_95:
         return math.inf
-    return widest(compare(folder.finished("slices"), folder.trials(), reference_arms(plan)))
+    run = folder.read()
+    return widest(compare(run.slices, run.trials, reference_arms(plan)))
 
 
 def widest(comparisons: "pd.DataFrame") -> float:

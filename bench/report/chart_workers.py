@@ -20,7 +20,9 @@ from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.store.run_folder import RunFolder, StoreError
+from bench.store.errors import StoreError
+from bench.store.reader import read_run
+from bench.store.run_folder import RunFolder
 
 if TYPE_CHECKING:  # the helpers are to start before we import them, see below
     import pandas as pd
@@ -167,8 +169,8 @@ def _end_with_us() -> None:
 
 @functools.cache
 def _raw(path: Path) -> "tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]":
-    folder = RunFolder.open(path)
-    return folder.finished("histograms"), folder.trials(), folder.finished("slices")
+    run = read_run(path)
+    return run.histograms, run.trials, run.slices
 
 
 def _drawn(path: Path, summary: "pd.DataFrame", comparisons: "pd.DataFrame", one: "Wanted") -> Drawn | None:
