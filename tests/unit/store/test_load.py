@@ -17,17 +17,18 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "read_a_run.py"
 def path(tmp_path: Path) -> Path:
     with make_folder(tmp_path, blocks=2) as folder:
         pass
-    load_point = {"connections": 16, "message_bytes": 64, "rate_rps": None}
     summary = SummaryRow(
         arm="select/tcp", model="select", transport="tcp", protocol="echo", python="", scenario_kind="capacity",
-        scenario="capacity", **load_point, metric="throughput_rps", unit="requests/s", blocks=2, median=1234.5,
+        scenario="capacity", connections=16, message_bytes=64, rate_rps=None,
+        metric="throughput_rps", unit="requests/s", blocks=2, median=1234.5,
         low=1200.0, high=1300.0, verdict="valid", codes="", status="ok", reason="",
-    )  # type: ignore[arg-type] # fmt: skip
+    )  # fmt: skip
     comparison = ComparisonRow(
-        scenario="capacity", **load_point, scenario_kind="capacity", metric="throughput_rps", arm="poll/tcp",
+        scenario="capacity", connections=16, message_bytes=64, rate_rps=None,
+        scenario_kind="capacity", metric="throughput_rps", arm="poll/tcp",
         reference="select/tcp", ratio=1.1, low=1.05, high=1.15, p_holm=0.01, blocks=2, conclusion="faster",
         verdict="valid", codes="", kind="reference",
-    )  # type: ignore[arg-type] # fmt: skip
+    )  # fmt: skip
     for name, row in (("summary.csv", summary), ("comparisons.csv", comparison)):
         (folder.path / name).write_text(csv_header(type(row)) + csv_rows(type(row), [row]))
     return folder.path
