@@ -6,7 +6,6 @@ They end with us, however we end.
 import contextlib
 import functools
 import gc
-import io
 import multiprocessing.context
 import os
 import signal
@@ -30,8 +29,6 @@ if TYPE_CHECKING:  # the helpers are to start before we import them, see below
     from bench.report.charts.catalogue import Wanted
 
 _MOST = 4  # of a dozen charts the slowest takes a sixth of the time: more processes would wait for that one
-_DOTS_PER_INCH = 150
-_FASTER_PNG = {"compress_level": 3}  # 3 % larger, in two thirds of the time
 _OF_SERVER = {
     "PYTHONSAFEPATH": "1",  # no modules from the current folder, which may be a run that somebody sent
     "OPENBLAS_NUM_THREADS": "1",  # none that forks would lose
@@ -175,13 +172,11 @@ def _raw(path: Path) -> "tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]":
 
 def _drawn(path: Path, summary: "pd.DataFrame", comparisons: "pd.DataFrame", one: "Wanted") -> Drawn | None:
     from bench.report.charts.builders import Tables, figure_of
+    from bench.report.charts.encode import encode_png, encode_svg
     from bench.report.charts.style import look
 
-    png, svg = io.BytesIO(), io.BytesIO()
     with look():
         figure = figure_of(one, Tables(summary, comparisons, *_raw(path)))
         if figure is None:
             return None
-        figure.savefig(png, format="png", dpi=_DOTS_PER_INCH, pil_kwargs=_FASTER_PNG)
-        figure.savefig(svg, format="svg", metadata={"Date": None})
-    return Drawn(one, png.getvalue(), svg.getvalue())
+        return Drawn(one, encode_png(figure), encode_svg(figure))
