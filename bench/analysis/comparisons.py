@@ -10,7 +10,6 @@ from bench.analysis.case_quality import CaseQuality, Quality, case_quality
 from bench.analysis.cases import CaseKey, group_by_case, to_table
 from bench.analysis.families import Comparison, Family, families, holm_p_values
 from bench.analysis.statistics import LogRatio
-from bench.schema.arms import Arm
 from bench.schema.columns import column_names
 from bench.schema.conclusions import Conclusion
 from bench.schema.metrics import METRICS
@@ -111,7 +110,6 @@ def _to_row(
     metric: str, comparison: Comparison, interval: LogRatio, p_holm: float, quality: Quality, conclusion: Conclusion
 ) -> ComparisonRow:
     load_point, pair = comparison.load_point, comparison.pair
-    arm = Arm.parse(pair.arm)
     return ComparisonRow(
         scenario=load_point.scenario,
         connections=load_point.connections,
@@ -130,6 +128,4 @@ def _to_row(
         verdict=quality.verdict,
         codes=format_flags(quality.flags),
         kind=pair.kind.value,
-        model=arm.model,
-        transport=arm.transport,
     )

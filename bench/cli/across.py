@@ -10,10 +10,11 @@ from rich.table import Table
 
 from bench.cli.console import cells, output, say
 from bench.formatting import compact, visible
-from bench.plan.definition import PlanError, plan_thresholds
+from bench.plan.definition import PlanError
 from bench.schema.arms import BASELINE_MODEL
 from bench.schema.metrics import METRICS
-from bench.store.run_folder import RunFolder, StoreError
+from bench.store.errors import StoreError
+from bench.store.reader import RunData, read_run
 from clients.console import Stop
 
 if TYPE_CHECKING:  # a command line begins two seconds sooner without pandas
@@ -55,10 +56,10 @@ def compare(
     screen, is_broken = output(), False
     try:
         rules = [parse_rule(text) for text in fail_if or ()]
-        first = RunFolder.open(before)
+        first = read_run(before)
         of_first = _read(first)
         for path in others:
-            folder = RunFolder.open(path)
+            folder = read_run(path)
             names = labels([before, path])
             one = compared(names, of_first, _read(folder), rules)
             is_broken |= bool(one.wrong or one.absent)
@@ -66,7 +67,7 @@ def compare(
                 for line in as_lines(one):
                     typer.echo(line)
             else:
-                tell(screen, one, differences(first.environment(), folder.environment()), everything=everything)
+                tell(screen, one, differences(first.environment, folder.environment), everything=everything)
     except RuleError as error:
         raise Stop(f"--fail-if {error}") from error
     except (StoreError, PlanError) as error:
@@ -136,14 +137,11 @@ def ordered_summaries(folders: Sequence[Path]) -> "list[RunSummary]":
     from bench.store.folder_labels import labels
 
     paths = list({path.resolve(): path for path in reversed(folders)}.values())
-    opened = {path: RunFolder.open(path) for path in paths}
-    runs = sorted(zip([folder.began() for folder in opened.values()], labels(paths), paths, strict=True))
-    summaries = []
-    for _, label, path in runs:
-        folder = opened[path]
-        tables = folder.trials(), folder.finished("slices"), folder.limits()
-        summaries.append(RunSummary(visible(label), summarise_run(*tables, plan_thresholds(folder.plan()))))
-    return summaries
+    runs = sorted(zip(map(read_run, paths), labels(paths), strict=True), key=lambda each: (each[0].started_at, each[1]))
+    return [
+        RunSummary(visible(label), summarise_run(run.trials, run.slices, run.max_rate, run.thresholds))
+        for run, label in runs
+    ]
 
 
 def _save(found: "list[Series]", chart: Path) -> None:
@@ -155,13 +153,12 @@ def _save(found: "list[Series]", chart: Path) -> None:
         course(found).savefig(chart)
 
 
-def _read(folder: RunFolder) -> "RunValues":
+def _read(run: RunData) -> "RunValues":
     """What is compared of a run, judged by its plan's own thresholds. Raises StoreError and PlanError."""
     from bench.compare.run_values import collect_values, planned_cases
 
-    plan, limits = folder.plan(), folder.limits()
-    trials = folder.measured() if limits is None else folder.trials()
-    return collect_values(trials, folder.finished("slices"), limits, planned_cases(plan), plan_thresholds(plan))
+    run.check_measured()
+    return collect_values(run.trials, run.slices, run.max_rate, planned_cases(run.plan), run.thresholds)
 
 
 def _course(one: "Series", machine: "list[Point]") -> Table:

@@ -138,7 +138,7 @@ def run(
                 resume, screen, asked=bool(asked or server or target or minutes is not None or elsewhere)
             )
             outcome = resume_run(folder, cpus, screen)
-            return told(outcome, folder.plan(), screen, as_json=as_json, charts=not no_charts)
+            return told(outcome, folder.read().plan, screen, as_json=as_json, charts=not no_charts)
         if into.exists() and not into.is_dir():
             raise Stop(f"cannot make a results folder in --into {into}: that is a file; name a folder")
         plan = with_interpreters(changed(load_plan(profile), changes, of_scenarios), screen)
@@ -158,8 +158,8 @@ def unfinished(path: Path, screen: Console, *, asked: bool) -> "RunFolder":
     if asked:
         raise Stop(f"--resume {path} measures with the plan of that run: leave out the other options")
     try:
-        folder = RunFolder.open(path)
-        if folder.complete:
+        folder = RunFolder(path)
+        if folder.read().complete:
             raise Stop(f"--resume {path}: nothing is missing there; to draw it anew: holabench report {path}")
         for line in folder.reopen():
             say(screen, f"mended: {line}")
@@ -230,7 +230,7 @@ def drawn_and_shown(outcome: "Outcome", screen: Console, *, as_json: bool, chart
                 typer.echo(table.to_json(orient="records", lines=True), nl=False)
     from bench.analysis.run_problems import problems
 
-    return problems(derived.summary, outcome.folder.trials())
+    return problems(derived.summary, outcome.folder.read().trials)
 
 
 @app.command()
@@ -245,7 +245,7 @@ def report(
     from bench.store.run_folder import RunFolder, StoreError
 
     try:
-        run = RunFolder.open(folder)
+        run = RunFolder(folder)
         with helpers(run) as helping:
             from bench.report.build import derive
 

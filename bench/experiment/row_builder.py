@@ -88,13 +88,9 @@ def resource_row(place: Place, number: int, role: str, before: Usage, after: Usa
 
 
 def histogram_rows(place: Place, histograms: Mapping[str, Sequence[Sequence[int]]]) -> list[HistogramRow]:
-    """Return a row for every used slot."""
+    """Return a row for every histogram."""
     load = place.load
-    return [
-        HistogramRow(**load, quantity=quantity, lower_ns=lower, upper_ns=upper, count=count)
-        for quantity, slots in histograms.items()
-        for lower, upper, count in slots
-    ]
+    return [HistogramRow.of_slots(load, quantity, slots) for quantity, slots in histograms.items() if slots]
 
 
 def unmeasured_row(place: Place, status: str, reason: str) -> TrialRow:

@@ -74,12 +74,12 @@ def resume(folder: RunFolder, usable_cpus: list[int], console: Console) -> Outco
     """
 
     def go_on(machine: Mapping[str, Any]) -> RunFolder:
-        for line in environment.differences(folder.environment(), machine):
+        for line in environment.differences(folder.read().environment, machine):
             say(console, f"not as when the run began: {line}")
-        folder.resumed(machine)
+        folder.record_resume(machine)
         return folder
 
-    return _measured(folder.plan(), go_on, usable_cpus, console)
+    return _measured(folder.read().plan, go_on, usable_cpus, console)
 
 
 def _measured(
@@ -103,7 +103,7 @@ def _measured(
         if plan.awake and placement.disjoint:
             stack.enter_context(_kept_awake(placement.server, console))
         folder = folder_on(environment.describe(placement))
-        finished = len(folder.finished_blocks())
+        finished = len(folder.read().finished_blocks)
         left = plan.blocks - finished
         load_s = loaded_s(plan, known) * left / plan.blocks
         load = f"{load_s:.0f} s of load in {left} block{'s' * (left != 1)}" + (" that are missing" if finished else "")
@@ -137,10 +137,11 @@ def _kept_awake(cpus: Sequence[int], console: Console) -> Iterator[None]:
 
 def _blocks(setup: Setup, folder: RunFolder, console: Console) -> Outcome:
     """Run the blocks that the folder does not have, then the searches."""
-    done, searched, tell = set(folder.finished_blocks()), 0, partial(say, console)
+    resumed = folder.read()
+    done, searched, tell = set(resumed.finished_blocks), 0, partial(say, console)
     try:
         with start_baselines(setup) as baseline_servers:
-            found = folder.rates()
+            found = resumed.rates
             if found is None:
                 found = rates(setup, baseline_servers, tell)
                 folder.write_rates(found)
@@ -150,7 +151,7 @@ def _blocks(setup: Setup, folder: RunFolder, console: Console) -> Outcome:
             for of_round in limits(setup, baseline_servers, tell):
                 folder.append_max_rates(of_round)
                 searched += 1
-            folder.completed()
+            folder.mark_complete(len(done))
     except KeyboardInterrupt:
         return Outcome(folder, len(done), searched, interrupted=True)
     except (ChildError, StoreError) as error:

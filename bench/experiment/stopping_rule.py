@@ -7,7 +7,7 @@ interval is as narrow as was wanted does not (docs/method.md).
 import math
 from typing import TYPE_CHECKING
 
-from bench.plan.definition import Plan, plan_thresholds, reference_arms
+from bench.plan.definition import Plan, reference_arms
 from bench.schema.conclusions import ComparisonKind
 from bench.schema.metrics import headline
 from bench.store.run_folder import RunFolder
@@ -29,8 +29,8 @@ def width_now(plan: Plan, folder: RunFolder, blocks: int) -> float:
 
     if blocks < MIN_BLOCKS_FOR_95:
         return math.inf
-    trials, slices = folder.trials(), folder.finished("slices")
-    return widest(compare_arms(trials, slices, reference_arms(plan), plan_thresholds(plan)))
+    run = folder.read()
+    return widest(compare_arms(run.trials, run.slices, reference_arms(plan), run.thresholds))
 
 
 def widest(comparisons: "pd.DataFrame") -> float:

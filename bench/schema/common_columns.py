@@ -1,7 +1,8 @@
 """Columns that several kinds of row have in common, each documented once."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
+from bench.schema.arms import Arm
 from bench.schema.columns import Column
 
 Block = Annotated[int, Column("Number of the block, from 0.")]
@@ -40,3 +41,10 @@ Verdict = Annotated[
 Codes = Annotated[str, Column("Quality codes with their values, separated by spaces, e.g. `LOSS=0.04%`.")]
 Status = Annotated[str, Column("Outcome: `ok`, `failed` or `skipped`.")]
 Reason = Annotated[str, Column("Why the case failed or was skipped. Empty if the status is `ok`.")]
+
+
+def set_arm_columns(row: Any, arm_name: str) -> None:
+    """Set ``model`` and ``transport`` of a frozen row from the name of its arm. Raises ValueError."""
+    arm = Arm.parse(arm_name)
+    object.__setattr__(row, "model", arm.model)
+    object.__setattr__(row, "transport", arm.transport)

@@ -1,6 +1,6 @@
 """Rows of the two derived tables: ``summary.csv`` and ``comparisons.csv``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from bench.schema.columns import Column
@@ -19,6 +19,7 @@ from bench.schema.common_columns import (
     Status,
     Transport,
     Verdict,
+    set_arm_columns,
 )
 
 _OVER_BLOCKS = "95%, over blocks (order statistics); of `max_rate_rps`: search bounds, no interval"
@@ -70,6 +71,8 @@ class ComparisonRow:
     scenario_kind: ScenarioKindName
     metric: Annotated[str, Column("Name of the compared metric.")]
     arm: ArmName
+    model: Model = field(init=False)
+    transport: Transport = field(init=False)
     reference: Annotated[str, Column("Name of the arm that `arm` is compared with.")]
     ratio: Annotated[
         float | None,
@@ -102,5 +105,6 @@ class ComparisonRow:
             "the reference) or `pair` (two other arms)."
         ),
     ]
-    model: Model
-    transport: Transport
+
+    def __post_init__(self) -> None:
+        set_arm_columns(self, self.arm)
