@@ -34,7 +34,7 @@ from bench.plan.schedule import Schedule, resolve
 from bench.store.run_folder import BlockRows, RunFolder, StoreError
 
 # They are imported while the generator starts, which takes as long. Otherwise they would be imported between blocks.
-_PRELOADED = ("bench.analysis.summary", "scipy.special")
+_PRELOADED = ("bench.analysis.comparisons", "scipy.special")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,12 @@ def resume(folder: RunFolder, usable_cpus: list[int], observer: RunObserver) -> 
     """
 
     def continue_folder(machine: Mapping[str, Any]) -> RunFolder:
-        for line in environment.differences(folder.environment(), machine):
+        for line in environment.differences(folder.read().environment, machine):
             observer.on_warning(f"the environment has changed since the run started: {line}")
-        folder.resumed(machine)
+        folder.record_resume(machine)
         return folder
 
-    return _execute(folder.plan(), continue_folder, usable_cpus, observer)
+    return _execute(folder.read().plan, continue_folder, usable_cpus, observer)
 
 
 def _execute(
@@ -99,7 +99,7 @@ def _execute(
         if plan.keep_awake and schedule.cpus_disjoint:
             stack.enter_context(keep_cpus_awake(schedule.server_cpus, observer))
         folder = open_folder(environment.describe(placement))
-        observer.on_message(f"{_load_text(schedule, len(folder.finished_blocks()))}, into {folder.path}")
+        observer.on_message(f"{_load_text(schedule, len(folder.read().finished_blocks))}, into {folder.path}")
         stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
         context = RunContext(schedule, generator, _noise_probe(placement), observer)
         return _measure(context, folder)
@@ -142,11 +142,12 @@ def _load_text(schedule: Schedule, finished: int) -> str:
 
 def _measure(context: RunContext, folder: RunFolder) -> Outcome:
     """Run the blocks that the folder lacks, then the searches."""
-    done, searched = set(folder.finished_blocks()), 0
+    earlier = folder.read()
+    done, searched = set(earlier.finished_blocks), 0
     interrupted, failure = False, ""
     try:
         with baseline_servers(context) as baselines:
-            rate_rows = folder.rates()
+            rate_rows = earlier.rates
             if rate_rows is None:
                 rate_rows = calibrate(context, baselines)
                 folder.write_rates(rate_rows)
@@ -157,7 +158,7 @@ def _measure(context: RunContext, folder: RunFolder) -> Outcome:
             for search_rows in search_max_rates(context, baselines):
                 folder.append_max_rates(search_rows)
                 searched += 1
-            folder.completed()
+            folder.mark_complete(len(done))
     except KeyboardInterrupt:
         interrupted = True
     except (ChildError, StoreError) as error:

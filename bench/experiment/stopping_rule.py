@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.plan.definition import Plan
 from bench.plan.schedule import Schedule
+from bench.schema.conclusions import ComparisonKind
 from bench.schema.metrics import headline
 from bench.store.run_folder import RunFolder
 
@@ -28,13 +29,13 @@ def current_precision(schedule: Schedule, folder: RunFolder, blocks: int) -> flo
     It is infinite while the blocks are too few for an interval.
     """
     # Imported here, because a run imports these while its generator starts, and other commands need not wait for them.
-    from bench.analysis.statistics import LEAST_BLOCKS_FOR_95
-    from bench.analysis.summary import compare
+    from bench.analysis.comparisons import compare_arms
+    from bench.analysis.statistics import MIN_BLOCKS_FOR_95
 
-    if blocks < LEAST_BLOCKS_FOR_95:
+    if blocks < MIN_BLOCKS_FOR_95:
         return math.inf
-    comparisons = compare(folder.finished("slices"), folder.trials(), dict(schedule.reference_arms))
-    return widest_interval(comparisons)
+    run = folder.read()
+    return widest_interval(compare_arms(run.trials, run.slices, schedule.reference_arms, schedule.thresholds))
 
 
 def widest_interval(comparisons: "pd.DataFrame") -> float:
@@ -42,12 +43,10 @@ def widest_interval(comparisons: "pd.DataFrame") -> float:
 
     It is infinite if there is no interval.
     """
-    from bench.analysis.summary import AGAINST
-
     widths = [
         math.sqrt(row["high"] / row["low"]) - 1 if row["low"] > 0 else math.inf
         for row in comparisons.to_dict("records")
-        if row["kind"] == AGAINST
+        if row["kind"] == ComparisonKind.REFERENCE
         and row["metric"] == headline(str(row["scenario_kind"]))
         and row["verdict"] != "invalid"
     ]

@@ -57,14 +57,14 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     strange = {f"<b onclick=alert(1)>$\\x$/{over}": {16: 3e4, 64: 3e4} for over in ("tcp", "udp")}
     rates = synthetic.TCP | synthetic.UDP | strange
     judged = {("select/tcp", 64): ("failed", r"another reply: b'$\xd0\x94^'")}
-    rows = synthetic.run(rates, blocks=6, rounds=4, judged=judged, histograms=True)
+    rows = synthetic.make_run(rates, blocks=6, rounds=4, judged=judged, histograms=True)
     return derived(rows, tmp_path_factory.mktemp("run"))
 
 
 def derived(rows: synthetic.Rows, path: Path) -> Path:
-    synthetic.write(rows, path)
-    with helpers(RunFolder.open(path)) as helping:
-        derive(RunFolder.open(path), helping)
+    synthetic.write_run(rows, path)
+    with helpers(RunFolder(path)) as helping:
+        derive(RunFolder(path), helping)
     return path / "report.html"
 
 
@@ -115,9 +115,14 @@ def test_its_charts_are_readable_and_scroll_by_themselves_where_it_is_narrow(pag
 def test_nothing_in_it_leaves_the_file(page: Path) -> None:
     text = page.read_text()
     sources = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')>\s]+)""", re.sub(r"data:[^\"]+", "data:", text))
-    assert set(sources) <= {"data:", "summary.csv", "comparisons.csv", "histograms.csv", "slices.csv", "plan.toml"} | {
-        source for source in sources if source.startswith("#")
-    }
+    assert set(sources) <= {
+        "data:",
+        "summary.csv",
+        "comparisons.csv",
+        "histograms.csv.gz",
+        "slices.csv.gz",
+        "plan.toml",
+    } | {source for source in sources if source.startswith("#")}
     assert "<b onclick" not in text
     assert "default-src 'none'" in text
     assert len(text) < 3_000_000
