@@ -10,10 +10,10 @@ from rich.table import Table
 from bench.cli.console import cells, output, say
 from bench.formatting import compact
 from bench.plan.definition import PlanError
-from bench.plan.validation import plan_thresholds
 from bench.schema.arms import BASELINE_MODEL
 from bench.schema.metrics import METRICS
-from bench.store.run_folder import RunFolder, StoreError
+from bench.store.errors import StoreError
+from bench.store.reader import RunData, read_run
 from clients.cli_errors import Stop
 
 if TYPE_CHECKING:  # a command line begins two seconds sooner without pandas
@@ -55,10 +55,10 @@ def compare(
     screen, is_broken = output(), False
     try:
         rules = [parse_rule(text) for text in fail_if or ()]
-        first = RunFolder.open(before)
+        first = read_run(before)
         of_first = _read(first)
         for path in others:
-            folder = RunFolder.open(path)
+            folder = read_run(path)
             names = labels([before, path])
             one = compared(names, of_first, _read(folder), rules)
             is_broken |= bool(one.wrong or one.absent)
@@ -66,7 +66,7 @@ def compare(
                 for line in as_lines(one):
                     typer.echo(line)
             else:
-                tell(screen, one, differences(first.environment(), folder.environment()), everything=everything)
+                tell(screen, one, differences(first.environment, folder.environment), everything=everything)
     except RuleError as error:
         raise Stop(f"--fail-if {error}") from error
     except (StoreError, PlanError) as error:
@@ -135,13 +135,12 @@ def _save(found: "list[Series]", chart: Path) -> None:
         course(found).savefig(chart)
 
 
-def _read(folder: RunFolder) -> "Run":
+def _read(run: RunData) -> "Run":
     """What is compared of a run, judged by its plan's own thresholds. Raises StoreError and PlanError."""
     from bench.compare.run_values import measured, planned
 
-    plan, limits = folder.plan(), folder.limits()
-    trials = folder.measured() if limits is None else folder.trials()
-    return measured(trials, folder.finished("slices"), limits, planned(plan), plan_thresholds(plan))
+    run.check_measured()
+    return measured(run.trials, run.slices, run.max_rate, planned(run.plan), run.thresholds)
 
 
 def _course(one: "Series", machine: set[int]) -> Table:

@@ -12,11 +12,10 @@ from bench.analysis.search_results import summarise_searches
 from bench.analysis.summary import summarise
 from bench.compare.change_points import change_points
 from bench.formatting import visible
-from bench.plan.validation import plan_thresholds
 from bench.schema.arms import BASELINE_MODEL, Arm
 from bench.schema.load_points import LoadPoint
 from bench.store.folder_labels import labels
-from bench.store.run_folder import RunFolder
+from bench.store.reader import RunData, read_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +56,8 @@ class Series:
 def series(folders: Sequence[Path], metric: str, scenario: str = "") -> list[Series]:
     """The series of a metric, oldest run first. scenario: only this one. Raises StoreError and PlanError."""
     paths = list({path.resolve(): path for path in reversed(folders)}.values())  # one named twice is one run
-    opened = {path: RunFolder.open(path) for path in paths}
-    runs = sorted(zip([one.began() for one in opened.values()], labels(paths), paths, strict=True))
+    opened = {path: read_run(path) for path in paths}
+    runs = sorted(zip([one.started_at for one in opened.values()], labels(paths), paths, strict=True))
     found: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     for place, (_, name, path) in enumerate(runs):
         for row in _rows(opened[path], metric):
@@ -73,12 +72,13 @@ def series(folders: Sequence[Path], metric: str, scenario: str = "") -> list[Ser
     ]
 
 
-def _rows(folder: RunFolder, metric: str) -> list[dict[Any, Any]]:
+def _rows(run: RunData, metric: str) -> list[dict[Any, Any]]:
     """The rows of the summary that have a figure."""
-    thresholds = plan_thresholds(folder.plan())
-    trials, slices, limits = folder.trials(), folder.finished("slices"), folder.limits()
     rows = []
-    for summary in (summarise(trials, slices, thresholds), summarise_searches(limits, thresholds)):
+    for summary in (
+        summarise(run.trials, run.slices, run.thresholds),
+        summarise_searches(run.max_rate, run.thresholds),
+    ):
         known = summary[(summary["metric"] == metric) & pd.notna(summary["median"])]
         rows += known[~known["arm"].astype(str).str.endswith("~control")].to_dict("records")
     return rows

@@ -119,13 +119,9 @@ def resource_row(trial: TrialContext, number: int, role: str, before: Usage, aft
 
 
 def histogram_rows(trial: TrialContext, histograms: Mapping[str, Sequence[Sequence[int]]]) -> list[HistogramRow]:
-    """Return a row for every used slot."""
+    """Return a row for every histogram that has samples."""
     factors = trial.factors
-    return [
-        HistogramRow(**factors, quantity=quantity, lower_ns=lower, upper_ns=upper, count=count)
-        for quantity, slots in histograms.items()
-        for lower, upper, count in slots
-    ]
+    return [HistogramRow.of_slots(factors, quantity, slots) for quantity, slots in histograms.items() if slots]
 
 
 def unmeasured_row(trial: TrialContext, status: str, reason: str) -> TrialRow:

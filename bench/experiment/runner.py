@@ -64,12 +64,12 @@ def resume(folder: RunFolder, usable_cpus: list[int], observer: RunObserver) -> 
     """
 
     def continue_folder(machine: Mapping[str, Any]) -> RunFolder:
-        for line in environment.differences(folder.environment(), machine):
+        for line in environment.differences(folder.read().environment, machine):
             observer.on_warning(f"the environment has changed since the run started: {line}")
-        folder.resumed(machine)
+        folder.record_resume(machine)
         return folder
 
-    return _execute(folder.plan(), continue_folder, usable_cpus, observer)
+    return _execute(folder.read().plan, continue_folder, usable_cpus, observer)
 
 
 def _execute(
@@ -93,7 +93,7 @@ def _execute(
         if plan.keep_awake and schedule.cpus_disjoint:
             stack.enter_context(keep_cpus_awake(schedule.server_cpus, observer))
         folder = open_folder(environment.describe(placement))
-        observer.on_message(f"{_load_text(schedule, len(folder.finished_blocks()))}, into {folder.path}")
+        observer.on_message(f"{_load_text(schedule, len(folder.read().finished_blocks))}, into {folder.path}")
         stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
         context = RunContext(schedule, generator, _noise_probe(placement), observer)
         return _measure(context, folder)
@@ -136,7 +136,7 @@ def _load_text(schedule: Schedule, finished: int) -> str:
 
 def _measure(context: RunContext, folder: RunFolder) -> Outcome:
     """Run the blocks that the folder lacks, then the searches."""
-    done, searched = set(folder.finished_blocks()), 0
+    done, searched = set(folder.read().finished_blocks), 0
     interrupted, failure = False, ""
     try:
         with baseline_servers(context) as baselines:

@@ -29,7 +29,8 @@ def current_precision(schedule: Schedule, folder: RunFolder, blocks: int) -> flo
 
     if blocks < LEAST_BLOCKS_FOR_95:
         return math.inf
-    comparisons = compare(folder.finished("slices"), folder.trials(), dict(schedule.reference_arms))
+    run = folder.read()
+    comparisons = compare(run.slices, run.trials, dict(schedule.reference_arms))
     return widest_interval(comparisons)
 
 

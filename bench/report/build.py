@@ -8,7 +8,6 @@ import pandas as pd
 from bench.analysis.search_results import objectives, summarise_searches
 from bench.analysis.summary import compare, short_of_cores, summarise
 from bench.plan.matrix import reference_arms
-from bench.plan.validation import plan_thresholds
 from bench.report import render
 from bench.report.chart_workers import Helpers
 from bench.report.charts.catalogue import names, wanted
@@ -31,9 +30,9 @@ def derive(folder: RunFolder, helpers: Helpers | None) -> Derived:
 
     Raises StoreError if the folder is no run's or has nothing measured, PlanError if its plan cannot be.
     """
-    plan, limits = folder.plan(), folder.limits()
-    trials, slices = folder.measured() if limits is None else folder.trials(), folder.finished("slices")
-    thresholds = plan_thresholds(plan)
+    run = folder.read()
+    run.check_measured()
+    plan, limits, trials, slices, thresholds = run.plan, run.max_rate, run.trials, run.slices, run.thresholds
     summary = summarise(trials, slices, thresholds)
     if limits is not None:
         summary = pd.concat([summary, summarise_searches(limits, thresholds)], ignore_index=True)
@@ -48,7 +47,7 @@ def derive(folder: RunFolder, helpers: Helpers | None) -> Derived:
     for name, one in zip(names([one.wanted for one in drawn]), drawn, strict=True):
         path = folder.write_chart(name, one.png, one.svg)
         pictures.append(render.Picture(one.wanted.question, path, one.svg, one.wanted.load.scenario, one.wanted.source))
-    told = render.Run(folder.environment(), msgspec.to_builtins(plan), objectives(limits), thresholds.changed())
+    told = render.Run(dict(run.environment), msgspec.to_builtins(plan), objectives(limits), thresholds.changed())
     markdown, page = render.render(summary, comparisons, trials, told, pictures)
     folder.write_text("render.md", markdown)
     folder.write_text("render.html", page)

@@ -6,7 +6,6 @@ They end with us, however we end.
 import contextlib
 import functools
 import gc
-import io
 import multiprocessing.context
 import os
 import signal
@@ -20,7 +19,9 @@ from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.store.run_folder import RunFolder, StoreError
+from bench.store.errors import StoreError
+from bench.store.reader import read_run
+from bench.store.run_folder import RunFolder
 
 if TYPE_CHECKING:  # the helpers are to start before we import them, see below
     import pandas as pd
@@ -28,8 +29,6 @@ if TYPE_CHECKING:  # the helpers are to start before we import them, see below
     from bench.report.charts.catalogue import Wanted
 
 _MOST = 4  # of a dozen charts the slowest takes a sixth of the time: more processes would wait for that one
-_DOTS_PER_INCH = 150
-_FASTER_PNG = {"compress_level": 3}  # 3 % larger, in two thirds of the time
 _OF_SERVER = {
     "PYTHONSAFEPATH": "1",  # no modules from the current folder, which may be a run that somebody sent
     "OPENBLAS_NUM_THREADS": "1",  # none that forks would lose
@@ -167,19 +166,17 @@ def _end_with_us() -> None:
 
 @functools.cache
 def _raw(path: Path) -> "tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]":
-    folder = RunFolder.open(path)
-    return folder.finished("histograms"), folder.trials(), folder.finished("slices")
+    run = read_run(path)
+    return run.histograms, run.trials, run.slices
 
 
 def _drawn(path: Path, summary: "pd.DataFrame", comparisons: "pd.DataFrame", one: "Wanted") -> Drawn | None:
     from bench.report.charts.builders import Tables, figure_of
+    from bench.report.charts.encode import encode_png, encode_svg
     from bench.report.charts.style import look
 
-    png, svg = io.BytesIO(), io.BytesIO()
     with look():
         figure = figure_of(one, Tables(summary, comparisons, *_raw(path)))
         if figure is None:
             return None
-        figure.savefig(png, format="png", dpi=_DOTS_PER_INCH, pil_kwargs=_FASTER_PNG)
-        figure.savefig(svg, format="svg", metadata={"Date": None})
-    return Drawn(one, png.getvalue(), svg.getvalue())
+        return Drawn(one, encode_png(figure), encode_svg(figure))

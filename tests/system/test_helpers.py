@@ -14,7 +14,9 @@ from bench.analysis.summary import compare, summarise
 from bench.plan.matrix import reference_arms
 from bench.report.chart_workers import helpers
 from bench.report.charts.catalogue import wanted
-from bench.store.run_folder import RunFolder, StoreError
+from bench.store.errors import StoreError
+from bench.store.reader import read_run
+from bench.store.run_folder import RunFolder
 from tests.unit import synthetic
 
 from .commands import DEADLINE_S, python, started
@@ -26,7 +28,7 @@ from bench.report.chart_workers import helpers
 from bench.store.run_folder import RunFolder
 
 if __name__ == "__main__":
-    with helpers(RunFolder.open(Path(sys.argv[1]))) as helping:
+    with helpers(RunFolder(Path(sys.argv[1]))) as helping:
         helping.draw(None, None, [])
         print(json.dumps([one.pid for one in psutil.Process().children(recursive=True)]), flush=True)
         signal.pause()
@@ -43,12 +45,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_helper_that_is_killed_is_told_in_one_line(folder: Path) -> None:
-    run = RunFolder.open(folder)
-    trials, slices = run.trials(), run.finished("slices")
-    summary, comparisons = summarise(trials, slices), compare(slices, trials, reference_arms(run.plan()))
+    run = read_run(folder)
+    trials, slices = run.trials, run.slices
+    summary, comparisons = summarise(trials, slices), compare(slices, trials, reference_arms(run.plan))
     charts = wanted(summary, trials)
     before = set(psutil.Process().children(recursive=True))
-    with helpers(run) as helping:
+    with helpers(RunFolder(folder)) as helping:
         helping.draw(summary, comparisons, charts[:1])
         for one in set(psutil.Process().children(recursive=True)) - before:
             if one.ppid() != os.getpid():  # those that the server has forked
@@ -94,7 +96,7 @@ def test_ctrl_c_while_their_server_is_started_is_heard(folder: Path, monkeypatch
     )
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a worker of the tests ignores it
     try:
-        with pytest.raises(KeyboardInterrupt), helpers(RunFolder.open(folder)):
+        with pytest.raises(KeyboardInterrupt), helpers(RunFolder(folder)):
             pass
     finally:
         signal.signal(signal.SIGINT, before)

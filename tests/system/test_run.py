@@ -13,6 +13,7 @@ import pytest
 from bench.plan.matrix import load_points
 from bench.plan.ordering import round_count
 from bench.plan.toml import load_plan
+from bench.store.reader import read_run
 from tests.processes import gone
 from tests.system.commands import python, servers_of, started, wait_until
 
@@ -55,7 +56,7 @@ def test_a_run_prints_its_folder_alone_on_stdout(ended: subprocess.CompletedProc
 
 def test_a_run_leaves_everything_that_the_design_names(folder: Path) -> None:
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    raw = {"environment.json", "plan.toml", "slices.csv", "trials.csv", "histograms.csv", "resources.csv"}
+    raw = {"environment.json", "plan.toml", "slices.csv.gz", "trials.csv", "histograms.csv.gz", "resources.csv.gz"}
     assert raw | {"summary.csv", "comparisons.csv", "report.md"} <= names
     charts = {name for name in names if name.startswith("charts/")}
     assert {Path(name).suffix for name in charts} == {".png", ".svg"}
@@ -74,7 +75,7 @@ def test_nothing_vanishes_from_the_matrix(folder: Path) -> None:
 
 
 def test_every_slice_has_the_load_and_what_it_cost(folder: Path) -> None:
-    slices = pd.read_csv(folder / "slices.csv")
+    slices = pd.read_csv(folder / "slices.csv.gz")
     assert (slices["answered"] + slices["lost"] + slices["corrupt"] == slices["sent"]).all()
     of_arms = slices.groupby(["scenario", "arm"])[["replies", "server_cpu_us", "generator_cpu_us"]].sum()
     assert (of_arms > 0).all(axis=None)
@@ -84,13 +85,13 @@ def test_every_slice_has_the_load_and_what_it_cost(folder: Path) -> None:
 
 def test_trials_are_the_sums_of_their_slices(folder: Path) -> None:
     columns = ["sent", "replies"]
-    slices = pd.read_csv(folder / "slices.csv")
+    slices = pd.read_csv(folder / "slices.csv.gz")
     counted = slices[slices["codes"] != "DISTURBED"]  # those of rounds that were run again are nowhere else
     slices = counted.groupby(["block", "scenario", "arm"])[columns].sum()
     trials = pd.read_csv(folder / "trials.csv").query("status == 'ok'").set_index(["block", "scenario", "arm"])
     assert trials[columns].to_dict() == slices.to_dict()
-    histograms = pd.read_csv(folder / "histograms.csv").query("quantity == 'service'")
-    recorded = histograms.groupby(["block", "scenario", "arm"])["count"].sum()
+    histograms = read_run(folder).histograms.query("quantity == 'service'")
+    recorded = histograms.groupby(["block", "scenario", "arm"], observed=True)["count"].sum()
     assert (
         recorded <= trials["sent"].reindex(recorded.index)
     ).all()  # those that left in a window, whenever their reply came
@@ -122,7 +123,7 @@ def _orders(folder: Path) -> dict[tuple[object, ...], list[str]]:
     Without the rounds behind them, which stand for those that the machine disturbed; and without the machine's limit,
     whose turn a disturbed round may move.
     """
-    slices = pd.read_csv(folder / "slices.csv")
+    slices = pd.read_csv(folder / "slices.csv.gz")
     plan = load_plan(str(folder / "plan.toml"))
     planned = {scenario.name: round_count(plan, scenario) for scenario in plan.scenarios}
     competing = slices[(slices["round"] < slices["scenario"].map(planned)) & ~slices["arm"].str.startswith("native/")]
@@ -172,7 +173,7 @@ def test_an_open_loop_has_the_same_schedule_for_every_arm_at_a_rate_that_all_hol
     rates = pd.read_csv(folder / "rates.csv").set_index(["scenario", "arm"])["rate_rps"]
     assert rates["latency"].nunique() == 1
     assert rates["latency_half"].nunique() > 1
-    slices = pd.read_csv(folder / "slices.csv")
+    slices = pd.read_csv(folder / "slices.csv.gz")
     assert (slices["sent"] + slices["unsent"] == slices["scheduled"]).all()
     common = slices[slices["scenario"] == "latency"]
     assert (common.groupby(["block", "round"])["scheduled"].nunique() == 1).all()

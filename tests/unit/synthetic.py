@@ -11,7 +11,10 @@ import pandas as pd
 import tomli_w
 from scipy import stats
 
+from bench.schema.columns import column_names, text_columns
 from bench.schema.rows import SCHEMA, HistogramRow, SliceRow, TrialRow
+from bench.store import file_names
+from bench.store.histograms import one_row_per_slot
 
 Rates = Mapping[str, Mapping[int, float]]  # of each arm at each number of connections
 SESSION_REQUESTS = 11
@@ -52,7 +55,8 @@ def read_back(rows: Sequence[SliceRow | TrialRow | HistogramRow], kind: type) ->
     """Rows as pandas reads them from CSV: None is an empty cell is nan."""
     columns = [field.name for field in fields(kind)]
     frame = pd.DataFrame([asdict(row) for row in rows], columns=columns)
-    return pd.read_csv(io.StringIO(frame.to_csv(index=False)))
+    texts = dict.fromkeys(text_columns(kind), str) if kind is HistogramRow else None
+    return pd.read_csv(io.StringIO(frame.to_csv(index=False)), dtype=texts)
 
 
 def run(
@@ -100,7 +104,9 @@ def run(
                 trials.append(finished(block, arm, connections, scenario, rows, verdict, codes))
                 if histograms:
                     slots += latencies(block, arm, connections, scenario, rows, random)
-    return Rows(read_back(slices, SliceRow), read_back(trials, TrialRow), read_back(slots, HistogramRow))
+    return Rows(
+        read_back(slices, SliceRow), read_back(trials, TrialRow), one_row_per_slot(read_back(slots, HistogramRow))
+    )
 
 
 def slice_of(
@@ -214,12 +220,9 @@ def latencies(
     sample[random.random(replies) < 0.004] *= 3
     edges = np.exp(np.arange(np.log(1e3), np.log(1e9), 0.01))
     counts, _ = np.histogram(sample, edges)
-    return [
-        HistogramRow(
-            block, arm, scenario, connections, 64, None, "service", int(edges[i]), int(edges[i + 1]), int(counts[i])
-        )
-        for i in np.flatnonzero(counts)
-    ]
+    load = {"block": block, "arm": arm, "scenario": scenario, "connections": connections}
+    slots = [(int(edges[i]), int(edges[i + 1]), int(counts[i])) for i in np.flatnonzero(counts)]
+    return [HistogramRow.of_slots(load | {"message_bytes": 64, "rate_rps": None}, "service", slots)]
 
 
 def together(*runs: Rows) -> Rows:
@@ -260,5 +263,16 @@ def write(rows: Rows, path: Path) -> None:
         "seed": 1,
     }
     (path / "plan.toml").write_text(tomli_w.dumps(plan | {"scenarios": scenarios}))
-    for name in ("trials", "slices", "histograms"):
-        getattr(rows, name).to_csv(path / f"{name}.csv", index=False)
+    rows.trials.to_csv(path / file_names.TRIALS, index=False)
+    rows.slices.to_csv(path / file_names.SLICES, index=False)
+    one_row_per_histogram(rows.histograms).to_csv(path / file_names.HISTOGRAMS, index=False)
+
+
+def one_row_per_histogram(slots: pd.DataFrame) -> pd.DataFrame:
+    """The rows of histograms.csv.gz."""
+    columns = column_names(HistogramRow)
+    lists = {"upper_ns": "upper_ns", "count": "counts"}
+    texts = slots.assign(**{column: slots[column].astype(str) for column in lists}).rename(columns=lists)
+    keys = [column for column in columns if column not in lists.values()]
+    groups = texts.groupby(keys, dropna=False, observed=True, sort=False)
+    return groups[list(lists.values())].agg(" ".join).reset_index()[columns]

@@ -24,8 +24,8 @@ QUESTIONS = {
     "loss": "How many datagrams were lost?",
     "steady": "Was the rate steady while it was measured?",
 }
-_SOURCES = {"latency": "histograms.csv", "service": "histograms.csv", "ratios": "comparisons.csv"} | {
-    "steady": "slices.csv",
+_SOURCES = {"latency": "histograms.csv.gz", "service": "histograms.csv.gz", "ratios": "comparisons.csv"} | {
+    "steady": "slices.csv.gz",
     "fairness": "trials.csv",
     "loss": "trials.csv",
 }
