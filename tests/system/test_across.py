@@ -25,7 +25,7 @@ def made(path: Path, speed: float = 1.0, seed: int = 1, models: synthetic.Rates 
     """The folder of a run whose arms are all that fast."""
     path.mkdir()
     rates = {arm: {load: rate * speed for load, rate in of_arm.items()} for arm, of_arm in models.items()}
-    synthetic.write(synthetic.run(rates, seed=seed), path)
+    synthetic.write_run(synthetic.make_run(rates, seed=seed), path)
     return path
 
 
@@ -116,7 +116,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             ("before", "slower"),
             "sessions_per_s<-5%",
             2,
-            "--fail-if on sessions_per_s: these runs have no arm in common",
+            "--fail-if on sessions_per_s: the runs have no arm in common",
         ),
         (("before", "failing"), "throughput_rps<-5%", BROKEN, "broken: throughput_rps of asyncio/tcp"),
         (("before", "failing"), "sessions_per_s<-5%", 2, "no arm in common"),
@@ -127,10 +127,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             "broken: select/tcp, max_rate, 16 connections, 64 bytes: max_rate_rps",
         ),
         (("limit", "limit"), "max_rate_rps<-5%", 0, "1 inconclusive"),
-        (("quiet", "busy"), "throughput_rps<-5%", 2, "or on a machine that moved too far"),
+        (("quiet", "busy"), "throughput_rps<-5%", 2, "the machine drifted too far"),
         (("before", "unknown"), "throughput_rps<-5%", 2, "unknown field `speed`"),
         (("untoml", "before"), "throughput_rps<-5%", 2, "is not TOML"),
-        (("before", "slower"), "throughput_rps<-500%", 2, "can never be broken"),
+        (("before", "slower"), "throughput_rps<-500%", 2, "can never be violated"),
         (("before", "empty"), "throughput_rps<-5%", 2, "has no finished block"),
         (("empty", "before"), "throughput_rps<-5%", 2, "has no finished block"),
     ],

@@ -15,18 +15,18 @@ RANDOM = np.random.default_rng(1)
 
 
 def moment(arm: str, rate: float, block: int = 0) -> SliceFinished:
-    row = synthetic.slice_of(block, 0, arm, 16, "capacity", rate, RANDOM)
+    row = synthetic.make_slice(block, 0, arm, 16, "capacity", rate, RANDOM)
     return SliceFinished(block, "capacity", 16, 0, replace(row, throughput_rps=rate))
 
 
 def at_a_rate(arm: str, cpu_us: float, block: int = 0) -> SliceFinished:
-    row = synthetic.slice_of(block, 0, arm, 16, "latency", 1e4, RANDOM)
+    row = synthetic.make_slice(block, 0, arm, 16, "latency", 1e4, RANDOM)
     row = replace(row, rate_rps=1e4, throughput_rps=1e4, answered=100, server_cpu_us=100 * cpu_us)
     return SliceFinished(block, "latency", 16, 0, row)
 
 
 def trial(arm: str, codes: str = "", connections: int = 16, status: str = "ok", reason: str = "") -> TrialRow:
-    return synthetic.trial(0, arm, connections, "capacity", status=status, reason=reason, codes=codes)
+    return synthetic.make_trial(0, arm, connections, "capacity", status=status, reason=reason, codes=codes)
 
 
 def text_of(console: Console) -> str:
@@ -57,7 +57,7 @@ def test_the_interval_of_the_first_ranking_is_students_for_so_many_blocks(blocks
     for block, value in enumerate(values):
         standings.add(moment("select/tcp", value, block))
     ((_, _, half),) = standings.ranking(case_of(moment("select/tcp", 1.0)), "tcp")
-    expected = synthetic.student(0.975, blocks - 1) * np.std(values, ddof=1) / math.sqrt(blocks)
+    expected = synthetic.student_quantile(0.975, blocks - 1) * np.std(values, ddof=1) / math.sqrt(blocks)
     assert half == pytest.approx(expected)
 
 
