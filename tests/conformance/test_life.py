@@ -10,23 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.processes import gone
-
-from .running import (
-    ARMS,
-    DEADLINE_S,
-    MODELS,
-    ROOT,
-    Server,
-    assert_serves,
-    command,
-    ended,
-    limited,
-    models,
-    read_line,
-    running,
-    wait_until,
-)
+from tests.conformance.cases import ARMS, MODELS, models
+from tests.support.processes import ROOT, have_exited, limit_descriptors, read_line, run_program
+from tests.support.servers import Server, make_command, start_command
+from tests.support.sockets import assert_serves
+from tests.support.waiting import DEADLINE_S, wait_until
 
 by_arm = pytest.mark.parametrize(("model", "transport"), ARMS)
 
@@ -51,7 +39,7 @@ def test_the_ready_line_tells_what_runs_and_it_serves_from_then_on(any_server: S
 
 @pytest.mark.parametrize("model", models("tcp", lambda model: model.own_backlog is not None))
 def test_a_model_with_its_library_s_backlog_has_that(model: str) -> None:
-    with running(command(model, "tcp", "echo", "--backlog", "100")) as server:
+    with start_command(make_command(model, "tcp", "echo", "--backlog", "100")) as server:
         assert server.ready["sockets"]["backlog"] == server.model.own_backlog
         assert listening_backlog(server) == server.model.own_backlog
 
@@ -60,7 +48,7 @@ def test_a_model_with_its_library_s_backlog_has_that(model: str) -> None:
 def test_the_backlog_is_the_one_in_force(model: str) -> None:
     most = int(Path("/proc/sys/net/core/somaxconn").read_text())
     for asked in (7, most, most + 1):
-        with running(command(model, "tcp", "echo", "--backlog", str(asked))) as server:
+        with start_command(make_command(model, "tcp", "echo", "--backlog", str(asked))) as server:
             assert_serves(server)  # asyncio, for one, would have set its own by now
             assert server.ready["sockets"]["backlog"] == min(asked, most)
             assert listening_backlog(server) == min(asked, most)
@@ -76,9 +64,9 @@ def listening_backlog(server: Server) -> int:
 
 @by_arm
 def test_a_second_server_on_the_same_port_fails_with_one_clear_line(model: str, transport: str) -> None:
-    with running(command(model, transport)) as server:
+    with start_command(make_command(model, transport)) as server:
         port = str(server.address[1])
-        second = ended(command(model, transport, "echo", "--port", port))
+        second = run_program(make_command(model, transport, "echo", "--port", port))
         assert second.returncode == 1
         assert second.stdout == ""
         assert len(second.stderr.splitlines()) == 1
@@ -89,37 +77,37 @@ def test_a_second_server_on_the_same_port_fails_with_one_clear_line(model: str, 
 
 @pytest.mark.parametrize("model", models("tcp"))
 def test_the_port_can_be_taken_again_at_once(model: str) -> None:
-    with running(command(model, "tcp", "hola")) as server:
+    with start_command(make_command(model, "tcp", "hola")) as server:
         port = str(server.address[1])
         with socket.create_connection(server.address, timeout=DEADLINE_S) as conn:
             conn.sendall(b"adios")
             while conn.recv(100):  # the server closes first: its side stays in TIME_WAIT
                 pass
-    with running(command(model, "tcp", "hola", "--port", port)) as server:
+    with start_command(make_command(model, "tcp", "hola", "--port", port)) as server:
         assert_serves(server)
 
 
 @by_arm
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
 def test_a_signal_to_the_group_ends_it_without_a_word(model: str, transport: str, number: signal.Signals) -> None:
-    with running(command(model, transport, "hola")) as server:
+    with start_command(make_command(model, transport, "hola")) as server:
         server.workers()
         tree = server.tree()
         os.killpg(server.pid, number)
         assert server.process.wait(DEADLINE_S) == -number
-        wait_until(lambda: gone(tree), "all processes have ended")
+        wait_until(lambda: have_exited(tree), "all processes have ended")
         assert server.stderr() == ""
 
 
 @by_arm
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 def test_a_signal_to_the_main_process_leaves_no_worker(model: str, transport: str, number: signal.Signals) -> None:
-    with running(command(model, transport)) as server:
+    with start_command(make_command(model, transport)) as server:
         server.workers()
         tree = server.tree()
         os.kill(server.pid, number)
         assert server.process.wait(DEADLINE_S) == -number
-        wait_until(lambda: gone(tree), "all processes have ended")
+        wait_until(lambda: have_exited(tree), "all processes have ended")
 
 
 @by_arm
@@ -127,7 +115,7 @@ def test_it_ends_at_once_where_its_parent_had_ended_before(model: str, transport
     """Though its standard output still has a reader: a sibling that is being started holds it for a moment."""
     nobody = subprocess.Popen([sys.executable, "-c", ""])
     nobody.wait()
-    result = ended(command(model, transport), HOLABENCH_PARENT=str(nobody.pid))
+    result = run_program(make_command(model, transport), environment={"HOLABENCH_PARENT": str(nobody.pid)})
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith(f"exiting: parent process {nobody.pid} is gone")
 
@@ -143,7 +131,10 @@ def test_it_ends_when_its_parent_is_killed(model: str, transport: str) -> None:
         )
     )
     with subprocess.Popen(
-        [sys.executable, "-c", parent_program, *command(model, transport)], cwd=ROOT, stdout=subprocess.PIPE, bufsize=0
+        [sys.executable, "-c", parent_program, *make_command(model, transport)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        bufsize=0,
     ) as parent:
         assert parent.stdout is not None
         pid = 0
@@ -156,7 +147,7 @@ def test_it_ends_when_its_parent_is_killed(model: str, transport: str) -> None:
                 wait_until(lambda: len(server.children()) == ready["workers"], "the workers are there")
             tree = [server, *server.children(recursive=True)]
             parent.kill()
-            wait_until(lambda: gone(tree), "the server and its workers have ended")
+            wait_until(lambda: have_exited(tree), "the server and its workers have ended")
         finally:
             parent.kill()
             if pid:
@@ -168,7 +159,9 @@ def test_it_ends_when_its_parent_is_killed(model: str, transport: str) -> None:
 def test_it_ends_when_nobody_reads_its_ready_line(model: str, transport: str) -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
-    with subprocess.Popen(command(model, transport), cwd=ROOT, stdout=write_end, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        make_command(model, transport), cwd=ROOT, stdout=write_end, stderr=subprocess.DEVNULL
+    ) as process:
         os.close(write_end)
         try:
             assert process.wait(DEADLINE_S) == 1
@@ -194,7 +187,7 @@ def test_it_ends_when_nobody_reads_its_ready_line(model: str, transport: str) ->
     ids=" ".join,
 )
 def test_a_wrong_argument_gets_one_clear_line(words: list[str], said: str) -> None:
-    result = ended([sys.executable, "-m", "servers", *words])
+    result = run_program([sys.executable, "-m", "servers", *words])
     assert result.returncode == 2
     assert result.stdout == ""
     assert len(result.stderr.splitlines()) == 1
@@ -202,7 +195,7 @@ def test_a_wrong_argument_gets_one_clear_line(words: list[str], said: str) -> No
 
 
 def test_an_address_that_is_not_here_gets_one_clear_line() -> None:
-    result = ended(command("select", "tcp", "echo", "--host", "192.0.2.1"))  # reserved for documentation
+    result = run_program(make_command("select", "tcp", "echo", "--host", "192.0.2.1"))  # reserved for documentation
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
     assert "192.0.2.1 cannot be bound" in result.stderr
@@ -220,7 +213,7 @@ def test_an_address_that_is_not_here_gets_one_clear_line() -> None:
 def test_a_limit_on_open_files_that_is_too_low_gets_one_clear_line(
     model: str, descriptors: int, more: list[str], said: str
 ) -> None:
-    result = ended(limited(descriptors, command(model, "tcp", "echo", *more)))
+    result = run_program(limit_descriptors(descriptors, make_command(model, "tcp", "echo", *more)))
     assert (result.returncode, result.stdout) == (1, "")
     assert len(result.stderr.splitlines()) == 1
     assert said in result.stderr
@@ -233,5 +226,5 @@ def test_it_serves_over_ipv6_too(model: str, transport: str) -> None:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError as error:
         pytest.skip(f"no IPv6 loopback here: {error}")
-    with running(command(model, transport, "echo", "--host", "::1")) as server:
+    with start_command(make_command(model, transport, "echo", "--host", "::1")) as server:
         assert_serves(server)

@@ -6,20 +6,10 @@ import socket
 
 import pytest
 
-from .running import (
-    ARMS,
-    DEADLINE_S,
-    MODELS,
-    Server,
-    assert_serves,
-    command,
-    connect,
-    exchange,
-    models,
-    read_exactly,
-    running,
-    wait_until,
-)
+from tests.conformance.cases import ARMS, MODELS, models
+from tests.support.servers import Server, make_command, start_command
+from tests.support.sockets import assert_serves, connect, exchange, read_exactly
+from tests.support.waiting import DEADLINE_S, wait_until
 
 
 def connect_and_ask(server: Server, clients: int) -> list[socket.socket]:
@@ -60,7 +50,7 @@ def answered(conns: list[socket.socket]) -> list[socket.socket]:
 
 def settle(server: Server, conns: list[socket.socket], least: int) -> list[socket.socket]:
     """Wait until at least so many have a reply and nothing more happens; return those."""
-    wait_until(lambda: len(answered(conns)) >= least and server.rests(), f"{least} clients are served")
+    wait_until(lambda: len(answered(conns)) >= least and server.is_idle(), f"{least} clients are served")
     return answered(conns)
 
 
@@ -87,7 +77,7 @@ def many_descriptors() -> None:
 
 @pytest.mark.parametrize("model", models("tcp"))
 def test_more_connections_than_descriptors_are_served_in_turn(model: str) -> None:
-    with running(command(model, "tcp", "echo", "--workers", "2"), descriptors=64) as server:
+    with start_command(make_command(model, "tcp", "echo", "--workers", "2"), descriptors=64) as server:
         conns = connect_and_ask(server, 160)
         one_at_a_time = server.model.max_tcp_clients == 1
         served = settle(server, conns, least=1 if one_at_a_time else 40)
@@ -102,18 +92,18 @@ def test_more_connections_than_descriptors_are_served_in_turn(model: str) -> Non
         if not one_at_a_time:
             assert "clients wait in the backlog" in server.stderr()
             lines = server.stderr()
-            assert all([server.rests() for _ in range(5)]), "it tries again without a pause"  # noqa: C419  # every time
+            assert all([server.is_idle() for _ in range(5)]), "it tries again without a pause"  # noqa: C419  # every time
             assert server.stderr() == lines, "a line for every try"
         for conn in served:
             conn.close()
         serve_all_in_turn([conn for conn in conns if conn not in served])
         assert_serves(server)
-        wait_until(server.rests, "the server rests")
+        wait_until(server.is_idle, "the server rests")
 
 
 @pytest.mark.parametrize("model", models("tcp", lambda model: model.max_tcp_clients == 1))
 def test_a_model_for_one_client_lets_the_second_wait_and_serves_it_next(model: str) -> None:
-    with running(command(model, "tcp")) as server, connect(server) as second_to_be:
+    with start_command(make_command(model, "tcp")) as server, connect(server) as second_to_be:
         second_to_be.close()
         with connect(server) as first:
             exchange(first, b"first")
@@ -129,7 +119,7 @@ def test_a_model_for_one_client_lets_the_second_wait_and_serves_it_next(model: s
 @pytest.mark.usefixtures("many_descriptors")
 @pytest.mark.parametrize("model", models("tcp", lambda model: (model.max_tcp_clients or 0) > 1))
 def test_a_model_with_a_limit_serves_as_many_as_it_declares_and_the_others_in_turn(model: str) -> None:
-    with running(command(model, "tcp", "echo", "--workers", "2"), descriptors=4_096) as server:
+    with start_command(make_command(model, "tcp", "echo", "--workers", "2"), descriptors=4_096) as server:
         assert server.model.max_tcp_clients is not None
         declared = server.model.max_tcp_clients * server.ready["workers"]
         conns = connect_and_ask(server, declared + 100)
@@ -155,7 +145,7 @@ def test_a_model_with_a_limit_serves_as_many_as_it_declares_and_the_others_in_tu
     "model", models("tcp", lambda model: model.max_tcp_clients is None and model.own_backlog is None)
 )
 def test_a_model_without_a_limit_serves_more_than_select_could(model: str) -> None:
-    with running(command(model, "tcp"), descriptors=4_096) as server:
+    with start_command(make_command(model, "tcp"), descriptors=4_096) as server:
         conns = connect_and_ask(server, 1_100)
         assert len(settle(server, conns, least=1_100)) == 1_100
         serve_all_in_turn(conns)
@@ -163,13 +153,13 @@ def test_a_model_without_a_limit_serves_more_than_select_could(model: str) -> No
 
 @pytest.mark.parametrize(("model", "transport"), ARMS)
 def test_an_idle_server_rests(model: str, transport: str) -> None:
-    with running(command(model, transport)) as server:
+    with start_command(make_command(model, transport)) as server:
         assert_serves(server)
         if transport == "tcp" and MODELS[model].max_tcp_clients != 1:
             conns = [connect(server) for _ in range(20)]
             for conn in conns:
                 exchange(conn, b"here I am")
-            wait_until(server.rests, "it rests, with clients that say nothing")
+            wait_until(server.is_idle, "it rests, with clients that say nothing")
             for conn in conns:
                 conn.close()
-        wait_until(server.rests, "it rests")
+        wait_until(server.is_idle, "it rests")

@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from servers import sockets
-
-from .running import ARMS, DEADLINE_S, MODELS, ROOT, assert_serves, command, running
+from tests.conformance.cases import ARMS, MODELS
+from tests.support.processes import ROOT
+from tests.support.servers import make_command, start_command
+from tests.support.sockets import assert_serves
+from tests.support.waiting import DEADLINE_S
 
 FILES = sorted((ROOT / "servers").rglob("*.py"))
 
@@ -50,7 +53,7 @@ def test_it_runs_under_every_interpreter_that_is_here(name: str, pattern: str) -
     for model, transport in ARMS:
         if MODELS[model].needs:
             continue  # a library that another interpreter may lack
-        with running([python, "-B", *command(model, transport)[1:]]) as server:
+        with start_command([python, "-B", *make_command(model, transport)[1:]]) as server:
             assert_serves(server)
             if MODELS[model].parallel:
                 server.workers()
@@ -70,16 +73,16 @@ def run(cwd: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
 def test_a_new_file_is_a_new_model(copy: Path) -> None:
     source = '"""Another name for it."""\n\nfrom servers.models.iterative import serve_udp\n'
     (copy / "servers" / "models" / "newcomer.py").write_text(source)
-    with running(command("newcomer", "udp"), cwd=copy) as server:
+    with start_command(make_command("newcomer", "udp"), cwd=copy) as server:
         assert_serves(server)
-    result = run(copy, command("newcomer", "tcp"))
+    result = run(copy, make_command("newcomer", "tcp"))
     assert result.returncode == 2
     assert result.stderr == "python -m servers: the model 'newcomer' does not serve tcp\n"
 
 
 def test_a_model_whose_library_is_missing_says_what_to_install(copy: Path) -> None:
     (copy / "servers" / "models" / "newcomer.py").write_text("import a_library_that_nobody_has\n")
-    result = run(copy, command("newcomer", "tcp"))
+    result = run(copy, make_command("newcomer", "tcp"))
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
     assert "pip install a_library_that_nobody_has" in result.stderr

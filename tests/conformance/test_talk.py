@@ -6,8 +6,7 @@ import subprocess
 import pytest
 
 from clients.talk import talk
-
-from .running import Server
+from tests.support.servers import Server
 
 NETCAT = shutil.which("nc")
 CONVERSATION = (("hola", b"pues hola"), ("adios", b"pues adios"))

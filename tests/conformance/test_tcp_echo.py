@@ -6,7 +6,9 @@ import threading
 
 import pytest
 
-from .running import Server, assert_serves, connect, exchange, read_exactly, read_to_end, reset, wait_until
+from tests.support.servers import Server
+from tests.support.sockets import assert_serves, connect, exchange, read_exactly, read_to_end, reset
+from tests.support.waiting import wait_until
 
 
 def at_once(server: Server, clients: int) -> None:
@@ -126,7 +128,7 @@ def test_a_client_that_resets_does_not_stop_the_server(tcp_echo: Server) -> None
 
 def test_clients_that_left_leave_nothing_behind(tcp_echo: Server) -> None:
     assert_serves(tcp_echo)
-    wait_until(tcp_echo.rests, "the server rests")
+    wait_until(tcp_echo.is_idle, "the server rests")
     before = tcp_echo.descriptors()
     for number in range(20):
         conn = connect(tcp_echo)
@@ -136,7 +138,7 @@ def test_clients_that_left_leave_nothing_behind(tcp_echo: Server) -> None:
         else:
             conn.close()
     wait_until(lambda: tcp_echo.descriptors() <= before, f"there are {before} descriptors again")
-    wait_until(tcp_echo.rests, "the server rests")
+    wait_until(tcp_echo.is_idle, "the server rests")
 
 
 def test_five_hundred_clients_that_connect_at_once_are_all_served(tcp_echo: Server) -> None:

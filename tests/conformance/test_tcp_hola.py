@@ -4,7 +4,10 @@ import socket
 
 import pytest
 
-from .running import Server, altered, assert_serves, connect, exchange, models, read_to_end, reset, running, wait_until
+from tests.conformance.cases import models
+from tests.support.servers import Server, make_patched_command, start_command
+from tests.support.sockets import assert_serves, connect, exchange, read_to_end, reset
+from tests.support.waiting import wait_until
 
 
 def test_hola_is_answered_as_often_as_it_is_said(tcp_hola: Server) -> None:
@@ -88,14 +91,14 @@ def test_a_half_request_and_the_end_get_no_answer(tcp_hola: Server) -> None:
 
 def test_a_client_that_leaves_without_adios_frees_what_it_had(tcp_hola: Server) -> None:
     assert_serves(tcp_hola)
-    wait_until(tcp_hola.rests, "the server rests")
+    wait_until(tcp_hola.is_idle, "the server rests")
     before = tcp_hola.descriptors()
     for leave in (socket.socket.close, reset) * 5:
         conn = connect(tcp_hola)
         exchange(conn, b"hola", b"pues hola")
         leave(conn)
     wait_until(lambda: tcp_hola.descriptors() <= before, f"there are {before} descriptors again")
-    wait_until(tcp_hola.rests, "the server rests: it does not read the end of a connection again and again")
+    wait_until(tcp_hola.is_idle, "the server rests: it does not read the end of a connection again and again")
 
 
 def test_requests_without_end_that_nobody_reads_are_held_back(tcp_hola: Server) -> None:
@@ -127,7 +130,10 @@ sockets.bind_tcp = bind_with_small_buffers
 @pytest.mark.parametrize("model", models("tcp"))
 def test_replies_that_go_out_in_parts_all_come_before_the_end(model: str) -> None:
     said, answer = b"hola" * 10_000 + b"adios", b"pues hola" * 10_000 + b"pues adios"
-    with running(altered(SMALL_BUFFERS, model, "--protocol", "hola")) as server, connect(server) as conn:
+    with (
+        start_command(make_patched_command(SMALL_BUFFERS, model, "--protocol", "hola")) as server,
+        connect(server) as conn,
+    ):
         conn.sendall(said)  # the server takes it in one piece, and the kernel takes no answer in one piece from it
         assert read_to_end(conn) == answer
 

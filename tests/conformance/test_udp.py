@@ -2,26 +2,29 @@ import os
 
 import pytest
 
-from .running import Server, assert_serves, command, exchange_datagram, models, peer, running, wait_until
+from tests.conformance.cases import models
+from tests.support.servers import Server, make_command, start_command
+from tests.support.sockets import assert_serves, exchange_datagram, make_udp_socket
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize("size", [0, 1, 1_472, 65_507])
 def test_a_datagram_of_any_size_comes_back_unchanged(udp_echo: Server, size: int) -> None:
-    with peer(udp_echo) as sock:
+    with make_udp_socket(udp_echo) as sock:
         for _ in range(3):
             exchange_datagram(sock, os.urandom(size))
 
 
 def test_each_datagram_comes_back_as_one(udp_echo: Server) -> None:
     sent = {b"%d" % number for number in range(20)} | {b""}
-    with peer(udp_echo) as sock:
+    with make_udp_socket(udp_echo) as sock:
         for datagram in sent:
             sock.send(datagram)
         assert {sock.recv(100) for _ in sent} == sent
 
 
 def test_many_peers_get_their_own_replies(udp_echo: Server) -> None:
-    socks = [peer(udp_echo) for _ in range(100)]
+    socks = [make_udp_socket(udp_echo) for _ in range(100)]
     for round_number in range(2):
         for number, sock in enumerate(socks):
             sock.send(b"%d, %d" % (number, round_number))
@@ -33,22 +36,24 @@ def test_many_peers_get_their_own_replies(udp_echo: Server) -> None:
 
 def test_replies_to_a_peer_that_has_gone_do_not_stop_the_server(udp_echo: Server) -> None:
     for _ in range(20):
-        with peer(udp_echo) as sock:
+        with make_udp_socket(udp_echo) as sock:
             sock.send(b"I shall not hear you")
-    wait_until(udp_echo.rests, "the server rests")  # or its last reply may find a new client on the port of a gone one
+    wait_until(
+        udp_echo.is_idle, "the server rests"
+    )  # or its last reply may find a new client on the port of a gone one
     assert_serves(udp_echo)
 
 
 def test_a_flood_does_not_stop_the_server(udp_echo: Server) -> None:
-    with peer(udp_echo) as sock:
+    with make_udp_socket(udp_echo) as sock:
         for _ in range(2_000):
             sock.send(bytes(1_400))
-    wait_until(udp_echo.rests, "the server rests")
+    wait_until(udp_echo.is_idle, "the server rests")
     assert_serves(udp_echo)
 
 
 def test_hola_and_adios_are_answered(udp_hola: Server) -> None:
-    with peer(udp_hola) as sock:
+    with make_udp_socket(udp_hola) as sock:
         exchange_datagram(sock, b"hola", b"pues hola")
         exchange_datagram(sock, b"adios", b"pues adios")
         exchange_datagram(sock, b"hola", b"pues hola")  # there is nothing to close: who speaks again is answered again
@@ -56,13 +61,13 @@ def test_hola_and_adios_are_answered(udp_hola: Server) -> None:
 
 @pytest.mark.parametrize("datagram", [b" hola", b"hola\r\n", b"\t\n hola \r\n"])
 def test_white_space_around_a_request_is_allowed(udp_hola: Server, datagram: bytes) -> None:
-    with peer(udp_hola) as sock:
+    with make_udp_socket(udp_hola) as sock:
         exchange_datagram(sock, datagram, b"pues hola")
 
 
 @pytest.mark.parametrize("model", models("udp"))
 def test_anything_else_gets_no_reply_and_is_counted(model: str) -> None:
-    with running(command(model, "udp", "hola")) as server, peer(server) as sock:
+    with start_command(make_command(model, "udp", "hola")) as server, make_udp_socket(server) as sock:
         ignored = (
             b"",
             b" ",

@@ -10,21 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.processes import gone
-
-from .running import (
-    Server,
-    altered,
-    assert_serves,
-    command,
-    connect,
-    exchange,
-    exchange_datagram,
-    models,
-    peer,
-    running,
-    wait_until,
-)
+from tests.conformance.cases import models
+from tests.support.processes import have_exited
+from tests.support.servers import Server, make_command, make_patched_command, start_command
+from tests.support.sockets import assert_serves, connect, exchange, exchange_datagram, make_udp_socket
+from tests.support.waiting import wait_until
 
 
 def clients_of(process: psutil.Process) -> int:
@@ -46,23 +36,23 @@ def kill(server: Server, worker: psutil.Process) -> None:
 
 @pytest.mark.parametrize("model", models("tcp", lambda model: model.parallel))
 def test_it_has_as_many_workers_as_it_was_told(model: str) -> None:
-    with running(command(model, "tcp", "echo", "--workers", "3")) as server:
+    with start_command(make_command(model, "tcp", "echo", "--workers", "3")) as server:
         assert server.ready["workers"] == 3
         assert len(server.workers()) == 3
-    with running(command(model, "tcp")) as server:
+    with start_command(make_command(model, "tcp")) as server:
         assert server.ready["workers"] == len(server.workers()) == max(2, len(os.sched_getaffinity(0)))
 
 
 @pytest.mark.parametrize("model", models("tcp", lambda model: not model.parallel))
 def test_a_model_without_workers_says_that_it_is_one(model: str) -> None:
-    with running(command(model, "tcp", "echo", "--workers", "3")) as server:
+    with start_command(make_command(model, "tcp", "echo", "--workers", "3")) as server:
         assert server.ready["workers"] == 1
         assert len(server.tree()) == 1
 
 
 @pytest.mark.parametrize("model", models("tcp", lambda model: model.parallel))
 def test_a_killed_worker_takes_its_own_connections_alone_and_is_replaced(model: str) -> None:
-    with running(command(model, "tcp", "echo", "--workers", "2")) as server:
+    with start_command(make_command(model, "tcp", "echo", "--workers", "2")) as server:
         worker = server.workers()[0]
         conns = [connect(server) for _ in range(40)]
         for conn in conns:
@@ -86,7 +76,7 @@ def test_a_killed_worker_takes_its_own_connections_alone_and_is_replaced(model: 
 
 @pytest.mark.parametrize("model", models("udp", lambda model: model.parallel))
 def test_datagrams_are_answered_after_a_worker_was_killed(model: str) -> None:
-    with running(command(model, "udp", "echo", "--workers", "2")) as server, peer(server) as sock:
+    with start_command(make_command(model, "udp", "echo", "--workers", "2")) as server, make_udp_socket(server) as sock:
         for worker in server.workers():
             kill(server, worker)
             for _ in range(20):
@@ -95,7 +85,7 @@ def test_datagrams_are_answered_after_a_worker_was_killed(model: str) -> None:
 
 @pytest.mark.parametrize("model", models("tcp", lambda model: model.parallel))
 def test_a_worker_holds_no_descriptor_of_the_others(model: str) -> None:
-    with running(command(model, "tcp", "echo", "--workers", "4")) as server:
+    with start_command(make_command(model, "tcp", "echo", "--workers", "4")) as server:
 
         def pipes() -> list[int]:
             return [len(pipes_of(worker)) for worker in server.workers()]
@@ -124,7 +114,7 @@ def test_workers_that_end_at_once_are_replaced_at_a_walking_pace() -> None:
             "select.serve_tcp = lambda *_: (print(time.monotonic(), file=sys.stderr, flush=True), os._exit(3))",
         )
     )
-    with running(altered(f"import sys\n{change}", "multiprocessing", "--workers", "1")) as server:
+    with start_command(make_patched_command(f"import sys\n{change}", "multiprocessing", "--workers", "1")) as server:
         wait_until(lambda: server.stderr().count("exited with code 3") >= 4, "four workers have ended")
         started_s = [float(line) for line in re.findall(r"^[\d.]+$", server.stderr(), re.MULTILINE)]
         assert all(later - earlier >= 0.1 for earlier, later in itertools.pairwise(started_s))
@@ -146,12 +136,12 @@ def test_a_worker_that_cannot_be_started_is_told_once_and_started_later() -> Non
             "os.fork = fork_or_fail",
         )
     )
-    with running(altered(change, "multiprocessing", "--workers", "2")) as server:
+    with start_command(make_patched_command(change, "multiprocessing", "--workers", "2")) as server:
         first, other = server.workers()
         kill(server, first)
         main = psutil.Process(server.pid)
         wait_until(lambda: main.num_fds() == 4 + 2 * 2, "it has its streams, its socket, and two pipes for each worker")
-        assert not gone([other])
+        assert not have_exited([other])
         assert server.stderr().count("cannot be started") == 1
         assert "1 of 2 workers cannot be started: Resource temporarily unavailable" in server.stderr()
         assert_serves(server)
@@ -165,8 +155,8 @@ def threads(server: Server) -> int:
 
 def test_the_thread_of_a_udp_peer_ends_when_it_is_idle_and_starts_again() -> None:
     change = "from servers.models import thread_per_client\nthread_per_client.IDLE_S = 0.1"
-    with running(altered(change, "thread_per_client", "--transport", "udp")) as server:
-        socks = [peer(server) for _ in range(10)]
+    with start_command(make_patched_command(change, "thread_per_client", "--transport", "udp")) as server:
+        socks = [make_udp_socket(server) for _ in range(10)]
         for _ in range(3):
             for sock in socks:
                 exchange_datagram(sock, b"here I am")
@@ -176,7 +166,7 @@ def test_the_thread_of_a_udp_peer_ends_when_it_is_idle_and_starts_again() -> Non
 
 
 def test_a_udp_peer_that_takes_leave_frees_its_thread_at_once() -> None:
-    with running(command("thread_per_client", "udp", "hola")) as server, peer(server) as sock:
+    with start_command(make_command("thread_per_client", "udp", "hola")) as server, make_udp_socket(server) as sock:
         exchange_datagram(sock, b"hola", b"pues hola")
         assert threads(server) == 2
         exchange_datagram(sock, b"adios", b"pues adios")
@@ -186,7 +176,10 @@ def test_a_udp_peer_that_takes_leave_frees_its_thread_at_once() -> None:
 
 def test_no_datagram_is_lost_between_a_thread_that_ends_and_the_next() -> None:
     change = "from servers.models import thread_per_client\nthread_per_client.IDLE_S = 0.0001"
-    with running(altered(change, "thread_per_client", "--transport", "udp")) as server, peer(server) as sock:
+    with (
+        start_command(make_patched_command(change, "thread_per_client", "--transport", "udp")) as server,
+        make_udp_socket(server) as sock,
+    ):
         for number in range(3_000):
             exchange_datagram(sock, b"%d" % number)
 
@@ -200,11 +193,14 @@ def test_where_no_thread_can_be_had_a_connection_is_closed_and_a_datagram_answer
             "_thread.start_new_thread = refuse",
         )
     )
-    with running(altered(change, "thread_per_client", "--transport", "udp")) as server, peer(server) as sock:
+    with (
+        start_command(make_patched_command(change, "thread_per_client", "--transport", "udp")) as server,
+        make_udp_socket(server) as sock,
+    ):
         for _ in range(3):
             exchange_datagram(sock, b"here I am")
         assert len(server.stderr().splitlines()) == 1
-    with running(altered(change, "thread_per_client")) as server:
+    with start_command(make_patched_command(change, "thread_per_client")) as server:
         for _ in range(3):
             with connect(server) as conn:
                 assert conn.recv(1) == b""

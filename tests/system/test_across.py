@@ -9,9 +9,8 @@ import pytest
 
 from bench.schema.rows import MaxRateRow
 from bench.store.run_folder import RunFolder
-from tests.unit import synthetic
-
-from .commands import python
+from tests.support import synthetic
+from tests.support.commands import run_python as python
 
 SLOWER = 0.8
 BROKEN = 4

@@ -7,7 +7,8 @@ from clients.engine.threads import Threads
 from clients.generator import LoadGenerator, compile_loops
 from clients.load_spec import LoadSpec
 from servers import registry
-from tests.system.commands import server, wait_until
+from tests.support.servers import start_server as server
+from tests.support.waiting import wait_until
 
 _CLIENTS = 16
 _LOAD_S = 0.5

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.system.commands import python
+from tests.support.commands import run_python as python
 
 LIMIT_PLAN = """
 name = "max_rate"

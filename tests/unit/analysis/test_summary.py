@@ -7,7 +7,7 @@ import pytest
 
 from bench.analysis.summary import COMPARISON_COLUMNS, SUMMARY_COLUMNS, block_log_ratios, compare, summarise
 from bench.schema.rows import SliceRow, TrialRow
-from tests.unit import synthetic
+from tests.support import synthetic
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 

@@ -9,7 +9,7 @@ from bench.compare.gates import RuleError, breaking, parse_rule
 from bench.compare.run_values import Run, measured, planned
 from bench.plan.toml import load_plan
 from bench.store.folder_labels import labels
-from tests.unit import synthetic
+from tests.support import synthetic
 
 RATES = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 4e4}, "asyncio/tcp~control": {16: 3e4}}
 

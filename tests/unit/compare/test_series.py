@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bench.compare.change_points import change_points
 from bench.compare.series import Series, series
-from tests.unit import synthetic
+from tests.support import synthetic
 
 SERIES = 300  # of pure noise
 MOST_FALSE = 10  # binomial(300, .016) exceeds it in 1 % of cases; 1.6 % is the worst that was measured
