@@ -15,7 +15,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -28,6 +28,7 @@ from tests.support.processes import ROOT, limit_descriptors, read_line
 from tests.support.waiting import DEADLINE_S, wait_until
 
 STDERR_LINES = 20  # enough for a traceback
+SILENT_FILES = {"conftest.py", "servers.py"}  # their frames do not help in a traceback
 EXIT_GRACE_S = 0.5  # a client may see the end of a connection before the server process has exited
 
 describe = functools.cache(registry.describe)
@@ -38,15 +39,16 @@ class Server:
     """A server that has printed its ready line."""
 
     process: subprocess.Popen[bytes]
-    ready: dict[str, Any]
+    command: Sequence[str]
     errors: IO[bytes]
+    ready: dict[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, key: str) -> Any:
         """Return a value of the ready line."""
         return self.ready[key]
 
     def __str__(self) -> str:
-        return f"{self['model']}/{self['transport']} ({self['protocol']})"
+        return f"{self['model']}/{self['transport']} ({self['protocol']})" if self.ready else " ".join(self.command)
 
     @property
     def model(self) -> registry.Description:
@@ -99,10 +101,12 @@ class Server:
         return self.cpu_s() - before < 0.01
 
     def kill(self) -> None:
-        """Kill all processes and wait for the main one."""
+        """Kill all processes and wait for the main one. A second call does nothing."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        self.process.communicate(timeout=DEADLINE_S)
+        self.process.wait(timeout=DEADLINE_S)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 class SharedServer:
@@ -164,12 +168,12 @@ def start_command(command: Sequence[str], *, descriptors: int | None = None, cwd
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, bufsize=0, stderr=errors, start_new_session=True, cwd=cwd
         )
-        server = Server(process, {}, errors)
+        server = Server(process, command, errors)
         try:
             assert process.stdout is not None
             line = read_line(process.stdout)
             if not line:
-                _report_failed_start(server, command)
+                _report_failed_start(server)
             server.ready.update(json.loads(line))
             with explain_failure(server):
                 yield server
@@ -177,12 +181,12 @@ def start_command(command: Sequence[str], *, descriptors: int | None = None, cwd
             server.kill()
 
 
-def _report_failed_start(server: Server, command: Sequence[str]) -> None:
+def _report_failed_start(server: Server) -> None:
     if "pip install" in server.stderr():
         pytest.skip(server.stderr().strip())
     with contextlib.suppress(subprocess.TimeoutExpired):
         server.process.wait(EXIT_GRACE_S)
-    pytest.fail(f"{_state(server, 'server')}\nno ready line from: {' '.join(command)}", pytrace=False)
+    pytest.fail(f"{describe_state(server)}\nit has printed no ready line", pytrace=False)
 
 
 @contextlib.contextmanager
@@ -195,17 +199,26 @@ def explain_failure(*servers: Server) -> Iterator[None]:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 server.process.wait(EXIT_GRACE_S)
             if server.process.returncode is not None:
-                cause = "".join(traceback.format_exception(error, chain=False))
-                state = _state(server, f"server {server}")
-                raise pytest.fail.Exception(f"{state}\nthe test then failed:\n{cause}", pytrace=False) from None
+                message = f"{describe_state(server)}\nthe test then failed:\n{_short_traceback(error)}"
+                raise pytest.fail.Exception(message, pytrace=False) from None
             if server.stderr():
-                error.add_note(_state(server, f"server {server}"))
+                error.add_note(describe_state(server))
         raise
 
 
-def _state(server: Server, name: str) -> str:
-    """Return one line with the exit code, then the last lines of stderr."""
+def _short_traceback(error: BaseException) -> str:
+    """Return the traceback without the frames of libraries and of this module."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).is_relative_to(ROOT / "tests") and Path(frame.filename).name not in SILENT_FILES
+    ]
+    return "".join([*traceback.format_list(frames), *traceback.format_exception_only(error)])
+
+
+def describe_state(server: Server) -> str:
+    """Return one line with the exit code, if there is one, then the last lines of stderr."""
     code = server.process.poll()
     state = "is running" if code is None else f"exited with code {code}"
     tail = server.stderr().splitlines()[-STDERR_LINES:]
-    return "\n".join([f"{name} {state}; last stderr lines:", *(f"    {line}" for line in tail or ["(none)"])])
+    return "\n".join([f"server {server} {state}; last stderr lines:", *(f"    {line}" for line in tail or ["(none)"])])

@@ -14,7 +14,7 @@ import pytest
 
 Value = TypeVar("Value")
 
-DEADLINE_S = 60.0  # far longer than any step of a test takes
+DEADLINE_S = 30.0  # far longer than any step of a test takes
 POLL_S = 0.01
 
 
