@@ -14,7 +14,7 @@ settings.load_profile("steady")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """Report why the servers of a failed test have exited, and kill them: the next test gets fresh ones."""
+    """Report why servers of a failed test exited; the next test gets fresh ones."""
     servers = [value for value in pyfuncitem.funcargs.values() if isinstance(value, Server)]
     passed = False
     try:

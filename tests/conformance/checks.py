@@ -1,4 +1,4 @@
-"""What every running server states about itself, checked against the operating system."""
+"""Checks of a running server against the operating system."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ DEFAULT_BACKLOG = 1024
 
 
 def check_fresh_server(server: Server) -> None:
-    """Check the ready line, that the server serves from then on, and that it has not written to stderr."""
+    """Check the ready line, that the server serves, and that stderr is empty."""
     assert_serves(server)
     assert list(server.ready) == READY_KEYS
     assert server["ready"] is True

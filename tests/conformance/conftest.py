@@ -1,4 +1,4 @@
-"""Servers that the tests of a module share: starting a server takes longer than most tests."""
+"""Servers that the tests of a module share: a start is slower than most tests."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.support.sockets import close_open_sockets
 
 @pytest.fixture(scope="module")
 def shared_server(request: pytest.FixtureRequest) -> Iterator[SharedServer]:
-    """The server of a model, a transport and a protocol. Tests choose it with ``cases.by_shared_server``."""
+    """The server of one case. Tests choose it with ``cases.by_shared_server``."""
     with SharedServer(make_command(*request.param)) as shared:
         yield shared
 

@@ -26,7 +26,7 @@ class Place:
 
 @functools.cache
 def conversation(model: str, transport: str) -> tuple[frozenset[Place], str]:
-    """Return the places that pass a client's bytes to the protocol, and the library that the model needs."""
+    """Return the places that pass bytes to the protocol, and the model's library."""
     feeding = {place for place in _reach(_entry(model, transport)) if _calls_feed(place)}
     return frozenset(feeding or {_entry(model, transport)}), MODELS[model].needs
 
@@ -43,7 +43,7 @@ def loop(model: str, transport: str) -> tuple[Place, str]:
 
 
 def one_per_bind(transport: str, condition: Callable[[registry.Description], bool] = lambda _: True) -> list[str]:
-    """Return one model for each way to bind a socket, of those that satisfy a condition."""
+    """Return one model for each way to bind a socket."""
     keys = {
         model: (MODELS[model].own_backlog, _declares(model, "REUSEPORT"), MODELS[model].parallel)
         for model in models_with(transport, condition)
@@ -69,7 +69,7 @@ def _representatives(keys: Mapping[str, object]) -> list[str]:
 
 
 def _preference(model: str) -> tuple[bool, bool, bool, str]:
-    """Prefer a model without a further library, then a single process, then no limit of clients."""
+    """Prefer a model without a library, then a single process, then no limit."""
     description = MODELS[model]
     return bool(description.needs), description.parallel, description.max_tcp_clients is not None, model
 
@@ -135,7 +135,7 @@ def _definitions(module: str) -> dict[str, ast.AST]:
 
 @functools.cache
 def _imports(module: str) -> dict[str, str | Place]:
-    """Return what a module imports from the servers by local name: the name of a module, or a place in it."""
+    """Return a module's imports from the servers: a module's name, or a place."""
     imported: dict[str, str | Place] = {}
     for node in _parse(module).body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "servers":

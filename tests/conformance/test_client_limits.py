@@ -1,4 +1,4 @@
-"""Limits of a model or of the machine: they are declared and reported, and reaching one is never a crash."""
+"""Limits of a model or of the machine: declared, reported, and never a crash."""
 
 import resource
 import select
@@ -103,9 +103,10 @@ def test_model_without_limit_serves_more_clients_than_select_could(model: str) -
 
 
 def connect_and_send(server: Server, clients: int) -> list[socket.socket]:
-    """Open connections; each sends a request at once, whether the server has accepted it or not.
+    """Open connections and send a request on each.
 
-    Opens fewer where the backlog is a library's own: once that is full, the kernel refuses further clients.
+    Does not wait until the server accepts them. Opens fewer where the backlog is a library's own: once that is full,
+    the kernel refuses further clients.
     """
     conns = []
     for _ in range(clients):
@@ -118,7 +119,10 @@ def connect_and_send(server: Server, clients: int) -> list[socket.socket]:
 
 
 def connect_unless_full(server: Server) -> socket.socket | None:
-    """Open a connection unless the backlog stays full. The second try is longer than the kernel's pause of 1 s."""
+    """Open a connection unless the backlog stays full.
+
+    The kernel retries after 1 s, so the second try is longer than that.
+    """
     for timeout_s in (0.2, 2.5):
         try:
             conn = socket.create_connection(server.address, timeout=timeout_s)
@@ -139,13 +143,16 @@ def find_answered(conns: list[socket.socket]) -> list[socket.socket]:
 
 
 def wait_until_settled(server: Server, conns: list[socket.socket], least: int) -> list[socket.socket]:
-    """Wait until at least so many have a reply and the server is idle. Return the answered connections."""
+    """Wait for at least that many replies and an idle server; return the answered."""
     wait_until(lambda: len(find_answered(conns)) >= least and server.is_idle(), f"{least} clients are served")
     return find_answered(conns)
 
 
 def serve_all_in_turn(conns: list[socket.socket]) -> None:
-    """Close each answered connection until all are served: waiting clients get the places that become free."""
+    """Close answered connections until all are served.
+
+    Waiting clients get the places that become free.
+    """
     waiting = list(conns)
     while waiting:
         wait_until(lambda: find_answered(waiting), f"one more of {len(waiting)} clients is served")

@@ -1,4 +1,4 @@
-"""Start and end of a server: command line, address, backlog, signals, and the death of its parent."""
+"""Start and end of a server: options, address, signals, death of its parent."""
 
 import contextlib
 import json
@@ -113,7 +113,7 @@ def start_client_process(server: Server) -> Iterator[None]:
 
 @pytest.mark.parametrize("transport", registry.TRANSPORTS)
 def test_parent_gone_before_start_ends_server_at_once(transport: str) -> None:
-    """Even if its standard output still has a reader: a process that is being started inherits it for a moment."""
+    """Check it with a reader on stdout, as a process that starts may inherit one."""
     parent = subprocess.Popen([sys.executable, "-c", ""])
     parent.wait()
     result = run_program(make_command("select", transport), environment={"HOLABENCH_PARENT": str(parent.pid)})

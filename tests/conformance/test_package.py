@@ -1,4 +1,4 @@
-"""The package as a whole: its imports, its interpreters, its sockets, and that a new file is a new model."""
+"""The package as a whole: imports, interpreters, sockets, new models."""
 
 import ast
 import shutil
@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from servers import sockets
+from servers import registry, sockets
 from tests.conformance.cases import ARMS, MODELS
 from tests.conformance.families import one_per_conversation
 from tests.support.processes import ROOT, find_interpreter, run_program
-from tests.support.servers import make_command, start_command
+from tests.support.servers import describe, make_command, start_command
 from tests.support.sockets import assert_serves
 from tests.support.waiting import DEADLINE_S
 
@@ -38,9 +38,14 @@ def test_servers_import_only_the_standard_library_and_themselves(file: Path) -> 
         assert imported <= sys.stdlib_module_names | {"servers", "__future__"}
 
 
+@pytest.mark.parametrize("name", registry.names())
+def test_model_source_is_usable(name: str) -> None:
+    assert describe(name).broken == ""
+
+
 @pytest.mark.parametrize(("name", "version_pattern"), PYTHONS)
 def test_servers_run_under_every_installed_interpreter(name: str, version_pattern: str) -> None:
-    """Every model runs over TCP; over UDP one model of each conversation runs, and those that start workers."""
+    """Run all models over TCP, and one of each conversation and all pools over UDP."""
     python = find_interpreter(name, version_pattern)
     subprocess.run([python, "-c", COMPILE_ALL, *map(str, FILES)], check=True, timeout=DEADLINE_S)
     over_udp = {*one_per_conversation("udp"), *(model for model in MODELS if MODELS[model].parallel)}

@@ -1,4 +1,4 @@
-"""Echo over TCP: bytes, order, many clients, ends of connections, and clients that do not read."""
+"""Echo over TCP: order, many clients, ends of connections, slow readers."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""The hola protocol over TCP: requests that are split, joined, unknown or unfinished, and ends of connections."""
+"""The hola protocol over TCP: split, joined, unknown and unfinished requests."""
 
 import contextlib
 import select
@@ -157,7 +157,7 @@ sockets.bind_tcp = bind_with_small_buffers
 
 @pytest.mark.parametrize("model", models_with("tcp"))
 def test_tcp_hola_sends_replies_in_parts_and_all_before_the_end(model: str) -> None:
-    """The only test of partial writes that runs for each model: each one watches for room to write in its own way."""
+    """Test partial writes of each model, as each watches for room in its own way."""
     requests, replies = b"hola" * 10_000, b"pues hola" * 10_000
     command = make_patched_command(SMALL_BUFFERS, model, "--protocol", "hola")
     with start_command(command) as server, connect(server) as conn:

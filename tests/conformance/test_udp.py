@@ -115,7 +115,7 @@ def test_udp_hola_answers_netcat(server: Server) -> None:
 
 @every_hola_model
 def test_udp_hola_ignores_and_counts_other_datagrams(server: Server) -> None:
-    """The only test that makes this server ignore datagrams, as their count is checked."""
+    """The only test that sends ignored datagrams, as their count is checked."""
     with make_udp_socket(server) as sock:
         for datagram in IGNORED_DATAGRAMS * server["workers"]:
             sock.send(datagram)

@@ -168,7 +168,7 @@ def test_tcp_connection_is_closed_if_no_thread_can_start() -> None:
 
 
 def count_connections(process: psutil.Process) -> int:
-    """Count the client connections of a process; its other descriptors may still change after the ready line."""
+    """Count the client connections of a process."""
     return sum(conn.status == psutil.CONN_ESTABLISHED for conn in process.net_connections("tcp"))
 
 
