@@ -17,6 +17,8 @@ from clients.result_document import Context, make_document
 from clients.worker import describe_slice
 from tests.support.scripted_servers import HOST, echo, start_tcp_server, start_udp_server
 
+pytestmark = pytest.mark.serial
+
 
 @pytest.fixture
 def threads() -> Iterator[Threads]:

@@ -24,6 +24,8 @@ from clients.result_document import Context, make_document
 from tests.support.scripted_servers import HOST, echo, start_tcp_server, start_udp_server
 from tests.support.servers import start_server as server
 
+pytestmark = pytest.mark.serial
+
 
 def run_load(spec: LoadSpec, seconds: float = 0.3, **options: Any) -> tuple[dict[str, Any], Slice, Any]:
     """Load a server. Returns document, slice and raw rows.

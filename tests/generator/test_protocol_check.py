@@ -9,6 +9,8 @@ from clients.protocol_check import ProtocolError, verify
 from tests.support.scripted_servers import HOST, start_tcp_server
 from tests.support.servers import start_server as server
 
+pytestmark = pytest.mark.serial
+
 
 @pytest.mark.parametrize("model", ["select", "thread_per_client"])
 def test_verify_accepts_a_message_larger_than_all_buffers(model: str) -> None:

@@ -12,6 +12,8 @@ from bench.store.run_folder import RunFolder
 from tests.support import synthetic
 from tests.support.commands import run_python as python
 
+pytestmark = pytest.mark.slow
+
 SLOWER = 0.8
 BROKEN = 4
 

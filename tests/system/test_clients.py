@@ -17,6 +17,8 @@ from tests.support.commands import start_python as started
 from tests.support.processes import ROOT
 from tests.support.servers import start_server as server
 
+pytestmark = pytest.mark.slow
+
 CPU = str(min(os.sched_getaffinity(0)))
 
 

@@ -13,6 +13,8 @@ from tests.support.commands import run_python as python
 from tests.support.processes import ROOT
 from tests.support.servers import start_server as server
 
+pytestmark = pytest.mark.slow
+
 DOCUMENTS = ["README.md", "README.es.md", "CONTRIBUTING.md", "results/README.md", *sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")
 )]  # fmt: skip

@@ -22,6 +22,8 @@ from tests.support.commands import COMMAND_DEADLINE_S as DEADLINE_S
 from tests.support.commands import run_python as python
 from tests.support.commands import start_python as started
 
+pytestmark = pytest.mark.slow
+
 HELPED = """
 import json, signal, sys, psutil
 from pathlib import Path

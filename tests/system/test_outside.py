@@ -12,6 +12,8 @@ from bench.plan.toml import load_plan
 from tests.support.commands import run_python as python
 from tests.support.servers import start_server as server
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DONE = (0, 3)  # 3: a figure is invalid, which a busy machine can make it
 SMALL = ["--profile", "quick", "--models", "select", "--transports", "tcp", "--blocks", "1", "--seconds", "0.05"]

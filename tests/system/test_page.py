@@ -15,6 +15,8 @@ from bench.report.chart_workers import helpers
 from bench.store.run_folder import RunFolder
 from tests.support import synthetic
 
+pytestmark = pytest.mark.slow
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NARROW, WIDE = 400, 1400
 READABLE = 720  # pixels across, for a chart whose smallest words are a hundredth of that high

@@ -15,6 +15,8 @@ from tests.support.commands import start_python as started
 from tests.support.processes import have_exited as gone
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["--profile", "quick", "--models", "select", "--transports", "tcp", "--connections", "1", "--protocol", "echo"]
 OUTPUT_DIR = "--into"
 BLOCKS = 5

@@ -20,6 +20,8 @@ from tests.support.commands import start_python as started
 from tests.support.processes import have_exited as gone
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["--profile", "quick", "--models", "iterative,select", "--blocks", "3", "--seconds", "0.1", "--seed", "7"]
 
 
