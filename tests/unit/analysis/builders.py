@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bench.schema.rows import SliceRow, TrialRow
-from tests.unit import synthetic
+from tests.support import synthetic
 
 REFERENCE_ARMS = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 

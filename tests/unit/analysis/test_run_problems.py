@@ -1,6 +1,6 @@
 from bench.analysis.run_problems import problems
 from bench.analysis.summary import summarise
-from tests.unit import synthetic
+from tests.support import synthetic
 
 RATES = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 3e4}, "native/tcp": {16: 3e4}}
 

@@ -6,7 +6,7 @@ import pytest
 
 from bench.analysis.search_results import objectives, summarise_run, summarise_searches
 from bench.schema.rows import MaxRateRow
-from tests.unit import synthetic
+from tests.support import synthetic
 
 TRIAL = MaxRateRow(
     scenario="max_rate", connections=64, message_bytes=64, arm="select/tcp", model="select", transport="tcp",

@@ -5,7 +5,7 @@ import pandas as pd
 
 from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.schema.rows import SliceRow, TrialRow
-from tests.unit import synthetic
+from tests.support import synthetic
 from tests.unit.analysis.builders import make_tables, only_row, set_codes
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from bench.compare.run_values import RunValues, collect_values
-from tests.unit import synthetic
+from tests.support import synthetic
 
 RATES = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 4e4}, "asyncio/tcp~control": {16: 3e4}}
 
