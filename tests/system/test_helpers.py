@@ -18,9 +18,12 @@ from bench.report.charts.catalogue import wanted
 from bench.store.errors import StoreError
 from bench.store.reader import read_run
 from bench.store.run_folder import RunFolder
-from tests.unit import synthetic
+from tests.support import synthetic
+from tests.support.commands import COMMAND_DEADLINE_S as DEADLINE_S
+from tests.support.commands import run_python as python
+from tests.support.commands import start_python as started
 
-from .commands import DEADLINE_S, python, started
+pytestmark = pytest.mark.slow
 
 HELPED = """
 import json, signal, sys, psutil

@@ -13,7 +13,9 @@ import pytest
 from bench.report.build import derive
 from bench.report.chart_workers import helpers
 from bench.store.run_folder import RunFolder
-from tests.unit import synthetic
+from tests.support import synthetic
+
+pytestmark = pytest.mark.slow
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NARROW, WIDE = 400, 1400

@@ -6,8 +6,8 @@ import psutil
 import pytest
 
 from bench.experiment.child_process import Child, ChildError, UnmanagedServer
-from tests.processes import gone
-from tests.system.commands import wait_until
+from tests.support.processes import have_exited
+from tests.support.waiting import wait_until
 
 CPUS = sorted(os.sched_getaffinity(0))
 ECHO = "import sys\nfor line in sys.stdin: print(line, end='', flush=True)"
@@ -60,7 +60,7 @@ def test_child_stop_ends_its_workers() -> None:
         worker = psutil.Process(int(child.read_text(20.0)))
         child.stop()
         assert not child.alive
-    wait_until(lambda: gone([worker]), "the worker ends with its parent")
+    wait_until(lambda: have_exited([worker]), "the worker ends with its parent")
 
 
 def test_unmanaged_server_has_no_stderr() -> None:

@@ -20,7 +20,7 @@ from bench.report.charts.latency_by_rate import RING, Knee, draw_load, find_knee
 from bench.report.charts.layout import spread
 from bench.report.charts.points import Load
 from bench.report.charts.style import FIXED, styles
-from tests.unit import synthetic
+from tests.support import synthetic
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 DOUBTS = {

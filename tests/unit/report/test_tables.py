@@ -9,7 +9,7 @@ from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.formatting import compact, on_axis, spread
 from bench.report.tables import collect, results
 from bench.schema.arms import Arm
-from tests.unit import synthetic
+from tests.support import synthetic
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 
