@@ -3,17 +3,11 @@
 from dataclasses import dataclass, field
 
 from bench.experiment.child_process import Child, ServerError
-from bench.experiment.row_builder import (
-    TrialContext,
-    TrialMeasurement,
-    histogram_rows,
-    resource_row,
-    slice_row,
-    trial_row,
-)
+from bench.experiment.row_builder import TrialContext, histogram_rows, resource_row, slice_row
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, load_settings
 from bench.experiment.server_pool import verify
+from bench.experiment.trial_rows import TrialMeasurement, trial_row
 from bench.machine.affinity import pin_tree
 from bench.machine.process_usage import ProcessTree, Usage
 from bench.schema.rows import HistogramRow, ResourceRow, SliceRow, TrialRow

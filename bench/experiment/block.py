@@ -13,10 +13,11 @@ from bench.experiment.arm_run import ArmRun, GeneratorMeter
 from bench.experiment.calibration import Rates
 from bench.experiment.child_process import ServerError, UnmanagedServer
 from bench.experiment.observer import CaseFinished, SliceFinished
-from bench.experiment.row_builder import TrialContext, unmeasured_row
+from bench.experiment.row_builder import TrialContext
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Servers
 from bench.experiment.server_pool import fresh_servers
+from bench.experiment.trial_rows import unmeasured_row
 from bench.machine.background_load import BackgroundLoad
 from bench.machine.noise_probe import RoundConditions
 from bench.plan.schedule import ScheduledLoad

@@ -142,12 +142,12 @@ def _load_text(schedule: Schedule, finished: int) -> str:
 
 def _measure(context: RunContext, folder: RunFolder) -> Outcome:
     """Run the blocks that the folder lacks, then the searches."""
-    earlier = folder.read()
-    done, searched = set(earlier.finished_blocks), 0
+    run = folder.read()
+    done, searched = set(run.finished_blocks), 0
     interrupted, failure = False, ""
     try:
         with baseline_servers(context) as baselines:
-            rate_rows = earlier.rates
+            rate_rows = run.rates
             if rate_rows is None:
                 rate_rows = calibrate(context, baselines)
                 folder.write_rates(rate_rows)
