@@ -81,12 +81,12 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        """Whether the process is still running."""
+        """True while the process is running."""
         return self._process.poll() is None
 
     @property
     def exit_text(self) -> str:
-        """How the process ended: ``exited with code 3`` or ``was killed by SIGKILL``."""
+        """End of the process: ``exited with code 3`` or ``was killed by SIGKILL``."""
         code = self._process.poll()
         if code is None:
             return "closed its output"

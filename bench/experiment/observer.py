@@ -1,6 +1,6 @@
-"""What a run reports while it goes on. The experiment itself prints nothing.
+"""Observers of a run. The experiment itself prints nothing.
 
-Every method is called between two slices, so whatever it does is in no measurement.
+Every method is called between two slices, so its work is not part of any measurement.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class RunObserver(Protocol):
         """Report what the run does next, in one line."""
 
     def on_warning(self, text: str) -> None:
-        """Report something that may spoil results, in one line."""
+        """Report something that may distort results, in one line."""
 
     def on_run_start(self, slices: int | None, blocks: int | None) -> None:
         """Report that the first block starts. None: the number depends on the results."""

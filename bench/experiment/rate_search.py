@@ -43,7 +43,7 @@ class _ArmSearch:
 
 @dataclass(frozen=True, slots=True)
 class _Preparation:
-    """What is known before the first round of a search."""
+    """Results of the preparation of a search."""
 
     arm_searches: list[_ArmSearch]
     unsearched: list[MaxRateRow]  # arms that were skipped or failed

@@ -16,7 +16,7 @@ from bench.schema.rows import HistogramRow, ResourceRow, SliceRow
 
 @dataclass(frozen=True, slots=True)
 class TrialContext:
-    """Which trial of a run something belongs to."""
+    """Identity of a trial in a run."""
 
     schedule: Schedule
     block: int

@@ -1,4 +1,4 @@
-"""What all blocks and searches of a run share."""
+"""The parts that all blocks and searches of a run share."""
 
 from dataclasses import dataclass
 

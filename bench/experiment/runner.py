@@ -39,7 +39,7 @@ _PRELOADED = ("bench.analysis.comparisons", "scipy.special")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run left behind."""
+    """The result of a run."""
 
     folder: RunFolder
     blocks: int

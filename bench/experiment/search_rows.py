@@ -13,7 +13,7 @@ from bench.schema.rows import MaxRateRow
 
 @dataclass(frozen=True, slots=True)
 class TrialOutcome:
-    """What a trial of a search decided."""
+    """The result of a trial of a search."""
 
     round: int
     step: int

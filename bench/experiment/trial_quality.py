@@ -26,7 +26,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Utilisation:
-    """How busy both sides were during a trial.
+    """Utilisation of both sides during a trial.
 
     A share that is unknown is nan and raises no flag.
     """

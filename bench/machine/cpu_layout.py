@@ -17,7 +17,7 @@ class Placement:
 
     @property
     def disjoint(self) -> bool:
-        """Whether no CPU serves both sides."""
+        """True if no CPU serves both sides."""
         return not set(self.generator) & set(self.server)
 
 

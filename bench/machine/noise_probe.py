@@ -32,7 +32,7 @@ class RoundConditions:
 
     @property
     def disturbed(self) -> bool:
-        """Whether the round must not be counted."""
+        """True if the round must not be counted."""
         return self.probe_ratio > MAX_PROBE_RATIO or self.steal_share > MAX_STEAL_SHARE
 
 

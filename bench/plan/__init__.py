@@ -1,1 +1,1 @@
-"""What to measure, and in which order."""
+"""Plans: the arms and loads of a run, and their order."""

@@ -101,7 +101,7 @@ def skip_reason(plan: Plan, arm: Arm, point: LoadPoint, models: Mapping[str, Des
 
 
 def _client_limit_reason(plan: Plan, model: Description, connections: int) -> str:
-    """Return why a model cannot serve so many persistent TCP clients, or ""."""
+    """Return why a model cannot serve this many persistent TCP clients, or ""."""
     if model.max_tcp_clients is None:
         return ""
     is_external = any(server.name == model.name for server in plan.external_servers)  # its limit is that of all of it

@@ -137,7 +137,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     @property
     def loop(self) -> str:
-        """How requests follow each other: ``open`` or ``closed``."""
+        """The kind of loop: ``open`` or ``closed``."""
         is_open = self.rate is not None or self.rate_rps is not None or self.capacity_share is not None
         return "open" if is_open else "closed"
 
@@ -152,7 +152,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     @property
     def searches(self) -> bool:
-        """Whether the scenario searches for a rate. Such a scenario has no part in blocks."""
+        """True if the scenario searches for a rate. Blocks do not include it."""
         return self.rate == HIGHEST
 
     @property

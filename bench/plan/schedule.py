@@ -96,7 +96,7 @@ class Schedule:
 
     @property
     def cpus_disjoint(self) -> bool:
-        """Whether no CPU is shared by the servers and the generator."""
+        """True if servers and generator share no CPU."""
         return not set(self.server_cpus) & set(self.generator_cpus)
 
     @property

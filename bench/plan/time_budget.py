@@ -1,4 +1,4 @@
-"""How long a plan takes, and how to fit a plan into a time. Pure."""
+"""Duration of a plan, and the plan that fits into a time. Pure."""
 
 from collections.abc import Mapping
 

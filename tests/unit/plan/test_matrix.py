@@ -91,7 +91,7 @@ def test_skip_reason_ignores_client_limit_for_sessions() -> None:
     assert skip_reason(plan, Arm("iterative", "tcp"), load_points(plan)[0], MODELS) == ""
 
 
-def test_skip_reason_of_broken_model_spoils_no_other_arm() -> None:
+def test_skip_reason_of_broken_model_affects_no_other_arm() -> None:
     broken = Description("mine", {}, "Mine.", broken="mine.py:3: invalid syntax")
     plan, models = make_plan(models=["mine", "select"]), MODELS | {"mine": broken}
     assert skip_reason(plan, Arm("mine", "tcp"), make_point(1), models) == "mine is broken: mine.py:3: invalid syntax"
