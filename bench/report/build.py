@@ -49,6 +49,6 @@ def derive(folder: RunFolder, helpers: Helpers | None) -> Derived:
         pictures.append(render.Picture(one.wanted.question, path, one.svg, one.wanted.load.scenario, one.wanted.source))
     told = render.Run(folder.environment(), msgspec.to_builtins(plan), objectives(limits), thresholds.changed())
     markdown, page = render.render(summary, comparisons, trials, told, pictures)
-    folder.write_text("render.md", markdown)
-    folder.write_text("render.html", page)
+    folder.write_text("report.md", markdown)
+    folder.write_text("report.html", page)
     return Derived(summary, comparisons, [one.path for one in pictures], unranked, thresholds.changed())
