@@ -59,34 +59,28 @@ def all_visible(value: Any) -> Any:
     return visible(value) if isinstance(value, str) else value
 
 
-def in_brackets(ends: tuple[float, float, float]) -> str:
-    """``31.2k [30.1k, 32.3k]``."""
-    median, low, high = ends
-    if math.isnan(median):
-        return "-"
-    return compact(median) if math.isnan(low) else f"{compact(median)} [{compact(low)}, {compact(high)}]"
+def with_interval(median: float, low: float, high: float) -> str:
+    """Return a median with its interval: ``31.2k [30.1k, 32.3k]``. A missing median is ``-``."""
+    if math.isnan(median) or math.isnan(low):
+        return compact(median)
+    return f"{compact(median)} [{compact(low)}, {compact(high)}]"
 
 
-def in_megabytes(value: float) -> str:
-    """``13.7``."""
-    return "-" if math.isnan(value) else three_figures(value)
+def format_ratio(value: float) -> str:
+    """Return a ratio with two decimals, or three figures from 10 on: ``1.07``, ``12.3``."""
+    if math.isnan(value):
+        return "unknown"
+    if math.isinf(value):
+        return "unbounded"
+    return f"{value:.3g}" if value >= 10 else f"{value:.2f}"
 
 
-def number_in_words(value: object) -> str:
-    """A ratio with two decimals, or three figures: ``1.07``, ``12.3``."""
-    number = float(str(value))
-    return (
-        "unknown"
-        if math.isnan(number)
-        else "unbounded"
-        if math.isinf(number)
-        else f"{number:.3g}"
-        if number >= 10
-        else f"{number:.2f}"
-    )
+def format_percent(share: float) -> str:
+    """Return a share as a percentage with one decimal: ``2.2%``."""
+    return f"{100 * share:.1f}%"
 
 
-def joined(parts: Iterable[str]) -> str:
-    """``a, b and c``."""
+def join_words(parts: Iterable[str]) -> str:
+    """Return ``a, b and c``."""
     *head, last = parts
     return f"{', '.join(head)} and {last}" if head else last

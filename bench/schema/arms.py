@@ -38,6 +38,16 @@ class Arm:
         return self.model + self._python_suffix
 
     @property
+    def display_label(self) -> str:
+        """The label for people, where the transport is shown by other means: ``asyncio (control)``."""
+        return self.label + self._role
+
+    @property
+    def display_name(self) -> str:
+        """The name for people: ``asyncio/tcp (control)``, ``native/tcp (baseline)``."""
+        return self.base.name + self._role
+
+    @property
     def is_baseline(self) -> bool:
         """Whether the arm shows the limit of machine and generator."""
         return self.label == BASELINE_MODEL
@@ -51,6 +61,12 @@ class Arm:
     def base(self) -> "Arm":
         """The arm that a control repeats; any other arm is its own base."""
         return replace(self, control=False)
+
+    @property
+    def _role(self) -> str:
+        if self.control:
+            return " (control)"
+        return " (baseline)" if self.is_baseline else ""
 
     @property
     def _python_suffix(self) -> str:

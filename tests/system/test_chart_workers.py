@@ -1,4 +1,4 @@
-"""The processes that help with a report: what becomes of them and of the report when one of the two ends early."""
+"""What happens to a report when its chart workers exit early, and to the workers when the report does."""
 
 import json
 import os
@@ -12,27 +12,27 @@ import pytest
 
 from bench.analysis.summary import compare, summarise
 from bench.plan.definition import reference_arms
-from bench.report.chart_workers import helpers
-from bench.report.charts.catalogue import wanted
+from bench.report.chart_workers import chart_workers
+from bench.report.charts.catalogue import ChartTables, chart_requests
 from bench.store.run_folder import RunFolder, StoreError
 from tests.unit import synthetic
 
 from .commands import DEADLINE_S, python, started
 
-HELPED = """
+START_WORKERS = """
 import json, signal, sys, psutil
 from pathlib import Path
-from bench.report.chart_workers import helpers
-from bench.store.run_folder import RunFolder
+from bench.report.chart_workers import chart_workers
 
 if __name__ == "__main__":
-    with helpers(RunFolder.open(Path(sys.argv[1]))) as helping:
-        helping.draw(None, None, [])
-        print(json.dumps([one.pid for one in psutil.Process().children(recursive=True)]), flush=True)
+    with chart_workers(Path(sys.argv[1])) as workers:
+        workers.start(None)
+        workers.draw([])
+        print(json.dumps([child.pid for child in psutil.Process().children(recursive=True)]), flush=True)
         signal.pause()
 """
-# Modules that a process needs to start, by which a folder that somebody sent could have something run.
-FIRST_IMPORTED = ("multiprocessing", "pickle", "numpy", "pandas", "bench", "encodings")
+# Modules that a starting process imports: a run folder from somebody else must not provide them.
+FIRST_IMPORTS = ("multiprocessing", "pickle", "numpy", "pandas", "bench", "encodings")
 
 
 @pytest.fixture
@@ -42,69 +42,76 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_helper_that_is_killed_is_told_in_one_line(folder: Path) -> None:
+def make_tables(folder: Path) -> ChartTables:
+    """Return the tables of a run folder."""
     run = RunFolder.open(folder)
     trials, slices = run.trials(), run.finished("slices")
     summary, comparisons = summarise(trials, slices), compare(slices, trials, reference_arms(run.plan()))
-    charts = wanted(summary, trials)
+    return ChartTables(summary, comparisons, run.finished("histograms"), trials, slices)
+
+
+def test_killed_worker_is_reported_in_one_line(folder: Path) -> None:
+    tables = make_tables(folder)
+    requests = chart_requests(tables.summary, tables.trials)
     before = set(psutil.Process().children(recursive=True))
-    with helpers(run) as helping:
-        helping.draw(summary, comparisons, charts[:1])
-        for one in set(psutil.Process().children(recursive=True)) - before:
-            if one.ppid() != os.getpid():  # those that the server has forked
-                one.kill()
-        with pytest.raises(StoreError, match=r"a helper ended.*nothing measured is lost"):
-            helping.draw(summary, comparisons, charts)
+    with chart_workers(folder) as workers:
+        workers.start(tables)
+        assert len(workers.draw(requests[:1])) == 1
+        for child in set(psutil.Process().children(recursive=True)) - before:
+            if child.ppid() != os.getpid():  # a fork of the server, not the server
+                child.kill()
+        with pytest.raises(StoreError, match=r"a chart worker exited.*measurements are safe; retry with"):
+            workers.draw(requests)
 
 
-def test_a_letter_that_the_font_lacks_is_no_warning_on_the_terminal(tmp_path: Path) -> None:
-    judged = {("select/tcp", 64): ("failed", "its last words: \u670d")}
+def test_letter_missing_from_font_causes_no_warning(tmp_path: Path) -> None:
+    judged = {("select/tcp", 64): ("failed", "its last line: \u670d")}
     rates = synthetic.TCP | synthetic.UDP
     synthetic.write(synthetic.run(rates, blocks=6, rounds=2, judged=judged, histograms=True), tmp_path)
-    ended = python("-m", "bench", "report", str(tmp_path))
-    assert any("\u670d" in one.read_text() for one in (tmp_path / "charts").glob("*.svg")), ended.stderr
-    assert "Warning" not in ended.stderr
+    result = python("-m", "bench", "report", str(tmp_path))
+    assert any("\u670d" in chart.read_text() for chart in (tmp_path / "charts").glob("*.svg")), result.stderr
+    assert "Warning" not in result.stderr
 
 
-def test_helpers_end_with_the_process_that_they_help(folder: Path) -> None:
-    with started("-c", HELPED, str(folder)) as process:
+def test_workers_exit_with_a_killed_report(folder: Path) -> None:
+    with started("-c", START_WORKERS, str(folder)) as process:
         assert process.stdout is not None
-        helping = [psutil.Process(pid) for pid in json.loads(process.stdout.readline())]
-        assert helping
+        workers = [psutil.Process(pid) for pid in json.loads(process.stdout.readline())]
+        assert len(workers) > 1
         process.kill()
-        _, left = psutil.wait_procs(helping, timeout=DEADLINE_S)
-        assert not left
+        _, alive = psutil.wait_procs(workers, timeout=DEADLINE_S)
+        assert not alive
 
 
-def test_ctrl_c_ends_a_report_with_its_helpers_and_no_traceback_of_theirs(folder: Path) -> None:
-    with started("-c", HELPED, str(folder)) as process:
+def test_ctrl_c_stops_report_and_workers_with_one_traceback(folder: Path) -> None:
+    with started("-c", START_WORKERS, str(folder)) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        helping = [psutil.Process(pid) for pid in json.loads(process.stdout.readline())]
+        workers = [psutil.Process(pid) for pid in json.loads(process.stdout.readline())]
         os.killpg(process.pid, signal.SIGINT)
         errors = process.stderr.read()
         assert errors.count("Traceback") == errors.count("KeyboardInterrupt") == 1, errors
-        _, left = psutil.wait_procs(helping, timeout=DEADLINE_S)
-        assert not left
+        _, alive = psutil.wait_procs(workers, timeout=DEADLINE_S)
+        assert not alive
 
 
-def test_ctrl_c_while_their_server_is_started_is_heard(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_while_fork_server_starts_is_raised(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "bench.report.chart_workers.forkserver.ensure_running", lambda: os.kill(os.getpid(), signal.SIGINT)
     )
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a worker of the tests ignores it
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a worker of the tests ignores it
     try:
-        with pytest.raises(KeyboardInterrupt), helpers(RunFolder.open(folder)):
+        with pytest.raises(KeyboardInterrupt), chart_workers(folder):
             pass
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, handler)
 
 
-def test_a_report_made_inside_a_folder_that_somebody_sent_runs_nothing_of_it(folder: Path) -> None:
-    for name in FIRST_IMPORTED:
+def test_report_inside_run_folder_imports_nothing_from_it(folder: Path) -> None:
+    for name in FIRST_IMPORTS:
         (folder / f"{name}.py").write_text(f"open('ran-{name}', 'w')\nraise SystemExit('{name} was run')\n")
     command = [str(Path(sys.executable).with_name("holabench")), "report", "."]
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
-    assert ended.returncode == 0, ended.stderr
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert result.returncode == 0, result.stderr
     assert not list(folder.glob("ran-*"))
     assert (folder / "charts" / "throughput.png").exists()

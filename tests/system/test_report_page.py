@@ -1,4 +1,4 @@
-"""The page of a run, opened in a browser: no script error, nothing fetched, every picture there, no width overrun."""
+"""Open the report page of a run in a browser: no script error, nothing fetched, no broken chart, no overflow."""
 
 import html
 import json
@@ -10,40 +10,45 @@ from typing import Any
 
 import pytest
 
-from bench.report.build import derive
-from bench.report.chart_workers import helpers
+from bench.report.build import build
+from bench.report.chart_workers import chart_workers
 from bench.store.run_folder import RunFolder
 from tests.unit import synthetic
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NARROW, WIDE = 400, 1400
-READABLE = 720  # pixels across, for a chart whose smallest words are a hundredth of that high
-# A headless window is 500 pixels wide at least; a frame is as wide as one says, and its document knows no difference.
+MIN_CHART_WIDTH = 720  # pixels; the smallest letters of a chart are a hundredth of that high
+# A headless window is at least 500 pixels wide. A frame can be narrower, and its document cannot tell the difference.
 FRAME = """
-<title>nothing was told</title>
+<title>no message</title>
 <script>addEventListener("message", (event) => {{ document.title = event.data; }});</script>
 <iframe src="{source}" style="border: 0; width: {width}px; height: 2000px"></iframe>
 """
-ASKS = """
+PROBE = """
 <script>
 const errors = [];
 addEventListener("error", (event) => errors.push(event.message));
 addEventListener("load", () => {
   const root = document.documentElement;
   const form = document.getElementById("needs");
+  form.elements.connections.value = "500";
+  form.dispatchEvent(new Event("input"));
+  const noMatch = document.getElementById("matches").textContent;
+  form.elements.connections.value = "";
   form.elements.rate.value = "30000";
   form.dispatchEvent(new Event("input"));
+  const matches = [...document.querySelectorAll("#choices tbody tr")].filter((row) => !row.hidden).length;
   const charts = [...document.querySelectorAll(".chart")];
   parent.postMessage(JSON.stringify({
     errors,
     width: root.clientWidth,
     content: Math.max(root.scrollWidth, document.body.scrollWidth),
     images: document.images.length,
-    broken: [...document.images].filter((one) => one.naturalWidth === 0).length,
-    left: [...document.querySelectorAll("#choices tbody tr")].filter((row) => !row.hidden).length,
-    charts: charts.map((one) => one.querySelector("img").clientWidth),
-    hidden: charts.map((one) => one.scrollWidth - one.clientWidth),
-    named: charts.every((one) => one.tabIndex === 0 && one.getAttribute("role") && one.getAttribute("aria-label")),
+    broken: [...document.images].filter((image) => image.naturalWidth === 0).length,
+    matches, noMatch,
+    charts: charts.map((chart) => chart.querySelector("img").clientWidth),
+    hidden: charts.map((chart) => chart.scrollWidth - chart.clientWidth),
+    named: charts.every((chart) => chart.tabIndex === 0 && chart.hasAttribute("role") && chart.ariaLabel),
     hint: getComputedStyle(document.querySelector(".swipe")).display,
   }), "*");
 });
@@ -53,66 +58,69 @@ addEventListener("load", () => {
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of a made-up run, with names that try to be HTML, and names and replies that look like mathematics."""
+    """Report of a synthetic run with names that look like HTML, and names and replies that look like mathematics."""
     strange = {f"<b onclick=alert(1)>$\\x$/{over}": {16: 3e4, 64: 3e4} for over in ("tcp", "udp")}
     rates = synthetic.TCP | synthetic.UDP | strange
     judged = {("select/tcp", 64): ("failed", r"another reply: b'$\xd0\x94^'")}
     rows = synthetic.run(rates, blocks=6, rounds=4, judged=judged, histograms=True)
-    return derived(rows, tmp_path_factory.mktemp("run"))
+    return make_report(rows, tmp_path_factory.mktemp("run"))
 
 
-def derived(rows: synthetic.Rows, path: Path) -> Path:
+def make_report(rows: synthetic.Rows, path: Path) -> Path:
+    """Write the rows as a run and return the page of its report."""
     synthetic.write(rows, path)
-    with helpers(RunFolder.open(path)) as helping:
-        derive(RunFolder.open(path), helping)
+    with chart_workers(path) as workers:
+        build(RunFolder.open(path), workers)
     return path / "report.html"
 
 
-def opened(page: Path, width: int) -> dict[str, Any]:
-    """What a document so wide finds out about itself after its scripts have run."""
+def open_page(page: Path, width: int) -> dict[str, Any]:
+    """Open the page at a width in pixels and return what its probe reports."""
     assert CHROMIUM is not None
-    asking, frame = page.with_name("asking.html"), page.with_name(f"frame-{width}.html")
-    asking.write_text(page.read_text().replace("</body>", ASKS + "</body>"))
-    frame.write_text(FRAME.format(source=asking.name, width=width))
-    words = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={WIDE},2000"]
-    ended = subprocess.run(
-        [CHROMIUM, *words, "--virtual-time-budget=5000", "--dump-dom", frame.as_uri()],
+    probed, frame = page.with_name("probed.html"), page.with_name(f"frame-{width}.html")
+    probed.write_text(page.read_text().replace("</body>", PROBE + "</body>"))
+    frame.write_text(FRAME.format(source=probed.name, width=width))
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={WIDE},2000"]
+    browser = subprocess.run(
+        [CHROMIUM, *options, "--virtual-time-budget=5000", "--dump-dom", frame.as_uri()],
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    found = re.search(r"<title>({.*?})</title>", ended.stdout, re.DOTALL)
-    assert found, ended.stdout[:500]
-    told: dict[str, Any] = json.loads(html.unescape(found[1]))
-    return told
+    title = re.search(r"<title>({.*?})</title>", browser.stdout, re.DOTALL)
+    assert title, browser.stdout[:500]
+    report: dict[str, Any] = json.loads(html.unescape(title[1]))
+    return report
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")
 @pytest.mark.parametrize("width", [NARROW, WIDE])
-def test_it_opens_without_an_error_and_fits_the_window(page: Path, width: int) -> None:
-    told = opened(page, width)
-    assert told["errors"] == []
-    assert told["width"] == width
-    assert told["content"] <= width, "it scrolls sideways"
-    assert told["images"] >= 8
-    assert told["broken"] == 0
-    assert 0 < told["left"] < 30, "the filter shows all, or nothing"
+def test_page_opens_without_errors_and_fits_the_window(page: Path, width: int) -> None:
+    report = open_page(page, width)
+    assert report["errors"] == []
+    assert report["width"] == width
+    assert report["content"] <= width, "the page scrolls sideways"
+    assert report["images"] >= 8
+    assert report["broken"] == 0
+    assert 0 < report["matches"] < 30, "the filter shows all cases or none"
+    assert report["noMatch"].startswith("None of the ")
+    assert "This run measured up to 64 connections" in report["noMatch"]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")
 @pytest.mark.parametrize("width", [NARROW, WIDE])
-def test_its_charts_are_readable_and_scroll_by_themselves_where_it_is_narrow(page: Path, width: int) -> None:
-    told = opened(page, width)
-    assert len(told["charts"]) == told["images"]
-    assert min(told["charts"]) >= READABLE
-    assert told["named"], "a keyboard cannot reach what scrolls, or it has no name"
-    scrolls = [hidden > 0 for hidden in told["hidden"]]
+def test_charts_are_readable_and_scroll_in_a_narrow_window(page: Path, width: int) -> None:
+    report = open_page(page, width)
+    assert len(report["charts"]) == report["images"]
+    assert min(report["charts"]) >= MIN_CHART_WIDTH
+    assert report["named"], "a chart that scrolls has no name or cannot be reached by keyboard"
+    scrolls = [hidden > 0 for hidden in report["hidden"]]
     assert all(scrolls) if width == NARROW else not any(scrolls)
-    assert told["hint"] == ("inline" if width == NARROW else "none")
+    assert report["hint"] == ("inline" if width == NARROW else "none")
 
 
-def test_nothing_in_it_leaves_the_file(page: Path) -> None:
+def test_page_refers_to_nothing_outside_its_folder(page: Path) -> None:
     text = page.read_text()
     sources = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')>\s]+)""", re.sub(r"data:[^\"]+", "data:", text))
     assert set(sources) <= {"data:", "summary.csv", "comparisons.csv", "histograms.csv", "slices.csv", "plan.toml"} | {
@@ -123,6 +131,6 @@ def test_nothing_in_it_leaves_the_file(page: Path) -> None:
     assert len(text) < 3_000_000
 
 
-def test_every_file_that_it_links_to_is_there(page: Path) -> None:
+def test_files_linked_from_page_exist(page: Path) -> None:
     for name in set(re.findall(r'href="([^"#]+)"', page.read_text())):
         assert (page.parent / name).exists(), name
