@@ -1,10 +1,11 @@
 """The load generator and the tutorial's client.
 
-What imports what: this package imports numpy, scipy, numba and the standard library, never ``servers`` or ``bench``.
-It states the protocol a second time on purpose: that makes it a real check of the servers.
+Import rule: this package imports numpy, scipy, numba, typer and the standard library, never ``servers`` or ``bench``.
+It defines the protocol a second time on purpose, so that it is an independent check of the servers.
 
-Compiled, each on those before it: ``lane`` (what a thread works on), ``connections``, ``arrivals``, ``requests``,
-``turns`` (whose turn it is to send), ``replies``, ``loop``, ``opening``. Around them ``target`` (connections to one
-server, with all that was counted), ``load`` and ``worker`` (for people, for bench). Pure: ``settings``, ``histogram``,
-``windows``, ``fairness``, ``verdicts`` (the table of codes), ``judgement``, ``document``.
+- programs: ``cli_load`` and ``worker`` (load a server for people and for bench), ``talk``; ``cli_errors`` runs them
+- before a load: ``load_spec``, ``local_ports``, ``fd_limit``, ``protocol_check``
+- the load: ``generator``, on top of ``engine``, the compiled hot path; ``thread_usage``, ``kernel_counters``
+- its result, pure: ``measurement``, ``histogram``, ``steady_state``, ``fairness``, ``quality_codes``,
+  ``quality_catalogue``, ``quality_checks``, ``result_document``, ``load_description``; ``export`` writes files
 """

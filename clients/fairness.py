@@ -6,10 +6,11 @@ import numpy as np
 
 
 def fairness(served: list[int]) -> dict[str, Any]:
-    """Jain's index (sum x)^2 / (n sum x^2), what chance alone would give, and who got nothing.
+    """Return Jain's fairness index, its expected value, and starved connections.
 
-    served: replies of each connection. Source: Jain, Chiu & Hawe, DEC-TR-301 (1984). Expected: 1 / (1 + (1 - 1/n) / m)
-    with m replies on average, as the variance of a multinomial count is m (1 - 1/n).
+    The index is (sum x)^2 / (n sum x^2). Its expected value is that of pure chance. served: replies of each connection.
+    Source: Jain, Chiu & Hawe, DEC-TR-301 (1984). The expected value is 1 / (1 + (1 - 1/n) / m) for a mean of m replies,
+    since the variance of a multinomial count is m (1 - 1/n).
     """
     counts = np.asarray(served, float)
     squares = float((counts**2).sum())

@@ -1,64 +1,47 @@
-"""Latency histograms in HdrHistogram's layout: 1 ns to 60 s, three digits, so that they merge exactly and interoperate.
+"""Latency histograms: quantiles, means, coarser copies. Pure.
 
-Source: G. Tene, HdrHistogram, with a lowest value of 1 and 2048 sub-buckets: index = (b << 10) + (v >> b), where b is
-how far v must be shifted to fit 11 bits. Every value is known to one part in 1024.
+Their layout is in ``clients.engine.histogram_slots``.
 """
-
-from typing import Any
 
 import numpy as np
 
-from clients.compiled import inlined
+from clients.engine.histogram_slots import Counts, slot
+from clients.quality_codes import MIN_SAMPLES_BEYOND
 
-Counts = np.ndarray[Any, np.dtype[np.int64]]
-
-HIGHEST_NS = 60_000_000_000
-_SUB_BUCKETS = 2048
-LEAST_BEYOND = 10  # a percentile with fewer requests beyond it is not shown: it would be one request's luck
-SLOTS = 27 * 1024  # as HdrHistogram reckons for 1 ns to 60 s; the last slot takes whatever is longer
-
-
-def slot(value_ns: int) -> int:
-    """Slot of a value; a negative value goes to the first slot and one above the range to the last."""
-    if value_ns < 0:
-        return 0
-    shift = 0
-    while (value_ns >> shift) >= _SUB_BUCKETS:
-        shift += 1
-    return min((shift << 10) + (value_ns >> shift), SLOTS - 1)
-
-
-slot_of = inlined(slot)  # the same for compiled code
+PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999, "p99_99": 0.9999}
 
 
 def lowest_ns(slots: Counts) -> Counts:
-    """Smallest value of each slot. slots: any shape of slot numbers."""
+    """Return the smallest value of each slot. slots: slot numbers, any shape."""
     shift = np.maximum(slots // 1024 - 1, 0)
     lowest: Counts = (slots - shift * 1024) << shift
     return lowest
 
 
 def highest_ns(slots: Counts) -> Counts:
-    """Largest value of each slot. slots: any shape of slot numbers."""
+    """Return the largest value of each slot. slots: slot numbers, any shape."""
     shift = np.maximum(slots // 1024 - 1, 0)
     return lowest_ns(slots) + (np.int64(1) << shift) - 1
 
 
 def share_between(counts: Counts, low_ns: int, high_ns: int) -> float:
-    """Share of the values in slots from that of ``low_ns`` up to that of ``high_ns``, without it; 0 of nothing."""
+    """Return the share of values from one slot up to, excluding, another.
+
+    The slots are those of ``low_ns`` and ``high_ns``. Returns 0 for an empty histogram.
+    """
     total = int(counts.sum())
     return float(counts[slot(low_ns) : slot(high_ns)].sum()) / total if total else 0.0
 
 
 def coarse(counts: Counts) -> list[list[int]]:
-    """The histogram with two digits (256 sub-buckets, 0.8 % wide), as [lower_ns, upper_ns, count] of the used slots.
+    """Return the histogram with two digits (256 sub-buckets, 0.8 % wide).
 
-    Again HdrHistogram's layout: every slot of three digits lies within one of two, so these merge exactly too, and are
-    an eighth of the size.
+    The rows are [lower_ns, upper_ns, count] of the used slots. This is HdrHistogram's layout, too: each slot of three
+    digits lies within one of two digits. So these also merge exactly, at an eighth of the size.
     """
     used = np.flatnonzero(counts)
     lower = lowest_ns(used)
-    shift = np.maximum(np.frexp(lower.astype(float))[1] - 8, 0)  # frexp tells the bit length, exactly below 2**53
+    shift = np.maximum(np.frexp(lower.astype(float))[1] - 8, 0)  # frexp gives the bit length, exact below 2**53
     lower = (lower >> shift) << shift
     starts, first, group = np.unique(lower, return_index=True, return_inverse=True)
     sums = np.bincount(group, weights=counts[used], minlength=len(starts)).astype(np.int64)
@@ -67,11 +50,11 @@ def coarse(counts: Counts) -> list[list[int]]:
 
 
 def quantile_ns(counts: Counts, quantile: float, missing: int = 0) -> float:
-    """Smallest value that at least ``quantile`` of all requests did not exceed.
+    """Return the smallest value that a share of all requests did not exceed.
 
-    counts: shape (SLOTS,). quantile: in (0, 1]. missing: requests without a reply, which took for ever.
-    Returns the upper end of the slot, never optimistic; ``inf`` if the rank is among the missing; ``nan`` of nothing.
-    Source: nearest rank, Hyndman & Fan (1996) type 1.
+    counts: shape (SLOTS,). quantile: in (0, 1]. missing: requests that were never answered, with infinite latency.
+    Returns the upper end of the slot, so it never underestimates; ``inf`` if the rank is among the missing; ``nan`` if
+    there are no requests. Source: nearest rank, Hyndman & Fan (1996) type 1.
     """
     total = int(counts.sum()) + missing
     if total == 0:
@@ -82,7 +65,10 @@ def quantile_ns(counts: Counts, quantile: float, missing: int = 0) -> float:
 
 
 def mean_ns(counts: Counts) -> float:
-    """Mean of the recorded values, each taken at the middle of its slot; ``nan`` of nothing."""
+    """Return the mean of the recorded values; ``nan`` if there are none.
+
+    Each value counts as the middle of its slot.
+    """
     used = np.flatnonzero(counts)
     if not len(used):
         return float("nan")
@@ -90,16 +76,24 @@ def mean_ns(counts: Counts) -> float:
     return float(np.average(middles, weights=counts[used]))
 
 
-def summary_us(counts: Counts, missing: int = 0) -> dict[str, float]:
-    """The figures of one latency: count, mean, p50 to p99_99 and max, in microseconds.
+def has_enough_beyond(total: int, quantile: float) -> bool:
+    """Return whether enough of ``total`` requests lie beyond a quantile.
 
-    A percentile above which fewer than ten requests lie is left out: it would be one request's luck.
-    missing: requests without a reply; they count as infinite, and the mean is then of the replies alone.
+    Otherwise the quantile would depend on single requests.
+    """
+    return total * (1 - quantile) >= MIN_SAMPLES_BEYOND
+
+
+def summary_us(counts: Counts, missing: int = 0) -> dict[str, float]:
+    """Return count, mean, percentiles and maximum of one latency, in microseconds.
+
+    A percentile above the median with too few requests beyond it is nan. missing: requests that were never answered;
+    they count as infinite latency, and the mean is then of the replies alone.
     """
     total = int(counts.sum()) + missing
-    figures: dict[str, float] = {"count": total, "mean": mean_ns(counts) / 1e3}
-    for name, quantile in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99_9", 0.999), ("p99_99", 0.9999)):
-        enough = total * (1 - quantile) >= LEAST_BEYOND or quantile == 0.5
-        figures[name] = quantile_ns(counts, quantile, missing) / 1e3 if enough else float("nan")
-    figures["max"] = quantile_ns(counts, 1.0, missing) / 1e3
-    return figures
+    summary: dict[str, float] = {"count": total, "mean": mean_ns(counts) / 1e3}
+    for name, quantile in PERCENTILES.items():
+        shown = name == "p50" or has_enough_beyond(total, quantile)
+        summary[name] = quantile_ns(counts, quantile, missing) / 1e3 if shown else float("nan")
+    summary["max"] = quantile_ns(counts, 1.0, missing) / 1e3
+    return summary

@@ -1,4 +1,7 @@
-"""What the clients say and expect to hear. Stated here a second time, apart from the servers: that makes it a check."""
+"""The protocols: what clients send and which replies they expect.
+
+Independent of ``servers`` on purpose, so that it is a check.
+"""
 
 HOLA = b"hola"
 ADIOS = b"adios"
@@ -7,5 +10,5 @@ PUES_ADIOS = b"pues adios"
 
 TRANSPORTS = ("tcp", "udp")
 
-LARGEST_DATAGRAM_BYTES = 65_507  # IPv4: 65535 less 20 of IP and 8 of UDP
-LARGEST_MESSAGE_BYTES = 64 << 20  # over a stream: what a connection keeps of it in memory
+MAX_DATAGRAM_BYTES = 65_507  # IPv4: 65535 less 20 bytes of IP header and 8 of UDP header
+MAX_MESSAGE_BYTES = 64 << 20  # over a stream; each connection keeps its messages in memory

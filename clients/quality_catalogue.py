@@ -1,7 +1,7 @@
-"""The catalogue of quality codes: the only place that has their thresholds, meanings and advice.
+"""The quality codes with their thresholds, meanings and advice.
 
-The thresholds are conventions with reasons, not laws; a plan can change them. ``docs/quality-codes.md`` is generated
-from this table.
+No other place has them. The thresholds are conventions with reasons, not laws; a plan can change them.
+``docs/quality-codes.md`` is generated from this table.
 """
 
 from clients.quality_codes import QualityCode, Thresholds

@@ -1,15 +1,16 @@
-"""Checks of one load: what casts doubt on the generator's figures or on the server's. Pure."""
+"""Checks that cast doubt on the generator's or the server's figures. Pure."""
 
 import math
 from dataclasses import dataclass
 
+from clients.engine.histogram_slots import Counts
 from clients.fairness import fairness
-from clients.histogram import LEAST_BEYOND, Counts, quantile_ns, share_between
+from clients.histogram import has_enough_beyond, quantile_ns, share_between
+from clients.load_spec import LoadSpec
+from clients.measurement import Slice, Totals, errors_of
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import QualityFlag, Thresholds
-from clients.settings import Settings
-from clients.target import Slice, Totals, errors_of
-from clients.windows import drift_share, warmup_share
+from clients.steady_state import drift_share, warmup_share
 
 _PUNCTUAL_NS = 50_000
 _PUNCTUAL_MEDIAN_SHARE = 0.05
@@ -24,11 +25,11 @@ _SYN_RETRANSMITS_NS = ((900_000_000, 1_400_000_000), (1_900_000_000, 2_400_000_0
 class Facts:
     """Everything known about one load."""
 
-    settings: Settings
+    spec: LoadSpec
     totals: Totals
     served: list[int]  # replies per connection
     lost: int
-    parts: Slice | None = None  # the whole load, if it was one slice with parts
+    whole_load: Slice | None = None  # the load, if it was a single slice
     baseline_rps: float | None = None  # rate that the generator reaches with the baseline server
     drops: dict[str, int] | None = None  # datagrams dropped by the kernel, by place
     steal_share: float | None = None
@@ -47,7 +48,7 @@ class Judgement:
 def judge(facts: Facts) -> Judgement:
     """Judge a load. A value that is unknown (nan) raises no flag."""
     values = _check_counts(facts) | _check_generator(facts) | _check_latency_shape(facts)
-    values |= _check_open_loop(facts) if facts.settings.open_loop else _check_closed_loop(facts)
+    values |= _check_open_loop(facts) if facts.spec.open_loop else _check_closed_loop(facts)
     flags = facts.thresholds.raise_flags(values)
     return Judgement(facts.thresholds.worst(flags), flags)
 
@@ -73,8 +74,8 @@ def _check_generator(facts: Facts) -> dict[str, float]:
     totals = facts.totals
     elapsed_s = totals.elapsed_s or math.inf
     return {
-        "GENERATOR_SATURATED": totals.cpu_share_s / elapsed_s,
-        "RUN_DELAY": totals.stolen_s / elapsed_s,
+        "GENERATOR_SATURATED": totals.busiest_cpu_s / elapsed_s,
+        "RUN_DELAY": totals.run_delay_s / elapsed_s,
         "CPU_STEAL": math.nan if facts.steal_share is None else facts.steal_share,
         "GENERATOR_GC": float(totals.gc_runs),
         "MAJOR_FAULTS": float(totals.major_faults),
@@ -85,18 +86,21 @@ def _check_generator(facts: Facts) -> dict[str, float]:
 
 def _check_latency_shape(facts: Facts) -> dict[str, float]:
     """Look for known causes and for drift in the shapes of the histograms."""
-    counts, connect = facts.totals.headline, facts.totals.histograms["connect"]
+    counts, connect = facts.totals.primary, facts.totals.histograms["connect"]
     values = {"SYN_RETRANSMITS": sum(share_between(connect, *limits_ns) for limits_ns in _SYN_RETRANSMITS_NS)}
     if counts.sum() >= _MIN_REQUESTS:
         values["DELAYED_ACK"] = _delayed_ack_share(counts)
-    if facts.parts is not None:
-        values["DRIFT"] = drift_share(facts.parts)
-        values["WARMUP_TOO_SHORT"] = warmup_share(facts.parts) if values["DRIFT"] > 0 else 0.0
+    if facts.whole_load is not None:
+        values["DRIFT"] = drift_share(facts.whole_load)
+        values["WARMUP_TOO_SHORT"] = warmup_share(facts.whole_load) if values["DRIFT"] > 0 else 0.0
     return values
 
 
 def _delayed_ack_share(counts: Counts) -> float:
-    """Return the share of latencies around 40 ms; 0 unless it is 5 times the share of the bands on either side."""
+    """Return the share of latencies around 40 ms.
+
+    Returns 0 unless that is 5 times the share of the bands on either side.
+    """
     low_ns, high_ns = _DELAYED_ACK_NS
     cluster = share_between(counts, low_ns, high_ns)
     neighbours = share_between(counts, low_ns - 10_000_000, low_ns) + share_between(
@@ -108,7 +112,7 @@ def _delayed_ack_share(counts: Counts) -> float:
 def _check_closed_loop(facts: Facts) -> dict[str, float]:
     sent = facts.totals.tally["sent"]
     values = {"LOSS": facts.lost / sent if sent else 0.0}
-    if not facts.settings.in_sessions and sent:
+    if not facts.spec.in_sessions and sent:
         spread = fairness(facts.served)
         values["STARVED_CONNECTIONS"] = float(spread["starved"])
         if spread["jain"] is not None:
@@ -117,47 +121,52 @@ def _check_closed_loop(facts: Facts) -> dict[str, float]:
 
 
 def _check_open_loop(facts: Facts) -> dict[str, float]:
-    settings, totals = facts.settings, facts.totals
+    spec, totals = facts.spec, facts.totals
     tally, lateness = totals.tally, totals.histograms["lateness"]
     scheduled, counted = tally["scheduled"], tally["counted"]
     values = {
         "OPEN_LOOP_LOSS": facts.lost / tally["sent"] if tally["sent"] else 0.0,
         "UNSENT": tally["unsent"] / scheduled if scheduled else 0.0,
         "CONNECTION_WAIT": tally["pooled"] / counted if counted else 0.0,
-        "NEAR_GENERATOR_LIMIT": settings.rate_rps / facts.baseline_rps if facts.baseline_rps else math.nan,
+        "NEAR_GENERATOR_LIMIT": spec.rate_rps / facts.baseline_rps if facts.baseline_rps else math.nan,
     }
     if counted >= _MIN_REQUESTS:
-        p99_ns = quantile_ns(totals.headline, 0.99)
+        p99_ns = quantile_ns(totals.primary, 0.99)
         values["OVERLOAD"] = tally["replies"] / counted
-        values["LATE_SENDS"] = late_sends_share(lateness, quantile_ns(totals.headline, 0.5))
+        values["LATE_SENDS"] = late_sends_share(lateness, quantile_ns(totals.primary, 0.5))
         values["LATENESS_IN_LATENCY"] = lateness_share(totals)
         values["POLL_BATCH_DELAY"] = quantile_ns(totals.histograms["turnaround"], 0.999) / p99_ns
     return values
 
 
 def late_sends_share(lateness: Counts, median_ns: float) -> float:
-    """Return the share of requests sent late. Source: 1 - Caladan's "schedule adherence".
+    """Return the share of requests sent late.
 
-    A request is punctual within 50 us, or within 5 % of the median latency if that is more.
+    Source: 1 - Caladan's "schedule adherence". A request is punctual within 50 us, or within 5 % of the median latency
+    if that is more.
     """
     limit_ns = max(_PUNCTUAL_NS, 0 if math.isnan(median_ns) else _PUNCTUAL_MEDIAN_SHARE * median_ns)
     return 1 - share_between(lateness, 0, int(limit_ns)) if int(lateness.sum()) else math.nan
 
 
 def lateness_share(totals: Totals) -> float:
-    """Return how much the generator's lateness raises a percentile: the largest share of p50, p99 and p99.9."""
-    without_lateness = totals.histograms["own"]
-    samples = without_lateness.sum()
-    quantiles = [quantile for quantile in _LATENESS_QUANTILES if samples * (1 - quantile) >= LEAST_BEYOND]
-    shares = [quantile_ns(totals.headline, q) / quantile_ns(without_lateness, q) - 1 for q in quantiles]
+    """Return how much the generator's lateness raises a percentile.
+
+    The result is the largest share of p50, p99 and p99.9.
+    """
+    without_lateness = totals.histograms["without_send_delay"]
+    samples = int(without_lateness.sum())
+    quantiles = [quantile for quantile in _LATENESS_QUANTILES if has_enough_beyond(samples, quantile)]
+    shares = [quantile_ns(totals.primary, q) / quantile_ns(without_lateness, q) - 1 for q in quantiles]
     return max(shares, default=math.nan)
 
 
 def littles_law_gap(totals: Totals) -> float:
-    """Return the gap between the observed mean number in flight and rate x mean time in flight, as a share.
+    """Return how far the observed number in flight violates Little's law.
 
-    Rate x mean time is the time that all requests spent in flight inside the window over the window's length, so it is
-    exact at the window's ends, too. nan if nothing was in flight. Source: Little (1961).
+    That is the gap between the observed mean number in flight and rate x mean time in flight, as a share. Rate x mean
+    time is the time that all requests spent in flight inside the window over the window's length, so it is exact at the
+    window's ends, too. nan if nothing was in flight. Source: Little (1961).
     """
     watched_ns, flights_ns = totals.tally["in_flight_ns"], totals.tally["flights_ns"]
     tolerance_ns = _CLOCK_READING_NS * totals.tally["ok"]

@@ -16,7 +16,10 @@ MIN_SAMPLES_BEYOND = 10  # a percentile with fewer samples beyond it is not prin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityCode:
-    """A reason to distrust a number, with the values at which it becomes suspect and invalid."""
+    """A reason to distrust a number, with its thresholds.
+
+    They are the values at which the number becomes suspect and invalid.
+    """
 
     name: str
     meaning: str
@@ -39,7 +42,10 @@ class QualityCode:
 
 @dataclass(frozen=True, slots=True)
 class QualityFlag:
-    """A code that was raised, with the value that raised it. The value of a code without one is 1."""
+    """A code that was raised, with the value that raised it.
+
+    The value of a code without one is 1.
+    """
 
     code: QualityCode
     value: float = 1.0
@@ -83,7 +89,10 @@ class Thresholds:
         return QualityFlag(self.codes[name], value)
 
     def raise_flags(self, values: Mapping[str, float]) -> list[QualityFlag]:
-        """Return a flag for each value that is not valid, in the order of the catalogue. nan raises nothing."""
+        """Return a flag for each value that is not valid.
+
+        The flags are in the order of the catalogue. nan raises nothing.
+        """
         flags = [self.flag(name, values[name]) for name in self.codes if name in values]
         return [flag for flag in flags if self.verdict(flag) != VALID]
 
@@ -96,10 +105,11 @@ class Thresholds:
         return worst_verdict(self.verdict(flag) for flag in flags)
 
     def verdict_of_blocks(self, blocks: Sequence[Sequence[QualityFlag]]) -> str:
-        """Return the verdict on the median of several blocks. blocks: the flags of each, an empty list for none.
+        """Return the verdict on the median of several blocks.
 
-        The worst flag decides. A transient code is milder, since the median comes from the blocks that it missed: below
-        half of the blocks it leaves the median valid, or suspect where it made a block invalid.
+        blocks: the flags of each, an empty list for none. The worst flag decides. A transient code is milder, since the
+        median comes from the blocks that it missed: below half of the blocks it leaves the median valid, or suspect
+        where it made a block invalid.
         """
         verdicts = [self.verdict(flag) for flags in blocks for flag in flags if not flag.code.transient]
         transient: dict[str, list[str]] = {}
@@ -114,7 +124,10 @@ class Thresholds:
         return worst_verdict(verdicts)
 
     def merge(self, flags: Iterable[QualityFlag]) -> list[QualityFlag]:
-        """Return each code once, with its worst value, in the order of the catalogue; unknown codes come last."""
+        """Return each code once, with its worst value.
+
+        The flags are in the order of the catalogue; unknown codes come last.
+        """
         worst: dict[str, QualityFlag] = {}
         for flag in flags:
             name = flag.code.name
@@ -124,7 +137,10 @@ class Thresholds:
         return sorted(worst.values(), key=lambda flag: order.get(flag.code.name, len(order)))
 
     def parse(self, cell: str) -> list[QualityFlag]:
-        """Return the flags of a CSV cell: codes separated by spaces, each with its value if it has one."""
+        """Return the flags of a CSV cell.
+
+        A cell lists codes separated by spaces, each with its value if it has one.
+        """
         return [self._parse_flag(text) for text in cell.split()]
 
     def changed(self) -> list[str]:
@@ -153,7 +169,10 @@ def describe_flags(flags: Iterable[QualityFlag]) -> str:
 
 
 def worst_verdict(verdicts: Iterable[str]) -> str:
-    """Return the worst of several verdicts; ``valid`` for none. An empty verdict counts as valid."""
+    """Return the worst of several verdicts; ``valid`` for none.
+
+    An empty verdict counts as valid.
+    """
     return max(verdicts, key=lambda verdict: SEVERITY.get(verdict, 0), default=VALID) or VALID
 
 
@@ -167,7 +186,10 @@ def _with_limits(catalogue: Mapping[str, QualityCode], name: str, limits: Sequen
 
 
 def _unknown_code(name: str, figure: str) -> QualityCode:
-    """Return a stand-in for a code that another version wrote: always suspect, and printed as it was read."""
+    """Return a stand-in for a code that another version wrote.
+
+    It is always suspect, and printed as it was read.
+    """
     literal = figure.replace("{", "{{").replace("}", "}}")
     return QualityCode(
         name=name, meaning="", advice="not known to this version of holabench", suspect=-math.inf, format=literal

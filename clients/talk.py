@@ -1,4 +1,4 @@
-"""The tutorial's client: say hola, wait, say adios."""
+"""The tutorial's client: send hola, wait, send adios."""
 
 import socket
 import time
@@ -10,36 +10,38 @@ _REPLY_BYTES = 1000
 _TIMEOUT_S = 10.0
 
 
-class NoAnswer(Exception):  # noqa: N818 - it reads as what it is
-    """The conversation could not be held."""
+class ConversationError(Exception):
+    """The server did not take part in the conversation as it should."""
 
 
 def talk(host: str, port: int, transport: str, wait_s: float) -> Iterator[str]:
-    """Hold the tutorial's conversation; yields each reply as it comes, a wrong one too.
+    """Run the tutorial's conversation.
 
-    Raises NoAnswer, which says what went wrong, and ValueError for a host that is no name or a wait that cannot be.
+    Yields each reply as it arrives, including a wrong one. Raises ConversationError, which describes the fault, and
+    ValueError for an invalid host or wait.
     """
     if not 0 <= wait_s <= 3600:
-        raise ValueError(f"a wait of {wait_s:g} s is not from 0 to 3600")
-    where = f"{host}:{port} over {transport}"
-    heard = 0
+        raise ValueError(f"wait {wait_s:g} s is not between 0 and 3600 s")
+    server = f"{host}:{port} over {transport}"
+    answered = False
     try:
         with _connect(host, port, transport) as sock:
-            for word, due in ((HOLA, PUES_HOLA), (ADIOS, PUES_ADIOS)):
-                if heard:
+            for word, expected in ((HOLA, PUES_HOLA), (ADIOS, PUES_ADIOS)):
+                if answered:
                     time.sleep(wait_s)
                 sock.sendall(word)
-                got, closed = _reply(sock, due)
-                if got:
-                    heard += 1
-                    yield _visible(got)
-                if got != due:
-                    raise NoAnswer(f"{where} {_what_it_did(got, closed=closed)} to {word!r}; {due!r} is due")
+                reply, closed = _read_reply(sock, expected)
+                if reply:
+                    answered = True
+                    yield _visible(reply)
+                if reply != expected:
+                    outcome = _describe_outcome(reply, closed=closed)
+                    raise ConversationError(f"{server} {outcome} to {word!r}; expected {expected!r}")
     except OSError as error:
         reason = error.strerror or str(error)
-        if heard:
-            raise NoAnswer(f"{where} broke off after its first reply: {reason}") from error
-        raise NoAnswer(f"no conversation with {where}: {reason}; is a server there?") from error
+        if answered:
+            raise ConversationError(f"{server}: connection failed after the first reply: {reason}") from error
+        raise ConversationError(f"cannot talk to {server}: {reason}; is a server running there?") from error
 
 
 def _connect(host: str, port: int, transport: str) -> socket.socket:
@@ -47,7 +49,7 @@ def _connect(host: str, port: int, transport: str) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=kind)[0]
     except UnicodeError as error:
-        raise ValueError(f"host {host!r} is neither an address nor a name") from error
+        raise ValueError(f"host {host!r} is neither an address nor a valid name") from error
     sock = socket.socket(family, kind)
     try:
         sock.settimeout(_TIMEOUT_S)
@@ -58,29 +60,32 @@ def _connect(host: str, port: int, transport: str) -> socket.socket:
     return sock
 
 
-def _reply(sock: socket.socket, due: bytes) -> tuple[bytes, bool]:
-    """Read until the reply is whole, as a stream may bring it in pieces, or until it cannot become the one due.
+def _read_reply(sock: socket.socket, expected: bytes) -> tuple[bytes, bool]:
+    """Read until the reply is complete, or differs from the expected one.
 
-    Returns what came, and whether the server has closed.
+    A stream may split a reply. Returns the reply, and whether the server has closed the connection.
     """
-    got = b""
-    while len(got) < len(due) and due.startswith(got):
+    reply = b""
+    while len(reply) < len(expected) and expected.startswith(reply):
         try:
             data = sock.recv(_REPLY_BYTES)
         except TimeoutError:
-            return got, False
+            return reply, False
         if not data:
-            return got, True
-        got += data
-    return got, False
+            return reply, True
+        reply += data
+    return reply, False
 
 
-def _what_it_did(got: bytes, *, closed: bool) -> str:
-    if got:
-        return f"answered {got!r}"
+def _describe_outcome(reply: bytes, *, closed: bool) -> str:
+    if reply:
+        return f"answered {reply!r}"
     return "closed without a reply" if closed else f"did not answer within {_TIMEOUT_S:g} s"
 
 
 def _visible(reply: bytes) -> str:
-    """What a terminal shows as it stands, and of all else the number: a server is not to drive the terminal."""
+    """Return printable ASCII as it is, and all other bytes as escapes.
+
+    A server must not control the terminal.
+    """
     return "".join(chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in reply)

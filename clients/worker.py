@@ -1,17 +1,20 @@
-"""The generator as bench uses it: one JSON command a line in, one JSON answer a line out.
+"""The generator as bench uses it.
 
-    {"do": "hello"}                                     -> {"ok": true, "threads", "cpus"}
-    {"do": "set_thresholds", "thresholds": {...}}       -> {"ok": true}        (see quality_codes.Thresholds)
-    {"do": "verify", "settings": {...}, "together": 1}  -> {"ok": true}
-    {"do": "open", "id": ..., "settings": {...}}        -> {"ok": true, "standing"}
-    {"do": "warm", "id": ..., "seconds"}                -> {"ok": true}        (load that is not counted)
-    {"do": "slice", "id": ..., "seconds", "warmup_s"}   -> {"ok": true, "slice": {...}}
-                                                           (with "seed": of the arrivals of an open loop)
-    {"do": "forget", "id": ...}                         -> {"ok": true}        (the last slice is not counted)
-    {"do": "close", "id": ...}                          -> {"ok": true, "document": {...}, "histograms": {...}}
-                                                           (with "baseline_rps": rate of the baseline at this load)
+Reads one JSON command per line and writes one JSON answer per line:
 
-What cannot be done is answered {"ok": false, "error": "..."}; the worker ends when its standard input does.
+    {"do": "hello"}                                    -> {"ok": true, "threads", "cpus"}
+    {"do": "set_thresholds", "thresholds": {...}}      -> {"ok": true}        (see quality_codes.Thresholds)
+    {"do": "verify", "settings": {...}}                -> {"ok": true}        (optional "concurrent_clients")
+    {"do": "open", "id": ..., "settings": {...}}       -> {"ok": true, "connected"}
+    {"do": "warm", "id": ..., "seconds"}               -> {"ok": true}        (a load that does not count)
+    {"do": "slice", "id": ..., "seconds", "warmup_s"}  -> {"ok": true, "slice": {...}}
+                                                          (optional "seed": of the arrivals of an open loop)
+    {"do": "discard", "id": ...}                       -> {"ok": true}        (drops the last slice)
+    {"do": "close", "id": ...}                         -> {"ok": true, "document": {...}, "histograms": {...}}
+                                                          (optional "baseline_rps": rate of the baseline at this load)
+
+"settings" are the fields of ``LoadSpec``. A failed command is answered {"ok": false, "error": "..."}. The worker exits
+when its standard input ends.
 """
 
 import gc
@@ -22,34 +25,45 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from clients import kernel
-from clients.document import Context, document, missing_of, recorded, sessions_per_s
-from clients.histogram import LEAST_BEYOND, Counts, coarse, quantile_ns
-from clients.limits import TooManyConnections, allow_descriptors
-from clients.ports import NoPorts
+from clients import kernel_counters
+from clients.engine.histogram_slots import Counts
+from clients.engine.threads import Threads
+from clients.fd_limit import TooManyConnectionsError, raise_fd_limit
+from clients.generator import LoadGenerator, compile_loops
+from clients.histogram import coarse, has_enough_beyond, quantile_ns
+from clients.load_spec import LoadSpec
+from clients.local_ports import PortsExhaustedError
+from clients.measurement import Slice
+from clients.protocol_check import ProtocolError, verify
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
-from clients.settings import Settings
-from clients.target import Slice, Target, compile_loops
-from clients.threads import Threads
-from clients.verify import NotSpoken, verify
-from clients.windows import finite
+from clients.result_document import Context, make_document, named_histograms, never_answered, sessions_per_s
+from clients.steady_state import to_json
 
-# OverflowError, and what else is arithmetic: no value in a command may end the generator of all the others.
-_CANNOT_BE = (NotSpoken, NoPorts, TooManyConnections, OSError, TypeError, ValueError, MemoryError, ArithmeticError)
+# Includes OverflowError and other arithmetic errors: no value in a command may end a worker that serves other loads.
+_COMMAND_ERRORS = (
+    ProtocolError,
+    PortsExhaustedError,
+    TooManyConnectionsError,
+    OSError,
+    TypeError,
+    ValueError,
+    MemoryError,
+    ArithmeticError,
+)
 
 
 class Worker:
-    """The targets that are open, and the threads that load them."""
+    """The open load generators by their id, and the threads that they share."""
 
     def __init__(self, cpus: Sequence[int]) -> None:
         self._threads = Threads(cpus)
-        self._targets: dict[str, Target] = {}
+        self._generators: dict[str, LoadGenerator] = {}
         self._thresholds = DEFAULT_THRESHOLDS
-        self._drops: dict[str, dict[str, int] | None] = {}  # datagrams that the kernel had dropped before each was used
+        self._drops: dict[str, dict[str, int] | None] = {}  # datagrams dropped before each generator was used
 
     def answer(self, command: dict[str, Any]) -> dict[str, Any]:
-        """Carry out one command."""
+        """Execute one command."""
         try:
             match command:
                 case {"do": "hello"}:
@@ -58,118 +72,125 @@ class Worker:
                     self._thresholds = Thresholds(CATALOGUE, changes)
                     return {"ok": True}
                 case {"do": "verify", "settings": dict(settings)}:
-                    return self._verify(Settings(**settings), command.get("together", 1))
+                    return self._verify(LoadSpec(**settings), command.get("concurrent_clients", 1))
                 case {"id": str(name)}:
-                    return self._answer_on(name, command)
-        except _CANNOT_BE as error:
+                    return self._answer_for(name, command)
+        except _COMMAND_ERRORS as error:
             return {"ok": False, "error": str(error) or type(error).__name__}
         except KeyError as error:
-            return {"ok": False, "error": f"no target {error} is open"}
+            return {"ok": False, "error": f"id {error} is not open"}
         return _unknown(command)
 
-    def _answer_on(self, name: str, command: dict[str, Any]) -> dict[str, Any]:
-        """Carry out a command on one target."""
+    def _answer_for(self, name: str, command: dict[str, Any]) -> dict[str, Any]:
+        """Execute a command on one generator."""
         match command:
             case {"do": "open", "settings": dict(settings)}:
-                return self._open(name, Settings(**settings))
+                return self._open(name, LoadSpec(**settings))
             case {"do": "warm", "seconds": seconds}:
-                self._targets[name].load(seconds, seconds, counted=False)
+                self._generators[name].load(seconds, seconds, counted=False)
                 return {"ok": True}
             case {"do": "slice", "seconds": seconds, "warmup_s": warmup_s}:
-                target = self._targets[name]
-                slice_ = target.load(seconds, warmup_s, seed=command.get("seed"))
-                return {"ok": True, "slice": figures(target.settings, slice_)}
-            case {"do": "forget"}:
-                self._targets[name].forget()
+                generator = self._generators[name]
+                slice_ = generator.load(seconds, warmup_s, seed=command.get("seed"))
+                return {"ok": True, "slice": describe_slice(generator.spec, slice_)}
+            case {"do": "discard"}:
+                self._generators[name].discard_last()
                 return {"ok": True}
             case {"do": "close"}:
                 return self._close(name, command.get("baseline_rps"))
         return _unknown(command)
 
     def close(self) -> None:
-        """Close all that is open."""
-        for target in self._targets.values():
-            target.close()
+        """Close all generators and threads."""
+        for generator in self._generators.values():
+            generator.close()
         self._threads.close()
 
-    def _verify(self, settings: Settings, together: int) -> dict[str, Any]:
-        one = settings
-        message = np.random.default_rng(one.seed).bytes(one.message_bytes)
-        verify(one.transport, one.host, one.port, one.protocol, message, one.timeout_s, together)
+    def _verify(self, spec: LoadSpec, concurrent_clients: int) -> dict[str, Any]:
+        message = np.random.default_rng(spec.seed).bytes(spec.message_bytes)
+        verify(spec.transport, spec.host, spec.port, spec.protocol, message, spec.timeout_s, concurrent_clients)
         return {"ok": True}
 
-    def _open(self, name: str, settings: Settings) -> dict[str, Any]:
-        already = sum(target.settings.connections for target in self._targets.values())
-        allow_descriptors(already + settings.connections + len(self._threads) * (len(self._targets) + 1))
-        target = Target(settings, self._threads)
-        self._targets[name] = target
-        standing = target.open()
-        self._drops[name] = kernel.drops(settings)
-        return {"ok": True, "standing": standing}
+    def _open(self, name: str, spec: LoadSpec) -> dict[str, Any]:
+        open_connections = sum(generator.spec.connections for generator in self._generators.values())
+        pollers = len(self._threads) * (len(self._generators) + 1)
+        raise_fd_limit(open_connections + spec.connections + pollers)
+        generator = LoadGenerator(spec, self._threads)
+        self._generators[name] = generator
+        connected = generator.open()
+        self._drops[name] = kernel_counters.drops(spec)
+        return {"ok": True, "connected": connected}
 
     def _close(self, name: str, baseline_rps: float | None) -> dict[str, Any]:
-        target = self._targets.pop(name)
-        drops = kernel.drops_since(self._drops.pop(name), target.settings)
-        target.close()
-        totals = target.totals
+        generator = self._generators.pop(name)
+        spec = generator.spec
+        drops = kernel_counters.drops_since(self._drops.pop(name), spec)
+        generator.close()
+        totals = generator.totals
         histograms = {
-            name: coarse(counts) for name, counts in recorded(target.settings, totals).items() if counts.any()
+            quantity: coarse(counts) for quantity, counts in named_histograms(spec, totals).items() if counts.any()
         }
         context = Context(
-            baseline_rps=baseline_rps, drops=drops, good_clock=kernel.has_good_clock(), thresholds=self._thresholds
+            baseline_rps=baseline_rps,
+            drops=drops,
+            good_clock=kernel_counters.has_good_clock(),
+            thresholds=self._thresholds,
         )
-        result = document(target.settings, totals, target.served(), self._threads.cpus, context)
-        return {"ok": True, "document": result, "histograms": histograms}
+        document = make_document(spec, totals, generator.served(), self._threads.cpus, context)
+        return {"ok": True, "document": document, "histograms": histograms}
 
 
 def _unknown(command: dict[str, Any]) -> dict[str, Any]:
-    return {"ok": False, "error": f"not a command: {json.dumps(command)[:200]}"}
+    return {"ok": False, "error": f"unknown command: {json.dumps(command)[:200]}"}
 
 
-def figures(settings: Settings, slice_: Slice) -> dict[str, Any]:
-    """What bench wants to know of one slice.
+def describe_slice(spec: LoadSpec, slice_: Slice) -> dict[str, Any]:
+    """Return the figures of one slice.
 
-    A request given up is lost for its slice; its reply is counted late in the slice in which it comes.
+    A given-up request counts as lost in its slice; its reply counts as late in the slice in which it arrives.
     """
-    found, missing = recorded(settings, slice_), missing_of(settings, slice_)
+    tally, usage = slice_.counts.tally, slice_.usage
+    histograms, missing = named_histograms(spec, slice_.counts), never_answered(spec, slice_.counts)
     percentiles = {
-        f"{name}_{words}_us": _quantile_us(found[name], quantile, missing[name]) if name in found else None
-        for name in ("service", "latency")
-        for words, quantile in (("p50", 0.5), ("p99", 0.99))
+        f"{quantity}_{name}_us": _quantile_us(histograms[quantity], quantile, missing[quantity])
+        if quantity in histograms
+        else None
+        for quantity in ("service", "latency")
+        for name, quantile in (("p50", 0.5), ("p99", 0.99))
     }
     return {
         "start_s": slice_.start_s,
         "duration_s": slice_.duration_s,
-        "elapsed_s": slice_.elapsed_s,
-        "scheduled": slice_.tally["scheduled"] if settings.open_loop else None,
-        "sent": slice_.tally["sent"],
-        "unsent": slice_.tally["unsent"],
-        "replies": slice_.tally["replies"],
-        "answered": slice_.tally["ok"],
-        "sessions": slice_.tally["sessions"],
-        "sessions_per_s": sessions_per_s(settings, slice_.tally["replies"], slice_.duration_s),
-        "late": slice_.tally["late"],
-        "lost": slice_.tally["timed_out"] + slice_.tally["broken"],
-        "corrupt": slice_.tally["corrupt"],
+        "elapsed_s": usage.elapsed_s,
+        "scheduled": tally["scheduled"] if spec.open_loop else None,
+        "sent": tally["sent"],
+        "unsent": tally["unsent"],
+        "replies": tally["replies"],
+        "answered": tally["ok"],
+        "sessions": tally["sessions"],
+        "sessions_per_s": sessions_per_s(spec, tally["replies"], slice_.duration_s),
+        "late": tally["late"],
+        "lost": tally["timed_out"] + tally["broken"],
+        "corrupt": tally["corrupt"],
         **percentiles,
-        "generator_cpu_us": slice_.cpu_s * 1e6,
-        "generator_cpu_share": slice_.cpu_share,
-        "run_delay_share": slice_.stolen_s / slice_.elapsed_s if slice_.elapsed_s else 0.0,
-        "involuntary_switches": slice_.involuntary_switches,
+        "generator_cpu_us": usage.cpu_s * 1e6,
+        "generator_cpu_share": usage.busiest_cpu_share,
+        "run_delay_share": usage.run_delay_s / usage.elapsed_s if usage.elapsed_s else 0.0,
+        "involuntary_switches": usage.involuntary_switches,
     }
 
 
 def _quantile_us(counts: Counts, quantile: float, missing: int) -> float | str | None:
-    """A percentile, if ten requests lie beyond it; "inf" if it is one that took for ever."""
-    if (int(counts.sum()) + missing) * (1 - quantile) < LEAST_BEYOND:
+    """Return a percentile if enough requests lie beyond it; "inf" if it is infinite."""
+    if not has_enough_beyond(int(counts.sum()) + missing, quantile):
         return None
-    return finite(quantile_ns(counts, quantile, missing) / 1e3)
+    return to_json(quantile_ns(counts, quantile, missing) / 1e3)
 
 
 def run(cpus: Sequence[int], source: TextIO = sys.stdin, sink: TextIO = sys.stdout) -> None:
     """Answer commands until the source ends."""
     compile_s = compile_loops()
-    gc.disable()  # every object here is small and short-lived; a collection would fall into somebody's slice
+    gc.disable()  # all objects here are small and short-lived; a collection would disturb a slice
     worker = Worker(cpus)
     try:
         print(json.dumps({"ready": True, "compile_s": compile_s}), file=sink, flush=True)

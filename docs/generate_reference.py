@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.store.column_page import csv_columns_markdown
 from clients.quality_catalogue import CATALOGUE
 from clients.quality_codes import QualityCode
 
@@ -56,7 +57,10 @@ def _threshold(code: QualityCode, limit: float | None) -> str:
     return f"below {number}" if code.low_is_bad else f"above {number}"
 
 
-PAGES: dict[str, Callable[[], str]] = {"quality-codes.md": quality_codes_markdown}
+PAGES: dict[str, Callable[[], str]] = {
+    "csv-columns.md": csv_columns_markdown,
+    "quality-codes.md": quality_codes_markdown,
+}
 
 
 def main() -> None:

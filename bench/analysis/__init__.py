@@ -1,1 +1,1 @@
-"""Statistics within one run."""
+"""The analysis of one run: pure functions from tables of raw rows to tables of results."""

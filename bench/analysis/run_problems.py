@@ -1,9 +1,10 @@
-"""What makes a run end with exit code 3: invalid headline figures, and arms that were never measured. Pure."""
+"""The problems that make a run exit with code 3: invalid headline numbers, and arms that were never measured. Pure."""
 
 import pandas as pd
 
 from bench.schema.arms import Arm
 from bench.schema.metrics import headline
+from clients.quality_codes import INVALID
 
 
 def problems(summary: pd.DataFrame, trials: pd.DataFrame) -> list[str]:
@@ -17,7 +18,7 @@ def problems(summary: pd.DataFrame, trials: pd.DataFrame) -> list[str]:
 
 def invalid_headlines(summary: pd.DataFrame) -> list[str]:
     """Return the competing arms whose headline metric is invalid, each with its scenario."""
-    invalid = summary[summary["verdict"] == "invalid"].to_dict("records")
+    invalid = summary[summary["verdict"] == INVALID].to_dict("records")
     arms = [
         f"{row['arm']} ({row['scenario']})"
         for row in invalid
@@ -31,8 +32,7 @@ def never_measured(trials: pd.DataFrame, summary: pd.DataFrame) -> list[str]:
     competing = trials[trials["arm"].map(lambda arm: Arm.parse(arm).competes).astype(bool)]
     failed = competing["status"].eq("failed")
     cases = failed.groupby([competing[name] for name in ("arm", "scenario", "connections", "message_bytes")]).all()
-    searches = summary[
-        summary["metric"].eq("max_rate_rps") & summary["verdict"].eq("failed") & summary["median"].isna()
-    ]
+    is_failed_search = summary["metric"].eq("max_rate_rps") & summary["status"].eq("failed")
+    searches = summary[is_failed_search & summary["median"].isna()]
     arms = [*cases.index[cases], *zip(searches["arm"], searches["scenario"], strict=True)]
     return list(dict.fromkeys(f"{arm} ({scenario})" for arm, scenario, *_ in arms))

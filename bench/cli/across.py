@@ -1,6 +1,7 @@
 """The commands that read several runs: ``holabench compare`` and ``holabench history``."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,16 +9,17 @@ import typer
 from rich.table import Table
 
 from bench.cli.console import cells, output, say
-from bench.formatting import compact
-from bench.plan.definition import PlanError, plan_thresholds
+from bench.formatting import compact, visible
+from bench.plan.definition import PlanError
 from bench.schema.arms import BASELINE_MODEL
 from bench.schema.metrics import METRICS
-from bench.store.run_folder import RunFolder, StoreError
-from clients.console import Stop
+from bench.store.errors import StoreError
+from bench.store.reader import RunData, read_run
+from clients.cli_errors import Stop
 
 if TYPE_CHECKING:  # a command line begins two seconds sooner without pandas
-    from bench.compare.run_values import Run
-    from bench.compare.series import Series
+    from bench.compare.run_values import RunValues
+    from bench.compare.series import Point, RunSummary, Series
 
 across = typer.Typer()
 BROKEN = 4  # the exit code of a comparison in which a rule is broken
@@ -54,10 +56,10 @@ def compare(
     screen, is_broken = output(), False
     try:
         rules = [parse_rule(text) for text in fail_if or ()]
-        first = RunFolder.open(before)
+        first = read_run(before)
         of_first = _read(first)
         for path in others:
-            folder = RunFolder.open(path)
+            folder = read_run(path)
             names = labels([before, path])
             one = compared(names, of_first, _read(folder), rules)
             is_broken |= bool(one.wrong or one.absent)
@@ -65,7 +67,7 @@ def compare(
                 for line in as_lines(one):
                     typer.echo(line)
             else:
-                tell(screen, one, differences(first.environment(), folder.environment()), everything=everything)
+                tell(screen, one, differences(first.environment, folder.environment), everything=everything)
     except RuleError as error:
         raise Stop(f"--fail-if {error}") from error
     except (StoreError, PlanError) as error:
@@ -95,11 +97,11 @@ def history(
     """
     if metric not in METRICS:
         raise Stop(f"--metric {metric!r} is not measured; there are: {', '.join(METRICS)}")
-    from bench.compare.change_points import ENOUGH_RUNS, LEAST_RUNS
-    from bench.compare.series import series
+    from bench.compare.change_points import MIN_RUNS, RELIABLE_RUNS
+    from bench.compare.series import collect_series
 
     try:
-        every = series(folders, metric, scenario)
+        every = collect_series(ordered_summaries(folders), metric, scenario)
     except (StoreError, PlanError) as error:
         raise Stop(str(error)) from error
     found = [one for one in every if arm in ("", one.arm)]
@@ -107,22 +109,39 @@ def history(
         raise Stop(f"no run of these has {metric}{f' of {arm}' * bool(arm)}{f' in {scenario}' * bool(scenario)}")
     screen = output()
     for one in found:
-        say(screen, f"{one.arm}, {one.load}: {METRICS[metric].label}", "bold")
-        screen.print(_course(one, one.machine(every)))
+        say(screen, f"{one.arm}, {one.load_point}: {METRICS[metric].label}", "bold")
+        screen.print(_course(one, one.machine_changes(every)))
         screen.print()
-    if invalid := sum(verdict == "invalid" for one in found for verdict in one.verdicts):
+    if invalid := sum(point.verdict == "invalid" for one in found for point in one.points):
         say(screen, f"invalid figures, in which no change is looked for: {invalid}; why, says report.md of each run")
-    fewest = min(len(one.sound) for one in found)
-    if fewest < LEAST_RUNS:
-        say(screen, f"where fewer than {LEAST_RUNS} runs have figures to trust, no change is looked for")
-    elif fewest < ENOUGH_RUNS:
-        say(screen, f"fewer than {ENOUGH_RUNS} runs: only what is very many times their scatter is called a change")
+    fewest = min(len(one.sound_points) for one in found)
+    if fewest < MIN_RUNS:
+        say(screen, f"where fewer than {MIN_RUNS} runs have figures to trust, no change is looked for")
+    elif fewest < RELIABLE_RUNS:
+        say(screen, f"fewer than {RELIABLE_RUNS} runs: only what is very many times their scatter is called a change")
     if chart is not None:
         try:
             _save(found, chart)
         except (OSError, ValueError) as error:
             raise Stop(f"--chart {chart}: {error}") from error
         typer.echo(chart)
+
+
+def ordered_summaries(folders: Sequence[Path]) -> "list[RunSummary]":
+    """Return the summary of each run, oldest first, labelled by its folder. Raises StoreError and PlanError.
+
+    A folder that is given twice counts once.
+    """
+    from bench.analysis.search_results import summarise_run
+    from bench.compare.series import RunSummary
+    from bench.store.folder_labels import labels
+
+    paths = list({path.resolve(): path for path in reversed(folders)}.values())
+    runs = sorted(zip(map(read_run, paths), labels(paths), strict=True), key=lambda each: (each[0].started_at, each[1]))
+    return [
+        RunSummary(visible(label), summarise_run(run.trials, run.slices, run.max_rate, run.thresholds))
+        for run, label in runs
+    ]
 
 
 def _save(found: "list[Series]", chart: Path) -> None:
@@ -134,25 +153,24 @@ def _save(found: "list[Series]", chart: Path) -> None:
         draw_history(found).savefig(chart)
 
 
-def _read(folder: RunFolder) -> "Run":
+def _read(run: RunData) -> "RunValues":
     """What is compared of a run, judged by its plan's own thresholds. Raises StoreError and PlanError."""
-    from bench.compare.run_values import measured, planned
+    from bench.compare.run_values import collect_values, planned_cases
 
-    plan, limits = folder.plan(), folder.limits()
-    trials = folder.measured() if limits is None else folder.trials()
-    return measured(trials, folder.finished("slices"), limits, planned(plan), plan_thresholds(plan))
+    run.check_measured()
+    return collect_values(run.trials, run.slices, run.max_rate, planned_cases(run.plan), run.thresholds)
 
 
-def _course(one: "Series", machine: set[int]) -> Table:
-    """A row for each run. machine: places where its limit changed, too."""
+def _course(one: "Series", machine: "list[Point]") -> Table:
+    """Return a row for each run. machine: points at which the baseline changed, too."""
     table = Table(box=None, pad_edge=False)
     table.add_column("run", overflow="fold")
     for heading in ("median", "interval", "verdict", ""):
         table.add_column(heading, no_wrap=True)
     changed = one.changes
-    rows = zip(one.runs, one.medians, one.lows, one.highs, one.verdicts, strict=True)
-    for place, (run, median, low, high, verdict) in enumerate(rows):
-        between = "-" if math.isnan(low) else f"{compact(low)} to {compact(high)}"
-        mark = f"<- changed{f', as {BASELINE_MODEL} did' * (place in machine)}" if place in changed else ""
-        table.add_row(*cells(run, compact(median), between, verdict, mark), style="dim" * (verdict == "invalid"))
+    for point in one.points:
+        between = "-" if math.isnan(point.low) else f"{compact(point.low)} to {compact(point.high)}"
+        mark = f"<- changed{f', as {BASELINE_MODEL} did' if point in machine else ''}" if point in changed else ""
+        style = "dim" if point.verdict == "invalid" else ""
+        table.add_row(*cells(point.run, compact(point.median), between, point.verdict, mark), style=style)
     return table

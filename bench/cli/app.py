@@ -25,12 +25,15 @@ from bench.cli.options import (
     with_seed,
     words,
 )
+from bench.cli.progress import ConsoleObserver
 from bench.plan.definition import PlanError
 from bench.plan.toml import load_plan, preset_names
-from clients import console as command_line
-from clients.console import Stop
+from clients import cli_errors as command_line
+from clients.cli_errors import Stop
 
 if TYPE_CHECKING:  # a command line begins two seconds sooner without pandas
+    from collections.abc import Callable
+
     from bench.experiment.runner import Outcome
     from bench.plan.definition import Plan
     from bench.store.run_folder import RunFolder
@@ -119,8 +122,8 @@ def run(
         "transports": words("--transports", transports),
         "pythons": interpreters(python),
         "blocks": MOST_BLOCKS if until and blocks is None else blocks,
-        "until": share("--until", until) or None,
-        "at_most_min": at_most,
+        "target_precision": share("--until", until) or None,
+        "max_minutes": at_most,
         "seed": seed,
     }
     of_scenarios = {
@@ -130,6 +133,7 @@ def run(
         "seconds": seconds,
     }
     screen, cpus = terminal(), sorted(os.sched_getaffinity(0))
+    observer = ConsoleObserver(screen)
     try:
         if resume is not None:
             asked = any(value is not None for value in (changes | of_scenarios).values()) or profile != "standard"
@@ -137,18 +141,32 @@ def run(
             folder = unfinished(
                 resume, screen, asked=bool(asked or server or target or minutes is not None or elsewhere)
             )
-            outcome = resume_run(folder, cpus, screen)
+            outcome = _closing(observer, lambda: resume_run(folder, cpus, observer))
             return told(outcome, folder.plan(), screen, as_json=as_json, charts=not no_charts)
         if into.exists() and not into.is_dir():
             raise Stop(f"cannot make a results folder in --into {into}: that is a file; name a folder")
         plan = with_interpreters(changed(load_plan(profile), changes, of_scenarios), screen)
         plan = with_external(plan, server or [], target)
         plan = with_seed(plan if minutes is None else fitted(plan, minutes))
-        return told(run_plan(plan, into, cpus, screen), plan, screen, as_json=as_json, charts=not no_charts)
+        return told(
+            _closing(observer, lambda: run_plan(plan, into, cpus, observer)),
+            plan,
+            screen,
+            as_json=as_json,
+            charts=not no_charts,
+        )
     except PlanError as error:
         raise Stop(str(error)) from error
     except (ChildError, StoreError) as error:
         raise Stop(str(error), 1) from error
+
+
+def _closing(observer: ConsoleObserver, action: "Callable[[], Outcome]") -> "Outcome":
+    """Run something, and end the display of its progress."""
+    try:
+        return action()
+    finally:
+        observer.close()
 
 
 def unfinished(path: Path, screen: Console, *, asked: bool) -> "RunFolder":
@@ -203,7 +221,7 @@ def way_on(outcome: "Outcome", plan: "Plan", *, drawn: bool) -> tuple[str, list[
     if outcome.interrupted or outcome.failure:
         if not outcome.blocks and not outcome.searches:
             return "stopped before the first block was whole: there is nothing to draw. To go on:", ["run --resume"]
-        wanted = "" if plan.until else f" of {plan.blocks}"  # who asks for a width asks for no number
+        wanted = "" if plan.target_precision else f" of {plan.blocks}"  # who asks for a width asks for no number
         line = f"stopped after {outcome.blocks}{wanted} blocks; they are kept. To go on, and to draw them:"
         return line, ["run --resume", "report"]
     if not drawn:
@@ -220,7 +238,7 @@ def drawn_and_shown(outcome: "Outcome", screen: Console, *, as_json: bool, chart
     with chart_workers(outcome.folder.path) if charts else contextlib.nullcontext() as workers:
         from bench.report.build import build
 
-        derived = build(outcome.folder, workers)
+        derived = build(outcome.folder.read(), workers)
     show(derived, screen)
     if not charts:
         say(screen, f"no chart and no report is of these figures. To draw them: holabench report {outcome.folder.path}")
@@ -242,11 +260,12 @@ def report(
     Example: holabench report results/20261122T073100Z-quick
     """
     from bench.report.chart_workers import chart_workers
-    from bench.store.run_folder import RunFolder, StoreError
+    from bench.store.errors import StoreError
+    from bench.store.reader import read_run
 
     try:
-        run = RunFolder.open(folder)
-        with chart_workers(run.path) as workers:
+        run = read_run(folder)
+        with chart_workers(folder) as workers:
             from bench.report.build import build
 
             derived = build(run, workers)

@@ -13,8 +13,8 @@ from rich.table import Table
 from bench.cli.console import cells, say
 from bench.compare import changes
 from bench.compare.changes import Change, Missing
-from bench.compare.gates import Rule, breaking
-from bench.compare.run_values import Run
+from bench.compare.gates import Rule, find_violations
+from bench.compare.run_values import RunValues
 from bench.formatting import compact
 from bench.schema.arms import BASELINE_MODEL, Arm
 from bench.schema.load_points import LoadPoint
@@ -37,13 +37,20 @@ class Compared:
     asked: set[str]  # metrics of the rules
 
 
-def compared(names: Sequence[str], before: Run, now: Run, rules: Sequence[Rule]) -> Compared:
+def compared(names: Sequence[str], before: RunValues, now: RunValues, rules: Sequence[Rule]) -> Compared:
     """Everything that can be said. Raises RuleError."""
     found, gone = changes.changes(before, now), changes.missing(before, now)
-    wrong, absent = breaking(found, gone, rules)
+    violations = find_violations(found, gone, rules)
     asked = {rule.metric for rule in rules}
     return Compared(
-        names, found, gone, wrong, absent, changes.only_in_one(before, now), _objectives(before, now), asked
+        names,
+        found,
+        gone,
+        violations.changes,
+        violations.missing,
+        changes.only_in_one(before, now),
+        _objectives(before, now),
+        asked,
     )
 
 
@@ -79,10 +86,10 @@ def tell(screen: Console, one: Compared, differences: list[str], *, everything: 
 
 def _machine(found: Sequence[Change]) -> list[str]:
     """What became of the machine, as its limit tells; a line for each metric of it that moved."""
-    if all(math.isnan(one.machine) for one in found):
+    if all(math.isnan(one.baseline_ratio) for one in found):
         return [f"what the machine did between these runs is not known: {BASELINE_MODEL} was not measured in both"]
     lines = []
-    for metric in dict.fromkeys(one.metric for one in found if not math.isnan(one.machine)):
+    for metric in dict.fromkeys(one.metric for one in found if not math.isnan(one.baseline_ratio)):
         of_limit = [one for one in found if one.metric == metric and Arm.parse(one.arm).is_baseline]
         moved = [one.ratio for one in of_limit if one.low > 1 or one.high < 1]
         if moved:
@@ -95,7 +102,7 @@ def _machine(found: Sequence[Change]) -> list[str]:
     return lines
 
 
-def _objectives(before: Run, now: Run) -> list[str]:
+def _objectives(before: RunValues, now: RunValues) -> list[str]:
     one, other = before.objectives, now.objectives
     return [f"{'; '.join(one)} before, {'; '.join(other)} now"] if one and other and one != other else []
 

@@ -13,7 +13,7 @@ from bench.cli.console import cells, output, say, terminal
 from bench.cli.options import find_models
 from bench.plan.definition import PlanError
 from bench.plan.toml import load_plan, preset_names
-from clients.console import Stop
+from clients.cli_errors import Stop
 
 look = typer.Typer()
 
@@ -26,13 +26,13 @@ def models(
 
     Example: holabench models
     """
-    from bench.experiment.runner import models as known
+    from bench.experiment.model_catalogue import known_models
 
     find_models(models_from)
     table = Table(box=None, pad_edge=False)
     for heading in ("model", "transports", "TCP clients", "CPUs", "what it is"):
         table.add_column(heading, overflow="fold")
-    for model in known().values():
+    for model in known_models().values():
         limit = "any number" if model.max_tcp_clients is None else str(model.max_tcp_clients)
         cpus = "all" if model.parallel or model.forks else "1"
         unavailable = f" ({model.unavailable_reason})" if model.missing else ""
@@ -46,7 +46,7 @@ def profiles() -> None:
 
     Example: holabench profiles
     """
-    from bench.experiment.runner import models as known
+    from bench.experiment.model_catalogue import known_models
     from bench.plan.time_budget import duration_s
 
     table = Table(box=None, pad_edge=False)
@@ -54,7 +54,7 @@ def profiles() -> None:
         table.add_column(heading, overflow="fold")
     for name in preset_names():
         one = load_plan(name)
-        table.add_row(name, in_minutes(duration_s(one, known(one))), one.question)
+        table.add_row(name, in_minutes(duration_s(one, known_models(one))), one.question)
     output().print(table)
 
 
@@ -66,13 +66,14 @@ def show_plan(
 
     Example: holabench plan my-plan.toml
     """
-    from bench.experiment.runner import models as known
-    from bench.plan.definition import arms, cases, check, loaded_s, skip_reason
-    from bench.plan.time_budget import duration_s
+    from bench.experiment.model_catalogue import known_models
+    from bench.plan.matrix import arms, scenario_load_points, skip_reason
+    from bench.plan.time_budget import duration_s, load_s
+    from bench.plan.validation import check
 
     try:
         plan = load_plan(profile)  # its interpreters are not tried: a plan that somebody sent is only read here
-        models_there = known(plan)
+        models_there = known_models(plan)
         check(plan, models_there)
     except PlanError as error:
         raise Stop(str(error)) from error
@@ -80,10 +81,10 @@ def show_plan(
     for heading in ("scenario", "connections", "bytes", "rate", "arms", "skipped"):
         table.add_column(heading, overflow="fold")
     for scenario in plan.scenarios:
-        for case in cases(plan, scenario):
-            skipped = [arm.name for arm in arms(plan) if skip_reason(plan, arm, case, models_there)]
-            rate = str(scenario.rate) if scenario.rate else "closed loop"
-            load = (scenario.name, str(case.connections), str(case.message_bytes or "-"), rate)
+        for point in scenario_load_points(scenario):
+            skipped = [arm.name for arm in arms(plan) if skip_reason(plan, arm, point, models_there)]
+            rate = scenario.rate_text or "closed loop"
+            load = (scenario.name, str(point.connections), str(point.message_bytes or "-"), rate)
             table.add_row(*cells(*load, str(len(arms(plan)) - len(skipped)), ", ".join(skipped) or "-"))
     screen = output()
     say(screen, f"{plan.name}: {plan.question}")
@@ -91,7 +92,7 @@ def show_plan(
     if plan.pythons:
         say(screen, f"interpreters, as far as they are here: {', '.join(plan.pythons)}")
     screen.print(
-        f"{plan.blocks} blocks, {loaded_s(plan, models_there):.0f} s of load in them, "
+        f"{plan.blocks} blocks, {load_s(plan, models_there):.0f} s of load in them, "
         f"{in_minutes(duration_s(plan, models_there))} in all",
         highlight=False,
     )
@@ -105,18 +106,18 @@ def doctor() -> int:
 
     The exit code is 1 if something should be changed before a run.
     """
-    from bench.machine.doctor import findings, troubles
+    from bench.machine.doctor import findings, problems
 
     found = findings()
     table = Table(box=None, pad_edge=False)
     for heading in ("", "what", "how it is", "why it matters", "to change it"):
         table.add_column(heading, overflow="fold")
-    marks = {"good": "ok", "look": "[yellow]look[/]", "bad": "[red]bad[/]"}
+    marks = {"good": "ok", "note": "[yellow]note[/]", "bad": "[red]bad[/]"}
     for one in found:
         remedy = "" if one.state == "good" else escape(one.remedy)
         table.add_row(marks[one.state], one.name, escape(one.value), one.why, remedy)
     output().print(table, highlight=False)
-    return 1 if troubles(found) else 0
+    return 1 if problems(found) else 0
 
 
 @look.command()

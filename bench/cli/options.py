@@ -9,9 +9,10 @@ import msgspec
 from rich.console import Console
 
 from bench.cli.console import say
-from bench.plan.definition import Plan, PlanError, is_address
+from bench.plan.definition import NONE, Plan, PlanError
+from bench.plan.external_server import is_address
 from bench.plan.toml import build
-from clients.console import Stop
+from clients.cli_errors import Stop
 
 _MOST_MIN = 100_000
 
@@ -22,9 +23,11 @@ def changed(plan: Plan, changes: dict[str, Any], of_scenarios: dict[str, Any]) -
     wanted.update({key: value for key, value in changes.items() if value is not None})
     for scenario in wanted["scenarios"]:
         scenario.update({key: value for key, value in of_scenarios.items() if value is not None})
+        if scenario["protocol"] != "echo" and of_scenarios.get("protocol") is None:
+            scenario["message_bytes"] = None  # --message-bytes is meant for the scenarios that have sizes
     if changes["models"] is not None:
         for role in ("reference", "control"):  # a model that was left out can be neither; the first takes its place
-            if wanted[role] and wanted[role] not in changes["models"]:
+            if wanted[role] not in ("", NONE, *changes["models"]):
                 wanted[role] = changes["models"][0]
     return build(wanted, "")
 
@@ -59,10 +62,10 @@ def fitted(plan: Plan, minutes: float) -> Plan:
     """Return the plan for so much time. Raises Stop, PlanError."""
     if not 0 < minutes <= _MOST_MIN:
         raise Stop(f"--minutes {minutes:g} is no time for a run; write for example 10")
-    from bench.experiment.runner import models as known
+    from bench.experiment.model_catalogue import known_models
     from bench.plan.time_budget import fit
 
-    return fit(plan, minutes, known(plan))
+    return fit(plan, minutes, known_models(plan))
 
 
 def with_external(plan: Plan, servers: list[str], target: str) -> Plan:

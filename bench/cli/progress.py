@@ -8,7 +8,7 @@ import functools
 import math
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console, Group
@@ -17,7 +17,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from bench.experiment.block import DELAYED, Ended, Moment, Tell
+from bench.cli.console import say
+from bench.experiment.block import MAX_RUN_DELAY_SHARE
+from bench.experiment.observer import CaseFinished, SliceFinished
 from bench.formatting import compact, visible
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
@@ -32,6 +34,7 @@ _SPARKS = 24  # slices
 _LEAST_BLOCKS = 3  # two values bound nothing that one could want to know (Student's quantile is 12.7)
 _MOST_LETTERS = 160  # of the reason of a failure
 Case = tuple[str, int, int]
+Tell = Callable[[SliceFinished | CaseFinished], None]
 
 
 @dataclass(slots=True)
@@ -47,13 +50,13 @@ class Standing:
     disturbed: int = 0  # rounds that were run again
     warned: set[tuple[object, ...]] = field(default_factory=set)
 
-    def add(self, moment: Moment) -> None:
+    def add(self, moment: SliceFinished) -> None:
         """Take one slice."""
         row = moment.row
         self.figures.setdefault((case_of(moment), row.arm), {}).setdefault(moment.block, []).append(_figure(row))
-        self.delayed += row.run_delay_share > DELAYED
+        self.delayed += row.run_delay_share > MAX_RUN_DELAY_SHARE
 
-    def warnings(self, ended: Ended) -> list[str]:
+    def warnings(self, ended: CaseFinished) -> list[str]:
         """What the trials of a case have that no trial before had: of each arm every code once, and each failure."""
         self.disturbed += ended.disturbed
         return [line for trial in ended.trials if (line := self._warning(trial))]
@@ -93,7 +96,7 @@ class Standing:
         return "".join(bars) if most > 0 else ""
 
 
-def case_of(moment: Moment) -> Case:
+def case_of(moment: SliceFinished) -> Case:
     """The load that a slice belongs to."""
     return moment.scenario, moment.connections, moment.row.message_bytes
 
@@ -132,6 +135,39 @@ def _short(reason: str) -> str:
     return line if len(line) <= _MOST_LETTERS else f"{line[: _MOST_LETTERS - 4]} ..."
 
 
+class ConsoleObserver:
+    """Prints what a run reports. Close it when the run is over."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._stack = contextlib.ExitStack()
+        self._tell: Tell = lambda _: None
+
+    def on_message(self, text: str) -> None:
+        """Print a line."""
+        say(self._console, text)
+
+    def on_warning(self, text: str) -> None:
+        """Print a warning."""
+        _warn(self._console, [text])
+
+    def on_run_start(self, slices: int | None, blocks: int | None) -> None:
+        """Start the display."""
+        self._tell = self._stack.enter_context(shown(self._console, slices or 0, blocks or 0))
+
+    def on_slice(self, event: SliceFinished) -> None:
+        """Show a slice."""
+        self._tell(event)
+
+    def on_case(self, event: CaseFinished) -> None:
+        """Show the warnings of a case."""
+        self._tell(event)
+
+    def close(self) -> None:
+        """End the display."""
+        self._stack.close()
+
+
 @contextlib.contextmanager
 def shown(console: Console, slices: int, blocks: int) -> Iterator[Tell]:
     """Show how far a run is; yields what is to be called after each slice and each case. blocks: 0 if not known."""
@@ -146,9 +182,9 @@ def shown(console: Console, slices: int, blocks: int) -> Iterator[Tell]:
     with Live(progress, console=console, auto_refresh=False, transient=True) as live:
         last_drawn_s = 0.0
 
-        def tell(event: Moment | Ended) -> None:
+        def tell(event: SliceFinished | CaseFinished) -> None:
             nonlocal last_drawn_s
-            if isinstance(event, Ended):
+            if isinstance(event, CaseFinished):
                 _warn(console, standings.warnings(event))  # above what is drawn, where they stay
                 return
             standings.add(event)
@@ -162,7 +198,7 @@ def shown(console: Console, slices: int, blocks: int) -> Iterator[Tell]:
         yield tell
 
 
-def _so_far(standings: Standing, moment: Moment) -> Iterator[Table | Text]:
+def _so_far(standings: Standing, moment: SliceFinished) -> Iterator[Table | Text]:
     """The first ranking at the load under way, over the transport under way, and what was noticed."""
     case, over = case_of(moment), Arm.parse(moment.row.arm).transport
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
@@ -194,8 +230,8 @@ def _plain_lines(console: Console, blocks: int) -> Tell:
     told: set[tuple[int, Case]] = set()
     standings = Standing()
 
-    def tell(event: Moment | Ended) -> None:
-        if isinstance(event, Ended):
+    def tell(event: SliceFinished | CaseFinished) -> None:
+        if isinstance(event, CaseFinished):
             lines = standings.warnings(event)
             _warn(console, [*lines, _run_again(event.disturbed)] if event.disturbed else lines)
             return
@@ -207,7 +243,7 @@ def _plain_lines(console: Console, blocks: int) -> Tell:
     return tell
 
 
-def _in_words(moment: Moment, blocks: int, *, arm: bool = True) -> str:
+def _in_words(moment: SliceFinished, blocks: int, *, arm: bool = True) -> str:
     load = str(LoadPoint.of(moment.scenario, moment.connections, moment.row.message_bytes))
     words = f"block {moment.block + 1}{f' of {blocks}' if blocks else ''}: {load}"
     return f"{words}, {moment.row.arm}" if arm else words

@@ -7,9 +7,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from bench.analysis.rankings import in_words
-from bench.analysis.summary import EQUIVALENT_WORD, INCONCLUSIVE
+from bench.analysis.rankings import format_rank
 from bench.report.tables import ResultTable, TableRow
+from bench.schema.conclusions import Conclusion
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import describe_flags
 
@@ -32,7 +32,10 @@ SHORT_HEADINGS = {
     "cpu_us_per_request": "CPU µs",
 }
 COLOURS = {"faster": "green", "slower": "red", "valid": "", "suspect": "yellow", "invalid": "red", "failed": "red"}
-SIGN_LEGEND = {EQUIVALENT_WORD: "= equivalent within 5%", INCONCLUSIVE: "? inconclusive"}
+SIGN_LEGEND: dict[str, str] = {
+    Conclusion.EQUIVALENT: "= equivalent within 5%",
+    Conclusion.INCONCLUSIVE: "? inconclusive",
+}
 MARK_LEGEND = "! suspect, !! invalid: only that figure, not its row"
 SERVICE_TIME_LEGEND = "p50, p99: service time"
 
@@ -93,7 +96,7 @@ def _cells(row: TableRow, metrics: list[str], *, narrow: bool) -> list[Text]:
     ratio = Text("reference" if row.is_reference else str(row.ratio or "-"))
     ratio.stylize(COLOURS.get(row.ratio.conclusion if row.ratio else "", ""))
     return [
-        Text(in_words(row.rank)),
+        Text(format_rank(row.rank)),
         Text(row.arm.display_label),
         *map(Text, numbers),
         ratio,
@@ -102,7 +105,7 @@ def _cells(row: TableRow, metrics: list[str], *, narrow: bool) -> list[Text]:
 
 
 def _caption(result: ResultTable) -> Text | None:
-    """Return the lines below a table: why a row or a figure is not valid, and what the signs mean."""
+    """Return the lines below a table: reasons for doubt, and what the signs mean."""
     lines = [
         f"{row.arm.display_name}: {row.verdict}: {_reason(row)}"
         for row in result.rows

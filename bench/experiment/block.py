@@ -1,106 +1,42 @@
-"""One block: a fresh server of every arm, all alive side by side, and the generator that goes round them in slices.
+"""One block: a fresh server of every arm, all alive side by side, loaded in turns of one slice.
 
-Inside a slice nothing happens but the load: this process sleeps on the generator's answer. Reading counters, drawing
-and writing come between slices.
+Inside a slice this process only waits for the generator's answer. It reads counters, reports and writes between slices.
 """
 
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from bench.experiment.arm_run import ArmRun, GeneratorMeter
 from bench.experiment.calibration import Rates
-from bench.experiment.child_process import Child, UnmanagedServer
-from bench.experiment.row_builder import (
-    Measured,
-    Place,
-    histogram_rows,
-    resource_row,
-    slice_row,
-    trial_row,
-    unmeasured_row,
-)
-from bench.experiment.server_pool import Server, ServerError, Servers, Setup, serving, settings, verify
-from bench.machine.affinity import pin_tree
+from bench.experiment.child_process import ServerError, UnmanagedServer
+from bench.experiment.observer import CaseFinished, SliceFinished
+from bench.experiment.row_builder import TrialContext, unmeasured_row
+from bench.experiment.run_context import RunContext
+from bench.experiment.server import Servers
+from bench.experiment.server_pool import fresh_servers
 from bench.machine.background_load import BackgroundLoad
-from bench.machine.process_usage import Tree, Usage
-from bench.plan.definition import (
-    Case,
-    arms,
-    arrival_seed,
-    baseline_arms,
-    block_order,
-    cases,
-    round_order,
-    rounds,
-    skip_reason,
-    takes_part,
-)
+from bench.machine.noise_probe import RoundConditions
+from bench.plan.schedule import ScheduledLoad
 from bench.schema.arms import Arm
 from bench.schema.rows import DISTURBED, HistogramRow, ResourceRow, RoundRow, SliceRow, TrialRow
 from bench.store.run_folder import BlockRows
 
-DELAYED = 0.1  # of a slice, in which others had the generator's CPU: so much spoils the round
-MOST_AGAIN = 0.1  # rounds that may be run again, as a share of those wanted
-_WARMUP_S = 0.005  # load on each arm before the first round: threads start, the interpreter specialises its code
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Where the run is, told to the display between two slices."""
-
-    block: int
-    scenario: str
-    connections: int
-    round: int
-    row: SliceRow
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What a case has left, told to the display when its last slice is over."""
-
-    trials: Sequence[TrialRow]
-    disturbed: int  # rounds that were hit by others and run again
-
-
-Tell = Callable[[Moment | Ended], None]
-
-
-@dataclass(slots=True)
-class _ArmRun:
-    """One arm inside one case."""
-
-    place: Place
-    server: Server
-    usage: Usage  # of the server when its last slice ended
-    slices: list[SliceRow] = field(default_factory=list)
-    resources: list[ResourceRow] = field(default_factory=list)
-    generator: list[ResourceRow] = field(default_factory=list)
-    elapsed_s: list[float] = field(default_factory=list)
-    failure: str = ""
-
-    @property
-    def target(self) -> str:
-        """What the generator calls its connections."""
-        return self.place.arm.name
+MAX_RUN_DELAY_SHARE = 0.1  # of a slice; a round with a longer delay of the generator is disturbed
+MAX_REPEAT_SHARE = 0.1  # of the rounds of a load point; later disturbed rounds are counted all the same
 
 
 class Block:
-    """Runs one block. The rows come out at its end, all together."""
+    """Runs one block. Its rows are complete only at its end."""
 
-    def __init__(
-        self, setup: Setup, number: int, baseline_servers: Mapping[str, Servers], rates: Rates, tell: Tell
-    ) -> None:
-        self._setup = setup
-        self._plan = setup.plan
+    def __init__(self, context: RunContext, number: int, baseline_servers: Mapping[str, Servers], rates: Rates) -> None:
+        self._context = context
+        self._schedule = context.schedule
         self._number = number
-        self._standing = baseline_servers
+        self._baseline_servers = baseline_servers
         self._rates = rates
-        self._generator_tree = Tree(setup.generator.pid)
-        self._own = self._generator_tree.usage()
-        self._tell = tell
-        self._watch = setup.probe
+        self._meter = GeneratorMeter(context.generator.pid)
         self._slices: list[SliceRow] = []
         self._histograms: list[HistogramRow] = []
         self._resources: list[ResourceRow] = []
@@ -109,164 +45,152 @@ class Block:
 
     def run(self) -> BlockRows:
         """Run every scenario. Raises ChildError if the generator fails; a server that fails is a row."""
-        limits = baseline_arms(self._plan)
-        for scenario in block_order(self._plan, self._number):
-            with serving(self._setup, scenario, [arm for arm in arms(self._plan) if arm not in limits]) as servers:
-                for case in cases(self._plan, scenario):
-                    trials, rounds_before = len(self._trials), len(self._rounds)
-                    self._run_case(case, {**servers, **self._standing[scenario.protocol]})
-                    disturbed = sum(row.disturbed for row in self._rounds[rounds_before:])
-                    self._tell(Ended(self._trials[trials:], disturbed))
+        for scenario in self._schedule.block_order(self._number):
+            baselines = self._baseline_servers[scenario.scenario.protocol]
+            with fresh_servers(self._context, scenario, self._schedule.fresh_arms) as servers:
+                for load in scenario.loads:
+                    self._run_load(load, {**servers, **baselines})
         return BlockRows(self._slices, self._histograms, self._resources, self._rounds, self._trials)
 
-    def _run_case(self, case: Case, servers: Servers) -> None:
+    def _run_load(self, load: ScheduledLoad, servers: Servers) -> None:
+        """Measure all arms at one load point."""
+        trials, rounds = len(self._trials), len(self._rounds)
+        arm_runs = self._start_arm_runs(load, servers)
+        for arm_run in arm_runs:
+            self._run_step(arm_run, arm_run.open)
+        background = BackgroundLoad(self._schedule.server_cpus)
+        self._run_rounds(load, arm_runs)
+        # A running server may be part of the background load, and generator and servers may share CPUs.
+        unmanaged = any(isinstance(arm_run.server.child, UnmanagedServer) for arm_run in arm_runs)
+        background_load_share = math.nan
+        if self._schedule.cpus_disjoint and not unmanaged:
+            background_load_share = background.share()
+        for arm_run in arm_runs:
+            self._finish(arm_run, self._baseline_rps(arm_runs, arm_run), background_load_share)
+        disturbed = sum(row.disturbed for row in self._rounds[rounds:])
+        self._context.observer.on_case(CaseFinished(self._trials[trials:], disturbed))
+
+    def _start_arm_runs(self, load: ScheduledLoad, servers: Servers) -> list[ArmRun]:
+        """Return an arm run for each arm with a server; the others become rows with their reason."""
         arm_runs = []
-        for arm in arms(self._plan):
-            rate_rps = self._rates.of_arms.get((case, arm))
-            place = Place(self._plan, self._setup.placement, self._number, arm, case, rate_rps)
-            reason = skip_reason(self._plan, arm, case, self._setup.models)
+        for arm in self._schedule.arms:
+            rate_rps = self._rates.arm_rates.get((load.point, arm))
+            trial = TrialContext(self._schedule, self._number, arm, load, rate_rps)
             server = servers.get(arm, "")
-            if reason:
-                self._trials.append(unmeasured_row(place, "skipped", reason))
+            if load.skip_reasons[arm]:
+                self._trials.append(unmeasured_row(trial, "skipped", load.skip_reasons[arm]))
             elif isinstance(server, str):
-                self._trials.append(unmeasured_row(place, "failed", server))
-            elif case.scenario.loop == "open" and rate_rps is None:
-                self._trials.append(unmeasured_row(place, "failed", "had no capacity when the rates were calibrated"))
+                self._trials.append(unmeasured_row(trial, "failed", server))
+            elif load.scenario.loop == "open" and rate_rps is None:
+                reason = "its capacity could not be measured when the rates were calibrated"
+                self._trials.append(unmeasured_row(trial, "failed", reason))
             else:
-                arm_runs.append(_ArmRun(place, server, server.tree.usage()))
-        for arm_run in arm_runs:
-            self._guarded(arm_run, self._open)
-        transports = [arm_run.server.arm.transport for arm_run in arm_runs]
-        wanted = rounds(self._plan, case)
+                arm_runs.append(ArmRun(self._context, trial, server, self._meter, server.tree.usage()))
+        return arm_runs
+
+    def _run_rounds(self, load: ScheduledLoad, arm_runs: Sequence[ArmRun]) -> None:
+        """Run the rounds of a load point. Disturbed rounds are repeated, up to a limit."""
+        transports = [arm_run.trial.arm.transport for arm_run in arm_runs]
         counted, number = 0, 0
-        others = BackgroundLoad(self._setup.placement.server)
-        while counted < wanted:
-            order = round_order(self._plan, self._number, case, number, transports)
-            taking_part = [k for k in order if takes_part(self._plan, arm_runs[k].place.arm, counted)]
-            again = number - counted < MOST_AGAIN * wanted  # a machine that is always hit is measured all the same
-            counted += self._round(case, number, [arm_runs[k] for k in taking_part], again=again)
+        while counted < load.rounds:
+            order = load.round_order(self._number, number, transports)
+            in_turn = [arm_runs[k] for k in order if load.takes_part(arm_runs[k].trial.arm, counted)]
+            may_repeat = number - counted < MAX_REPEAT_SHARE * load.rounds
+            counted += self._run_round(load, number, in_turn, may_repeat=may_repeat)
             number += 1
-        unseen = any(isinstance(one.server.child, UnmanagedServer) for one in arm_runs)  # it may be one of those others
-        background_load_share = others.share() if self._setup.placement.disjoint and not unseen else math.nan
-        for arm_run in arm_runs:
-            self._guarded(
-                arm_run, lambda one: self._finish(one, self._baseline_rps(arm_runs, one), background_load_share)
-            )
-            if arm_run.failure:  # before or in its last step; what is finished stays finished
-                self._trials.append(unmeasured_row(arm_run.place, "failed", arm_run.failure))
 
-    def _round(self, case: Case, number: int, arm_runs: Sequence[_ArmRun], *, again: bool) -> bool:
-        """One slice of each, in this order. Returns whether it counts; if not, its slices stay, marked.
+    def _run_round(self, load: ScheduledLoad, number: int, arm_runs: Sequence[ArmRun], *, may_repeat: bool) -> bool:
+        """Run one slice of each arm in this order; return whether the round counts.
 
-        again: it may be called disturbed, and be run again.
+        may_repeat: whether the round may be called disturbed. The slices of a disturbed round are kept, with a mark.
         """
-        self._watch.begin()
+        self._context.probe.begin()
         for position, arm_run in enumerate(arm_runs):
-            self._guarded(arm_run, lambda one: self._slice(one, number, position))  # noqa: B023 - called now
-        conditions = self._watch.end()
-        run_delay_share = max((one.slices[-1].run_delay_share for one in arm_runs if not one.failure), default=0.0)
-        disturbed = again and (conditions.disturbed or run_delay_share > DELAYED)
-        self._rounds.append(
-            RoundRow(
-                block=self._number,
-                round=number,
-                scenario=case.scenario.name,
-                connections=case.connections,
-                message_bytes=case.message_bytes,
-                probe_us=conditions.probe_us,
-                probe_ratio=conditions.probe_ratio,
-                steal_share=conditions.steal_share,
-                run_delay_share=run_delay_share,
-                pressure_share=conditions.pressure_share,
-                disturbed=disturbed,
-            )
-        )
+            self._measure_slice(arm_run, number, position)
+        conditions = self._context.probe.end()
+        alive = [arm_run for arm_run in arm_runs if not arm_run.failure]
+        run_delay_share = max((arm_run.slices[-1].run_delay_share for arm_run in alive), default=0.0)
+        disturbed = may_repeat and (conditions.disturbed or run_delay_share > MAX_RUN_DELAY_SHARE)
+        self._rounds.append(self._round_row(load, number, conditions, run_delay_share, disturbed=disturbed))
         if disturbed:
             for arm_run in arm_runs:
-                self._guarded(arm_run, self._forget)
+                self._discard_last_slice(arm_run)
         return not disturbed
 
-    def _forget(self, arm_run: _ArmRun) -> None:
-        """Keep the rows of the last slice, marked, and count nothing of it."""
-        last = arm_run.slices.pop()
-        self._slices.append(replace(last, codes=DISTURBED))
-        self._resources.append(arm_run.resources.pop())
-        arm_run.elapsed_s.pop()
-        self._setup.ask({"do": "forget", "id": arm_run.target})
+    def _round_row(
+        self,
+        load: ScheduledLoad,
+        number: int,
+        conditions: RoundConditions,
+        run_delay_share: float,
+        *,
+        disturbed: bool,
+    ) -> RoundRow:
+        return RoundRow(
+            block=self._number,
+            round=number,
+            scenario=load.point.scenario,
+            connections=load.point.connections,
+            message_bytes=load.point.message_bytes,
+            probe_us=conditions.probe_us,
+            probe_ratio=conditions.probe_ratio,
+            steal_share=conditions.steal_share,
+            run_delay_share=run_delay_share,
+            pressure_share=conditions.pressure_share,
+            disturbed=disturbed,
+        )
 
-    def _guarded(self, arm_run: _ArmRun, step: Callable[[_ArmRun], None]) -> None:
-        """Take a step with one arm unless it has failed; if it fails now, the others go on without it."""
+    def _measure_slice(self, arm_run: ArmRun, number: int, position: int) -> None:
+        def measure() -> None:
+            row = arm_run.measure_slice(number, position)
+            point = arm_run.trial.load.point
+            event = SliceFinished(self._number, point.scenario, point.connections, number, row)
+            self._context.observer.on_slice(event)
+
+        self._run_step(arm_run, measure)
+
+    def _discard_last_slice(self, arm_run: ArmRun) -> None:
+        """Keep the rows of the last slice with a mark, and count nothing of it."""
+
+        def discard() -> None:
+            row, resources = arm_run.discard_last_slice()
+            self._slices.append(replace(row, codes=DISTURBED))
+            self._resources.append(resources)
+
+        self._run_step(arm_run, discard)
+
+    def _finish(self, arm_run: ArmRun, baseline_rps: float | None, background_load_share: float) -> None:
+        """Add the rows of a trial, or its failure."""
+
+        def finish() -> None:
+            trial, histograms = arm_run.finish(baseline_rps, background_load_share)
+            self._trials.append(trial)
+            self._slices += arm_run.slices
+            self._resources += arm_run.resources + arm_run.generator_resources
+            self._histograms += histograms
+
+        self._run_step(arm_run, finish)
+        if arm_run.failure:
+            self._trials.append(unmeasured_row(arm_run.trial, "failed", arm_run.failure))
+
+    def _run_step(self, arm_run: ArmRun, step: Callable[[], object]) -> None:
+        """Take a step with an arm that has not failed. If the step fails, the other arms continue without this one."""
         if arm_run.failure:
             return
+        child = arm_run.server.child
         try:
-            if not arm_run.server.child.alive:
-                raise ServerError("ended while it was measured")
-            step(arm_run)
+            if not child.alive:
+                raise ServerError(f"server {child.exit_text} while it was measured")
+            step()
         except ServerError as error:
-            words = arm_run.server.child.stderr_tail()
-            arm_run.failure = f"{error}; its last words were: {words}"
-            self._setup.ask({"do": "close", "id": arm_run.target})
+            arm_run.failure = f"{error}; {child.stderr_report}"
+            self._context.generator.abandon(arm_run.load_name)
 
-    def _open(self, arm_run: _ArmRun) -> None:
-        place = arm_run.place
-        if arm_run.server.external is not None:  # it may serve one client at a time, and not say so
-            persistent = place.case.scenario.lifecycle == "persistent"
-            verify(self._setup, arm_run.server, place.case, min(2, place.case.connections) if persistent else 1)
-        asked = settings(self._setup, arm_run.server, place.case, place.rate_rps or 0.0)
-        answer = self._setup.ask({"do": "open", "id": arm_run.target, "settings": asked})
-        if not answer["ok"]:
-            raise ServerError(answer["error"])
-        wanted = arm_run.place.case.connections
-        if arm_run.place.case.scenario.lifecycle == "persistent" and answer["standing"] < wanted:
-            raise ServerError(f"{answer['standing']} of {wanted} connections could be opened")
-        if isinstance(arm_run.server.child, Child):
-            pin_tree(arm_run.server.child.pid, self._setup.placement.server)  # workers that were forked since
-        self._setup.ask({"do": "warm", "id": arm_run.target, "seconds": _WARMUP_S})
-        arm_run.usage, self._own = arm_run.server.tree.settled_usage(), self._generator_tree.usage()
-
-    def _slice(self, arm_run: _ArmRun, number: int, position: int) -> None:
-        plan, server = self._plan, arm_run.server
-        seconds, warmup_s = plan.slice_s, plan.slice_warmup_s
-        seed = arrival_seed(plan, self._number, arm_run.place.case, number)
-        lengths = {"seconds": seconds, "warmup_s": warmup_s}
-        answer = self._setup.ask({"do": "slice", "id": arm_run.target, "seed": seed, **lengths})
-        if not answer["ok"]:
-            raise ServerError(answer["error"])
-        # At rest since its last slice, a server stands where that left it; so one reading serves two borders.
-        usage, own = server.tree.settled_usage(), self._generator_tree.usage()
-        row = slice_row(arm_run.place, number, position, answer["slice"], usage.cpu_ns - arm_run.usage.cpu_ns)
-        arm_run.slices.append(row)
-        arm_run.elapsed_s.append(answer["slice"]["elapsed_s"])
-        arm_run.resources.append(resource_row(arm_run.place, number, "server", arm_run.usage, usage))
-        arm_run.generator.append(resource_row(arm_run.place, number, "generator", self._own, own))
-        arm_run.usage, self._own = usage, own
-        case = arm_run.place.case
-        self._tell(Moment(self._number, case.scenario.name, case.connections, number, row))
-
-    def _baseline_rps(self, arm_runs: Sequence[_ArmRun], arm_run: _ArmRun) -> float | None:
-        """What the generator reached with the server that shows the limit: in this block; open loop: beforehand."""
-        place = arm_run.place
-        if place.rate_rps is not None:
-            return self._rates.baselines.get((place.case, place.arm.transport))
-        limit = Arm(self._plan.baseline, place.arm.transport)
-        found = [row.throughput_rps for one in arm_runs if one.place.arm == limit for row in one.slices]
-        return statistics.median(found) if found else None
-
-    def _finish(self, arm_run: _ArmRun, baseline_rps: float | None, background_load_share: float) -> None:
-        memory_mb = arm_run.server.tree.memory_mb()
-        answer = self._setup.ask({"do": "close", "id": arm_run.target, "baseline_rps": baseline_rps})
-        if not answer["ok"]:
-            raise ServerError(answer["error"])
-        measured = Measured(
-            ready=arm_run.server.ready,
-            slices=arm_run.slices,
-            resources=arm_run.resources,
-            document=answer["document"],
-            elapsed_s=sum(arm_run.elapsed_s),
-            memory_mb=memory_mb,
-            background_load_share=background_load_share,
-        )
-        self._trials.append(trial_row(arm_run.place, measured))
-        self._slices += arm_run.slices
-        self._resources += arm_run.resources + arm_run.generator
-        self._histograms += histogram_rows(arm_run.place, answer["histograms"])
+    def _baseline_rps(self, arm_runs: Sequence[ArmRun], arm_run: ArmRun) -> float | None:
+        """Return the rate of the baseline at this load: from this block, or of an open loop from the calibration."""
+        trial = arm_run.trial
+        if trial.rate_rps is not None:
+            return self._rates.baseline_rates.get((trial.load.point, trial.arm.transport))
+        baseline = Arm(self._schedule.plan.baseline, trial.arm.transport)
+        rates_rps = [row.throughput_rps for run in arm_runs if run.trial.arm == baseline for row in run.slices]
+        return statistics.median(rates_rps) if rates_rps else None

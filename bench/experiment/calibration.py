@@ -1,117 +1,147 @@
-"""Rates for open loops: found by a short calibration, before the first block.
+"""Rates of open loops, from a short calibration before the first block.
 
-A rate that every arm holds makes their latencies and their CPU per request comparable; a share of an arm's own capacity
-shows how its latency grows with its load. Both need the capacities, which a closed loop tells.
+A rate that every arm can sustain makes latency and CPU time per request comparable. A share of an arm's own capacity
+shows how its latency grows with its load. Both need the capacities, which a closed loop measures.
 """
 
 import math
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bench.experiment.server_pool import Server, ServerError, Servers, Setup, load, serving, settings
-from bench.plan.definition import COMMON, Case, arms, baseline_arms, cases, skip_reason
+from bench.experiment.child_process import ServerError
+from bench.experiment.run_context import RunContext
+from bench.experiment.server import Server, Servers
+from bench.experiment.server_pool import fresh_servers
+from bench.experiment.solo_load import load_alone
+from bench.plan.scenario import COMMON
+from bench.plan.schedule import Schedule, ScheduledLoad
 from bench.schema.arms import Arm
+from bench.schema.load_points import LoadPoint
 from bench.schema.rows import RateRow
 
-SHARE = 0.5  # of the smallest capacity: far from any arm's queue, and with the smallest arm not idle either
-MAX_SHARE_OF_BASELINE = 0.2  # of what the generator can do at most: nearer to it its own queue shows in the percentiles
+COMMON_SHARE = 0.5  # of the smallest capacity: far from the queue of any arm, and the smallest arm is not idle either
+MAX_BASELINE_SHARE = 0.2  # of the generator's limit: closer to it the generator's own queue shows in the percentiles
 _SLICES, _SLICE_S, _WARMUP_S = 4, 0.05, 0.005
-_TRIES, _LOWER = 6, 0.7
-_HELD_S, _HELD_SHARE = 0.2, 0.97  # an arm holds a rate if so many of the requests due were answered in the window
+_TRIES, _REDUCTION = 6, 0.7
+_TRIAL_S = 0.2
+_SUSTAINED_SHARE = 0.97  # of the scheduled requests that an arm answers in the window if it sustains the rate
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What the calibration found, as a block looks it up."""
+    """The calibrated rates, by load point."""
 
-    of_arms: Mapping[tuple[Case, Arm], float]
-    baselines: Mapping[tuple[Case, str], float]  # what the generator reached with the server that shows the limit
+    arm_rates: Mapping[tuple[LoadPoint, Arm], float]
+    baseline_rates: Mapping[tuple[LoadPoint, str], float]  # capacity of the baseline by transport
 
 
-def rates(setup: Setup, baseline_servers: Mapping[str, Servers], tell: Callable[[str], None]) -> list[RateRow]:
-    """Find the rate of every arm in every case of an open loop. Arms that fail have no row, and fail again later."""
+def calibrate(context: RunContext, baseline_servers: Mapping[str, Servers]) -> list[RateRow]:
+    """Find the rate of every arm at every open-loop load point. An arm that fails has no row, and fails again later."""
     rows: list[RateRow] = []
-    limits = baseline_arms(setup.plan)
-    for scenario in setup.plan.scenarios:
-        if scenario.loop == "closed" or scenario.searches:
+    for scenario in context.schedule.scenarios:
+        if scenario.scenario.loop == "closed" or scenario.scenario.searches:
             continue
-        with serving(setup, scenario, [arm for arm in arms(setup.plan) if arm not in limits]) as servers:
-            for case in cases(setup.plan, scenario):
-                here = dict(_up(setup, case, {**servers, **baseline_servers[scenario.protocol]}))
-                rows += _of_case(setup, case, here)
+        with fresh_servers(context, scenario, context.schedule.fresh_arms) as servers:
+            for load in scenario.loads:
+                rows += _calibrate_load(context, load, {**servers, **baseline_servers[scenario.scenario.protocol]})
     for row in {(row.scenario, row.connections): row for row in rows if row.rate == COMMON}.values():
         rate = f"{row.rate_rps:,.0f} requests/s over {row.connections} connections"
-        tell(f"{row.scenario}: {rate}, which every arm holds")
+        context.observer.on_message(f"{row.scenario}: {rate}, a rate that every arm can sustain")
     return rows
 
 
-def by_case(setup: Setup, rows: list[RateRow]) -> Rates:
-    """The rates as a block looks them up. A common one belongs to the load, also of an arm that has none of its own."""
-    found = {(row.scenario, row.connections, row.message_bytes, row.arm): row for row in rows}
-    common = {key[:3]: row for key, row in found.items()}
-    of_arms: dict[tuple[Case, Arm], float] = {}
-    baselines: dict[tuple[Case, str], float] = {}
-    for case in cases(setup.plan):
-        load = case.scenario.name, case.connections, case.message_bytes
-        for arm in arms(setup.plan):
-            own = found.get((*load, arm.name))
-            row = own or (common.get(load) if case.scenario.rate == COMMON else None)
+def rates_by_load(schedule: Schedule, rows: Iterable[RateRow]) -> Rates:
+    """Return the rates as a block looks them up.
+
+    A common rate belongs to the load point, so it is also the rate of an arm without a row of its own.
+    """
+    by_arm = {(LoadPoint(row.scenario, row.connections, row.message_bytes), row.arm): row for row in rows}
+    any_row = {point: row for (point, _), row in by_arm.items()}
+    arm_rates: dict[tuple[LoadPoint, Arm], float] = {}
+    baseline_rates: dict[tuple[LoadPoint, str], float] = {}
+    for load in schedule.block_loads:
+        for arm in schedule.arms:
+            arm_row = by_arm.get((load.point, arm.name))
+            common_row = any_row.get(load.point) if load.scenario.rate == COMMON else None
+            row = arm_row or common_row
             if row is not None:
-                of_arms[case, arm] = row.rate_rps
-            if own is not None and arm == Arm(setup.plan.baseline, arm.transport):
-                baselines[case, arm.transport] = own.capacity_rps
-    return Rates(of_arms, baselines)
+                arm_rates[load.point, arm] = row.rate_rps
+            if arm_row is not None and arm == Arm(schedule.plan.baseline, arm.transport):
+                baseline_rates[load.point, arm.transport] = arm_row.capacity_rps
+    return Rates(arm_rates, baseline_rates)
 
 
-def _up(setup: Setup, case: Case, servers: Servers) -> Iterator[tuple[Arm, Server]]:
-    for arm, server in servers.items():
-        if isinstance(server, Server) and not skip_reason(setup.plan, arm, case, setup.models):
-            yield arm, server
-
-
-def _of_case(setup: Setup, case: Case, servers: Mapping[Arm, Server]) -> list[RateRow]:
-    """Rates of one case. An arm whose capacity cannot be measured has none."""
-    rate = case.scenario.rate
-    capacities = {arm: found for arm, server in servers.items() if (found := capacity_rps(setup, case, server))}
-    asked: dict[Arm, float] = {}
-    if rate == COMMON and capacities:
-        asked = dict.fromkeys(capacities, _common(setup, case, servers, capacities))
-    elif isinstance(rate, float):
-        asked = {arm: rounded(rate * capacity) if rate <= 1 else rate for arm, capacity in capacities.items()}
-    load = case.scenario.name, case.connections, case.message_bytes
-    return [RateRow(*load, arm.name, str(rate), capacities[arm], rate_rps) for arm, rate_rps in asked.items()]
-
-
-def _common(setup: Setup, case: Case, servers: Mapping[Arm, Server], capacities: Mapping[Arm, float]) -> float:
-    """A rate that every arm holds, tried out."""
-    baselines = [capacities[arm] for arm in baseline_arms(setup.plan) if arm in capacities]
-    rate_rps = rounded(min(SHARE * min(capacities.values()), MAX_SHARE_OF_BASELINE * min(baselines, default=math.inf)))
-    for _ in range(_TRIES):
-        if all(_holds(setup, case, servers[arm], rate_rps) for arm in capacities):
-            break
-        rate_rps = rounded(_LOWER * rate_rps)
-    return rate_rps
-
-
-def rounded(rate_rps: float) -> float:
-    """Down to two digits: a rate is to be repeated, and said."""
+def round_down(rate_rps: float) -> float:
+    """Round a rate down to two digits, so that it is easy to repeat and to quote."""
     step = 10.0 ** max(0, math.floor(math.log10(rate_rps)) - 1) if rate_rps >= 1 else 1.0
     return max(1.0, math.floor(rate_rps / step) * step)
 
 
-def capacity_rps(setup: Setup, case: Case, server: Server) -> float:
-    """What a server answers in a closed loop, for a moment; 0 if it cannot be loaded: the block will say why."""
+def measure_capacity_rps(context: RunContext, load: ScheduledLoad, server: Server) -> float:
+    """Return the rate of a server in a short closed loop; 0 if it cannot be loaded, as the block reports the reason."""
     try:
-        found = load(setup, server, settings(setup, server, case), [_SLICE_S] * _SLICES, _WARMUP_S)
+        result = load_alone(context, server, load, [_SLICE_S] * _SLICES, _WARMUP_S)
     except ServerError:
         return 0.0
-    return statistics.median(float(one["replies"]) / float(one["duration_s"]) for one in found.slices)
+    return statistics.median(float(figures["replies"]) / float(figures["duration_s"]) for figures in result.slices)
 
 
-def _holds(setup: Setup, case: Case, server: Server, rate_rps: float) -> bool:
+def _calibrate_load(context: RunContext, load: ScheduledLoad, servers: Servers) -> list[RateRow]:
+    """Return the rates of one load point. An arm whose capacity cannot be measured has none."""
+    alive = {
+        arm: server for arm, server in servers.items() if isinstance(server, Server) and not load.skip_reasons[arm]
+    }
+    measured = {arm: measure_capacity_rps(context, load, server) for arm, server in alive.items()}
+    capacities = {arm: capacity_rps for arm, capacity_rps in measured.items() if capacity_rps}
+    point = load.point
+    return [
+        RateRow(
+            point.scenario,
+            point.connections,
+            point.message_bytes,
+            arm.name,
+            load.scenario.rate_text,
+            capacities[arm],
+            rate_rps,
+        )
+        for arm, rate_rps in _rates(context, load, alive, capacities).items()
+    ]
+
+
+def _rates(
+    context: RunContext, load: ScheduledLoad, servers: Mapping[Arm, Server], capacities: Mapping[Arm, float]
+) -> dict[Arm, float]:
+    """Return the rate of each arm that has a capacity."""
+    scenario = load.scenario
+    if not capacities:
+        return {}
+    if scenario.rate_rps is not None:
+        return dict.fromkeys(capacities, scenario.rate_rps)
+    if scenario.capacity_share is not None:
+        return {arm: round_down(scenario.capacity_share * capacity) for arm, capacity in capacities.items()}
+    return dict.fromkeys(capacities, _common_rate(context, load, servers, capacities))
+
+
+def _common_rate(
+    context: RunContext, load: ScheduledLoad, servers: Mapping[Arm, Server], capacities: Mapping[Arm, float]
+) -> float:
+    """Return a rate that every arm sustains in a trial."""
+    baselines = [capacities[arm] for arm in context.schedule.baseline_arms if arm in capacities]
+    highest_rps = MAX_BASELINE_SHARE * min(baselines, default=math.inf)
+    rate_rps = round_down(min(COMMON_SHARE * min(capacities.values()), highest_rps))
+    for _ in range(_TRIES):
+        if all(_sustains(context, load, servers[arm], rate_rps) for arm in capacities):
+            break
+        rate_rps = round_down(_REDUCTION * rate_rps)
+    return rate_rps
+
+
+def _sustains(context: RunContext, load: ScheduledLoad, server: Server, rate_rps: float) -> bool:
     try:
-        (one,) = load(setup, server, settings(setup, server, case, rate_rps), [_HELD_S], _WARMUP_S).slices
+        result = load_alone(context, server, load, [_TRIAL_S], _WARMUP_S, rate_rps=rate_rps)
     except ServerError:
-        return True  # it is not the rate that is too high
-    return bool(one["unsent"] == 0 and one["lost"] == 0 and one["replies"] >= _HELD_SHARE * rate_rps * _HELD_S)
+        return True  # the rate is not the cause
+    (figures,) = result.slices
+    complete = figures["unsent"] == 0 and figures["lost"] == 0
+    return bool(complete and figures["replies"] >= _SUSTAINED_SHARE * rate_rps * _TRIAL_S)

@@ -1,9 +1,8 @@
-"""Starting and ending the children of a run: servers and the generator, each in a process group of its own."""
+"""Child processes of a run: servers and the generator, each in a process group of its own."""
 
 import contextlib
 import json
 import os
-import resource
 import select
 import signal
 import subprocess
@@ -16,20 +15,27 @@ from typing import IO, Any, Self
 
 from bench.machine.affinity import pinned
 
-READY_S = 60.0  # a compiled one compiles first on a new machine
-_END_S = 2.0
+READY_S = 60.0  # a compiled server compiles first on a new machine
+_STOP_S = 2.0
+_EXIT_S = 2.0  # between the end of a process's output and its exit
 _TAIL_BYTES = 2000
-_HOME = Path(__file__).resolve().parents[2]  # where ``servers`` and ``clients`` can be imported from
+_TAIL_LINES = 3
+_HOME = Path(__file__).resolve().parents[2]  # ``servers`` and ``clients`` are imported from here
 
 
 class ChildError(Exception):
-    """A child did not start, or ended before its time. The message has its last words."""
+    """A child did not start, did not answer, or exited too early. The message includes its last stderr lines."""
+
+
+class ServerError(Exception):
+    """One server cannot be measured any further. The others continue."""
 
 
 class Child:
-    """A process that was started with its standard output, and if wanted its input, in our hands.
+    """A child process whose output this process reads.
 
-    writes: whether we write to it. heard: whether we read what it says; if not, that is kept with its errors.
+    name: for messages. pipe_stdin: whether this process writes to it. capture_stdout: whether this process reads its
+    output; otherwise the output is kept together with its errors.
     """
 
     def __init__(
@@ -38,8 +44,8 @@ class Child:
         command: Sequence[str],
         cpus: Sequence[int],
         *,
-        writes: bool = False,
-        heard: bool = True,
+        pipe_stdin: bool = False,
+        capture_stdout: bool = True,
         folder: str = "",
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -47,13 +53,13 @@ class Child:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
         self._pending = b""
         with pinned(cpus):
-            # A group of its own: Ctrl-C at the terminal is for us alone, and one signal ends it with its workers. But
-            # no session of its own: the kernel shares a CPU between sessions first (sched(7), autogroup), and what
-            # keeps CPUs awake took half of a server's from another one.
+            # The process group of its own keeps Ctrl-C at the terminal away from the child, and one signal reaches it
+            # and its workers. A session of its own would be wrong: the kernel shares a CPU between sessions first
+            # (sched(7), autogroup), and the loop that keeps CPUs awake took half of a server's CPU from another one.
             self._process = subprocess.Popen(
                 command,
-                stdin=subprocess.PIPE if writes else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if heard else self._stderr,
+                stdin=subprocess.PIPE if pipe_stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if capture_stdout else self._stderr,
                 stderr=self._stderr,
                 process_group=0,
                 env=environment_of_children() | dict(environment or {}),
@@ -69,21 +75,31 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        """Whether the process has not ended."""
+        """Whether the process is still running."""
         return self._process.poll() is None
 
+    @property
+    def exit_text(self) -> str:
+        """How the process ended: ``exited with code 3`` or ``was killed by SIGKILL``."""
+        code = self._process.poll()
+        if code is None:
+            return "closed its output"
+        if code < 0:
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"exited with code {code}"
+
     def ask(self, question: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
-        """Write one line of JSON, and read one."""
-        assert self._process.stdin is not None, "started without a standard input"
+        """Write one line of JSON, and read one. Raises ChildError."""
+        assert self._process.stdin is not None, "started without pipe_stdin"
         try:
             self._process.stdin.write(json.dumps(question).encode() + b"\n")
             self._process.stdin.flush()
         except OSError as error:
-            raise ChildError(f"{self.name} has ended; its last words were: {self.stderr_tail()}") from error
+            raise ChildError(f"{self.name} {self._await_exit()}; {self.stderr_report}") from error
         return self.read_line(timeout_s)
 
     def read_line(self, timeout_s: float) -> dict[str, Any]:
-        """Read one line of JSON from it. Raises ChildError if none comes in time."""
+        """Read one line of JSON. Raises ChildError if none comes in time."""
         line = self.read_text(timeout_s)
         try:
             answer: dict[str, Any] = json.loads(line)
@@ -92,37 +108,42 @@ class Child:
         return answer
 
     def read_text(self, timeout_s: float) -> bytes:
-        """Read one line from it, whatever it says. Raises ChildError if none comes in time."""
-        assert self._process.stdout is not None
+        """Read one line. Raises ChildError if none comes in time."""
+        assert self._process.stdout is not None, "started without capture_stdout"
         deadline_s = time.monotonic() + timeout_s
         while b"\n" not in self._pending:
             left_s = deadline_s - time.monotonic()
             if left_s <= 0 or not select.select([self._process.stdout], [], [], left_s)[0]:
-                raise ChildError(f"{self.name} said nothing for {timeout_s:g} s; its last words: {self.stderr_tail()}")
+                raise ChildError(f"no output from {self.name} for {timeout_s:g} s; {self.stderr_report}")
             data = os.read(self._process.stdout.fileno(), 1 << 20)
             if not data:
-                code = self._process.wait()
-                raise ChildError(f"{self.name} ended with code {code}; its last words were: {self.stderr_tail()}")
+                raise ChildError(f"{self.name} {self._await_exit()}; {self.stderr_report}")
             self._pending += data
         line, _, self._pending = self._pending.partition(b"\n")
         return line
 
     def stderr_tail(self) -> str:
-        """The end of what it wrote to its standard error, in one line."""
+        """Return the last lines of its standard error in one line, or ""."""
         with contextlib.suppress(ValueError, OSError):  # closed already
             size = os.fstat(self._stderr.fileno()).st_size
             tail = os.pread(self._stderr.fileno(), _TAIL_BYTES, max(0, size - _TAIL_BYTES))
             lines = tail.decode("utf-8", "replace").strip().splitlines()
-            return " | ".join(lines[-3:]) or "none"
-        return "none"
+            return " | ".join(lines[-_TAIL_LINES:])
+        return ""
+
+    @property
+    def stderr_report(self) -> str:
+        """The last stderr lines, as the end of a message."""
+        tail = self.stderr_tail()
+        return f"last stderr lines: {tail}" if tail else "its stderr is empty"
 
     def stop(self) -> None:
-        """End its whole process group: politely, then for certain. May be called again."""
-        for signal_number, patience_s in ((signal.SIGTERM, _END_S), (signal.SIGKILL, _END_S)):
+        """Stop its whole process group: SIGTERM first, then SIGKILL. May be called again."""
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal_number)
             try:
-                self._process.wait(patience_s)
+                self._process.wait(_STOP_S)
                 break
             except subprocess.TimeoutExpired:
                 continue
@@ -130,53 +151,62 @@ class Child:
             os.killpg(self.pid, signal.SIGKILL)
         for stream in (self._process.stdin, self._process.stdout, self._stderr):
             if stream is not None:
-                with contextlib.suppress(OSError):  # its end of the pipe is gone
+                with contextlib.suppress(OSError):  # the other end of the pipe is closed
                     stream.close()
+
+    def _await_exit(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_EXIT_S)
+        return self.exit_text
 
 
 class UnmanagedServer:
-    """In place of a child: a server that somebody else started, of which nothing can be known but what it answers."""
+    """Stands in for a child where another program started the server. Only its replies are visible."""
 
     alive = True
-
-    def stderr_tail(self) -> str:
-        """What a child wrote to its standard error: nothing can be seen of it."""
-        return "not to be had, as somebody else started it"
+    exit_text = "is not managed by holabench"
+    stderr_report = "its stderr is not available: holabench did not start it"
 
 
 def server_command(model: str, transport: str, protocol: str, workers: int, python: str = "") -> list[str]:
-    """The command line of one of our own servers, on a port that the kernel chooses. python: path, if not our own."""
+    """Return the command line of a model's server, on a port that the kernel chooses.
+
+    python: path of the interpreter; "" means the one that runs holabench.
+    """
     options = ["--transport", transport, "--protocol", protocol, "--workers", str(workers)]
     return [python or sys.executable, "-m", "servers", model, *options]
 
 
-def external_command(words: Sequence[str]) -> list[str]:
-    """The command line of somebody else's server, so that it ends with us."""
-    return [sys.executable, "-m", "servers.external", *words]
-
-
-def raise_descriptor_limit() -> None:
-    """Raise the soft limit on open files to the hard one: children inherit it, and every connection takes one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+def external_command(arguments: Sequence[str]) -> list[str]:
+    """Return the command line of an external server, in a wrapper that makes it end together with holabench."""
+    return [sys.executable, "-m", "servers.external", *arguments]
 
 
 def generator_command(cpus: Sequence[int]) -> list[str]:
-    """The command line of the generator. cpus: those that it has for itself."""
-    return [sys.executable, "-m", "clients", "worker", "--cpus", ",".join(map(str, cpus))]
+    """Return the command line of the generator. cpus: of its threads."""
+    return [sys.executable, "-m", "clients", "worker", "--cpus", _comma_list(cpus)]
 
 
-def awake_command(cpus: Sequence[int], *, trial: bool = False) -> list[str]:
-    """The command line of what keeps CPUs from halting. trial: of what tries how well it gives way."""
-    return [sys.executable, "-m", "bench.machine.keep_awake", "--cpus", ",".join(map(str, cpus)), *["--trial"] * trial]
+def keep_awake_command(cpus: Sequence[int]) -> list[str]:
+    """Return the command line of the loop that keeps CPUs from halting."""
+    return [sys.executable, "-m", "bench.machine.keep_awake", "--cpus", _comma_list(cpus)]
 
 
 def environment_of_children() -> dict[str, str]:
-    """Our environment, with our packages importable and each library's own threads switched off.
+    """Return the environment of children: packages are importable, and libraries start no threads of their own.
 
-    A server that finds another parent than HOLABENCH_PARENT ends at once: we were killed before it could tell the
-    kernel to end it with us.
+    A server whose parent is not HOLABENCH_PARENT exits at once: holabench was killed before the server could ask the
+    kernel to end it together with its parent.
     """
     path = os.pathsep.join(filter(None, (str(_HOME), os.environ.get("PYTHONPATH"))))
-    own = {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "NUMBA_NUM_THREADS": "1", "HOLABENCH_PARENT": str(os.getpid())}
-    return {**os.environ, **own}
+    changes = {
+        "PYTHONPATH": path,
+        "PYTHONUNBUFFERED": "1",
+        "NUMBA_NUM_THREADS": "1",
+        "HOLABENCH_PARENT": str(os.getpid()),
+    }
+    return {**os.environ, **changes}
+
+
+def _comma_list(cpus: Sequence[int]) -> str:
+    return ",".join(map(str, cpus))

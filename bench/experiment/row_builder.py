@@ -1,81 +1,112 @@
-"""From what the children said to rows. Pure: numbers in, frozen rows out."""
+"""Rows from the reports of servers and generator. Pure: numbers in, frozen rows out."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.experiment.trial_quality import Utilisation, judge
-from bench.machine.cpu_layout import Placement
+from bench.experiment.trial_quality import Judgement, Utilisation, judge
 from bench.machine.process_usage import Usage, switches_between
-from bench.plan.definition import Case, Plan, baseline_arms, plan_thresholds
+from bench.plan.schedule import Schedule, ScheduledLoad
 from bench.schema.arms import Arm
 from bench.schema.rows import HistogramRow, ResourceRow, SliceRow, TrialRow
 from clients.quality_codes import format_flags
 
-_OF_GENERATOR = ("baseline_rps", "baseline_share", "run_delay_share", "involuntary_switches", "gc_runs")
-_FIGURES = ("mean", "p50", "p90", "p99", "p99_9", "max")
+_GENERATOR_COLUMNS = ("baseline_rps", "baseline_share", "run_delay_share", "involuntary_switches", "gc_runs")
+_STATISTICS = ("mean", "p50", "p90", "p99", "p99_9", "max")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a run something was measured."""
+class TrialContext:
+    """Which trial of a run something belongs to."""
 
-    plan: Plan
-    placement: Placement
+    schedule: Schedule
     block: int
     arm: Arm
-    case: Case
+    load: ScheduledLoad
     rate_rps: float | None = None  # of an open loop
 
     @property
-    def load(self) -> dict[str, Any]:
-        """The factors that every row repeats."""
+    def factors(self) -> dict[str, Any]:
+        """The columns that every row repeats."""
+        point = self.load.point
         return {
             "block": self.block,
             "arm": self.arm.name,
-            "scenario": self.case.scenario.name,
-            "connections": self.case.connections,
-            "message_bytes": self.case.message_bytes,
+            "scenario": point.scenario,
+            "connections": point.connections,
+            "message_bytes": point.message_bytes,
             "rate_rps": self.rate_rps,
         }
 
 
-def slice_row(place: Place, number: int, position: int, told: Mapping[str, Any], server_cpu_ns: float) -> SliceRow:
-    """Return the row of one slice. told: the generator's figures. server_cpu_ns: of the server's tree, in the slice."""
-    duration_s = told["duration_s"]
+@dataclass(frozen=True, slots=True)
+class TrialMeasurement:
+    """Everything that is known of a trial when its last slice is over."""
+
+    ready: Mapping[str, Any]  # the server's ready line
+    slices: Sequence[SliceRow]
+    resources: Sequence[ResourceRow]  # of the server
+    document: Mapping[str, Any]  # of the generator
+    elapsed_s: float  # of all slices, from the first request to the last reply
+    memory_mb: float | None
+    background_load_share: float = math.nan  # of the servers' CPUs
+
+
+@dataclass(frozen=True, slots=True)
+class _ServerUsage:
+    """The columns of a trial that need access to the server's processes."""
+
+    mean_cpu_us_per_request: float | None = None
+    rss_mb: float | None = None
+    threads: int | None = None
+    processes: int | None = None
+    descriptors: int | None = None
+    switches_per_request: float | None = None
+    server_cpu_share: float | None = None
+
+
+def slice_row(
+    trial: TrialContext, number: int, position: int, report: Mapping[str, Any], server_cpu_ns: float
+) -> SliceRow:
+    """Return the row of a slice.
+
+    number: of its round. position: in the round. report: figures of the generator. server_cpu_ns: CPU time of the
+    server's process tree in the slice.
+    """
+    duration_s = report["duration_s"]
     return SliceRow(
-        **place.load,
+        **trial.factors,
         round=number,
         position=position,
         duration_s=duration_s,
-        scheduled=told["scheduled"],
-        unsent=told["unsent"],
-        sent=told["sent"],
-        replies=told["replies"],
-        answered=told["answered"],
-        sessions=told["sessions"],
-        late=told["late"],
-        lost=told["lost"],
-        corrupt=told["corrupt"],
-        throughput_rps=told["replies"] / duration_s,
-        sessions_per_s=told["sessions_per_s"],
-        service_p50_us=as_number(told["service_p50_us"]),
-        service_p99_us=as_number(told["service_p99_us"]),
-        latency_p50_us=as_number(told["latency_p50_us"]),
-        latency_p99_us=as_number(told["latency_p99_us"]),
+        scheduled=report["scheduled"],
+        unsent=report["unsent"],
+        sent=report["sent"],
+        replies=report["replies"],
+        answered=report["answered"],
+        sessions=report["sessions"],
+        late=report["late"],
+        lost=report["lost"],
+        corrupt=report["corrupt"],
+        throughput_rps=report["replies"] / duration_s,
+        sessions_per_s=report["sessions_per_s"],
+        service_p50_us=as_number(report["service_p50_us"]),
+        service_p99_us=as_number(report["service_p99_us"]),
+        latency_p50_us=as_number(report["latency_p50_us"]),
+        latency_p99_us=as_number(report["latency_p99_us"]),
         server_cpu_us=server_cpu_ns / 1e3,
-        generator_cpu_us=told["generator_cpu_us"],
-        generator_cpu_share=told["generator_cpu_share"],
-        run_delay_share=told["run_delay_share"],
+        generator_cpu_us=report["generator_cpu_us"],
+        generator_cpu_share=report["generator_cpu_share"],
+        run_delay_share=report["run_delay_share"],
         codes="",
     )
 
 
-def resource_row(place: Place, number: int, role: str, before: Usage, after: Usage) -> ResourceRow:
-    """Return what one side held when a slice ended."""
+def resource_row(trial: TrialContext, number: int, role: str, before: Usage, after: Usage) -> ResourceRow:
+    """Return the resources of one side at the end of a slice. number: of its round. role: server or generator."""
     return ResourceRow(
-        **place.load,
+        **trial.factors,
         round=number,
         role=role,
         cpu_us=(after.cpu_ns - before.cpu_ns) / 1e3,
@@ -87,68 +118,29 @@ def resource_row(place: Place, number: int, role: str, before: Usage, after: Usa
     )
 
 
-def histogram_rows(place: Place, histograms: Mapping[str, Sequence[Sequence[int]]]) -> list[HistogramRow]:
-    """Return a row for every used slot."""
-    load = place.load
-    return [
-        HistogramRow(**load, quantity=quantity, lower_ns=lower, upper_ns=upper, count=count)
-        for quantity, slots in histograms.items()
-        for lower, upper, count in slots
-    ]
+def histogram_rows(trial: TrialContext, histograms: Mapping[str, Sequence[Sequence[int]]]) -> list[HistogramRow]:
+    """Return a row for every histogram that has samples."""
+    factors = trial.factors
+    return [HistogramRow.of_slots(factors, quantity, slots) for quantity, slots in histograms.items() if slots]
 
 
-def unmeasured_row(place: Place, status: str, reason: str) -> TrialRow:
-    """Return the row of a case that was skipped, or failed: nothing vanishes from the matrix."""
-    return TrialRow(**_identity(place), status=status, reason=reason, verdict=status, seed=place.plan.seed)
+def unmeasured_row(trial: TrialContext, status: str, reason: str) -> TrialRow:
+    """Return the row of a case that was skipped or failed. status: skipped or failed."""
+    return TrialRow(**_identity(trial), status=status, reason=reason, verdict=status, seed=trial.schedule.seed)
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """All that is known of a trial when its last slice is over."""
-
-    ready: Mapping[str, Any]  # the server's ready line
-    slices: Sequence[SliceRow]
-    resources: Sequence[ResourceRow]  # of the server
-    document: Mapping[str, Any]
-    elapsed_s: float  # of all slices, from the first request to the last reply that came
-    memory_mb: float | None
-    background_load_share: float = math.nan  # of the servers' CPUs, taken by others
-
-
-def trial_row(place: Place, measured: Measured) -> TrialRow:
-    """Return the row of one trial: counts of all its slices, figures of their merged histogram."""
-    document, slices = measured.document, measured.slices
+def trial_row(trial: TrialContext, measurement: TrialMeasurement) -> TrialRow:
+    """Return the row of a trial: counts of all its slices, and figures of their merged histogram."""
+    document = measurement.document
     ledger = document["ledger"]
-    answered = sum(row.answered for row in slices)
-    server_cpu_us = sum(row.server_cpu_us for row in slices)
-    usable_cpus = max(
-        1, min(len(place.placement.server), measured.ready["workers"])
-    )  # one thread at a time runs Python
-    switches = [row.switches for row in measured.resources]
-    known = [count for count in switches if count is not None]
-    seen = not math.isnan(server_cpu_us)
-    server_share = server_cpu_us / 1e6 / measured.elapsed_s / usable_cpus if measured.elapsed_s else 0.0
-    client_share = document["generator"]["cpu_share"]
     fairness, lateness = document["fairness"] or {}, document["lateness_us"] or {}
-    utilisation = Utilisation(
-        client_share,
-        server_share,
-        closed_loop=document["loop"] == "closed",
-        cpus_disjoint=place.placement.disjoint,
-        is_baseline=place.arm in baseline_arms(place.plan),
-        in_flight=document["in_flight_mean"] or 0.0,
-        usable_cpus=usable_cpus,
-        server_workers=max(row.threads for row in measured.resources),
-        background_load_share=measured.background_load_share,
-    )
-    thresholds = plan_thresholds(place.plan)
-    flags = [thresholds.flag(flag["code"], flag["value"]) for flag in document["verdict"]["flags"]]
-    judgement = judge(flags, utilisation, thresholds)
+    usage = _server_usage(trial, measurement)
+    judgement = _judge(trial, measurement)
     return TrialRow(
-        **_identity(place, measured.ready),
+        **_identity(trial, measurement.ready),
         status="ok",
         reason="",
-        rounds=len(slices),
+        rounds=len(measurement.slices),
         duration_s=document["duration_s"],
         scheduled=document["scheduled"],
         unsent=document["unsent"],
@@ -163,39 +155,96 @@ def trial_row(place: Place, measured: Measured) -> TrialRow:
         errors=" ".join(f"{kind}={count}" for kind, count in document["errors"].items()),
         mean_throughput_rps=document["throughput_rps"],
         mean_sessions_per_s=document["sessions_per_s"],
-        **_figures("latency", document["latency_us"]),
-        **_figures("service", document["service_us"]),
-        **_figures("connect", document["connect_us"]),
+        **_percentile_columns("latency", document["latency_us"]),
+        **_percentile_columns("service", document["service_us"]),
+        **_percentile_columns("connect", document["connect_us"]),
         lateness_p50_us=lateness.get("p50"),
         lateness_p99_us=lateness.get("p99"),
         pool_wait_share=document["pool_wait_share"],
         in_flight_mean=document["in_flight_mean"],
         jain=fairness.get("jain"),
         starved=fairness.get("starved"),
-        mean_cpu_us_per_request=server_cpu_us / answered if answered and seen else None,
-        rss_mb=max(row.rss_mb for row in measured.resources) if seen else None,
-        memory_mb=measured.memory_mb,
-        threads=max(row.threads for row in measured.resources) if seen else None,
-        processes=max(row.processes for row in measured.resources) if seen else None,
-        descriptors=max(row.descriptors for row in measured.resources) if seen else None,
-        switches_per_request=sum(known) / answered if answered and seen and len(known) == len(switches) else None,
-        server_cpu_share=server_share if seen else None,
-        generator_cpu_share=client_share,
-        **{name: document["generator"][name] for name in _OF_GENERATOR},
-        **measured.ready["sockets"],
-        background_load_share=None if math.isnan(measured.background_load_share) else measured.background_load_share,
+        mean_cpu_us_per_request=usage.mean_cpu_us_per_request,
+        rss_mb=usage.rss_mb,
+        memory_mb=measurement.memory_mb,
+        threads=usage.threads,
+        processes=usage.processes,
+        descriptors=usage.descriptors,
+        switches_per_request=usage.switches_per_request,
+        server_cpu_share=usage.server_cpu_share,
+        generator_cpu_share=document["generator"]["cpu_share"],
+        **{name: document["generator"][name] for name in _GENERATOR_COLUMNS},
+        **measurement.ready["sockets"],
+        background_load_share=_none_if_nan(measurement.background_load_share),
         limited_by=judgement.limited_by,
         verdict=judgement.verdict,
         codes=format_flags(judgement.flags),
-        seed=place.plan.seed,
+        seed=trial.schedule.seed,
     )
 
 
-def _identity(place: Place, ready: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    scenario = place.case.scenario
-    return place.load | {
-        "model": place.arm.model,
-        "transport": place.arm.transport,
+def as_number(value: float | str | None) -> float | None:
+    """Return a figure of the generator's JSON, which writes infinity as a text."""
+    return math.inf if value == "inf" else None if value is None else float(value)
+
+
+def _judge(trial: TrialContext, measurement: TrialMeasurement) -> Judgement:
+    schedule, document = trial.schedule, measurement.document
+    utilisation = Utilisation(
+        document["generator"]["cpu_share"],
+        _server_cpu_share(trial, measurement),
+        closed_loop=document["loop"] == "closed",
+        cpus_disjoint=schedule.cpus_disjoint,
+        is_baseline=trial.arm in schedule.baseline_arms,
+        in_flight=document["in_flight_mean"] or 0.0,
+        usable_cpus=_usable_cpus(trial, measurement),
+        server_workers=max(row.threads for row in measurement.resources),
+        background_load_share=measurement.background_load_share,
+    )
+    thresholds = schedule.thresholds
+    flags = [thresholds.flag(flag["code"], flag["value"]) for flag in document["verdict"]["flags"]]
+    return judge(flags, utilisation, thresholds)
+
+
+def _server_usage(trial: TrialContext, measurement: TrialMeasurement) -> _ServerUsage:
+    """Return the server's resources; all None for a running server, whose processes are not visible."""
+    server_cpu_us = sum(row.server_cpu_us for row in measurement.slices)
+    if math.isnan(server_cpu_us):
+        return _ServerUsage()
+    answered = sum(row.answered for row in measurement.slices)
+    resources = measurement.resources
+    switches = [row.switches for row in resources]
+    known_switches = [count for count in switches if count is not None]
+    all_known = len(known_switches) == len(switches)
+    return _ServerUsage(
+        mean_cpu_us_per_request=server_cpu_us / answered if answered else None,
+        rss_mb=max(row.rss_mb for row in resources),
+        threads=max(row.threads for row in resources),
+        processes=max(row.processes for row in resources),
+        descriptors=max(row.descriptors for row in resources),
+        switches_per_request=sum(known_switches) / answered if answered and all_known else None,
+        server_cpu_share=_server_cpu_share(trial, measurement),
+    )
+
+
+def _server_cpu_share(trial: TrialContext, measurement: TrialMeasurement) -> float:
+    """Return the share of its usable CPUs that the server used; nan if unknown."""
+    if not measurement.elapsed_s:
+        return 0.0
+    server_cpu_us = sum(row.server_cpu_us for row in measurement.slices)
+    return server_cpu_us / 1e6 / measurement.elapsed_s / _usable_cpus(trial, measurement)
+
+
+def _usable_cpus(trial: TrialContext, measurement: TrialMeasurement) -> int:
+    """Return the number of CPUs that the server can use: only one thread of a worker runs Python at a time."""
+    return max(1, min(len(trial.schedule.server_cpus), int(measurement.ready["workers"])))
+
+
+def _identity(trial: TrialContext, ready: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    scenario = trial.load.scenario
+    return trial.factors | {
+        "model": trial.arm.model,
+        "transport": trial.arm.transport,
         "protocol": scenario.protocol,
         "python": ready["python"] if ready else "",
         "scenario_kind": scenario.kind,
@@ -203,21 +252,20 @@ def _identity(place: Place, ready: Mapping[str, Any] | None = None) -> dict[str,
         "lifecycle": scenario.lifecycle,
         "depth": 1,
         "workers": ready["workers"] if ready else None,
-        "server_cpus": " ".join(map(str, place.placement.server)),
-        "generator_cpus": " ".join(map(str, place.placement.client)),
+        "server_cpus": " ".join(map(str, trial.schedule.server_cpus)),
+        "generator_cpus": " ".join(map(str, trial.schedule.generator_cpus)),
     }
 
 
-def _figures(name: str, figures: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Figures of a document under their column names."""
+def _percentile_columns(quantity: str, figures: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return figures of the generator under their column names."""
     if figures is None:
         return {}
-    columns = {figure: f"{name}_{figure}_us" for figure in _FIGURES}
-    if name != "connect":  # summary.csv has a median of that name, over rounds instead of over all requests
-        columns["p50"] = f"pooled_{name}_p50_us"
-    return {column: as_number(figures[figure]) for figure, column in columns.items()}
+    columns = {statistic: f"{quantity}_{statistic}_us" for statistic in _STATISTICS}
+    if quantity != "connect":  # summary.csv has a median of that name, over rounds instead of over all requests
+        columns["p50"] = f"pooled_{quantity}_p50_us"
+    return {column: as_number(figures[statistic]) for statistic, column in columns.items()}
 
 
-def as_number(value: float | str | None) -> float | None:
-    """A figure of the generator's, which writes infinity as a word."""
-    return math.inf if value == "inf" else None if value is None else float(value)
+def _none_if_nan(value: float) -> float | None:
+    return None if math.isnan(value) else value

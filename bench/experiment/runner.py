@@ -1,44 +1,40 @@
-"""A run: all blocks of a plan, one after the other, into a folder."""
+"""A run: all blocks of a schedule and its searches, one after the other, into a folder."""
 
 import contextlib
 import importlib
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
-from rich.console import Console
-
-from bench.cli.console import say
-from bench.cli.progress import shown
 from bench.experiment.block import Block
-from bench.experiment.calibration import Rates, by_case, rates
-from bench.experiment.child_process import (
-    READY_S,
-    Child,
-    ChildError,
-    awake_command,
-    generator_command,
-    raise_descriptor_limit,
-)
-from bench.experiment.rate_search import limits
-from bench.experiment.server_pool import Servers, Setup, start_baselines
-from bench.experiment.stopping_rule import is_enough, width_now
+from bench.experiment.calibration import Rates, calibrate, rates_by_load
+from bench.experiment.child_process import Child, ChildError, generator_command
+from bench.experiment.generator_process import Generator
+from bench.experiment.keep_awake import keep_cpus_awake
+from bench.experiment.model_catalogue import known_models
+from bench.experiment.observer import RunObserver
+from bench.experiment.rate_search import search_max_rates
+from bench.experiment.run_context import RunContext
+from bench.experiment.server import Servers
+from bench.experiment.server_pool import baseline_servers
+from bench.experiment.stopping_rule import current_precision, should_stop
+from bench.experiment.termination import sigterm_as_keyboard_interrupt
+from bench.formatting import plural
 from bench.machine import environment
 from bench.machine.affinity import pinned
-from bench.machine.cpu_layout import cores, place
-from bench.machine.doctor import findings, troubles
+from bench.machine.cpu_layout import Placement, cores, place
+from bench.machine.descriptors import hard_limit, raise_soft_limit
+from bench.machine.doctor import findings, problems
 from bench.machine.noise_probe import NoiseProbe
-from bench.plan.definition import LEAST_WORKERS, Plan, cases, check, loaded_s, slices
+from bench.plan.definition import Plan
+from bench.plan.schedule import Schedule, resolve
 from bench.store.run_folder import BlockRows, RunFolder, StoreError
-from servers import registry
-from servers.registry import Description
 
-_COMPILE_S = 300.0  # the very first run on a machine compiles the generator
+# They are imported while the generator starts, which takes as long. Otherwise they would be imported between blocks.
+_PRELOADED = ("bench.analysis.summary", "scipy.special")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,139 +43,146 @@ class Outcome:
 
     folder: RunFolder
     blocks: int
-    searches: int = 0  # rounds of them
-    failure: str = ""  # why the run ended before its time, but for Ctrl-C
+    searches: int = 0  # rounds of searches
+    failure: str = ""  # why the run stopped too early, unless it was interrupted
     interrupted: bool = False
 
 
-def models(plan: Plan | None = None) -> dict[str, Description]:
-    """The server models there are, and the plan's servers of others, by name; none is imported."""
-    own = {name: registry.describe(name) for name in registry.names()}
-    return own | {one.name: one.described() for one in (plan.external_servers if plan is not None else ())}
+def run(plan: Plan, output_dir: Path, usable_cpus: list[int], observer: RunObserver) -> Outcome:
+    """Measure a plan that has a seed. Ctrl-C and SIGTERM end the run cleanly: finished blocks are kept.
 
-
-def run(plan: Plan, into: Path, usable_cpus: list[int], console: Console) -> Outcome:
-    """Measure the plan. Ctrl-C ends the run cleanly: the block under way is dropped, finished ones stay.
-
-    Raises PlanError before anything is started, ChildError if the generator does not start, StoreError if there can be
-    no folder. What fails later ends the run likewise, and is told in the outcome.
+    Raises PlanError before anything starts, ChildError if the generator does not start, and StoreError if the folder
+    cannot be created. Later failures end the run, and are in the outcome.
     """
-    return _measured(plan, lambda machine: RunFolder.create(into, plan, machine), usable_cpus, console)
+    return _execute(plan, lambda machine: RunFolder.create(output_dir, plan, machine), usable_cpus, observer)
 
 
-def resume(folder: RunFolder, usable_cpus: list[int], console: Console) -> Outcome:
-    """Measure what is missing of a run: with its plan, its seed and its rates, block by block in the same order.
+def resume(folder: RunFolder, usable_cpus: list[int], observer: RunObserver) -> Outcome:
+    """Measure the missing blocks of a run, with its plan, its seed and its rates, in the same order.
 
-    folder: reopened. Raises as ``run`` does.
+    folder: reopened. Raises the errors of ``run``.
     """
 
-    def go_on(machine: Mapping[str, Any]) -> RunFolder:
-        for line in environment.differences(folder.environment(), machine):
-            say(console, f"not as when the run began: {line}")
-        folder.resumed(machine)
+    def continue_folder(machine: Mapping[str, Any]) -> RunFolder:
+        for line in environment.differences(folder.read().environment, machine):
+            observer.on_warning(f"the environment has changed since the run started: {line}")
+        folder.record_resume(machine)
         return folder
 
-    return _measured(folder.plan(), go_on, usable_cpus, console)
+    return _execute(folder.read().plan, continue_folder, usable_cpus, observer)
 
 
-def _measured(
-    plan: Plan, folder_on: Callable[[Mapping[str, Any]], RunFolder], usable_cpus: list[int], console: Console
+def _execute(
+    plan: Plan,
+    open_folder: Callable[[Mapping[str, Any]], RunFolder],
+    usable_cpus: list[int],
+    observer: RunObserver,
 ) -> Outcome:
-    """Start the generator and measure. folder_on: gives the run's folder, once it is known on which machine."""
-    known = models(plan)
-    check(plan, known)
+    """Resolve the plan, start the generator and measure. open_folder: returns the folder, given the environment."""
     placement = place(usable_cpus, cores(usable_cpus))
-    workers = plan.workers or max(LEAST_WORKERS, len(placement.server))
-    plan = msgspec.structs.replace(plan, workers=workers)  # known here; the folder keeps the plan as it was asked for
-    raise_descriptor_limit()
-    generator = Child("the load generator", generator_command(placement.client), placement.client, writes=True)
-    with generator, contextlib.ExitStack() as stack:
-        console.print("getting the load generator ready (on a new machine it is compiled first) ...")
-        for one in troubles(findings()):  # half a second, while the generator takes one
-            say(console, f"holabench doctor: {one.name}: {one.value}; {one.why}. To do: {one.remedy}")
-        importlib.import_module("bench.report.build")  # and half a second more
-        generator.read_line(_COMPILE_S)
-        generator.ask({"do": "set_thresholds", "thresholds": plan.thresholds}, READY_S)
-        if plan.awake and placement.disjoint:
-            stack.enter_context(_kept_awake(placement.server, console))
-        folder = folder_on(environment.describe(placement))
-        finished = len(folder.finished_blocks())
-        left = plan.blocks - finished
-        load_s = loaded_s(plan, known) * left / plan.blocks
-        load = f"{load_s:.0f} s of load in {left} block{'s' * (left != 1)}" + (" that are missing" if finished else "")
-        if plan.until:
-            load = f"blocks until intervals are ±{100 * plan.until:g} %, for {plan.at_most_min:g} minutes at most"
-        if not load_s:
-            load = "a search for the highest rate"
-        say(console, f"{load}, into {folder.path}")
-        with pinned(placement.client):  # this process is awake only between slices, and never on the servers' CPUs
-            probe = NoiseProbe(placement.client + placement.server)
-            return _blocks(Setup(plan, known, placement, generator, probe), folder, console)
+    schedule = resolve(
+        plan,
+        known_models(plan),
+        server_cpus=placement.server,
+        generator_cpus=placement.generator,
+        descriptor_limit=hard_limit(),
+    )
+    raise_soft_limit()
+    with sigterm_as_keyboard_interrupt(), contextlib.ExitStack() as stack:
+        generator = stack.enter_context(_start_generator(schedule, observer))
+        if plan.keep_awake and schedule.cpus_disjoint:
+            stack.enter_context(keep_cpus_awake(schedule.server_cpus, observer))
+        folder = open_folder(environment.describe(placement))
+        observer.on_message(f"{_load_text(schedule, len(folder.read().finished_blocks))}, into {folder.path}")
+        stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
+        context = RunContext(schedule, generator, _noise_probe(placement), observer)
+        return _measure(context, folder)
 
 
 @contextlib.contextmanager
-def _kept_awake(cpus: Sequence[int], console: Console) -> Iterator[None]:
-    """Keep CPUs from halting, unless that would take them from the servers."""
-    with Child("the loop that keeps CPUs awake", awake_command(cpus), cpus, writes=True) as loop:
-        loop.read_line(READY_S)
-        with Child("the trial of that loop", awake_command(cpus, trial=True), cpus) as trial:
-            found = trial.read_line(READY_S)
-        if found["gives_way"]:
-            yield
-            return
-    say(
-        console,
-        f"the servers' CPUs are left to halt: a loop that keeps them awake left {found['share']:.0%} of one to others, "
-        f"who woke up within {found['wake_us']:.0f} us",
-    )
-    yield
+def _start_generator(schedule: Schedule, observer: RunObserver) -> Iterator[Generator]:
+    """Start the generator; check the machine while it starts, which takes about as long."""
+    cpus = schedule.generator_cpus
+    with Child("the load generator", generator_command(cpus), cpus, pipe_stdin=True) as child:
+        generator = Generator(child, schedule.plan.timeout_s)
+        observer.on_message("preparing the load generator (compiled on the first use on this machine) ...")
+        for finding in problems(findings()):
+            fix = f"To fix it: {finding.remedy}"
+            observer.on_warning(f"holabench doctor: {finding.name}: {finding.value}; {finding.why}. {fix}")
+        for module in _PRELOADED:
+            importlib.import_module(module)
+        generator.await_ready()
+        generator.set_thresholds(schedule.plan.thresholds)
+        yield generator
 
 
-def _blocks(setup: Setup, folder: RunFolder, console: Console) -> Outcome:
-    """Run the blocks that the folder does not have, then the searches."""
-    done, searched, tell = set(folder.finished_blocks()), 0, partial(say, console)
+def _noise_probe(placement: Placement) -> NoiseProbe:
+    return NoiseProbe(placement.generator + placement.server)
+
+
+def _load_text(schedule: Schedule, finished: int) -> str:
+    """Return how much load a run has: ``12 s of load in 6 blocks``."""
+    plan = schedule.plan
+    if not schedule.block_loads:
+        return "searching the max rate"
+    if plan.target_precision:
+        return (
+            f"blocks until all intervals are within ±{100 * plan.target_precision:g}%, up to {plan.max_minutes:g} min"
+        )
+    remaining = plan.blocks - finished
+    blocks = plural(remaining, "missing block" if finished else "block")
+    return f"{schedule.block_load_s * remaining:.0f} s of load in {blocks}"
+
+
+def _measure(context: RunContext, folder: RunFolder) -> Outcome:
+    """Run the blocks that the folder lacks, then the searches."""
+    done, searched = set(folder.read().finished_blocks), 0
+    interrupted, failure = False, ""
     try:
-        with start_baselines(setup) as baseline_servers:
-            found = folder.rates()
-            if found is None:
-                found = rates(setup, baseline_servers, tell)
-                folder.write_rates(found)
-            for number, rows in _missing(setup, folder, done, baseline_servers, by_case(setup, found), console):
+        with baseline_servers(context) as baselines:
+            rate_rows = folder.rates()
+            if rate_rows is None:
+                rate_rows = calibrate(context, baselines)
+                folder.write_rates(rate_rows)
+            rates = rates_by_load(context.schedule, rate_rows)
+            for number, rows in _remaining_blocks(context, folder, done, baselines, rates):
                 folder.append(rows)
                 done.add(number)
-            for of_round in limits(setup, baseline_servers, tell):
-                folder.append_max_rates(of_round)
+            for search_rows in search_max_rates(context, baselines):
+                folder.append_max_rates(search_rows)
                 searched += 1
             folder.completed()
     except KeyboardInterrupt:
-        return Outcome(folder, len(done), searched, interrupted=True)
+        interrupted = True
     except (ChildError, StoreError) as error:
-        return Outcome(folder, len(done), searched, failure=str(error))
-    return Outcome(folder, len(done), searched)
+        failure = str(error)
+    return Outcome(folder, len(done), searched, failure, interrupted)
 
 
-def _missing(
-    setup: Setup,
-    folder: RunFolder,
-    done: Collection[int],
-    baseline_servers: Mapping[str, Servers],
-    found: Rates,
-    console: Console,
+def _remaining_blocks(
+    context: RunContext, folder: RunFolder, done: Collection[int], baselines: Mapping[str, Servers], rates: Rates
 ) -> Iterator[tuple[int, BlockRows]]:
-    """The blocks that are missing, one after the other, until the intervals are narrow if that was asked for.
+    """Yield the missing blocks with their numbers, until the target precision is reached if there is one.
 
-    done: the blocks that are there; whoever takes a block adds it.
+    done: numbers of the finished blocks; the caller adds each block that it takes.
     """
-    plan, began_s = setup.plan, time.monotonic()
-    numbers = [number for number in range(plan.blocks if cases(plan) else 0) if number not in done]
-    blocks = 0 if plan.until else plan.blocks  # how many there will be is not known then
-    with shown(console, slices(plan, setup.models) * len(numbers) * bool(blocks), blocks) as tell:
-        for number in numbers:
-            if plan.until and done:
-                width = width_now(plan, folder, len(done))
-                if math.isfinite(width):
-                    line = f"{len(done)} blocks: intervals are ±{width:.1%} at most; wanted: ±{plan.until:.1%}"
-                    say(console, line)
-                if is_enough(plan, width, time.monotonic() - began_s):
-                    return
-            yield number, Block(setup, number, baseline_servers, found, tell).run()
+    schedule, plan = context.schedule, context.schedule.plan
+    if not schedule.block_loads:
+        return
+    missing = [number for number in range(plan.blocks) if number not in done]
+    if plan.target_precision:
+        context.observer.on_run_start(None, None)
+    else:
+        context.observer.on_run_start(schedule.slices_per_block * len(missing), plan.blocks)
+    start_s = time.monotonic()
+    for number in missing:
+        if plan.target_precision and done:
+            precision = current_precision(schedule, folder, len(done))
+            if math.isfinite(precision):
+                context.observer.on_message(
+                    f"after {plural(len(done), 'block')} all intervals are within ±{precision:.1%} "
+                    f"(target: ±{plan.target_precision:.1%})"
+                )
+            if should_stop(plan, precision, time.monotonic() - start_s):
+                return
+        yield number, Block(context, number, baselines, rates).run()

@@ -1,13 +1,15 @@
-"""When a run may end before its last block: on the width of its intervals, never on what they say.
+"""When a run with a target precision may stop: by the width of its intervals, never by their position.
 
-To stop once something is significant would find a difference between equals in a fifth of all runs; to stop once the
-interval is as narrow as was wanted does not (docs/method.md).
+Stopping once a difference is significant would find one between equal servers in a fifth of all runs. Stopping once
+the intervals are narrow enough does not (docs/statistics.md).
 """
 
 import math
 from typing import TYPE_CHECKING
 
-from bench.plan.definition import Plan, reference_arms
+from bench.plan.definition import Plan
+from bench.plan.schedule import Schedule
+from bench.schema.conclusions import ComparisonKind
 from bench.schema.metrics import headline
 from bench.store.run_folder import RunFolder
 
@@ -15,30 +17,30 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def is_enough(plan: Plan, width: float, elapsed_s: float) -> bool:
-    """Whether a run that wants narrow intervals is to end. width: as ``width_now`` tells it."""
-    return width <= plan.until or elapsed_s > 60 * plan.at_most_min
+def should_stop(plan: Plan, precision: float, elapsed_s: float) -> bool:
+    """Return whether a run may stop. precision: see ``current_precision``."""
+    return precision <= plan.target_precision or elapsed_s > 60 * plan.max_minutes
 
 
-def width_now(plan: Plan, folder: RunFolder, blocks: int) -> float:
-    """The largest half-width after so many blocks, as a share; infinite while they are too few for an interval."""
-    # A run imports these while its generator starts, which takes as long; other commands need not wait for them.
-    from bench.analysis.statistics import LEAST_BLOCKS_FOR_95
-    from bench.analysis.summary import compare
+def current_precision(schedule: Schedule, folder: RunFolder, blocks: int) -> float:
+    """Return the largest half-width after so many blocks, as a share; infinite if they are too few for an interval."""
+    # Imported here, because a run imports these while its generator starts, and other commands need not wait for them.
+    from bench.analysis.comparisons import compare_arms
+    from bench.analysis.statistics import MIN_BLOCKS_FOR_95
 
-    if blocks < LEAST_BLOCKS_FOR_95:
+    if blocks < MIN_BLOCKS_FOR_95:
         return math.inf
-    return widest(compare(folder.finished("slices"), folder.trials(), reference_arms(plan)))
+    run = folder.read()
+    comparisons = compare_arms(run.trials, run.slices, dict(schedule.reference_arms), run.thresholds)
+    return widest_interval(comparisons)
 
 
-def widest(comparisons: "pd.DataFrame") -> float:
-    """The largest half-width, as a share, of what each scenario asks for first; infinite if there is none."""
-    from bench.analysis.summary import AGAINST
-
+def widest_interval(comparisons: "pd.DataFrame") -> float:
+    """Return the largest half-width of the headline metrics, as a share; infinite if there is no interval."""
     widths = [
         math.sqrt(row["high"] / row["low"]) - 1 if row["low"] > 0 else math.inf
         for row in comparisons.to_dict("records")
-        if row["kind"] == AGAINST
+        if row["kind"] == ComparisonKind.REFERENCE
         and row["metric"] == headline(str(row["scenario_kind"]))
         and row["verdict"] != "invalid"
     ]

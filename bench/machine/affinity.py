@@ -1,4 +1,4 @@
-"""Which CPUs a process and its descendants may run on."""
+"""The CPUs that a process and its descendants may run on."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def pinned(cpus: Sequence[int]) -> Iterator[None]:
-    """Run on these CPUs for a while: a child inherits them, before it can start a thread elsewhere."""
+    """Run on some CPUs for a while. Children inherit them before they can start a thread elsewhere."""
     before = os.sched_getaffinity(0)
     if cpus:
         os.sched_setaffinity(0, cpus)
@@ -19,23 +19,26 @@ def pinned(cpus: Sequence[int]) -> Iterator[None]:
 
 
 def pin_tree(pid: int, cpus: Sequence[int]) -> None:
-    """Move a process with all its threads and descendants to these CPUs.
+    """Move a process with all its threads and descendants to some CPUs.
 
-    A process is moved before its children are listed: whatever it starts later inherits the place, and whatever it
-    started before is in the list.
+    A process is moved before its children are listed. Children that it starts later inherit the CPUs, and children that
+    it started earlier are in the list.
     """
     moved: set[int] = set()
-    while left := _threads(pid) - moved:
-        for thread in left:
+    while remaining := _threads(pid) - moved:
+        for thread in remaining:
             with contextlib.suppress(ProcessLookupError):  # it has ended
                 os.sched_setaffinity(thread, cpus)
-        moved |= left
+        moved |= remaining
     for child in children(pid):
         pin_tree(child, cpus)
 
 
 def children(pid: int) -> list[int]:
-    """Processes that the main thread of a process started (a server starts them all there); none if it has ended."""
+    """Return the processes that the main thread of a process started; none if the process has ended.
+
+    Servers start all their processes in the main thread.
+    """
     try:
         with open(f"/proc/{pid}/task/{pid}/children", "rb", buffering=0) as file:  # noqa: PTH123 - read in every slice
             return [int(child) for child in file.read().split()]

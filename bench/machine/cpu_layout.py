@@ -1,4 +1,4 @@
-"""Which CPUs the generator gets and which the servers: never the same ones, if there are two."""
+"""Placement: which CPUs the generator gets and which the servers get. They share a CPU only if there is just one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,40 +9,40 @@ from pathlib import Path
 class Placement:
     """CPU numbers of each side."""
 
-    client: tuple[int, ...]
+    generator: tuple[int, ...]
     server: tuple[int, ...]
 
     @property
     def disjoint(self) -> bool:
         """Whether no CPU serves both sides."""
-        return not set(self.client) & set(self.server)
+        return not set(self.generator) & set(self.server)
 
 
 def place(cpus: Sequence[int], core_of: Mapping[int, object]) -> Placement:
-    """Share out the CPUs by whole cores, the larger half to the server.
+    """Divide the CPUs by whole cores; the servers get the larger half.
 
-    core_of: the core of each CPU; two threads of one core compete, so they go to the same side. With one core its
-    threads are shared out; with one CPU both sides have it.
+    core_of: the core of each CPU. Two threads of a core compete, so they go to the same side. The threads of a single
+    core are divided. A single CPU serves both sides.
     """
-    cores: dict[object, list[int]] = {}
+    cpus_by_core: dict[object, list[int]] = {}
     for cpu in sorted(cpus):
-        cores.setdefault(core_of.get(cpu, cpu), []).append(cpu)
-    groups = list(cores.values()) if len(cores) > 1 else [[cpu] for cpu in sorted(cpus)]
+        cpus_by_core.setdefault(core_of.get(cpu, cpu), []).append(cpu)
+    groups = list(cpus_by_core.values()) if len(cpus_by_core) > 1 else [[cpu] for cpu in sorted(cpus)]
     if len(groups) == 1:
         return Placement(tuple(groups[0]), tuple(groups[0]))
     half = len(groups) // 2
-    client = [cpu for group in groups[:half] for cpu in group]
+    generator = [cpu for group in groups[:half] for cpu in group]
     server = [cpu for group in groups[half:] for cpu in group]
-    return Placement(tuple(sorted(client)), tuple(sorted(server)))
+    return Placement(tuple(sorted(generator)), tuple(sorted(server)))
 
 
 def cores(cpus: Sequence[int]) -> dict[int, object]:
-    """The core of each CPU, as the kernel tells it; a CPU about which it says nothing is a core of its own."""
-    found: dict[int, object] = {}
+    """Return the core of each CPU, from the kernel. A CPU without information is a core of its own."""
+    core_of: dict[int, object] = {}
     for cpu in cpus:
-        topology = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
         try:
-            found[cpu] = topology.read_text().strip()
+            core_of[cpu] = siblings.read_text().strip()
         except OSError:
-            found[cpu] = cpu
-    return found
+            core_of[cpu] = cpu
+    return core_of

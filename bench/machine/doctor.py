@@ -1,7 +1,6 @@
-"""Is this machine fit to measure? What is looked at, why it matters, and how to change it. Reading only."""
+"""Checks whether this machine is fit for measurements: what was found, why it matters, how to fix it. Read-only."""
 
 import os
-import resource
 import sys
 import sysconfig
 import time
@@ -12,215 +11,243 @@ from typing import Literal
 
 import psutil
 
+from bench.formatting import visible
+from bench.machine import descriptors
 from bench.machine.cpu_layout import cores, place
 
-State = Literal["good", "look", "bad"]  # look: figures are right, but those of a machine that is set up so
-_LOOK_S = 0.5
-_BUSY_SHARE = 0.05  # of one CPU, by something that has nothing to do with the run
-_GOOD_CLOCKS = ("tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page")
+State = Literal["good", "note", "bad"]  # note: results are correct, but typical of this setting
+_OBSERVE_S = 0.5
+_BUSY_SHARE = 0.05  # of one CPU, by an unrelated process
+_MAX_LISTED = 5
+_MAX_STEAL_SHARE = 0.01
+_MAX_LOAD_AVERAGE = 0.5
+_FAST_CLOCKS = ("tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page")
+_MIN_BACKLOG = 1024
+_MIN_RECEIVE_BYTES = 1 << 20
+_MIN_PORTS = 20_000
+_MAX_TIME_WAIT = 10_000
+_MIN_DESCRIPTORS = 4096
+_MIN_FREE_MB = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     value: str
     state: State
-    why: str
+    why: str  # it matters
     remedy: str = ""
 
 
 def findings() -> list[Finding]:
-    """Look at everything but our own processes; takes half a second."""
-    return [one for check in (_cpus, _speed, _others, _kernel, _limits, _interpreter) for one in check()]
+    """Check everything except the processes of this run. Takes half a second."""
+    checks = (_check_cpus, _check_speed, _check_load, _check_kernel, _check_limits, _check_interpreter)
+    return [finding for check in checks for finding in check()]
 
 
-def troubles(found: list[Finding]) -> list[Finding]:
-    """What is to be told before a run, unasked."""
-    return [one for one in found if one.state == "bad"]
+def problems(found: list[Finding]) -> list[Finding]:
+    """Return the findings that are worth a warning before a run."""
+    return [finding for finding in found if finding.state == "bad"]
 
 
-def _cpus() -> Iterator[Finding]:
+def _check_cpus() -> Iterator[Finding]:
     usable = sorted(os.sched_getaffinity(0))
     placement = place(usable, cores(usable))
+    generator, servers = _comma_list(placement.generator), _comma_list(placement.server)
     yield Finding(
         "CPUs",
-        f"{len(usable)} of {os.cpu_count()}; generator: {_list(placement.client)}, servers: {_list(placement.server)}",
+        f"{len(usable)} of {os.cpu_count()} usable; generator: {generator}, servers: {servers}",
         "good" if placement.disjoint else "bad",
-        "a generator that shares a CPU with the server measures their quarrel",
-        "give this process two CPUs at least (taskset, the container's cpuset)",
+        "a generator that shares a CPU with the server competes with it, so results reflect contention",
+        "give this process at least two CPUs (taskset, or the container's cpuset)",
     )
-    siblings = {one for one in cores(usable).values() if "," in str(one) or "-" in str(one)}
+    siblings = {str(core) for core in cores(usable).values() if "," in str(core) or "-" in str(core)}
     if siblings:
         yield Finding(
-            "threads of a core",
-            ", ".join(sorted(map(str, siblings))),
-            "look",
-            "two threads of a core slow each other; whole cores go to one side here",
-            "switch SMT off for quieter figures",
+            "SMT siblings",
+            ", ".join(sorted(siblings)),
+            "note",
+            "two threads of a core slow each other; holabench gives whole cores to one side",
+            "switch SMT off for less noise",
         )
-    hypervisor = "hypervisor" in _read("/proc/cpuinfo")
+    is_virtual = "hypervisor" in _read("/proc/cpuinfo")
     yield Finding(
         "virtual machine",
-        "yes" if hypervisor else "no",
-        "look" if hypervisor else "good",
-        "its host gives CPU time to others, and changes the speed without a word",
-        "measure on bare metal if it can be had",
+        "yes" if is_virtual else "no",
+        "note" if is_virtual else "good",
+        "the hypervisor may take CPU time and change the clock speed without notice",
+        "measure on bare metal if possible",
     )
 
 
-def _speed() -> Iterator[Finding]:
+def _check_speed() -> Iterator[Finding]:
     governor = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     yield Finding(
         "governor",
-        governor or "none here",
-        "good" if governor in ("", "performance") else "look",
+        governor or "not available",
+        "good" if governor in ("", "performance") else "note",
         "a CPU that saves power is slow when a request wakes it",
         "cpupower frequency-set --governor performance",
     )
-    no_turbo, boost = (_read(f"/sys/devices/system/cpu/{name}") for name in ("intel_pstate/no_turbo", "cpufreq/boost"))
+    no_turbo = _read("/sys/devices/system/cpu/intel_pstate/no_turbo")
+    boost = _read("/sys/devices/system/cpu/cpufreq/boost")
     turbo = no_turbo == "0" or boost == "1"
     yield Finding(
         "turbo",
-        "on" if turbo else "off, or not to be seen",
-        "look" if turbo else "good",
-        "the clock depends on how warm the machine is",
+        "on" if turbo else "off or unknown",
+        "note" if turbo else "good",
+        "the clock speed depends on the temperature of the machine",
         "echo 1 > /sys/devices/system/cpu/intel_pstate/no_turbo",
     )
     clock = _read("/sys/devices/system/clocksource/clocksource0/current_clocksource")
     yield Finding(
         "clock source",
         clock or "unknown",
-        "good" if clock in _GOOD_CLOCKS else "bad",
-        "others take a system call for each reading, several for each request",
-        "boot with clocksource=tsc if it is stable",
+        "good" if clock in _FAST_CLOCKS else "bad",
+        "a slow clock source needs a system call for every time stamp, several per request",
+        "boot with clocksource=tsc if the TSC is stable",
     )
 
 
-def _others() -> Iterator[Finding]:
-    before, steal, began_s = _cpu_times(), psutil.cpu_times().steal, time.monotonic()
-    time.sleep(_LOOK_S)
-    elapsed_s = time.monotonic() - began_s
-    now = _cpu_times()
-    ours = {os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))}
-    share = {pid: (now[pid][1] - before[pid][1]) / elapsed_s for pid in (now.keys() & before.keys()) - ours}
-    heavy = sorted((pid for pid in share if share[pid] > _BUSY_SHARE), key=lambda pid: -share[pid])
-    yield Finding(
-        "other processes",
-        ", ".join(f"{now[pid][0]} ({pid}) {share[pid]:.0%}" for pid in heavy[:5]) or "none is busy",
-        "bad" if heavy else "good",
-        "what they take of a CPU is missing in the figures",
-        "end them, or wait until they are done",
-    )
-    steal_share = (psutil.cpu_times().steal - steal) / elapsed_s / (os.cpu_count() or 1)
+def _check_load() -> Iterator[Finding]:
+    before, steal_before_s, start_s = _cpu_times(), psutil.cpu_times().steal, time.monotonic()
+    time.sleep(_OBSERVE_S)
+    elapsed_s = time.monotonic() - start_s
+    yield _busy_processes(before, _cpu_times(), elapsed_s)
+    steal_share = (psutil.cpu_times().steal - steal_before_s) / elapsed_s / (os.cpu_count() or 1)
     yield Finding(
         "steal time",
         f"{steal_share:.1%}",
-        "bad" if steal_share > 0.01 else "good",
-        "CPU time that the host gave to other machines",
-        "another time, or another host",
+        "bad" if steal_share > _MAX_STEAL_SHARE else "good",
+        "the hypervisor gives this CPU time to other virtual machines",
+        "measure at another time or on another host",
     )
     load = os.getloadavg()[0]
     yield Finding(
         "load average",
         f"{load:.2f}",
-        "look" if load > 0.5 else "good",
-        "what wanted a CPU in the last minute",
-        "wait a minute, if that was your own work",
+        "note" if load > _MAX_LOAD_AVERAGE else "good",
+        "number of processes that wanted a CPU in the last minute",
+        "wait a minute if this was your own work",
     )
 
 
-def _kernel() -> Iterator[Finding]:
-    backlog = _number("net/core/somaxconn")
+def _busy_processes(
+    before: dict[int, tuple[str, float]], now: dict[int, tuple[str, float]], elapsed_s: float
+) -> Finding:
+    own = {os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))}
+    shares = {pid: (now[pid][1] - before[pid][1]) / elapsed_s for pid in (now.keys() & before.keys()) - own}
+    busy = sorted((pid for pid in shares if shares[pid] > _BUSY_SHARE), key=lambda pid: -shares[pid])
+    texts = [f"{visible(now[pid][0])} ({pid}) {shares[pid]:.0%}" for pid in busy[:_MAX_LISTED]]
+    return Finding(
+        "other processes",
+        ", ".join(texts) or "none is busy",
+        "bad" if busy else "good",
+        "the CPU time that they take is missing for servers and generator",
+        "stop them, or wait until they finish",
+    )
+
+
+def _check_kernel() -> Iterator[Finding]:
+    backlog = _read_setting("net/core/somaxconn")
     yield Finding(
         "net.core.somaxconn",
         str(backlog),
-        "good" if backlog >= 1024 else "bad",
-        "the longest backlog there can be: clients that come together wait for a second try beyond it",
+        "good" if backlog >= _MIN_BACKLOG else "bad",
+        "limit of the listen backlog: clients that connect at the same time beyond it have to retry",
         "sysctl net.core.somaxconn=4096",
     )
-    receive = _number("net/core/rmem_max")
+    receive_bytes = _read_setting("net/core/rmem_max")
     yield Finding(
         "net.core.rmem_max",
-        f"{receive:,} bytes",
-        "good" if receive >= 1 << 20 else "look",
-        "the largest buffer for datagrams: those that come while it is full are lost",
+        f"{receive_bytes:,} bytes",
+        "good" if receive_bytes >= _MIN_RECEIVE_BYTES else "note",
+        "limit of the receive buffer: datagrams that arrive while it is full are lost",
         "sysctl net.core.rmem_max=1048576",
     )
-    cookies = _number("net/ipv4/tcp_syncookies")
+    cookies = _read_setting("net/ipv4/tcp_syncookies")
     yield Finding(
         "net.ipv4.tcp_syncookies",
         str(cookies),
-        "good" if cookies != 2 else "look",
-        "always on (2), connections lose options that others keep",
+        "good" if cookies != 2 else "note",
+        "with the value 2 all connections lose TCP options that they normally have",
         "sysctl net.ipv4.tcp_syncookies=1",
     )
-    low, high = (int(word) for word in _read("/proc/sys/net/ipv4/ip_local_port_range").split() or ("32768", "60999"))
-    reuse = _number("net/ipv4/tcp_tw_reuse")
+    yield from _check_ports()
+
+
+def _check_ports() -> Iterator[Finding]:
+    low, high = map(int, _read("/proc/sys/net/ipv4/ip_local_port_range").split() or ("32768", "60999"))
+    reuse = _read_setting("net/ipv4/tcp_tw_reuse")
+    ports = high - low + 1
     yield Finding(
         "ports",
-        f"{high - low + 1:,}, tcp_tw_reuse {reuse}",
-        "good" if high - low > 20_000 or reuse else "look",
-        "every closed connection keeps its port for a minute; the generator takes more addresses when they run short",
+        f"{ports:,}, tcp_tw_reuse {reuse}",
+        "good" if ports > _MIN_PORTS or reuse else "note",
+        "a closed connection keeps its port for a minute; the generator uses more addresses when ports run short",
         "sysctl net.ipv4.ip_local_port_range='15000 65000'",
     )
-    waiting = next((line.split() for line in _read("/proc/net/sockstat").splitlines() if line.startswith("TCP:")), [])
-    count = int(waiting[waiting.index("tw") + 1]) if "tw" in waiting else 0
+    sockets = next((line.split() for line in _read("/proc/net/sockstat").splitlines() if line.startswith("TCP:")), [])
+    waiting = int(sockets[sockets.index("tw") + 1]) if "tw" in sockets else 0
     yield Finding(
         "connections in TIME_WAIT",
-        f"{count:,}",
-        "good" if count < 10_000 else "look",
-        "they hold ports and memory of what was measured before",
+        f"{waiting:,}",
+        "good" if waiting < _MAX_TIME_WAIT else "note",
+        "connections of an earlier measurement still occupy ports and memory",
         "wait a minute",
     )
 
 
-def _limits() -> Iterator[Finding]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    enough = hard == resource.RLIM_INFINITY or hard >= 4096
+def _check_limits() -> Iterator[Finding]:
+    limit = descriptors.hard_limit()
     yield Finding(
-        "descriptors",
-        f"{soft:,}, at most {'any number' if hard == resource.RLIM_INFINITY else f'{hard:,}'}",
-        "good" if enough else "bad",
-        "every connection takes one on either side; the soft limit is raised by itself",
+        "file descriptors",
+        "no limit" if limit is None else f"at most {limit:,}",
+        "good" if limit is None or limit >= _MIN_DESCRIPTORS else "bad",
+        "every connection needs one on each side; holabench raises the soft limit itself",
         "ulimit -Hn 65536, or limits.conf",
     )
     free_mb = psutil.virtual_memory().available / 1e6
     yield Finding(
         "memory",
         f"{free_mb:,.0f} MB free",
-        "good" if free_mb > 1000 else "bad",
+        "good" if free_mb > _MIN_FREE_MB else "bad",
         "a machine that swaps measures its disk",
-        "end what holds it",
+        "stop other memory-intensive processes",
     )
 
 
-def _interpreter() -> Iterator[Finding]:
+def _check_interpreter() -> Iterator[Finding]:
     debug = bool(sysconfig.get_config_var("Py_DEBUG"))
     optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
-    words = f"{sys.implementation.name} {'.'.join(map(str, sys.version_info[:3]))}"
-    words += ", debug" * debug + ("" if optimised or debug else ", built without --enable-optimizations")
+    version = f"{sys.implementation.name} {'.'.join(map(str, sys.version_info[:3]))}"
+    if debug:
+        version += ", debug build"
+    elif not optimised:
+        version += ", built without --enable-optimizations"
     yield Finding(
         "Python",
-        words,
-        "bad" if debug else "good" if optimised else "look",
-        "models run in it: one that was built for speed is some 10 to 20 % faster",
-        "take your distribution's, or an official one",
+        version,
+        "bad" if debug else "good" if optimised else "note",
+        "the models run in it; an optimised build is about 10 to 20% faster",
+        "use the Python of your distribution, or an official build",
     )
 
 
 def _cpu_times() -> dict[int, tuple[str, float]]:
-    found: dict[int, tuple[str, float]] = {}
+    """Return name and CPU seconds of each process, by process id."""
+    cpu_times: dict[int, tuple[str, float]] = {}
     for process in psutil.process_iter(["name", "cpu_times"]):
         times = process.info["cpu_times"]
         if times is not None:
-            found[process.pid] = str(process.info["name"]), times.user + times.system
-    return found
+            cpu_times[process.pid] = str(process.info["name"]), times.user + times.system
+    return cpu_times
 
 
-def _number(setting: str) -> int:
-    text = _read(f"/proc/sys/{setting}")
+def _read_setting(name: str) -> int:
+    text = _read(f"/proc/sys/{name}")
     return int(text) if text.isdigit() else 0
 
 
@@ -231,5 +258,5 @@ def _read(path: str) -> str:
         return ""
 
 
-def _list(numbers: tuple[int, ...]) -> str:
+def _comma_list(numbers: tuple[int, ...]) -> str:
     return ",".join(map(str, numbers))

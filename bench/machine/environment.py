@@ -1,4 +1,4 @@
-"""What machine this is: recorded before the first trial, for whoever wants to believe or repeat the figures."""
+"""Facts about the machine, recorded before the first trial so that results can be judged and repeated."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ from bench.machine.cpu_layout import Placement
 from bench.schema.rows import SCHEMA
 
 _PACKAGES = ("numba", "numpy", "pandas", "scipy", "matplotlib", "psutil")
-_DECISIVE = (
+_DECISIVE_FACTS = (  # those that change results most, in this order
     "cpu_model",
     "cpus",
     "server_cpus",
@@ -49,7 +49,7 @@ def describe(placement: Placement) -> dict[str, Any]:
             "cpus": os.cpu_count(),
             "usable_cpus": sorted(os.sched_getaffinity(0)),
             "server_cpus": list(placement.server),
-            "generator_cpus": list(placement.client),
+            "generator_cpus": list(placement.generator),
             "memory_mb": round(psutil.virtual_memory().total / 1e6),
             "kernel": platform.release(),
             "architecture": platform.machine(),
@@ -65,18 +65,18 @@ def describe(placement: Placement) -> dict[str, Any]:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs between two environments as far as it can change figures, one line each, the gravest first."""
-    found = []
+    """Return what differs between two environments and can change results, one line each, the most important first."""
+    lines = []
     machines = _part(before, "machine"), _part(now, "machine")
-    for name in _DECISIVE:
-        found += _difference(name, *(machine.get(name) for machine in machines))
+    for name in _DECISIVE_FACTS:
+        lines += _difference(name, *(machine.get(name) for machine in machines))
     for part in ("packages", "kernel_settings"):
-        one, other = (_part(machine, part) for machine in machines)
-        for name in sorted({*one, *other}):
-            found += _difference(name, one.get(name), other.get(name))
+        part_before, part_now = (_part(machine, part) for machine in machines)
+        for name in sorted({*part_before, *part_now}):
+            lines += _difference(name, part_before.get(name), part_now.get(name))
     for name in ("version", "revision"):
-        found += _difference(f"holabench {name}", *(_part(side, "holabench").get(name) for side in (before, now)))
-    return found
+        lines += _difference(f"holabench {name}", *(_part(side, "holabench").get(name) for side in (before, now)))
+    return lines
 
 
 def _part(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -85,7 +85,13 @@ def _part(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _difference(name: str, before: object = None, now: object = None) -> list[str]:
+    before, now = _normalised(before), _normalised(now)
     return [] if before == now else [f"{name}: {before} before, {now} now"]
+
+
+def _normalised(value: object) -> object:
+    """Return a value in one form of white space: sysctl files separate numbers by tabs, results files by spaces."""
+    return " ".join(value.split()) if isinstance(value, str) else value
 
 
 def _cpu_model() -> str | None:
@@ -95,11 +101,11 @@ def _cpu_model() -> str | None:
 
 
 def _revision() -> str | None:
-    """Commit of the checkout that runs, with a mark if it has been changed; None external of one."""
-    home = Path(__file__).resolve().parents[2]
+    """Return the commit of the checkout that runs, with a mark if it has changes; None outside of a checkout."""
+    root = Path(__file__).resolve().parents[2]
     try:
-        told = subprocess.run(
-            ["git", "-C", home, "describe", "--always", "--dirty", "--abbrev=12"],
+        output = subprocess.run(
+            ["git", "-C", root, "describe", "--always", "--dirty", "--abbrev=12"],
             capture_output=True,
             text=True,
             timeout=10,
@@ -107,7 +113,7 @@ def _revision() -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return told.stdout.strip() or None
+    return output.stdout.strip() or None
 
 
 def _version(package: str) -> str | None:

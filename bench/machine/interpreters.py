@@ -1,4 +1,4 @@
-"""Other interpreters to run the servers with: found by version, by name, or by path, and tried before they are used."""
+"""Other interpreters for the servers: found by version, name or path, and tried before use."""
 
 import glob
 import json
@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-_TELL = (
+_PRINT_IDENTITY = (
     "import json, sys; print(json.dumps([sys.implementation.name, list(sys.version_info[:2]), "
     "getattr(sys, '_is_gil_enabled', lambda: True)()]))"
 )
@@ -18,46 +18,47 @@ _TRY_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """One that works here."""
+    """An interpreter that works on this machine."""
 
-    label: str  # in an arm's name: 3.13, 3.13t without the interpreter lock, pypy3.9
+    label: str  # in the name of an arm: 3.13, 3.13t without the interpreter lock, pypy3.9
     path: str
 
 
 class NoInterpreterError(Exception):
-    """There is none by that name: one line that says where it was looked for."""
+    """No such interpreter works. The message includes where it was searched."""
 
 
-def find(wanted: str) -> Interpreter:
-    """Find an interpreter. wanted: 3.13, pypy3, or a path. Raises NoInterpreterError.
+def find(name: str) -> Interpreter:
+    """Find an interpreter by version (3.13), name (pypy3) or path. Raises NoInterpreterError.
 
-    Each candidate is tried: pyenv puts a file on the path for every version, whether that is switched on or not.
+    Each candidate is tried, because pyenv puts a file on the path for every version, whether it is enabled or not.
     """
-    for candidate in _candidates(wanted):
+    for candidate in _candidates(name):
         try:
-            told = subprocess.run([candidate, "-c", _TELL], capture_output=True, timeout=_TRY_S, check=True).stdout
-            name, (major, minor), locked = json.loads(told)
+            output = subprocess.run([candidate, "-c", _PRINT_IDENTITY], capture_output=True, timeout=_TRY_S, check=True)
+            implementation, (major, minor), has_gil = json.loads(output.stdout)
         except (OSError, subprocess.SubprocessError, ValueError):
             continue
-        kind = "" if name == "cpython" else name
-        return Interpreter(f"{kind}{major}.{minor}{'' if locked else 't'}", candidate)
+        prefix = "" if implementation == "cpython" else implementation
+        suffix = "" if has_gil else "t"
+        return Interpreter(f"{prefix}{major}.{minor}{suffix}", candidate)
     raise NoInterpreterError(
-        f"no interpreter {wanted!r} that works, on the path or in {_pyenv()}; give a version, a name or a path"
+        f"no interpreter {name!r} works, neither on the path nor in {_pyenv()}; give a version, a name or a path"
     )
 
 
 def own_label() -> str:
-    """The label that our own interpreter would have."""
+    """Return the label of the interpreter that runs holabench."""
     return find(sys.executable).label
 
 
-def _candidates(wanted: str) -> list[str]:
-    if "/" in wanted:
-        return [str(Path(wanted).expanduser())]
-    name = f"python{wanted}" if wanted[:1].isdigit() else wanted
-    on_path = shutil.which(name)
-    found = sorted(map(str, _pyenv().glob(f"{glob.escape(wanted)}*/bin/python")))
-    return [*([on_path] if on_path else []), *found]
+def _candidates(name: str) -> list[str]:
+    if "/" in name:
+        return [str(Path(name).expanduser())]
+    program = f"python{name}" if name[:1].isdigit() else name
+    on_path = shutil.which(program)
+    in_pyenv = sorted(map(str, _pyenv().glob(f"{glob.escape(name)}*/bin/python")))
+    return [*([on_path] if on_path else []), *in_pyenv]
 
 
 def _pyenv() -> Path:

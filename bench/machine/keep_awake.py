@@ -1,12 +1,13 @@
-"""Keeps CPUs from going to sleep: ``python -m bench.machine.keep_awake --cpus 1``.
+"""Keep CPUs from halting: ``python -m bench.machine.keep_awake --cpus 1``.
 
-A CPU that halts takes its time to come back, and in a virtual machine it is the host that decides when: with the
-servers' CPU halting between requests, requests of the generator on the *other* CPU left up to milliseconds late (see
-docs/method.md). A loop in the scheduling class SCHED_IDLE runs only where nobody else wants to, and is preempted at
-once by whoever wakes up; the servers' CPU time, taken from their own clocks, does not contain it.
+A halted CPU needs time to come back, and in a virtual machine the host decides when. With the servers' CPU halting
+between requests, the generator's requests on the *other* CPU left up to milliseconds late (see docs/method.md). A loop
+in the scheduling class SCHED_IDLE runs only where no other process wants to run, and any process that wakes up preempts
+it at once. The servers' CPU time does not include the loop, because it comes from their own clocks.
 
-That it gives way is not certain: a kernel shares a CPU between sessions before it looks at the class (autogroup,
-sched(7)), and one with lazy preemption lets it run until the next tick. So ``--trial`` tries it, as a process like any.
+The loop does not always give way. A kernel may share a CPU between sessions before it looks at the class (autogroup,
+sched(7)), and one with lazy preemption lets the loop run until the next tick. ``--trial`` therefore measures what an
+ordinary process gets.
 """
 
 import argparse
@@ -16,22 +17,23 @@ import statistics
 import sys
 import time
 
-LEAST_SHARE = 0.9  # of its CPU, that a process must get beside the loop ...
-SLOWEST_WAKE_US = 500.0  # ... and how soon it must run when it wakes up; a tick is 1000 or more
+MIN_SHARE = 0.9  # of its CPU, that a process must get next to the loop
+MAX_WAKE_US = 500.0  # until a process must run after it wakes up; a tick is 1000 us or more
 _TRIALS, _SPIN_S, _WAKES = 5, 0.02, 25
+_SLEEP_S = 0.002  # in which the reader falls asleep
 
 
 def main() -> int:
-    """Spin on each CPU until standard input ends: so nothing outlives whoever started it."""
+    """Spin on each CPU until standard input ends, so that the loop does not outlive its parent."""
     parser = argparse.ArgumentParser(prog="python -m bench.machine.keep_awake")
-    parser.add_argument("--cpus", required=True, help="as 1,2")
-    parser.add_argument("--trial", action="store_true", help="say what a process gets of the first CPU")
+    parser.add_argument("--cpus", required=True, help="CPU numbers, e.g. 1,2")
+    parser.add_argument("--trial", action="store_true", help="measure what a process gets of the first CPU, and exit")
     options = parser.parse_args()
     cpus = [int(cpu) for cpu in options.cpus.split(",")]
     if options.trial:
-        share, wake_us = _share(cpus[0]), _wake_us(cpus[0])
-        found = {"gives_way": gives_way(share, wake_us), "share": share, "wake_us": wake_us}
-        sys.stdout.write(json.dumps(found) + "\n")
+        share, wake_us = _measure_share(cpus[0]), _measure_wake_us(cpus[0])
+        result = {"gives_way": gives_way(share, wake_us), "share": share, "wake_us": wake_us}
+        sys.stdout.write(json.dumps(result) + "\n")
         return 0
     for cpu in cpus:
         if os.fork() == 0:
@@ -43,8 +45,8 @@ def main() -> int:
 
 
 def gives_way(share: float, wake_us: float) -> bool:
-    """Whether the loop does no harm to whoever shares its CPU."""
-    return share >= LEAST_SHARE and wake_us <= SLOWEST_WAKE_US
+    """Return whether the loop does no harm to a process on its CPU."""
+    return share >= MIN_SHARE and wake_us <= MAX_WAKE_US
 
 
 def _spin(cpu: int, parent: int) -> None:
@@ -56,27 +58,27 @@ def _spin(cpu: int, parent: int) -> None:
     os._exit(0)
 
 
-def _share(cpu: int) -> float:
-    """What a process that computes gets of the CPU: the best of some, as the machine's host takes some too."""
+def _measure_share(cpu: int) -> float:
+    """Return the share of a CPU that a computing process gets: the best of several trials."""
     os.sched_setaffinity(0, [cpu])
-    shares = []
+    shares = []  # the hypervisor may take some of the CPU in one trial or the other
     for _ in range(_TRIALS):
-        began_s, cpu_s = time.monotonic(), time.process_time()
-        while time.monotonic() < began_s + _SPIN_S:
+        start_s, cpu_s = time.monotonic(), time.process_time()
+        while time.monotonic() < start_s + _SPIN_S:
             pass
-        shares.append((time.process_time() - cpu_s) / (time.monotonic() - began_s))
+        shares.append((time.process_time() - cpu_s) / (time.monotonic() - start_s))
     return max(shares)
 
 
-def _wake_us(cpu: int) -> float:
-    """How long after a message a process on the CPU runs: the median. The message comes from another CPU."""
+def _measure_wake_us(cpu: int) -> float:
+    """Return the median time from a message to a process on the CPU until it runs. Another CPU sends the message."""
     reading, writing = os.pipe()
-    others = [one for one in range(os.cpu_count() or 1) if one != cpu]
+    other_cpus = [number for number in range(os.cpu_count() or 1) if number != cpu]
     sender = os.fork()
     if sender == 0:
-        os.sched_setaffinity(0, others)
+        os.sched_setaffinity(0, other_cpus)
         for _ in range(_WAKES):
-            time.sleep(0.002)  # time for the reader to fall asleep
+            time.sleep(_SLEEP_S)
             os.write(writing, time.monotonic_ns().to_bytes(8, "big"))
         os._exit(0)
     waits_us = [(-int.from_bytes(os.read(reading, 8), "big") + time.monotonic_ns()) / 1e3 for _ in range(_WAKES)]

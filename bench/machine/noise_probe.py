@@ -1,7 +1,7 @@
-"""What the machine did to a round: the same little work on each CPU before and after, and the time that others took.
+"""What the machine did to a round: a fixed piece of work, timed on each CPU after the round, and steal time.
 
-A neighbour on the same host, or another program here, is not seen in the figures of the arms: it slows all of them. So
-a round is judged by what has nothing to do with any of them, and is run again if it was hit.
+A busy neighbour on the host, or another program here, slows all arms, so their figures do not show it. A round is
+therefore judged by something that has nothing to do with any arm, and is repeated if it was disturbed.
 """
 
 import statistics
@@ -13,90 +13,109 @@ from pathlib import Path
 
 from bench.machine.affinity import pinned
 
-SLOW = 1.6  # a probe that takes so many times as long as it does usually ...
-MAX_STEAL_SHARE = 0.15  # ... or such a share of the CPUs' time given to others by the host spoils a round
-_MOST_CPUS = 8  # that are tried in one round: with more of them, these in turn
-_LEAST_TO_KNOW = 5  # canaries on a CPU before one can be called slow
-_WORK = range(12_000)  # some 0.2 ms
+MAX_PROBE_RATIO = 1.6  # a probe that takes longer than this, relative to its usual time, disturbs the round
+MAX_STEAL_SHARE = 0.15  # of the CPUs' time; more steal disturbs the round
+_MAX_CPUS = 8  # probed in one round; with more CPUs they take turns
+_MIN_PROBES = 5  # on a CPU before its usual time is known
+_WORK = range(12_000)  # about 0.2 ms
 
 
 @dataclass(frozen=True, slots=True)
 class RoundConditions:
-    """What a round met."""
+    """Conditions of the machine during a round."""
 
-    probe_us: float  # the slowest of the CPUs, after the round
-    probe_ratio: float  # of what it takes there usually
-    steal_share: float  # of the CPUs' time, by the host
-    pressure_share: float | None  # of the time, in which something waited for a CPU (PSI); None if not known
+    probe_us: float  # of the slowest CPU
+    probe_ratio: float  # relative to the usual time on the same CPU; the largest of all CPUs
+    steal_share: float  # of the CPUs' time, taken by the hypervisor
+    pressure_share: float | None  # of the time in which something waited for a CPU (PSI); None if unknown
 
     @property
     def disturbed(self) -> bool:
-        """Whether the round is not to be counted."""
-        return self.probe_ratio > SLOW or self.steal_share > MAX_STEAL_SHARE
+        """Whether the round must not be counted."""
+        return self.probe_ratio > MAX_PROBE_RATIO or self.steal_share > MAX_STEAL_SHARE
+
+
+@dataclass(frozen=True, slots=True)
+class _Counters:
+    steal_ticks: float
+    total_ticks: float
+    pressure_us: float | None
+    time_s: float
 
 
 class NoiseProbe:
-    """Watches the CPUs of a run. Call ``begin`` before each round and ``end`` after it."""
+    """Probes the CPUs of a run. Call ``begin`` before each round and ``end`` after it."""
 
     def __init__(self, cpus: Sequence[int]) -> None:
         self._cpus = sorted(cpus)
-        self._known: dict[int, list[float]] = defaultdict(list)
+        self._probes_us: dict[int, list[float]] = defaultdict(list)
         self._turn = 0
-        self._before = (0.0, 0.0, 0.0, 0.0)
+        self._before = self._read_counters()
 
     def begin(self) -> None:
-        """Note where the counters stand."""
-        self._before = self._counters()
+        """Read the counters before a round."""
+        self._before = self._read_counters()
 
     def end(self) -> RoundConditions:
-        """Try the CPUs, and say what the round met."""
-        steal, total, pressed_us, now_s = (
-            after - before for after, before in zip(self._counters(), self._before, strict=True)
-        )
-        chosen = [self._cpus[(self._turn + k) % len(self._cpus)] for k in range(min(_MOST_CPUS, len(self._cpus)))]
-        self._turn += len(chosen)
-        worst_us, worst_share = 0.0, 0.0
-        for cpu in chosen:
-            took_us = probe_us(cpu)
-            known = self._known[cpu]
-            share = took_us / statistics.median(known) if len(known) >= _LEAST_TO_KNOW else 1.0
-            known.append(took_us)
-            worst_us, worst_share = max(worst_us, took_us), max(worst_share, share)
-        pressed = pressed_us / 1e6 / now_s if now_s > 0 and 0 <= pressed_us < 1e200 else None
-        return RoundConditions(worst_us, worst_share, steal / total if total > 0 else 0.0, pressed)
+        """Read the counters after a round, probe the CPUs, and return the conditions of the round."""
+        before, after = self._before, self._read_counters()
+        steal, total = after.steal_ticks - before.steal_ticks, after.total_ticks - before.total_ticks
+        worst_us, worst_ratio = self._probe()
+        return RoundConditions(worst_us, worst_ratio, steal / total if total > 0 else 0.0, _pressure(before, after))
 
-    def _counters(self) -> tuple[float, float, float, float]:
-        return *steal_ticks(self._cpus), pressure_us(), time.monotonic()
+    def _probe(self) -> tuple[float, float]:
+        """Return the longest time of all CPUs, and the largest ratio to the usual time."""
+        count = min(_MAX_CPUS, len(self._cpus))
+        cpus = [self._cpus[(self._turn + k) % len(self._cpus)] for k in range(count)]
+        self._turn += count
+        worst_us, worst_ratio = 0.0, 0.0
+        for cpu in cpus:
+            time_us, known_us = probe_us(cpu), self._probes_us[cpu]
+            ratio = time_us / statistics.median(known_us) if len(known_us) >= _MIN_PROBES else 1.0
+            known_us.append(time_us)
+            worst_us, worst_ratio = max(worst_us, time_us), max(worst_ratio, ratio)
+        return worst_us, worst_ratio
+
+    def _read_counters(self) -> _Counters:
+        return _Counters(*steal_ticks(self._cpus), pressure_us(), time.monotonic())
 
 
 def probe_us(cpu: int) -> float:
-    """How long a fixed work takes on a CPU: the better of two, as the first finds the caches of others."""
+    """Return the time of a fixed piece of work on a CPU: the better of two, as the first finds cold caches."""
     with pinned([cpu]):
-        times = []
+        times_ns = []
         for _ in range(2):
-            began_ns = time.perf_counter_ns()
+            start_ns = time.perf_counter_ns()
             sum(_WORK)
-            times.append(time.perf_counter_ns() - began_ns)
-    return min(times) / 1e3
+            times_ns.append(time.perf_counter_ns() - start_ns)
+    return min(times_ns) / 1e3
 
 
 def steal_ticks(cpus: Sequence[int]) -> tuple[float, float]:
-    """Time that the host gave to others, and all time, of these CPUs, in ticks (proc_stat(5))."""
-    wanted = {f"cpu{cpu}" for cpu in cpus}
+    """Return the time that the hypervisor took from some CPUs, and their total time, in ticks (proc_stat(5))."""
+    names = {f"cpu{cpu}" for cpu in cpus}
     steal, total = 0.0, 0.0
     for line in Path("/proc/stat").read_text().splitlines():
         name, *fields = line.split()
-        if name in wanted:
+        if name in names:
             times = [float(field) for field in fields[:8]]
             steal += times[7]
             total += sum(times)
     return steal, total
 
 
-def pressure_us() -> float:
-    """For how long something has waited for a CPU so far (PSI, some); below 0 if the kernel does not tell."""
+def pressure_us() -> float | None:
+    """Return how long processes have waited for a CPU so far (PSI, some); None if the kernel does not report it."""
     try:
         line = Path("/proc/pressure/cpu").read_text().splitlines()[0]
         return float(line.rpartition("total=")[2])
     except (OSError, IndexError, ValueError):
-        return -1e300
+        return None
+
+
+def _pressure(before: _Counters, after: _Counters) -> float | None:
+    elapsed_s = after.time_s - before.time_s
+    if before.pressure_us is None or after.pressure_us is None or elapsed_s <= 0:
+        return None
+    waited_us = after.pressure_us - before.pressure_us
+    return waited_us / 1e6 / elapsed_s if waited_us >= 0 else None

@@ -1,10 +1,11 @@
-"""What a process tree uses, read from external while it is at rest: CPU time, memory, threads, switches, descriptors.
+"""Resources of a process tree, read while it is idle: CPU time, memory, threads, context switches, descriptors.
 
 CPU time comes from each process's own CPU clock: clock_gettime with the id (~pid << 3) | 2 (linux/posix-timers.h,
-CPUCLOCK_SCHED), which counts nanoseconds, ended threads included, and takes half a microsecond. ``schedstat`` of a
-process counts its main thread alone, and ``stat`` and psutil tick in hundredths of a second.
-A process that ended takes its clock with it. Its parent has its time then (cutime and cstime of ``stat``), in ticks: so
-where processes come and go the sum is exact to two ticks, whatever their number, and to the nanosecond elsewhere.
+CPUCLOCK_SCHED). It counts nanoseconds, includes ended threads, and takes half a microsecond. ``schedstat`` of a process
+counts only its main thread; ``stat`` and psutil count hundredths of a second.
+
+The clock of a process ends with it. Its parent then has its time (cutime and cstime of ``stat``), in ticks. So where
+processes come and go the sum is exact to two ticks, whatever their number; elsewhere it is exact to the nanosecond.
 """
 
 import contextlib
@@ -24,9 +25,9 @@ _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1e6
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a tree holds at one moment. CPU time and switches count up from its start."""
+    """Resources of a process tree at one moment. CPU time and switches count from its start."""
 
-    cpu_ns: float  # a whole number, or nan where nothing can be seen, as is the next one
+    cpu_ns: float  # a whole number; nan if unknown, as rss_mb
     rss_mb: float
     threads: int
     processes: int
@@ -34,7 +35,7 @@ class Usage:
     runs: dict[tuple[int, int], int]  # (pid, thread id) -> how often the thread was put on a CPU
 
 
-class Tree:
+class ProcessTree:
     """A process and all its descendants."""
 
     def __init__(self, pid: int) -> None:
@@ -42,17 +43,17 @@ class Tree:
         self._pids = [pid]
 
     def cpu_ns(self) -> int:
-        """CPU time of all processes that there are, and of those that ended and were waited for."""
+        """Return the CPU time of all running processes, and of those that ended and were waited for."""
         self._pids = [self.pid, *_descendants(self.pid)]
-        total = 0
+        total_ns = 0
         for pid in self._pids:
-            own_ns = cpu_ns_of(pid)
+            process_ns = cpu_ns_of(pid)
             with contextlib.suppress(OSError):  # it has ended
-                total += own_ns + _ended_children_ns(pid) if own_ns is not None else 0
-        return total
+                total_ns += process_ns + _ended_children_ns(pid) if process_ns is not None else 0
+        return total_ns
 
     def settled_usage(self) -> Usage:
-        """Read everything once the CPU time no longer changes: a thread takes a moment to end after its last reply."""
+        """Read everything once the CPU time no longer changes: a thread ends a moment after its last reply."""
         cpu_ns = self.cpu_ns()
         for _ in range(_SETTLE_TRIES):
             time.sleep(_SETTLE_S)
@@ -62,31 +63,14 @@ class Tree:
         return self._usage(cpu_ns)
 
     def usage(self) -> Usage:
-        """Read everything."""
+        """Read everything now."""
         return self._usage(self.cpu_ns())
 
-    def _usage(self, cpu_ns: int) -> Usage:
-        rss_mb, descriptors, processes = 0.0, 0, 0
-        runs: dict[tuple[int, int], int] = {}
-        for pid in self._pids:
-            folder = f"/proc/{pid}"
-            try:
-                rss_mb += int(_read(f"{folder}/statm").split()[1]) * _PAGE_MB
-                descriptors += len(os.listdir(f"{folder}/fd"))  # noqa: PTH208 - read between slices, where time counts
-                threads = os.listdir(f"{folder}/task")  # noqa: PTH208
-            except OSError:  # it has ended
-                continue
-            processes += 1
-            for thread in threads:
-                with contextlib.suppress(OSError, IndexError):  # it has ended
-                    runs[pid, int(thread)] = int(_read(f"{folder}/task/{thread}/schedstat").split()[2])
-        return Usage(cpu_ns, rss_mb, len(runs), processes, descriptors, runs)
-
     def memory_mb(self) -> float | None:
-        """Resident memory of the first process, and what its descendants have for themselves; None if unreadable.
+        """Return the resident memory of the first process plus the private memory of its descendants; None if unknown.
 
-        Pages that forked workers share with their parent count once. The proportional set size (PSS) would count that
-        too, but divides the interpreter's own pages by the number of all servers that stand side by side.
+        Pages that forked workers share with their parent count once. The proportional set size (PSS) would do that as
+        well, but it also divides the interpreter's pages by the number of all servers that run at the same time.
         """
         total_kb = 0
         for pid in self._pids:
@@ -99,23 +83,40 @@ class Tree:
             total_kb += kilobytes["Rss"] if pid == self.pid else private
         return total_kb * 1024 / 1e6
 
+    def _usage(self, cpu_ns: int) -> Usage:
+        rss_mb, descriptors, processes = 0.0, 0, 0
+        runs: dict[tuple[int, int], int] = {}
+        for pid in self._pids:
+            folder = f"/proc/{pid}"
+            try:
+                rss_mb += int(_read(f"{folder}/statm").split()[1]) * _PAGE_MB
+                descriptors += len(os.listdir(f"{folder}/fd"))  # noqa: PTH208 - read between slices, where time counts
+                threads = os.listdir(f"{folder}/task")  # noqa: PTH208 - as above
+            except OSError:  # it has ended
+                continue
+            processes += 1
+            for thread in threads:
+                with contextlib.suppress(OSError, IndexError):  # it has ended
+                    runs[pid, int(thread)] = int(_read(f"{folder}/task/{thread}/schedstat").split()[2])
+        return Usage(cpu_ns, rss_mb, len(runs), processes, descriptors, runs)
+
 
 class UnknownUsage:
-    """In place of a tree: processes of somebody else, maybe on another machine."""
+    """Stands in for the process tree of a running server, which may be on another machine."""
 
     def usage(self) -> Usage:
-        """Nothing is known."""
+        """Return a usage whose values are unknown."""
         return Usage(math.nan, math.nan, 0, 0, 0, {})
 
     settled_usage = usage
 
     def memory_mb(self) -> float | None:
-        """Nothing is known."""
+        """Return None: the memory is unknown."""
         return None
 
 
 def cpu_ns_of(pid: int) -> int | None:
-    """CPU time of one process, ended threads included; None if it has ended."""
+    """Return the CPU time of one process, ended threads included; None if it has ended."""
     try:
         return time.clock_gettime_ns((~pid << 3) | 2)
     except OSError:
@@ -123,25 +124,25 @@ def cpu_ns_of(pid: int) -> int | None:
 
 
 def switches_between(before: Usage, after: Usage) -> int | None:
-    """How often the tree's threads were put on a CPU between two readings; None if threads came or went."""
+    """Return how often threads were put on a CPU between two readings; None if threads started or ended."""
     if before.runs.keys() != after.runs.keys():
         return None
     return sum(after.runs.values()) - sum(before.runs.values())
 
 
 def _descendants(pid: int) -> list[int]:
-    found: list[int] = []
+    pids: list[int] = []
     for child in children(pid):
-        found += [child, *_descendants(child)]
-    return found
+        pids += [child, *_descendants(child)]
+    return pids
 
 
 def _ended_children_ns(pid: int) -> int:
-    """CPU time of children that ended and were waited for: fields 16 and 17 of stat (proc_pid_stat(5)), in ticks."""
+    """Return the CPU time of children that were waited for: fields 16 and 17 of stat (proc_pid_stat(5)), in ticks."""
     after_name = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     return (int(after_name[13]) + int(after_name[14])) * _TICK_NS
 
 
 def _read(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - half the time of Path.read_bytes
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - takes half the time of Path.read_bytes
         return file.read(4096)

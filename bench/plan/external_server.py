@@ -1,67 +1,105 @@
-"""Somebody else's server, as a plan has it."""
+"""External servers of a plan: servers that are not one of the models."""
 
-import shutil
-import sys
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Mapping
+from typing import Annotated, Literal, get_args
 
 import msgspec
+from msgspec import Meta
 
-from bench.plan.allowed import Duration, Positive, Protocol, Transport
-from servers.registry import Description
-
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+from bench.plan.value_types import DurationS, Positive, Protocol, Transport
 
 
 class ExternalServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Somebody else's server: a command, started without a shell; or one that is up already."""
+    """A server that holabench starts with a command, without a shell, or one that is running already."""
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z", max_length=60)]
-    # {port}, {transport}, {protocol} and {host} in it are replaced, {python} by our interpreter, {examples} by the
-    # folder of our examples.
-    command: tuple[str, ...] = ()
-    target: str = ""  # instead of a command: HOST:PORT of a server that is up. Nothing but its answers is seen of it
-    transports: Annotated[tuple[Transport, ...], msgspec.Meta(min_length=1)] = ("tcp",)
-    protocols: Annotated[tuple[Protocol, ...], msgspec.Meta(min_length=1)] = get_args(Protocol)  # that it speaks
-    folder: str = ""  # that it runs in; our own if empty
-    environment: dict[str, str] = {}  # beside our own
-    cpus: Positive = 1  # that it can use
-    clients: Annotated[int, msgspec.Meta(ge=0)] = 0  # TCP clients at a time, by its nature; 0: no such limit
-    ready: Literal["line", "exchange"] = "exchange"  # what tells that it is up: its first line, or that it answers
-    start_s: Duration = 10.0  # in which it has to be up
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z",
+            max_length=60,
+            description="Name of the server in tables and files.",
+            examples=["echo.php"],
+        ),
+    ]
+    command: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Program and arguments. `{port}`, `{host}`, `{transport}` and `{protocol}` are replaced by "
+            "their values, `{python}` by the interpreter of holabench, `{examples}` by its folder `examples/`.",
+            examples=[["php", "echo.php", "{port}"]],
+            extra_json_schema={"default": "none"},
+        ),
+    ] = ()
+    target: Annotated[
+        str,
+        Meta(
+            description="Address of a running server, instead of a command. Its CPU time and memory are not measured.",
+            examples=["127.0.0.1:7000"],
+            extra_json_schema={"default": "none"},
+        ),
+    ] = ""
+    transports: Annotated[
+        tuple[Transport, ...],
+        Meta(min_length=1, description="Transports that the server serves.", examples=[["tcp", "udp"]]),
+    ] = ("tcp",)
+    protocols: Annotated[
+        tuple[Protocol, ...],
+        Meta(min_length=1, description="Protocols that the server speaks.", examples=[["hola"]]),
+    ] = get_args(Protocol)
+    folder: Annotated[
+        str,
+        Meta(
+            description="Working directory of the server.",
+            examples=["/srv/echo"],
+            extra_json_schema={"default": "the current directory"},
+        ),
+    ] = ""
+    environment: Annotated[
+        dict[str, str],
+        Meta(
+            description="Environment variables of the server, in addition to those of holabench.",
+            examples=[{"NODE_ENV": "production"}],
+            extra_json_schema={"default": "none"},
+        ),
+    ] = {}
+    cpus: Annotated[Positive, Meta(description="Number of CPUs that the server can use.", examples=[2])] = 1
+    clients: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Number of TCP clients that the server can serve at the same time; 0 means no limit.",
+            examples=[1],
+        ),
+    ] = 0
+    ready: Annotated[
+        Literal["line", "exchange"],
+        Meta(
+            description="Sign that the server is up: its first line on standard output, or an answered request.",
+            examples=["line"],
+        ),
+    ] = "exchange"
+    start_s: Annotated[
+        DurationS,
+        Meta(description="Time in which the server has to be up.", examples=[30.0], extra_json_schema={"unit": "s"}),
+    ] = 10.0
 
-    def words(self, **values: object) -> list[str]:
-        """The command, with its values. Other braces stay what they are."""
-        found = []
-        for word in self.command:
-            for name, value in (values | {"python": sys.executable, "examples": EXAMPLES}).items():
-                word = word.replace(f"{{{name}}}", str(value))  # noqa: PLW2901
-            found.append(word)
-        return found
-
-    @property
-    def trouble(self) -> str:
-        """Why its command cannot be started as it stands there, or nothing."""
-        if self.folder and not Path(self.folder).is_dir():
-            return f"folder {self.folder!r} is not there"
-        for name, value in self.environment.items():
-            if not name or "=" in name or "\0" in name + value:
-                return f"environment {name!r} is no name of a variable, or has no value that one can have"
-        return "a NUL in its command" if any("\0" in word for word in self.command) else ""
-
-    def described(self) -> Description:
-        """As one of our own models is."""
-        values: dict[str, Any] = {f"serve_{transport}": None for transport in self.transports}
-        values |= {"PARALLEL": self.cpus > 1, "MAX_TCP_CLIENTS": self.clients or None}
-        found = Description(self.name, values, " ".join(self.command) or self.target)
-        found.protocols = self.protocols
-        program = self.words()[0] if self.command else ""
-        if program and shutil.which(program, path=self.environment.get("PATH")) is None:
-            found.needs, found.missing, found.install_hint = program, True, f"get {program} onto the path"
-        return found
+    def command_line(self, values: Mapping[str, object]) -> list[str]:
+        """Return the command with ``{name}`` replaced by each value. Other braces are not touched."""
+        arguments = []
+        for argument in self.command:
+            for name, value in values.items():
+                argument = argument.replace(f"{{{name}}}", str(value))  # noqa: PLW2901 - replaced step by step
+            arguments.append(argument)
+        return arguments
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port of the target. Raises ValueError."""
+        """Host and port of the running server. Raises ValueError."""
         host, _, port = self.target.rpartition(":")
         return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def is_address(text: str) -> bool:
+    """Return whether a text is HOST:PORT with a port from 1 to 65535."""
+    port = text.rpartition(":")[2]
+    return ":" in text and port.isdecimal() and len(port) <= 5 and 1 <= int(port) <= 65_535

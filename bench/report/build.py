@@ -1,18 +1,22 @@
-"""Build everything that is derived from a run: summary, comparisons, charts and report."""
+"""Build everything derived from a run: summary, comparisons, charts and report."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 import pandas as pd
 
-from bench.analysis.search_results import objectives, summarise_searches
-from bench.analysis.summary import compare, short_of_cores, summarise
-from bench.plan.definition import plan_thresholds, reference_arms
+from bench.analysis.comparisons import compare_arms
+from bench.analysis.rankings import unranked_models
+from bench.analysis.search_results import objectives, summarise_run
+from bench.plan.matrix import reference_arms
 from bench.report.chart_workers import ChartWorkers
 from bench.report.charts.catalogue import ChartTables, chart_names, chart_requests
 from bench.report.content import Picture
 from bench.report.render import RunContext, render
 from bench.report.tables import ResultTable, result_tables
+from bench.store import file_names
+from bench.store.reader import RunData
 from bench.store.run_folder import RunFolder
 
 
@@ -28,30 +32,27 @@ class Report:
     changed_thresholds: list[str]
 
 
-def build(folder: RunFolder, chart_workers: ChartWorkers | None) -> Report:
-    """Write every derived file of a run. Without chart workers only the tables are written.
+def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
+    """Derive everything from a run and write it into its folder.
 
-    Raises StoreError if the folder cannot be read or written or has no measurements, and PlanError for a bad plan.
+    Without chart workers only the tables are written.
+
+    Raises StoreError if the folder cannot be read or written, or has no measurements.
     """
-    plan, searches = folder.plan(), folder.limits()
-    trials, slices = folder.measured() if searches is None else folder.trials(), folder.finished("slices")
-    thresholds = plan_thresholds(plan)
-    summary = summarise(trials, slices, thresholds)
-    if searches is not None:
-        summary = pd.concat([summary, summarise_searches(searches, thresholds)], ignore_index=True)
-    comparisons = compare(slices, trials, reference_arms(plan), thresholds)
-    folder.write_table("summary.csv", summary)
-    folder.write_table("comparisons.csv", comparisons)
+    run.check_measured()
+    folder, trials, thresholds = RunFolder(run.path), run.trials, run.thresholds
+    summary = summarise_run(trials, run.slices, run.max_rate, thresholds)
+    comparisons = compare_arms(trials, run.slices, reference_arms(run.plan), thresholds)
+    folder.write_table(file_names.SUMMARY, summary)
+    folder.write_table(file_names.COMPARISONS, comparisons)
     pictures: list[Picture] = []
     if chart_workers is not None:
-        chart_tables = ChartTables(summary, comparisons, folder.finished("histograms"), trials, slices)
+        chart_tables = ChartTables(summary, comparisons, run.histograms, trials, run.slices)
         pictures = _draw(folder, chart_workers, chart_tables)
-        plan_values = msgspec.to_builtins(plan)
-        context = RunContext(folder.environment(), plan_values, objectives(searches), thresholds, folder.began())
-        markdown, page = render(summary, comparisons, trials, context, pictures)
+        markdown, page = render(summary, comparisons, trials, _context(run), pictures)
         folder.write_text("report.md", markdown)
         folder.write_text("report.html", page)
-    tables = result_tables(summary, comparisons, short_of_cores(trials))
+    tables = result_tables(summary, comparisons, unranked_models(trials))
     paths = [picture.path for picture in pictures]
     return Report(summary, comparisons, trials, tables, paths, thresholds.changed())
 
@@ -66,3 +67,17 @@ def _draw(folder: RunFolder, chart_workers: ChartWorkers, tables: ChartTables) -
         request = chart.request
         pictures.append(Picture(request.question, path, chart.svg, request.sweep.scenario, request.source))
     return pictures
+
+
+def _context(run: RunData) -> RunContext:
+    plan = msgspec.to_builtins(run.plan)
+    return RunContext(run.environment, plan, objectives(run.max_rate), run.thresholds, _known_start(run))
+
+
+def _known_start(run: RunData) -> datetime | None:
+    """Return when the run started if its folder's name says so.
+
+    The time of a file would be that of a copy.
+    """
+    is_stamped = run.path.resolve().name.startswith(run.started_at.strftime("%Y%m%dT%H%M%SZ"))
+    return run.started_at if is_stamped else None

@@ -1,4 +1,7 @@
-"""The caveats of a run, by scenario: which quality codes its figures carry, and what was not measured. Pure."""
+"""The caveats of a run, by scenario. Pure.
+
+They are the quality codes of its figures, and the cases that were not measured.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,12 +59,15 @@ class _Occurrence:
 def collect_caveats(
     summary: pd.DataFrame, trials: pd.DataFrame, thresholds: Thresholds = DEFAULT_THRESHOLDS
 ) -> dict[str, ScenarioCaveats]:
-    """Return the caveats of each scenario: every code that a figure carries, and every case without figures."""
+    """Return the caveats of each scenario.
+
+    They contain every code of a figure, and every case without figures.
+    """
     kinds = _kinds(summary) | _kinds(trials)
     gaps = _gaps(trials)
     measured: dict[str, set[str]] = {}
     for row in summary.to_dict("records"):
-        if row["verdict"] not in ("failed", "skipped"):
+        if row["status"] == "ok":
             measured.setdefault(str(row["scenario"]), set()).add(_case(row))
     occurrences = _occurrences(summary, thresholds)
     return {
@@ -83,7 +89,10 @@ def advice(caveats: Iterable[ScenarioCaveats], thresholds: Thresholds = DEFAULT_
 
 
 def limits(code: QualityCode) -> str:
-    """Return the thresholds of a code: ``suspect above 1.0%, invalid above 5.0%``; empty if any value is bad."""
+    """Return the thresholds of a code: ``suspect above 1.0%, invalid above 5.0%``.
+
+    The text is empty for a code whose every value is suspect.
+    """
     if not code.meaning or not code.format:
         return ""
     side = "below" if code.low_is_bad else "above"
@@ -104,14 +113,14 @@ def _case(row: Mapping[Any, Any]) -> str:
 
 def _occurrences(summary: pd.DataFrame, thresholds: Thresholds) -> dict[str, list[_Occurrence]]:
     """Return every code of every figure that is not valid, by scenario."""
-    found: dict[str, list[_Occurrence]] = {}
+    occurrences: dict[str, list[_Occurrence]] = {}
     for row in summary[summary["verdict"].isin(["suspect", "invalid"])].to_dict("records"):
         if pd.isna(row["codes"]):
             continue
         for flag in thresholds.parse(str(row["codes"])):
             occurrence = _Occurrence(_case(row), str(row["metric"]), flag)
-            found.setdefault(str(row["scenario"]), []).append(occurrence)
-    return found
+            occurrences.setdefault(str(row["scenario"]), []).append(occurrence)
+    return occurrences
 
 
 def _by_code(occurrences: Sequence[_Occurrence], thresholds: Thresholds) -> list[list[_Occurrence]]:
@@ -123,7 +132,10 @@ def _by_code(occurrences: Sequence[_Occurrence], thresholds: Thresholds) -> list
 
 
 def _caveat(occurrences: Sequence[_Occurrence], first: str, measured: int) -> Caveat:
-    """Return the caveat of one code. first: the scenario's headline metric. measured: number of its cases."""
+    """Return the caveat of one code.
+
+    first: the scenario's headline metric. measured: number of its cases.
+    """
     of_case: dict[str, list[QualityFlag]] = {}
     for occurrence in occurrences:
         of_case.setdefault(occurrence.case, []).append(occurrence.flag)
@@ -153,7 +165,10 @@ def _label(metric: str) -> str:
 
 
 def _places(worst: Mapping[str, QualityFlag]) -> str:
-    """Return where a code was raised, with its values. Of many cases only the worst is named."""
+    """Return where a code was raised, with its values.
+
+    Of many cases only the worst is named.
+    """
     if len(worst) <= MAX_PLACES:
         return f"Seen in {'; '.join(_place(case, flag) for case, flag in worst.items())}"
     return f"Worst: {_place(*max(worst.items(), key=lambda item: item[1].badness))}"
@@ -164,7 +179,7 @@ def _place(case: str, flag: QualityFlag) -> str:
 
 
 def _gaps(trials: pd.DataFrame) -> dict[str, list[Gap]]:
-    """Return the cases that failed or were skipped, by scenario, with the number of blocks."""
+    """Return the cases that failed or were skipped, by scenario."""
     if trials.empty:
         return {}
     rows = trials[trials["status"] != "ok"].assign(reason=lambda frame: frame["reason"].fillna("no reason given"))

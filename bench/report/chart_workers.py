@@ -7,7 +7,6 @@ The workers exit with this process, even if it is killed.
 
 import contextlib
 import gc
-import io
 import multiprocessing.context
 import os
 import signal
@@ -21,14 +20,12 @@ from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.store.run_folder import StoreError
+from bench.store.errors import StoreError
 
 if TYPE_CHECKING:  # pandas is slow to import, and the fork server has to start first
     from bench.report.charts.catalogue import ChartRequest, ChartTables
 
 MAX_WORKERS = 4  # the slowest of a dozen charts takes a sixth of the time: more workers would wait for it
-DOTS_PER_INCH = 150
-PNG_OPTIONS = {"compress_level": 3}  # a file 3% larger in two thirds of the time
 SERVER_ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",  # import nothing from the current folder: it may be a run folder from somebody else
     "OPENBLAS_NUM_THREADS": "1",  # a fork would lose the threads of the library
@@ -47,7 +44,10 @@ class DrawnChart:
 
 
 class ChartWorkers:
-    """The worker processes that draw the charts of one run. Methods raise StoreError if the workers cannot draw."""
+    """The worker processes that draw the charts of one run.
+
+    Methods raise StoreError if the workers cannot draw.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -75,7 +75,7 @@ class ChartWorkers:
             return [chart for task in tasks if (chart := task.result())]
 
     def close(self) -> None:
-        """Cancel the charts that are not yet being drawn, and wait until the workers have exited.
+        """Cancel charts that were not started, and wait until the workers have exited.
 
         A Ctrl-C has to wait: leaving the shutdown to the interpreter's exit was seen to hang forever.
         """
@@ -106,7 +106,7 @@ def chart_workers(path: Path) -> Iterator[ChartWorkers]:
 
 
 def _fork_server() -> multiprocessing.context.ForkServerContext:
-    """Return the context that forks workers from a server, which has imported everything once.
+    """Return the context that forks workers from a server.
 
     Forking this process instead would lose the threads of the numeric libraries. Starting each worker from scratch
     would take longer than drawing a chart.
@@ -173,7 +173,9 @@ def _initialise_worker(tables: "ChartTables") -> None:
 
 
 def _exit_with_parent() -> None:
-    """Wait until the process that made the pool has exited. The pool cannot stop its workers after SIGKILL.
+    """Wait until the process that made the pool has exited.
+
+    The pool cannot stop its workers after SIGKILL.
 
     The kernel's parent-death signal (prctl) does not help: the parent of a worker is the fork server, which exits last.
     """
@@ -186,14 +188,12 @@ def _exit_with_parent() -> None:
 def _draw(request: "ChartRequest") -> DrawnChart | None:
     """Draw a chart in a worker process."""
     from bench.report.charts.builders import build_chart
+    from bench.report.charts.encode import encode_png, encode_svg
     from bench.report.charts.style import look
 
     assert _worker_tables is not None, "the initializer sets them"
-    png, svg = io.BytesIO(), io.BytesIO()
     with look():
         figure = build_chart(request, _worker_tables)
         if figure is None:
             return None
-        figure.savefig(png, format="png", dpi=DOTS_PER_INCH, pil_kwargs=PNG_OPTIONS)
-        figure.savefig(svg, format="svg", metadata={"Date": None})
-    return DrawnChart(request, png.getvalue(), svg.getvalue())
+        return DrawnChart(request, encode_png(figure), encode_svg(figure))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.rankings import in_words
+from bench.analysis.rankings import format_rank
 from bench.formatting import format_ratio, with_interval
 from bench.report.caveats import ScenarioCaveats
 from bench.report.tables import Estimate, ResultTable, TableRow
@@ -69,7 +69,10 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell of a table. style: a verdict or a conclusion, which decides how the page shows it."""
+    """A cell of a table.
+
+    style: a verdict or a conclusion, which decides how the page shows it.
+    """
 
     text: str
     style: str = ""
@@ -103,7 +106,7 @@ def sections(
     pictures: Sequence[Picture],
     caveats: Mapping[str, ScenarioCaveats],
 ) -> list[Section]:
-    """Return a section for each scenario with results or caveats, in the order of the plan."""
+    """Return the sections of scenarios with results or caveats, in the plan's order."""
     questions = {scenario["name"]: scenario.get("question", "") for scenario in plan.get("scenarios", ())}
     headlines = {table.load_point.scenario: table.metrics[0] for table in tables}
     shown = list(dict.fromkeys([*headlines, *(picture.scenario for picture in pictures), *caveats]))
@@ -153,7 +156,7 @@ def _cells(row: TableRow, metrics: Iterable[str]) -> list[Cell]:
         verdict, _ = row.quality.get(metric, ("", ""))
         numbers.append(Cell(f"{text} {row.mark(metric)}".rstrip(), verdict))
     return [
-        Cell(in_words(row.rank)),
+        Cell(format_rank(row.rank)),
         Cell(row.arm.display_label),
         Cell(row.arm.transport.upper()),
         *numbers,

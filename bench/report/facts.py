@@ -1,4 +1,4 @@
-"""Facts about a run that the report lists: when, where and how it was measured. Pure."""
+"""Facts about a run: when, where and how it was measured. Pure."""
 
 import ipaddress
 import json
@@ -17,7 +17,7 @@ MACHINE_FACTS = ("cpu_model", "cpus", "memory_mb", "kernel", "clocksource", "pyt
 def run_facts(
     environment: Mapping[str, Any], plan: Mapping[str, Any], trials: pd.DataFrame, started: str
 ) -> list[tuple[str, str]]:
-    """Return what a reader has to know first: when, how long and over which network was measured."""
+    """Return the time, machine, load and network of the measurements."""
     machine = _mapping(environment.get("machine"))
     facts = [("measured", started)]
     if cpus := machine.get("cpus"):
@@ -32,7 +32,10 @@ def run_facts(
 
 
 def machine_facts(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what is known about the machine. Facts that a reader would look for are listed as unknown."""
+    """Return what is known about the machine.
+
+    Facts that a reader would look for are listed as unknown.
+    """
     machine = _mapping(environment.get("machine"))
     facts = [(name, _value(machine.get(name))) for name in MACHINE_FACTS]
     facts += [(str(name), _value(value)) for name, value in machine.items() if name not in MACHINE_FACTS]
@@ -56,7 +59,7 @@ def command_line(environment: Mapping[str, Any]) -> str:
 
 
 def _load_facts(trials: pd.DataFrame) -> list[str]:
-    """Return the number of blocks with the load on one server in one case, over all blocks."""
+    """Return the duration of the load on one server, and the number of blocks."""
     if trials.empty:
         return []
     competes = trials["arm"].map(lambda name: Arm.parse(name).competes).astype(bool)
@@ -70,7 +73,10 @@ def _load_facts(trials: pd.DataFrame) -> list[str]:
 
 
 def _network(plan: Mapping[str, Any]) -> str:
-    """Return the network between generator and servers. Servers that the run starts listen on loopback."""
+    """Return the network between generator and servers.
+
+    Servers that the run starts listen on loopback.
+    """
     targets = [str(server.get("target") or "") for server in plan.get("external_servers", ())]
     remote = sorted({host for target in targets if target and not _is_loopback(host := _host(target))})
     return f"to {', '.join(remote)} for running servers; loopback for all others" if remote else "loopback only"

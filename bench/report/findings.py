@@ -1,4 +1,7 @@
-"""The findings of a run as sentences, from its comparisons and the bounds of its searches. Pure."""
+"""The findings of a run as sentences. Pure.
+
+They come from the comparisons and from the bounds of the searches.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,11 +11,12 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis import statistics
+from bench.analysis.cases import group_by_load_point
+from bench.analysis.comparisons import noise_floor_share
 from bench.analysis.rankings import ranks
-from bench.analysis.summary import ACROSS, AGAINST, CONTROLS, EQUIVALENT_WORD, INCONCLUSIVE, noise_share
 from bench.formatting import compact, format_percent, format_ratio, join_words
-from bench.report.tables import LOAD_COLUMNS
 from bench.schema.arms import Arm
+from bench.schema.conclusions import ComparisonKind, Conclusion
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, ScenarioKind, headline
 
@@ -35,7 +39,9 @@ class Finding:
 
 
 def findings(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Finding]:
-    """Return a finding for each load point: the most connections of a scenario first, sessions last.
+    """Return a finding for each load point.
+
+    The most connections of a scenario come first, sessions last.
 
     unranked: models that are left out.
     """
@@ -43,22 +49,24 @@ def findings(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Fi
         return []
     sessions = set(comparisons.loc[comparisons["scenario_kind"] == ScenarioKind.SESSIONS, "scenario"])
     scenarios = sorted(dict.fromkeys(comparisons["scenario"]), key=lambda name: name in sessions)
-    found: list[tuple[tuple[int, int], Finding]] = []
-    for load, rows in comparisons.groupby(LOAD_COLUMNS, dropna=False):
-        load_point = LoadPoint.of(*load)
+    keyed_findings: list[tuple[tuple[int, int], Finding]] = []
+    for load_point, rows in group_by_load_point(comparisons).items():
         metric = headline(str(rows["scenario_kind"].iloc[0]))
         ranked = [row for row in rows[rows["metric"] == metric].to_dict("records") if not _models(row) & set(unranked)]
-        noise = noise_share(_controls(comparisons, metric))
+        noise = noise_floor_share(_controls(comparisons, metric))
         if finding := _finding(load_point, metric, ranked, noise):
-            found.append(((scenarios.index(load_point.scenario), -load_point.connections), finding))
-    return [finding for _, finding in sorted(found, key=lambda pair: pair[0])]
+            keyed_findings.append(((scenarios.index(load_point.scenario), -load_point.connections), finding))
+    return [finding for _, finding in sorted(keyed_findings, key=lambda pair: pair[0])]
 
 
 def search_findings(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Finding]:
-    """Return the bounds of each search for a max rate. They are no intervals, so no arm is called better."""
+    """Return the bounds of each search for a max rate.
+
+    They are no intervals, so no arm is called better.
+    """
     searches = summary[summary["metric"].eq("max_rate_rps") & summary["low"].notna()]
-    found = []
-    for load, rows in searches.groupby(LOAD_COLUMNS, dropna=False, sort=False):
+    searched = []
+    for load_point, rows in group_by_load_point(searches).items():
         competing = [row for row in rows.to_dict("records") if Arm.parse(row["arm"]).label not in unranked]
         sentences = [
             f"Over {transport.upper()}, the highest rate that meets the objective, in requests per second: {bounds}."
@@ -66,26 +74,30 @@ def search_findings(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> list
             if (bounds := _bounds(row for row in competing if Arm.parse(row["arm"]).transport == transport))
         ]
         if sentences:
-            found.append(Finding(str(LoadPoint.of(*load)), " ".join(sentences)))
-    return found
+            searched.append(Finding(str(load_point), " ".join(sentences)))
+    return searched
 
 
 def noise_floor(comparisons: pd.DataFrame) -> str:
-    """Return the largest difference between an arm and its control, for each metric; empty without a control."""
+    """Return the largest difference between an arm and its control, by metric.
+
+    The text is empty without a control.
+    """
     if comparisons.empty:
         return ""
-    controls = comparisons[comparisons["kind"] == CONTROLS]
+    controls = comparisons[comparisons["kind"] == ComparisonKind.CONTROL]
     parts = [
         f"{format_percent(share)} in {METRICS[str(metric)].label.partition(' (')[0]}"
         for metric, rows in controls.groupby("metric", sort=False)
-        if (share := noise_share(rows)) is not None
+        if (share := noise_floor_share(rows)) is not None
     ]
     return join_words(parts) if parts else ""
 
 
 def _finding(load_point: LoadPoint, metric: str, rows: Sequence[Row], noise: float | None) -> Finding | None:
+    with_reference = [row for row in rows if row["kind"] == ComparisonKind.REFERENCE]
     against_reference = {
-        transport: [row for row in rows if row["kind"] == AGAINST and Arm.parse(row["arm"]).transport == transport]
+        transport: [row for row in with_reference if Arm.parse(row["arm"]).transport == transport]
         for transport in ("tcp", "udp")
     }
     measured = {transport: compared for transport, compared in against_reference.items() if compared}
@@ -112,7 +124,7 @@ def _first_rank(rows: Sequence[Row], metric: str, transport: str, noise: float |
 def _lead_within_noise(
     rows: Sequence[Row], rank_of: Mapping[str, tuple[int, int]], first: str, noise: float | None
 ) -> str:
-    """Return a remark if the lead over one of the next arms is smaller than the noise floor."""
+    """Return a remark if the lead is smaller than the noise floor."""
     seconds = [arm for arm, (best, _) in rank_of.items() if best == 2]
     for row in rows:
         pair = {row["arm"], row["reference"]}
@@ -135,15 +147,15 @@ def _relative_to_reference(rows: Sequence[Row], metric: str, transport: str) -> 
         sentences = [f"Over {transport.upper()}, {quantity} relative to {reference}: {numbers}."]
     else:
         sentences = [f"Over {transport.upper()}, no server differs significantly from {reference} in {quantity}."]
-    if equivalent := [row for row in rows if row["conclusion"] == EQUIVALENT_WORD]:
+    if equivalent := [row for row in rows if row["conclusion"] == Conclusion.EQUIVALENT]:
         sentences.append(f"Equivalent within 5%: {join_words(map(_times, equivalent))}.")
-    if inconclusive := [row for row in rows if row["conclusion"] == INCONCLUSIVE]:
+    if inconclusive := [row for row in rows if row["conclusion"] == Conclusion.INCONCLUSIVE]:
         sentences.append(f"Inconclusive: {join_words(map(_times, inconclusive))}.{_blocks_needed(inconclusive)}")
     return " ".join(sentences)
 
 
 def _udp_relative_to_tcp(rows: Sequence[Row]) -> str:
-    different = _by_ratio([row for row in rows if row["kind"] == ACROSS])
+    different = _by_ratio([row for row in rows if row["kind"] == ComparisonKind.TRANSPORTS])
     return f"UDP relative to TCP, same model: {join_words(map(_times, different))}." if different else ""
 
 
@@ -160,7 +172,7 @@ def _times(row: Row) -> str:
 
 
 def _blocks_needed(rows: Sequence[Row]) -> str:
-    """Return how many blocks would detect a difference of 5% in these comparisons, if more than there are."""
+    """Return how many blocks would detect a difference of 5%, if more are needed."""
     needed = [_blocks_for_resolution(row) for row in rows if row["verdict"] != "invalid"]
     finite = [blocks for blocks in needed if not math.isnan(blocks)]
     if not finite or max(finite) <= max(int(row["blocks"]) for row in rows):
@@ -174,7 +186,10 @@ def _blocks_for_resolution(row: Row) -> float:
 
 
 def _bounds(rows: Iterable[Row]) -> str:
-    """Return the bounds of searches, the highest first. An upper bound that was not found is ``or more``."""
+    """Return the bounds of searches, the highest first.
+
+    An upper bound that was not found is ``or more``.
+    """
     parts = []
     for row in sorted(rows, key=lambda row: -float(row["low"])):
         high = "or more" if math.isnan(row["high"]) else f"to {compact(row['high'])}"
@@ -184,7 +199,7 @@ def _bounds(rows: Iterable[Row]) -> str:
 
 
 def _controls(comparisons: pd.DataFrame, metric: str) -> pd.DataFrame:
-    return comparisons[(comparisons["kind"] == CONTROLS) & (comparisons["metric"] == metric)]
+    return comparisons[(comparisons["kind"] == ComparisonKind.CONTROL) & (comparisons["metric"] == metric)]
 
 
 def _models(row: Row) -> set[str]:

@@ -1,4 +1,4 @@
-"""The model chooser of the report: each measured case as one row that a reader's needs can filter. Pure."""
+"""The model chooser of the report: measured cases, filtered by a reader's needs. Pure."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analysis.cases import group_by_case, text
 from bench.formatting import with_interval
-from bench.report.tables import LOAD_COLUMNS, Estimate
+from bench.report.tables import Estimate
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 from clients.quality_codes import worst_verdict
@@ -54,7 +55,10 @@ class Choice:
 
     @property
     def filter_values(self) -> dict[str, str]:
-        """The numbers that the page's filter compares: of a rate the lower end, of a time the upper end."""
+        """The numbers that the page's filter compares.
+
+        They are the lower end of a rate's interval and the upper end of a time's.
+        """
         numbers = {
             "rate": self.rate.estimate.low,
             "p99": self.p99_us.estimate.high,
@@ -71,8 +75,8 @@ def choices(summary: pd.DataFrame) -> list[Choice]:
         return []
     rows = summary[summary["metric"].isin(_METRICS)]
     cases = (
-        _choice(Arm.parse(str(arm)), LoadPoint.of(*load), of_case.to_dict("records"))
-        for (arm, *load), of_case in rows.groupby(["arm", *LOAD_COLUMNS], dropna=False, sort=False)
+        _choice(Arm.parse(case.arm), case.load_point, of_case.to_dict("records"))
+        for case, of_case in group_by_case(rows).items()
     )
     return [choice for choice in cases if choice.arm.competes and _is_measured(choice)]
 
@@ -87,7 +91,7 @@ def highest_rates(cases: Iterable[Choice]) -> dict[str, float]:
 
 
 def measured_range(cases: Sequence[Choice]) -> str:
-    """Return the largest load that was measured, as text: ``up to 64 connections and messages of 1024 bytes``."""
+    """Return the largest measured load: ``up to 64 connections and ...``."""
     if not cases:
         return ""
     connections = max(choice.load_point.connections for choice in cases)
@@ -96,7 +100,7 @@ def measured_range(cases: Sequence[Choice]) -> str:
 
 
 def bar(estimate: Estimate, highest: float) -> Estimate:
-    """Return an estimate in percent of the highest rate, for a bar with its interval; 0 for an unknown number."""
+    """Return an estimate in percent of the highest rate; 0 for an unknown number."""
     scaled = [100 * end / highest if math.isfinite(end) and highest > 0 else 0.0 for end in estimate]
     return Estimate(scaled[0], scaled[1], min(scaled[2], 100.0))
 
@@ -108,7 +112,7 @@ def _is_measured(choice: Choice) -> bool:
 def _choice(arm: Arm, load_point: LoadPoint, rows: Sequence[dict[Any, Any]]) -> Choice:
     judged = {
         str(row["metric"]): Judged(
-            Estimate(float(row["median"]), float(row["low"]), float(row["high"])), str(row["verdict"])
+            Estimate(float(row["median"]), float(row["low"]), float(row["high"])), text(row["verdict"])
         )
         for row in rows
     }

@@ -1,4 +1,7 @@
-"""Render report.md and report.html: first the findings, then what a reader needs to check, doubt or repeat them."""
+"""Render report.md and report.html.
+
+The findings come first, then what a reader needs to check, doubt or repeat them.
+"""
 
 import base64
 import re
@@ -10,8 +13,8 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from bench.analysis.server_settings import SERVER_SETTINGS, server_settings, unequal
-from bench.analysis.summary import short_of_cores
+from bench.analysis.rankings import unranked_models
+from bench.analysis.server_settings import SERVER_SETTINGS, server_settings, unequal_settings
 from bench.formatting import compact
 from bench.report import facts
 from bench.report.caveats import advice, collect_caveats
@@ -56,7 +59,10 @@ def render(
 
 
 def escape(value: object) -> str:
-    """Return any text as Markdown that shows exactly that text, on one line and inside a table too."""
+    """Return text as Markdown that shows exactly that text.
+
+    The result is one line, so that it fits into a table too.
+    """
     text = " ".join(str(value).split())
     text = re.sub(r"([\\`*\[\]<>|#~!$])", r"\\\1", text).replace("&", "&amp;")
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # an underscore inside a word needs no escape
@@ -83,7 +89,7 @@ def _content(
     pictures: Sequence[Picture],
 ) -> dict[str, Any]:
     """Return everything that a template shows."""
-    unranked = short_of_cores(trials)
+    unranked = unranked_models(trials)
     statements = [*findings(comparisons, unranked), *search_findings(summary, unranked)]
     caveats = collect_caveats(summary, trials, run.thresholds)
     cases = choices(summary)
@@ -102,7 +108,7 @@ def _content(
         "comparisons": comparison_rows(comparisons),
         "settings_columns": ["server", *SERVER_SETTINGS],
         "server_settings": [[Arm.parse(arm).display_name, *values] for arm, *values in server_settings(trials)],
-        "unequal": unequal(trials),
+        "unequal": unequal_settings(trials),
         "advice": advice(caveats.values(), run.thresholds),
         "has_gaps": any(of_scenario.gaps for of_scenario in caveats.values()),
         "thresholds": run.thresholds.changed(),

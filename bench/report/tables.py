@@ -1,4 +1,4 @@
-"""The result tables of a run: the rows that the terminal and the report share. Pure."""
+"""The result tables of a run, shared by the terminal and the report. Pure."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from bench.analysis.cases import group_by_load_point, text
 from bench.analysis.rankings import ranks
-from bench.analysis.summary import AGAINST, CONTROLS, EQUIVALENT_WORD, INCONCLUSIVE
 from bench.formatting import compact, spread
 from bench.schema.arms import Arm
+from bench.schema.conclusions import ComparisonKind, Conclusion
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, headline
 from clients.quality_codes import SEVERITY
 
-LOAD_COLUMNS = list(LoadPoint.COLUMNS)
 TABLE_METRICS = (
     "throughput_rps",
     "max_rate_rps",
@@ -25,7 +25,8 @@ TABLE_METRICS = (
     "cpu_us_per_request",
     "memory_mb",
 )
-SIGNS = {EQUIVALENT_WORD: "=", INCONCLUSIVE: "?"}
+RATIO_KINDS = (ComparisonKind.REFERENCE, ComparisonKind.CONTROL)  # shown in the column of ratios
+SIGNS: dict[str, str] = {Conclusion.EQUIVALENT: "=", Conclusion.INCONCLUSIVE: "?"}
 QUALITY_MARKS = {"suspect": "!", "invalid": "!!"}  # only where a figure is worse than the verdict of its row
 _SEVERITY = {**SEVERITY, "failed": 3, "skipped": 3}
 
@@ -49,7 +50,10 @@ class Ratio:
     conclusion: str
 
     def __str__(self) -> str:
-        """Return ``0.82 ±0.02 slower``, with a sign instead of the word for a tie. An unknown ratio is left out."""
+        """Return ``0.82 ±0.02 slower``, with a sign instead of the word for a tie.
+
+        An unknown ratio is left out.
+        """
         if math.isnan(self.ratio):
             return self.conclusion
         conclusion = SIGNS.get(self.conclusion, self.conclusion)
@@ -63,22 +67,22 @@ class TableRow:
     """One arm at one load point."""
 
     arm: Arm
-    verdict: str  # of the metric that the scenario asks for first
-    codes: str
+    verdict: str  # of the metric that the scenario asks for first; failed or skipped if it was not measured
+    codes: str  # or the reason
     values: dict[str, Estimate]  # by metric
     quality: dict[str, tuple[str, str]]  # verdict and codes, by metric
     ratio: Ratio | None
     rank: tuple[int, int] | None = None  # best and worst possible rank in its transport; None: not ranked
 
     def cell(self, metric: str, *, with_spread: bool = True) -> str:
-        """Return a median, its spread on request, and a mark if the figure is worse than its row's verdict."""
+        """Return a median with its spread, and a mark for a doubtful figure."""
         value = self.values.get(metric, Estimate())
         if with_spread:
             return f"{spread(*value)} {self.mark(metric)}".rstrip()
         return compact(value.median) + self.mark(metric)
 
     def mark(self, metric: str) -> str:
-        """Return ``!`` or ``!!`` for a figure that is worse than its row's verdict, else nothing."""
+        """Return ``!`` or ``!!`` for a figure that is worse than its row's verdict."""
         verdict, _ = self.quality.get(metric, ("", ""))
         is_worse = _SEVERITY.get(verdict, 0) > _SEVERITY.get(self.verdict, 0)
         return QUALITY_MARKS.get(verdict, "") if is_worse else ""
@@ -91,7 +95,10 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class ResultTable:
-    """All arms at one load point: TCP first, the best of a transport on top, each control below its transport."""
+    """All arms at one load point.
+
+    TCP comes first. The best arm of a transport is on top, and the control comes last.
+    """
 
     load_point: LoadPoint
     metrics: list[str]
@@ -106,7 +113,9 @@ class ResultTable:
 def result_tables(
     summary: pd.DataFrame, comparisons: pd.DataFrame, unranked: Collection[str] = ()
 ) -> list[ResultTable]:
-    """Return a table for each load point, in the order of the summary's scenarios, fewest connections first.
+    """Return a table for each load point, in the order of the scenarios.
+
+    Fewest connections come first.
 
     unranked: models that get no rank.
     """
@@ -114,12 +123,11 @@ def result_tables(
         return []
     ratios = _ratios(comparisons)
     rank_of = {
-        LoadPoint.of(*load): ranks(rows.to_dict("records"), unranked)
-        for load, rows in comparisons.groupby(LOAD_COLUMNS, dropna=False)
+        load_point: ranks(rows.to_dict("records"), unranked)
+        for load_point, rows in group_by_load_point(comparisons).items()
     }
     tables = []
-    for load, rows in summary.groupby(LOAD_COLUMNS, dropna=False, sort=False):
-        load_point = LoadPoint.of(*load)
+    for load_point, rows in group_by_load_point(summary).items():
         ranks_here = rank_of.get(load_point, {})
         metrics = _metrics(rows)
         table_rows = [
@@ -129,7 +137,7 @@ def result_tables(
             for arm, of_arm in rows.groupby("arm")
         ]
         tables.append(ResultTable(load_point, metrics, _sorted(_with_references(table_rows), metrics[0])))
-    scenarios = list(dict.fromkeys(table.load_point.scenario for table in tables))
+    scenarios = list(dict.fromkeys(summary["scenario"]))
 
     def position(table: ResultTable) -> tuple[int, int, int]:
         point = table.load_point
@@ -138,8 +146,18 @@ def result_tables(
     return sorted(tables, key=position)
 
 
+def outcome_of(row: Mapping[Any, Any]) -> tuple[str, str]:
+    """Return the verdict and codes of a summary row.
+
+    If nothing was measured, return its status and reason instead.
+    """
+    columns = ("verdict", "codes") if row["status"] == "ok" else ("status", "reason")
+    outcome, why = (text(row[column]) for column in columns)
+    return outcome, why
+
+
 def _metrics(rows: pd.DataFrame) -> list[str]:
-    """Return the metrics of a table: the one that the scenario asks for first, then the costs that were measured."""
+    """Return the metrics of a table: the headline metric, then the measured costs."""
     first = headline(str(rows["scenario_kind"].iloc[0]))
     measured = set(rows["metric"])
     costs = (name for name in TABLE_METRICS if name in measured and not METRICS[name].more_is_better and name != first)
@@ -147,10 +165,10 @@ def _metrics(rows: pd.DataFrame) -> list[str]:
 
 
 def _ratios(comparisons: pd.DataFrame) -> dict[tuple[LoadPoint, str], Ratio]:
-    """Return each arm's ratio to the reference of its transport, in the metric that its scenario asks for first."""
+    """Return each arm's ratio to its reference, in the headline metric."""
     ratios: dict[tuple[LoadPoint, str], Ratio] = {}
     for row in comparisons.to_dict("records"):
-        if row["metric"] == headline(str(row["scenario_kind"])) and row["kind"] in (AGAINST, CONTROLS):
+        if row["metric"] == headline(str(row["scenario_kind"])) and row["kind"] in RATIO_KINDS:
             ratios[LoadPoint.from_row(row), str(row["arm"])] = _ratio(row)
     return ratios
 
@@ -164,9 +182,9 @@ def _row(arm: str, rows: pd.DataFrame, first: str, ratio: Ratio | None) -> Table
     values: dict[str, Estimate] = {}
     quality: dict[str, tuple[str, str]] = {}
     for row in rows.to_dict("records"):
-        metric, codes = str(row["metric"]), "" if pd.isna(row["codes"]) else str(row["codes"])
+        metric = str(row["metric"])
         values[metric] = Estimate(float(row["median"]), float(row["low"]), float(row["high"]))
-        quality[metric] = str(row["verdict"]), codes
+        quality[metric] = outcome_of(row)
     verdict, codes = quality.get(first, ("", ""))
     return TableRow(Arm.parse(arm), verdict, codes, values, quality, ratio)
 

@@ -1,4 +1,4 @@
-"""The terms that a report explains. ``docs/glossary.md`` has all terms of the project."""
+"""The terms that a report explains; ``docs/glossary.md`` has all terms."""
 
 TERMS = (
     ("server", "A model, e.g. select, with its transport and its Python interpreter. The data files call it an arm."),

@@ -21,7 +21,10 @@ class Arm:
 
     @classmethod
     def parse(cls, name: str) -> "Arm":
-        """Return the arm of a name such as ``asyncio/tcp@pypy3.9~control``. Raises ValueError."""
+        """Return the arm of a name such as ``asyncio/tcp@pypy3.9~control``.
+
+        Raises ValueError.
+        """
         return _parse(str(name))
 
     def __str__(self) -> str:
@@ -34,12 +37,12 @@ class Arm:
 
     @property
     def label(self) -> str:
-        """The name where the transport and the control are shown by other means: ``asyncio@pypy3.9``."""
+        """The name without transport and control: ``asyncio@pypy3.9``."""
         return self.model + self._python_suffix
 
     @property
     def display_label(self) -> str:
-        """The label for people, where the transport is shown by other means: ``asyncio (control)``."""
+        """The name for people without the transport: ``asyncio (control)``."""
         return self.label + self._role
 
     @property

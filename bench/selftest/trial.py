@@ -48,7 +48,7 @@ class Evidence:
     """What the generator said, and what the server knows."""
 
     document: dict[str, Any]
-    raw: Array  # a row for each request, as clients.lane.RAW has it; in the order of intended, then sent times
+    raw: Array  # RAW of clients.engine.thread_state, one row per request, sorted by intended, then sent time
     stamps: Array  # STAMP, in the order of planned times; empty for a model
     disturbed: Any  # what the disturbance returned
 

@@ -1,57 +1,59 @@
-"""Whether a table that was read has the columns of its rows, and in them what can stand there. Pure."""
+"""Check that a table has the columns of its rows, and that every cell has a permitted value. Pure."""
 
-from dataclasses import fields
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-_MAY_BE_ENDLESS = ("latency_", "service_")  # a request that was lost took for ever
-_EXACT = 2**53  # above it a number that was read as a float may be another whole one
+from bench.schema.columns import ColumnSpec, columns_of
+
+_MAY_BE_INFINITE = ("latency_", "service_", "pooled_latency_", "pooled_service_", "median", "low", "high", "ratio")
+_MAX_EXACT = 2**53  # a larger integer that was read as a float may be another one
 
 
-def texts(kind: type[Any]) -> list[str]:
-    """The columns of a kind of row that hold text."""
-    return [field.name for field in fields(kind) if field.type is str]
-
-
-def misfit(table: pd.DataFrame, kind: type[Any]) -> str:
-    """What does not fit the kind of row, in words; empty if all does. Further columns are nobody's business."""
-    for field in fields(kind):
-        if field.name not in table:
-            return f"has no column {field.name!r}"
-        wanted = get_args(field.type) or (field.type,)
-        endless = field.name.startswith(_MAY_BE_ENDLESS)
-        if str not in wanted and (found := _wrong(table[field.name], wanted, endless=endless)):
-            return found
+def schema_error(table: pd.DataFrame, row_type: type[Any]) -> str:
+    """Describe the first difference between a table and its row type, or return "". Extra columns are ignored."""
+    for spec in columns_of(row_type):
+        if spec.name not in table:
+            return f"has no column {spec.name!r}"
+        if not spec.is_text and (error := _column_error(table[spec.name], spec)):
+            return error
     return ""
 
 
-def _wrong(column: pd.Series, wanted: tuple[Any, ...], *, endless: bool) -> str:
-    """What is wrong with a column of numbers, or of yes and no. endless: whether one may be infinite, but not -inf."""
-    if bool in wanted:
-        return "" if column.dtype == bool or column.empty else _said(column, ~column.isin([True, False]), "yes or no")
+def _column_error(column: pd.Series, spec: ColumnSpec) -> str:
+    """Describe the first cell of a column of numbers or booleans that is not permitted, or return ""."""
+    if bool in spec.types:
+        if column.dtype == bool or column.empty:
+            return ""
+        return _cell_error(column, ~column.isin([True, False]), "yes or no")
     if not pd.api.types.is_numeric_dtype(column):
         numbers = pd.to_numeric(column, errors="coerce")
         if column.dropna().empty:
             return ""
-        return _said(column, numbers.isna() & column.notna(), "a number")
-    if type(None) not in wanted and int in wanted and column.isna().any():
-        return _said(column, column.isna(), "a number")
+        return _cell_error(column, numbers.isna() & column.notna(), "a number")
+    if int in spec.types and not spec.is_optional and column.isna().any():
+        return _cell_error(column, column.isna(), "a number")
     if pd.api.types.is_integer_dtype(column):
         return ""
+    return _float_error(column, spec)
+
+
+def _float_error(column: pd.Series, spec: ColumnSpec) -> str:
     values = column.to_numpy(dtype=float, na_value=np.nan)
-    infinite = np.isneginf(values) if endless else np.isinf(values)
+    # A percentile is infinite if too many requests were never answered; it is never minus infinity.
+    infinite = np.isneginf(values) if spec.name.startswith(_MAY_BE_INFINITE) else np.isinf(values)
     if infinite.any():
-        return _said(column, pd.Series(infinite, column.index), "a finite number")
-    if int in wanted:
-        broken = ~np.isnan(values) & ((np.abs(values) > _EXACT) | (values != np.floor(values)))
-        return _said(column, pd.Series(broken, column.index), "a whole number") if broken.any() else ""
+        return _cell_error(column, pd.Series(infinite, column.index), "a finite number")
+    if int in spec.types:
+        broken = ~np.isnan(values) & ((np.abs(values) > _MAX_EXACT) | (values != np.floor(values)))
+        return _cell_error(column, pd.Series(broken, column.index), "a whole number") if broken.any() else ""
     return ""
 
 
-def _said(column: pd.Series, where: "pd.Series", wanted: str) -> str:
-    place = int(np.argmax(where.to_numpy())) if where.any() else 0
-    value = column.iloc[place]
+def _cell_error(column: pd.Series, wrong: "pd.Series", expected: str) -> str:
+    """Describe the first wrong cell. wrong: which cells are."""
+    index = int(np.argmax(wrong.to_numpy())) if wrong.any() else 0
+    value = column.iloc[index]
     shown = "nothing" if pd.isna(value) else repr(getattr(value, "item", lambda: value)())
-    return f"has {shown} as {column.name} in line {place + 2}, where {wanted} belongs"
+    return f"has {shown} as {column.name} in line {index + 2}; expected {expected}"

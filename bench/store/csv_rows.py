@@ -1,35 +1,43 @@
-"""Cells and lines of a run's CSV files, and texts that do nothing to whoever reads them. Pure."""
+"""Rows as the text of a CSV file. Pure."""
 
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from bench.schema.columns import column_names
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def heads(kind: type[Any]) -> str:
-    """The first line of the file of a kind of row: the names of its columns."""
-    return ",".join(field.name for field in fields(kind)) + "\n"
+def csv_header(row_type: type[Any]) -> str:
+    """Return the first line of a file: the names of its columns."""
+    return ",".join(column_names(row_type)) + "\n"
 
 
-def lines(kind: type[Any], records: Sequence[Any]) -> str:
-    """Records of one kind as the lines of its file."""
+def csv_rows(row_type: type[Any], rows: Sequence[Any]) -> str:
+    """Return rows of one type as the lines of a file."""
     text = io.StringIO()
-    cells = attrgetter(*(field.name for field in fields(kind)))
-    csv.writer(text, lineterminator="\n").writerows([_cell(value) for value in cells(record)] for record in records)
+    values_of = attrgetter(*column_names(row_type))
+    csv.writer(text, lineterminator="\n").writerows([_cell(value) for value in values_of(row)] for row in rows)
     return text.getvalue()
 
 
 def _cell(value: object) -> object:
-    """Nine significant digits are more than any of these figures has; None and what is unknown are empty cells."""
+    """Return a cell. None and nan are empty; nine significant digits exceed the precision of every measurement."""
     if value is None or value != value:
         return ""
-    return f"{value:.9g}" if isinstance(value, float) else as_text(value)
+    if isinstance(value, float):
+        return f"{value:.9g}"
+    return escape_formula(_one_line(value)) if isinstance(value, str) else value
 
 
-def as_text(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection). Numbers stay numbers."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA else value
+def _one_line(text: str) -> str:
+    """Return a text without line breaks: recovery relies on one line for each row."""
+    return text.replace("\r", " ").replace("\n", " ")
+
+
+def escape_formula(value: object) -> object:
+    """Return a text that no spreadsheet takes for a formula (OWASP, CSV injection). Numbers stay numbers."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA_STARTS else value

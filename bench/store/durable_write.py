@@ -1,23 +1,22 @@
-"""Files that are on the disk when a call returns, or as they were before; and the lines of one that are whole."""
+"""Writing that survives a crash: on return the data is on the disk; on failure the file is as it was."""
 
-import io
 import os
 from pathlib import Path
-from typing import IO
 
 
-def write_synced(path: Path, text: str) -> None:
-    """Write a whole file, or none: under another name first."""
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a whole file or nothing, by way of a second file beside it. Raises OSError."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    beside.replace(path)
-    _sync(path.parent)  # the new name is on the disk only with its folder (fsync(2), NOTES)
+    part.replace(path)
+    sync_folder(path.parent)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make new names of files in a folder durable; syncing the files alone does not (fsync(2), NOTES)."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -26,8 +25,8 @@ def _sync(folder: Path) -> None:
 
 
 def append_synced(path: Path, data: bytes) -> None:
-    """Append all of it, or nothing if the disk is full."""
-    before = path.stat().st_size
+    """Append all of the data, or nothing if the disk is full. Raises OSError."""
+    size_before = path.stat().st_size
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
     try:
         rest = memoryview(data)
@@ -35,19 +34,14 @@ def append_synced(path: Path, data: bytes) -> None:
             rest = rest[os.write(descriptor, rest) :]
         os.fsync(descriptor)
     except OSError:
-        os.truncate(path, before)
+        os.truncate(path, size_before)
         raise
     finally:
         os.close(descriptor)
 
 
-def whole_lines(file: IO[bytes]) -> IO[bytes]:
-    """The file, or a copy without its last line where that is torn. Only a run that was cut off has one."""
-    end = file.seek(0, os.SEEK_END)
-    file.seek(max(0, end - 1))
-    torn = file.read(1) not in (b"\n", b"")
-    file.seek(0)
-    if not torn:
-        return file
-    data = file.read()
-    return io.BytesIO(data[: data.rfind(b"\n") + 1])
+def truncate_synced(path: Path, size: int) -> None:
+    """Cut a file off after so many bytes. Raises OSError."""
+    with path.open("r+b") as file:
+        file.truncate(size)
+        os.fsync(file.fileno())

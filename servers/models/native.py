@@ -20,10 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clients import libc
-from clients.compiled import inlined, inner, int64, jit
-from clients.libc import EVENT_DATA_WORD, EVENT_WORDS
-from clients.memory import Array, view
+from clients.engine import syscalls
+from clients.engine.jit import int64, jit, jit_inline, jit_internal
+from clients.engine.raw_memory import Array, view
+from clients.engine.syscalls import EVENT_DATA_WORD, EVENT_WORDS
 from servers import protocols, sockets
 
 TYPE_CHECKING = False
@@ -144,11 +144,11 @@ def answer_streams(state: LoopState, retry_ns: int) -> None:
     wait_ms = -1
     while True:
         if retry_ns:
-            left_ns = retry_ns - libc.now_ns(state.scratch + _CLOCK)
+            left_ns = retry_ns - syscalls.now_ns(state.scratch + _CLOCK)
             if left_ns <= 0:
                 return
             wait_ms = left_ns // 1_000_000 + 1
-        count = libc.epoll_wait(state.poller, state.scratch + _EVENTS, MAX_EVENTS, wait_ms)
+        count = syscalls.epoll_wait(state.poller, state.scratch + _EVENTS, MAX_EVENTS, wait_ms)
         events = view(state.scratch + _EVENTS, MAX_EVENTS * EVENT_WORDS, _UINT32)
         for k in range(count):
             fd = int64(events[k * EVENT_WORDS + EVENT_DATA_WORD])
@@ -161,10 +161,10 @@ def answer_streams(state: LoopState, retry_ns: int) -> None:
                 return
 
 
-@inlined
+@jit_inline
 def accept_one(state: LoopState) -> bool:
     """Accept one connection. Returns False if descriptors or buffers ran out."""
-    fd = libc.accept(state.listener, 0, 0, _ACCEPT_FLAGS)
+    fd = syscalls.accept(state.listener, 0, 0, _ACCEPT_FLAGS)
     if fd >= 0:
         add_connection(state, int64(fd))
     return fd >= 0 or fd in (-_EAGAIN, -_ECONNABORTED)
@@ -176,36 +176,36 @@ def add_connection(state: LoopState, fd: int) -> None:
     connection = view(state.connections, state.fds, CONNECTION)[fd]
     connection["matched"] = connection["done"] = connection["unsent"] = 0
     if _watch(state, fd, _ADD, _READABLE) < 0:
-        libc.close(fd)
+        syscalls.close(fd)
 
 
-@inner
+@jit_internal
 def _watch(state: LoopState, fd: int, operation: int, events: int) -> int:
     event = view(state.scratch + _EVENT, EVENT_WORDS, _UINT32)
     event[0], event[EVENT_DATA_WORD] = events, fd
-    return libc.epoll_control(state.poller, operation, fd, state.scratch + _EVENT)
+    return syscalls.epoll_control(state.poller, operation, fd, state.scratch + _EVENT)
 
 
-@inlined
+@jit_inline
 def answer(state: LoopState, fd: int) -> None:
     """Read from a connection and reply."""
-    received_bytes = libc.recv(fd, state.scratch + _RECEIVED, RECV_BYTES, 0)
+    received_bytes = syscalls.recv(fd, state.scratch + _RECEIVED, RECV_BYTES, 0)
     if received_bytes == -_EAGAIN or received_bytes == -_EINTR:
         return
     if received_bytes <= 0:
-        libc.close(fd)
+        syscalls.close(fd)
         return
     reply, reply_bytes = state.scratch + _RECEIVED, received_bytes
     if state.hola:
         reply, reply_bytes = state.scratch + _REPLY, answer_hola(state, fd, received_bytes)
-    sent = libc.send(fd, reply, reply_bytes, _NOSIGNAL) if reply_bytes else 0
+    sent = syscalls.send(fd, reply, reply_bytes, _NOSIGNAL) if reply_bytes else 0
     if sent < reply_bytes:
         keep_unsent(state, fd, reply, reply_bytes, sent)
     elif state.hola and view(state.connections, state.fds, CONNECTION)[fd]["done"]:
-        libc.close(fd)
+        syscalls.close(fd)
 
 
-@inner
+@jit_internal
 def answer_hola(state: LoopState, fd: int, received_bytes: int) -> int:
     """Write the replies to the received bytes, which may be split anywhere.
 
@@ -239,7 +239,7 @@ def answer_hola(state: LoopState, fd: int, received_bytes: int) -> int:
     return reply_bytes
 
 
-@inner
+@jit_internal
 def _append(reply: Array, reply_bytes: int, text: Array) -> int:
     for letter in text:
         reply[reply_bytes] = letter
@@ -247,37 +247,37 @@ def _append(reply: Array, reply_bytes: int, text: Array) -> int:
     return reply_bytes
 
 
-@inner
+@jit_internal
 def keep_unsent(state: LoopState, fd: int, reply: int, reply_bytes: int, sent: int) -> None:
     """Keep the unsent rest of a reply; the client is not read until it is sent."""
     unsent_bytes = reply_bytes - max(0, sent)
     address = (
-        libc.map_memory(0, unsent_bytes, _READ_AND_WRITE, _PRIVATE, -1, 0) if sent >= 0 or sent == -_EAGAIN else -1
+        syscalls.map_memory(0, unsent_bytes, _READ_AND_WRITE, _PRIVATE, -1, 0) if sent >= 0 or sent == -_EAGAIN else -1
     )
     if address < 0:  # the client has disconnected, or there is no memory
-        libc.close(fd)
+        syscalls.close(fd)
         return
-    libc.copy_bytes(address, reply + reply_bytes - unsent_bytes, unsent_bytes)
+    syscalls.copy_bytes(address, reply + reply_bytes - unsent_bytes, unsent_bytes)
     connection = view(state.connections, state.fds, CONNECTION)[fd]
     connection["unsent"], connection["unsent_bytes"], connection["sent_bytes"] = address, unsent_bytes, 0
     _watch(state, fd, _MODIFY, _WRITABLE)
 
 
-@inner
+@jit_internal
 def flush(state: LoopState, fd: int) -> None:
     """Send more of a reply that did not fit into the send buffer."""
     connection = view(state.connections, state.fds, CONNECTION)[fd]
     remaining_bytes = connection["unsent_bytes"] - connection["sent_bytes"]
-    sent = libc.send(fd, connection["unsent"] + connection["sent_bytes"], remaining_bytes, _NOSIGNAL)
+    sent = syscalls.send(fd, connection["unsent"] + connection["sent_bytes"], remaining_bytes, _NOSIGNAL)
     if sent == -_EAGAIN or sent == -_EINTR:
         return
     if 0 <= sent < remaining_bytes:
         connection["sent_bytes"] += sent
         return
-    libc.unmap_memory(connection["unsent"], connection["unsent_bytes"])
+    syscalls.unmap_memory(connection["unsent"], connection["unsent_bytes"])
     connection["unsent"] = 0
     if sent < 0 or connection["done"]:
-        libc.close(fd)
+        syscalls.close(fd)
     else:
         _watch(state, fd, _MODIFY, _READABLE)
 
@@ -290,7 +290,9 @@ def answer_datagrams(sock: int, hola: int, scratch: int) -> int:
     """
     while True:
         view(scratch + _LENGTH, 2, _INT32)[0] = _PEER_BYTES
-        received_bytes = libc.recv_from(sock, scratch + _RECEIVED, RECV_BYTES, 0, scratch + _PEER, scratch + _LENGTH)
+        received_bytes = syscalls.recv_from(
+            sock, scratch + _RECEIVED, RECV_BYTES, 0, scratch + _PEER, scratch + _LENGTH
+        )
         if received_bytes == -_EINTR:
             continue
         if received_bytes < 0:
@@ -300,11 +302,11 @@ def answer_datagrams(sock: int, hola: int, scratch: int) -> int:
             reply, reply_bytes = scratch + _REPLY, answer_hola_datagram(scratch, received_bytes)
             if reply_bytes == 0:
                 return _IGNORED
-        if libc.send_to(sock, reply, reply_bytes, 0, scratch + _PEER, view(scratch + _LENGTH, 2, _INT32)[0]) < 0:
+        if syscalls.send_to(sock, reply, reply_bytes, 0, scratch + _PEER, view(scratch + _LENGTH, 2, _INT32)[0]) < 0:
             return _UNSENT
 
 
-@inner
+@jit_internal
 def answer_hola_datagram(scratch: int, received_bytes: int) -> int:
     """Write the reply to one datagram, which may have white space around it.
 
@@ -324,7 +326,7 @@ def answer_hola_datagram(scratch: int, received_bytes: int) -> int:
     return 0
 
 
-@inner
+@jit_internal
 def _is_word(received: Array, first: int, end: int, word: Array) -> bool:
     if end - first != len(word):
         return False

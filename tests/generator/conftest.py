@@ -1,9 +1,9 @@
 import pytest
 
-from clients.target import compile_loops
+from clients.generator import compile_loops
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled() -> None:
-    """Compile before any load: its clock must not start earlier."""
+    """Compile before any load: compiling must not count as load."""
     compile_loops()

@@ -1,4 +1,7 @@
-"""Servers that misbehave to order, in a thread of the test: the compiled loop runs without the GIL, so both go on."""
+"""Servers with scripted faults, in a thread of the test.
+
+The compiled loop releases the GIL, so both run.
+"""
 
 import contextlib
 import socket
@@ -9,8 +12,11 @@ HOST = "127.0.0.1"
 
 
 @contextlib.contextmanager
-def udp_server(answer: Callable[[int, bytes], list[bytes]]) -> Iterator[int]:
-    """Serve datagrams: ``answer(number, datagram)`` gives the replies, number counted from 1. Yields the port."""
+def start_udp_server(answer: Callable[[int, bytes], list[bytes]]) -> Iterator[int]:
+    """Serve datagrams and yield the port.
+
+    ``answer(number, datagram)`` returns the replies; number counts from 1.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind((HOST, 0))
 
@@ -35,12 +41,15 @@ def udp_server(answer: Callable[[int, bytes], list[bytes]]) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def tcp_server(converse: Callable[[socket.socket, int], None]) -> Iterator[int]:
-    """Serve connections, each in a thread: ``converse(conn, number)``, number counted from 1. Yields the port."""
+def start_tcp_server(converse: Callable[[socket.socket, int], None]) -> Iterator[int]:
+    """Serve connections, each in a thread, and yield the port.
+
+    ``converse(conn, number)`` serves one; number counts from 1.
+    """
     threads: list[threading.Thread] = []
     with socket.create_server((HOST, 0), backlog=512) as listener:
 
-        def one(conn: socket.socket, number: int) -> None:
+        def converse_once(conn: socket.socket, number: int) -> None:
             with conn, contextlib.suppress(OSError):  # the generator may close first
                 converse(conn, number)
 
@@ -52,7 +61,7 @@ def tcp_server(converse: Callable[[socket.socket, int], None]) -> Iterator[int]:
                 except OSError:  # the test is over
                     return
                 number += 1
-                thread = threading.Thread(target=one, args=(conn, number))
+                thread = threading.Thread(target=converse_once, args=(conn, number))
                 thread.start()
                 threads.append(thread)
 
@@ -68,6 +77,6 @@ def tcp_server(converse: Callable[[socket.socket, int], None]) -> Iterator[int]:
 
 
 def echo(conn: socket.socket, _number: int) -> None:
-    """Echo until the client ends."""
+    """Echo until the client closes."""
     while data := conn.recv(65536):
         conn.sendall(data)

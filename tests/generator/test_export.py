@@ -1,4 +1,4 @@
-"""What a load leaves for other tools, read back with theirs."""
+"""Exported files, read back with other tools."""
 
 import json
 from pathlib import Path
@@ -9,25 +9,26 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
-from clients.export import encoded
-from clients.histogram import HIGHEST_NS, SLOTS, highest_ns, slot
+from clients.engine.histogram_slots import HIGHEST_NS, SLOTS, slot
+from clients.export import encode_hdr
+from clients.histogram import highest_ns
 from tests.system.commands import python, server
 
 COLUMNS = ["connection", "outcome", "number", "intended_ns", "ready_ns", "sent_ns", "received_ns"]
 
 
 @pytest.mark.parametrize("used", [[], [0], [5], [0, 1, 2, 9000], [slot(HIGHEST_NS)]])
-def test_an_encoded_histogram_is_decoded_by_hdrhistogram(used: list[int]) -> None:
+def test_encode_hdr_is_decoded_by_hdrhistogram(used: list[int]) -> None:
     counts = np.zeros(SLOTS, np.int64)
     counts[used] = np.arange(1, len(used) + 1) * 1000
-    found = HdrHistogram.decode(encoded(counts))
-    assert found.get_total_count() == counts.sum()
-    for place in used:
-        value = int(highest_ns(np.array([place]))[0])
-        assert found.get_count_at_value(min(value, HIGHEST_NS)) == counts[place]
+    decoded = HdrHistogram.decode(encode_hdr(counts))
+    assert decoded.get_total_count() == counts.sum()
+    for position in used:
+        value = int(highest_ns(np.array([position]))[0])
+        assert decoded.get_count_at_value(min(value, HIGHEST_NS)) == counts[position]
 
 
-def test_a_load_leaves_its_histogram_and_every_time_stamp(tmp_path: Path) -> None:
+def test_load_exports_histogram_and_time_stamps(tmp_path: Path) -> None:
     log, table, array = tmp_path / "a.hlog", tmp_path / "a.csv", tmp_path / "a.npy"
     with server("select", "tcp") as ready:
         url = f"tcp://127.0.0.1:{ready['port']}"
@@ -49,7 +50,7 @@ def test_a_load_leaves_its_histogram_and_every_time_stamp(tmp_path: Path) -> Non
     assert latency_us[-1] == pytest.approx(document["latency_us"]["max"], rel=0.001)
 
 
-def test_raw_rows_are_kept_up_to_a_number_and_a_wrong_name_is_refused(tmp_path: Path) -> None:
+def test_raw_export_limits_rows_and_rejects_unknown_suffix(tmp_path: Path) -> None:
     with server("select", "udp") as ready:
         url = f"udp://127.0.0.1:{ready['port']}"
         file = tmp_path / "a.npy"
@@ -61,5 +62,5 @@ def test_raw_rows_are_kept_up_to_a_number_and_a_wrong_name_is_refused(tmp_path: 
         assert "must end in .npy or .csv" in refused.stderr
         full = python("-m", "clients", "load", url, "--seconds", "0.2", "--hdr", "/dev/full")
         assert full.returncode == 1
-        assert "No space left on device; the result stands above" in full.stderr
+        assert "No space left on device; the result is printed above" in full.stderr
         assert "requests/s" in full.stdout

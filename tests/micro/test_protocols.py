@@ -1,4 +1,4 @@
-"""Feeding a handler: every request pays for it, whatever the model."""
+"""Cost of feeding a handler, which every request of every model pays."""
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -25,5 +25,5 @@ def test_feed_hola_split_into_bytes(benchmark: BenchmarkFixture) -> None:
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_make_a_handler(benchmark: BenchmarkFixture, transport: str) -> None:
+def test_make_handler(benchmark: BenchmarkFixture, transport: str) -> None:
     benchmark(HANDLERS[transport]["hola"])

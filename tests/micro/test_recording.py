@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.store.run_folder import RunFolder
-from clients.compiled import jit
-from clients.histogram import SLOTS, coarse, quantile_ns, slot_of
-from tests.unit.store.test_run_folder import PLAN, rows
+from bench.schema.rows import HistogramRow
+from clients.engine.histogram_slots import SLOTS, slot_of
+from clients.engine.jit import jit
+from clients.histogram import coarse, quantile_ns
+from tests.unit.store.builders import make_block, make_folder
 
 _VALUES = np.random.default_rng(1).lognormal(11, 1, 10_000).astype(np.int64)
 
@@ -41,13 +42,15 @@ def test_make_a_histogram_coarse(benchmark: BenchmarkFixture) -> None:
 
 
 def test_append_the_rows_of_a_block(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
-    folder = RunFolder.create(tmp_path, PLAN, {})
-    one = rows(0)
+    one = make_block(0)
+    load = {"block": 0, "arm": "select/tcp", "scenario": "capacity", "connections": 16, "message_bytes": 64}
+    slots = [(lower, lower + 63, lower % 97) for lower in range(8192, 8192 + 64 * 350, 64)]
     block = replace(
         one,
         slices=list(one.slices) * 300,
-        histograms=list(one.histograms) * 5_000,
+        histograms=[HistogramRow.of_slots(load | {"rate_rps": None}, "service", slots)] * 100,
         resources=list(one.resources) * 600,
     )
-    benchmark(folder.append, block)
-    assert (folder.path / "slices.csv").stat().st_size > 0
+    with make_folder(tmp_path) as folder:
+        benchmark(folder.append, block)
+        assert (folder.path / "slices.csv.gz").stat().st_size > 0

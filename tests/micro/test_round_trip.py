@@ -1,4 +1,7 @@
-"""One round trip to each model with a plain blocking client: mostly the machine's wake-ups. Compare like with like."""
+"""One round trip to each model with a blocking client.
+
+Mostly the cost of wake-ups, so compare like with like.
+"""
 
 import socket
 
@@ -21,8 +24,8 @@ def test_round_trip(benchmark: BenchmarkFixture, model: str, transport: str) -> 
         sock.settimeout(10)
         sock.connect((ready["host"], ready["port"]))
 
-        def ask() -> bytes:
+        def exchange() -> bytes:
             sock.send(_MESSAGE)
             return sock.recv(64)
 
-        assert benchmark(ask) == _MESSAGE
+        assert benchmark(exchange) == _MESSAGE

@@ -1,4 +1,4 @@
-"""What happens to a report when its chart workers exit early, and to the workers when the report does."""
+"""Chart workers that exit before the report, and a report that exits before them."""
 
 import json
 import os
@@ -10,11 +10,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.analysis.summary import compare, summarise
-from bench.plan.definition import reference_arms
+from bench.analysis.comparisons import compare_arms
+from bench.analysis.summary import summarise
+from bench.plan.matrix import reference_arms
 from bench.report.chart_workers import chart_workers
 from bench.report.charts.catalogue import ChartTables, chart_requests
-from bench.store.run_folder import RunFolder, StoreError
+from bench.store.errors import StoreError
+from bench.store.reader import read_run
 from tests.unit import synthetic
 
 from .commands import DEADLINE_S, python, started
@@ -38,16 +40,16 @@ FIRST_IMPORTS = ("multiprocessing", "pickle", "numpy", "pandas", "bench", "encod
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     rates = synthetic.TCP | synthetic.UDP
-    synthetic.write(synthetic.run(rates, blocks=6, rounds=2, histograms=True), tmp_path)
+    synthetic.write_run(synthetic.make_run(rates, blocks=6, rounds=2, histograms=True), tmp_path)
     return tmp_path
 
 
 def make_tables(folder: Path) -> ChartTables:
     """Return the tables of a run folder."""
-    run = RunFolder.open(folder)
-    trials, slices = run.trials(), run.finished("slices")
-    summary, comparisons = summarise(trials, slices), compare(slices, trials, reference_arms(run.plan()))
-    return ChartTables(summary, comparisons, run.finished("histograms"), trials, slices)
+    run = read_run(folder)
+    summary = summarise(run.trials, run.slices)
+    comparisons = compare_arms(run.trials, run.slices, reference_arms(run.plan))
+    return ChartTables(summary, comparisons, run.histograms, run.trials, run.slices)
 
 
 def test_killed_worker_is_reported_in_one_line(folder: Path) -> None:
@@ -67,7 +69,7 @@ def test_killed_worker_is_reported_in_one_line(folder: Path) -> None:
 def test_letter_missing_from_font_causes_no_warning(tmp_path: Path) -> None:
     judged = {("select/tcp", 64): ("failed", "its last line: \u670d")}
     rates = synthetic.TCP | synthetic.UDP
-    synthetic.write(synthetic.run(rates, blocks=6, rounds=2, judged=judged, histograms=True), tmp_path)
+    synthetic.write_run(synthetic.make_run(rates, blocks=6, rounds=2, judged=judged, histograms=True), tmp_path)
     result = python("-m", "bench", "report", str(tmp_path))
     assert any("\u670d" in chart.read_text() for chart in (tmp_path / "charts").glob("*.svg")), result.stderr
     assert "Warning" not in result.stderr

@@ -240,7 +240,7 @@ def test_the_worker_answers_a_line_with_a_line_and_ends_with_its_input() -> None
     ready_line, *answers = [json.loads(line) for line in ended.stdout.splitlines()]
     assert ready_line["ready"]
     assert [answer["ok"] for answer in answers] == [True, True, True, True, False, True, False, False, False]
-    assert answers[2]["standing"] == 2
+    assert answers[2]["connected"] == 2
     assert answers[3]["slice"]["replies"] > 0
     assert answers[5]["document"]["replies"] == answers[3]["slice"]["replies"]
     slots = answers[5]["histograms"]["service"]

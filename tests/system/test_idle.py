@@ -2,10 +2,10 @@
 
 import pytest
 
-from bench.machine.process_usage import Tree
-from clients.settings import Settings
-from clients.target import Target, compile_loops
-from clients.threads import Threads
+from bench.machine.process_usage import ProcessTree
+from clients.engine.threads import Threads
+from clients.generator import LoadGenerator, compile_loops
+from clients.load_spec import LoadSpec
 from servers import registry
 from tests.system.commands import server, wait_until
 
@@ -27,20 +27,20 @@ def test_an_idle_server_uses_no_measurable_cpu_while_another_is_under_load(model
     threads = Threads()
     try:
         with server(model, transport) as idle, server("select", transport) as busy:
-            settings = Settings(transport, "127.0.0.1", idle["port"], connections=clients)
+            spec = LoadSpec(transport, "127.0.0.1", idle["port"], connections=clients)
             with (
-                Target(settings, threads) as resting,
-                Target(Settings(transport, "127.0.0.1", busy["port"], connections=4), threads) as loaded,
+                LoadGenerator(spec, threads) as resting,
+                LoadGenerator(LoadSpec(transport, "127.0.0.1", busy["port"], connections=4), threads) as loaded,
             ):
                 assert resting.open() == clients
                 assert loaded.open() == 4
                 resting.load(0.05)  # it has served, and its threads and workers stand
-                tree = Tree(idle["pid"])
+                tree = ProcessTree(idle["pid"])
                 wait_until(lambda: tree.usage().cpu_ns == tree.usage().cpu_ns, "it has come to rest")
                 shares: list[float] = []
                 while len(shares) < _TRIES and min(shares, default=1.0) >= _MOST_SHARE:
                     before_ns = tree.usage().cpu_ns
-                    assert loaded.load(_LOAD_S).tally["ok"] > 0
+                    assert loaded.load(_LOAD_S).counts.tally["ok"] > 0
                     shares.append((tree.usage().cpu_ns - before_ns) / (_LOAD_S * 1e9))
     finally:
         threads.close()

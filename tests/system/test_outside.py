@@ -76,10 +76,10 @@ def test_the_examples_are_measured_beside_a_model(protocol: str, tmp_path: Path)
 
 
 WRONG = {
-    "ends": ("import sys; sys.exit(3)", "ended before it was up"),
-    "other": (SPEAKS_SOMETHING_ELSE, "is due"),
+    "ends": ("import sys; sys.exit(3)", "server exited with code 3 during start-up"),
+    "other": (SPEAKS_SOMETHING_ELSE, "expected "),
     "once": (ANSWERS_ONCE, "closed the connection after 1 replies"),
-    "one": (SERVES_ONE, "served 1 of 2 clients that were there together"),
+    "one": (SERVES_ONE, "served only 1 of 2 concurrent clients"),
 }
 
 
@@ -123,7 +123,7 @@ transports = ["udp"]
 [[scenarios]]
 name = "latency"
 connections = [64]
-rate = 4000.0
+rate_rps = 4000.0
 seconds = 0.25
 """
 
@@ -150,7 +150,7 @@ def test_a_server_that_loses_most_is_told_with_percentiles_that_took_for_ever(tm
         (["--server", "php"], "NAME=COMMAND"),
         (["--server", "php=php server.php"], "{port}"),
         (["--server", 'php=php "server.php {port}'], "--server"),
-        (["--server", "select=python {port}"], "'select' stands there twice"),
+        (["--server", "select=python {port}"], "'select' is listed twice"),
         (["--python", "9.99"], "no interpreter '9.99'"),
         (["--target", "localhost:80"], "tcp://HOST:PORT"),
         (["--models-from", "nowhere"], "'nowhere' is not a folder"),

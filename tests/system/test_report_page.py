@@ -1,4 +1,7 @@
-"""Open the report page of a run in a browser: no script error, nothing fetched, no broken chart, no overflow."""
+"""Open the report page in a browser.
+
+It has no script error, no broken chart and no overflow, and it fetches nothing.
+"""
 
 import html
 import json
@@ -12,7 +15,7 @@ import pytest
 
 from bench.report.build import build
 from bench.report.chart_workers import chart_workers
-from bench.store.run_folder import RunFolder
+from bench.store.reader import read_run
 from tests.unit import synthetic
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -58,19 +61,19 @@ addEventListener("load", () => {
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Report of a synthetic run with names that look like HTML, and names and replies that look like mathematics."""
+    """Report of a run with names that look like HTML or mathematics."""
     strange = {f"<b onclick=alert(1)>$\\x$/{over}": {16: 3e4, 64: 3e4} for over in ("tcp", "udp")}
     rates = synthetic.TCP | synthetic.UDP | strange
     judged = {("select/tcp", 64): ("failed", r"another reply: b'$\xd0\x94^'")}
-    rows = synthetic.run(rates, blocks=6, rounds=4, judged=judged, histograms=True)
+    rows = synthetic.make_run(rates, blocks=6, rounds=4, judged=judged, histograms=True)
     return make_report(rows, tmp_path_factory.mktemp("run"))
 
 
 def make_report(rows: synthetic.Rows, path: Path) -> Path:
     """Write the rows as a run and return the page of its report."""
-    synthetic.write(rows, path)
+    synthetic.write_run(rows, path)
     with chart_workers(path) as workers:
-        build(RunFolder.open(path), workers)
+        build(read_run(path), workers)
     return path / "report.html"
 
 
@@ -123,9 +126,14 @@ def test_charts_are_readable_and_scroll_in_a_narrow_window(page: Path, width: in
 def test_page_refers_to_nothing_outside_its_folder(page: Path) -> None:
     text = page.read_text()
     sources = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')>\s]+)""", re.sub(r"data:[^\"]+", "data:", text))
-    assert set(sources) <= {"data:", "summary.csv", "comparisons.csv", "histograms.csv", "slices.csv", "plan.toml"} | {
-        source for source in sources if source.startswith("#")
-    }
+    assert set(sources) <= {
+        "data:",
+        "summary.csv",
+        "comparisons.csv",
+        "histograms.csv.gz",
+        "slices.csv.gz",
+        "plan.toml",
+    } | {source for source in sources if source.startswith("#")}
     assert "<b onclick" not in text
     assert "default-src 'none'" in text
     assert len(text) < 3_000_000

@@ -1,4 +1,4 @@
-"""A run that is cut off goes on where it was: nothing that was finished is lost, or measured twice."""
+"""An interrupted run is resumed: finished blocks stay, and no block is measured twice."""
 
 import json
 import os
@@ -13,53 +13,60 @@ from tests.processes import gone
 from tests.system.commands import python, servers_of, started, wait_until
 
 SMALL = ["--profile", "quick", "--models", "select", "--transports", "tcp", "--connections", "1", "--protocol", "echo"]
+OUTPUT_DIR = "--into"
 BLOCKS = 5
-DONE = (0, 3)  # 3: a figure is invalid, which a busy machine can make it
-RAW = ("trials.csv", "slices.csv", "histograms.csv", "resources.csv", "rounds.csv")
+FINISHED = (0, 3)  # 3: a result is invalid, which a busy machine can cause
+RAW = ("trials.csv", "slices.csv.gz", "histograms.csv.gz", "resources.csv.gz", "rounds.csv")
 
 
-def folder_of(into: Path) -> Path:
-    (found,) = into.iterdir()
-    return found
+def run_folder(output_dir: Path) -> Path:
+    (folder,) = output_dir.iterdir()
+    return folder
 
 
-def finished(folder: Path) -> bytes:
-    return (folder / "trials.csv").read_bytes() if (folder / "trials.csv").exists() else b""
+def read_trials(folder: Path) -> bytes:
+    path = folder / "trials.csv"
+    return path.read_bytes() if path.exists() else b""
 
 
-def kill(*words: str, into: Path, random_: random.Random) -> None:
-    """Start a run, and end it by SIGKILL at some moment after it has begun to write."""
-    with started("-m", "bench", "run", *words) as process:
-        wait_until(lambda: any(into.glob("*/trials.csv")), "there is a folder")
-        before = len(finished(folder_of(into)))
-        wanted = random_.random()
-        if wanted < 0.7:  # most while a block is on its way, some while one is written
-            wait_until(lambda: len(finished(folder_of(into))) > before or process.poll() is not None, "a block ends")
+def kill_run(*options: str, output_dir: Path, random_: random.Random) -> None:
+    """Start a run, and kill it at some moment after it has started to write."""
+    with started("-m", "bench", "run", *options) as process:
+        wait_until(lambda: any(output_dir.glob("*/trials.csv")), "the run folder exists")
+        size_before = len(read_trials(run_folder(output_dir)))
+        if random_.random() < 0.7:  # mostly during a block, sometimes while one is written
+            wait_until(
+                lambda: len(read_trials(run_folder(output_dir))) > size_before or process.poll() is not None,
+                "a block is finished",
+            )
         servers = servers_of(process.pid)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        wait_until(lambda: gone(servers), "its servers end with it")
+        wait_until(lambda: gone(servers), "the servers exit with the run")
 
 
-def test_a_run_that_is_killed_again_and_again_ends_with_every_block_once(tmp_path: Path) -> None:
+def test_run_killed_three_times_has_every_block_once(tmp_path: Path) -> None:
     random_ = random.Random(7)
-    words = [*SMALL, "--blocks", str(BLOCKS), "--seconds", "0.05", "--seed", "5", "--into", str(tmp_path)]
-    kill(*words, into=tmp_path, random_=random_)
-    folder = folder_of(tmp_path)
-    kept = finished(folder)
+    options = [*SMALL, "--blocks", str(BLOCKS), "--seconds", "0.05", "--seed", "5", OUTPUT_DIR, str(tmp_path)]
+    kill_run(*options, output_dir=tmp_path, random_=random_)
+    folder = run_folder(tmp_path)
+    kept = read_trials(folder)
     for _ in range(2):
-        kill("--resume", str(folder), into=tmp_path, random_=random_)
-        now = finished(folder)
+        kill_run("--resume", str(folder), output_dir=tmp_path, random_=random_)
+        now = read_trials(folder)
         assert now.startswith(kept[: kept.rfind(b"\n") + 1])
         kept = now
-    with (folder / "slices.csv").open("ab") as file:
+    with (folder / "rounds.csv").open("ab") as file:
         file.write(b"4,0,torn")
+    with (folder / "slices.csv.gz").open("ab") as file:
+        file.write((folder / "slices.csv.gz").read_bytes()[:20])  # the start of a member
     ended = python("-m", "bench", "run", "--resume", str(folder), "--no-charts")
-    assert ended.returncode in DONE, ended.stderr
-    assert "mended: slices.csv" in ended.stderr
+    assert ended.returncode in FINISHED, ended.stderr
+    assert "rounds.csv: removed" in ended.stderr
+    assert "slices.csv.gz: removed" in ended.stderr
     trials = pd.read_csv(folder / "trials.csv")
-    for _, of_case in trials.groupby(["arm", "scenario", "connections"]):
-        assert sorted(of_case["block"]) == list(range(BLOCKS))
+    for _, rows in trials.groupby(["arm", "scenario", "connections"]):
+        assert sorted(rows["block"]) == list(range(BLOCKS))
     assert set(trials["seed"]) == {5}
     for name in RAW:
         assert sorted(pd.read_csv(folder / name)["block"].unique()) == list(range(BLOCKS))
@@ -69,41 +76,44 @@ def test_a_run_that_is_killed_again_and_again_ends_with_every_block_once(tmp_pat
 
 
 def test_two_runs_cannot_write_into_one_folder(tmp_path: Path) -> None:
-    words = [*SMALL, "--blocks", "50", "--seconds", "0.05", "--into", str(tmp_path)]
-    with started("-m", "bench", "run", *words):
-        wait_until(lambda: any(tmp_path.glob("*/trials.csv")), "there is a folder")
-        ended = python("-m", "bench", "run", "--resume", str(folder_of(tmp_path)))
+    options = [*SMALL, "--blocks", "50", "--seconds", "0.05", OUTPUT_DIR, str(tmp_path)]
+    with started("-m", "bench", "run", *options):
+        wait_until(lambda: any(tmp_path.glob("*/trials.csv")), "the run folder exists")
+        ended = python("-m", "bench", "run", "--resume", str(run_folder(tmp_path)))
     assert ended.returncode == 2
     assert "another run is writing" in ended.stderr
 
 
+@pytest.mark.parametrize("schema", [1, 99])
 @pytest.mark.parametrize("command", [("report",), ("run", "--resume"), ("compare", "{folder}"), ("history",)])
-def test_a_folder_of_another_schema_is_refused(command: tuple[str, ...], tmp_path: Path) -> None:
-    (tmp_path / "environment.json").write_text(json.dumps({"schema": 99, "holabench": {"version": "9.0"}}))
-    words = [word.format(folder=tmp_path) for word in command]
-    ended = python("-m", "bench", *words, str(tmp_path))
+def test_folder_of_another_schema_is_refused(command: tuple[str, ...], schema: int, tmp_path: Path) -> None:
+    environment = {"schema": schema, "holabench": {"version": "0.1.0"}}
+    (tmp_path / "environment.json").write_text(json.dumps(environment))
+    arguments = [argument.format(folder=tmp_path) for argument in command]
+    ended = python("-m", "bench", *arguments, str(tmp_path))
     assert ended.returncode == 2
-    assert "has the schema 99" in ended.stderr
+    assert f"was written by holabench 0.1.0 in results schema {schema}" in ended.stderr
+    assert "Read it with that version, or measure again." in ended.stderr
     assert ended.stderr.count("\n") == 1
 
 
-def test_a_resumed_run_takes_no_other_plan(tmp_path: Path) -> None:
+def test_resumed_run_rejects_options_that_change_its_plan(tmp_path: Path) -> None:
     ended = python("-m", "bench", "run", "--resume", str(tmp_path), "--blocks", "3")
     assert ended.returncode == 2
     assert "leave out the other options" in ended.stderr
 
 
-def test_results_for_scripts_are_lines_of_json(tmp_path: Path) -> None:
-    words = [*SMALL, "--blocks", "1", "--seconds", "0.05", "--into", str(tmp_path), "--json", "--no-charts"]
-    ended = python("-m", "bench", "run", *words)
-    assert ended.returncode in DONE, ended.stderr
+def test_json_lines_end_with_the_folder(tmp_path: Path) -> None:
+    options = [*SMALL, "--blocks", "1", "--seconds", "0.05", OUTPUT_DIR, str(tmp_path), "--json", "--no-charts"]
+    ended = python("-m", "bench", "run", *options)
+    assert ended.returncode in FINISHED, ended.stderr
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
-    assert lines[-1] == {"folder": str(folder_of(tmp_path))}
+    assert lines[-1] == {"folder": str(run_folder(tmp_path))}
     arms = {line["arm"] for line in lines[:-1] if line.get("metric") == "throughput_rps"}
     assert {"select/tcp", "select/tcp~control"} <= arms
 
 
-def test_a_plan_is_shown_without_running_what_it_names(tmp_path: Path) -> None:
+def test_plan_command_runs_nothing_that_the_plan_names(tmp_path: Path) -> None:
     touched = tmp_path / "touched"
     spy = tmp_path / "python"
     spy.write_text(f"#!/bin/sh\ntouch {touched}\n")

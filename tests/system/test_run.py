@@ -10,8 +10,10 @@ import pandas as pd
 import psutil
 import pytest
 
-from bench.plan.definition import cases, rounds
+from bench.plan.matrix import load_points
+from bench.plan.ordering import round_count
 from bench.plan.toml import load_plan
+from bench.store.reader import read_run
 from tests.processes import gone
 from tests.system.commands import python, servers_of, started, wait_until
 
@@ -54,7 +56,7 @@ def test_a_run_prints_its_folder_alone_on_stdout(ended: subprocess.CompletedProc
 
 def test_a_run_leaves_everything_that_the_design_names(folder: Path) -> None:
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    raw = {"environment.json", "plan.toml", "slices.csv", "trials.csv", "histograms.csv", "resources.csv"}
+    raw = {"environment.json", "plan.toml", "slices.csv.gz", "trials.csv", "histograms.csv.gz", "resources.csv.gz"}
     assert raw | {"summary.csv", "comparisons.csv", "report.md"} <= names
     charts = {name for name in names if name.startswith("charts/")}
     assert {Path(name).suffix for name in charts} == {".png", ".svg"}
@@ -73,7 +75,7 @@ def test_nothing_vanishes_from_the_matrix(folder: Path) -> None:
 
 
 def test_every_slice_has_the_load_and_what_it_cost(folder: Path) -> None:
-    slices = pd.read_csv(folder / "slices.csv")
+    slices = pd.read_csv(folder / "slices.csv.gz")
     assert (slices["answered"] + slices["lost"] + slices["corrupt"] == slices["sent"]).all()
     of_arms = slices.groupby(["scenario", "arm"])[["replies", "server_cpu_us", "generator_cpu_us"]].sum()
     assert (of_arms > 0).all(axis=None)
@@ -83,13 +85,13 @@ def test_every_slice_has_the_load_and_what_it_cost(folder: Path) -> None:
 
 def test_trials_are_the_sums_of_their_slices(folder: Path) -> None:
     columns = ["sent", "replies"]
-    slices = pd.read_csv(folder / "slices.csv")
+    slices = pd.read_csv(folder / "slices.csv.gz")
     counted = slices[slices["codes"] != "DISTURBED"]  # those of rounds that were run again are nowhere else
     slices = counted.groupby(["block", "scenario", "arm"])[columns].sum()
     trials = pd.read_csv(folder / "trials.csv").query("status == 'ok'").set_index(["block", "scenario", "arm"])
     assert trials[columns].to_dict() == slices.to_dict()
-    histograms = pd.read_csv(folder / "histograms.csv").query("quantity == 'service'")
-    recorded = histograms.groupby(["block", "scenario", "arm"])["count"].sum()
+    histograms = read_run(folder).histograms.query("quantity == 'service'")
+    recorded = histograms.groupby(["block", "scenario", "arm"], observed=True)["count"].sum()
     assert (
         recorded <= trials["sent"].reindex(recorded.index)
     ).all()  # those that left in a window, whenever their reply came
@@ -109,7 +111,9 @@ def test_the_seed_repeats_the_order_of_everything(folder: Path, tmp_path: Path) 
     whole, repeated = _orders(folder), _orders(Path(again.stdout.strip()))
     assert {key: order for key, order in whole.items() if key[0] == 0} == repeated
     plan = load_plan(str(folder / "plan.toml"))
-    assert len(whole) == plan.blocks * sum(rounds(plan, case) for case in cases(plan))
+    assert len(whole) == plan.blocks * sum(
+        round_count(plan, plan.scenario(point.scenario)) for point in load_points(plan)
+    )
     assert len(repeated) == len(whole) / plan.blocks
 
 
@@ -119,9 +123,9 @@ def _orders(folder: Path) -> dict[tuple[object, ...], list[str]]:
     Without the rounds behind them, which stand for those that the machine disturbed; and without the machine's limit,
     whose turn a disturbed round may move.
     """
-    slices = pd.read_csv(folder / "slices.csv")
+    slices = pd.read_csv(folder / "slices.csv.gz")
     plan = load_plan(str(folder / "plan.toml"))
-    planned = {case.scenario.name: rounds(plan, case) for case in cases(plan)}
+    planned = {scenario.name: round_count(plan, scenario) for scenario in plan.scenarios}
     competing = slices[(slices["round"] < slices["scenario"].map(planned)) & ~slices["arm"].str.startswith("native/")]
     each = competing.sort_values("position").groupby(["block", "scenario", "connections", "round"])
     return {key: list(one["arm"]) for key, one in each}
@@ -154,7 +158,7 @@ seconds = 0.1
 [[scenarios]]
 name = "latency_half"
 connections = [4]
-rate = 0.5
+capacity_share = 0.5
 seconds = 0.1
 """
 
@@ -164,12 +168,12 @@ def test_an_open_loop_has_the_same_schedule_for_every_arm_at_a_rate_that_all_hol
     words = ["--profile", str(tmp_path / "open.toml"), "--no-charts", "--into", str(tmp_path)]
     ended = python("-m", "bench", "run", *words)
     assert ended.returncode in DONE, ended.stderr
-    assert "requests/s over 4 connections, which every arm holds" in ended.stderr
+    assert "requests/s over 4 connections, a rate that every arm can sustain" in ended.stderr
     folder = Path(ended.stdout.strip())
     rates = pd.read_csv(folder / "rates.csv").set_index(["scenario", "arm"])["rate_rps"]
     assert rates["latency"].nunique() == 1
     assert rates["latency_half"].nunique() > 1
-    slices = pd.read_csv(folder / "slices.csv")
+    slices = pd.read_csv(folder / "slices.csv.gz")
     assert (slices["sent"] + slices["unsent"] == slices["scheduled"]).all()
     common = slices[slices["scenario"] == "latency"]
     assert (common.groupby(["block", "round"])["scheduled"].nunique() == 1).all()
@@ -236,7 +240,7 @@ def test_a_server_that_dies_is_a_row_and_the_others_go_on(tmp_path: Path) -> Non
     trials = pd.read_csv(Path(output.strip()) / "trials.csv")
     failed = trials[trials["status"] == "failed"]
     assert set(failed["arm"]) == {"select/tcp"}
-    assert failed["reason"].str.contains("ended while it was measured").any()
+    assert failed["reason"].str.contains("server was killed by SIGKILL while it was measured").any()
     assert (trials["status"] == "ok").sum() >= 4
 
 

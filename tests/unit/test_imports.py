@@ -28,8 +28,8 @@ def imported(package: str) -> dict[str, set[str]]:
 @pytest.mark.parametrize(("path", "names"), imported("servers").items())
 def test_servers_import_the_standard_library_alone(path: str, names: set[str]) -> None:
     if path == "servers/models/native.py":  # compiled, with the system calls that the generator has compiled
-        shared = ("clients.libc", "clients.memory", "clients.compiled", "numpy")
-        names = {name for name in names if name != "clients" and not name.startswith(shared)}
+        shared = ("clients.engine.syscalls", "clients.engine.raw_memory", "clients.engine.jit", "numpy")
+        names = {name for name in names if name != "clients.engine" and not name.startswith(shared)}
     own = {registry.describe(Path(path).stem).needs} if Path(path).stem in registry.names() else set()
     needed = own | {"zope"} if "twisted" in own else own  # zope has the interfaces that Twisted's own code has
     others = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"servers"} - needed
@@ -41,10 +41,19 @@ def test_clients_import_neither_servers_nor_bench(path: str, names: set[str]) ->
     assert not {name.partition(".")[0] for name in names} & (OURS - {"clients"}), path
 
 
+@pytest.mark.parametrize(("path", "names"), imported("clients/engine").items())
+def test_engine_imports_only_numpy_numba_and_protocol_constants(path: str, names: set[str]) -> None:
+    ours = {name for name in names if name.startswith("clients")}
+    allowed = ("clients.engine", "clients.protocols")
+    assert all(name.startswith(allowed) for name in ours), path
+    others = {name.partition(".")[0] for name in names - ours}
+    assert others <= sys.stdlib_module_names | {"numpy", "numba"}, path
+
+
 @pytest.mark.parametrize(("path", "names"), imported("bench").items())
 def test_bench_imports_of_the_others_only_names_codes_and_the_command_line_helper(path: str, names: set[str]) -> None:
     others = {name for name in names if name.partition(".")[0] in {"servers", "clients"}}
-    allowed = ("servers.registry", "clients.console", "clients.quality")
+    allowed = ("servers.registry", "clients.cli_errors", "clients.quality")
     assert all(name in {"servers", "clients"} or name.startswith(allowed) for name in others), path
 
 

@@ -1,4 +1,4 @@
-"""Build the figure of each topic: which points it shows, how they are drawn, and what is written around them."""
+"""Build the chart of each topic: select its points, its kind of chart and its texts."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from matplotlib.figure import Figure
 
-from bench.analysis.summary import AGAINST, CONTROLS
 from bench.report.charts.catalogue import QUESTIONS, ChartRequest, ChartTables
 from bench.report.charts.distribution import common_connections, draw_distribution
 from bench.report.charts.dots import draw_dots
@@ -16,10 +15,11 @@ from bench.report.charts.latency_by_rate import LINE_LEGEND, draw_latency_by_rat
 from bench.report.charts.layout import Texts
 from bench.report.charts.lines import draw_lines
 from bench.report.charts.notes import describe_codes, notes
-from bench.report.charts.points import Point, describe_interval, points, points_of_trials, transports
+from bench.report.charts.points import Point, describe_interval, select_points, transports, trial_points
 from bench.report.charts.steadiness import draw_rounds
 from bench.report.charts.sweeps import Sweep, describe
 from bench.schema.arms import Arm
+from bench.schema.conclusions import ComparisonKind
 from bench.schema.metrics import METRICS
 
 RSS_NOTE = "Full marks count pages that the processes of a server share once; light marks (RSS) count them per process."
@@ -31,55 +31,56 @@ def build_chart(request: ChartRequest, tables: ChartTables) -> Figure | None:
     return _BUILDERS[request.topic](tables, request.sweep)
 
 
-def _texts(tables: ChartTables, sweep: Sweep, found: list[Point], topic: str, metric: str) -> Texts:
-    subtitle = f"{describe(sweep, tables.trials)}; {describe_interval(found)}"
-    return Texts(QUESTIONS[topic], subtitle, notes(found, tables.comparisons, tables.trials, sweep, metric))
+def _texts(tables: ChartTables, sweep: Sweep, points: list[Point], topic: str, metric: str) -> Texts:
+    subtitle = f"{describe(sweep, tables.trials)}; {describe_interval(points)}"
+    return Texts(QUESTIONS[topic], subtitle, notes(points, tables.comparisons, tables.trials, sweep, metric))
 
 
 def _throughput(tables: ChartTables, sweep: Sweep) -> Figure | None:
-    found = points(tables.summary, sweep, "throughput_rps")
-    if _connection_counts(found) < 2:
+    points = select_points(tables.summary, sweep, "throughput_rps")
+    if _connection_counts(points) < 2:
         return _dots(tables, sweep, "throughput", "throughput_rps")
-    texts = _texts(tables, sweep, found, "throughput", "throughput_rps").with_notes(DRIFT_NOTE)
-    return draw_lines(found, texts, METRICS["throughput_rps"].label)
+    texts = _texts(tables, sweep, points, "throughput", "throughput_rps").with_notes(DRIFT_NOTE)
+    return draw_lines(points, texts, METRICS["throughput_rps"].label)
 
 
 def _tail(tables: ChartTables, sweep: Sweep) -> Figure | None:
-    found = points(tables.summary, sweep, "service_p99_us")
-    if _connection_counts(found) < 2:
+    points = select_points(tables.summary, sweep, "service_p99_us")
+    if _connection_counts(points) < 2:
         return None
-    texts = _texts(tables, sweep, found, "tail", "service_p99_us")
-    return draw_lines(found, texts, f"{METRICS['service_p99_us'].label}, log scale", logarithmic=True)
+    texts = _texts(tables, sweep, points, "tail", "service_p99_us")
+    return draw_lines(points, texts, f"{METRICS['service_p99_us'].label}, log scale", logarithmic=True)
 
 
 def _ratios(tables: ChartTables, sweep: Sweep) -> Figure | None:
     rows = sweep.rows(tables.comparisons)
     rows = rows[rows["metric"] == "throughput_rps"]
     lines = ["Full marks: faster or slower. Hollow marks: equivalent or inconclusive. Crossed out: invalid."]
-    if (rows["kind"] == CONTROLS).any():
+    if (rows["kind"] == ComparisonKind.CONTROL).any():
         lines.append("Grey band: noise floor, the largest difference between a server and its control.")
-    references = sorted({Arm.parse(arm).label for arm in rows.loc[rows["kind"] == AGAINST, "reference"]})
+    against = rows[rows["kind"] == ComparisonKind.REFERENCE]
+    references = sorted({Arm.parse(arm).label for arm in against["reference"]})
     load = describe(sweep, tables.trials)
     subtitle = f"{load}; requests per second relative to {', '.join(references)}; bars: 95% interval"
     return draw_forest(rows, Texts(QUESTIONS["ratios"], subtitle, lines))
 
 
 def _transports(tables: ChartTables, sweep: Sweep) -> Figure | None:
-    every = [point for point in points(tables.summary, sweep, "throughput_rps") if not point.arm.control]
+    every = [point for point in select_points(tables.summary, sweep, "throughput_rps") if not point.arm.control]
     drawable = {(point.label, point.arm.transport, point.connections) for point in every if point.drawable}
     both = [count for label, over, count in drawable if over == "tcp" and (label, "udp", count) in drawable]
     if not both:
         return None
     connections = max(both)
-    found = [point for point in every if point.connections == connections]
+    points = [point for point in every if point.connections == connections]
     rows = sweep.rows(tables.comparisons)
     rows = rows[(rows["metric"] == "throughput_rps") & (rows["connections"] == connections)]
     subtitle = f"{describe(sweep, tables.trials, connections)}; hollow: TCP, full: UDP; median over blocks"
     no_controls = tables.comparisons.iloc[:0]
-    lines = notes(found, no_controls, tables.trials, sweep, "throughput_rps")
+    lines = notes(points, no_controls, tables.trials, sweep, "throughput_rps")
     lines.append("Ratios are taken within rounds, so they are not the quotients of the medians.")
     texts = Texts(QUESTIONS["transports"], subtitle, lines)
-    return draw_dumbbells(found, rows, texts, METRICS["throughput_rps"].label)
+    return draw_dumbbells(points, rows, texts, METRICS["throughput_rps"].label)
 
 
 def _steady(tables: ChartTables, sweep: Sweep) -> Figure | None:
@@ -97,24 +98,24 @@ def _steady(tables: ChartTables, sweep: Sweep) -> Figure | None:
 
 def _fairness(tables: ChartTables, sweep: Sweep) -> Figure | None:
     several = tables.trials[tables.trials["connections"] > 1]
-    found = points_of_trials(several, sweep, several["jain"].astype(float))
-    if not transports(found):
+    points = trial_points(several, sweep, several["jain"].astype(float))
+    if not transports(points):
         return None
     subtitle = f"{describe(sweep, tables.trials)}; 1: equal shares, 1/n: one of n got all; bars: range of the blocks"
     texts = Texts(QUESTIONS["fairness"], subtitle)
-    return draw_dots(found, texts, "Jain's fairness index", more_is_better=True)
+    return draw_dots(points, texts, "Jain's fairness index", more_is_better=True)
 
 
 def _loss(tables: ChartTables, sweep: Sweep) -> Figure | None:
     trials = tables.trials
     percent = 100 * trials["lost"].astype(float) / trials["sent"].astype(float).where(trials["sent"] > 0)
-    found = [point for point in points_of_trials(trials, sweep, percent) if point.arm.transport == "udp"]
-    if not any(point.median > 0 for point in found):
+    points = [point for point in trial_points(trials, sweep, percent) if point.arm.transport == "udp"]
+    if not any(point.median > 0 for point in points):
         return None
-    rates = points(tables.summary, sweep, "throughput_rps")
+    rates = select_points(tables.summary, sweep, "throughput_rps")
     drops = {f"{point.arm.display_name}: {describe_codes(point.codes)}" for point in rates if "DROPS" in point.codes}
     texts = Texts(QUESTIONS["loss"], f"{describe(sweep, tables.trials)}; bars: range of the blocks", sorted(drops))
-    return draw_dots(found, texts, "lost, % of those sent", more_is_better=False)
+    return draw_dots(points, texts, "lost, % of those sent", more_is_better=False)
 
 
 def _latency(tables: ChartTables, sweep: Sweep) -> Figure | None:
@@ -128,20 +129,23 @@ def _service(tables: ChartTables, sweep: Sweep) -> Figure | None:
 def _distribution(tables: ChartTables, sweep: Sweep, quantity: str) -> Figure | None:
     connections = common_connections(tables.histograms, sweep, quantity)
     metric = f"{quantity}_p50_us"
-    found = [point for point in points(tables.summary, sweep, metric) if point.connections == connections]
-    blocks = max((point.blocks for point in found), default=0)
+    points = [point for point in select_points(tables.summary, sweep, metric) if point.connections == connections]
+    blocks = max((point.blocks for point in points), default=0)
     subtitle = (
         f"{describe(sweep, tables.trials, connections)}; {blocks} blocks merged, bands: interval over blocks; "
         "lines end where 10 replies are left"
     )
     looks = ("Dotted", "Paler")
-    lines = notes(found, tables.comparisons, tables.trials, sweep, metric, looks)
+    lines = notes(points, tables.comparisons, tables.trials, sweep, metric, looks)
     texts = Texts(QUESTIONS[quantity], subtitle, lines)
-    return draw_distribution(found, tables.histograms, tables.trials, sweep, quantity, texts)
+    return draw_distribution(points, tables.histograms, tables.trials, sweep, quantity, texts)
 
 
 def _latency_by_rate(tables: ChartTables, sweep: Sweep) -> Figure | None:
-    """Return one chart of all open loops with the most connections. sweep: any of them."""
+    """Return one chart of all open loops with the most connections.
+
+    sweep: any of them.
+    """
     rows = tables.summary[tables.summary["rate_rps"].notna() & (tables.summary["message_bytes"] == sweep.message_bytes)]
     rows = rows[rows["connections"] == rows["connections"].max()]
     closed = tables.summary[tables.summary["rate_rps"].isna() & (tables.summary["metric"] == "throughput_rps")]
@@ -158,15 +162,15 @@ def _sessions(tables: ChartTables, sweep: Sweep) -> Figure | None:
 
 
 def _max_rate(tables: ChartTables, sweep: Sweep) -> Figure | None:
-    found = points(tables.summary, sweep, "max_rate_rps")
-    if not transports(found):
+    points = select_points(tables.summary, sweep, "max_rate_rps")
+    if not transports(points):
         return None
     subtitle = (
         "bars: from the highest rate at which most trials met the objective to the next one, at which most did not"
     )
-    lines = notes(found, tables.comparisons, tables.trials, sweep, "max_rate_rps")
+    lines = notes(points, tables.comparisons, tables.trials, sweep, "max_rate_rps")
     texts = Texts(QUESTIONS["max_rate"], subtitle, lines)
-    return draw_dots(found, texts, METRICS["max_rate_rps"].label, more_is_better=True)
+    return draw_dots(points, texts, METRICS["max_rate_rps"].label, more_is_better=True)
 
 
 def _cpu(tables: ChartTables, sweep: Sweep) -> Figure | None:
@@ -177,7 +181,7 @@ def _memory(tables: ChartTables, sweep: Sweep) -> Figure | None:
     # The baseline is left out: its memory is that of a compiler, ten times that of all other servers.
     is_baseline = tables.summary["arm"].map(lambda name: Arm.parse(name).is_baseline).astype(bool)
     tables = replace(tables, summary=tables.summary[~is_baseline])
-    memory, rss = (points(tables.summary, sweep, metric) for metric in ("memory_mb", "rss_mb"))
+    memory, rss = (select_points(tables.summary, sweep, metric) for metric in ("memory_mb", "rss_mb"))
     if not transports(memory):
         return _dots(tables, sweep, "memory", "rss_mb")
     return _dots(tables, sweep, "memory", "memory_mb", lighter=rss, further_notes=[RSS_NOTE])
@@ -191,17 +195,17 @@ def _dots(
     lighter: list[Point] | None = None,
     further_notes: Sequence[str] = (),
 ) -> Figure | None:
-    found = points(tables.summary, sweep, metric)
-    if not transports(found):
+    points = select_points(tables.summary, sweep, metric)
+    if not transports(points):
         return None
-    texts = _texts(tables, sweep, found, topic, metric).with_notes(*further_notes)
+    texts = _texts(tables, sweep, points, topic, metric).with_notes(*further_notes)
     return draw_dots(
-        found, texts, METRICS[metric].label, more_is_better=METRICS[metric].more_is_better, lighter=lighter
+        points, texts, METRICS[metric].label, more_is_better=METRICS[metric].more_is_better, lighter=lighter
     )
 
 
-def _connection_counts(found: Sequence[Point]) -> int:
-    return len({point.connections for point in found if point.drawable})
+def _connection_counts(points: Sequence[Point]) -> int:
+    return len({point.connections for point in points if point.drawable})
 
 
 _BUILDERS: dict[str, Callable[[ChartTables, Sweep], Figure | None]] = {

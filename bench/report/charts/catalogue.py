@@ -1,4 +1,7 @@
-"""The charts that a run allows: one question about one sweep each. Without matplotlib, which is slow to import."""
+"""The charts that a run allows: one question about one sweep each.
+
+This module does not import matplotlib, which is slow to import.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +10,7 @@ import pandas as pd
 
 from bench.report.charts.sweeps import Sweep, sweeps
 from bench.schema.metrics import ScenarioKind
+from bench.store import file_names
 
 QUESTIONS = {
     "throughput": "How many requests per second can each server answer?",
@@ -25,12 +29,12 @@ QUESTIONS = {
     "steady": "Was the rate steady during the measurement?",
 }
 _SOURCES = {
-    "latency": "histograms.csv",
-    "service": "histograms.csv",
-    "ratios": "comparisons.csv",
-    "steady": "slices.csv",
-    "fairness": "trials.csv",
-    "loss": "trials.csv",
+    "latency": file_names.HISTOGRAMS,
+    "service": file_names.HISTOGRAMS,
+    "ratios": file_names.COMPARISONS,
+    "steady": file_names.SLICES,
+    "fairness": file_names.TRIALS,
+    "loss": file_names.TRIALS,
 }
 
 
@@ -60,11 +64,14 @@ class ChartRequest:
     @property
     def source(self) -> str:
         """The file that contains the numbers of the chart."""
-        return _SOURCES.get(self.topic, "summary.csv")
+        return _SOURCES.get(self.topic, file_names.SUMMARY)
 
 
 def chart_requests(summary: pd.DataFrame, trials: pd.DataFrame) -> list[ChartRequest]:
-    """Return the charts of a run, in the order of a report. Some of them may turn out to have no numbers."""
+    """Return the charts of a run, in the order of a report.
+
+    Some of them may turn out to have no numbers.
+    """
     if summary.empty:
         return []
     searches = [sweep for sweep in sweeps(summary) if sweep.kind == ScenarioKind.MAX_RATE]
@@ -94,7 +101,10 @@ def chart_requests(summary: pd.DataFrame, trials: pd.DataFrame) -> list[ChartReq
 
 
 def chart_names(drawn: Sequence[ChartRequest]) -> list[str]:
-    """Return a file name for each chart: its topic, and its sweep if the topic has several charts."""
+    """Return a file name for each chart: its topic.
+
+    If a topic has several charts, the name of the sweep follows.
+    """
     topics = [request.topic for request in drawn]
     return [
         request.topic if topics.count(request.topic) == 1 else f"{request.topic}-{request.sweep.file_name}"

@@ -1,4 +1,4 @@
-"""The distribution of latency or service time, up to the rarest percentile that the replies support."""
+"""The distribution of latency or service time, as far as the replies support it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,10 @@ class Curve:
 
 
 def common_connections(histograms: pd.DataFrame, sweep: Sweep, quantity: str) -> int | None:
-    """Return the most connections at which every transport has two arms, or else those with the most arms."""
+    """Return the most connections at which every transport has two arms.
+
+    If there are none, return the number of connections with the most arms.
+    """
     rows = sweep.rows(histograms)
     pairs = rows.loc[rows["quantity"] == quantity, ["arm", "connections"]].drop_duplicates()
     cases = [(Arm.parse(str(row["arm"])), int(row["connections"])) for row in pairs.to_dict("records")]
@@ -56,9 +59,10 @@ def common_connections(histograms: pd.DataFrame, sweep: Sweep, quantity: str) ->
 
 
 def quantile(upper: Numbers, counts: Numbers, total: float, q: Numbers) -> Numbers:
-    """Return the smallest slot bound that at least ``q`` of ``total`` requests did not exceed.
+    """Return the smallest slot bound that a share ``q`` of requests did not exceed.
 
     It is infinite where unanswered requests reach that far. The upper bound of a slot is never optimistic.
+
     Source: Hyndman & Fan (1996), type 1.
     """
     reached = np.searchsorted(np.cumsum(counts), q * total - 1e-9)
@@ -97,7 +101,7 @@ def _supported_nines(total: float) -> Numbers:
 
 
 def draw_distribution(
-    found: Sequence[Point],
+    points: Sequence[Point],
     histograms: pd.DataFrame,
     trials: pd.DataFrame,
     sweep: Sweep,
@@ -106,15 +110,15 @@ def draw_distribution(
 ) -> Figure | None:
     """Return a chart with a panel for each transport and a curve for each arm.
 
-    found: the points at the number of connections to show. quantity: latency or service.
+    points: the points at the number of connections to show. quantity: latency or service.
     """
-    curves = _curves(found, histograms, trials, sweep, quantity)
-    drawn = [point for point in found if point.arm in curves]
+    curves = _curves(points, histograms, trials, sweep, quantity)
+    drawn = [point for point in points if point.arm in curves]
     panels = transports(drawn)
     if not panels:
         return None
     figure, axes = page(texts, len(panels), body_in=4.6)
-    looks = styles(point.label for point in found)
+    looks = styles(point.label for point in points)
     names = []
     for ax, transport in zip(axes, panels, strict=True):
         panel_title(ax, transport.upper())
@@ -136,14 +140,14 @@ def format_time(us: float) -> str:
 
 
 def _curves(
-    found: Sequence[Point], histograms: pd.DataFrame, trials: pd.DataFrame, sweep: Sweep, quantity: str
+    points: Sequence[Point], histograms: pd.DataFrame, trials: pd.DataFrame, sweep: Sweep, quantity: str
 ) -> dict[Arm, Curve]:
     slots = sweep.rows(histograms)
     slots = slots[slots["quantity"] == quantity]
     measured = sweep.rows(trials)
     measured = measured[measured["status"] == "ok"]
     curves = {}
-    for point in found:
+    for point in points:
         of_case = slots[(slots["arm"] == point.arm.name) & (slots["connections"] == point.connections)]
         if of_case.empty:
             continue
@@ -173,7 +177,7 @@ def _draw_curves(
         dashes = ":" if point.verdict == "invalid" else "-"
         ax.plot(line.nines[finite], line.us[finite], dashes, color=look.colour, alpha=alpha, linewidth=2, zorder=2)
         if finite.any():
-            quality = "" if point.verdict == "valid" else f" ({point.verdict})"
+            quality = "" if point.verdict == "valid" else f", {point.verdict}"
             end = float(line.nines[finite][-1]), float(line.us[finite][-1])
             labels.append(Label(row_name(point.label) + quality, *end, look.ink))
     return labels

@@ -1,4 +1,4 @@
-"""Dot plots: a row for each server and number of connections, and a panel for each transport."""
+"""Dot plots: a row for each case, and a panel for each transport."""
 
 import math
 from collections.abc import Sequence
@@ -32,20 +32,23 @@ class Rows:
 
 
 def draw_dots(
-    found: list[Point], texts: Texts, unit: str, *, more_is_better: bool, lighter: Sequence[Point] | None = None
+    points: list[Point], texts: Texts, unit: str, *, more_is_better: bool, lighter: Sequence[Point] | None = None
 ) -> Figure:
-    """Return a chart of points. lighter: second marks on the same axis, e.g. memory counted in another way."""
-    panels = transports(found)
-    rows = _rows(found, panels[0], more_is_better=more_is_better)
+    """Return a chart of points.
+
+    lighter: second marks on the same axis, e.g. memory counted in another way.
+    """
+    panels = transports(points)
+    rows = _rows(points, panels[0], more_is_better=more_is_better)
     body_in = max(2.4, ROW_IN * rows.height + 0.9)
     figure, axes = page(texts, len(panels), body_in)
-    looks = styles(point.label for point in found)
+    looks = styles(point.label for point in points)
     second = {(point.arm.name, point.connections): point.median for point in lighter or [] if point.drawable}
-    tops = {transport: _top(of_transport(found, transport), second) for transport in panels}
+    tops = {transport: _top(of_transport(points, transport), second) for transport in panels}
     own_scales = max(tops.values()) > MAX_SHARED_SCALE * min(tops.values())
     for ax, transport in zip(axes, panels, strict=True):
         panel_title(ax, transport.upper() + (" (different scale)" if own_scales else ""))
-        for point in of_transport(found, transport):
+        for point in of_transport(points, transport):
             _draw_row(ax, point, rows.of_case[point.label, point.connections], looks[point.label], second)
         ax.set_xlim(0, (1.32 if second else 1.2) * (tops[transport] if own_scales else max(tops.values())))
         ax.set_xlabel(unit)
@@ -56,27 +59,30 @@ def draw_dots(
     return figure
 
 
-def _top(found: Sequence[Point], second: SecondMarks) -> float:
-    ends = [end for point in found if point.drawable for end in (point.high, point.median) if math.isfinite(end)]
-    return max([*ends, *(second.get((point.arm.name, point.connections), 0.0) for point in found)])
+def _top(points: Sequence[Point], second: SecondMarks) -> float:
+    ends = [end for point in points if point.drawable for end in (point.high, point.median) if math.isfinite(end)]
+    return max([*ends, *(second.get((point.arm.name, point.connections), 0.0) for point in points)])
 
 
-def _rows(found: Sequence[Point], first: str, *, more_is_better: bool) -> Rows:
-    """Return the rows, best server on top: by the first transport, at the most connections that a server has there."""
+def _rows(points: Sequence[Point], first: str, *, more_is_better: bool) -> Rows:
+    """Return the rows, with the best server on top.
+
+    Servers are ordered by the first transport, at the most connections that they have there.
+    """
     keys: dict[str, tuple[bool, int, float]] = {}
-    for point in found:
+    for point in points:
         if point.drawable and not point.arm.control:
             value = -point.median if more_is_better else point.median
             key = (point.arm.transport != first, -point.connections, value)
             keys[point.label] = min(keys.get(point.label, key), key)
     labels = sorted(
-        {point.label for point in found}, key=lambda label: (label not in keys, keys.get(label, (True, 0, 0.0)))
+        {point.label for point in points}, key=lambda label: (label not in keys, keys.get(label, (True, 0, 0.0)))
     )
     of_case: dict[tuple[str, int], float] = {}
     of_label: dict[str, float] = {}
     y = 0.0
     for label in labels:
-        counts = sorted({point.connections for point in found if point.label == label})
+        counts = sorted({point.connections for point in points if point.label == label})
         for connections in counts:
             of_case[label, connections] = y
             y += 1

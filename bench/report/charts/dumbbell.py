@@ -8,22 +8,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from bench.analysis.summary import ACROSS
 from bench.formatting import compact, on_axis
 from bench.report.charts.layout import Texts, page, settle
 from bench.report.charts.points import Point, row_name
 from bench.report.charts.style import GREY, INK, Style, styles
+from bench.schema.conclusions import ComparisonKind
 
 ROW_IN = 0.42
 
 
-def draw_dumbbells(found: Sequence[Point], comparisons: pd.DataFrame, texts: Texts, unit: str) -> Figure | None:
-    """Return a chart with a row for each model that has a number over both transports, the largest on top.
+def draw_dumbbells(points: Sequence[Point], comparisons: pd.DataFrame, texts: Texts, unit: str) -> Figure | None:
+    """Return a chart with a row for each model that has a number over both transports.
 
-    found: points at one load point. comparisons: rows of that load point and metric.
+    points: points at one load point. comparisons: rows of that load point and metric.
     """
     of_label: dict[str, dict[str, Point]] = {}
-    for point in found:
+    for point in points:
         if point.drawable and not point.arm.control:
             of_label.setdefault(point.label, {})[point.arm.transport] = point
     both = {label: (sides["tcp"], sides["udp"]) for label, sides in of_label.items() if len(sides) == 2}
@@ -50,12 +50,12 @@ def draw_dumbbells(found: Sequence[Point], comparisons: pd.DataFrame, texts: Tex
 
 
 def _conclusions(comparisons: pd.DataFrame) -> dict[str, str]:
-    """Return the ratio of UDP to TCP as text, or the conclusion where they do not differ, by the name of the arm."""
+    """Return the ratio of UDP to TCP by arm, or the conclusion without a difference."""
     return {
         str(row["arm"]): f"{row['ratio']:.2f} times"
         if row["conclusion"] in ("faster", "slower")
         else str(row["conclusion"])
-        for row in comparisons[comparisons["kind"] == ACROSS].to_dict("records")
+        for row in comparisons[comparisons["kind"] == ComparisonKind.TRANSPORTS].to_dict("records")
         if math.isfinite(row["ratio"])
     }
 

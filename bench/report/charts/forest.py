@@ -10,11 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from bench.analysis.summary import AGAINST, CONTROLS, noise_share
+from bench.analysis.comparisons import noise_floor_share
 from bench.report.charts.dots import head_rows
 from bench.report.charts.layout import Texts, page, panel_title, settle
 from bench.report.charts.style import GREY, PALE, Style, styles
 from bench.schema.arms import Arm
+from bench.schema.conclusions import ComparisonKind
 
 ROW_IN = 0.3
 MAX_INTERVAL_RATIO = 20.0  # an interval that reaches farther from its mark ends at the edge of the axes
@@ -35,11 +36,11 @@ class _Row:
 
 
 def draw_forest(comparisons: pd.DataFrame, texts: Texts) -> Figure | None:
-    """Return a chart with a panel for each transport and a row for each arm and number of connections.
+    """Return a chart with a panel for each transport and a row for each case.
 
     comparisons: rows of one sweep and one metric.
     """
-    rows = [_row(row) for row in comparisons[comparisons["kind"] == AGAINST].to_dict("records")]
+    rows = [_row(row) for row in comparisons[comparisons["kind"] == ComparisonKind.REFERENCE].to_dict("records")]
     rows = [row for row in rows if math.isfinite(row.ratio) and row.ratio > 0]
     panels = sorted({row.arm.transport for row in rows})
     if not panels:
@@ -77,17 +78,17 @@ def _row(row: dict[Any, Any]) -> _Row:
 
 
 def _draw_noise_floor(ax: Axes, comparisons: pd.DataFrame, transport: str) -> None:
-    """Draw the band of the largest difference between an arm and its control, at any number of connections."""
-    controls = comparisons[comparisons["kind"] == CONTROLS]
+    """Draw the noise floor of a transport, over all numbers of connections."""
+    controls = comparisons[comparisons["kind"] == ComparisonKind.CONTROL]
     is_here = controls["arm"].map(lambda name: Arm.parse(name).transport == transport).astype(bool)
-    share = noise_share(controls[is_here])
+    share = noise_floor_share(controls[is_here])
     if share is not None:
         ax.axvspan(1 / (1 + share), 1 + share, color=PALE, alpha=0.6, zorder=0, linewidth=0)
     ax.axvline(1, color=GREY, linewidth=0.9, zorder=1)
 
 
 def _draw_row(ax: Axes, row: _Row, y: float, look: Style) -> None:
-    """Draw a full mark for a significant difference, a hollow one for none, and a cross if the figures are invalid."""
+    """Draw a mark: full for a difference, hollow for none, crossed out if invalid."""
     colour = GREY if row.verdict == "invalid" else look.colour
     low = row.low if math.isfinite(row.low) and row.low > 0 else NEAR_ZERO
     high = row.high if math.isfinite(row.high) and row.high > 0 else NEAR_INFINITY

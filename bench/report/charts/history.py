@@ -10,27 +10,30 @@ from bench.compare.series import Series
 from bench.report.charts.style import GREY, INK, PALE, Style, styles
 from bench.schema.arms import Arm
 from bench.schema.metrics import METRICS
+from clients.quality_codes import INVALID
 
 
-def draw_history(series: Sequence[Series]) -> Figure:
-    """Return a chart with a panel for each load point, a line for each arm and a rule where its level changed.
+def draw_history(all_series: Sequence[Series]) -> Figure:
+    """Return a chart with a panel for each load point and a line for each arm.
+
+    A vertical rule marks the run at which a level changed.
 
     Invalid figures are hollow. TCP is solid and UDP is dashed.
     """
-    load_points = list(dict.fromkeys(one.load for one in series))
+    load_points = list(dict.fromkeys(series.load_point for series in all_series))
     figure = Figure(figsize=(11, 3.2 * len(load_points) + 0.6), dpi=150, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
-    looks = styles({Arm.parse(one.arm).label for one in series})
-    runs = {place: run for one in series for place, run in zip(one.places, one.runs, strict=True)}
-    positions = {place: x for x, place in enumerate(sorted(runs))}
+    looks = styles({Arm.parse(series.arm).label for series in all_series})
+    runs = {point.position: point.run for series in all_series for point in series.points}
+    positions = {position: x for x, position in enumerate(sorted(runs))}
     for number, load_point in enumerate(load_points, start=1):
         ax = figure.add_subplot(len(load_points), 1, number)
-        ax.set_title(load_point, loc="left", fontsize=11, fontweight="bold", color=INK)
-        for one in series:
-            if one.load == load_point:
-                _draw_series(ax, one, positions, looks[Arm.parse(one.arm).label])
-        _style_panel(ax, METRICS[series[0].metric].label)
-        names = [runs[place] if number == len(load_points) else "" for place in positions]
+        ax.set_title(str(load_point), loc="left", fontsize=11, fontweight="bold", color=INK)
+        for series in all_series:
+            if series.load_point == load_point:
+                _draw_series(ax, series, positions, looks[Arm.parse(series.arm).label])
+        _style_panel(ax, METRICS[all_series[0].metric].label)
+        names = [runs[position] if number == len(load_points) else "" for position in positions]
         ax.set_xlim(-0.5, len(runs) - 0.5)  # a run has the same position in every panel
         ax.set_xticks(range(len(runs)), names, rotation=30, fontsize=7)
         for tick in ax.get_xticklabels():
@@ -38,17 +41,19 @@ def draw_history(series: Sequence[Series]) -> Figure:
     return figure
 
 
-def _draw_series(ax: Axes, one: Series, positions: dict[int, int], look: Style) -> None:
-    arm = Arm.parse(one.arm)
-    x = [positions[place] for place in one.places]
+def _draw_series(ax: Axes, series: Series, positions: dict[int, int], look: Style) -> None:
+    arm = Arm.parse(series.arm)
+    x = [positions[point.position] for point in series.points]
+    medians = [point.median for point in series.points]
     line = "-" if arm.transport == "tcp" else "--"
-    ax.plot(x, one.medians, line, color=look.colour, marker=look.marker, markersize=5, label=arm.display_name)
-    invalid = [index for index, verdict in enumerate(one.verdicts) if verdict == "invalid"]
-    hollow = [x[index] for index in invalid], [one.medians[index] for index in invalid]
+    ax.plot(x, medians, line, color=look.colour, marker=look.marker, markersize=5, label=arm.display_name)
+    invalid = [point for point in series.points if point.verdict == INVALID]
+    hollow = [positions[point.position] for point in invalid], [point.median for point in invalid]
     ax.plot(*hollow, "", color=look.colour, marker=look.marker, markersize=5, mfc="white", zorder=3)
-    ax.vlines(x, one.lows, one.highs, color=look.colour, linewidth=1, alpha=0.6)
-    for change in one.changes:
-        ax.axvline(x[change] - 0.5, color=look.colour, linewidth=1, linestyle=":")
+    lows, highs = [point.low for point in series.points], [point.high for point in series.points]
+    ax.vlines(x, lows, highs, color=look.colour, linewidth=1, alpha=0.6)
+    for change in series.changes:
+        ax.axvline(positions[change.position] - 0.5, color=look.colour, linewidth=1, linestyle=":")
 
 
 def _style_panel(ax: Axes, label: str) -> None:

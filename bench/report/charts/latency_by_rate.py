@@ -1,4 +1,4 @@
-"""Latency against the requested rate: how it grows as a server approaches its capacity, and where its knee is."""
+"""Latency against the requested rate, with the knee of each server."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -80,12 +80,13 @@ def draw_latency_by_rate(rows: pd.DataFrame, capacities: Mapping[str, float], te
 
 
 def find_knee(arm: str, rows: pd.DataFrame) -> Knee | None:
-    """Return the rate at which the power of an arm was highest, or None if there are fewer than three rates.
+    """Return the rate with the highest power, or None with fewer than three rates.
 
     Power is the rate of replies divided by their latency. Below the knee a little more latency buys much more work;
     above it, it is the other way round. rows: of the arm, in the summary.
-    Source: Kleinrock, Power and deterministic rules of thumb for probabilistic problems in computer communications
-    (ICC 1979), with the mean in place of our 99th percentile.
+
+    Source: Kleinrock, Power and deterministic rules of thumb for probabilistic problems in computer communications (ICC
+    1979), with the mean in place of our 99th percentile.
     """
     usable = rows[(rows["verdict"] != "invalid") & rows["median"].notna()]
     values = usable.pivot_table(index="rate_rps", columns="metric", values="median", aggfunc="min")
@@ -121,7 +122,10 @@ def _draw_knee(ax: Axes, knee: Knee, look: Style) -> None:
 
 
 def _draw_arm(ax: Axes, arm: Arm, rows: pd.DataFrame, look: Style, capacities: Mapping[str, float]) -> list[Label]:
-    """Draw the lines of an arm, and a tick at its capacity. Return the label of the end of its p99 line."""
+    """Draw the lines of an arm, and a tick at its capacity.
+
+    Return the label of the end of its p99 line.
+    """
     ends: list[Label] = []
     for metric, line in LINES.items():
         of_metric = rows[rows["metric"] == metric].sort_values("rate_rps")

@@ -1,4 +1,4 @@
-"""The layout of a chart: title, subtitle, panels and notes, and labels that do not overlap.
+"""The layout of a chart: texts, panels, and labels that do not overlap.
 
 Only matplotlib's object interface is used, because pyplot keeps figures and settings for the whole process.
 """
@@ -52,7 +52,10 @@ class Label:
 
 
 def page(texts: Texts, panels: int, body_in: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure with its texts, and axes side by side that share their y axis. body_in: height of the axes."""
+    """Return a figure with its texts, and axes side by side that share their y axis.
+
+    body_in: height of the axes.
+    """
     note_lines = [line for note in texts.notes for line in _wrap(note, NOTE_CHARACTERS, indent="    ")]
     subtitle_lines = _wrap(texts.subtitle, SUBTITLE_CHARACTERS)
     header_in = HEADER_IN + 0.2 * (len(subtitle_lines) - 1)
@@ -96,7 +99,7 @@ def panel_title(ax: Axes, text: str) -> None:
 
 
 def settle(figure: Figure) -> None:
-    """Fix the positions of the axes, so that labels can be placed by pixels afterwards.
+    """Fix the positions of the axes, so that labels can be placed by pixels.
 
     Running only the layout engine gives the same pixels as ``draw_without_rendering``, and charts take three quarters
     of the time.
@@ -124,7 +127,7 @@ def label_right(ax: Axes, labels: Sequence[Label]) -> list[tuple[Label, Text]]:
 
 
 def spread_labels(ax: Axes, names: Sequence[tuple[Label, Text]]) -> None:
-    """Move names up or down, as near to the height of their points as the other names allow.
+    """Move names up or down, as near to their points as the other names allow.
 
     A leader line connects a name with its point. Drawing these lines ourselves looks the same as arrows of annotations,
     which took a tenth of the time of all charts.
@@ -143,7 +146,10 @@ def spread_labels(ax: Axes, names: Sequence[tuple[Label, Text]]) -> None:
 
 
 def _leader_line(ax: Axes, point: tuple[float, float], name: tuple[float, float], ink: str) -> Line2D | None:
-    """Return a line from a point to its name, in axes coordinates. A name close to its point needs none."""
+    """Return a line from a point to its name, in axes coordinates.
+
+    A name close to its point needs none.
+    """
     box = ax.get_window_extent()
     size = np.array([box.width, box.height])
     ends = np.array([point, name])
@@ -159,9 +165,12 @@ def _leader_line(ax: Axes, point: tuple[float, float], name: tuple[float, float]
 
 
 def spread(targets: Sequence[float], gap: float) -> list[float]:
-    """Return positions at least ``gap`` apart, in the order of the targets, with the least sum of squared moves.
+    """Return positions at least ``gap`` apart, as near to the targets as possible.
+
+    The order is that of the targets, and the sum of squared moves is the least.
 
     With the gaps subtracted this is isotonic regression, solved by pooling neighbours that violate the order.
+
     Source: Barlow et al., Statistical Inference under Order Restrictions (1972).
     """
     order = sorted(range(len(targets)), key=lambda index: targets[index])
@@ -181,7 +190,10 @@ def spread(targets: Sequence[float], gap: float) -> list[float]:
 
 
 def label_beside(ax: Axes, labels: Sequence[Label]) -> list[Annotation]:
-    """Write names inside the axes next to their points, where they cover least of the drawing. After ``settle``."""
+    """Write names inside the axes next to their points. Call ``settle`` first.
+
+    Each name is placed where it covers least of the drawing.
+    """
     drawn = _drawn_pixels(ax.get_lines())
     annotations: list[Annotation] = []
     for label in labels:
@@ -193,7 +205,10 @@ def label_beside(ax: Axes, labels: Sequence[Label]) -> list[Annotation]:
 
 
 def _place_beside(ax: Axes, name: Annotation, drawn: Pixels, others: Sequence[Annotation]) -> None:
-    """Move a name to the side of its point where it covers least; leaving the axes or covering a name is worst."""
+    """Move a name to the side of its point where it covers least.
+
+    Leaving the axes or covering another name is worst.
+    """
     figure = ax.get_figure(root=True)
     renderer = figure.canvas.get_renderer()  # type: ignore[union-attr]  # a page has the canvas of Agg
     frame = ax.get_window_extent()

@@ -1,4 +1,7 @@
-"""A metric against the number of connections: a line for each arm, TCP and UDP side by side on one scale."""
+"""A metric against the number of connections: a line for each arm.
+
+TCP and UDP are side by side on one scale.
+"""
 
 import math
 from collections.abc import Sequence
@@ -16,19 +19,19 @@ MAX_OCTAVES = 0.6  # width on the x axis of all arms at the same number of conne
 MARKER_SIZE = 7.5
 
 
-def draw_lines(found: list[Point], texts: Texts, unit: str, *, logarithmic: bool = False) -> Figure:
-    """Return a chart with one panel per transport and the measured numbers of connections on a logarithmic x axis.
+def draw_lines(points: list[Point], texts: Texts, unit: str, *, logarithmic: bool = False) -> Figure:
+    """Return a chart with one panel per transport, over the number of connections.
 
     logarithmic: the y axis too.
     """
-    panels = transports(found)
+    panels = transports(points)
     figure, axes = page(texts, len(panels), body_in=4.6)
-    looks = styles(point.label for point in found)
-    top = max(point.high for point in found if point.drawable and math.isfinite(point.high))
+    looks = styles(point.label for point in points)
+    top = max(point.high for point in points if point.drawable and math.isfinite(point.high))
     right, beside = [], []
     for ax, transport in zip(axes, panels, strict=True):
         panel_title(ax, transport.upper())
-        drawn = [point for point in of_transport(found, transport) if point.drawable]
+        drawn = [point for point in of_transport(points, transport) if point.drawable]
         ends = _draw_arms(ax, drawn, looks)
         last = max(point.connections for point in drawn)
         right.append(label_right(ax, [_label(point, x, looks) for point, x in ends if point.connections == last]))
@@ -49,7 +52,10 @@ def draw_lines(found: list[Point], texts: Texts, unit: str, *, logarithmic: bool
 
 
 def _draw_arms(ax: Axes, drawn: Sequence[Point], looks: dict[str, Style]) -> list[tuple[Point, float]]:
-    """Draw each arm. Return the last point of each arm that is not a control, with its position on the x axis."""
+    """Draw each arm.
+
+    Return the last point of each arm that is not a control, with its position on the x axis.
+    """
     arms = sorted({point.arm for point in drawn})
     labelled = [arm for arm in arms if not arm.control]
     step_octaves = min(0.12, MAX_OCTAVES / max(1, len(labelled) - 1))
@@ -86,7 +92,10 @@ def _draw_arm(ax: Axes, of_arm: Sequence[Point], step: float, look: Style) -> tu
 
 
 def draw_point(ax: Axes, x: float, point: Point, look: Style) -> None:
-    """Draw an upright interval with its marker: grey if it is suspect, hollow and crossed out if it is invalid."""
+    """Draw an upright interval with its marker.
+
+    A suspect marker is grey, an invalid one hollow and crossed out.
+    """
     colour = look.colour if point.verdict == "valid" else GREY
     ax.plot([x, x], [point.low, point.high], color=colour, linewidth=1.6, zorder=3, solid_capstyle="butt")
     draw_marker(ax, x, point.median, point, look)

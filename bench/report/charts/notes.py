@@ -1,11 +1,15 @@
-"""The notes below a chart: what is missing, what is doubtful, how large the noise is. Without matplotlib."""
+"""The notes below a chart: missing and doubtful points, and noise.
+
+This module does not import matplotlib.
+"""
 
 import math
 from collections.abc import Sequence
 
 import pandas as pd
 
-from bench.analysis.summary import noise_share, short_of_cores
+from bench.analysis.comparisons import noise_floor_share
+from bench.analysis.rankings import unranked_models
 from bench.formatting import format_percent, join_words, plural
 from bench.report.charts.points import Point
 from bench.report.charts.sweeps import Sweep
@@ -18,7 +22,7 @@ NOT_MEASURED = ("failed", "skipped")
 
 
 def notes(
-    found: Sequence[Point],
+    points: Sequence[Point],
     comparisons: pd.DataFrame,
     trials: pd.DataFrame,
     sweep: Sweep,
@@ -29,14 +33,14 @@ def notes(
 
     looks: how invalid and suspect points look.
     """
-    lines = _missing_points(found)
+    lines = _missing_points(points)
     for verdict, look in zip(("invalid", "suspect"), looks, strict=True):
-        lines += _doubtful_points(found, verdict, look)
-    if lost := [("", point) for point in found if point.median == math.inf]:
+        lines += _doubtful_points(points, verdict, look)
+    if lost := [("", point) for point in points if point.median == math.inf]:
         lines += [f"Too many requests were lost for a figure: {places}." for _, places in _by_reason(lost)]
-    lines += _noise_notes(found, comparisons, sweep, metric)
-    drawn = {point.label for point in found if point.drawable}
-    if unranked := sorted(set(short_of_cores(sweep.rows(trials))) & drawn):
+    lines += _noise_notes(points, comparisons, sweep, metric)
+    drawn = {point.label for point in points if point.drawable}
+    if unranked := sorted(set(unranked_models(sweep.rows(trials))) & drawn):
         lines.append(f"Not ranked, because it needs several CPUs and the servers had one: {', '.join(unranked)}.")
     return lines
 
@@ -46,14 +50,17 @@ def describe_codes(cell: str) -> str:
     return _describe(DEFAULT_THRESHOLDS.parse(cell))
 
 
-def _missing_points(found: Sequence[Point]) -> list[str]:
-    missing = [(f"{point.verdict}: {point.codes}", point) for point in found if point.verdict in NOT_MEASURED]
+def _missing_points(points: Sequence[Point]) -> list[str]:
+    missing = [(f"{point.verdict}: {point.codes}", point) for point in points if point.verdict in NOT_MEASURED]
     return [f"Not measured: {places} ({reason})" for reason, places in _by_reason(missing)]
 
 
-def _doubtful_points(found: Sequence[Point], verdict: str, look: str) -> list[str]:
-    """Return a line for each reason. Points with too many reasons share one line, with the worst of each reason."""
-    doubtful = [point for point in found if point.verdict == verdict and not point.arm.control]
+def _doubtful_points(points: Sequence[Point], verdict: str, look: str) -> list[str]:
+    """Return a line for each reason.
+
+    Points with too many reasons share one line, with the worst of each reason.
+    """
+    doubtful = [point for point in points if point.verdict == verdict and not point.arm.control]
     flags = {point.codes: DEFAULT_THRESHOLDS.parse(point.codes) for point in doubtful}
     reasons = [(_describe(flags[point.codes]), point) for point in doubtful]
     if len(flags) > MAX_REASONS:
@@ -66,16 +73,16 @@ def _describe(flags: Sequence[QualityFlag]) -> str:
     return describe_flags(flags) or "no reason given"
 
 
-def _noise_notes(found: Sequence[Point], comparisons: pd.DataFrame, sweep: Sweep, metric: str) -> list[str]:
+def _noise_notes(points: Sequence[Point], comparisons: pd.DataFrame, sweep: Sweep, metric: str) -> list[str]:
     """Return what the control shows about the noise."""
-    controls = sorted({point.label for point in found if point.arm.control and point.drawable})
+    controls = sorted({point.label for point in points if point.arm.control and point.drawable})
     if not comparisons.empty:
         rows = sweep.rows(comparisons)
         is_control = rows["arm"].map(lambda name: Arm.parse(name).control).astype(bool)
         rows = rows[(rows["metric"] == metric) & is_control & rows["low"].notna()]
         if not rows.empty:
             labels = sorted({Arm.parse(arm).label for arm in rows["arm"]})
-            share = noise_share(rows)
+            share = noise_floor_share(rows)
             floor = "" if share is None else f"; noise floor of ratios within rounds: {format_percent(share)}"
             return [f"Thin grey: {', '.join(labels)} (control){floor}."]
     return (
@@ -84,7 +91,7 @@ def _noise_notes(found: Sequence[Point], comparisons: pd.DataFrame, sweep: Sweep
 
 
 def _by_reason(reasons: Sequence[tuple[str, Point]]) -> list[tuple[str, str]]:
-    """Return (reason, its places), so that a reason that several points share is printed once."""
+    """Return (reason, its places): a reason that points share is printed once."""
     by_reason: dict[str, dict[str, set[int]]] = {}
     for reason, point in reasons:
         by_reason.setdefault(reason, {}).setdefault(point.arm.display_name, set()).add(point.connections)
@@ -92,7 +99,7 @@ def _by_reason(reasons: Sequence[tuple[str, Point]]) -> list[tuple[str, str]]:
 
 
 def _places(arms: dict[str, set[int]]) -> str:
-    """Return ``select/tcp, select/udp at 16 connections; native/tcp at 1 and 16 connections``."""
+    """Return ``select/tcp, select/udp at 16 connections; native/tcp at ...``."""
     by_connections: dict[tuple[int, ...], list[str]] = {}
     for arm, connections in arms.items():
         by_connections.setdefault(tuple(sorted(connections)), []).append(arm)

@@ -1,13 +1,15 @@
-"""The points that charts draw: a median with its interval for each arm and number of connections."""
+"""The points of charts: medians with their intervals."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from bench.analysis import statistics
 from bench.report.charts.sweeps import Sweep
+from bench.report.tables import outcome_of
 from bench.schema.arms import BASELINE_MODEL, Arm
 
 
@@ -20,8 +22,8 @@ class Point:
     median: float
     low: float
     high: float
-    verdict: str
-    codes: str
+    verdict: str  # failed or skipped if nothing was measured
+    codes: str  # or the reason
     blocks: int
 
     @property
@@ -31,7 +33,10 @@ class Point:
 
     @property
     def drawable(self) -> bool:
-        """Whether there is a finite number. An infinite one (too much was lost) has no position on an axis."""
+        """Whether there is a finite number.
+
+        An infinite one (too much was lost) has no position on an axis.
+        """
         return math.isfinite(self.median)
 
 
@@ -40,26 +45,30 @@ def row_name(label: str) -> str:
     return f"{label} (baseline)" if label == BASELINE_MODEL else label
 
 
-def points(summary: pd.DataFrame, sweep: Sweep, metric: str) -> list[Point]:
+def select_points(summary: pd.DataFrame, sweep: Sweep, metric: str) -> list[Point]:
     """Return all points of a metric, including those without a number."""
     rows = sweep.rows(summary)
-    return [
-        Point(
-            arm=Arm.parse(str(row["arm"])),
-            connections=int(row["connections"]),
-            median=float(row["median"]),
-            low=float(row["low"]),
-            high=float(row["high"]),
-            verdict=str(row["verdict"]),
-            codes="" if pd.isna(row["codes"]) else str(row["codes"]),
-            blocks=int(row["blocks"]),
-        )
-        for row in rows[rows["metric"] == metric].to_dict("records")
-    ]
+    return [_point(row) for row in rows[rows["metric"] == metric].to_dict("records")]
 
 
-def points_of_trials(trials: pd.DataFrame, sweep: Sweep, values: "pd.Series[float]") -> list[Point]:
-    """Return the points of a quantity that the summary does not have. Their interval is the range of the blocks.
+def _point(row: Mapping[Any, Any]) -> Point:
+    verdict, codes = outcome_of(row)
+    return Point(
+        arm=Arm.parse(str(row["arm"])),
+        connections=int(row["connections"]),
+        median=float(row["median"]),
+        low=float(row["low"]),
+        high=float(row["high"]),
+        verdict=verdict,
+        codes=codes,
+        blocks=int(row["blocks"]),
+    )
+
+
+def trial_points(trials: pd.DataFrame, sweep: Sweep, values: "pd.Series[float]") -> list[Point]:
+    """Return the points of a quantity that the summary does not have.
+
+    Their interval is the range of the blocks.
 
     values: one for each row of trials.
     """
@@ -80,18 +89,18 @@ def points_of_trials(trials: pd.DataFrame, sweep: Sweep, values: "pd.Series[floa
     ]
 
 
-def transports(found: Iterable[Point]) -> list[str]:
+def transports(points: Iterable[Point]) -> list[str]:
     """Return the transports that have a number to draw, TCP first."""
-    return sorted({point.arm.transport for point in found if point.drawable})
+    return sorted({point.arm.transport for point in points if point.drawable})
 
 
-def of_transport(found: Iterable[Point], transport: str) -> list[Point]:
+def of_transport(points: Iterable[Point], transport: str) -> list[Point]:
     """Return the points of one transport."""
-    return [point for point in found if point.arm.transport == transport]
+    return [point for point in points if point.arm.transport == transport]
 
 
-def describe_interval(found: Iterable[Point]) -> str:
+def describe_interval(points: Iterable[Point]) -> str:
     """Return the number of blocks, and what the bars are."""
-    blocks = max((point.blocks for point in found), default=0)
+    blocks = max((point.blocks for point in points), default=0)
     _, _, coverage = statistics.order_ranks(blocks) if blocks else (0, 0, 0.0)
     return f"median of {blocks} blocks, bars: {100 * coverage:.0f}% interval"

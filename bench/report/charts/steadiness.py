@@ -18,7 +18,7 @@ QUARTILES = np.array([0.25, 0.5, 0.75])
 
 
 def draw_rounds(slices: pd.DataFrame, metric: str, texts: Texts, unit: str) -> Figure | None:
-    """Return a chart with the median over blocks in each round, and the middle half of the blocks around it.
+    """Return a chart of each round: the median over blocks, and their middle half.
 
     slices: rows of one load point.
     """

@@ -1,4 +1,4 @@
-"""The look of a model: one colour and one marker, the same in every chart of every run."""
+"""The look of a model: one colour and one marker, in every chart of every run."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -39,7 +39,10 @@ FREE_MARKERS = ("P", "X", "p", "h", "<", ">", "d")
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Colour and marker of a model. ink: a darker shade of the colour, for legible text on white."""
+    """Colour and marker of a model.
+
+    ink: a darker shade of the colour, for legible text on white.
+    """
 
     colour: str
     marker: str
@@ -52,12 +55,18 @@ class Style:
 
 
 def look() -> AbstractContextManager[None]:
-    """Return the settings to build and save a chart with. Texts read them when they are created."""
+    """Return the settings to build and save a chart with.
+
+    Texts read them when they are created.
+    """
     return rc_context(_LOOK)
 
 
 def styles(names: Iterable[str]) -> dict[str, Style]:
-    """Return the style of each name: a fixed one, or for other models the free ones in alphabetical order."""
+    """Return the style of each name.
+
+    Models without a fixed style get the free ones in alphabetical order.
+    """
     names = sorted(set(names))
     looks = {name: FIXED[name] for name in names if name in FIXED}
     for position, name in enumerate(name for name in names if name not in FIXED):
@@ -67,7 +76,10 @@ def styles(names: Iterable[str]) -> dict[str, Style]:
 
 
 def darker(colour: str) -> str:
-    """Return a darker shade with the WCAG contrast of 4.5 to white (a relative luminance of about 0.18)."""
+    """Return a darker shade with the WCAG contrast of 4.5 to white.
+
+    That is a relative luminance of about 0.18.
+    """
     rgb = to_rgb(colour)
     while _luminance(rgb) > 0.183:
         rgb = (0.95 * rgb[0], 0.95 * rgb[1], 0.95 * rgb[2])

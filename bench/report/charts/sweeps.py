@@ -1,4 +1,7 @@
-"""The loads that charts are drawn of, and the rows of the tables that belong to each. Without matplotlib."""
+"""The loads of charts, and the rows of the tables that belong to each.
+
+This module does not import matplotlib.
+"""
 
 from dataclasses import dataclass
 
@@ -18,7 +21,10 @@ LIFECYCLES = {
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Load points that differ only in the number of connections, which is an axis of a chart."""
+    """Load points that differ only in the number of connections.
+
+    The number of connections is an axis of a chart.
+    """
 
     scenario: str
     message_bytes: int
@@ -55,7 +61,9 @@ def sweeps(summary: pd.DataFrame) -> list[Sweep]:
 
 
 def describe(sweep: Sweep, trials: pd.DataFrame, connections: int | None = None) -> str:
-    """Return the load as text: ``echo, 64-byte messages, closed loop, 16 clients, connections stay open``.
+    """Return the load as text.
+
+    Example: ``echo, 64-byte messages, closed loop, 16 clients, connections stay open``.
 
     connections: the number that the chart shows; None for all, which are then mentioned only if there is just one.
     """

@@ -7,26 +7,26 @@ import pytest
 from rich.console import Console
 
 from bench.cli.progress import Standing, case_of, shown
-from bench.experiment.block import Ended, Moment
+from bench.experiment.observer import CaseFinished, SliceFinished
 from bench.schema.rows import TrialRow
 from tests.unit import synthetic
 
 RANDOM = np.random.default_rng(1)
 
 
-def moment(arm: str, rate: float, block: int = 0) -> Moment:
-    row = synthetic.slice_of(block, 0, arm, 16, "capacity", rate, RANDOM)
-    return Moment(block, "capacity", 16, 0, replace(row, throughput_rps=rate))
+def moment(arm: str, rate: float, block: int = 0) -> SliceFinished:
+    row = synthetic.make_slice(block, 0, arm, 16, "capacity", rate, RANDOM)
+    return SliceFinished(block, "capacity", 16, 0, replace(row, throughput_rps=rate))
 
 
-def at_a_rate(arm: str, cpu_us: float, block: int = 0) -> Moment:
-    row = synthetic.slice_of(block, 0, arm, 16, "latency", 1e4, RANDOM)
+def at_a_rate(arm: str, cpu_us: float, block: int = 0) -> SliceFinished:
+    row = synthetic.make_slice(block, 0, arm, 16, "latency", 1e4, RANDOM)
     row = replace(row, rate_rps=1e4, throughput_rps=1e4, answered=100, server_cpu_us=100 * cpu_us)
-    return Moment(block, "latency", 16, 0, row)
+    return SliceFinished(block, "latency", 16, 0, row)
 
 
 def trial(arm: str, codes: str = "", connections: int = 16, status: str = "ok", reason: str = "") -> TrialRow:
-    return synthetic.trial(0, arm, connections, "capacity", status=status, reason=reason, codes=codes)
+    return synthetic.make_trial(0, arm, connections, "capacity", status=status, reason=reason, codes=codes)
 
 
 def text_of(console: Console) -> str:
@@ -57,7 +57,7 @@ def test_the_interval_of_the_first_ranking_is_students_for_so_many_blocks(blocks
     for block, value in enumerate(values):
         standings.add(moment("select/tcp", value, block))
     ((_, _, half),) = standings.ranking(case_of(moment("select/tcp", 1.0)), "tcp")
-    expected = synthetic.student(0.975, blocks - 1) * np.std(values, ddof=1) / math.sqrt(blocks)
+    expected = synthetic.student_quantile(0.975, blocks - 1) * np.std(values, ddof=1) / math.sqrt(blocks)
     assert half == pytest.approx(expected)
 
 
@@ -86,17 +86,19 @@ def test_at_a_rate_that_the_plan_sets_the_least_cpu_time_of_a_request_is_on_top(
 
 def test_every_code_of_an_arm_is_told_once_and_once_more_where_it_makes_a_trial_invalid() -> None:
     standings = Standing()
-    (line,) = standings.warnings(Ended([trial("select/tcp", "RUN_DELAY=2.0% GENERATOR_GC=0"), trial("asyncio/tcp")], 0))
+    (line,) = standings.warnings(
+        CaseFinished([trial("select/tcp", "RUN_DELAY=2.0% GENERATOR_GC=0"), trial("asyncio/tcp")], 0)
+    )
     assert line == "select/tcp in capacity, 16 connections, 64 bytes: suspect, RUN_DELAY=2.0%"
-    assert standings.warnings(Ended([trial("select/tcp", "RUN_DELAY=3.0%", connections=64)], 0)) == []
-    (line,) = standings.warnings(Ended([trial("select/tcp", "RUN_DELAY=9.0% LATE_REPLIES=1")], 0))
+    assert standings.warnings(CaseFinished([trial("select/tcp", "RUN_DELAY=3.0%", connections=64)], 0)) == []
+    (line,) = standings.warnings(CaseFinished([trial("select/tcp", "RUN_DELAY=9.0% LATE_REPLIES=1")], 0))
     assert line.endswith("invalid, RUN_DELAY=9.0% LATE_REPLIES=1")
 
 
 def test_a_failure_is_told_with_its_reason_made_short_and_harmless_and_a_skipped_case_is_no_warning() -> None:
     failed = trial("select/tcp", status="failed", reason="ended:\n\x1b[2Jboo " + 300 * "x")
     skipped = trial("iterative/tcp", status="skipped", reason="serves one connection at a time")
-    (line,) = Standing().warnings(Ended([failed, skipped], 0))
+    (line,) = Standing().warnings(CaseFinished([failed, skipped], 0))
     assert line.startswith("select/tcp in capacity, 16 connections, 64 bytes: failed, ended: \ufffd[2Jboo xxx")
     assert line.endswith(" ...")
     assert len(line) < 250
@@ -107,8 +109,8 @@ def test_a_terminal_shows_bar_ranking_and_what_was_noticed(width: int) -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=width)
     with shown(console, slices=2, blocks=1) as tell:
         late = moment("select/tcp", 1e4)
-        tell(Ended([trial("select/tcp", "LATE_REPLIES=1")], 1))
-        tell(Moment(0, "capacity", 16, 0, replace(late.row, run_delay_share=0.5)))
+        tell(CaseFinished([trial("select/tcp", "LATE_REPLIES=1")], 1))
+        tell(SliceFinished(0, "capacity", 16, 0, replace(late.row, run_delay_share=0.5)))
     text = text_of(console)
     assert "select/tcp" in text
     assert "10.0k" in text
@@ -123,8 +125,8 @@ def test_without_a_terminal_each_case_and_each_new_warning_is_a_line() -> None:
         for _ in range(3):
             tell(moment("select/tcp", 1e4))
         for _ in range(2):
-            tell(Ended([trial("select/tcp", "LATE_REPLIES=1")], 0))
-        tell(Ended([], 2))
+            tell(CaseFinished([trial("select/tcp", "LATE_REPLIES=1")], 0))
+        tell(CaseFinished([], 2))
     assert text_of(console).splitlines() == [
         "block 1 of 1: capacity, 16 connections, 64 bytes",
         "warning: select/tcp in capacity, 16 connections, 64 bytes: suspect, LATE_REPLIES=1",

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from bench.analysis.summary import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summarise
+from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
+from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.cli.tables import render_tables
 from bench.report.tables import result_tables
 from tests.unit import synthetic
@@ -17,8 +18,8 @@ Frames = tuple[pd.DataFrame, pd.DataFrame]
 def frames() -> Frames:
     """Summary and comparisons of a synthetic run with one invalid case."""
     judged = {("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=0.93")}
-    rows = synthetic.run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
-    return summarise(rows.trials, rows.slices), compare(rows.slices, rows.trials, REFERENCE)
+    rows = synthetic.make_run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
+    return summarise(rows.trials, rows.slices), compare_arms(rows.trials, rows.slices, REFERENCE)
 
 
 def make_text(frames: Frames, width: int = 106) -> str:
@@ -58,8 +59,9 @@ def test_run_without_results_has_no_tables() -> None:
 
 
 def test_names_cannot_contain_terminal_markup() -> None:
-    rows = synthetic.run({"[red]x/tcp": {1: 1e4}}, blocks=1, rounds=1)
-    assert "[red]x" in make_text((summarise(rows.trials, rows.slices), compare(rows.slices, rows.trials, REFERENCE)))
+    rows = synthetic.make_run({"[red]x/tcp": {1: 1e4}}, blocks=1, rounds=1)
+    frames = summarise(rows.trials, rows.slices), compare_arms(rows.trials, rows.slices, REFERENCE)
+    assert "[red]x" in make_text(frames)
 
 
 def test_figure_worse_than_its_row_is_marked_and_explained(frames: Frames) -> None:

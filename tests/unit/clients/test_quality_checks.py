@@ -4,14 +4,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clients.histogram import SLOTS, slot
+from clients.engine.histogram_slots import SLOTS, slot
+from clients.load_spec import LoadSpec
+from clients.measurement import Totals
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
 from clients.quality_checks import Facts, Judgement, judge
 from clients.quality_codes import Thresholds
-from clients.settings import Settings
-from clients.target import Totals
 
-CLOSED = Settings("tcp", "127.0.0.1", 7, connections=10)
+CLOSED = LoadSpec("tcp", "127.0.0.1", 7, connections=10)
 OPEN = replace(CLOSED, rate_rps=1000.0)
 
 
@@ -24,9 +24,7 @@ def make_histogram(*values_us: tuple[float, int]) -> np.ndarray[tuple[int], np.d
 
 def make_totals(**changes: Any) -> Totals:
     """Ten thousand requests in ten seconds, all of them answered after 200 us."""
-    tally = changes.pop("tally", {})
-    found = Totals(duration_s=10.0, elapsed_s=10.0, cpu_share_s=3.0)
-    found.tally |= {
+    tally = {
         "scheduled": 10_000,
         "sent": 10_000,
         "ok": 10_000,
@@ -36,18 +34,25 @@ def make_totals(**changes: Any) -> Totals:
         "in_flight_ns": 2_000_000_000,
         "flights_ns": 2_000_000_000,
     }
-    found.tally |= tally
-    found.headline = make_histogram((200, 10_000))
-    found.histograms |= {
+    histograms = {
         "service": make_histogram((200, 10_000)),
-        "own": make_histogram((200, 10_000)),
+        "without_send_delay": make_histogram((200, 10_000)),
         "lateness": make_histogram((1, 10_000)),
         "turnaround": make_histogram((3, 9_000)),
     }
-    found.histograms |= changes.pop("histograms", {})
-    for name, value in changes.items():
-        setattr(found, name, value)
-    return found
+    empty = Totals()
+    defaults: dict[str, Any] = {
+        "duration_s": 10.0,
+        "elapsed_s": 10.0,
+        "busiest_cpu_s": 3.0,
+        "primary": make_histogram((200, 10_000)),
+    }
+    return replace(
+        empty,
+        tally=empty.tally | tally | changes.pop("tally", {}),
+        histograms=empty.histograms | histograms | changes.pop("histograms", {}),
+        **(defaults | changes),
+    )
 
 
 def codes(judgement: Judgement) -> list[str]:
@@ -69,11 +74,11 @@ def test_judge_without_doubt_is_valid_and_raises_no_flag() -> None:
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        ({"cpu_share_s": 7.0}, ("valid", [])),
-        ({"cpu_share_s": 8.2}, ("suspect", ["GENERATOR_SATURATED=0.82"])),
-        ({"cpu_share_s": 9.3}, ("invalid", ["GENERATOR_SATURATED=0.93"])),
-        ({"stolen_s": 0.3}, ("suspect", ["RUN_DELAY=3.0%"])),
-        ({"stolen_s": 0.6}, ("invalid", ["RUN_DELAY=6.0%"])),
+        ({"busiest_cpu_s": 7.0}, ("valid", [])),
+        ({"busiest_cpu_s": 8.2}, ("suspect", ["GENERATOR_SATURATED=0.82"])),
+        ({"busiest_cpu_s": 9.3}, ("invalid", ["GENERATOR_SATURATED=0.93"])),
+        ({"run_delay_s": 0.3}, ("suspect", ["RUN_DELAY=3.0%"])),
+        ({"run_delay_s": 0.6}, ("invalid", ["RUN_DELAY=6.0%"])),
         ({"gc_runs": 1}, ("suspect", ["GENERATOR_GC=1"])),
         ({"major_faults": 2}, ("suspect", ["MAJOR_FAULTS=2"])),
         ({"tally": {"corrupt": 1}}, ("invalid", ["CORRUPT_REPLIES=1"])),
@@ -88,7 +93,7 @@ def test_judge_without_doubt_is_valid_and_raises_no_flag() -> None:
         ({"served": [1500] * 5 + [500] * 5}, ("suspect", ["UNFAIR_SERVICE=0.801"])),
         ({"tally": {"in_flight_ns": 2_065_000_000}}, ("suspect", ["LITTLES_LAW_VIOLATED=3.0%"])),
         ({"tally": {"in_flight_ns": 4_005_000_000}}, ("invalid", ["LITTLES_LAW_VIOLATED=100.0%"])),
-        ({"headline": make_histogram((200, 9_900), (41_000, 100))}, ("suspect", ["DELAYED_ACK=1.00%"])),
+        ({"primary": make_histogram((200, 9_900), (41_000, 100))}, ("suspect", ["DELAYED_ACK=1.00%"])),
         (
             {"histograms": {"connect": make_histogram((50, 90), (1_010_000, 10))}},
             ("suspect", ["SYN_RETRANSMITS=10.00%"]),
@@ -96,8 +101,8 @@ def test_judge_without_doubt_is_valid_and_raises_no_flag() -> None:
     ],
 )
 def test_judge_closed_loop_raises_one_code_per_fact(facts: dict[str, Any], expected: tuple[str, list[str]]) -> None:
-    found = judge_closed(**facts)
-    assert (found.verdict, codes(found)) == expected
+    judgement = judge_closed(**facts)
+    assert (judgement.verdict, codes(judgement)) == expected
 
 
 @pytest.mark.parametrize(
@@ -110,13 +115,16 @@ def test_judge_closed_loop_raises_one_code_per_fact(facts: dict[str, Any], expec
         ({"baseline_rps": 1500.0}, ("suspect", ["NEAR_GENERATOR_LIMIT=0.667"])),
         ({"baseline_rps": 1200.0}, ("invalid", ["NEAR_GENERATOR_LIMIT=0.833"])),
         ({"histograms": {"lateness": make_histogram((1, 9_900), (90, 100))}}, ("suspect", ["LATE_SENDS=1.00%"])),
-        ({"histograms": {"own": make_histogram((180, 10_000))}}, ("suspect", ["LATENESS_IN_LATENCY=11.1%"])),
+        (
+            {"histograms": {"without_send_delay": make_histogram((180, 10_000))}},
+            ("suspect", ["LATENESS_IN_LATENCY=11.1%"]),
+        ),
         ({"histograms": {"turnaround": make_histogram((50, 9_000))}}, ("invalid", ["POLL_BATCH_DELAY=25.0%"])),
     ],
 )
 def test_judge_open_loop_raises_one_code_per_fact(facts: dict[str, Any], expected: tuple[str, list[str]]) -> None:
-    found = judge_open(**facts)
-    assert (found.verdict, codes(found)) == expected
+    judgement = judge_open(**facts)
+    assert (judgement.verdict, codes(judgement)) == expected
 
 
 def test_judge_below_1000_requests_ignores_the_tail() -> None:
@@ -136,8 +144,8 @@ def test_judge_lost_datagrams_counts_kernel_drops() -> None:
 def test_judge_uses_the_thresholds_it_is_given() -> None:
     thresholds = Thresholds(CATALOGUE, {"RUN_DELAY": [0.05, 0.2]})
 
-    def verdict(stolen_s: float, thresholds: Thresholds) -> str:
-        facts = Facts(CLOSED, make_totals(stolen_s=stolen_s), [1000] * 10, 0, thresholds=thresholds)
+    def verdict(run_delay_s: float, thresholds: Thresholds) -> str:
+        facts = Facts(CLOSED, make_totals(run_delay_s=run_delay_s), [1000] * 10, 0, thresholds=thresholds)
         return judge(facts).verdict
 
     assert [verdict(0.3, thresholds), verdict(0.6, thresholds)] == ["valid", "suspect"]

@@ -4,18 +4,19 @@ import msgspec
 import pytest
 
 from bench.experiment.row_builder import (
-    Measured,
-    Place,
+    TrialContext,
+    TrialMeasurement,
     histogram_rows,
     resource_row,
     slice_row,
     trial_row,
     unmeasured_row,
 )
-from bench.machine.cpu_layout import Placement
 from bench.machine.process_usage import Usage
-from bench.plan.definition import Plan, cases
+from bench.plan.definition import Plan
+from bench.plan.schedule import resolve
 from bench.schema.arms import Arm
+from tests.unit.plan.plans import MODELS
 
 PLAN = msgspec.convert(
     {
@@ -26,8 +27,9 @@ PLAN = msgspec.convert(
     },
     Plan,
 )
-PLACE = Place(PLAN, Placement((0,), (1, 2)), block=4, arm=Arm("select", "udp"), case=cases(PLAN)[0])
-TOLD: dict[str, Any] = {
+SCHEDULE = resolve(PLAN, MODELS, server_cpus=(1, 2), generator_cpus=(0,))
+TRIAL = TrialContext(SCHEDULE, block=4, arm=Arm("select", "udp"), load=SCHEDULE.block_loads[0])
+REPORT: dict[str, Any] = {
     "duration_s": 0.05, "elapsed_s": 0.06, "sent": 110, "replies": 90, "answered": 108, "sessions": 0,
     "sessions_per_s": None, "late": 1, "lost": 1, "corrupt": 0, "service_p50_us": 40.0, "service_p99_us": None,
     "scheduled": None, "unsent": 0, "latency_p50_us": None, "latency_p99_us": None,
@@ -35,7 +37,7 @@ TOLD: dict[str, Any] = {
 }  # fmt: skip
 
 
-def usage(runs: int, rss_mb: float) -> Usage:
+def make_usage(runs: int, rss_mb: float) -> Usage:
     return Usage(cpu_ns=runs * 1000, rss_mb=rss_mb, threads=1, processes=1, descriptors=7, runs={(9, 9): runs})
 
 
@@ -49,7 +51,7 @@ GENERATOR = {
 }
 
 
-def document(**changes: Any) -> dict[str, Any]:
+def make_document(**changes: Any) -> dict[str, Any]:
     figures = {"count": 90, "mean": 41.0, "p50": 40.0, "p90": 60.0, "p99": "inf", "p99_9": None, "max": "inf"}
     return {
         "duration_s": 0.1, "sent": 220, "replies": 180, "sessions": None, "throughput_rps": 1800.0,
@@ -63,8 +65,8 @@ def document(**changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
-def test_a_slice_divides_by_the_window_and_keeps_the_whole_cost() -> None:
-    row = slice_row(PLACE, 2, 1, TOLD, server_cpu_ns=5_400_000)
+def test_slice_row_divides_replies_by_the_window() -> None:
+    row = slice_row(TRIAL, 2, 1, REPORT, server_cpu_ns=5_400_000)
     assert (row.block, row.round, row.position, row.arm) == (4, 2, 1, "select/udp")
     assert row.throughput_rps == pytest.approx(1800)
     assert row.server_cpu_us == 5400
@@ -72,21 +74,24 @@ def test_a_slice_divides_by_the_window_and_keeps_the_whole_cost() -> None:
     assert row.sessions_per_s is None
 
 
-def test_a_trial_adds_up_its_slices() -> None:
-    slices = [slice_row(PLACE, number, 0, TOLD, server_cpu_ns=5_400_000) for number in range(2)]
-    resources = [resource_row(PLACE, 0, "server", usage(0, 10.0), usage(54, 12.0)),
-                 resource_row(PLACE, 1, "server", usage(54, 12.0), usage(108, 11.0))]  # fmt: skip
+def test_trial_row_adds_up_its_slices() -> None:
+    slices = [slice_row(TRIAL, number, 0, REPORT, server_cpu_ns=5_400_000) for number in range(2)]
+    resources = [resource_row(TRIAL, 0, "server", make_usage(0, 10.0), make_usage(54, 12.0)),
+                 resource_row(TRIAL, 1, "server", make_usage(54, 12.0), make_usage(108, 11.0))]  # fmt: skip
     sockets = {"backlog": None, "nodelay": None, "rcvbuf": 425_984, "sndbuf": 425_984}
     ready = {"python": "cpython 3.11.7", "workers": 1, "sockets": sockets}
     row = trial_row(
-        PLACE, Measured(ready, slices, resources, document(), elapsed_s=0.12, memory_mb=9.5, background_load_share=0.02)
+        TRIAL,
+        TrialMeasurement(
+            ready, slices, resources, make_document(), elapsed_s=0.12, memory_mb=9.5, background_load_share=0.02
+        ),
     )
     assert row.status == "ok"
     assert row.mean_cpu_us_per_request == pytest.approx(10_800 / 216)
     assert row.rss_mb == 12.0
     assert row.memory_mb == 9.5
     assert row.switches_per_request == pytest.approx(108 / 216)
-    assert row.server_cpu_share == pytest.approx(0.0108 / 0.12)  # one worker uses one CPU, however many there are
+    assert row.server_cpu_share == pytest.approx(0.0108 / 0.12)  # one worker uses one CPU
     assert row.errors == "timeout=4"
     assert (row.late, row.lost, row.duplicate) == (2, 2, 3)
     assert row.service_p99_us == float("inf")
@@ -101,15 +106,12 @@ def test_a_trial_adds_up_its_slices() -> None:
     assert "BACKGROUND_LOAD=2.0%" in row.codes
 
 
-def test_what_was_not_measured_is_a_row_with_its_reason() -> None:
-    row = unmeasured_row(PLACE, "skipped", "it cannot")
+def test_unmeasured_row_has_status_and_reason() -> None:
+    row = unmeasured_row(TRIAL, "skipped", "it cannot")
     assert (row.status, row.reason, row.verdict, row.seed) == ("skipped", "it cannot", "skipped", 3)
     assert row.mean_throughput_rps is None
 
 
-def test_a_histogram_is_a_row_for_each_slot() -> None:
-    found = histogram_rows(PLACE, {"service": [[1, 1, 5], [2048, 2049, 7]], "connect": []})
-    assert [(row.quantity, row.lower_ns, row.upper_ns, row.count) for row in found] == [
-        ("service", 1, 1, 5),
-        ("service", 2048, 2049, 7),
-    ]
+def test_histogram_rows_list_used_slots_and_skip_empty_ones() -> None:
+    rows = histogram_rows(TRIAL, {"service": [[1, 1, 5], [2048, 2049, 7]], "connect": []})
+    assert [(row.quantity, row.upper_ns, row.counts) for row in rows] == [("service", "1 2049", "5 7")]

@@ -4,7 +4,7 @@ from bench.machine.cpu_layout import Placement, place
 
 
 @pytest.mark.parametrize(
-    ("cpus", "core_of", "client", "server"),
+    ("cpus", "core_of", "generator", "server"),
     [
         ([0], {}, (0,), (0,)),
         ([0, 1], {}, (0,), (1,)),
@@ -15,12 +15,12 @@ from bench.machine.cpu_layout import Placement, place
         (range(6), {k: k % 3 for k in range(6)}, (0, 3), (1, 2, 4, 5)),
     ],
 )
-def test_the_cpus_are_shared_out_by_cores_and_the_server_gets_the_larger_half(
-    cpus: range, core_of: dict[int, object], client: tuple[int, ...], server: tuple[int, ...]
+def test_place_divides_whole_cores_with_larger_half_to_servers(
+    cpus: range, core_of: dict[int, object], generator: tuple[int, ...], server: tuple[int, ...]
 ) -> None:
-    assert place(cpus, core_of) == Placement(client, server)
+    assert place(cpus, core_of) == Placement(generator, server)
 
 
-def test_one_cpu_is_shared_and_says_so() -> None:
+def test_placement_on_one_cpu_is_not_disjoint() -> None:
     assert not place([3], {}).disjoint
     assert place([3, 4], {}).disjoint

@@ -1,33 +1,46 @@
 import pytest
 
-from bench.machine.doctor import Finding, findings, troubles
+from bench.machine.doctor import Finding, State, _busy_processes, findings, problems
 
 
-def test_everything_that_is_looked_at_says_why_it_matters() -> None:
+def test_findings_have_value_reason_and_remedy() -> None:
     found = findings()
-    names = [one.name for one in found]
+    names = [finding.name for finding in found]
     assert len(names) == len(set(names))
-    assert {"CPUs", "governor", "clock source", "steal time", "descriptors", "net.core.somaxconn", "Python"} <= set(
-        names
-    )
-    assert all(one.value and one.why and one.remedy for one in found)
+    assert {
+        "CPUs",
+        "governor",
+        "clock source",
+        "steal time",
+        "file descriptors",
+        "net.core.somaxconn",
+        "Python",
+    } <= set(names)
+    assert all(finding.value and finding.why and finding.remedy for finding in found)
 
 
-def test_before_a_run_only_what_spoils_its_figures_is_told() -> None:
-    good, look, bad = (Finding(state, "1", state, "why", "remedy") for state in ("good", "look", "bad"))
-    assert troubles([good, look, bad]) == [bad]
+def test_problems_are_the_bad_findings() -> None:
+    states: tuple[State, ...] = ("good", "note", "bad")
+    good, note, bad = (Finding(state, "1", state, "why", "remedy") for state in states)
+    assert problems([good, note, bad]) == [bad]
 
 
 @pytest.mark.parametrize(
-    ("clock", "backlog", "told"), [("tsc", "4096", set()), ("hpet", "128", {"clock source", "net.core.somaxconn"})]
+    ("clock", "backlog", "names"), [("tsc", "4096", set()), ("hpet", "128", {"clock source", "net.core.somaxconn"})]
 )
-def test_a_slow_clock_and_a_short_backlog_spoil_figures(
-    clock: str, backlog: str, told: set[str], monkeypatch: pytest.MonkeyPatch
+def test_findings_reject_slow_clock_and_short_backlog(
+    clock: str, backlog: str, names: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = {
         "/sys/devices/system/clocksource/clocksource0/current_clocksource": clock,
         "/proc/sys/net/core/somaxconn": backlog,
     }
     monkeypatch.setattr("bench.machine.doctor._read", lambda path: files.get(path, ""))
-    found = {one.name for one in troubles(findings())}
-    assert found & {"clock source", "net.core.somaxconn"} == told
+    found = {finding.name for finding in problems(findings())}
+    assert found & {"clock source", "net.core.somaxconn"} == names
+
+
+def test_busy_process_name_is_printed_without_control_characters() -> None:
+    finding = _busy_processes({1: ("ps\x1b[31m", 0.0)}, {1: ("ps\x1b[31m", 1.0)}, 1.0)
+    assert finding.state == "bad"
+    assert finding.value == "ps\ufffd[31m (1) 100%"

@@ -1,4 +1,4 @@
-"""CPU time and memory of a tree, against what its processes say of themselves."""
+"""CPU time and memory of a process tree, compared with the reports of its own processes."""
 
 import subprocess
 import sys
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.machine.process_usage import Tree, switches_between
+from bench.machine.process_usage import ProcessTree, switches_between
 from tests.system.commands import wait_until
 
-# Burns 30 ms in a thread that ends, and 30 ms in a child that stays; then tells its own CPU time, and the child's.
+# Burns 30 ms in a thread that ends, and 30 ms in a child that stays; then prints the CPU time of both processes.
 _BURNER = """
 import os, sys, threading, time
 def burn():
@@ -43,22 +43,22 @@ def burner() -> Iterator[subprocess.Popen[str]]:
 def test_cpu_time_counts_ended_threads_and_children(burner: subprocess.Popen[str]) -> None:
     assert burner.stdin is not None
     assert burner.stdout is not None
-    tree = Tree(burner.pid)
+    tree = ProcessTree(burner.pid)
     burner.stdin.write("\n")
     burner.stdin.flush()
-    told_ns = int(burner.stdout.readline())
+    reported_ns = int(burner.stdout.readline())
     # Python's join returns a moment before the kernel's thread has ended.
     wait_until(lambda: tree.usage().threads == 2, "the thread has ended")
     usage = tree.settled_usage()
     assert usage.processes == 2
     assert usage.cpu_ns >= 60_000_000
-    assert told_ns <= usage.cpu_ns <= told_ns + 50_000_000  # what it took to tell, less than the two burnt
+    assert reported_ns <= usage.cpu_ns <= reported_ns + 50_000_000  # printing took less than both burns
     memory_mb = tree.memory_mb()
     assert memory_mb is not None
     assert 0 < memory_mb < usage.rss_mb  # the two share most of their pages
 
 
-def test_a_child_that_ended_is_counted_to_two_ticks() -> None:
+def test_cpu_time_of_ended_child_is_exact_to_two_ticks() -> None:
     code = """
 import os, sys, time
 def burn(seconds):
@@ -76,7 +76,7 @@ sys.stdin.readline()
     with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        tree = Tree(process.pid)
+        tree = ProcessTree(process.pid)
         before_ns = tree.settled_usage().cpu_ns
         process.stdin.write("\n")
         process.stdin.flush()
@@ -86,13 +86,13 @@ sys.stdin.readline()
     assert 300_000_000 - 20_000_000 <= used_ns <= 400_000_000
 
 
-def test_a_tree_at_rest_uses_nothing_and_switches_never(burner: subprocess.Popen[str]) -> None:
+def test_idle_tree_has_no_switches(burner: subprocess.Popen[str]) -> None:
     assert burner.stdin is not None
     assert burner.stdout is not None
     burner.stdin.write("\n")
     burner.stdin.flush()
     burner.stdout.readline()
-    tree = Tree(burner.pid)
+    tree = ProcessTree(burner.pid)
     usages = [tree.usage()]
     while True:  # until it has gone to sleep
         usages.append(tree.usage())
@@ -101,14 +101,14 @@ def test_a_tree_at_rest_uses_nothing_and_switches_never(burner: subprocess.Popen
     assert switches_between(usages[-2], usages[-1]) == 0
 
 
-def test_threads_that_came_or_went_leave_the_switches_unknown() -> None:
-    usage = Tree(1).usage()
+def test_switches_are_unknown_if_threads_start_or_end() -> None:
+    usage = ProcessTree(1).usage()
     more = type(usage)(0, 0.0, 1, 1, 0, {**usage.runs, (1, 10**9): 5})
     assert switches_between(usage, more) is None
 
 
-def test_a_process_that_has_ended_is_no_error() -> None:
+def test_usage_of_ended_process_is_empty() -> None:
     process = subprocess.run([sys.executable, "-c", ""], check=True)
     assert process.returncode == 0
-    assert Tree(2**22 + 1).usage().processes == 0
-    assert Tree(2**22 + 1).memory_mb() is None
+    assert ProcessTree(2**22 + 1).usage().processes == 0
+    assert ProcessTree(2**22 + 1).memory_mb() is None

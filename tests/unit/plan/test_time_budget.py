@@ -1,44 +1,50 @@
 import msgspec
 import pytest
 
-from bench.experiment.runner import models
-from bench.plan.definition import PlanError, cases, rounds
-from bench.plan.time_budget import LEAST_BLOCKS, duration_s, fit
+from bench.plan.definition import Plan, PlanError
+from bench.plan.ordering import round_count
+from bench.plan.time_budget import MIN_BLOCKS, duration_s, fit, load_s
 from bench.plan.toml import load_plan
+from tests.unit.plan.plans import MODELS
 
-KNOWN = models()
+
+def round_counts(plan: Plan) -> list[int]:
+    return [round_count(plan, scenario) for scenario in plan.scenarios]
 
 
-def test_the_profiles_take_the_time_that_they_promise() -> None:
-    assert 45 < duration_s(load_plan("quick"), KNOWN) < 75
-    assert 240 < duration_s(load_plan("standard"), KNOWN) < 360
-    assert 30 * 60 < duration_s(load_plan("thorough"), KNOWN) < 75 * 60
+def test_duration_of_presets_is_as_documented() -> None:
+    assert 45 < duration_s(load_plan("quick"), MODELS) < 75
+    assert 240 < duration_s(load_plan("standard"), MODELS) < 360
+    assert 30 * 60 < duration_s(load_plan("thorough"), MODELS) < 75 * 60
+
+
+def test_load_of_standard_leaves_time_for_overhead() -> None:
+    assert 0.6 * 360 <= load_s(load_plan("standard"), MODELS) <= 0.9 * 360
 
 
 @pytest.mark.parametrize("minutes", [2.0, 4.0, 6.0, 30.0])
-def test_a_plan_fits_into_its_time(minutes: float) -> None:
-    plan = fit(load_plan("standard"), minutes, KNOWN)
-    assert plan.blocks >= LEAST_BLOCKS
-    assert 0.7 * 60 * minutes < duration_s(plan, KNOWN) <= 60 * minutes
+def test_fit_uses_the_time_and_no_more(minutes: float) -> None:
+    plan = fit(load_plan("standard"), minutes, MODELS)
+    assert plan.blocks >= MIN_BLOCKS
+    assert 0.7 * 60 * minutes < duration_s(plan, MODELS) <= 60 * minutes
 
 
-def test_more_time_is_more_blocks_and_less_time_first_fewer_blocks_then_fewer_rounds() -> None:
+def test_fit_changes_blocks_first_and_rounds_last() -> None:
     plan = load_plan("standard")
-    longer, shorter, shortest = (fit(plan, minutes, KNOWN) for minutes in (30.0, 4.0, 2.0))
-    of_plan = [rounds(plan, case) for case in cases(plan)]
-    assert longer.blocks > plan.blocks > shorter.blocks > LEAST_BLOCKS
-    assert [rounds(shorter, case) for case in cases(shorter)] == of_plan
-    assert shortest.blocks == LEAST_BLOCKS
-    fewer = [rounds(shortest, case) for case in cases(shortest)]
-    assert all(few < usual for few, usual in zip(fewer, of_plan, strict=True))
+    longer, shorter, shortest = (fit(plan, minutes, MODELS) for minutes in (30.0, 4.0, 2.0))
+    assert longer.blocks > plan.blocks > shorter.blocks > MIN_BLOCKS
+    assert round_counts(shorter) == round_counts(plan)
+    assert shortest.blocks == MIN_BLOCKS
+    assert all(few < usual for few, usual in zip(round_counts(shortest), round_counts(plan), strict=True))
 
 
-def test_too_little_time_is_refused_with_what_is_needed() -> None:
-    with pytest.raises(PlanError, match=r"0.5 minutes are too few for this plan, which needs some \d+ at least"):
-        fit(load_plan("standard"), 0.5, KNOWN)
+def test_fit_rejects_too_little_time_with_the_minimum() -> None:
+    with pytest.raises(PlanError, match=r"0.5 minutes are too few for this plan, which needs at least \d+"):
+        fit(load_plan("standard"), 0.5, MODELS)
 
 
-def test_a_plan_that_only_searches_keeps_its_blocks() -> None:
+def test_fit_keeps_blocks_of_plan_that_only_searches() -> None:
     plan = load_plan("thorough")
-    searching = msgspec.structs.replace(plan, scenarios=tuple(one for one in plan.scenarios if one.searches))
-    assert fit(searching, 60.0, KNOWN).blocks == plan.blocks
+    searches = tuple(scenario for scenario in plan.scenarios if scenario.searches)
+    searching = msgspec.structs.replace(plan, scenarios=searches)
+    assert fit(searching, 60.0, MODELS).blocks == plan.blocks

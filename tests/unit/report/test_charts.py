@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from bench.analysis.summary import SUMMARY_COLUMNS, compare, summarise
+from bench.analysis.comparisons import compare_arms
+from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.report.charts.builders import build_chart
 from bench.report.charts.catalogue import QUESTIONS, ChartTables, chart_names, chart_requests
 from bench.report.charts.style import FIXED, styles
@@ -22,7 +23,7 @@ JUDGED = {
 def make_charts(rows: synthetic.Rows) -> dict[str, Figure]:
     """Return every chart of synthetic rows, by the name of its files."""
     summary = summarise(rows.trials, rows.slices)
-    comparisons = compare(rows.slices, rows.trials, REFERENCE)
+    comparisons = compare_arms(rows.trials, rows.slices, REFERENCE)
     tables = ChartTables(summary, comparisons, rows.histograms, rows.trials, rows.slices)
     requests = chart_requests(summary, rows.trials)
     drawn = {request: figure for request in requests if (figure := build_chart(request, tables))}
@@ -31,9 +32,9 @@ def make_charts(rows: synthetic.Rows) -> dict[str, Figure]:
 
 @pytest.fixture(scope="module")
 def charts() -> dict[str, Figure]:
-    capacity = synthetic.run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=JUDGED, histograms=True)
-    sessions = synthetic.run(synthetic.SESSIONS, scenario="sessions", blocks=6, rounds=4)
-    return make_charts(synthetic.together(capacity, sessions))
+    capacity = synthetic.make_run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=JUDGED, histograms=True)
+    sessions = synthetic.make_run(synthetic.SESSIONS, scenario="sessions", blocks=6, rounds=4)
+    return make_charts(synthetic.concat_runs(capacity, sessions))
 
 
 def test_run_has_a_chart_for_every_question(charts: dict[str, Figure]) -> None:
@@ -86,13 +87,13 @@ def test_throughput_of_tcp_and_udp_share_a_scale(charts: dict[str, Figure]) -> N
 def test_labels_of_equal_arms_do_not_overlap() -> None:
     rates = {f"model_number_{number}/tcp": {1: 1e4, 16: 2e4, 64: 2e4} for number in range(9)}
     rates |= {"early/tcp": {1: 1e4}, "also_early/tcp": {1: 1e4}, "asyncio/tcp": {1: 1e4, 16: 2e4, 64: 2e4}}
-    for figure in make_charts(synthetic.run(rates, blocks=6, rounds=3, histograms=True)).values():
+    for figure in make_charts(synthetic.make_run(rates, blocks=6, rounds=3, histograms=True)).values():
         assert_legible(figure)
 
 
 def test_single_number_of_connections_is_drawn_as_dots() -> None:
     rates = {arm: {16: of_arm[16]} for arm, of_arm in synthetic.TCP.items() if 16 in of_arm}
-    figures = make_charts(synthetic.run(rates, blocks=6, rounds=3, histograms=True))
+    figures = make_charts(synthetic.make_run(rates, blocks=6, rounds=3, histograms=True))
     assert list(figures) == ["throughput", "ratios", "service", "cpu", "memory", "steady"]
     assert len(figures["throughput"].axes) == 1
     for figure in figures.values():
@@ -100,7 +101,7 @@ def test_single_number_of_connections_is_drawn_as_dots() -> None:
 
 
 def test_ratio_axis_contains_every_mark() -> None:
-    rows = synthetic.run({"asyncio/tcp": {16: 1e5}, "lossy/tcp": {16: 100.0}}, blocks=6, rounds=3)
+    rows = synthetic.make_run({"asyncio/tcp": {16: 1e5}, "lossy/tcp": {16: 100.0}}, blocks=6, rounds=3)
     (ax,) = make_charts(rows)["ratios"].axes
     low, high = ax.get_xlim()
     assert low < 0.001 < 1 < high
@@ -108,21 +109,21 @@ def test_ratio_axis_contains_every_mark() -> None:
 
 
 def test_run_of_sessions_has_cpu_and_memory_charts() -> None:
-    rows = synthetic.run(synthetic.SESSIONS, scenario="sessions", blocks=6, rounds=3)
+    rows = synthetic.make_run(synthetic.SESSIONS, scenario="sessions", blocks=6, rounds=3)
     assert list(make_charts(rows)) == ["sessions", "cpu", "memory"]
 
 
 def test_run_without_measurements_has_no_charts() -> None:
     assert chart_requests(pd.DataFrame(columns=SUMMARY_COLUMNS), pd.DataFrame()) == []
-    rows = synthetic.run({"a/tcp": {}, "b/tcp": {1: 1e4}}, blocks=1, rounds=1)
+    rows = synthetic.make_run({"a/tcp": {}, "b/tcp": {1: 1e4}}, blocks=1, rounds=1)
     failed = rows.trials.assign(status="failed", reason="did not get ready")
     assert make_charts(replace(rows, trials=failed)) == {}
 
 
 def test_each_message_size_has_charts_of_its_own() -> None:
-    rows = synthetic.run({"asyncio/tcp": {1: 1e4, 16: 2e4}}, blocks=2, rounds=2)
+    rows = synthetic.make_run({"asyncio/tcp": {1: 1e4, 16: 2e4}}, blocks=2, rounds=2)
     large = [frame.assign(message_bytes=1024) for frame in (rows.slices, rows.trials, rows.histograms)]
-    figures = make_charts(synthetic.together(rows, synthetic.Rows(*large)))
+    figures = make_charts(synthetic.concat_runs(rows, synthetic.Rows(*large)))
     assert [name for name in figures if name.startswith("throughput")] == [
         "throughput-capacity-64B",
         "throughput-capacity-1024B",
@@ -131,7 +132,7 @@ def test_each_message_size_has_charts_of_its_own() -> None:
 
 def test_baseline_is_drawn_in_rates_but_not_in_memory() -> None:
     rates = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 3e4}, "native/tcp": {16: 9e4}}
-    charts = make_charts(synthetic.run(rates, blocks=6, rounds=2))
+    charts = make_charts(synthetic.make_run(rates, blocks=6, rounds=2))
     shown = {name: {text for text, _ in visible_texts(charts[name])} for name in ("throughput", "memory")}
     assert "native (baseline)" in shown["throughput"]
     assert not any("native" in text for text in shown["memory"])

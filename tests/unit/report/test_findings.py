@@ -2,7 +2,7 @@ import math
 
 import pandas as pd
 
-from bench.analysis.summary import COMPARISON_COLUMNS, compare
+from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
 from bench.report.findings import findings, noise_floor, search_findings
 from tests.unit import synthetic
 
@@ -11,8 +11,8 @@ REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 
 def make_comparisons(rates: synthetic.Rates, *, noise: float, block_noise: float, rounds: int = 6) -> pd.DataFrame:
     """Return the comparisons of a synthetic run of six blocks."""
-    rows = synthetic.run(rates, blocks=6, rounds=rounds, noise=noise, block_noise=block_noise)
-    return compare(rows.slices, rows.trials, REFERENCE)
+    rows = synthetic.make_run(rates, blocks=6, rounds=rounds, noise=noise, block_noise=block_noise)
+    return compare_arms(rows.trials, rows.slices, REFERENCE)
 
 
 def test_findings_of_equal_arms_report_no_difference() -> None:
@@ -32,8 +32,8 @@ def test_findings_of_inconclusive_arms_state_blocks_needed() -> None:
 
 
 def test_findings_omit_unranked_models() -> None:
-    rows = synthetic.run(synthetic.UDP, blocks=6, rounds=4)
-    comparisons = compare(rows.slices, rows.trials, REFERENCE)
+    rows = synthetic.make_run(synthetic.UDP, blocks=6, rounds=4)
+    comparisons = compare_arms(rows.trials, rows.slices, REFERENCE)
     assert any("multiprocessing" in str(finding) for finding in findings(comparisons))
     assert not any("multiprocessing" in str(finding) for finding in findings(comparisons, ["multiprocessing"]))
 
@@ -57,7 +57,7 @@ def test_lead_within_noise_floor_is_remarked() -> None:
         {"arm": "select/tcp", "reference": "asyncio/tcp", "kind": "reference", "ratio": 1.02}
         | {"low": 1.01, "high": 1.03, "conclusion": "faster"},
     ]
-    near = pd.DataFrame([common | row for row in rows])[COMPARISON_COLUMNS]
+    near = pd.DataFrame([common | row for row in rows])
     (finding,) = findings(near)
     remark = "select has the most requests per second, but its lead over asyncio (1.02 times) is within the noise floor"
     assert remark in finding.best
@@ -67,8 +67,8 @@ def test_lead_within_noise_floor_is_remarked() -> None:
 
 
 def test_noise_floor_lists_each_metric_without_its_unit() -> None:
-    rows = synthetic.run(synthetic.TCP, blocks=6, rounds=4)
-    text = noise_floor(compare(rows.slices, rows.trials, REFERENCE))
+    rows = synthetic.make_run(synthetic.TCP, blocks=6, rounds=4)
+    text = noise_floor(compare_arms(rows.trials, rows.slices, REFERENCE))
     assert "% in requests per second" in text
     assert text.endswith("% in median service time")
     assert noise_floor(pd.DataFrame(columns=COMPARISON_COLUMNS)) == ""

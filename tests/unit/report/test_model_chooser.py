@@ -22,7 +22,7 @@ def make_rows(
 
 @pytest.fixture
 def summary() -> pd.DataFrame:
-    """Summary rows with a valid, a doubtful and an unmeasured case, a control and a baseline."""
+    """Summary rows of two measured cases, an unmeasured one, a control and a baseline."""
     rate = {"throughput_rps": (100.0, 90.0, 110.0, "valid")}
     p99 = {"service_p99_us": (9.0, 8.0, 12.0, "invalid"), "memory_mb": (13.0, 13.0, 14.0, "valid")}
     rows = make_rows("select/tcp", rate | p99)

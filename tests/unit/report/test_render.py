@@ -5,8 +5,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.analysis.server_settings import server_settings, unequal
-from bench.analysis.summary import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summarise
+from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
+from bench.analysis.server_settings import server_settings, unequal_settings
+from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.report.content import Picture
 from bench.report.render import RunContext, escape, render
 from tests.unit import synthetic
@@ -24,8 +25,8 @@ QUESTION = "How many requests per second can each server answer?"
 def reports() -> tuple[str, str]:
     """Markdown and page of a synthetic run with one invalid case."""
     judged = {("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=0.93")}
-    rows = synthetic.run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
-    comparisons = compare(rows.slices, rows.trials, REFERENCE)
+    rows = synthetic.make_run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
+    comparisons = compare_arms(rows.trials, rows.slices, REFERENCE)
     charts = [Picture(QUESTION, "charts/throughput.svg", b"<svg/>", "capacity", "summary.csv")]
     run = RunContext(ENVIRONMENT, {"seed": 7, "blocks": 6}, started_at=datetime(2026, 11, 22, 7, 31, tzinfo=UTC))
     trials = rows.trials.assign(duration_s=1.5)
@@ -38,11 +39,11 @@ def markdown(reports: tuple[str, str]) -> str:
 
 
 def make_reports(judged: dict[tuple[str, int], tuple[str, str]]) -> tuple[str, str]:
-    """Return Markdown and page of a run with one arm at several numbers of connections."""
-    rows = synthetic.run({"asyncio/tcp": dict.fromkeys((1, 2, 4, 16), 3e4)}, blocks=6, rounds=4, judged=judged)
+    """Return Markdown and page of a run with one arm and several load points."""
+    rows = synthetic.make_run({"asyncio/tcp": dict.fromkeys((1, 2, 4, 16), 3e4)}, blocks=6, rounds=4, judged=judged)
     summary = summarise(rows.trials, rows.slices)
     summary = summary[~summary["metric"].str.startswith("service_p99")]  # for these there are too few replies
-    return render(summary, compare(rows.slices, rows.trials, {}), rows.trials, RunContext({}, {}), [])
+    return render(summary, compare_arms(rows.trials, rows.slices, {}), rows.trials, RunContext({}, {}), [])
 
 
 def test_report_begins_with_findings_and_ratios(markdown: str) -> None:
@@ -155,10 +156,9 @@ def test_names_cannot_contain_markup() -> None:
     assert escape("a|b\n# c `d` <e> [f](g) *h*") == r"a\|b \# c \`d\` \<e\> \[f\](g) \*h\*"
     assert escape("$x$") == r"\$x\$"  # which some pages take for mathematics
     assert escape("thread_per_client _x_") == r"thread_per_client \_x\_"
-    rows = synthetic.run({"<b>|x/tcp": {1: 1e4}}, blocks=1, rounds=1)
-    text, page = render(
-        summarise(rows.trials, rows.slices), compare(rows.slices, rows.trials, {}), rows.trials, RunContext({}, {}), []
-    )
+    rows = synthetic.make_run({"<b>|x/tcp": {1: 1e4}}, blocks=1, rounds=1)
+    summary, comparisons = summarise(rows.trials, rows.slices), compare_arms(rows.trials, rows.slices, {})
+    text, page = render(summary, comparisons, rows.trials, RunContext({}, {}), [])
     assert "&lt;b&gt;|x" in page
     assert "<b>|x" not in page
     assert r"| \<b\>\|x | TCP |" in text
@@ -166,8 +166,8 @@ def test_names_cannot_contain_markup() -> None:
 
 
 def test_unequal_server_settings_are_listed() -> None:
-    rows = synthetic.run({"asyncio/tcp": {16: 30e3}, "select/tcp": {16: 30e3}}, blocks=3, rounds=2)
-    assert unequal(rows.trials) == ""
+    rows = synthetic.make_run({"asyncio/tcp": {16: 30e3}, "select/tcp": {16: 30e3}}, blocks=3, rounds=2)
+    assert unequal_settings(rows.trials) == ""
     trials = rows.trials.assign(backlog=[1024 if arm == "asyncio/tcp" else 100 for arm in rows.trials["arm"]])
-    assert unequal(trials) == "backlog over tcp (100, 1024)"
+    assert unequal_settings(trials) == "backlog over tcp (100, 1024)"
     assert [row[0] for row in server_settings(trials)] == ["asyncio/tcp", "select/tcp"]

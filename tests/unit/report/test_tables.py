@@ -1,7 +1,8 @@
 import pandas as pd
 import pytest
 
-from bench.analysis.summary import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summarise
+from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
+from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.report.tables import Ratio, result_tables
 from tests.unit import synthetic
 
@@ -13,8 +14,8 @@ Frames = tuple[pd.DataFrame, pd.DataFrame]
 def frames() -> Frames:
     """Summary and comparisons of a synthetic run with one invalid case."""
     judged = {("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=0.93")}
-    rows = synthetic.run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
-    return summarise(rows.trials, rows.slices), compare(rows.slices, rows.trials, REFERENCE)
+    rows = synthetic.make_run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
+    return summarise(rows.trials, rows.slices), compare_arms(rows.trials, rows.slices, REFERENCE)
 
 
 def test_tables_cover_every_load_point(frames: Frames) -> None:

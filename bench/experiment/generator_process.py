@@ -1,0 +1,81 @@
+"""The load generator as a child process: one method per command of ``clients.worker``.
+
+Every method raises ChildError if the generator itself fails, which ends the run. A server that cannot be loaded raises
+ServerError, and the generator continues.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.experiment.child_process import READY_S, Child, ServerError
+
+_COMPILE_S = 300.0  # the first run on a machine compiles the generator
+_ANSWER_S = 30.0  # beyond the requested load; a generator that takes longer hangs
+_TIMEOUTS = 4  # request timeouts that one answer may include: three of a conversation, or those after a slice
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedLoad:
+    """Everything that the generator counted of a load."""
+
+    document: dict[str, Any]
+    histograms: Mapping[str, list[list[int]]]  # rows of lower_ns, upper_ns, count by quantity
+
+
+class Generator:
+    """The load generator of a run. A load is a set of connections to one server, known by a name."""
+
+    def __init__(self, child: Child, timeout_s: float) -> None:
+        self._child = child
+        self._timeout_s = timeout_s
+        self.pid = child.pid
+
+    def await_ready(self) -> None:
+        """Wait until it is compiled and ready."""
+        self._child.read_line(_COMPILE_S)
+
+    def set_thresholds(self, thresholds: Mapping[str, list[float]]) -> None:
+        """Set thresholds of quality codes that replace the defaults."""
+        self._child.ask({"do": "set_thresholds", "thresholds": dict(thresholds)}, READY_S)
+
+    def verify(self, settings: Mapping[str, Any], concurrent_clients: int = 1) -> None:
+        """Check the protocol of a server byte by byte, in a short conversation with each of some clients."""
+        self._ask({"do": "verify", "settings": settings, "concurrent_clients": concurrent_clients})
+
+    def open(self, load: str, settings: Mapping[str, Any]) -> int:
+        """Open the connections of a load; return their number."""
+        return int(self._ask({"do": "open", "id": load, "settings": settings})["connected"])
+
+    def warm(self, load: str, seconds: float) -> None:
+        """Load a server without counting. A failure appears in the next slice."""
+        self._send({"do": "warm", "id": load, "seconds": seconds})
+
+    def slice(self, load: str, seconds: float, warmup_s: float, seed: int | None) -> dict[str, Any]:
+        """Load a server for a slice; return the figures of the slice. seed: of the arrivals."""
+        command = {"do": "slice", "id": load, "seconds": seconds, "warmup_s": warmup_s, "seed": seed}
+        figures: dict[str, Any] = self._ask(command)["slice"]
+        return figures
+
+    def discard(self, load: str) -> None:
+        """Remove the last slice from the counts of a load."""
+        self._send({"do": "discard", "id": load})
+
+    def close(self, load: str, baseline_rps: float | None = None) -> ClosedLoad:
+        """Close a load; return its counts. baseline_rps: rate of the baseline at this load, for its quality codes."""
+        answer = self._ask({"do": "close", "id": load, "baseline_rps": baseline_rps})
+        return ClosedLoad(answer["document"], answer["histograms"])
+
+    def abandon(self, load: str) -> None:
+        """Close a load whose server failed."""
+        self._send({"do": "close", "id": load})
+
+    def _ask(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self._send(command)
+        if not answer["ok"]:
+            raise ServerError(answer["error"])
+        return answer
+
+    def _send(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        timeout_s = _ANSWER_S + _TIMEOUTS * self._timeout_s + command.get("seconds", 0.0)
+        return self._child.ask(command, timeout_s)

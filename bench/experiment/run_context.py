@@ -1,0 +1,18 @@
+"""What all blocks and searches of a run share."""
+
+from dataclasses import dataclass
+
+from bench.experiment.generator_process import Generator
+from bench.experiment.observer import RunObserver
+from bench.machine.noise_probe import NoiseProbe
+from bench.plan.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """The schedule of a run, its generator and its observer."""
+
+    schedule: Schedule
+    generator: Generator
+    probe: NoiseProbe
+    observer: RunObserver

@@ -1,0 +1,83 @@
+"""Rows of max_rate.csv. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bench.experiment.objective import Objective
+from bench.experiment.row_builder import as_number
+from bench.experiment.solo_load import LoadResult
+from bench.plan.schedule import ScheduledLoad
+from bench.schema.arms import Arm
+from bench.schema.rows import MaxRateRow
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOutcome:
+    """What a trial of a search decided."""
+
+    round: int
+    step: int
+    rate_rps: float
+    passed: bool
+    counted: bool  # False if its numbers were invalid and the trial is repeated
+    verdict: str
+    codes: str  # of a failed trial: the reason
+    python: str  # interpreter of the server
+
+
+def search_row(
+    load: ScheduledLoad, arm: Arm, objective: Objective, *, verdict: str, codes: str, **figures: Any
+) -> MaxRateRow:
+    """Return a row of an arm. Without figures it is that of an arm that could not be searched."""
+    return MaxRateRow(
+        scenario=load.point.scenario,
+        connections=load.point.connections,
+        message_bytes=load.point.message_bytes,
+        arm=arm.name,
+        model=arm.model,
+        transport=arm.transport,
+        protocol=load.scenario.protocol,
+        objective_p99_us=objective.p99_us,
+        objective_lost_share=objective.lost_share,
+        verdict=verdict,
+        codes=codes,
+        **figures,
+    )
+
+
+def trial_search_row(
+    load: ScheduledLoad, arm: Arm, objective: Objective, outcome: TrialOutcome, result: LoadResult | None
+) -> MaxRateRow:
+    """Return the row of a trial. result: None if the server failed."""
+    return search_row(
+        load,
+        arm,
+        objective,
+        python=outcome.python,
+        round=outcome.round,
+        step=outcome.step,
+        rate_rps=outcome.rate_rps,
+        passed=outcome.passed,
+        counted=outcome.counted,
+        verdict=outcome.verdict,
+        codes=outcome.codes,
+        **_figures(result),
+    )
+
+
+def _figures(result: LoadResult | None) -> dict[str, Any]:
+    if result is None:
+        return {}
+    document = result.document
+    latency_us = document["latency_us"] or {}
+    return {
+        "scheduled": document["scheduled"],
+        "sent": document["sent"],
+        "replies": document["replies"],
+        "lost": document["ledger"]["lost"],
+        "unsent": document["unsent"],
+        "throughput_rps": document["throughput_rps"],
+        "latency_p50_us": as_number(latency_us.get("p50")),
+        "latency_p99_us": as_number(latency_us.get("p99")),
+        "generator_cpu_share": document["generator"]["cpu_share"],
+    }

@@ -1,0 +1,119 @@
+"""Plain messages for the keys and values of a plan that msgspec rejects. Pure."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from bench.plan.definition import Plan
+from bench.plan.external_server import ExternalServer
+from bench.plan.scenario import Scenario
+from bench.plan.suggestions import did_you_mean
+from bench.plan.value_types import Arrivals, Lifecycle, Protocol, Rate, Transport
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "transports": get_args(Transport),
+    "protocol": get_args(Protocol),
+    "protocols": get_args(Protocol),
+    "lifecycle": get_args(Lifecycle),
+    "arrivals": get_args(Arrivals),
+    "rate": get_args(Rate),
+    "ready": ("line", "exchange"),
+}
+_TABLES = {"scenarios": ("scenario", Scenario), "external_servers": ("external server", ExternalServer)}
+_HINTS = {
+    "rate": "for a number use rate_rps (requests per second) or capacity_share (share of each arm's capacity)",
+    "rate_rps": "the generator sends up to 1e8 requests per second",
+    "capacity_share": "write 0.5 for 50%; for requests per second use rate_rps",
+    "target_precision": "write 0.03 for ±3%",
+    "name": "use letters, digits and underscores, as in `my_plan`",
+}
+_TYPES = {
+    "int": "an integer",
+    "float": "a number",
+    "str": "a text in quotes",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+
+
+def explain(message: str, values: Mapping[str, Any]) -> str:
+    """Return what is wrong in values, and what is allowed.
+
+    message: of msgspec, e.g. "Expected `int` >= 1 - at `$.scenarios[0].connections[...]`".
+    """
+    expected, _, path = message.partition(" - at ")
+    keys = re.findall(r"\w+", path.rpartition("`$")[2])
+    where, struct = _table(keys, values)
+    if field := re.search(r"field `(.*)`\Z", expected, re.DOTALL):
+        return where + _explain_field(field[1], struct, is_unknown="unknown" in expected)
+    names = [key for key in keys if not key.isdigit()]
+    if not names:
+        return expected
+    name = names[-1]
+    try:
+        value = _look_up(values, keys)
+    except (KeyError, TypeError, IndexError):
+        return f"{where}{name}: {expected}"
+    rule = _rule(name, value, expected)
+    hint = f"; {_HINTS[name]}" if name in _HINTS else ""
+    return f"{where}{name} = {value!r} {rule}{hint}"
+
+
+def not_finite(value: Any, name: str = "") -> str:
+    """Return ``KEY = inf`` for the first number in a plan that is not finite (TOML has inf and nan), or ""."""
+    if isinstance(value, dict):
+        texts = [not_finite(item, str(key)) for key, item in value.items()]
+    elif isinstance(value, list | tuple):
+        texts = [not_finite(item, name) for item in value]
+    else:
+        return f"{name} = {value}" if isinstance(value, float) and not math.isfinite(value) else ""
+    return next(filter(None, texts), "")
+
+
+def _table(keys: list[str], values: Mapping[str, Any]) -> tuple[str, type[Any]]:
+    """Return the beginning of a message that names the table of a key, and the table's type."""
+    if len(keys) < 2 or keys[0] not in _TABLES or not keys[1].isdigit():
+        return "", Plan
+    label, struct = _TABLES[keys[0]]
+    table = values[keys[0]][int(keys[1])]
+    name = table.get("name") if isinstance(table, dict) else None
+    return f"{label} {name!r}: " if isinstance(name, str) else f"{label} number {int(keys[1]) + 1}: ", struct
+
+
+def _explain_field(field: str, struct: type[Any], *, is_unknown: bool) -> str:
+    name = " ".join(field.split())  # a key in quotes may contain anything
+    if not is_unknown:
+        return f"the key `{name}` is missing"
+    fields = struct.__struct_fields__
+    suggestion = did_you_mean(name, fields, "`")
+    return f"unknown key `{name}`{suggestion or '.'} The keys are: {', '.join(fields)}"
+
+
+def _look_up(values: Mapping[str, Any], keys: list[str]) -> Any:
+    value: Any = values
+    for key in keys:
+        value = value[int(key) if key.isdigit() else key]
+    return value
+
+
+def _rule(name: str, value: object, expected: str) -> str:
+    """Return what the value of a key must be."""
+    if name in _CHOICES:
+        return f"must be one of {', '.join(_CHOICES[name])}"
+    if "`array`, got" in expected:
+        return f"must be a list; write {name} = [{_toml(value)}]"
+    if "matching regex" in expected:
+        return "is not a valid name"
+    if match := re.fullmatch(r"Expected `array` of length (.+)", expected):
+        return "must not be empty" if match[1] == ">= 1" else f"must have {match[1]} values"
+    match = re.match(r"Expected `(\w+)[^`]*`(.*)", expected)
+    if match is None or match[1] not in _TYPES:
+        return f"is not allowed: {expected}"
+    kind, rest = _TYPES[match[1]], match[2].partition(", got")[0]
+    return f"must be {kind}{rest}"
+
+
+def _toml(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)

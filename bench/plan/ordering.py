@@ -1,0 +1,50 @@
+"""The order of a run: everything random follows from the seed of the plan.
+
+The same seed, block, load point and round always give the same order and the same arrivals.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.plan.definition import Plan
+from bench.plan.scenario import Scenario
+from bench.schema.load_points import LoadPoint
+
+BASELINE_EVERY = 3  # rounds
+
+
+def round_count(plan: Plan, scenario: Scenario) -> int:
+    """Return the number of rounds of each load point in a block."""
+    return max(1, round(scenario.seconds / plan.slice_s))
+
+
+def baseline_takes_part(counted_rounds: int) -> bool:
+    """Return whether the baseline has a slice in the next round: it competes with no arm, so one of three is enough."""
+    return counted_rounds % BASELINE_EVERY == 0
+
+
+def block_order(seed: int, block: int, scenarios: int) -> list[int]:
+    """Return the positions of the plan's scenarios in the order of a block."""
+    return [int(position) for position in np.random.default_rng([seed, block]).permutation(scenarios)]
+
+
+def round_order(
+    seed: int, block: int, scenario: int, point: LoadPoint, number: int, transports: Sequence[str]
+) -> list[int]:
+    """Return the order in which arms get their slices in a round, as positions in ``transports``.
+
+    Arms of one transport follow each other because they are compared: the machine's speed has less time to drift.
+    scenario: its position in the plan. number: of the round. transports: of each arm.
+    """
+    random = np.random.default_rng([seed, block, scenario, point.connections, point.message_bytes, number])
+    order: list[int] = []
+    for transport in random.permutation(sorted(set(transports))):
+        order += random.permutation([k for k, name in enumerate(transports) if name == transport]).tolist()
+    return order
+
+
+def arrival_seed(seed: int, block: int, scenario: int, point: LoadPoint, number: int) -> int:
+    """Return the seed of the arrivals of a round: every arm gets the same requests at the same distances."""
+    entropy = [seed, block, scenario, point.connections, point.message_bytes, number, 1]
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0])

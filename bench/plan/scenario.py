@@ -1,0 +1,172 @@
+"""Scenarios of a plan: one question each, with its load."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from bench.plan.value_types import (
+    MAX_RATE_RPS,
+    Arrivals,
+    Connections,
+    DurationS,
+    Lifecycle,
+    MessageBytes,
+    Positive,
+    Protocol,
+    Rate,
+)
+from bench.schema.metrics import ScenarioKind
+
+COMMON = "common"  # rate that every arm can sustain
+HIGHEST = "highest"  # the rate is searched for
+_ECHO_BYTES = (64,)
+_NO_SIZE = (0,)  # the messages of hola are fixed
+
+
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One question with its load."""
+
+    name: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z][a-z0-9_]*\Z",
+            max_length=60,
+            description="Name of the scenario in tables and files.",
+            examples=["capacity"],
+        ),
+    ]
+    question: Annotated[
+        str,
+        Meta(
+            description="The question that the scenario answers, for the report.",
+            examples=["How many requests per second?"],
+            extra_json_schema={"default": "none"},
+        ),
+    ] = ""
+    protocol: Annotated[Protocol, Meta(description="Conversation of client and server.", examples=["hola"])] = "echo"
+    lifecycle: Annotated[
+        Lifecycle,
+        Meta(
+            description="`persistent`: connections stay open. `session`: each client connects, sends its requests, "
+            "disconnects and connects again.",
+            examples=["session"],
+        ),
+    ] = "persistent"
+    connections: Annotated[
+        tuple[Connections, ...],
+        Meta(min_length=1, description="Numbers of simultaneous clients. Each is measured.", examples=[[1, 16, 64]]),
+    ]
+    message_bytes: Annotated[
+        Annotated[tuple[MessageBytes, ...], Meta(min_length=1)] | None,
+        Meta(
+            description="Sizes of the messages. Each is measured. Only echo has sizes.",
+            examples=[[64, 1024]],
+            extra_json_schema={"unit": "bytes", "default": "`[64]`"},
+        ),
+    ] = None
+    requests_per_session: Annotated[
+        Positive, Meta(description="Requests of each session; `session` lifecycle only.", examples=[5])
+    ] = 10
+    rate: Annotated[
+        Rate | None,
+        Meta(
+            description="`common`: open loop at a rate that every arm can sustain; a calibration finds it. `highest`: "
+            "search for the max rate under the objective.",
+            examples=["common"],
+            extra_json_schema={"default": "closed loop"},
+        ),
+    ] = None
+    rate_rps: Annotated[
+        Annotated[float, Meta(gt=0, le=MAX_RATE_RPS)] | None,
+        Meta(
+            description="Open loop at this rate, over all connections.",
+            examples=[20000],
+            extra_json_schema={"unit": "requests/s", "default": "closed loop"},
+        ),
+    ] = None
+    capacity_share: Annotated[
+        Annotated[float, Meta(gt=0, le=1)] | None,
+        Meta(
+            description="Open loop at this share of each arm's own capacity; a calibration measures the capacity.",
+            examples=[0.5],
+            extra_json_schema={"unit": "share", "default": "closed loop"},
+        ),
+    ] = None
+    arrivals: Annotated[
+        Arrivals, Meta(description="Pattern of the requests of an open loop.", examples=["constant"])
+    ] = "poisson"
+    seconds: Annotated[
+        DurationS,
+        Meta(
+            description="Load on each arm at each load point of a block. In a search: load of each trial.",
+            examples=[0.3],
+            extra_json_schema={"unit": "s"},
+        ),
+    ]
+    objective_p99_us: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="Objective of a search: 99% of the requests are answered within this time. 0 means ten times "
+            "the median latency of the slowest idle arm, but at least 5 ms.",
+            examples=[2000],
+            extra_json_schema={"unit": "us"},
+        ),
+    ] = 0.0
+    objective_lost_share: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Objective of a search: share of the requests that may stay unanswered.",
+            examples=[0.01],
+            extra_json_schema={"unit": "share"},
+        ),
+    ] = 0.001
+    search_width: Annotated[
+        float,
+        Meta(
+            ge=0.001,
+            le=1,
+            description="Distance of two neighbouring rates of a search, as a share of the lower one.",
+            examples=[0.05],
+            extra_json_schema={"unit": "share"},
+        ),
+    ] = 0.02
+
+    @property
+    def loop(self) -> str:
+        """How requests follow each other: ``open`` or ``closed``."""
+        is_open = self.rate is not None or self.rate_rps is not None or self.capacity_share is not None
+        return "open" if is_open else "closed"
+
+    @property
+    def kind(self) -> ScenarioKind:
+        """The question that the scenario asks."""
+        if self.searches:
+            return ScenarioKind.MAX_RATE
+        if self.loop == "open":
+            return ScenarioKind.LATENCY
+        return ScenarioKind.SESSIONS if self.lifecycle == "session" else ScenarioKind.CAPACITY
+
+    @property
+    def searches(self) -> bool:
+        """Whether the scenario searches for a rate. Such a scenario has no part in blocks."""
+        return self.rate == HIGHEST
+
+    @property
+    def rate_text(self) -> str:
+        """The rate as the plan asks for it: ``common``, ``rate_rps=20000``; empty in a closed loop."""
+        if self.rate_rps is not None:
+            return f"rate_rps={self.rate_rps:g}"
+        if self.capacity_share is not None:
+            return f"capacity_share={self.capacity_share:g}"
+        return self.rate or ""
+
+    @property
+    def message_sizes(self) -> tuple[int, ...]:
+        """Message sizes in bytes; a single 0 for a protocol whose messages are fixed."""
+        if self.protocol != "echo":
+            return _NO_SIZE
+        return self.message_bytes or _ECHO_BYTES

@@ -1,0 +1,170 @@
+"""The schedule of a run: a plan after every decision has been made.
+
+``resolve`` turns a plan into arms, cases, CPUs, orders and seeds. The experiment executes the result and decides
+nothing that was known before the first server started.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from bench.plan.definition import Plan
+from bench.plan.external_server import ExternalServer
+from bench.plan.matrix import (
+    MIN_WORKERS,
+    arms,
+    baseline_arms,
+    competing_arms,
+    reference_arms,
+    scenario_load_points,
+    skip_reason,
+)
+from bench.plan.ordering import arrival_seed, baseline_takes_part, block_order, round_count, round_order
+from bench.plan.scenario import Scenario
+from bench.plan.time_budget import load_s, slices_per_block
+from bench.plan.validation import check, plan_thresholds
+from bench.schema.arms import Arm
+from bench.schema.load_points import LoadPoint
+from clients.quality_codes import Thresholds
+from servers.registry import Description
+
+SEARCH_BLOCK = 0  # searches are not in blocks; their orders and arrivals are those of this block
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledLoad:
+    """A load point, with the arms that serve it and the order of its rounds."""
+
+    scenario: Scenario
+    scenario_position: int  # in the plan
+    point: LoadPoint
+    rounds: int
+    skip_reasons: Mapping[Arm, str]  # of all arms; empty for an arm that is measured
+    baseline_arms: frozenset[Arm]
+    seed: int
+
+    def takes_part(self, arm: Arm, counted_rounds: int) -> bool:
+        """Return whether an arm has a slice in the round that follows so many counted ones."""
+        return arm not in self.baseline_arms or baseline_takes_part(counted_rounds)
+
+    def round_order(self, block: int, number: int, transports: Sequence[str]) -> list[int]:
+        """Return the order of a round, as positions in ``transports``: those of the arms that are still alive."""
+        return round_order(self.seed, block, self.scenario_position, self.point, number, transports)
+
+    def arrival_seed(self, block: int, number: int) -> int:
+        """Return the seed of the arrivals of a round."""
+        return arrival_seed(self.seed, block, self.scenario_position, self.point, number)
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledScenario:
+    """A scenario with its load points, fewest connections first."""
+
+    scenario: Scenario
+    loads: tuple[ScheduledLoad, ...]
+
+    def serves(self, arm: Arm) -> bool:
+        """Return whether an arm serves any load point, and so needs a server."""
+        return any(not load.skip_reasons[arm] for load in self.loads)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Everything that a run executes."""
+
+    plan: Plan  # with its number of workers
+    seed: int
+    server_cpus: tuple[int, ...]
+    generator_cpus: tuple[int, ...]
+    arms: tuple[Arm, ...]
+    baseline_arms: tuple[Arm, ...]  # their servers stay for the whole run
+    fresh_arms: tuple[Arm, ...]  # all others; their servers are started afresh in every block
+    searched_arms: tuple[Arm, ...]
+    reference_arms: Mapping[str, str]  # name of the arm that others are compared with, by transport
+    scenarios: tuple[ScheduledScenario, ...]  # in the order of the plan
+    external_servers: Mapping[str, ExternalServer]  # by the model of their arms
+    thresholds: Thresholds
+    slices_per_block: int  # without repeated rounds
+    block_load_s: float
+
+    @property
+    def cpus_disjoint(self) -> bool:
+        """Whether no CPU is shared by the servers and the generator."""
+        return not set(self.server_cpus) & set(self.generator_cpus)
+
+    @property
+    def block_loads(self) -> list[ScheduledLoad]:
+        """The load points that every block has."""
+        return [load for scenario in self.scenarios if not scenario.scenario.searches for load in scenario.loads]
+
+    @property
+    def searches(self) -> list[ScheduledLoad]:
+        """The load points at which a max rate is searched for."""
+        return [load for scenario in self.scenarios if scenario.scenario.searches for load in scenario.loads]
+
+    @property
+    def protocol_scenarios(self) -> dict[str, ScheduledScenario]:
+        """The first scenario of each protocol, for which the baseline servers are started."""
+        return {scenario.scenario.protocol: scenario for scenario in reversed(self.scenarios)}
+
+    def block_order(self, block: int) -> list[ScheduledScenario]:
+        """Return the scenarios of a block in its own random order."""
+        ordered = [self.scenarios[position] for position in block_order(self.seed, block, len(self.scenarios))]
+        return [scenario for scenario in ordered if not scenario.scenario.searches]
+
+
+def resolve(
+    plan: Plan,
+    models: Mapping[str, Description],
+    *,
+    server_cpus: Sequence[int],
+    generator_cpus: Sequence[int],
+    descriptor_limit: int | None = None,
+) -> Schedule:
+    """Return the schedule of a plan that has a seed. Raises PlanError if the plan cannot be measured here.
+
+    models: all that exist and the plan's external servers, by name. descriptor_limit: see ``validation.check``.
+    """
+    assert plan.seed is not None, "a plan gets its seed before it is run"
+    check(plan, models, descriptor_limit)
+    seed = plan.seed
+    plan = msgspec.structs.replace(plan, workers=plan.workers or max(MIN_WORKERS, len(server_cpus)))
+    every_arm, baselines = arms(plan), baseline_arms(plan)
+    return Schedule(
+        plan=plan,
+        seed=seed,
+        server_cpus=tuple(server_cpus),
+        generator_cpus=tuple(generator_cpus),
+        arms=tuple(every_arm),
+        baseline_arms=tuple(baselines),
+        fresh_arms=tuple(arm for arm in every_arm if arm not in baselines),
+        searched_arms=tuple(competing_arms(plan)),
+        reference_arms=reference_arms(plan),
+        scenarios=tuple(
+            _schedule_scenario(plan, seed, position, scenario, models)
+            for position, scenario in enumerate(plan.scenarios)
+        ),
+        external_servers={server.name: server for server in plan.external_servers},
+        thresholds=plan_thresholds(plan),
+        slices_per_block=slices_per_block(plan, models),
+        block_load_s=load_s(plan, models) / plan.blocks,
+    )
+
+
+def _schedule_scenario(
+    plan: Plan, seed: int, position: int, scenario: Scenario, models: Mapping[str, Description]
+) -> ScheduledScenario:
+    loads = tuple(
+        ScheduledLoad(
+            scenario=scenario,
+            scenario_position=position,
+            point=point,
+            rounds=round_count(plan, scenario),
+            skip_reasons={arm: skip_reason(plan, arm, point, models) for arm in arms(plan)},
+            baseline_arms=frozenset(baseline_arms(plan)),
+            seed=seed,
+        )
+        for point in scenario_load_points(scenario)
+    )
+    return ScheduledScenario(scenario, loads)

@@ -1,0 +1,153 @@
+"""Checks of a plan beyond the types of its keys. Every failure is a PlanError of one line."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from bench.plan.definition import NONE, Plan, PlanError
+from bench.plan.external_server import ExternalServer, is_address
+from bench.plan.matrix import arms, baseline_arms, load_points, scenario_load_points, skip_reason
+from bench.plan.scenario import Scenario
+from bench.plan.suggestions import did_you_mean
+from bench.schema.arms import BASELINE_MODEL, Arm
+from bench.schema.load_points import LoadPoint
+from clients.quality_catalogue import CATALOGUE
+from clients.quality_codes import Thresholds
+from servers.registry import Description
+
+MAX_DATAGRAM_BYTES = 65_507
+SPARE_DESCRIPTORS = 64  # standard streams, pollers and pipes of the generator
+
+
+def plan_thresholds(plan: Plan) -> Thresholds:
+    """Return the thresholds that the plan's results are judged by. Raises PlanError."""
+    try:
+        return Thresholds(CATALOGUE, plan.thresholds)
+    except ValueError as error:
+        raise PlanError(str(error)) from error
+
+
+def check_form(plan: Plan) -> None:
+    """Raise PlanError if keys of the plan contradict each other, whatever models there are."""
+    if plan.slice_warmup_s >= plan.slice_s:
+        raise PlanError(
+            f"slice_warmup_s = {plan.slice_warmup_s:g} must be shorter than the slice (slice_s = {plan.slice_s:g})"
+        )
+    for scenario in plan.scenarios:
+        _check_scenario(scenario)
+    competitors = (*plan.models, *(server.name for server in plan.external_servers))
+    _check_unique("models", competitors)
+    _check_unique("transports", plan.transports)
+    _check_unique("scenarios", [scenario.name for scenario in plan.scenarios])
+    if plan.baseline not in (BASELINE_MODEL, NONE):  # tables and charts know the baseline by this name
+        raise PlanError(f"baseline = {plan.baseline!r} must be {BASELINE_MODEL!r} or {NONE!r}")
+
+
+def check(plan: Plan, models: Mapping[str, Description], descriptor_limit: int | None = None) -> None:
+    """Raise PlanError if the plan cannot be measured here.
+
+    models: all that exist, by name. descriptor_limit: hard limit of open files per process; None means no limit.
+    """
+    check_form(plan)
+    plan_thresholds(plan)
+    _check_names(plan, models)
+    for server in plan.external_servers:
+        _check_external(server, plan.transports)
+    _check_datagrams(plan)
+    served = _served_arms(plan, models)
+    _check_descriptors(plan, served, descriptor_limit)
+
+
+def _check_scenario(scenario: Scenario) -> None:
+    name = f"scenario {scenario.name!r}"
+    rate_keys = [key for key in ("rate", "rate_rps", "capacity_share") if getattr(scenario, key) is not None]
+    if len(rate_keys) > 1:
+        raise PlanError(f"{name}: {' and '.join(rate_keys)} exclude each other; keep one of them")
+    if scenario.protocol != "echo" and scenario.message_bytes is not None:
+        sizes = list(scenario.message_bytes)
+        raise PlanError(
+            f"{name}: message_bytes = {sizes} has no effect with protocol = {scenario.protocol!r}, whose messages "
+            "are fixed; remove message_bytes, or use protocol = 'echo'"
+        )
+
+
+def _check_unique(key: str, names: Sequence[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise PlanError(f"{key}: {name!r} is listed twice")
+
+
+def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:
+    competitors = (*plan.models, *(server.name for server in plan.external_servers))
+    for name in plan.models:
+        if name not in models:
+            raise PlanError(
+                f"models: {name!r} is not a server model{did_you_mean(name, models)}. Available: {', '.join(models)}"
+            )
+    for key, name in (("reference", plan.reference), ("control", plan.control)):
+        if name in ("", *competitors) or (key == "control" and name == NONE):
+            continue
+        raise PlanError(
+            f"{key} = {name!r} is not among the models of this plan{did_you_mean(name, competitors)}: "
+            f"{', '.join(competitors)}"
+        )
+
+
+def _check_external(server: ExternalServer, transports: Sequence[str]) -> None:
+    name = f"external server {server.name!r}"
+    if bool(server.command) == bool(server.target):
+        given = "both" if server.target else "neither"
+        raise PlanError(f"{name}: set either command or target; it sets {given}")
+    if server.target and not is_address(server.target):
+        raise PlanError(f"{name}: target = {server.target!r} must be HOST:PORT with a port from 1 to 65535")
+    if any("\0" in argument for argument in server.command):
+        raise PlanError(f"{name}: command contains a NUL character")
+    for variable, value in server.environment.items():
+        if not variable or "=" in variable or "\0" in variable + value:
+            raise PlanError(f"{name}: environment = {{{variable!r}: ...}} is not a valid variable")
+    if not set(server.transports) & set(transports):
+        raise PlanError(
+            f"{name}: it serves {', '.join(server.transports)}, but the transports of this plan are "
+            f"{', '.join(transports)}; add one of its transports, or remove the server"
+        )
+
+
+def _check_datagrams(plan: Plan) -> None:
+    for scenario in plan.scenarios:
+        largest = max(scenario.message_sizes)
+        if "udp" in plan.transports and largest > MAX_DATAGRAM_BYTES:
+            raise PlanError(
+                f"scenario {scenario.name!r}: message_bytes = {largest} does not fit into a UDP datagram; use at most "
+                f"{MAX_DATAGRAM_BYTES}, or transports = ['tcp']"
+            )
+
+
+def _served_arms(plan: Plan, models: Mapping[str, Description]) -> dict[LoadPoint, list[Arm]]:
+    """Return the arms that serve each load point. Raises PlanError if no competitor serves any."""
+    baselines = baseline_arms(plan)
+    served: dict[LoadPoint, list[Arm]] = {}
+    reasons = []
+    for scenario in plan.scenarios:
+        for point in scenario_load_points(scenario):
+            skipped = {arm: skip_reason(plan, arm, point, models) for arm in arms(plan)}
+            served[point] = [arm for arm, reason in skipped.items() if not reason]
+            reasons += [reason for arm, reason in skipped.items() if arm not in baselines]
+    if all(reasons):
+        raise PlanError(f"nothing in this plan can be measured: every case would be skipped, e.g. {reasons[0]}")
+    return served
+
+
+def _check_descriptors(plan: Plan, served: Mapping[LoadPoint, Sequence[Arm]], limit: int | None) -> None:
+    """Raise PlanError if the generator cannot open the connections of a load point, which it does for all arms."""
+    if limit is None:
+        return
+    in_blocks = set(load_points(plan))
+    for point, point_arms in served.items():
+        count = len(point_arms) if point in in_blocks else 1  # a search loads one arm after the other
+        needed = point.connections * count + SPARE_DESCRIPTORS
+        if needed > limit and count:
+            most = max(0, limit - SPARE_DESCRIPTORS) // count
+            raise PlanError(
+                f"scenario {point.scenario!r}: connections = {point.connections} needs {needed:,} file descriptors for "
+                f"{count} arms at the same time, but the hard limit is {limit:,}; use at most {most:,} connections, "
+                "fewer models, or raise the limit (ulimit -Hn)"
+            )

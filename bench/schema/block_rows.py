@@ -1,0 +1,163 @@
+"""Raw rows of a block, but for its trials: slices, rounds, resources and histograms."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from bench.schema.columns import Column, microseconds, share
+from bench.schema.common_columns import (
+    ArmName,
+    Block,
+    Connections,
+    MessageBytes,
+    Model,
+    RateRps,
+    Round,
+    Scenario,
+    Transport,
+    set_arm_columns,
+)
+
+DISTURBED = "DISTURBED"  # the code of a slice whose round was disturbed and repeated: it counts nowhere
+
+
+@dataclass(frozen=True, slots=True)
+class SliceRow:
+    """A short stretch of load on one arm: a row of slices.csv.gz.
+
+    Its window leaves out the first milliseconds, ``slice_warmup_s`` in the plan.
+    """
+
+    block: Block
+    round: Round
+    position: Annotated[int, Column("Position of the slice in its round, from 0.")]
+    arm: ArmName
+    model: Model = field(init=False)
+    transport: Transport = field(init=False)
+    scenario: Scenario
+    connections: Connections
+    message_bytes: MessageBytes
+    rate_rps: RateRps
+    duration_s: Annotated[float, Column("Length of the window.", unit="s")]
+    scheduled: Annotated[int | None, Column("Requests scheduled in the whole slice. Empty in a closed loop.")]
+    unsent: Annotated[int, Column("Scheduled requests of the whole slice that could not be sent.")]
+    sent: Annotated[int, Column("Requests sent in the whole slice.")]
+    replies: Annotated[int, Column("Correct replies inside the window.")]
+    answered: Annotated[int, Column("Correct replies in the whole slice; the server's CPU time was spent on these.")]
+    sessions: Annotated[int, Column("Sessions that ended inside the window.")]
+    late: Annotated[
+        int, Column("Replies in the whole slice to requests given up before, in this slice or an earlier one.")
+    ]
+    lost: Annotated[int, Column("Requests of the whole slice given up, or broken with their connection.")]
+    corrupt: Annotated[int, Column("Replies in the whole slice with wrong bytes.")]
+    throughput_rps: Annotated[
+        float, Column("Rate of correct replies.", unit="requests/s", how="`replies` / `duration_s`")
+    ]
+    sessions_per_s: Annotated[
+        float | None,
+        Column(
+            "Rate of sessions. Empty where connections stay open.",
+            unit="sessions/s",
+            how="Each reply counts as its share of a session.",
+        ),
+    ]
+    service_p50_us: Annotated[float | None, microseconds("Median service time. Unanswered requests are infinite.")]
+    service_p99_us: Annotated[float | None, microseconds("99th percentile of the service time.")]
+    latency_p50_us: Annotated[float | None, microseconds("Median latency. Empty in a closed loop.")]
+    latency_p99_us: Annotated[float | None, microseconds("99th percentile of the latency. Empty in a closed loop.")]
+    server_cpu_us: Annotated[float, microseconds("CPU time of the server's processes in the whole slice.")]
+    generator_cpu_us: Annotated[
+        float, microseconds("CPU time of the generator in the whole slice, without polls that returned nothing.")
+    ]
+    generator_cpu_share: Annotated[float, share("CPU time of the busiest generator thread in the time of the slice.")]
+    run_delay_share: Annotated[
+        float, share("Time of the slice in which the generator was ready to run and had no CPU.", "schedstat")
+    ]
+    codes: Annotated[str, Column("`DISTURBED` if the round was repeated: the slice counts nowhere. Else empty.")]
+
+    def __post_init__(self) -> None:
+        set_arm_columns(self, self.arm)
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRow:
+    """The state of the machine during one round: a row of rounds.csv."""
+
+    block: Block
+    round: Round
+    scenario: Scenario
+    connections: Connections
+    message_bytes: MessageBytes
+    probe_us: Annotated[
+        float, microseconds("Time of the noise probe, a fixed piece of work, on the slowest of the CPUs.")
+    ]
+    probe_ratio: Annotated[
+        float, Column("Time of the noise probe divided by its usual time on the same CPU.", how="The largest CPU's.")
+    ]
+    steal_share: Annotated[float, share("CPU time that the hypervisor gave to others.", "steal ticks of `/proc/stat`")]
+    run_delay_share: Annotated[float, share("The largest `run_delay_share` of the round's slices.")]
+    pressure_share: Annotated[
+        float | None,
+        share("Time in which some process waited for a CPU. Empty if unknown.", "PSI, `/proc/pressure/cpu`"),
+    ]
+    disturbed: Annotated[bool, Column("Whether the round was disturbed: it does not count and was repeated.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRow:
+    """The resources of the server or of the generator at the end of a slice: a row of resources.csv.gz."""
+
+    block: Block
+    round: Round
+    arm: ArmName
+    model: Model = field(init=False)
+    transport: Transport = field(init=False)
+    scenario: Scenario
+    connections: Connections
+    message_bytes: MessageBytes
+    rate_rps: RateRps
+    role: Annotated[str, Column("`server` or `generator`.")]
+    cpu_us: Annotated[float, microseconds("CPU time of all its processes in the slice.")]
+    rss_mb: Annotated[float, Column("Resident memory, summed over its processes.", unit="MB")]
+    threads: Annotated[int, Column("Threads.")]
+    processes: Annotated[int, Column("Processes.")]
+    descriptors: Annotated[int, Column("Open file descriptors.")]
+    switches: Annotated[
+        int | None, Column("Context switches in the slice. Empty if threads were started or ended in it.")
+    ]
+
+    def __post_init__(self) -> None:
+        set_arm_columns(self, self.arm)
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramRow:
+    """One histogram of one trial, two digits wide: a row of histograms.csv.gz.
+
+    A row for each slot would take three times as much space. ``bench.load`` returns a row for each slot.
+    """
+
+    block: Block
+    arm: ArmName
+    model: Model = field(init=False)
+    transport: Transport = field(init=False)
+    scenario: Scenario
+    connections: Connections
+    message_bytes: MessageBytes
+    rate_rps: RateRps
+    quantity: Annotated[str, Column("Time that was recorded: `service`, `latency`, `lateness` or `connect`.")]
+    upper_ns: Annotated[
+        str, Column("Largest value of each used slot, in ascending order, separated by spaces.", unit="ns")
+    ]
+    counts: Annotated[str, Column("Number of values in each of these slots, separated by spaces.")]
+
+    def __post_init__(self) -> None:
+        set_arm_columns(self, self.arm)
+
+    @classmethod
+    def of_slots(cls, load: Mapping[str, Any], quantity: str, slots: Iterable[Sequence[int]]) -> "HistogramRow":
+        """Return a histogram's row. load: its columns block to rate_rps. slots: (lower_ns, upper_ns, count) each."""
+        used = list(slots)
+        upper_ns = " ".join(str(upper) for _, upper, _ in used)
+        counts = " ".join(str(count) for _, _, count in used)
+        return cls(**load, quantity=quantity, upper_ns=upper_ns, counts=counts)

@@ -1,0 +1,50 @@
+"""Columns that several kinds of row have in common, each documented once."""
+
+from typing import Annotated, Any
+
+from bench.schema.arms import Arm
+from bench.schema.columns import Column
+
+Block = Annotated[int, Column("Number of the block, from 0.")]
+Round = Annotated[int, Column("Number of the round inside its block and load point, from 0.")]
+
+ArmName = Annotated[
+    str,
+    Column("Name of the arm: `MODEL/TRANSPORT`, then `@PYTHON` for another interpreter and `~control` for a control."),
+]
+Model = Annotated[str, Column("Server model of the arm, e.g. `select`.")]
+Transport = Annotated[str, Column("Transport of the arm: `tcp` or `udp`.")]
+Protocol = Annotated[str, Column("Protocol of the conversation: `echo` or `hola`.")]
+Python = Annotated[
+    str, Column("Interpreter that ran the server, e.g. `cpython 3.11.7`. Empty if no server reported one.")
+]
+
+Scenario = Annotated[str, Column("Name of the scenario in `plan.toml`.")]
+ScenarioKindName = Annotated[
+    str, Column("What the scenario asks for: `capacity`, `sessions`, `latency` or `max_rate`.")
+]
+Connections = Annotated[int, Column("Number of connections that the generator keeps open, or of concurrent sessions.")]
+MessageBytes = Annotated[int, Column("Size of a request. Only the protocol `echo` uses it.", unit="bytes")]
+RateRps = Annotated[
+    float | None,
+    Column("Rate at which the generator schedules requests. Empty in a closed loop.", unit="requests/s"),
+]
+
+ObjectiveP99Us = Annotated[float, Column("Objective: highest accepted 99th percentile of the latency.", unit="us")]
+ObjectiveLostShare = Annotated[
+    float, Column("Objective: highest accepted share of requests without a correct reply in time.", unit="share")
+]
+
+Verdict = Annotated[
+    str, Column("Quality of the numbers: `valid`, `suspect` or `invalid`. Empty if nothing was measured.")
+]
+Codes = Annotated[str, Column("Quality codes with their values, separated by spaces, e.g. `LOSS=0.04%`.")]
+Status = Annotated[str, Column("Outcome: `ok`, `failed` or `skipped`.")]
+Reason = Annotated[str, Column("Why the case failed or was skipped. Empty if the status is `ok`.")]
+
+
+def set_arm_columns(row: Any, arm_name: str) -> None:
+    """Set ``model`` and ``transport`` of a frozen row from the name of its arm. Raises ValueError."""
+    arm = Arm.parse(arm_name)
+    object.__setattr__(row, "model", arm.model)
+    object.__setattr__(row, "transport", arm.transport)

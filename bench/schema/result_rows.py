@@ -1,0 +1,110 @@
+"""Rows of the two derived tables: ``summary.csv`` and ``comparisons.csv``."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from bench.schema.columns import Column
+from bench.schema.common_columns import (
+    ArmName,
+    Codes,
+    Connections,
+    MessageBytes,
+    Model,
+    Protocol,
+    Python,
+    RateRps,
+    Reason,
+    Scenario,
+    ScenarioKindName,
+    Status,
+    Transport,
+    Verdict,
+    set_arm_columns,
+)
+
+_OVER_BLOCKS = "95%, over blocks (order statistics); of `max_rate_rps`: search bounds, no interval"
+_OF_FAMILY = "95%, simultaneous over the family; of a control: 95% for itself"
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRow:
+    """One metric of one case over all blocks: a row of summary.csv."""
+
+    arm: ArmName
+    model: Model
+    transport: Transport
+    protocol: Protocol
+    python: Python
+    scenario_kind: ScenarioKindName
+    scenario: Scenario
+    connections: Connections
+    message_bytes: MessageBytes
+    rate_rps: RateRps
+    metric: Annotated[str, Column("Name of the metric, e.g. `throughput_rps`; see [metrics](#metrics-of-summarycsv).")]
+    unit: Annotated[str, Column("Unit of `median`, `low` and `high`.")]
+    blocks: Annotated[
+        int, Column("Number of blocks with a value of the metric; of `max_rate_rps`: of trials that passed at `low`.")
+    ]
+    median: Annotated[
+        float | None,
+        Column(
+            "Median over the blocks. Infinite if too many requests were never answered.",
+            how="The value of a block depends on the [metric](#metrics-of-summarycsv).",
+        ),
+    ]
+    low: Annotated[float | None, Column("Lower end of the median's interval.", interval=_OVER_BLOCKS)]
+    high: Annotated[float | None, Column("Upper end of the median's interval.", interval=_OVER_BLOCKS)]
+    verdict: Verdict
+    codes: Codes
+    status: Status
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRow:
+    """One arm compared with another at one load point: a row of comparisons.csv."""
+
+    scenario: Scenario
+    connections: Connections
+    message_bytes: MessageBytes
+    rate_rps: RateRps
+    scenario_kind: ScenarioKindName
+    metric: Annotated[str, Column("Name of the compared metric.")]
+    arm: ArmName
+    model: Model = field(init=False)
+    transport: Transport = field(init=False)
+    reference: Annotated[str, Column("Name of the arm that `arm` is compared with.")]
+    ratio: Annotated[
+        float | None,
+        Column(
+            "Value of `arm` divided by the value of `reference`.",
+            how="The ratio is taken inside each round. Its median over the rounds is the value of a block, and this is "
+            "the geometric mean over the blocks.",
+        ),
+    ]
+    low: Annotated[float | None, Column("Lower end of the interval of `ratio`.", interval=_OF_FAMILY)]
+    high: Annotated[float | None, Column("Upper end of the interval of `ratio`.", interval=_OF_FAMILY)]
+    p_holm: Annotated[
+        float | None, Column("P-value of `ratio` = 1.", how="Student's t over blocks, Holm's correction in the family.")
+    ]
+    blocks: Annotated[int, Column("Number of blocks in which both arms have a value.")]
+    conclusion: Annotated[
+        str,
+        Column(
+            "`faster`, `slower`, `equivalent` or `inconclusive`.",
+            how="`faster` or `slower`: the interval excludes 1. `equivalent`: the 90% interval of the pair lies within "
+            "0.95 to 1.053.",
+        ),
+    ]
+    verdict: Verdict
+    codes: Codes
+    kind: Annotated[
+        str,
+        Column(
+            "What is compared: `control` (an arm with itself), `transports` (UDP with TCP), `reference` (an arm with "
+            "the reference) or `pair` (two other arms)."
+        ),
+    ]
+
+    def __post_init__(self) -> None:
+        set_arm_columns(self, self.arm)

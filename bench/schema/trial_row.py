@@ -1,0 +1,148 @@
+"""The row of a trial: all slices of one case in one block."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from bench.schema.columns import Column, microseconds, share
+from bench.schema.common_columns import (
+    ArmName,
+    Block,
+    Codes,
+    Connections,
+    MessageBytes,
+    Model,
+    Protocol,
+    Python,
+    RateRps,
+    Reason,
+    Scenario,
+    ScenarioKindName,
+    Status,
+    Transport,
+    Verdict,
+)
+
+_POOLED = "all requests of all slices together; an unanswered request is infinite"
+_TAIL = f"{_POOLED}; empty if fewer than 10 requests lie above"
+_MEAN = "the replies of all slices; unanswered requests are left out"
+_SOCKETS = "read back from the server's sockets; empty if unknown"
+_MOST = "the largest value at the end of a slice"
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """All slices of one case in one block: a row of trials.csv. Failed and skipped cases have a row too."""
+
+    block: Block
+    arm: ArmName
+    model: Model
+    transport: Transport
+    protocol: Protocol
+    python: Python
+    scenario: Scenario
+    scenario_kind: ScenarioKindName
+    loop: Annotated[str, Column("`closed` or `open`.")]
+    lifecycle: Annotated[str, Column("`persistent`, `session` or `per_request`.")]
+    connections: Connections
+    message_bytes: MessageBytes
+    depth: Annotated[int, Column("Requests of one connection that may be in flight.")]
+    rate_rps: RateRps
+    workers: Annotated[int | None, Column("Processes of the server that serve clients.")]
+    server_cpus: Annotated[str, Column("CPUs of the server, separated by spaces.")]
+    generator_cpus: Annotated[str, Column("CPUs of the generator, separated by spaces.")]
+    status: Status
+    reason: Reason
+    rounds: Annotated[int, Column("Number of slices, one for each round that counts.")] = 0
+    duration_s: Annotated[float | None, Column("Length of all windows together.", unit="s")] = None
+    scheduled: Annotated[int | None, Column("Requests scheduled. Empty in a closed loop.")] = None
+    unsent: Annotated[int | None, Column("Scheduled requests that could not be sent.")] = None
+    sent: Annotated[int | None, Column("Requests sent.", how="The sum of all outcomes.")] = None
+    replies: Annotated[int | None, Column("Correct replies inside the windows.")] = None
+    sessions: Annotated[int | None, Column("Sessions that ended inside the windows.")] = None
+    late: Annotated[int | None, Column("Requests answered after the timeout.")] = None
+    lost: Annotated[int | None, Column("Requests never answered, or broken with their connection.")] = None
+    corrupt: Annotated[int | None, Column("Requests answered with wrong bytes.")] = None
+    duplicate: Annotated[int | None, Column("Second copies of a reply (datagrams).")] = None
+    reordered: Annotated[int | None, Column("Replies after the reply to a later request (datagrams).")] = None
+    errors: Annotated[str, Column("Errors of connections, as `KIND=COUNT` separated by spaces.")] = ""
+    mean_throughput_rps: Annotated[
+        float | None, Column("Mean rate of correct replies.", unit="requests/s", how="`replies` / `duration_s`")
+    ] = None
+    mean_sessions_per_s: Annotated[
+        float | None,
+        Column("Mean rate of sessions.", unit="sessions/s", how="Each reply counts as its share of a session."),
+    ] = None
+    latency_mean_us: Annotated[float | None, microseconds("Mean latency. Empty in a closed loop.", _MEAN)] = None
+    pooled_latency_p50_us: Annotated[float | None, microseconds("Median latency.", _POOLED)] = None
+    latency_p90_us: Annotated[float | None, microseconds("90th percentile of the latency.", _TAIL)] = None
+    latency_p99_us: Annotated[float | None, microseconds("99th percentile of the latency.", _TAIL)] = None
+    latency_p99_9_us: Annotated[float | None, microseconds("99.9th percentile of the latency.", _TAIL)] = None
+    latency_max_us: Annotated[float | None, microseconds("Largest latency.", _POOLED)] = None
+    service_mean_us: Annotated[float | None, microseconds("Mean service time.", _MEAN)] = None
+    pooled_service_p50_us: Annotated[float | None, microseconds("Median service time.", _POOLED)] = None
+    service_p90_us: Annotated[float | None, microseconds("90th percentile of the service time.", _TAIL)] = None
+    service_p99_us: Annotated[float | None, microseconds("99th percentile of the service time.", _TAIL)] = None
+    service_p99_9_us: Annotated[float | None, microseconds("99.9th percentile of the service time.", _TAIL)] = None
+    service_max_us: Annotated[float | None, microseconds("Largest service time.", _POOLED)] = None
+    connect_mean_us: Annotated[float | None, microseconds("Mean time to connect.", _MEAN)] = None
+    connect_p50_us: Annotated[float | None, microseconds("Median time to connect.", _POOLED)] = None
+    connect_p90_us: Annotated[float | None, microseconds("90th percentile of the time to connect.", _TAIL)] = None
+    connect_p99_us: Annotated[float | None, microseconds("99th percentile of the time to connect.", _TAIL)] = None
+    connect_p99_9_us: Annotated[float | None, microseconds("99.9th percentile of the time to connect.", _TAIL)] = None
+    connect_max_us: Annotated[float | None, microseconds("Longest time to connect.", _POOLED)] = None
+    lateness_p50_us: Annotated[
+        float | None, microseconds("Median lateness: the delay that the generator adds; part of the latency.")
+    ] = None
+    lateness_p99_us: Annotated[float | None, microseconds("99th percentile of the lateness.")] = None
+    pool_wait_share: Annotated[
+        float | None, share("Requests that waited for a free connection, which the server causes.")
+    ] = None
+    in_flight_mean: Annotated[float | None, Column("Mean number of requests in flight.")] = None
+    jain: Annotated[
+        float | None,
+        Column("Jain's fairness index of the connections; 1 is even.", how="(Σx)² / (n Σx²) of replies x"),
+    ] = None
+    starved: Annotated[int | None, Column("Connections without a single reply.")] = None
+    mean_cpu_us_per_request: Annotated[
+        float | None,
+        microseconds("Mean CPU time of the server for one request.", "CPU time / correct replies, of all slices"),
+    ] = None
+    rss_mb: Annotated[
+        float | None, Column("Resident memory of the server, summed over its processes.", unit="MB", how=_MOST)
+    ] = None
+    memory_mb: Annotated[
+        float | None,
+        Column("Memory of the server. Pages that workers share with their parent count once.", unit="MB"),
+    ] = None
+    threads: Annotated[int | None, Column("Threads of the server.", how=_MOST)] = None
+    processes: Annotated[int | None, Column("Processes of the server.", how=_MOST)] = None
+    descriptors: Annotated[int | None, Column("Open file descriptors of the server.", how=_MOST)] = None
+    switches_per_request: Annotated[
+        float | None, Column("Context switches of the server.", how="switches / correct replies, of all slices")
+    ] = None
+    server_cpu_share: Annotated[
+        float | None, share("CPU time of the server in the time of its CPUs, at most one CPU for each worker.")
+    ] = None
+    generator_cpu_share: Annotated[float | None, share("CPU time of the busiest generator thread in its time.")] = None
+    baseline_rps: Annotated[
+        float | None, Column("Rate of the baseline server at the same load point.", unit="requests/s")
+    ] = None
+    baseline_share: Annotated[float | None, share("`mean_throughput_rps` / `baseline_rps`")] = None
+    run_delay_share: Annotated[
+        float | None, share("Time in which the generator was ready to run and had no CPU.", "schedstat")
+    ] = None
+    involuntary_switches: Annotated[int | None, Column("Times that the kernel took the CPU from the generator.")] = None
+    gc_runs: Annotated[int | None, Column("Garbage collections of the generator.")] = None
+    backlog: Annotated[int | None, Column("Length of the listen queue.", how=_SOCKETS)] = None
+    nodelay: Annotated[int | None, Column("`TCP_NODELAY`: 0 or 1.", how=_SOCKETS)] = None
+    rcvbuf: Annotated[int | None, Column("Size of the receive buffer.", unit="bytes", how=_SOCKETS)] = None
+    sndbuf: Annotated[int | None, Column("Size of the send buffer.", unit="bytes", how=_SOCKETS)] = None
+    background_load_share: Annotated[
+        float | None, share("CPU time of the servers' CPUs used by unrelated processes.")
+    ] = None
+    limited_by: Annotated[
+        str, Column("Side that limited the rate: `server`, `generator`, `neither` with the reason, or `unknown`.")
+    ] = ""
+    verdict: Verdict = ""
+    codes: Codes = ""
+    seed: Annotated[int | None, Column("Seed of the run.")] = None

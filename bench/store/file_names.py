@@ -1,0 +1,53 @@
+"""The names of the files in a run folder, and the kind of row of each table."""
+
+from typing import Any
+
+from bench.schema.rows import (
+    ComparisonRow,
+    HistogramRow,
+    MaxRateRow,
+    RateRow,
+    ResourceRow,
+    RoundRow,
+    SliceRow,
+    SummaryRow,
+    TrialRow,
+)
+
+ENVIRONMENT = "environment.json"
+PLAN = "plan.toml"
+COMPLETE = "complete.json"
+LOCK = "lock"
+
+SLICES = "slices.csv.gz"
+HISTOGRAMS = "histograms.csv.gz"
+RESOURCES = "resources.csv.gz"
+ROUNDS = "rounds.csv"
+TRIALS = "trials.csv"
+RATES = "rates.csv"
+MAX_RATE = "max_rate.csv"
+INTERRUPTED_MAX_RATE = "max_rate-interrupted.csv"
+SUMMARY = "summary.csv"
+COMPARISONS = "comparisons.csv"
+CHARTS = "charts"
+
+# Raw tables grow by one block at a time. trials.csv comes last, because it makes a block finished.
+# The three largest tables are compressed: together they are nine tenths of a folder as plain text.
+RAW_TABLES: dict[str, type[Any]] = {
+    SLICES: SliceRow,
+    HISTOGRAMS: HistogramRow,
+    RESOURCES: ResourceRow,
+    ROUNDS: RoundRow,
+    TRIALS: TrialRow,
+}
+TABLES: dict[str, type[Any]] = RAW_TABLES | {
+    RATES: RateRow,
+    MAX_RATE: MaxRateRow,
+    SUMMARY: SummaryRow,
+    COMPARISONS: ComparisonRow,
+}
+
+
+def is_compressed(name: str) -> bool:
+    """Return whether a table consists of gzip members."""
+    return name.endswith(".gz")

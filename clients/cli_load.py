@@ -1,0 +1,132 @@
+"""Load one server from the command line."""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from clients import kernel_counters
+from clients.cli_errors import Stop
+from clients.engine.histogram_slots import Counts
+from clients.engine.raw_memory import Array
+from clients.engine.threads import Threads
+from clients.fd_limit import TooManyConnectionsError, raise_fd_limit
+from clients.generator import LoadGenerator, compile_loops
+from clients.load_spec import MAX_WEIGHT, LoadSpec
+from clients.local_ports import PortsExhaustedError
+from clients.measurement import Slice
+from clients.protocol_check import ProtocolError, verify
+from clients.protocols import MAX_MESSAGE_BYTES, TRANSPORTS
+from clients.result_document import Context, make_document
+
+WINDOWS = 20  # equal parts of a load, each with its own figures
+
+
+def parse_url(url: str) -> tuple[str, str, int]:
+    """Split tcp://HOST:PORT or udp://HOST:PORT.
+
+    HOST is a numeric address or localhost. Raises Stop.
+    """
+    invalid = Stop(f"{url!r} is not the address of a server; use tcp://HOST:PORT or udp://HOST:PORT")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise invalid from error
+    if parts.scheme not in TRANSPORTS or not parts.hostname or not port:
+        raise invalid
+    host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname
+    return parts.scheme, host, port
+
+
+def parse_mix(text: str) -> tuple[tuple[int, float], ...]:
+    """Parse `64` or `64:9,1024:1` into message sizes with their weights. Raises Stop."""
+    try:
+        pairs = [part.partition(":") for part in text.split(",")]
+        mix = tuple((int(size), float(weight) if colon else 1.0) for size, colon, weight in pairs)
+    except ValueError:
+        mix = ()
+    if not mix or not all(1 <= size <= MAX_MESSAGE_BYTES for size, _ in mix):
+        raise Stop(
+            f"--message-bytes {text!r}: expected a size from 1 to {MAX_MESSAGE_BYTES}, or sizes with weights, "
+            "e.g. 64:9,1024:1"
+        )
+    if not all(1 / MAX_WEIGHT <= weight <= MAX_WEIGHT for _, weight in mix):
+        raise Stop(f"--message-bytes {text!r}: weights must be positive and at most {MAX_WEIGHT:g}, e.g. 64:9,1024:1")
+    return mix
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """The result of a load."""
+
+    document: dict[str, Any]
+    primary: Counts  # latency of an open loop, else service time; shape (SLOTS,)
+    raw: Array  # see clients.engine.records.RAW
+    start_s: float  # of the window, CLOCK_MONOTONIC
+
+
+def run_load(
+    spec: LoadSpec, cpus: Sequence[int], seconds: float, warmup_s: float, report: Callable[[str], None]
+) -> LoadResult:
+    """Load a server. Raises Stop if that is impossible.
+
+    report: called with a line when the load has begun. From then on Ctrl-C ends the load early, and the result is what
+    was measured until then.
+    """
+    _prepare(spec)
+    threads = Threads(cpus)
+    try:
+        with LoadGenerator(spec, threads) as generator:
+            connected = generator.open()
+            if spec.lifecycle == "persistent" and not connected:
+                raise Stop(f"none of {spec.connections} connections to the server could be opened", 1)
+            drops, steal = kernel_counters.drops(spec), kernel_counters.steal_ticks(threads.cpus)
+            slice_ = _load_until_stopped(generator, seconds + warmup_s, warmup_s, report)
+            context = Context(
+                warmup_s=warmup_s,
+                whole_load=slice_,
+                steal_share=kernel_counters.steal_share_since(steal, threads.cpus),
+                drops=kernel_counters.drops_since(drops, spec),
+                good_clock=kernel_counters.has_good_clock(),
+            )
+            totals = generator.totals
+            document = make_document(spec, totals, generator.served(), threads.cpus, context)
+            return LoadResult(document, totals.primary, generator.raw(), slice_.start_s)
+    except (MemoryError, PortsExhaustedError) as error:
+        raise Stop(str(error)) from error
+    finally:
+        threads.close()
+
+
+def _prepare(spec: LoadSpec) -> None:
+    """Raise the limit on open files, compile, and check the server's replies.
+
+    Raises Stop.
+    """
+    try:
+        raise_fd_limit(spec.connections)
+        compile_loops()
+        message = np.random.default_rng(spec.seed).bytes(max(spec.sizes))
+        verify(spec.transport, spec.host, spec.port, spec.protocol, message, spec.timeout_s)
+    except (ProtocolError, TooManyConnectionsError) as error:
+        raise Stop(str(error), 1) from error
+
+
+def _load_until_stopped(
+    generator: LoadGenerator, seconds: float, warmup_s: float, report: Callable[[str], None]
+) -> Slice:
+    """Load in another thread: in this one the compiled loop would not notice Ctrl-C."""
+    end = time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(generator.load, seconds, warmup_s)
+        try:
+            report(f"under load until {end}; press Ctrl-C to stop early")  # the self-test waits for this line
+            return loading.result()
+        except KeyboardInterrupt:
+            generator.stop()
+            return loading.result()

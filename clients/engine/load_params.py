@@ -1,0 +1,34 @@
+"""The load as the compiled loop takes it.
+
+Plain integers, decided once before the load begins.
+"""
+
+from typing import NamedTuple
+
+HEADER_BYTES = 12  # connection (4) and request number (8), at the start of every echo message with room for them
+CONSTANT, POISSON, BURST = range(3)  # kinds of arrivals
+
+
+class LoadParams(NamedTuple):
+    """How a thread loads its server.
+
+    Durations are in nanoseconds; flags are 0 or 1, as the compiled loop needs them.
+    """
+
+    tcp: int
+    echo: int
+    session: int
+    says_adios: int  # hola sessions end with it
+    requests_per_session: int
+    message_bytes: int  # the largest size if sizes are mixed
+    mixed: int  # message sizes vary
+    depth: int  # maximum number of requests in flight on a connection
+    numbered: int  # a reply can be distinguished from the reply to an earlier request
+    timeout_ns: int
+    spin_ns: int  # how long to poll without sleeping; practically infinite on a CPU of its own
+    open_loop: int
+    arrivals: int  # CONSTANT, POISSON or BURST
+    think_ns: int  # closed loop: pause between a reply and the next request
+    lost_remembered: int  # given-up requests that a connection remembers, to distinguish late replies from duplicates
+    raw_room: int  # maximum number of raw rows
+    ticks: int  # sleep in whole milliseconds: an injected fault that tests the instrument

@@ -1,0 +1,48 @@
+"""The bytes of requests and of their correct replies, compiled."""
+
+from clients.engine.jit import jit_inline
+from clients.engine.load_params import HEADER_BYTES, LoadParams
+from clients.engine.thread_state import WORDS_AT, ThreadState
+from clients.engine.views import connections, message, message_address, requests
+from clients.protocols import ADIOS, HOLA, PUES_ADIOS, PUES_HOLA
+
+_HOLA_BYTES, _ADIOS_BYTES = len(HOLA), len(ADIOS)
+_PUES_HOLA_BYTES, _PUES_ADIOS_BYTES = len(PUES_HOLA), len(PUES_ADIOS)
+
+
+@jit_inline
+def request_of(state: ThreadState, params: LoadParams, i: int, slot: int) -> tuple[int, int]:
+    """Return address and size of the request in a slot."""
+    request = requests(state, params, i)[slot]
+    if params.echo:
+        return message_address(state, params, i, slot), request["size_bytes"]
+    if request["number"] == connections(state)[i]["adios_number"]:
+        return state.block + WORDS_AT + _HOLA_BYTES, _ADIOS_BYTES
+    return state.block + WORDS_AT, _HOLA_BYTES
+
+
+@jit_inline
+def reply_of(state: ThreadState, params: LoadParams, i: int, slot: int) -> tuple[int, int]:
+    """Return address and size of the correct reply to a slot."""
+    request = requests(state, params, i)[slot]
+    if params.echo:
+        return message_address(state, params, i, slot), request["size_bytes"]
+    replies = state.block + WORDS_AT + _HOLA_BYTES + _ADIOS_BYTES
+    if request["number"] == connections(state)[i]["adios_number"]:
+        return replies + _PUES_HOLA_BYTES, _PUES_ADIOS_BYTES
+    return replies, _PUES_HOLA_BYTES
+
+
+@jit_inline
+def write_number(state: ThreadState, params: LoadParams, i: int, slot: int) -> None:
+    """Write the request's number into its message.
+
+    So no two messages of a connection are equal.
+    """
+    request = requests(state, params, i)[slot]
+    content, number = message(state, params, i, slot), request["number"]
+    if request["size_bytes"] < HEADER_BYTES:
+        content[0] = number & 0xFF
+        return
+    for k in range(8):
+        content[4 + k] = (number >> (8 * k)) & 0xFF

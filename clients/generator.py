@@ -1,0 +1,276 @@
+"""One server under load: its connections, and everything counted.
+
+The connections are divided among the generator's threads.
+"""
+
+import gc
+import os
+import select
+import time
+from dataclasses import replace
+from typing import Self
+
+import numpy as np
+
+from clients.engine.buffers import Buffers, ThreadShare, bytes_needed, make_buffers, pack_address
+from clients.engine.connect_all import connect_all
+from clients.engine.histogram_slots import Counts
+from clients.engine.load_params import LoadParams
+from clients.engine.raw_memory import Array
+from clients.engine.records import RAW
+from clients.engine.thread_state import BINS, SIZES_DRAWN
+from clients.engine.threads import Threads
+from clients.load_spec import LoadSpec, check_duration, make_params
+from clients.local_ports import sources_needed
+from clients.measurement import COUNTER_NAMES, HISTOGRAM_NAMES, LoadCounts, Slice, Totals
+from clients.thread_usage import combine, gc_runs_so_far, run_and_measure
+
+_BEFORE_START_NS = 300_000  # time for every thread to reach its loop
+_MIN_BIN_NS = 50_000_000  # means of 50 ms are usual for warm-up rules
+_FIRST_SOURCE = "127.1.0.1"  # the others count up from 127.1.0.0
+_MAX_MEMORY_SHARE = 0.5  # of the machine's memory, for messages and connections
+
+
+class LoadGenerator:
+    """Connections to one server, open from ``open`` to ``close``.
+
+    Raises PortsExhaustedError or MemoryError if the load needs too many ports or too much memory.
+    """
+
+    def __init__(self, spec: LoadSpec, threads: Threads) -> None:
+        self.spec = spec
+        self._threads = threads
+        self._kept = Totals()
+        self._pending: Slice | None = None  # the last slice; discard_last() can still drop it
+        self._served_before: list[Array] = []  # replies of each thread's connections before the last load
+        self._stopped = False
+        self._loads = 0
+        thread_count = max(1, min(len(threads), spec.connections))
+        self._params = make_params(spec, -(-spec.raw_rows // thread_count))
+        _check_memory(spec, self._params)
+        sources = sources_needed(spec)
+        self._pollers = [select.epoll() for _ in range(thread_count)]
+        self._buffers = _make_all_buffers(spec, self._params, self._pollers, sources)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def totals(self) -> Totals:
+        """The sum of all counted loads so far."""
+        return self._kept if self._pending is None else self._kept.plus(self._pending)
+
+    def open(self) -> int:
+        """Open persistent connections; sessions open their own.
+
+        Returns the number of open connections.
+        """
+        if self.spec.in_sessions:
+            return 0
+        deadline_ns = time.monotonic_ns() + int(self.spec.timeout_s * 1e9) + 1_000_000_000
+        before = self._counters()
+        opened = self._threads.each(
+            lambda buffers: connect_all(buffers.state, self._params, deadline_ns), self._buffers
+        )
+        connect = np.sum([buffers.histograms["connect"] for buffers in self._buffers], axis=0)
+        tally = _tally(self._counters() - before)
+        self._kept = replace(
+            self._kept,
+            tally={name: count + tally[name] for name, count in self._kept.tally.items()},
+            histograms=self._kept.histograms | {"connect": self._kept.histograms["connect"] + connect},
+        )
+        return sum(opened)
+
+    def load(self, seconds: float, warmup_s: float = 0.0, *, counted: bool = True, seed: int | None = None) -> Slice:
+        """Load the server for ``seconds``, of which ``warmup_s`` do not count.
+
+        The slice is added to the totals if ``counted``. seed: of the arrivals of an open loop; None: derived from the
+        spec's seed, different for each load. Raises ValueError for an invalid length.
+        """
+        check_duration(seconds, warmup_s)
+        self._kept, self._pending = self.totals, None
+        before, gc_runs_before = self._counters(), gc_runs_so_far()
+        self._served_before = [buffers.connections["served"].copy() for buffers in self._buffers]
+        start_ns = self._set_schedule(seconds, warmup_s, seed)
+        window_ns = start_ns + int(warmup_s * 1e9)
+        runs = self._threads.each(lambda buffers: run_and_measure(buffers, self._params, start_ns), self._buffers)
+        end_ns = max(window_ns, *(int(buffers.schedule["end_ns"]) for buffers in self._buffers))  # sooner if stopped
+        for buffers in self._buffers:
+            buffers.schedule["end_ns"] = 0
+        slice_ = Slice(
+            start_s=window_ns / 1e9,
+            duration_s=(end_ns - window_ns) / 1e9,
+            counts=self._collect(_tally(self._counters() - before)),
+            usage=combine(runs, gc_runs_so_far() - gc_runs_before),
+        )
+        if counted:
+            self._pending = slice_
+        return slice_
+
+    def discard_last(self) -> None:
+        """Drop the last counted load from the totals, because something else disturbed it."""
+        if self._pending is not None:
+            self._pending = None
+            for buffers, served in zip(self._buffers, self._served_before, strict=True):
+                buffers.connections["served"] = served
+
+    def stop(self) -> None:
+        """End a load that another thread runs, as soon as its replies are in.
+
+        Later loads end at once.
+        """
+        self._stopped = True  # first: a load that is about to begin checks it after it has set its schedule
+        self._end_now()
+
+    def served(self) -> list[int]:
+        """Return the replies inside the windows, for each connection."""
+        return [int(count) for buffers in self._buffers for count in buffers.connections["served"]]
+
+    def raw(self) -> Array:
+        """Return the time stamps of every request so far.
+
+        RAW, shape (requests,). Requests beyond the room for raw rows are missing.
+        """
+        rows = [buffers.raw[: int(buffers.progress["raw_rows"])] for buffers in self._buffers]
+        return np.concatenate(rows) if rows else np.zeros(0, RAW)
+
+    def memory_bytes(self) -> int:
+        """Return the memory that grows with the number of connections."""
+        return bytes_needed(self.spec.connections, self._params)
+
+    def close(self) -> None:
+        """Close every connection."""
+        for buffers in self._buffers:
+            for column in ("fd", "stale_fd"):
+                for fd in buffers.connections[column]:
+                    if fd >= 0:
+                        os.close(int(fd))
+                buffers.connections[column] = -1
+        for poller in self._pollers:
+            poller.close()
+
+    def _counters(self) -> Counts:
+        counts: Counts = np.sum([buffers.counters for buffers in self._buffers], axis=0)
+        return counts
+
+    def _used_histograms(self) -> tuple[str, ...]:
+        return HISTOGRAM_NAMES if self.spec.open_loop else ("connect",)
+
+    def _collect(self, tally: dict[str, int]) -> LoadCounts:
+        """Add up what the threads counted in the last load."""
+        return LoadCounts(
+            tally=tally,
+            primary=np.sum([buffers.primary for buffers in self._buffers], axis=0),
+            never_answered=np.sum([buffers.never_answered for buffers in self._buffers], axis=0),
+            histograms={
+                name: np.sum([buffers.histograms[name] for buffers in self._buffers], axis=0)
+                for name in self._used_histograms()
+            },
+            bins=np.sum([buffers.bins for buffers in self._buffers], axis=0),
+            bin_s=int(self._buffers[0].schedule["bin_ns"]) / 1e9,
+        )
+
+    def _set_schedule(self, seconds: float, warmup_s: float, seed: int | None) -> int:
+        """Set every thread's schedule and clear its histograms.
+
+        Returns when the load begins.
+        """
+        self._loads += 1
+        self._clear_histograms()
+        seeds = np.random.SeedSequence([self.spec.seed, self._loads] if seed is None else seed)
+        thread_seeds = seeds.generate_state(len(self._buffers), np.uint32)
+        start_ns = time.monotonic_ns() + (_BEFORE_START_NS if len(self._buffers) > 1 else 0)
+        window_ns, end_ns = start_ns + int(warmup_s * 1e9), start_ns + int(seconds * 1e9)
+        for k, buffers in enumerate(self._buffers):
+            buffers.schedule["window_ns"] = window_ns
+            buffers.schedule["end_ns"] = end_ns
+            buffers.schedule["part_ns"] = (end_ns - window_ns) // self.spec.parts + 1
+            buffers.schedule["bin_ns"] = max(_MIN_BIN_NS, (end_ns - window_ns) // BINS + 1)
+            buffers.schedule["seed"] = thread_seeds[k]
+            self._set_arrivals(buffers.arrivals, start_ns, k)
+        if self._stopped:
+            self._end_now()
+        return start_ns
+
+    def _clear_histograms(self) -> None:
+        for buffers in self._buffers:
+            buffers.primary.fill(0)
+            buffers.bins.fill(0)
+            buffers.never_answered.fill(0)
+            for name in self._used_histograms():
+                buffers.histograms[name].fill(0)
+
+    def _set_arrivals(self, arrivals: Array, start_ns: int, thread: int) -> None:
+        """Set the parameters of the arrivals of one thread: ARRIVALS, shape ()."""
+        spec, threads = self.spec, len(self._buffers)
+        per_s = spec.rate_rps / (spec.messages_per_session if spec.in_sessions else 1) / threads
+        gap_ns = 1e9 / per_s if per_s else 0.0
+        on_ns, period_ns = spec.burst_on_s * 1e9, spec.burst_period_s * 1e9
+        if spec.arrivals == "burst":
+            gap_ns *= on_ns / period_ns
+        arrivals["position_ns"] = gap_ns * ((thread + 1) / threads - 1) if spec.arrivals == "constant" else 0.0
+        arrivals["gap_ns"] = gap_ns
+        arrivals["on_ns"] = on_ns
+        arrivals["period_ns"] = period_ns
+        arrivals["start_ns"] = start_ns
+
+    def _end_now(self) -> None:
+        now_ns = time.monotonic_ns()
+        for buffers in self._buffers:
+            buffers.schedule["end_ns"] = min(now_ns, int(buffers.schedule["end_ns"]))
+
+
+def _make_all_buffers(spec: LoadSpec, params: LoadParams, pollers: list[select.epoll], sources: int) -> list[Buffers]:
+    """Make the buffers of each thread.
+
+    Connection ``n`` belongs to thread ``n`` modulo the number of threads.
+    """
+    random = np.random.default_rng(spec.seed)
+    sizes, weights = zip(*(spec.mix or ((spec.message_bytes, 1.0),)), strict=True)
+    drawn = random.choice(np.asarray(sizes), SIZES_DRAWN, p=np.asarray(weights) / sum(weights))
+    shares = [
+        ThreadShare(
+            poller=poller.fileno(),
+            numbers=range(k, spec.connections, len(pollers)),
+            address=pack_address(spec.host, spec.port),
+            source=pack_address(_FIRST_SOURCE, 0),
+            sources=sources,
+            parts=spec.parts,
+            sizes=drawn.astype(np.int64),
+        )
+        for k, poller in enumerate(pollers)
+    ]
+    return [make_buffers(share, params, random) for share in shares]
+
+
+def _tally(changes: Counts) -> dict[str, int]:
+    return dict(zip(COUNTER_NAMES, changes.tolist(), strict=True))
+
+
+def _check_memory(spec: LoadSpec, params: LoadParams) -> None:
+    needed = bytes_needed(spec.connections, params) + spec.raw_rows * RAW.itemsize
+    limit = _MAX_MEMORY_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > limit:
+        raise MemoryError(
+            f"{spec.connections} connections with {spec.depth} messages of {params.message_bytes} bytes each and "
+            f"{spec.raw_rows} raw rows need {needed / 1e9:.1f} GB, and half of this machine's memory is "
+            f"{limit / 1e9:.1f} GB: reduce one of them"
+        )
+
+
+def compile_loops() -> float:
+    """Compile the loops, or load them from the cache. Returns the seconds that took."""
+    began = time.monotonic()
+    threads = Threads()
+    try:
+        with LoadGenerator(LoadSpec("udp", "127.0.0.1", 9, timeout_s=0.001), threads) as generator:
+            generator.open()
+            generator.load(0.0)
+    finally:
+        threads.close()
+    gc.collect()
+    gc.freeze()
+    return time.monotonic() - began

@@ -1,0 +1,66 @@
+"""Describe a result document as text for the terminal. Pure."""
+
+import math
+from typing import Any
+
+_SHOWN_PERCENTILES = ("p50", "p90", "p99", "p99_9", "max")
+
+
+def describe(result: dict[str, Any]) -> str:
+    """Return the result as lines: a name, then its figures."""
+    lines = [
+        f"{result['target']}  {describe_load(result)}",
+        f"throughput   {_number(result['throughput_rps'])} requests/s",
+    ]
+    if result["sessions_per_s"] is not None:
+        lines.append(f"sessions     {_number(result['sessions_per_s'])} sessions/s")
+    for name, key in (("latency", "latency_us"), ("service time", "service_us"), ("lateness", "lateness_us")):
+        if result[key] is not None:
+            lines.append(f"{name:12s} {_percentiles(result[key])}")
+    lines += _describe_requests(result)
+    verdict = result["verdict"]
+    lines.append(f"verdict      {verdict['status']} {' '.join(verdict['codes'])}".rstrip())
+    lines.append(f"generator    {result['generator']['cpu_share']:.0%} CPU use of its busiest thread")
+    return "\n".join(lines)
+
+
+def describe_load(result: dict[str, Any]) -> str:
+    """Return the load in one line."""
+    loop = "closed loop" if result["rate_rps"] is None else f"open loop, {result['rate_rps']:,.0f} requests/s due"
+    arrivals = f" ({result['arrivals']})" if result["arrivals"] else ""
+    depth = f", depth {result['depth']}" if result["depth"] > 1 else ""
+    return (
+        f"{result['protocol']}, {loop}{arrivals}, {result['connections']} connections{depth}, "
+        f"{result['lifecycle']}, {result['duration_s']:.2f} s"
+    )
+
+
+def _describe_requests(result: dict[str, Any]) -> list[str]:
+    counts = dict(result["ledger"])
+    if result["unsent"]:
+        counts["unsent"] = result["unsent"]
+    shown = [f"{count} {outcome}" for outcome, count in counts.items() if count or outcome == "ok"]
+    lines = [f"requests     {', '.join(shown)}"]
+    drops = result["kernel_drops"]
+    if drops and any(drops.values()):
+        places = ", ".join(f"{count} at the {place}" for place, count in drops.items() if count)
+        lines.append(f"dropped      {places}: datagrams that did not fit into a socket buffer")
+    if result["errors"]:
+        lines.append("errors       " + ", ".join(f"{count} {kind}" for kind, count in result["errors"].items()))
+    fairness = result["fairness"]
+    if fairness and fairness["starved"] and result["loop"] == "closed":
+        lines.append(f"starved      {fairness['starved']} of {result['connections']} connections got no reply")
+    return lines
+
+
+def _percentiles(summary: dict[str, float | str | None]) -> str:
+    shown = [(name, summary[name]) for name in _SHOWN_PERCENTILES if summary[name] is not None]
+    return "   ".join(f"{name.replace('_', '.')} {_number(value)} us" for name, value in shown)
+
+
+def _number(value: float | str | None) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, str) or math.isinf(value):
+        return "inf"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

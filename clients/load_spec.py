@@ -1,0 +1,189 @@
+"""What load to put on which server, checked. Pure."""
+
+import os
+import socket
+from dataclasses import dataclass
+
+from clients.engine.load_params import BURST, CONSTANT, HEADER_BYTES, POISSON, LoadParams
+from clients.engine.thread_state import MAX_PARTS
+from clients.protocols import MAX_DATAGRAM_BYTES, MAX_MESSAGE_BYTES, TRANSPORTS
+
+ARRIVAL_KINDS = {"constant": CONSTANT, "poisson": POISSON, "burst": BURST}
+LIFECYCLES = ("persistent", "session", "per_request")
+MAX_WEIGHT = 1e9  # of one message size in a mix
+MIN_RATE_RPS, MAX_RATE_RPS = 0.001, 1e8
+_MAX_LOAD_S = 90_000.0  # a day, and an hour of warm-up
+_CHOICES = {
+    "transport": TRANSPORTS,
+    "protocol": ("echo", "hola"),
+    "lifecycle": LIFECYCLES,
+    "arrivals": tuple(ARRIVAL_KINDS),
+}
+# Allowed ranges. Values outside are mistakes, or do not fit 64 bits.
+_WHOLE = {
+    "port": (1, 65_535),
+    "connections": (1, 1_000_000),
+    "message_bytes": (1, MAX_MESSAGE_BYTES),
+    "requests_per_session": (1, 10**9),
+    "depth": (1, 65_536),
+    "parts": (1, MAX_PARTS),
+    "raw_rows": (0, 10**12),
+}
+_REAL = {
+    "timeout_s": (1e-6, 3600.0),
+    "think_s": (0.0, 3600.0),
+    "burst_on_s": (1e-6, 3600.0),
+    "burst_period_s": (1e-6, 3600.0),
+}
+_ALWAYS_NS = 1 << 60
+_SABOTAGE = "HOLABENCH_SABOTAGE"  # environment variable with which tests break the generator on purpose
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSpec:
+    """One load. Raises ValueError with a one-line message for invalid values."""
+
+    transport: str
+    host: str
+    port: int
+    protocol: str = "echo"
+    lifecycle: str = "persistent"
+    connections: int = 1
+    message_bytes: int = 64
+    mix: tuple[tuple[int, float], ...] = ()  # message sizes with their weights, instead of message_bytes
+    requests_per_session: int = 10
+    depth: int = 1  # maximum number of requests in flight on a connection
+    timeout_s: float = 1.0
+    think_s: float = 0.0  # closed loop: pause between a reply and the next request
+    rate_rps: float = 0.0  # open loop: requests per second over all connections; 0: closed loop
+    arrivals: str = "poisson"
+    burst_on_s: float = 0.02  # length of a burst
+    burst_period_s: float = 0.1  # from the start of a burst to the start of the next
+    seed: int = 0
+    spin: bool = False  # poll without sleeping: only where the generator has the CPU to itself
+    parts: int = 1  # equal parts of a window, each with its own histogram
+    raw_rows: int = 0  # maximum number of requests whose time stamps are kept
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        _check_numbers(self)
+        _check_bursts(self)
+        _check_combinations(self)
+
+    @property
+    def open_loop(self) -> bool:
+        """True if requests are sent on a schedule, whatever the server does."""
+        return self.rate_rps > 0
+
+    @property
+    def in_sessions(self) -> bool:
+        """True if clients connect and disconnect under load."""
+        return self.lifecycle != "persistent"
+
+    @property
+    def messages_per_session(self) -> int:
+        """Requests of one session; in ``session``, hola adds ``adios`` at the end."""
+        if self.lifecycle == "per_request":
+            return 1
+        return self.requests_per_session + (1 if self.protocol == "hola" else 0)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The message sizes that occur."""
+        return tuple(size for size, _ in self.mix) or (self.message_bytes,)
+
+    @property
+    def numbered(self) -> bool:
+        """True if a datagram's reply can be distinguished from an earlier one's."""
+        return self.transport == "udp" and self.protocol == "echo" and min(self.sizes) >= HEADER_BYTES
+
+
+def check_duration(seconds: float, warmup_s: float) -> None:
+    """Raise ValueError with a one-line message for an invalid length.
+
+    seconds: including the warm-up.
+    """
+    _check_real("seconds", seconds, 0.0, _MAX_LOAD_S)
+    _check_real("warmup_s", warmup_s, 0.0, seconds)
+
+
+def _check_choices(spec: LoadSpec) -> None:
+    for name, allowed in _CHOICES.items():
+        if getattr(spec, name) not in allowed:
+            raise ValueError(f"{name} {getattr(spec, name)!r} is not one of {', '.join(allowed)}")
+    try:
+        socket.inet_pton(socket.AF_INET6 if ":" in spec.host else socket.AF_INET, spec.host)
+    except (OSError, UnicodeError) as error:
+        raise ValueError(f"host {spec.host!r} is not a numeric address, such as 127.0.0.1 or ::1") from error
+
+
+def _check_numbers(spec: LoadSpec) -> None:
+    for name, (least, most) in _WHOLE.items():
+        _check_whole(name, getattr(spec, name), least, most)
+    for name, (lowest, highest) in _REAL.items():
+        _check_real(name, getattr(spec, name), lowest, highest)
+    if spec.rate_rps:
+        _check_real("rate_rps", spec.rate_rps, MIN_RATE_RPS, MAX_RATE_RPS)
+    for size, weight in spec.mix:
+        _check_whole("message_bytes", size, *_WHOLE["message_bytes"])
+        _check_real("weight", weight, 1 / MAX_WEIGHT, MAX_WEIGHT)
+
+
+def _check_bursts(spec: LoadSpec) -> None:
+    on_s, period_s = spec.burst_on_s, spec.burst_period_s
+    if on_s > period_s:
+        raise ValueError(f"bursts of {on_s:g} s do not fit a period of {period_s:g} s")
+    within_rps = spec.rate_rps * period_s / on_s
+    if spec.arrivals == "burst" and within_rps > MAX_RATE_RPS:
+        raise ValueError(
+            f"rate_rps {spec.rate_rps:g} is {within_rps:g} requests/s within bursts of {on_s:g} s every "
+            f"{period_s:g} s; the maximum is {MAX_RATE_RPS:g}"
+        )
+
+
+def _check_combinations(spec: LoadSpec) -> None:
+    if spec.depth > 1 and spec.transport == "udp" and not spec.numbered:
+        raise ValueError(
+            f"depth {spec.depth} over UDP needs echo messages of at least {HEADER_BYTES} bytes, which carry the number "
+            "of their request; use tcp, or depth 1"
+        )
+    if spec.think_s and spec.rate_rps:
+        raise ValueError("think time only applies to a closed loop; remove either the rate or the think time")
+    if spec.transport == "udp" and spec.protocol == "echo" and max(spec.sizes) > MAX_DATAGRAM_BYTES:
+        raise ValueError(
+            f"message_bytes {max(spec.sizes)} does not fit a datagram; the maximum is {MAX_DATAGRAM_BYTES}"
+        )
+
+
+def _check_whole(name: str, value: object, least: int, most: int) -> None:
+    if not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"{name} {value!r} is not a whole number from {least} to {most}")
+
+
+def _check_real(name: str, value: object, least: float, most: float) -> None:
+    if not isinstance(value, int | float) or not least <= value <= most:  # nan fails both comparisons
+        raise ValueError(f"{name} {value!r} is not a number from {least:g} to {most:g}")
+
+
+def make_params(spec: LoadSpec, raw_room: int) -> LoadParams:
+    """Return the load as the compiled loop takes it. raw_room: raw rows of one thread."""
+    echo = spec.protocol == "echo"
+    return LoadParams(
+        tcp=int(spec.transport == "tcp"),
+        echo=int(echo),
+        session=int(spec.in_sessions),
+        says_adios=int(spec.lifecycle == "session" and not echo),
+        requests_per_session=spec.messages_per_session,
+        message_bytes=max(spec.sizes) if echo else 1,
+        mixed=int(echo and len(spec.sizes) > 1),
+        depth=spec.depth,
+        numbered=int(spec.numbered),
+        timeout_ns=int(spec.timeout_s * 1e9),
+        spin_ns=_ALWAYS_NS if spec.spin else 0,
+        open_loop=int(spec.open_loop),
+        arrivals=ARRIVAL_KINDS[spec.arrivals],
+        think_ns=int(spec.think_s * 1e9),
+        lost_remembered=max(16, 4 * spec.depth) if spec.numbered else 1,
+        raw_room=raw_room,
+        ticks=int(os.environ.get(_SABOTAGE) == "tick_1ms"),
+    )

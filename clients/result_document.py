@@ -1,0 +1,188 @@
+"""The result document of one trial: plain dicts and numbers.
+
+Keys are stable and have their units in their names.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from clients.engine.histogram_slots import Counts
+from clients.fairness import fairness
+from clients.histogram import summary_us
+from clients.load_spec import LoadSpec
+from clients.measurement import LoadCounts, Slice, Totals, errors_of, lost_of
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
+from clients.quality_checks import Facts, judge
+from clients.quality_codes import Thresholds
+from clients.steady_state import precision, to_json, windows
+
+# 1: first. 2: open loop, depth, lateness, facts about the generator. 3: new names of codes and shares, flags.
+SCHEMA = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Facts about a load beside its counts."""
+
+    warmup_s: float = 0.0
+    whole_load: Slice | None = None  # the load, if it was a single slice; its parts become ``windows``
+    baseline_rps: float | None = None  # rate that the generator reaches with the baseline server at this load
+    drops: dict[str, int] | None = None  # datagrams that the kernel dropped, by place
+    steal_share: float | None = None  # CPU time that the hypervisor gave to other machines
+    good_clock: bool = True
+    thresholds: Thresholds = DEFAULT_THRESHOLDS
+
+
+def named_histograms(spec: LoadSpec, counts: LoadCounts | Totals) -> dict[str, Counts]:
+    """Return the histograms by the names that rows and documents use.
+
+    Each has the shape (SLOTS,).
+    """
+    primary = counts.primary.sum(axis=0) if counts.primary.ndim == 2 else counts.primary
+    if not spec.open_loop:
+        return {"service": primary, "connect": counts.histograms["connect"]}
+    return {"latency": primary} | {name: counts.histograms[name] for name in ("service", "lateness", "connect")}
+
+
+def never_answered(spec: LoadSpec, counts: LoadCounts | Totals) -> dict[str, int]:
+    """Return the number of requests without a latency, for each latency.
+
+    They are in no slot of its histogram. They were given up, broken, or answered late or wrongly. The latency of an
+    open loop includes requests that were never sent.
+    """
+    missing = counts.tally["counted"] - int(counts.primary.sum())
+    if not spec.open_loop:
+        return {"service": missing}
+    sent = int(counts.histograms["lateness"].sum())
+    return {"latency": missing, "service": sent - int(counts.histograms["service"].sum())}
+
+
+def make_document(
+    spec: LoadSpec, totals: Totals, served: list[int], cpus: tuple[int, ...], context: Context = Context()
+) -> dict[str, Any]:
+    """Return the document of all loads of a generator.
+
+    served: replies of each connection.
+    """
+    rate = totals.tally["replies"] / totals.duration_s if totals.duration_s > 0 else None
+    whole_load = context.whole_load
+    return {
+        "schema": SCHEMA,
+        **_describe_load(spec),
+        "warmup_s": context.warmup_s,
+        **_describe_counts(spec, totals, rate),
+        "kernel_drops": context.drops,
+        **_describe_latencies(spec, totals),
+        "fairness": None if spec.in_sessions else fairness(served),
+        "windows": [] if whole_load is None else windows(whole_load),
+        "precision": None if whole_load is None else precision(whole_load),
+        "generator": _describe_generator(totals, cpus, rate, context),
+        "verdict": _describe_verdict(spec, totals, served, context),
+    }
+
+
+def _describe_load(spec: LoadSpec) -> dict[str, Any]:
+    return {
+        "target": f"{spec.transport}://{spec.host}:{spec.port}",
+        "protocol": spec.protocol,
+        "transport": spec.transport,
+        "loop": "open" if spec.open_loop else "closed",
+        "lifecycle": spec.lifecycle,
+        "connections": spec.connections,
+        "message_bytes": max(spec.sizes) if spec.protocol == "echo" else None,
+        "mix": [list(pair) for pair in spec.mix] or None,
+        "requests_per_session": spec.messages_per_session if spec.in_sessions else None,
+        "depth": spec.depth,
+        "think_s": spec.think_s,
+        "rate_rps": spec.rate_rps or None,
+        "arrivals": spec.arrivals if spec.open_loop else None,
+        "seed": spec.seed,
+    }
+
+
+def _describe_counts(spec: LoadSpec, totals: Totals, rate: float | None) -> dict[str, Any]:
+    tally = totals.tally
+    return {
+        "duration_s": totals.duration_s,
+        "scheduled": tally["scheduled"] if spec.open_loop else None,
+        "sent": tally["sent"],
+        "unsent": tally["unsent"],
+        "replies": tally["replies"],
+        "throughput_rps": rate,
+        "sessions": tally["sessions"] if spec.in_sessions else None,
+        "sessions_per_s": sessions_per_s(spec, tally["replies"], totals.duration_s),
+        "ledger": {
+            "ok": tally["ok"],
+            "late": tally["late"],
+            "lost": lost_of(tally),
+            "corrupt": tally["corrupt"],
+            "duplicate": tally["duplicate"],
+            "reordered": tally["reordered"],
+        },
+        "errors": errors_of(tally),
+    }
+
+
+def _describe_latencies(spec: LoadSpec, totals: Totals) -> dict[str, Any]:
+    tally, is_open = totals.tally, spec.open_loop
+    histograms, missing = named_histograms(spec, totals), never_answered(spec, totals)
+    return {
+        "latency_us": _to_json(summary_us(histograms["latency"], missing["latency"])) if is_open else None,
+        "service_us": _to_json(summary_us(histograms["service"], missing["service"])),
+        "lateness_us": _to_json(summary_us(histograms["lateness"])) if is_open else None,
+        "connect_us": _to_json(summary_us(histograms["connect"])) if histograms["connect"].any() else None,
+        "pool_wait_share": tally["pooled"] / tally["counted"] if is_open and tally["counted"] else None,
+        "in_flight_mean": tally["in_flight_ns"] / tally["watched_ns"] if tally["watched_ns"] else None,
+    }
+
+
+def _describe_generator(totals: Totals, cpus: tuple[int, ...], rate: float | None, context: Context) -> dict[str, Any]:
+    baseline_rps = context.baseline_rps
+    return {
+        "threads": max(1, len(cpus)),
+        "cpus": list(cpus),
+        "cpu_share": totals.busiest_cpu_s / totals.elapsed_s if totals.elapsed_s else 0.0,
+        "baseline_rps": baseline_rps,
+        "baseline_share": rate / baseline_rps if rate is not None and baseline_rps else None,
+        "run_delay_share": totals.run_delay_s / totals.elapsed_s if totals.elapsed_s else 0.0,
+        "steal_share": context.steal_share,
+        "gc_runs": totals.gc_runs,
+        "involuntary_switches": totals.involuntary_switches,
+        "major_faults": totals.major_faults,
+    }
+
+
+def _describe_verdict(spec: LoadSpec, totals: Totals, served: list[int], context: Context) -> dict[str, Any]:
+    facts = Facts(
+        spec,
+        totals,
+        served,
+        lost_of(totals.tally),
+        whole_load=context.whole_load,
+        baseline_rps=context.baseline_rps,
+        drops=context.drops,
+        steal_share=context.steal_share,
+        good_clock=context.good_clock,
+        thresholds=context.thresholds,
+    )
+    judgement = judge(facts)
+    return {
+        "status": judgement.verdict,
+        "codes": [str(flag) for flag in judgement.flags],
+        "flags": [{"code": flag.code.name, "value": flag.value} for flag in judgement.flags],
+    }
+
+
+def sessions_per_s(spec: LoadSpec, replies: int, duration_s: float) -> float | None:
+    """Return sessions per second; None without sessions.
+
+    Each reply counts as its share of a session. Whole sessions end in waves, since all connections begin one when a
+    slice begins. In a short window the number of completed sessions would depend on where the waves fall.
+    """
+    if not spec.in_sessions or duration_s <= 0:
+        return None
+    return replies / spec.messages_per_session / duration_s
+
+
+def _to_json(summary: dict[str, float]) -> dict[str, float | str | None]:
+    return {name: to_json(value) for name, value in summary.items()}
