@@ -1,1 +1,1 @@
-"""The analysis of one run: pure functions from tables of raw rows to tables of results."""
+"""The analysis of one run: pure functions from raw tables to tables of results."""

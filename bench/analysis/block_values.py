@@ -1,4 +1,4 @@
-"""One value per block: the median of a case's rounds, and the ratio of two arms taken inside each round. Pure.
+"""One value per block: of a metric of one case, or of the ratio of two arms. Pure.
 
 The tables have the columns of ``bench.schema.rows``, as pandas reads them from CSV.
 """
@@ -25,7 +25,9 @@ METRICS_FROM_TRIALS = [
 
 
 def valid_slices(slices: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """Return the slices that count, with two more columns: ``cpu_us_per_request`` and ``scenario_kind``.
+    """Return the slices that count, with two more columns.
+
+    The columns are ``cpu_us_per_request`` and ``scenario_kind``.
 
     Slices of disturbed rounds do not count, nor do those of trials that failed. An interrupted run may contain slices
     of an unfinished block: no trial belongs to them, so they do not count either.
@@ -53,7 +55,7 @@ def block_values(trials: pd.DataFrame, slices: pd.DataFrame) -> pd.DataFrame:
 
 
 def block_log_ratios(rounds: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[float]]:
-    """Return, for each pair of columns, one value per block: the median log ratio over the block's rounds.
+    """Return one log ratio per block for each pair: the median over its rounds.
 
     rounds: one metric; a row for each round, indexed by block and round, and a column for each arm. A round counts
     only if both arms have a value in it. A block without such a round has no value.

@@ -1,4 +1,4 @@
-"""The quality of a case: the verdict and flags of its trials, for each metric. Pure."""
+"""The quality of a case: verdict and flags of its trials, for each metric. Pure."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,10 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class CaseQuality:
-    """The quality of one case: over all codes, and over those that concern costs (CPU time and memory)."""
+    """The quality of one case: of its rates and times, and of its costs.
+
+    Rates and times are judged by all codes, CPU time and memory by those that concern costs.
+    """
 
     rates: Quality = Quality()
     costs: Quality = Quality()
@@ -30,7 +33,7 @@ class CaseQuality:
 
 
 def case_quality(trials: pd.DataFrame, thresholds: Thresholds) -> CaseQuality:
-    """Return the quality of the trials of one case. trials: rows of trials.csv, one for each block."""
+    """Return the quality of one case. trials: its rows of trials.csv, one per block."""
     finished = trials["status"] == "ok"
     blocks = [thresholds.parse(str(cell)) for cell in trials.loc[finished, "codes"].dropna()]
     failed_blocks = int((trials["status"] == "failed").sum())

@@ -42,7 +42,10 @@ def group_by_load_point(table: pd.DataFrame) -> dict[LoadPoint, pd.DataFrame]:
 
 
 def to_table(rows: Iterable[Any], row_type: type[Any]) -> pd.DataFrame:
-    """Return dataclass rows of one type as a table. Columns of numbers stay numeric even if every cell is empty."""
+    """Return dataclass rows of one type as a table.
+
+    Columns of numbers stay numeric even if every cell is empty.
+    """
     specs = columns_of(row_type)
     names = [spec.name for spec in specs]
     table = pd.DataFrame([[getattr(row, name) for name in names] for row in rows], columns=names)

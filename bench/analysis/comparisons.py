@@ -1,4 +1,4 @@
-"""Comparisons of arms within one run: ratios with intervals, and the conclusions that they allow. Pure."""
+"""Comparisons of arms within one run: ratios, intervals and conclusions. Pure."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ def compare_arms(
 
 
 def conclude(metric: str, interval: LogRatio) -> Conclusion:
-    """Return the conclusion that an interval allows: a difference, equivalence or neither."""
+    """Return the conclusion of an interval: a difference, equivalence or neither."""
     if interval.excludes_one:
         return METRICS[metric].conclusion(interval.ratio)
     if interval.is_within(*EQUIVALENCE_BOUNDS):
@@ -55,7 +55,9 @@ def conclude(metric: str, interval: LogRatio) -> Conclusion:
 
 
 def noise_floor_share(controls: pd.DataFrame) -> float | None:
-    """Return the largest difference between an arm and its control that the intervals allow, as a share.
+    """Return the noise floor: the largest difference of controls, as a share.
+
+    It is the farthest end of their intervals, in either direction.
 
     controls: rows of comparisons.csv with the kind ``control``. None if no interval is bounded.
     """

@@ -61,7 +61,7 @@ class Family:
 
 
 def holm_p_values(intervals: Sequence[statistics.LogRatio]) -> list[float]:
-    """Return Holm's p-value of each interval in its family; nan for intervals without a p-value."""
+    """Return Holm's p-value of each interval of a family; nan for unknown p-values."""
     p_values = [interval.p for interval in intervals]
     adjusted = iter(statistics.holm([p for p in p_values if p == p]))
     return [next(adjusted) if p == p else p for p in p_values]
@@ -96,7 +96,7 @@ def _families_at(
     scenario_kind: ScenarioKind,
     reference_arms: Mapping[str, str],
 ) -> Iterator[tuple[str, Family]]:
-    """Yield the families of one metric at one load point, each with the name of its group."""
+    """Yield the name and the family of each group of one metric at one load point."""
     arms = [Arm.parse(name) for name in by_round.columns]
     groups = _groups(arms, reference_arms)
     present = {arm.name for arm in arms}
@@ -114,7 +114,9 @@ def _families_at(
 
 
 def _groups(arms: Sequence[Arm], reference_arms: Mapping[str, str]) -> dict[str, list[Pair]]:
-    """Return the pairs that are compared, by group: controls, the arms of each transport, and UDP with TCP.
+    """Return the pairs that are compared, by group.
+
+    The groups are the controls, the arms of each transport, and UDP with TCP.
 
     Baselines are compared with no other arm. In a pair without the reference, the first arm by name is compared with
     the second.

@@ -1,4 +1,4 @@
-"""The rank of each arm as a range: the places that it can have, given what the comparisons conclude. Pure.
+"""The rank of each arm: the range of places that the comparisons allow. Pure.
 
 Arms concluded to be better come before an arm, arms concluded to be worse come after it, and it shares the places in
 between. Grouping by chains of ties would put arms into one group that are known to differ.
@@ -19,7 +19,7 @@ Ranks = Mapping[str, tuple[int, int]]
 
 
 def ranks(comparisons: Iterable[Mapping[Any, Any]], unranked: Iterable[str] = ()) -> Ranks:
-    """Return the first and last place of each arm, by name, among the arms of its transport.
+    """Return the first and last place of each arm among the arms of its transport.
 
     comparisons: rows of comparisons.csv at one load point. Only those of the scenario's headline metric count.
     unranked: labels of models to leave out. Arms with invalid numbers are left out, too.
@@ -52,7 +52,10 @@ def format_rank(places: tuple[int, int] | None) -> str:
 
 
 def unranked_models(trials: pd.DataFrame) -> list[str]:
-    """Return the models with several processes that had a single CPU. Their numbers are shown but not ranked."""
+    """Return the models with several processes that had a single CPU.
+
+    Their numbers are shown but not ranked.
+    """
     if trials.empty:
         return []
     single_cpu = trials["server_cpus"].fillna("").astype(str).str.removesuffix(".0").str.isdigit()
@@ -60,6 +63,9 @@ def unranked_models(trials: pd.DataFrame) -> list[str]:
 
 
 def _counts(row: Mapping[Any, Any]) -> bool:
-    """Return whether a comparison counts for the rank: of one transport, of the headline metric, and not invalid."""
+    """Return whether a comparison counts for the rank.
+
+    It compares arms of one transport in the headline metric, and it is not invalid.
+    """
     is_headline = row["metric"] == headline(str(row["scenario_kind"]))
     return row["kind"] in _RANKING_KINDS and is_headline and row["verdict"] != INVALID

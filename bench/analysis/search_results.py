@@ -1,4 +1,4 @@
-"""The results of searches for the highest rate: both bounds, and the throughput at the lower one. Pure."""
+"""The results of searches for the highest rate: bounds and throughput. Pure."""
 
 import math
 from collections import Counter
@@ -25,7 +25,10 @@ def summarise_run(
     max_rate: pd.DataFrame | None,
     thresholds: Thresholds = DEFAULT_THRESHOLDS,
 ) -> pd.DataFrame:
-    """Return the whole summary of a run: its blocks, then its searches. max_rate: None if the run has no search."""
+    """Return the whole summary of a run: its blocks, then its searches.
+
+    max_rate: None if the run has no search.
+    """
     summary = summarise(trials, slices, thresholds)
     if max_rate is None:
         return summary
@@ -33,7 +36,9 @@ def summarise_run(
 
 
 def summarise_searches(max_rate: pd.DataFrame | None, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> pd.DataFrame:
-    """Return one row of ``SummaryRow`` for each search. max_rate: its trials; None if the run has no search.
+    """Return one row for each search, as rows of ``SummaryRow``.
+
+    max_rate: all trials of searches; None if the run has no search.
 
     low and high are the bounds of the search: the highest rate at which most trials met the objective, and the lowest
     at which most did not. They are not a confidence interval. The median is that of the throughput at the lower bound.
@@ -43,7 +48,7 @@ def summarise_searches(max_rate: pd.DataFrame | None, thresholds: Thresholds = D
 
 
 def group_searches(max_rate: pd.DataFrame) -> dict[CaseKey, pd.DataFrame]:
-    """Return the trials of each search, in the order in which the searches first appear."""
+    """Return the trials of each search, in the order of first appearance."""
     groups = max_rate.groupby(_PLANNED_CASE, sort=False)
     return {CaseKey(str(arm), LoadPoint.of(*load)): trials for (arm, *load), trials in groups}
 
@@ -89,7 +94,7 @@ def _row(case: CaseKey, trials: pd.DataFrame, thresholds: Thresholds) -> Summary
 
 
 def _unmeasured_row(labels: CaseLabels, trials: pd.DataFrame, thresholds: Thresholds) -> SummaryRow:
-    """Return the row of a search without a counted trial. Its last trial has the reason."""
+    """Return the row of a search without a counted trial, as its last trial explains."""
     last = trials.iloc[-1]
     verdict, codes = text(last["verdict"]), text(last["codes"])
     no_interval = Interval(math.nan, math.nan, math.nan, coverage=math.nan)
@@ -101,7 +106,9 @@ def _unmeasured_row(labels: CaseLabels, trials: pd.DataFrame, thresholds: Thresh
 def _quality(
     at_upper: pd.DataFrame, passed: pd.DataFrame, lower: int | None, upper: int | None, thresholds: Thresholds
 ) -> Quality:
-    """Return the quality of a search. at_upper: trials at the upper bound. passed: those that passed at the lower one.
+    """Return the quality of a search.
+
+    at_upper: trials at the upper bound. passed: trials that passed at the lower bound.
 
     An upper bound at which the server is overloaded is a result, not a defect. An upper bound with invalid trials is a
     defect: the generator may have set it.

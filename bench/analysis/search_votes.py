@@ -1,4 +1,4 @@
-"""What the trials of a search decide: at each step of rates, the majority of its trials. Pure.
+"""The votes of a search: at each step, the majority of its trials decides. Pure.
 
 A single trial decides too little on a machine that drifts, and a single bad trial must not decide. A simulation with
 10% bad trials, each losing a fifth of its rate, gave this scatter of the result: 4% with single trials, 1.4% with the
@@ -16,14 +16,14 @@ Votes = Mapping[int, Counter[bool]]  # for each step: how many trials passed, an
 
 
 def decision(votes: Counter[bool]) -> bool | None:
-    """Return whether most trials of a step pass; None while the remaining trials can still change the result."""
+    """Return whether most trials of a step pass; None while that is undecided."""
     if 2 * votes[True] > TRIALS_PER_STEP:
         return True
     return False if 2 * votes[False] > TRIALS_PER_STEP else None
 
 
 def bounds(votes: Votes) -> tuple[int | None, int | None]:
-    """Return the highest step that passed and the lowest step that failed; None for a bound that is missing."""
+    """Return the highest step that passed and the lowest that failed; None if missing."""
     passed = [step for step, of_step in votes.items() if decision(of_step)]
     failed = [step for step, of_step in votes.items() if decision(of_step) is False]
     return max(passed, default=None), min(failed, default=None)

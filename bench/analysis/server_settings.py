@@ -1,4 +1,4 @@
-"""The settings that each arm's server really had, as read back, and where they differ between arms. Pure."""
+"""The settings of each arm's server, as read back, and their differences. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,13 +11,13 @@ SERVER_SETTINGS = ("python", "workers", "server_cpus", "backlog", "nodelay", "rc
 
 
 def server_settings(trials: pd.DataFrame) -> list[list[str]]:
-    """Return a row for each arm that was measured: its name, then the values of ``SERVER_SETTINGS``."""
+    """Return a row for each measured arm: its name, then ``SERVER_SETTINGS``."""
     rows = _first_rows(trials)
     return [[arm, *(_format_setting(row[name]) for name in SERVER_SETTINGS)] for arm, row in rows.items()]
 
 
 def unequal_settings(trials: pd.DataFrame) -> str:
-    """Describe the settings that differ between arms of one transport; empty if none does.
+    """Describe the settings that differ between arms of one transport; or return "".
 
     The number of workers is not compared: it belongs to the model.
     """

@@ -1,4 +1,4 @@
-"""The summary of a run: for each case and metric, the median over the blocks with its interval. Pure."""
+"""The summary of a run: median and interval of each case and metric. Pure."""
 
 import math
 from collections.abc import Iterator
@@ -82,7 +82,9 @@ class CaseLabels:
 
 
 def summarise(trials: pd.DataFrame, slices: pd.DataFrame, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> pd.DataFrame:
-    """Return one row for each case and metric, as rows of ``SummaryRow``. trials, slices: all rows of the run.
+    """Return one row for each case and metric, as rows of ``SummaryRow``.
+
+    trials, slices: all rows of the run.
 
     A case that was never measured has rows without numbers, with its status and reason.
     """
@@ -101,7 +103,10 @@ def summarise(trials: pd.DataFrame, slices: pd.DataFrame, thresholds: Thresholds
 
 
 def why_unmeasured(trials: pd.DataFrame) -> tuple[str, str]:
-    """Return status and reason of a case without a finished trial: ``failed`` if it ever failed, else ``skipped``."""
+    """Return status and reason of a case without a finished trial.
+
+    The status is ``failed`` if a trial failed, else ``skipped``.
+    """
     failed = trials[trials["status"] == "failed"]
     status = "skipped" if failed.empty else "failed"
     reasons = (text(reason) for reason in (trials if failed.empty else failed)["reason"])
@@ -137,7 +142,7 @@ def _measured_row(
     replies: float,
     thresholds: Thresholds,
 ) -> SummaryRow:
-    """Return the row of one metric. replies: median number per block, which limits the percentiles that can be known.
+    """Return the row of one metric. replies: their median number per block.
 
     A percentile with too few replies beyond it would be little more than the slowest reply, so it stays empty.
     """

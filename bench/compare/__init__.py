@@ -1,1 +1,1 @@
-"""Comparisons between runs: pure functions from the tables of several runs to changes, gates and series."""
+"""Comparisons between runs: changes, gates and series, from tables. Pure."""

@@ -18,7 +18,7 @@ _QUANTILE_95 = 1.96  # half-width of a 95% interval in standard errors
 
 
 def change_points(values: Sequence[float], lows: Sequence[float] = (), highs: Sequence[float] = ()) -> list[int]:
-    """Return the position of the first run of each new level, in the logarithms of a series.
+    """Return the position of the first run of each new level of a series.
 
     lows, highs: 95% intervals of the values, if known.
 
@@ -42,7 +42,7 @@ def change_points(values: Sequence[float], lows: Sequence[float] = (), highs: Se
 
 
 def _interval_variances(lows: Sequence[float], highs: Sequence[float]) -> NDArray[np.float64]:
-    """Return the variance of each run's logarithm, from its interval; 0 for a run without a bounded interval."""
+    """Return the variance of each run's logarithm; 0 if its interval is unbounded."""
     ends = np.asarray([lows, highs], dtype=float)
     ends[~((ends > 0) & np.isfinite(ends))] = np.nan
     errors: NDArray[np.float64] = np.log(ends[1] / ends[0]) / 2 / _QUANTILE_95
@@ -75,7 +75,7 @@ class _Levels:
         return abs(self._mean(left) - self._mean(right)) > threshold
 
     def starts(self) -> list[int]:
-        """Return the first run of each level except the first level, without single runs that stand out."""
+        """Return the first run of each new level. Single outliers are no levels."""
         inner = range(1, len(self.cuts) - 1)
         outliers = [k for k in inner if self._size(k) == 1 and not self.significantly_different(k - 1, k + 1)]
         left_out = {level for k in outliers for level in (k, k + 1)}

@@ -51,13 +51,16 @@ class Change:
 
     @property
     def is_judged(self) -> bool:
-        """Whether the values could show a difference: they are not invalid, and have an interval."""
+        """Whether the values are not invalid and have an interval."""
         return self.verdict != INVALID and not math.isnan(self.low)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """Metrics that one arm had at one load point in the first run, and that the second run planned but lacks."""
+    """Metrics of one arm at one load point that only the first run measured.
+
+    The plan of the second run asks for them, too.
+    """
 
     arm: str
     scenario: str
@@ -104,7 +107,7 @@ def changes(before: RunValues, after: RunValues) -> list[Change]:
 
 
 def missing(before: RunValues, after: RunValues) -> list[Missing]:
-    """Return what the first run measured and the second one could not, although its plan asks for it."""
+    """Return what the second run planned but could not measure, unlike the first."""
     found = []
     for case, values in before.cases.items():
         metrics = [metric for metric in values if values[metric].is_comparable]
@@ -121,7 +124,10 @@ def missing(before: RunValues, after: RunValues) -> list[Missing]:
 
 
 def only_in_one(before: RunValues, after: RunValues) -> tuple[list[str], list[str]]:
-    """Return what only the first plan has, and what only the second has: arms, and load points of common arms."""
+    """Return what only the first plan has, and what only the second has.
+
+    Each is a list of arms and of load points.
+    """
     return _only_in(before.planned, after.planned), _only_in(after.planned, before.planned)
 
 

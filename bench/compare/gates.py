@@ -1,4 +1,4 @@
-"""Rules that a comparison of two runs must satisfy: ``--fail-if "cpu_us_per_request>5%"``. Pure."""
+"""Rules that make a comparison fail, e.g. ``cpu_us_per_request>5%``. Pure."""
 
 import math
 import re
@@ -14,12 +14,12 @@ _RULE = re.compile(r"^\s*(\w+)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*%\s*$")
 
 
 class RuleError(ValueError):
-    """An invalid rule, or a rule that nothing can violate. The message shows a valid one."""
+    """An invalid rule, or a rule that nothing can violate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A limit on the change of one metric: it must not rise, or fall, by more than a share."""
+    """A rule on one metric: it must not rise, or fall, by more than a share."""
 
     metric: str
     rises: bool
@@ -36,7 +36,10 @@ class Rule:
         return change.ratio > 1 + self.share if self.rises else change.ratio < 1 + self.share
 
     def has_power(self, change: Change) -> bool:
-        """Return whether the comparison would detect a change of the rule's size; any size if the rule has 0%."""
+        """Return whether the comparison would detect a change of the rule's size.
+
+        A rule of 0% asks for any change, so each judged comparison has power.
+        """
         if self.share == 0:
             return change.is_judged
         return change.is_judged and math.log1p(change.detectable_share) <= abs(math.log1p(self.share))
@@ -69,7 +72,7 @@ class RulePower:
 
 
 def parse_rule(text: str) -> Rule:
-    """Return the rule of a text such as ``cpu_us_per_request>5%`` or ``throughput_rps<-5%``. Raises RuleError."""
+    """Return the rule of a text such as ``throughput_rps<-5%``. Raises RuleError."""
     match = _RULE.match(text)
     if not match or match[1] not in COMPARED_METRICS:
         raise RuleError(
@@ -88,7 +91,9 @@ def parse_rule(text: str) -> Rule:
 
 
 def find_violations(changes: Sequence[Change], missing: Sequence[Missing], rules: Sequence[Rule]) -> Violations:
-    """Return everything that violates a rule. A missing metric counts: no change could be worse.
+    """Return everything that violates a rule.
+
+    A missing metric counts, since no change could be worse.
 
     Baselines violate no rule, since their changes are those of the machine. Raises RuleError if nothing could violate
     a rule, because such a rule would be no gate.
@@ -104,7 +109,7 @@ def find_violations(changes: Sequence[Change], missing: Sequence[Missing], rules
 
 
 def rule_power(changes: Sequence[Change], rule: Rule) -> RulePower:
-    """Return what the comparisons of a rule's metric could have detected. Baselines are left out."""
+    """Return what the comparisons of a rule's metric can detect, without baselines."""
     of_metric = [change for change in changes if change.metric == rule.metric and not Arm.parse(change.arm).is_baseline]
     detectable = sorted(change.detectable_share for change in of_metric if change.is_judged)
     without_power = tuple(change for change in of_metric if not rule.has_power(change))

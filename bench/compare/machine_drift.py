@@ -1,4 +1,7 @@
-"""The drift of the machine between two runs, measured by the baseline: the same compiled server in both. Pure."""
+"""The drift of the machine between two runs, measured by the baseline. Pure.
+
+The baseline is the same compiled server in both runs, so a change of it is a change of the machine.
+"""
 
 import math
 import statistics
@@ -27,11 +30,11 @@ class MachineDrift:
     share: float  # size of the change; 0 if it is not a significant difference
 
     def verdict(self, thresholds: Iterable[Thresholds]) -> str:
-        """Return the verdict that the drift leads to: the worst by the thresholds of either run."""
+        """Return the verdict of the drift: the worst by the thresholds of either run."""
         return worst_verdict(each.verdict(each.flag("MACHINE_DRIFT", self.share)) for each in thresholds)
 
     def relative_change(self, before: MetricValues, after: MetricValues, tests: int) -> LogRatio:
-        """Return the change of a model's ratio to the baseline, which is taken inside the blocks of each run."""
+        """Return the change of a model's ratio to the baseline, taken inside blocks."""
         return unpaired_ratio(before.log_ratios_to(self.before), after.log_ratios_to(self.after), tests)
 
     def explains(self, relative: LogRatio, *, rises: bool) -> bool:
@@ -42,7 +45,10 @@ class MachineDrift:
         return not (relative.low > self._allowance if rises else relative.high < 1 / self._allowance)
 
     def detectable_log_change(self, before: MetricValues, after: MetricValues, tests: int) -> float:
-        """Return the smallest true change that the drift does not explain, as an absolute log ratio."""
+        """Return the smallest change that the drift does not explain.
+
+        The change is an absolute log ratio, detected with 80% probability.
+        """
         relative = detectable_log_change(before.log_ratios_to(self.before), after.log_ratios_to(self.after), tests)
         return relative + math.log(self._allowance)
 
@@ -55,7 +61,9 @@ class MachineDrift:
 def machine_drifts(
     before: RunValues, after: RunValues, compared: Iterable[CaseKey], metric: str
 ) -> Mapping[CaseKey, MachineDrift]:
-    """Return the drift at each compared case. Cases without a measured baseline, and baselines themselves, have none.
+    """Return the drift at each compared case.
+
+    Baselines have none, nor do cases at whose load point no baseline was measured in both runs.
 
     There is only one machine. So the drift at a load point is taken to be at least the median over all load points.
     """
@@ -84,7 +92,7 @@ def _baseline_case(case: CaseKey) -> CaseKey:
 
 
 def _drift(before: MetricValues | None, after: MetricValues | None, tests: int) -> MachineDrift | None:
-    """Return the drift of a baseline; None if a run did not measure it, or in too few blocks."""
+    """Return the drift of a baseline; None if it was measured in too few blocks."""
     if before is None or after is None or not before.is_comparable or not after.is_comparable:
         return None
     finite_before, finite_after = ([log for log in each.logs if math.isfinite(log)] for each in (before, after))

@@ -1,4 +1,4 @@
-"""One metric over many runs: its values in the order of the runs, and where its level changed. Pure."""
+"""One metric over many runs: its values, and the changes of its level. Pure."""
 
 import math
 from collections.abc import Sequence
@@ -34,7 +34,10 @@ class Point:
 
     @property
     def is_sound(self) -> bool:
-        """Whether the value is included in the search for changes: it is valid or suspect, positive and finite."""
+        """Whether the value is not invalid, and is positive and finite.
+
+        Other values are left out of the search for changes.
+        """
         return self.verdict != INVALID and 0 < self.median < math.inf
 
 
@@ -60,7 +63,10 @@ class Series:
         return [sound[k] for k in change_points(*columns)] if sound else []
 
     def machine_changes(self, series: "Sequence[Series]") -> list[Point]:
-        """Return the points of runs at which the baseline, and so the machine, changed its level at this load point."""
+        """Return the points at which the baseline changed its level, too.
+
+        A change of the baseline at the same load point is a change of the machine.
+        """
         baseline = Arm(BASELINE_MODEL, Arm.parse(self.arm).transport).name
         if self.arm == baseline:
             return []
@@ -70,7 +76,7 @@ class Series:
 
 
 def collect_series(runs: Sequence[RunSummary], metric: str, scenario: str = "") -> list[Series]:
-    """Return the series of a metric for each arm and load point. Controls are left out.
+    """Return the series of a metric for each arm and load point, without controls.
 
     runs: in the order of their start times. scenario: name of the only scenario to include; all if empty.
     """

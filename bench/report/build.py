@@ -22,7 +22,7 @@ from bench.store.run_folder import RunFolder
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was derived from a run."""
+    """Everything derived from a run."""
 
     summary: pd.DataFrame
     comparisons: pd.DataFrame
@@ -75,7 +75,7 @@ def _context(run: RunData) -> RunContext:
 
 
 def _known_start(run: RunData) -> datetime | None:
-    """Return when the run started if its folder's name says so.
+    """Return when the run started if its folder's name contains the time.
 
     The time of a file would be that of a copy.
     """

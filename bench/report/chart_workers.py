@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # pandas is slow to import, and the fork server has to start 
 
 MAX_WORKERS = 4  # the slowest of a dozen charts takes a sixth of the time: more workers would wait for it
 SERVER_ENVIRONMENT = {
-    "PYTHONSAFEPATH": "1",  # import nothing from the current folder: it may be a run folder from somebody else
+    "PYTHONSAFEPATH": "1",  # import nothing from the current folder: it may be an untrusted run folder
     "OPENBLAS_NUM_THREADS": "1",  # a fork would lose the threads of the library
 }
 

@@ -62,7 +62,7 @@ def findings(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Fi
 def search_findings(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Finding]:
     """Return the bounds of each search for a max rate.
 
-    They are no intervals, so no arm is called better.
+    They are not intervals, so no arm is called better.
     """
     searches = summary[summary["metric"].eq("max_rate_rps") & summary["low"].notna()]
     searched = []

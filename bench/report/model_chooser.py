@@ -31,7 +31,7 @@ class Judged:
 
     @property
     def is_known(self) -> bool:
-        """Whether there is a finite number."""
+        """Return whether there is a finite number."""
         return math.isfinite(self.estimate.median)
 
 

@@ -32,7 +32,7 @@ NO_FINDING = "No comparison is possible: no block measured both a server and its
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a report prints about a run besides its figures."""
+    """Facts about a run that a report prints besides its figures."""
 
     environment: Mapping[str, Any]
     plan: Mapping[str, Any]

@@ -89,7 +89,7 @@ class TableRow:
 
     @property
     def is_reference(self) -> bool:
-        """Whether the other arms are compared with this arm."""
+        """Return whether the other arms are compared with this arm."""
         return self.ratio is not None and self.ratio.reference == self.arm.name
 
 

@@ -52,12 +52,12 @@ class Arm:
 
     @property
     def is_baseline(self) -> bool:
-        """Whether the arm shows the limit of machine and generator."""
+        """Return whether the arm shows the limit of machine and generator."""
         return self.label == BASELINE_MODEL
 
     @property
     def competes(self) -> bool:
-        """Whether the arm is ranked: it is neither a control nor a baseline."""
+        """Return whether the arm is ranked: it is neither a control nor a baseline."""
         return not self.control and not self.is_baseline
 
     @property

@@ -5,6 +5,8 @@ import pytest
 from bench.selftest.checks import Check, checks
 from bench.selftest.runner import run
 
+pytestmark = [pytest.mark.serial, pytest.mark.slow]
+
 CHECKS = list(checks(scale=0.5))
 
 

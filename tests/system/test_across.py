@@ -9,9 +9,10 @@ import pytest
 
 from bench.schema.rows import MaxRateRow
 from bench.store.run_folder import RunFolder
-from tests.unit import synthetic
+from tests.support import synthetic
+from tests.support.commands import run_python as python
 
-from .commands import python
+pytestmark = pytest.mark.slow
 
 SLOWER = 0.8
 BROKEN = 4

@@ -17,9 +17,10 @@ from bench.report.chart_workers import chart_workers
 from bench.report.charts.catalogue import ChartTables, chart_requests
 from bench.store.errors import StoreError
 from bench.store.reader import read_run
-from tests.unit import synthetic
+from tests.support import synthetic
+from tests.support.commands import COMMAND_DEADLINE_S, run_python, start_python
 
-from .commands import DEADLINE_S, python, started
+pytestmark = pytest.mark.slow
 
 START_WORKERS = """
 import json, signal, sys, psutil
@@ -33,7 +34,7 @@ if __name__ == "__main__":
         print(json.dumps([child.pid for child in psutil.Process().children(recursive=True)]), flush=True)
         signal.pause()
 """
-# Modules that a starting process imports: a run folder from somebody else must not provide them.
+# Modules that a starting process imports: an untrusted run folder must not provide them.
 FIRST_IMPORTS = ("multiprocessing", "pickle", "numpy", "pandas", "bench", "encodings")
 
 
@@ -70,30 +71,30 @@ def test_letter_missing_from_font_causes_no_warning(tmp_path: Path) -> None:
     judged = {("select/tcp", 64): ("failed", "its last line: \u670d")}
     rates = synthetic.TCP | synthetic.UDP
     synthetic.write_run(synthetic.make_run(rates, blocks=6, rounds=2, judged=judged, histograms=True), tmp_path)
-    result = python("-m", "bench", "report", str(tmp_path))
+    result = run_python("-m", "bench", "report", str(tmp_path))
     assert any("\u670d" in chart.read_text() for chart in (tmp_path / "charts").glob("*.svg")), result.stderr
     assert "Warning" not in result.stderr
 
 
 def test_workers_exit_with_a_killed_report(folder: Path) -> None:
-    with started("-c", START_WORKERS, str(folder)) as process:
+    with start_python("-c", START_WORKERS, str(folder)) as process:
         assert process.stdout is not None
         workers = [psutil.Process(pid) for pid in json.loads(process.stdout.readline())]
         assert len(workers) > 1
         process.kill()
-        _, alive = psutil.wait_procs(workers, timeout=DEADLINE_S)
+        _, alive = psutil.wait_procs(workers, timeout=COMMAND_DEADLINE_S)
         assert not alive
 
 
 def test_ctrl_c_stops_report_and_workers_with_one_traceback(folder: Path) -> None:
-    with started("-c", START_WORKERS, str(folder)) as process:
+    with start_python("-c", START_WORKERS, str(folder)) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         workers = [psutil.Process(pid) for pid in json.loads(process.stdout.readline())]
         os.killpg(process.pid, signal.SIGINT)
         errors = process.stderr.read()
         assert errors.count("Traceback") == errors.count("KeyboardInterrupt") == 1, errors
-        _, alive = psutil.wait_procs(workers, timeout=DEADLINE_S)
+        _, alive = psutil.wait_procs(workers, timeout=COMMAND_DEADLINE_S)
         assert not alive
 
 
@@ -113,7 +114,9 @@ def test_report_inside_run_folder_imports_nothing_from_it(folder: Path) -> None:
     for name in FIRST_IMPORTS:
         (folder / f"{name}.py").write_text(f"open('ran-{name}', 'w')\nraise SystemExit('{name} was run')\n")
     command = [str(Path(sys.executable).with_name("holabench")), "report", "."]
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    result = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=COMMAND_DEADLINE_S, check=False
+    )
     assert result.returncode == 0, result.stderr
     assert not list(folder.glob("ran-*"))
     assert (folder / "charts" / "throughput.png").exists()

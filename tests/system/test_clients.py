@@ -12,7 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.system.commands import ROOT, python, server, started
+from tests.support.commands import run_python as python
+from tests.support.commands import start_python as started
+from tests.support.processes import ROOT
+from tests.support.servers import start_server as server
+
+pytestmark = pytest.mark.slow
 
 CPU = str(min(os.sched_getaffinity(0)))
 

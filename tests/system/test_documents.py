@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from bench.selftest.checks import checks
-from tests.system.commands import ROOT, python, server
+from tests.support.commands import run_python as python
+from tests.support.processes import ROOT
+from tests.support.servers import start_server as server
+
+pytestmark = pytest.mark.slow
 
 DOCUMENTS = ["README.md", "README.es.md", "CONTRIBUTING.md", "results/README.md", *sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.system.commands import python
+from tests.support.commands import run_python as python
 
 OF_BENCH = ("run", "report", "models", "profiles", "plan", "doctor", "selftest", "compare", "history")
 OF_CLIENTS = ("talk", "load", "worker")

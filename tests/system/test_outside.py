@@ -9,7 +9,10 @@ import pandas as pd
 import pytest
 
 from bench.plan.toml import load_plan
-from tests.system.commands import python, server
+from tests.support.commands import run_python as python
+from tests.support.servers import start_server as server
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DONE = (0, 3)  # 3: a figure is invalid, which a busy machine can make it

@@ -16,12 +16,14 @@ import pytest
 from bench.report.build import build
 from bench.report.chart_workers import chart_workers
 from bench.store.reader import read_run
-from tests.unit import synthetic
+from tests.support import synthetic
+
+pytestmark = pytest.mark.slow
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NARROW, WIDE = 400, 1400
 MIN_CHART_WIDTH = 720  # pixels; the smallest letters of a chart are a hundredth of that high
-# A headless window is at least 500 pixels wide. A frame can be narrower, and its document cannot tell the difference.
+# A headless window is at least 500 pixels wide. A frame can be narrower, and works like a window.
 FRAME = """
 <title>no message</title>
 <script>addEventListener("message", (event) => {{ document.title = event.data; }});</script>

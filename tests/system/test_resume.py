@@ -9,8 +9,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.processes import gone
-from tests.system.commands import python, servers_of, started, wait_until
+from tests.support.commands import find_servers_below as servers_of
+from tests.support.commands import run_python as python
+from tests.support.commands import start_python as started
+from tests.support.processes import have_exited as gone
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 SMALL = ["--profile", "quick", "--models", "select", "--transports", "tcp", "--connections", "1", "--protocol", "echo"]
 OUTPUT_DIR = "--into"

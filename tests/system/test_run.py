@@ -14,8 +14,13 @@ from bench.plan.matrix import load_points
 from bench.plan.ordering import round_count
 from bench.plan.toml import load_plan
 from bench.store.reader import read_run
-from tests.processes import gone
-from tests.system.commands import python, servers_of, started, wait_until
+from tests.support.commands import find_servers_below as servers_of
+from tests.support.commands import run_python as python
+from tests.support.commands import start_python as started
+from tests.support.processes import have_exited as gone
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 SMALL = ["--profile", "quick", "--models", "iterative,select", "--blocks", "3", "--seconds", "0.1", "--seed", "7"]
 

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
-from tests.system.commands import python
+from tests.support.commands import run_python as python
+
+pytestmark = [pytest.mark.serial, pytest.mark.slow]
 
 LIMIT_PLAN = """
 name = "max_rate"

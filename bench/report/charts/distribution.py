@@ -22,7 +22,7 @@ Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
 NAMES = {"latency": "latency", "service": "service time"}
 PERCENTILES = (50, 90, 99, 99.9, 99.99, 99.999)
 GRID_POINTS = 240
-DOUBTFUL_ALPHA = 0.55  # grey lines could not be told apart
+DOUBTFUL_ALPHA = 0.55  # grey lines would look alike
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ Pixels = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What is written around a chart."""
+    """The texts around a chart."""
 
     title: str
     subtitle: str

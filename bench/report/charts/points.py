@@ -33,7 +33,7 @@ class Point:
 
     @property
     def drawable(self) -> bool:
-        """Whether there is a finite number.
+        """Return whether there is a finite number.
 
         An infinite one (too much was lost) has no position on an axis.
         """

@@ -14,7 +14,7 @@ GREY, PALE, INK = "#8c8c8c", "#d9d9d9", "#262626"
 
 # SVG: letters stay text, which halves the size and lets readers search and copy; a fixed salt gives the same ids again.
 # PNG: no hinting, which is invisible at this resolution and takes a quarter of the time of the letters.
-# Text between dollar signs is no formula: a note may quote a wrong reply.
+# Text between dollar signs is not a formula: a note may quote a wrong reply.
 _LOOK: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "holabench",

@@ -33,7 +33,7 @@ class Sweep:
 
     @property
     def file_name(self) -> str:
-        """The part of a chart's file name that tells sweeps apart: ``capacity-64B``."""
+        """The part of a chart's file name that differs between sweeps: ``capacity-64B``."""
         rate = "" if self.rate_rps is None else f"-{self.rate_rps:.0f}rps"
         return f"{self.scenario}-{self.message_bytes}B{rate}"
 

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 
 from bench.schema.rows import SliceRow, TrialRow
-from tests.unit import synthetic
+from tests.support import synthetic
 
 REFERENCE_ARMS = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 
 
 def make_tables(rates: dict[str, list[list[float]]]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return trials and slices at 16 connections. rates: of each arm, by block and round."""
+    """Return trials and slices. rates: of each arm, by block and round."""
     random = np.random.default_rng(0)
     slices, trials = [], []
     for arm, blocks in rates.items():

@@ -8,7 +8,7 @@ from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms, conclud
 from bench.analysis.statistics import LogRatio
 from bench.schema.conclusions import Conclusion
 from bench.schema.rows import SliceRow, TrialRow
-from tests.unit import synthetic
+from tests.support import synthetic
 from tests.unit.analysis.builders import REFERENCE_ARMS, make_tables, only_row, set_codes
 
 

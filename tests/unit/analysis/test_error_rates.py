@@ -1,4 +1,4 @@
-"""Error rates of comparisons on simulated runs, with fixed seeds and in bounded time."""
+"""Error rates of comparisons on simulated runs with fixed seeds."""
 
 import itertools
 
@@ -12,7 +12,9 @@ PAIRS = list(itertools.combinations(range(ARMS), 2))
 
 
 def make_log_ratios(runs: int, seed: int, faster: float = 1.0) -> list[list[list[float]]]:
-    """Return, for each run and pair of arms, one log ratio per block. The first arm is faster by a factor.
+    """Return one log ratio per block for each run and pair of arms.
+
+    faster: factor by which the first arm is faster than the others.
 
     Slices have heavy tails. The machine drifts between rounds, jumps to another speed inside a round and has spikes.
     The fresh server of each block is a little faster or slower.

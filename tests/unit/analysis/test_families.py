@@ -5,7 +5,7 @@ import pytest
 from bench.analysis.block_values import valid_slices
 from bench.analysis.families import Family, families, holm_p_values
 from bench.analysis.statistics import LogRatio
-from tests.unit import synthetic
+from tests.support import synthetic
 from tests.unit.analysis.builders import REFERENCE_ARMS, make_tables
 
 

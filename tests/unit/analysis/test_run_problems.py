@@ -1,12 +1,12 @@
 from bench.analysis.run_problems import problems
 from bench.analysis.summary import summarise
-from tests.unit import synthetic
+from tests.support import synthetic
 
 RATES = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 3e4}, "native/tcp": {16: 3e4}}
 
 
 def make_problems(status: str = "ok", codes: str = "", arm: str = "select/tcp") -> list[str]:
-    """Return the problems of a run in which all trials of one arm have a status and codes."""
+    """Return the problems of a run. status, codes: of all trials of one arm."""
     rows = synthetic.make_run(RATES, blocks=3, rounds=2)
     of_arm = rows.trials["arm"] == arm
     trials = rows.trials.assign(

@@ -6,7 +6,7 @@ import pytest
 
 from bench.analysis.search_results import objectives, summarise_run, summarise_searches
 from bench.schema.rows import MaxRateRow
-from tests.unit import synthetic
+from tests.support import synthetic
 
 TRIAL = MaxRateRow(
     scenario="max_rate", connections=64, message_bytes=64, arm="select/tcp", model="select", transport="tcp",
@@ -22,7 +22,7 @@ def make_table(*trials: MaxRateRow) -> pd.DataFrame:
 
 
 def make_trials(step: int, passed: int, failed: int, **changes: object) -> list[MaxRateRow]:
-    """Return trials at one step of the search: some that passed, then some that failed."""
+    """Return trials at one step: first those that passed, then those that failed."""
     trial = replace(TRIAL, step=step, rate_rps=100.0 * 1.1**step, throughput_rps=99.0 * 1.1**step)
     trial = replace(trial, **changes)  # type: ignore[arg-type]  # any column may be changed
     return [trial] * passed + [replace(trial, passed=False)] * failed

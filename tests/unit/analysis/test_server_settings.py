@@ -2,7 +2,7 @@ import pandas as pd
 
 from bench.analysis.server_settings import SERVER_SETTINGS, server_settings, unequal_settings
 from bench.schema.rows import TrialRow
-from tests.unit import synthetic
+from tests.support import synthetic
 
 ARMS = ("select/tcp", "asyncio/tcp", "asyncio/udp", "broken/tcp")
 

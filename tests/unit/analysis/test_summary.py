@@ -5,7 +5,7 @@ import pandas as pd
 
 from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.schema.rows import SliceRow, TrialRow
-from tests.unit import synthetic
+from tests.support import synthetic
 from tests.unit.analysis.builders import make_tables, only_row, set_codes
 
 
@@ -30,7 +30,7 @@ def test_summary_of_cpu_time_counts_answered_requests() -> None:
     assert only_row(summarise(trials, slices), metric="cpu_us_per_request")["median"] == 25.0
 
 
-def test_summary_leaves_percentile_with_fewer_than_ten_samples_beyond_empty() -> None:
+def test_summary_percentile_with_few_samples_beyond_is_empty() -> None:
     trials, slices = make_tables({"asyncio/tcp": [[1e4] * 3] * 6})
     for replies, shown, verdict in ((9_000, False, "suspect"), (50_000, True, "suspect"), (200_000, True, "valid")):
         trials["replies"] = replies

@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 from bench.cli.across import ordered_summaries
-from tests.unit import synthetic
+from tests.support import synthetic
 
 
 def make_folder(path: Path, written_s: float) -> Path:

@@ -9,7 +9,7 @@ from rich.console import Console
 from bench.cli.progress import Standing, case_of, shown
 from bench.experiment.observer import CaseFinished, SliceFinished
 from bench.schema.rows import TrialRow
-from tests.unit import synthetic
+from tests.support import synthetic
 
 RANDOM = np.random.default_rng(1)
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from bench.compare.run_values import RunValues, collect_values
-from tests.unit import synthetic
+from tests.support import synthetic
 
 RATES = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 4e4}, "asyncio/tcp~control": {16: 3e4}}
 
@@ -32,7 +32,10 @@ def make_failing_values(reason: str = "no ready line", status: str = "failed") -
 
 
 def make_values_with_baseline(seed: int, machine: float, of_select: float = 1.0) -> RunValues:
-    """Return the values of a run with a baseline. machine: factor for all arms. of_select: further one for select."""
+    """Return the values of a run with a baseline.
+
+    machine: factor for all arms. of_select: further factor for select.
+    """
     rates = {"asyncio/tcp": 3e4, "select/tcp": 4e4 * of_select, "native/tcp": 1e5}
     loads = {arm: {16: rate * machine} for arm, rate in rates.items()}
     rows = synthetic.make_run(loads, blocks=10, rounds=8, block_noise=0.01, seed=seed)
@@ -42,7 +45,7 @@ def make_values_with_baseline(seed: int, machine: float, of_select: float = 1.0)
 def make_search_values(
     low_rps: float, high_rps: float, *, objective_us: float = 5000.0, passes: bool = True
 ) -> RunValues:
-    """Return the values of a run that consists of one search, with unanimous trials at two rates."""
+    """Return the values of one search, with unanimous trials at two rates."""
     rates = ((0, low_rps, passes), (1, high_rps, False))
     trials = [
         {

@@ -8,7 +8,7 @@ from bench.compare.run_values import RunValues, collect_values
 from bench.schema.load_points import LoadPoint
 from clients.quality_catalogue import CATALOGUE
 from clients.quality_codes import Thresholds
-from tests.unit import synthetic
+from tests.support import synthetic
 from tests.unit.compare.builders import (
     RATES,
     make_failing_values,

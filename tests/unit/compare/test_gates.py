@@ -3,7 +3,7 @@ import pytest
 from bench.compare.changes import changes, missing
 from bench.compare.gates import RuleError, Violations, find_violations, parse_rule, rule_power
 from bench.compare.run_values import RunValues, collect_values
-from tests.unit import synthetic
+from tests.support import synthetic
 from tests.unit.compare.builders import (
     RATES,
     make_failing_values,

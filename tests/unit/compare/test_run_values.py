@@ -5,7 +5,7 @@ import pytest
 from bench.compare.run_values import MetricValues, collect_values, planned_cases
 from bench.plan.toml import load_plan
 from bench.schema.load_points import LoadPoint
-from tests.unit import synthetic
+from tests.support import synthetic
 from tests.unit.compare.builders import make_search_values
 
 

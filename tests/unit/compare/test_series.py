@@ -3,7 +3,7 @@ import pytest
 from bench.analysis.search_results import summarise_run
 from bench.compare.series import Point, RunSummary, Series, collect_series
 from bench.schema.load_points import LoadPoint
-from tests.unit import synthetic
+from tests.support import synthetic
 
 LOAD_POINT = LoadPoint("capacity", 16, 64)
 

@@ -10,7 +10,7 @@ from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.report.charts.builders import build_chart
 from bench.report.charts.catalogue import QUESTIONS, ChartTables, chart_names, chart_requests
 from bench.report.charts.style import FIXED, styles
-from tests.unit import synthetic
+from tests.support import synthetic
 from tests.unit.report.chart_texts import assert_legible, visible_texts
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}

@@ -4,7 +4,7 @@ import pandas as pd
 
 from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
 from bench.report.findings import findings, noise_floor, search_findings
-from tests.unit import synthetic
+from tests.support import synthetic
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 

@@ -10,7 +10,7 @@ from bench.analysis.server_settings import server_settings, unequal_settings
 from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.report.content import Picture
 from bench.report.render import RunContext, escape, render
-from tests.unit import synthetic
+from tests.support import synthetic
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 ENVIRONMENT: dict[str, Any] = {

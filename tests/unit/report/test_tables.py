@@ -4,7 +4,7 @@ import pytest
 from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
 from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.report.tables import Ratio, result_tables
-from tests.unit import synthetic
+from tests.support import synthetic
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 Frames = tuple[pd.DataFrame, pd.DataFrame]

@@ -1,4 +1,4 @@
-"""The rows of made-up runs, with known rates and the noise of a small virtual machine."""
+"""The rows of made-up runs with known rates and the noise of a virtual machine."""
 
 import io
 import json
@@ -52,7 +52,7 @@ class Rows:
 
 
 def read_back(rows: Sequence[SliceRow | TrialRow | HistogramRow], row_type: type) -> pd.DataFrame:
-    """Return rows as pandas reads them from CSV: None becomes an empty cell, which becomes nan."""
+    """Return rows as pandas reads them from CSV: None becomes nan."""
     columns = [field.name for field in fields(row_type)]
     table = pd.DataFrame([asdict(row) for row in rows], columns=columns)
     texts = dict.fromkeys(text_columns(row_type), str) if row_type is HistogramRow else None
@@ -207,7 +207,10 @@ def make_finished_trial(
 def make_histogram(
     block: int, arm: str, connections: int, scenario: str, rows: list[SliceRow], random: np.random.Generator
 ) -> list[HistogramRow]:
-    """Return a histogram with a long tail around the median of the rows, in slots 1% wide."""
+    """Return a histogram with a long tail around the median of the rows.
+
+    Its slots are 1% wide.
+    """
     middle = 1e3 * float(np.median([row.service_p50_us or 0.0 for row in rows]))
     width = 0.5 if "thread" in arm else 0.25
     replies = sum(row.replies for row in rows)

@@ -24,7 +24,7 @@ def start_udp_server(answer: Callable[[int, bytes], list[bytes]]) -> Iterator[in
             number = 0
             while True:
                 datagram, peer = sock.recvfrom(65536)
-                if not datagram:  # the test is over
+                if not datagram:  # the test has ended
                     return
                 number += 1
                 for reply in answer(number, datagram):
@@ -58,7 +58,7 @@ def start_tcp_server(converse: Callable[[socket.socket, int], None]) -> Iterator
             while True:
                 try:
                     conn, _ = listener.accept()
-                except OSError:  # the test is over
+                except OSError:  # the test has ended
                     return
                 number += 1
                 thread = threading.Thread(target=converse_once, args=(conn, number))
