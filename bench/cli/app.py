@@ -142,7 +142,7 @@ def run(
                 resume, screen, asked=bool(asked or server or target or minutes is not None or elsewhere)
             )
             outcome = _closing(observer, lambda: resume_run(folder, cpus, observer))
-            return told(outcome, folder.plan(), screen, as_json=as_json, charts=not no_charts)
+            return told(outcome, folder.read().plan, screen, as_json=as_json, charts=not no_charts)
         if into.exists() and not into.is_dir():
             raise Stop(f"cannot make a results folder in --into {into}: that is a file; name a folder")
         plan = with_interpreters(changed(load_plan(profile), changes, of_scenarios), screen)

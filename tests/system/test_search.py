@@ -63,8 +63,8 @@ def test_a_search_finds_bounds_around_what_a_server_can_do(tmp_path: Path) -> No
         # A machine that halts for milliseconds may fail even the lowest rate; then there is nothing below to try.
         assert of_arm["step"].nunique() >= 2 or not of_arm["passed"].any()
     assert searched[searched["arm"] == "slow/tcp"]["passed"].any(), "few requests are enough to meet an objective"
-    assert str(summary.loc["ends/tcp", "codes"]).startswith("server exited with code 3 during start-up")
-    assert summary.loc["iterative/tcp", "verdict"] == "skipped"
+    assert str(summary.loc["ends/tcp", "reason"]).startswith("server exited with code 3 during start-up")
+    assert summary.loc["iterative/tcp", "status"] == "skipped"
     told = (folder / "report.md").read_text()
     assert "99 % of the requests answered within" in told
     assert "the highest rate that meets the objective, in requests per second: " in told
