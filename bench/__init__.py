@@ -1,12 +1,8 @@
-"""The experiment: plan, run, analyse, draw, report.
+"""The experiment: plan, measure, analyse, compare, report.
 
-What imports what:
-- ``bench`` starts servers and generator as processes; of their code it imports ``servers.registry`` for names, and
-  ``clients.verdicts`` for the one table of codes.
-- ``plan``, ``stats``, ``judgement`` and ``analyse`` do no I/O. ``charts`` makes figures and opens no file.
-- ``store`` is the only module that knows the names of the files in a run's folder.
-- ``analyse``, ``charts`` and ``report`` start no process and can be rerun on a folder made elsewhere: ``derive`` has
-  them done, partly by ``helpers``, which are processes.
+The packages follow the stages of a run, and imports go one way. ``IMPORT_RULES`` is the only list of these rules;
+``tests/unit/test_imports.py`` checks every file against it, so that a new file is covered without being named.
+``load`` reads a results folder from Python.
 """
 
 from os import PathLike
@@ -17,6 +13,42 @@ if TYPE_CHECKING:  # the command line starts faster without it
     from bench.store.reader import RunData
 
 __all__ = ["load"]
+
+# What each package may import of the project, beside itself. ``formatting`` and ``schema`` may be imported by all.
+IMPORT_RULES: dict[str, tuple[str, ...]] = {
+    "formatting": (),
+    "schema": ("clients.quality_codes", "clients.quality_catalogue"),
+    "plan": ("servers.registry", "clients.quality_codes", "clients.quality_catalogue"),
+    "machine": (),
+    "store": ("bench.plan", "clients.quality_codes", "clients.quality_catalogue"),
+    "analysis": ("bench.plan", "clients.quality_codes", "clients.quality_catalogue"),
+    "compare": ("bench.plan", "bench.analysis", "clients.quality_codes", "clients.quality_catalogue"),
+    "experiment": (
+        "bench.plan",
+        "bench.machine",
+        "bench.store",
+        "bench.analysis",
+        "servers.registry",
+        "clients.quality_codes",
+        "clients.quality_catalogue",
+    ),
+    "report": (
+        "bench.plan",
+        "bench.store",
+        "bench.analysis",
+        "bench.compare",
+        "clients.quality_codes",
+        "clients.quality_catalogue",
+    ),
+    "selftest": ("bench.experiment.child_process", "bench.machine"),
+    "cli": ("bench", "servers.registry", "clients.cli_errors", "clients.quality_codes", "clients.quality_catalogue"),
+}
+# Modules that do no I/O: they compute from values, and tests need neither files nor processes for them.
+PURE_PACKAGES = ("schema", "plan", "analysis", "compare", "formatting")
+IMPURE_MODULES = ("bench/plan/toml.py",)  # reads plan files
+IO_MODULES = ("os", "pathlib", "subprocess", "socket", "io", "psutil", "shutil", "tempfile", "rich", "typer")
+# Libraries that one package alone may import.
+RESERVED_LIBRARIES = {"typer": "bench/cli/", "rich": "bench/cli/", "matplotlib": "bench/report/charts/"}
 
 
 def load(folder: str | PathLike[str]) -> "RunData":

@@ -146,11 +146,11 @@ def ordered_summaries(folders: Sequence[Path]) -> "list[RunSummary]":
 
 def _save(found: "list[Series]", chart: Path) -> None:
     """Raises OSError, and ValueError if the file's ending is that of no picture."""
-    from bench.report.charts.history import course
+    from bench.report.charts.history import draw_history
     from bench.report.charts.style import look
 
     with look():
-        course(found).savefig(chart)
+        draw_history(found).savefig(chart)
 
 
 def _read(run: RunData) -> "RunValues":

@@ -233,12 +233,12 @@ def drawn_and_shown(outcome: "Outcome", screen: Console, *, as_json: bool, chart
     """Draw what a run has left, print its tables, and return what is to be doubted. Raises StoreError."""
     if not outcome.blocks and not outcome.searches:
         return []
-    from bench.report.chart_workers import helpers
+    from bench.report.chart_workers import chart_workers
 
-    with helpers(outcome.folder) if charts else contextlib.nullcontext() as helping:
-        from bench.report.build import derive
+    with chart_workers(outcome.folder.path) if charts else contextlib.nullcontext() as workers:
+        from bench.report.build import build
 
-        derived = derive(outcome.folder, helping)
+        derived = build(outcome.folder.read(), workers)
     show(derived, screen)
     if not charts:
         say(screen, f"no chart and no report is of these figures. To draw them: holabench report {outcome.folder.path}")
@@ -248,7 +248,7 @@ def drawn_and_shown(outcome: "Outcome", screen: Console, *, as_json: bool, chart
                 typer.echo(table.to_json(orient="records", lines=True), nl=False)
     from bench.analysis.run_problems import problems
 
-    return problems(derived.summary, outcome.folder.trials())
+    return problems(derived.summary, derived.trials)
 
 
 @app.command()
@@ -259,15 +259,16 @@ def report(
 
     Example: holabench report results/20261122T073100Z-quick
     """
-    from bench.report.chart_workers import helpers
-    from bench.store.run_folder import RunFolder, StoreError
+    from bench.report.chart_workers import chart_workers
+    from bench.store.errors import StoreError
+    from bench.store.reader import read_run
 
     try:
-        run = RunFolder.open(folder)
-        with helpers(run) as helping:
-            from bench.report.build import derive
+        run = read_run(folder)
+        with chart_workers(folder) as workers:
+            from bench.report.build import build
 
-            derived = derive(run, helping)
+            derived = build(run, workers)
         show(derived, terminal())
     except (StoreError, PlanError) as error:
         raise Stop(str(error)) from error
@@ -276,10 +277,10 @@ def report(
 
 def show(derived: Any, screen: Console) -> None:
     """Print the tables of a run and where its charts are."""
-    from bench.report import tables
+    from bench.cli.tables import render_tables
 
-    for one in tables.results(derived.summary, derived.comparisons, screen.width, derived.unranked):
-        screen.print(one)
+    for table in render_tables(derived.tables, screen.width):
+        screen.print(table)
         screen.print()
     for line in derived.changed_thresholds:
         say(screen, f"judged by a threshold that the plan has changed: {line}")

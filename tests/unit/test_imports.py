@@ -1,4 +1,4 @@
-"""What imports what, as the packages say at their top."""
+"""Imports go one way: the rules are in bench/__init__.py and at the top of servers and clients."""
 
 import ast
 import sys
@@ -6,59 +6,84 @@ from pathlib import Path
 
 import pytest
 
+import bench
 from servers import registry
 
 ROOT = Path(__file__).parents[2]
-OURS = {"bench", "clients", "servers", "tests"}
+PROJECT = {"bench", "clients", "servers", "tests"}
+NATIVE_IMPORTS = ("clients.engine", "numpy")  # the baseline shares the compiled system calls of the generator
+ALWAYS_ALLOWED = ("bench.formatting", "bench.schema")
 
 
-def imported(package: str) -> dict[str, set[str]]:
-    """The modules that each file of a package imports, anywhere in it."""
-    found: dict[str, set[str]] = {}
-    for path in (ROOT / package).rglob("*.py"):
-        names = found.setdefault(str(path.relative_to(ROOT)), set())
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                names |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+def imports_of(path: Path) -> set[str]:
+    """Return the modules that a file imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
 
 
-@pytest.mark.parametrize(("path", "names"), imported("servers").items())
-def test_servers_import_the_standard_library_alone(path: str, names: set[str]) -> None:
-    if path == "servers/models/native.py":  # compiled, with the system calls that the generator has compiled
-        shared = ("clients.engine.syscalls", "clients.engine.raw_memory", "clients.engine.jit", "numpy")
-        names = {name for name in names if name != "clients.engine" and not name.startswith(shared)}
-    own = {registry.describe(Path(path).stem).needs} if Path(path).stem in registry.names() else set()
-    needed = own | {"zope"} if "twisted" in own else own  # zope has the interfaces that Twisted's own code has
-    others = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"servers"} - needed
-    assert not others, path
+def files_of(package: str) -> list[str]:
+    """Return the Python files of a package, relative to the root of the project."""
+    return sorted(str(path.relative_to(ROOT)) for path in (ROOT / package).rglob("*.py"))
 
 
-@pytest.mark.parametrize(("path", "names"), imported("clients").items())
-def test_clients_import_neither_servers_nor_bench(path: str, names: set[str]) -> None:
-    assert not {name.partition(".")[0] for name in names} & (OURS - {"clients"}), path
+def is_within(name: str, modules: tuple[str, ...]) -> bool:
+    """Return whether a module is one of these, is inside one, or is a package on the way to one."""
+    return any(f"{name}.".startswith(f"{module}.") or f"{module}.".startswith(f"{name}.") for module in modules)
 
 
-@pytest.mark.parametrize(("path", "names"), imported("clients/engine").items())
-def test_engine_imports_only_numpy_numba_and_protocol_constants(path: str, names: set[str]) -> None:
-    ours = {name for name in names if name.startswith("clients")}
-    allowed = ("clients.engine", "clients.protocols")
-    assert all(name.startswith(allowed) for name in ours), path
-    others = {name.partition(".")[0] for name in names - ours}
-    assert others <= sys.stdlib_module_names | {"numpy", "numba"}, path
+BENCH_FILES = [path for path in files_of("bench") if path not in ("bench/__init__.py", "bench/__main__.py")]
 
 
-@pytest.mark.parametrize(("path", "names"), imported("bench").items())
-def test_bench_imports_of_the_others_only_names_codes_and_the_command_line_helper(path: str, names: set[str]) -> None:
-    others = {name for name in names if name.partition(".")[0] in {"servers", "clients"}}
-    allowed = ("servers.registry", "clients.cli_errors", "clients.quality")
-    assert all(name in {"servers", "clients"} or name.startswith(allowed) for name in others), path
+@pytest.mark.parametrize("path", files_of("servers"))
+def test_servers_import_only_the_standard_library(path: str) -> None:
+    names = imports_of(ROOT / path)
+    if path == "servers/models/native.py":
+        names = {name for name in names if not is_within(name, NATIVE_IMPORTS)}
+    stem = Path(path).stem
+    libraries = {registry.describe(stem).needs} if stem in registry.names() else set()
+    if "twisted" in libraries:
+        libraries.add("zope")  # Twisted's own code takes its interfaces from there
+    others = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"servers"} - libraries
+    assert not others
 
 
-@pytest.mark.parametrize("module", ["analysis/statistics", "analysis/summary", "plan/definition"])
-def test_the_pure_parts_do_no_input_and_output(module: str) -> None:
-    names = imported("bench")[f"bench/{module}.py"]
-    assert not names & {"os", "pathlib", "subprocess", "socket", "io", "open", "psutil"}
-    assert "open(" not in (ROOT / "bench" / f"{module}.py").read_text()
+@pytest.mark.parametrize("path", files_of("clients"))
+def test_clients_import_neither_servers_nor_bench(path: str) -> None:
+    assert not {name.partition(".")[0] for name in imports_of(ROOT / path)} & (PROJECT - {"clients"})
+
+
+@pytest.mark.parametrize("path", files_of("clients/engine"))
+def test_engine_imports_only_the_protocols_of_clients(path: str) -> None:
+    project = {name for name in imports_of(ROOT / path) if name.partition(".")[0] in PROJECT}
+    assert not {name for name in project if not is_within(name, ("clients.engine", "clients.protocols"))}
+
+
+@pytest.mark.parametrize("path", BENCH_FILES)
+def test_bench_package_imports_only_what_its_rule_allows(path: str) -> None:
+    package = path.split("/")[1].removesuffix(".py")
+    allowed = (f"bench.{package}", *ALWAYS_ALLOWED, *bench.IMPORT_RULES[package])
+    project = {name for name in imports_of(ROOT / path) if name.partition(".")[0] in PROJECT}
+    assert not {name for name in project if not is_within(name, allowed)}
+
+
+@pytest.mark.parametrize("path", BENCH_FILES)
+def test_pure_package_does_no_input_or_output(path: str) -> None:
+    package = path.split("/")[1].removesuffix(".py")
+    if package in bench.PURE_PACKAGES and path not in bench.IMPURE_MODULES:
+        assert not {name.partition(".")[0] for name in imports_of(ROOT / path)} & set(bench.IO_MODULES)
+        assert "open(" not in (ROOT / path).read_text()
+
+
+@pytest.mark.parametrize("path", BENCH_FILES)
+def test_library_is_imported_only_by_its_package(path: str) -> None:
+    libraries = {name.partition(".")[0] for name in imports_of(ROOT / path)} & set(bench.RESERVED_LIBRARIES)
+    assert not {library for library in libraries if not path.startswith(bench.RESERVED_LIBRARIES[library])}
+
+
+def test_every_bench_package_has_a_rule() -> None:
+    assert {path.split("/")[1].removesuffix(".py") for path in BENCH_FILES} == set(bench.IMPORT_RULES)
