@@ -1,0 +1,35 @@
+"""Waiting for other processes: every test that depends on time uses one of these two functions.
+
+Never sleep for a fixed time, and never assert a duration. If another process needs a moment, ``wait_until`` polls a
+condition up to a deadline that only a broken test reaches. If the machine may disturb a measurement,
+``repeat_until`` measures again: a fault of the project spoils every repetition, a disturbance only some of them.
+"""
+
+import select
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+Value = TypeVar("Value")
+
+DEADLINE_S = 30.0  # far longer than any step of a test takes
+POLL_S = 0.01
+
+
+def wait_until(condition: Callable[[], object], expectation: str) -> None:
+    """Poll until the condition holds. Fail with the expectation at the deadline."""
+    end_s = time.monotonic() + DEADLINE_S
+    while not condition():
+        if time.monotonic() > end_s:
+            pytest.fail(f"not within {DEADLINE_S:g} s: {expectation}")
+        select.select([], [], [], POLL_S)
+
+
+def repeat_until(measure: Callable[[], Value], passes: Callable[[Value], bool], *, attempts: int) -> list[Value]:
+    """Measure until a value passes or the attempts are used up. Return all values; only the last one may pass."""
+    values = [measure()]
+    while not passes(values[-1]) and len(values) < attempts:
+        values.append(measure())
+    return values
