@@ -16,6 +16,7 @@ from bench.experiment.generator_process import Generator
 from bench.experiment.keep_awake import keep_cpus_awake
 from bench.experiment.model_catalogue import known_models
 from bench.experiment.observer import RunObserver
+from bench.experiment.protocol_probe import needs_probe, probe_protocols
 from bench.experiment.rate_search import search_max_rates
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Servers
@@ -54,7 +55,7 @@ def run(plan: Plan, output_dir: Path, usable_cpus: list[int], observer: RunObser
     Raises PlanError before anything starts, ChildError if the generator does not start, and StoreError if the folder
     cannot be created. Later failures end the run, and are in the outcome.
     """
-    return _execute(plan, lambda machine: RunFolder.create(output_dir, plan, machine), usable_cpus, observer)
+    return _execute(plan, lambda probed, machine: RunFolder.create(output_dir, probed, machine), usable_cpus, observer)
 
 
 def resume(folder: RunFolder, usable_cpus: list[int], observer: RunObserver) -> Outcome:
@@ -63,7 +64,7 @@ def resume(folder: RunFolder, usable_cpus: list[int], observer: RunObserver) -> 
     folder: reopened. Raises the errors of ``run``.
     """
 
-    def continue_folder(machine: Mapping[str, Any]) -> RunFolder:
+    def continue_folder(_: Plan, machine: Mapping[str, Any]) -> RunFolder:
         for line in environment.differences(folder.read().environment, machine):
             observer.on_warning(f"the environment has changed since the run started: {line}")
         folder.record_resume(machine)
@@ -74,29 +75,39 @@ def resume(folder: RunFolder, usable_cpus: list[int], observer: RunObserver) -> 
 
 def _execute(
     plan: Plan,
-    open_folder: Callable[[Mapping[str, Any]], RunFolder],
+    open_folder: Callable[[Plan, Mapping[str, Any]], RunFolder],
     usable_cpus: list[int],
     observer: RunObserver,
 ) -> Outcome:
-    """Resolve the plan, start the generator and measure. open_folder: returns the folder, given the environment."""
+    """Resolve the plan, start the generator and measure.
+
+    open_folder: returns the folder, given the plan with the protocols of its external servers, and the environment.
+    """
     placement = place(usable_cpus, cores(usable_cpus))
-    schedule = resolve(
+    schedule = _resolve(plan, placement)
+    raise_soft_limit()
+    with sigterm_as_keyboard_interrupt(), contextlib.ExitStack() as stack:
+        generator = stack.enter_context(_start_generator(schedule, observer))
+        if plan.keep_awake and schedule.cpus_disjoint:
+            stack.enter_context(keep_cpus_awake(schedule.server_cpus, observer))
+        if needs_probe(plan):
+            plan = probe_protocols(RunContext(schedule, generator, _noise_probe(placement), observer), plan)
+            schedule = _resolve(plan, placement)
+        folder = open_folder(plan, environment.describe(placement))
+        observer.on_message(f"{_load_text(schedule, len(folder.read().finished_blocks))}, into {folder.path}")
+        stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
+        context = RunContext(schedule, generator, _noise_probe(placement), observer)
+        return _measure(context, folder)
+
+
+def _resolve(plan: Plan, placement: Placement) -> Schedule:
+    return resolve(
         plan,
         known_models(plan),
         server_cpus=placement.server,
         generator_cpus=placement.generator,
         descriptor_limit=hard_limit(),
     )
-    raise_soft_limit()
-    with sigterm_as_keyboard_interrupt(), contextlib.ExitStack() as stack:
-        generator = stack.enter_context(_start_generator(schedule, observer))
-        if plan.keep_awake and schedule.cpus_disjoint:
-            stack.enter_context(keep_cpus_awake(schedule.server_cpus, observer))
-        folder = open_folder(environment.describe(placement))
-        observer.on_message(f"{_load_text(schedule, len(folder.read().finished_blocks))}, into {folder.path}")
-        stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
-        context = RunContext(schedule, generator, _noise_probe(placement), observer)
-        return _measure(context, folder)
 
 
 @contextlib.contextmanager
