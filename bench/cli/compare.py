@@ -1,0 +1,86 @@
+"""``holabench compare``: print what changed between runs, and fail if a condition holds."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.cli.console import stdout_console
+from bench.plan.definition import PlanError
+from bench.plan.validation import plan_thresholds
+from clients.cli_errors import Stop
+
+if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
+    from bench.compare.run_values import Run
+    from bench.store.run_folder import RunFolder
+
+CONDITION_HOLDS = 4  # exit code
+
+
+def compare(
+    before: Annotated[Path, typer.Argument(metavar="BEFORE", help="Run folder of the first run.")],
+    after: Annotated[list[Path], typer.Argument(metavar="AFTER...", help="Run folders to compare with it.")],
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help='Fail with exit code 4 if this condition holds, e.g. "cpu_us_per_request>5%". Repeatable. '
+            "Default: never fail.",
+        ),
+    ] = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Print equivalent and inconclusive comparisons, too.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON per comparison, for scripts.")
+    ] = False,
+) -> int:
+    """Print what changed between runs: each server at each load point, with its confidence interval.
+
+    Examples:
+
+      holabench compare results/monday results/tuesday
+
+      holabench compare main branch --fail-if "cpu_us_per_request>5%"
+
+    A --fail-if condition holds if the change is significant and larger than the limit, or if the metric could not be
+    measured any more.
+
+    Exit codes: 0 success; 2 wrong input, or nothing that a condition could judge; 4 a condition holds.
+    """
+    from bench.cli import comparison_output
+    from bench.compare.gates import RuleError, parse_rule
+    from bench.machine.environment import differences
+    from bench.store.folder_labels import labels
+    from bench.store.run_folder import RunFolder, StoreError
+
+    console, condition_holds = stdout_console(), False
+    try:
+        rules = [parse_rule(text) for text in fail_if or ()]
+        first_folder = RunFolder.open(before)
+        first_run = _read_values(first_folder)
+        for path in after:
+            folder = RunFolder.open(path)
+            names = labels([before, path])
+            comparison = comparison_output.compare_runs(names, first_run, _read_values(folder), rules)
+            condition_holds |= bool(comparison.breaking_changes or comparison.breaking_missing)
+            if as_json:
+                for line in comparison_output.json_lines(comparison):
+                    typer.echo(line)
+            else:
+                environment = differences(first_folder.environment(), folder.environment())
+                comparison_output.print_comparison(console, comparison, environment, show_all=show_all)
+    except RuleError as error:
+        raise Stop(f"--fail-if {error}") from error
+    except (StoreError, PlanError) as error:
+        raise Stop(str(error)) from error
+    return CONDITION_HOLDS if condition_holds else 0
+
+
+def _read_values(folder: "RunFolder") -> "Run":
+    """Return what is compared of a run, judged by the thresholds of its own plan. Raises StoreError, PlanError."""
+    from bench.compare.run_values import measured, planned
+
+    plan, searches = folder.plan(), folder.limits()
+    trials = folder.measured() if searches is None else folder.trials()
+    return measured(trials, folder.finished("slices"), searches, planned(plan), plan_thresholds(plan))

@@ -1,0 +1,208 @@
+"""Print a comparison of two runs, for people and for scripts."""
+
+import json
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.cli.console import print_line, text_cells
+from bench.compare import changes
+from bench.compare.changes import Change, Missing
+from bench.compare.gates import Rule, breaking
+from bench.compare.run_values import Run
+from bench.formatting import compact, plural
+from bench.schema.arms import BASELINE_MODEL, Arm
+from bench.schema.load_points import LoadPoint
+
+_MAX_REASON_LENGTH = 160
+_UNBOUNDED_WIDTH = 10_000  # columns
+_HEADINGS = ("server", "load", "metric", "before", "after", "ratio", "", "verdict")
+
+
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """A run, compared with the first one."""
+
+    names: Sequence[str]  # of both runs
+    changes: Sequence[Change]
+    missing: Sequence[Missing]
+    breaking_changes: Sequence[Change]  # those for which a --fail-if condition holds
+    breaking_missing: Sequence[Missing]
+    only_in_one: tuple[list[str], list[str]]  # arms and load points
+    gated_metrics: set[str]  # of the --fail-if conditions
+    objectives: str  # how the objectives of the searches differ; empty if they do not
+
+
+def compare_runs(names: Sequence[str], before: Run, after: Run, rules: Sequence[Rule]) -> RunComparison:
+    """Compare two runs. Raises RuleError if a rule has nothing to judge."""
+    found, missing = changes.changes(before, after), changes.missing(before, after)
+    breaking_changes, breaking_missing = breaking(found, missing, rules)
+    return RunComparison(
+        names=names,
+        changes=found,
+        missing=missing,
+        breaking_changes=breaking_changes,
+        breaking_missing=breaking_missing,
+        only_in_one=changes.only_in_one(before, after),
+        gated_metrics={rule.metric for rule in rules},
+        objectives=_objectives(before, after),
+    )
+
+
+def json_lines(comparison: RunComparison) -> list[str]:
+    """Return a line of JSON for each change and for each value that is missing."""
+    rows = [("change", asdict(one), one in comparison.breaking_changes) for one in comparison.changes]
+    rows += [("missing", asdict(one), one in comparison.breaking_missing) for one in comparison.missing]
+    return [
+        json.dumps({"type": row_type, "runs": list(comparison.names), **_to_json(values), "broken": is_breaking})
+        for row_type, values, is_breaking in rows
+    ]
+
+
+def print_comparison(
+    console: Console, comparison: RunComparison, environment: Sequence[str], *, show_all: bool
+) -> None:
+    """Print lines and a table. environment: how the machines differ."""
+    before, after = comparison.names
+    print_line(console, f"{after} compared with {before}", "bold")
+    for text in environment:
+        print_line(console, f"different environment: {text}", indent=2)
+    if comparison.objectives:
+        print_line(console, f"different objectives: {comparison.objectives}", indent=2)
+    for text in _machine_drift(comparison.changes):
+        print_line(console, text)
+    for name, items in zip(comparison.names, comparison.only_in_one, strict=True):
+        if items:
+            print_line(console, f"only in {name}: {'; '.join(items)}")
+    competing = [change for change in comparison.changes if not Arm.parse(change.arm).is_baseline]
+    shown = [change for change in competing if show_all or change.conclusion in ("faster", "slower")]
+    _print_changes(console, shown, comparison.breaking_changes)
+    for text in _describe_missing(comparison.missing, comparison.names):
+        print_line(console, f"missing: {text}")
+    print_line(console, _count_conclusions(competing))
+    for change in comparison.breaking_changes:
+        print_line(console, f"broken: {change.arm}, {_load(change)}: {change.metric} {_ratio(change)}")
+    for text in _describe_missing(comparison.breaking_missing, comparison.names, comparison.gated_metrics):
+        print_line(console, f"broken: {text}")
+
+
+def _machine_drift(found: Sequence[Change]) -> list[str]:
+    """Return a line for each metric in which the baseline, and so the machine, changed."""
+    if all(math.isnan(change.machine) for change in found):
+        return [f"machine drift between the runs is unknown: {BASELINE_MODEL} was not measured in both"]
+    lines = []
+    for metric in dict.fromkeys(change.metric for change in found if not math.isnan(change.machine)):
+        baseline = [change for change in found if change.metric == metric and Arm.parse(change.arm).is_baseline]
+        drifted = [change.ratio for change in baseline if change.low > 1 or change.high < 1]
+        if drifted:
+            lowest, highest = f"{min(drifted):.2f}", f"{max(drifted):.2f}"
+            ratios = lowest if lowest == highest else f"{lowest} to {highest}"
+            points = f"{len(drifted)} of {plural(len(baseline), 'load point')}"
+            lines.append(f"machine drift: {metric} of {BASELINE_MODEL} changed by a factor of {ratios} at {points}")
+    if lines:
+        lines.append("differences that this drift explains are not reported below")
+    return lines
+
+
+def _objectives(before: Run, after: Run) -> str:
+    if not before.objectives or not after.objectives or before.objectives == after.objectives:
+        return ""
+    return f"{'; '.join(before.objectives)} -> {'; '.join(after.objectives)}"
+
+
+def _print_changes(console: Console, shown: Sequence[Change], breaking_changes: Sequence[Change]) -> None:
+    """Print a table if it fits, so that nothing is cut; otherwise two lines per change."""
+    if not shown:
+        print_line(console, "no significant difference")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in _HEADINGS:
+        table.add_column(heading, no_wrap=True)
+    styles = [_style(change, breaking_changes) for change in shown]
+    for change, style in zip(shown, styles, strict=True):
+        values = (compact(change.before), compact(change.now), _ratio(change), change.conclusion, change.verdict)
+        table.add_row(*text_cells(change.arm, _load(change), change.metric, *values), style=style)
+    unbounded = console.options.update(width=_UNBOUNDED_WIDTH)  # or else the width after cutting is measured
+    if console.measure(table, options=unbounded).maximum <= console.width:
+        console.print(table)
+        return
+    load = ""
+    for change, style in zip(shown, styles, strict=True):
+        if _load(change) != load:
+            load = _load(change)
+            print_line(console, load, "bold")
+        print_line(console, f"{change.arm} {change.metric} {_ratio(change)} {change.conclusion}", style)
+        values_line = f"{compact(change.before)} before, {compact(change.now)} after; {change.verdict}"
+        print_line(console, values_line, style, indent=4)
+
+
+def _style(change: Change, breaking_changes: Sequence[Change]) -> str:
+    if change in breaking_changes:
+        return "bold red"
+    return "dim" if change.verdict == "invalid" else ""
+
+
+def _describe_missing(missing: Sequence[Missing], names: Sequence[str], metrics: Iterable[str] = ()) -> list[str]:
+    """Return one line for each arm and status, with all its load points. metrics: only these; all if empty."""
+    groups: dict[tuple[str, str, tuple[str, ...]], list[Missing]] = {}
+    for one in missing:
+        # If a whole case is missing, its metrics are listed only if a --fail-if condition names them.
+        listed = tuple(name for name in one.metrics if name in metrics or (one.status == "ok" and not metrics))
+        groups.setdefault((one.arm, one.status, listed), []).append(one)
+    statuses = {"ok": "has no such value", "missing": "is not measured"}
+    lines = []
+    for (arm, status, listed), members in groups.items():
+        reasons = list(dict.fromkeys(one.reason for one in members))
+        reason = textwrap.shorten(reasons[0], _MAX_REASON_LENGTH, placeholder=" ...")
+        if len(reasons) > 1:
+            reason += f", and {plural(len(reasons) - 1, 'other reason')}"
+        subject = f"{', '.join(listed)} of {arm}" if listed else arm
+        outcome = statuses.get(status, status)
+        lines.append(
+            f"{subject}, measured in {names[0]}, {outcome} in {names[1]}, at {_load_points(members)}: {reason}"
+        )
+    return lines
+
+
+def _load_points(members: Sequence[Missing]) -> str:
+    """Return load points by scenario and message size: ``capacity, 1, 16 and 64 connections, 64 bytes``."""
+    groups: dict[tuple[str, int], list[int]] = {}
+    for one in members:
+        groups.setdefault((one.scenario, one.message_bytes), []).append(one.connections)
+    texts = []
+    for (scenario, message_bytes), counts in groups.items():
+        *smaller, largest = sorted(counts)
+        name, _, rest = str(LoadPoint.of(scenario, largest, message_bytes)).partition(", ")
+        texts.append(f"{name}, {', '.join(map(str, smaller))} and {rest}" if smaller else f"{name}, {rest}")
+    return "; ".join(texts)
+
+
+def _count_conclusions(found: Sequence[Change]) -> str:
+    conclusions = sorted({change.conclusion for change in found})
+    counts = ", ".join(f"{sum(change.conclusion == one for change in found)} {one}" for one in conclusions)
+    line = f"{plural(len(found), 'unpaired comparison')}"
+    if counts:
+        line += f": {counts}"
+    if invalid := sum(change.verdict == "invalid" for change in found):
+        line += f"; {invalid} without a conclusion: values invalid (see report.md), or the machine drifted too far"
+    return line
+
+
+def _load(change: Change) -> str:
+    return str(LoadPoint.of(change.scenario, change.connections, change.message_bytes))
+
+
+def _ratio(change: Change) -> str:
+    return f"{change.ratio:.3f} [{change.low:.3f}, {change.high:.3f}]"
+
+
+def _to_json(values: dict[str, Any]) -> dict[str, Any]:
+    """Replace nan and infinity, which JSON does not have, by null."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in values.items()
+    }

@@ -1,0 +1,124 @@
+"""``holabench history``: print one metric over many runs, and where it changed."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench.cli.console import print_line, stdout_console, text_cells
+from bench.formatting import compact
+from bench.plan.definition import PlanError
+from bench.schema.arms import BASELINE_MODEL
+from bench.schema.metrics import METRICS
+from clients.cli_errors import Stop
+
+if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
+    from collections.abc import Sequence
+
+    from bench.compare.series import Series
+
+
+def history(
+    folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, in any order.")],
+    metric: Annotated[
+        str, typer.Option(metavar="NAME", help=f"Metric to print: {', '.join(METRICS)}.")
+    ] = "cpu_us_per_request",
+    arm: Annotated[
+        str, typer.Option(metavar="SERVER", help="Print only this server, e.g. asyncio/tcp. Default: all.")
+    ] = "",
+    scenario: Annotated[
+        str, typer.Option(metavar="NAME", help="Print only this scenario, e.g. capacity. Default: all.")
+    ] = "",
+    chart: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File for a chart, .png or .svg. Default: none.")
+    ] = None,
+) -> None:
+    """Print a metric over many runs, and mark the first run of each new level.
+
+    Examples:
+
+      holabench history results/*-standard --metric throughput_rps
+
+      holabench history results/*/ --arm asyncio/tcp --chart history.png
+
+    Runs are sorted by the time in the folder's name, e.g. 20261122T073100Z-standard, or else by the time of its
+    plan.toml. Invalid values are printed, but not searched for changes.
+
+    Exit codes: 0 success; 2 wrong input.
+    """
+    if metric not in METRICS:
+        raise Stop(f"--metric {metric!r}: unknown metric; the metrics are {', '.join(METRICS)}")
+    from bench.compare.series import series
+    from bench.store.run_folder import StoreError
+
+    try:
+        all_series = series(folders, metric, scenario)
+    except (StoreError, PlanError) as error:
+        raise Stop(str(error)) from error
+    selected = [one for one in all_series if arm in ("", one.arm)]
+    if not selected:
+        raise Stop(_nothing_found(metric, arm, scenario))
+    console = stdout_console()
+    for one in selected:
+        print_line(console, f"{one.arm}, {one.load}: {METRICS[metric].label}", "bold")
+        console.print(_run_table(one, one.machine(all_series)))
+        console.print()
+    _print_limits(console, selected)
+    if chart is not None:
+        try:
+            _save_chart(selected, chart)
+        except (OSError, ValueError) as error:
+            raise Stop(f"--chart {chart}: {error}") from error
+        typer.echo(chart)
+
+
+def _nothing_found(metric: str, arm: str, scenario: str) -> str:
+    line = f"none of these runs has {metric}"
+    if arm:
+        line += f" of {arm} (--arm)"
+    if scenario:
+        line += f" in {scenario} (--scenario)"
+    return line
+
+
+def _print_limits(console: Console, selected: "Sequence[Series]") -> None:
+    """Print how far changes can be detected in these runs."""
+    from bench.compare.change_points import ENOUGH_RUNS, LEAST_RUNS
+
+    if invalid := sum(verdict == "invalid" for one in selected for verdict in one.verdicts):
+        print_line(console, f"{invalid} invalid values, which are not searched for changes (see report.md of each run)")
+    fewest = min(len(one.sound) for one in selected)
+    if fewest < LEAST_RUNS:
+        print_line(console, f"fewer than {LEAST_RUNS} valid values: changes are not searched for")
+    elif fewest < ENOUGH_RUNS:
+        print_line(console, f"fewer than {ENOUGH_RUNS} runs: only changes far larger than the noise can be detected")
+
+
+def _save_chart(selected: "list[Series]", path: Path) -> None:
+    """Raises OSError; ValueError if the file name does not end in the name of an image format."""
+    from bench.report.charts.history import course
+    from bench.report.charts.style import look
+
+    with look():
+        course(selected).savefig(path)
+
+
+def _run_table(one: "Series", baseline_changes: set[int]) -> Table:
+    """Return a row for each run. baseline_changes: positions of runs in which the baseline changed, too."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("run", overflow="fold")
+    for heading in ("median", "interval", "verdict", ""):
+        table.add_column(heading, no_wrap=True)
+    changed = set(one.changes)
+    rows = zip(one.runs, one.medians, one.lows, one.highs, one.verdicts, strict=True)
+    for position, (run, median, low, high, verdict) in enumerate(rows):
+        interval = "-" if math.isnan(low) else f"{compact(low)} to {compact(high)}"
+        mark = ""
+        if position in changed:
+            mark = f"<- changed, as did {BASELINE_MODEL}" if position in baseline_changes else "<- changed"
+        style = "dim" if verdict == "invalid" else ""
+        table.add_row(*text_cells(run, compact(median), interval, verdict, mark), style=style)
+    return table
