@@ -1,4 +1,4 @@
-"""Helpers that the tests share. A helper that only one test file needs stays in that file.
+"""Helpers that the tests share.
 
 - ``waiting``: wait for a condition, or repeat a measurement that the machine may disturb.
 - ``processes``: run and inspect other processes.
@@ -9,5 +9,6 @@
 - ``synthetic``: the rows of a run, computed instead of measured.
 
 Helpers are named ``make_*`` (return a value), ``start_*`` (context managers that also stop what they start) and
-``run_*`` (return when the command has exited), so that they do not shadow names of the project. Imports are absolute.
+``run_*`` (return when the command has exited), so that they do not shadow names of the project. A helper that only one
+test file needs stays in that file.
 """

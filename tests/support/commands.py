@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import psutil
@@ -18,16 +18,28 @@ def run_python(
     *arguments: str, timeout_s: float = COMMAND_DEADLINE_S, descriptors: int | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run ``python ARGUMENTS`` until it exits. environment: variables to add."""
-    return run_program(
-        [sys.executable, *arguments], timeout_s=timeout_s, descriptors=descriptors, environment=environment
-    )
+    command = make_python_command(*arguments, environment=environment)
+    return run_program(command, timeout_s=timeout_s, descriptors=descriptors, environment=environment)
+
+
+def make_python_command(*arguments: str, environment: Mapping[str, str] | None = None) -> list[str]:
+    """Return ``python ARGUMENTS``, with coverage if it is measured and cheap.
+
+    ``nox -s tests`` sets COVERAGE_RCFILE. Only ``bench`` and ``clients`` themselves are measured: the servers and
+    generators that they start would be slower, and so would loops that are not compiled.
+    """
+    is_measured = "COVERAGE_RCFILE" in os.environ and arguments[:2] in {("-m", "bench"), ("-m", "clients")}
+    is_compiled = (environment or {}).get("NUMBA_DISABLE_JIT") != "1"
+    if is_measured and is_compiled:
+        return [sys.executable, "-m", "coverage", "run", *arguments]
+    return [sys.executable, *arguments]
 
 
 @contextmanager
 def start_python(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Start ``python ARGUMENTS``. Its process group is killed at the end, whatever happened."""
+    """Start ``python ARGUMENTS``, and kill its process group at the end."""
     process = subprocess.Popen(
-        [sys.executable, *arguments],
+        make_python_command(*arguments),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -53,5 +65,5 @@ def find_servers_below(pid: int) -> list[psutil.Process]:
 
 
 def _accept_ctrl_c() -> None:
-    """Restore the default: in a shell's background job, SIGINT is ignored by the tests and by all their children."""
+    """Restore SIGINT, which is ignored if the tests run as a background job."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

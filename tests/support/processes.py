@@ -1,4 +1,4 @@
-"""Other processes: run one to its end, limit its descriptors, and check that a process has exited."""
+"""Run other processes, limit their descriptors, check that they have exited."""
 
 import contextlib
 import os
@@ -43,7 +43,7 @@ def run_program(
 
 
 def limit_descriptors(descriptors: int, command: Sequence[str]) -> list[str]:
-    """Return a command with a limit of open files: a shell sets the limit, then becomes the command."""
+    """Return a command with a limit of open files, which a shell sets first."""
     return ["sh", "-c", f'ulimit -n {descriptors} && exec "$@"', "sh", *command]
 
 
@@ -58,7 +58,7 @@ def find_interpreter(name: str, version_pattern: str) -> str:
 
 
 def have_exited(processes: Iterable[psutil.Process]) -> bool:
-    """Return whether none of the processes runs. A zombie, which its parent has not waited for yet, does not run."""
+    """Return whether none of the processes runs; a zombie does not run."""
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             if process.status() != psutil.STATUS_ZOMBIE:

@@ -1,4 +1,7 @@
-"""Misbehaving servers in a thread of the test. The compiled loop releases the GIL, so both run at the same time."""
+"""Servers with scripted faults, in a thread of the test.
+
+The compiled loop releases the GIL, so both run.
+"""
 
 import contextlib
 import socket
@@ -10,7 +13,10 @@ HOST = "127.0.0.1"
 
 @contextlib.contextmanager
 def start_udp_server(answer: Callable[[int, bytes], list[bytes]]) -> Iterator[int]:
-    """Serve datagrams and yield the port. ``answer(number, datagram)`` returns the replies; numbers start at 1."""
+    """Serve datagrams and yield the port.
+
+    ``answer(number, datagram)`` returns the replies; number counts from 1.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind((HOST, 0))
 
@@ -36,11 +42,14 @@ def start_udp_server(answer: Callable[[int, bytes], list[bytes]]) -> Iterator[in
 
 @contextlib.contextmanager
 def start_tcp_server(converse: Callable[[socket.socket, int], None]) -> Iterator[int]:
-    """Serve each connection in a thread and yield the port. ``converse(conn, number)`` serves; numbers start at 1."""
+    """Serve connections, each in a thread, and yield the port.
+
+    ``converse(conn, number)`` serves one; number counts from 1.
+    """
     threads: list[threading.Thread] = []
     with socket.create_server((HOST, 0), backlog=512) as listener:
 
-        def serve_connection(conn: socket.socket, number: int) -> None:
+        def converse_once(conn: socket.socket, number: int) -> None:
             with conn, contextlib.suppress(OSError):  # the generator may close first
                 converse(conn, number)
 
@@ -52,7 +61,7 @@ def start_tcp_server(converse: Callable[[socket.socket, int], None]) -> Iterator
                 except OSError:  # the test has ended
                     return
                 number += 1
-                thread = threading.Thread(target=serve_connection, args=(conn, number))
+                thread = threading.Thread(target=converse_once, args=(conn, number))
                 thread.start()
                 threads.append(thread)
 

@@ -110,7 +110,7 @@ class Server:
 
 
 class SharedServer:
-    """A server for several tests. If one of them breaks it, the next test gets a fresh one."""
+    """A server for several tests; if one breaks it, the next gets a fresh one."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self.command = command
@@ -142,7 +142,7 @@ def make_command(
 
 
 def make_patched_command(code: str, *arguments: str) -> list[str]:
-    """Return the command line of a server that first runs code, e.g. to replace a constant of a model."""
+    """Return the command line of a server that runs some code first."""
     return [sys.executable, "-c", f"{code}\nfrom servers.__main__ import main\nmain({list(arguments)})"]
 
 
@@ -157,7 +157,7 @@ def start_server(
 
 @contextlib.contextmanager
 def start_command(command: Sequence[str], *, descriptors: int | None = None, cwd: Path = ROOT) -> Iterator[Server]:
-    """Start a server, wait for its ready line, and kill it with all its processes at the end.
+    """Start a server, wait for its ready line, and kill its processes at the end.
 
     If the library of the model is not installed, the test is skipped. If the test fails after the server has exited,
     the failure starts with the exit code and the last lines of stderr.
@@ -191,7 +191,10 @@ def _report_failed_start(server: Server) -> None:
 
 @contextlib.contextmanager
 def explain_failure(*servers: Server) -> Iterator[None]:
-    """Report the exit code and stderr of the servers first if the block fails, or as a note if they still run."""
+    """Explain a failure of the block by the servers' exit codes and stderr.
+
+    A server that has exited comes first in the message. A server that runs adds its stderr as a note.
+    """
     try:
         yield
     except (Exception, pytest.fail.Exception) as error:
@@ -217,7 +220,7 @@ def _short_traceback(error: BaseException) -> str:
 
 
 def describe_state(server: Server) -> str:
-    """Return one line with the exit code, if there is one, then the last lines of stderr."""
+    """Return a line with the exit code, if any, then the last lines of stderr."""
     code = server.process.poll()
     state = "is running" if code is None else f"exited with code {code}"
     tail = server.stderr().splitlines()[-STDERR_LINES:]

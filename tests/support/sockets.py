@@ -1,4 +1,4 @@
-"""TCP and UDP clients of a server. Every call has a deadline, and every failed check says what was expected."""
+"""TCP and UDP clients of a server; every call has a deadline."""
 
 import socket
 import weakref
@@ -11,7 +11,7 @@ _open_sockets: "weakref.WeakSet[socket.socket]" = weakref.WeakSet()
 
 
 def close_open_sockets() -> None:
-    """Close the sockets that a test has left open: a failed test must not cause warnings in later ones."""
+    """Close sockets that a failed test left open, to avoid warnings in later ones."""
     for sock in list(_open_sockets):
         sock.close()
 

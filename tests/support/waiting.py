@@ -1,8 +1,9 @@
-"""Waiting for other processes: every test that depends on time uses one of these two functions.
+"""Waiting for other processes, and repeating disturbed measurements.
 
-Never sleep for a fixed time, and never assert a duration. If another process needs a moment, ``wait_until`` polls a
-condition up to a deadline that only a broken test reaches. If the machine may disturb a measurement,
-``repeat_until`` measures again: a fault of the project spoils every repetition, a disturbance only some of them.
+Every test that depends on time uses one of these two functions. Never sleep for a fixed time, and never assert a
+duration. If another process needs a moment, ``wait_until`` polls a condition up to a deadline that only a broken test
+reaches. If the machine may disturb a measurement, ``repeat_until`` measures again: a fault of the project affects every
+repetition, a disturbance only some of them.
 """
 
 import select
@@ -28,7 +29,7 @@ def wait_until(condition: Callable[[], object], expectation: str) -> None:
 
 
 def repeat_until(measure: Callable[[], Value], passes: Callable[[Value], bool], *, attempts: int) -> list[Value]:
-    """Measure until a value passes or the attempts are used up. Return all values; only the last one may pass."""
+    """Measure until a value passes, at most ``attempts`` times. Return all values."""
     values = [measure()]
     while not passes(values[-1]) and len(values) < attempts:
         values.append(measure())
