@@ -40,6 +40,13 @@ def spread(median: float, low: float, high: float) -> str:
     return f"{compact(median)} ±{percent:.0f}%" if percent >= 1.95 else f"{compact(median)} ±{percent:.1f}%"
 
 
+def format_duration(seconds: float) -> str:
+    """Return ``1 min 10 s`` or ``6 min``."""
+    if seconds < 120:
+        return f"{seconds // 60:.0f} min {10 * (seconds % 60 // 10):.0f} s"
+    return f"{math.ceil(seconds / 60)} min"
+
+
 def plural(count: int, noun: str) -> str:
     """Return ``1 block`` or ``3 blocks``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -7,12 +7,11 @@ import typer
 
 from bench.cli.console import stdout_console
 from bench.plan.definition import PlanError
-from bench.plan.validation import plan_thresholds
 from clients.cli_errors import Stop
 
 if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
     from bench.compare.run_values import Run
-    from bench.store.run_folder import RunFolder
+    from bench.store.reader import RunData
 
 CONDITION_HOLDS = 4  # exit code
 
@@ -51,24 +50,25 @@ def compare(
     from bench.cli import comparison_output
     from bench.compare.gates import RuleError, parse_rule
     from bench.machine.environment import differences
+    from bench.store.errors import StoreError
     from bench.store.folder_labels import labels
-    from bench.store.run_folder import RunFolder, StoreError
+    from bench.store.reader import read_run
 
     console, condition_holds = stdout_console(), False
     try:
         rules = [parse_rule(text) for text in fail_if or ()]
-        first_folder = RunFolder.open(before)
-        first_run = _read_values(first_folder)
+        first_run = read_run(before)
+        first_values = _collect_values(first_run)
         for path in after:
-            folder = RunFolder.open(path)
+            run = read_run(path)
             names = labels([before, path])
-            comparison = comparison_output.compare_runs(names, first_run, _read_values(folder), rules)
+            comparison = comparison_output.compare_runs(names, first_values, _collect_values(run), rules)
             condition_holds |= bool(comparison.breaking_changes or comparison.breaking_missing)
             if as_json:
                 for line in comparison_output.json_lines(comparison):
                     typer.echo(line)
             else:
-                environment = differences(first_folder.environment(), folder.environment())
+                environment = differences(first_run.environment, run.environment)
                 comparison_output.print_comparison(console, comparison, environment, show_all=show_all)
     except RuleError as error:
         raise Stop(f"--fail-if {error}") from error
@@ -77,10 +77,9 @@ def compare(
     return CONDITION_HOLDS if condition_holds else 0
 
 
-def _read_values(folder: "RunFolder") -> "Run":
+def _collect_values(run: "RunData") -> "Run":
     """Return what is compared of a run, judged by the thresholds of its own plan. Raises StoreError, PlanError."""
     from bench.compare.run_values import measured, planned
 
-    plan, searches = folder.plan(), folder.limits()
-    trials = folder.measured() if searches is None else folder.trials()
-    return measured(trials, folder.finished("slices"), searches, planned(plan), plan_thresholds(plan))
+    run.check_measured()
+    return measured(run.trials, run.slices, run.max_rate, planned(run.plan), run.thresholds)

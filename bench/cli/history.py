@@ -52,7 +52,7 @@ def history(
     if metric not in METRICS:
         raise Stop(f"--metric {metric!r}: unknown metric; the metrics are {', '.join(METRICS)}")
     from bench.compare.series import series
-    from bench.store.run_folder import StoreError
+    from bench.store.errors import StoreError
 
     try:
         all_series = series(folders, metric, scenario)

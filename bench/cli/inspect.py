@@ -7,7 +7,8 @@ from rich.table import Table
 from bench.cli import options
 from bench.cli.console import stdout_console, text_cells
 from bench.cli.plan_options import add_models_folder, build_plan
-from bench.cli.plan_preview import format_duration, print_plan
+from bench.cli.plan_preview import print_plan
+from bench.formatting import format_duration
 from bench.plan.definition import PlanError
 from bench.plan.toml import load_plan, preset_names
 from clients.cli_errors import Stop

@@ -22,7 +22,7 @@ INVALID_RESULTS, INTERRUPTED = 3, 130  # exit codes
 
 def finish_run(outcome: "Outcome", console: Console, *, as_json: bool, charts: bool) -> int:
     """Render the results of a run, print the run folder and the next steps, and return the exit code. Raises Stop."""
-    from bench.store.run_folder import StoreError
+    from bench.store.errors import StoreError
 
     problems: list[str] = []
     failure, interrupted, rendered = outcome.failure, outcome.interrupted, False
@@ -83,7 +83,7 @@ def render_results(outcome: "Outcome", console: Console, *, as_json: bool, chart
         _print_json_rows("comparison", results.comparisons)
     from bench.analysis.run_problems import problems
 
-    return problems(results.summary, outcome.folder.trials())
+    return problems(results.summary, outcome.folder.read().trials)
 
 
 def _print_json_rows(row_type: str, table: "pd.DataFrame") -> None:

@@ -1,13 +1,12 @@
 """Print what a plan would measure, without measuring it."""
 
-import math
 from collections.abc import Mapping
 
 from rich.console import Console
 from rich.table import Table
 
 from bench.cli.console import print_line, text_cells
-from bench.formatting import plural
+from bench.formatting import format_duration, plural
 from bench.plan.definition import Plan
 from bench.plan.matrix import arms, scenario_load_points, skip_reason
 from bench.plan.validation import check
@@ -31,13 +30,6 @@ def print_plan(plan: Plan, console: Console) -> None:
     if plan.pythons:
         print_line(console, f"interpreters, if installed: {', '.join(plan.pythons)}")
     print_line(console, _duration(plan, duration_s(plan, models)))
-
-
-def format_duration(seconds: float) -> str:
-    """Return ``1 min 10 s`` or ``6 min``."""
-    if seconds < 120:
-        return f"{seconds // 60:.0f} min {10 * (seconds % 60 // 10):.0f} s"
-    return f"{math.ceil(seconds / 60)} min"
 
 
 def _case_table(plan: Plan, models: Mapping[str, Description]) -> Table:

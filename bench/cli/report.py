@@ -21,7 +21,8 @@ def report(folder: RunArgument) -> None:
     Exit codes: 0 success; 2 not a run folder, or nothing measured.
     """
     from bench.report.chart_workers import helpers
-    from bench.store.run_folder import RunFolder, StoreError
+    from bench.store.errors import StoreError
+    from bench.store.run_folder import RunFolder
 
     try:
         run = RunFolder.open(folder)

@@ -138,7 +138,7 @@ def _resume(path: Path, console: Console) -> "Outcome":
 def _failures_as_stop() -> Iterator[None]:
     """Raise Stop with exit code 1 if the run cannot start."""
     from bench.experiment.child_process import ChildError
-    from bench.store.run_folder import StoreError
+    from bench.store.errors import StoreError
 
     try:
         yield
@@ -148,11 +148,12 @@ def _failures_as_stop() -> Iterator[None]:
 
 def open_for_resume(path: Path, console: Console) -> "RunFolder":
     """Return the folder of an interrupted run, repaired so that the run can continue. Raises PlanError, Stop."""
-    from bench.store.run_folder import RunFolder, StoreError
+    from bench.store.errors import StoreError
+    from bench.store.run_folder import RunFolder
 
+    folder = RunFolder(path)
     try:
-        folder = RunFolder.open(path)
-        if folder.complete:
+        if folder.read().complete:
             raise Stop(f"--resume {path}: the run is complete; to render it again: holabench report {path}")
         for line in folder.reopen():
             print_line(console, f"repaired: {line}")

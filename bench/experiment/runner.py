@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bench.experiment.block import Block
 from bench.experiment.calibration import Rates, calibrate, rates_by_load
 from bench.experiment.child_process import Child, ChildError, generator_command
@@ -23,7 +25,7 @@ from bench.experiment.server import Servers
 from bench.experiment.server_pool import baseline_servers
 from bench.experiment.stopping_rule import current_precision, should_stop
 from bench.experiment.termination import sigterm_as_keyboard_interrupt
-from bench.formatting import plural
+from bench.formatting import format_duration, plural
 from bench.machine import environment
 from bench.machine.affinity import pinned
 from bench.machine.cpu_layout import Placement, cores, place
@@ -32,6 +34,7 @@ from bench.machine.doctor import findings, problems
 from bench.machine.noise_probe import NoiseProbe
 from bench.plan.definition import Plan
 from bench.plan.schedule import Schedule, resolve
+from bench.plan.time_budget import duration_s
 from bench.store.run_folder import BlockRows, RunFolder, StoreError
 
 # They are imported while the generator starts, which takes as long. Otherwise they would be imported between blocks.
@@ -132,7 +135,7 @@ def _noise_probe(placement: Placement) -> NoiseProbe:
 
 
 def _load_text(schedule: Schedule, finished: int) -> str:
-    """Return how much load a run has: ``12 s of load in 6 blocks``."""
+    """Return how much a run measures: ``6 blocks, about 0 min 50 s``. The duration is that of the whole run."""
     plan = schedule.plan
     if not schedule.block_loads:
         return "searching the max rate"
@@ -142,7 +145,8 @@ def _load_text(schedule: Schedule, finished: int) -> str:
         )
     remaining = plan.blocks - finished
     blocks = plural(remaining, "missing block" if finished else "block")
-    return f"{schedule.block_load_s * remaining:.0f} s of load in {blocks}"
+    seconds = duration_s(msgspec.structs.replace(plan, blocks=remaining), known_models(plan))
+    return f"{blocks}, about {format_duration(seconds)}"
 
 
 def _measure(context: RunContext, folder: RunFolder) -> Outcome:

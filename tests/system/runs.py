@@ -36,8 +36,8 @@ def make_run(path: Path, speed: float = 1.0, seed: int = 1, models: synthetic.Ra
 def make_run_without_blocks(path: Path) -> Path:
     """Make the folder of a run that was interrupted before the first block finished."""
     make_run(path)
-    for name in ("trials.csv", "slices.csv"):
-        _keep_header(path / name)
+    for name in ("trials.csv", "slices.csv.gz"):
+        pd.read_csv(path / name, nrows=0).to_csv(path / name, index=False)
     return path
 
 
@@ -82,7 +82,3 @@ def make_search(path: Path, passing_rps: float, failing_rps: float) -> Path:
         ]
     )  # fmt: skip
     return path
-
-
-def _keep_header(path: Path) -> None:
-    path.write_text(path.read_text().partition("\n")[0] + "\n")

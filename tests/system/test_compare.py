@@ -54,7 +54,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         (("limit", "limit"), "max_rate_rps<-5%", 0, "1 inconclusive"),
         (("quiet", "busy"), "throughput_rps<-5%", 2, "--fail-if on throughput_rps: "),
         (("before", "unknown"), "throughput_rps<-5%", 2, "`speed`"),
-        (("untoml", "before"), "throughput_rps<-5%", 2, "is not TOML"),
+        (("untoml", "before"), "throughput_rps<-5%", 2, "is not valid TOML"),
         (("before", "slower"), "throughput_rps<-500%", 2, "--fail-if 'throughput_rps<-500%'"),
         (("before", "empty"), "throughput_rps<-5%", 2, "has no finished block"),
         (("empty", "before"), "throughput_rps<-5%", 2, "has no finished block"),

@@ -36,7 +36,7 @@ def test_open_loop_has_same_schedule_for_every_arm(tmp_path: Path) -> None:
     rates = pd.read_csv(folder / "rates.csv").set_index(["scenario", "arm"])["rate_rps"]
     assert rates["latency"].nunique() == 1
     assert rates["latency_half"].nunique() > 1
-    slices = pd.read_csv(folder / "slices.csv")
+    slices = pd.read_csv(folder / "slices.csv.gz")
     assert (slices["sent"] + slices["unsent"] == slices["scheduled"]).all()
     common = slices[slices["scenario"] == "latency"]
     assert (common.groupby(["block", "round"])["scheduled"].nunique() == 1).all()

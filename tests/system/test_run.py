@@ -11,6 +11,7 @@ import pytest
 from bench.plan.matrix import load_points
 from bench.plan.ordering import round_count
 from bench.plan.toml import load_plan
+from bench.store.reader import read_run
 from tests.support.commands import run_python
 
 pytestmark = pytest.mark.slow
@@ -41,7 +42,7 @@ def test_json_lines_have_a_type(completed: subprocess.CompletedProcess[str], fol
 
 def test_folder_contains_raw_files_report_and_charts(folder: Path) -> None:
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    raw = {"environment.json", "plan.toml", "slices.csv", "trials.csv", "histograms.csv", "resources.csv"}
+    raw = {"environment.json", "plan.toml", "slices.csv.gz", "trials.csv", "histograms.csv.gz", "resources.csv.gz"}
     assert raw | {"summary.csv", "comparisons.csv", "report.md", "report.html"} <= names
     charts = {name for name in names if name.startswith("charts/")}
     assert {Path(name).suffix for name in charts} == {".png", ".svg"}
@@ -60,7 +61,7 @@ def test_trials_have_a_row_for_every_case(folder: Path) -> None:
 
 
 def test_slices_have_load_cost_and_position(folder: Path) -> None:
-    slices = pd.read_csv(folder / "slices.csv")
+    slices = pd.read_csv(folder / "slices.csv.gz")
     assert (slices["answered"] + slices["lost"] + slices["corrupt"] == slices["sent"]).all()
     sums = slices.groupby(["scenario", "arm"])[["replies", "server_cpu_us", "generator_cpu_us"]].sum()
     assert (sums > 0).all(axis=None)
@@ -71,12 +72,12 @@ def test_slices_have_load_cost_and_position(folder: Path) -> None:
 def test_trials_are_sums_of_their_slices(folder: Path) -> None:
     columns = ["sent", "replies"]
     case = ["block", "scenario", "arm"]
-    slices = pd.read_csv(folder / "slices.csv")
+    slices = pd.read_csv(folder / "slices.csv.gz")
     counted = slices[slices["codes"] != "DISTURBED"]  # slices of repeated rounds are in no other file
     trials = pd.read_csv(folder / "trials.csv").query("status == 'ok'").set_index(case)
     assert trials[columns].to_dict() == counted.groupby(case)[columns].sum().to_dict()
-    histograms = pd.read_csv(folder / "histograms.csv").query("quantity == 'service'")
-    recorded = histograms.groupby(case)["count"].sum()
+    histograms = read_run(folder).histograms.query("quantity == 'service'")
+    recorded = histograms.groupby(case, observed=True)["count"].sum()
     assert (recorded > 0).all()
     # A request is in the histogram if it was sent inside a window, whenever its reply came.
     assert (recorded <= trials["sent"].reindex(recorded.index)).all()
@@ -110,7 +111,7 @@ def _orders(folder: Path) -> dict[tuple[object, ...], list[str]]:
 
     Rounds that replace disturbed ones are left out, and so is the baseline, which a disturbed round may move.
     """
-    slices = pd.read_csv(folder / "slices.csv")
+    slices = pd.read_csv(folder / "slices.csv.gz")
     plan = load_plan(str(folder / "plan.toml"))
     planned = {scenario.name: round_count(plan, scenario) for scenario in plan.scenarios}
     competing = slices[(slices["round"] < slices["scenario"].map(planned)) & ~slices["arm"].str.startswith("native/")]

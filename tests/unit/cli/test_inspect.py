@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli.plan_preview import format_duration
+from bench.formatting import format_duration
 from bench.plan.toml import load_plan, preset_names
 from tests.support.in_process import run_holabench
 
