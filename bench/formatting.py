@@ -41,10 +41,11 @@ def spread(median: float, low: float, high: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Return ``1 min 10 s`` or ``6 min``."""
-    if seconds < 120:
-        return f"{seconds // 60:.0f} min {10 * (seconds % 60 // 10):.0f} s"
-    return f"{math.ceil(seconds / 60)} min"
+    """Return a duration rounded up: ``50 s``, ``1 min 20 s`` or ``6 min``."""
+    if seconds > 120:
+        return f"{math.ceil(seconds / 60)} min"
+    minutes, rest = divmod(10 * max(1, math.ceil(seconds / 10)), 60)
+    return " ".join(([f"{minutes} min"] if minutes else []) + ([f"{rest} s"] if rest else []))
 
 
 def plural(count: int, noun: str) -> str:

@@ -135,7 +135,7 @@ def _noise_probe(placement: Placement) -> NoiseProbe:
 
 
 def _load_text(schedule: Schedule, finished: int) -> str:
-    """Return how much a run measures: ``6 blocks, about 0 min 50 s``. The duration is that of the whole run."""
+    """Return how much a run measures: ``6 blocks, about 50 s``. The duration is that of the whole run."""
     plan = schedule.plan
     if not schedule.block_loads:
         return "searching the max rate"

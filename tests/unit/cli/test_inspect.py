@@ -12,7 +12,7 @@ def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(5.0, "0 min 0 s"), (79.0, "1 min 10 s"), (301.0, "6 min")])
+@pytest.mark.parametrize(("seconds", "text"), [(5.0, "10 s"), (60.0, "1 min"), (79.0, "1 min 20 s"), (301.0, "6 min")])
 def test_duration_is_rounded(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
 
