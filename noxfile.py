@@ -1,5 +1,9 @@
-"""Every chore is one command, nox -s NAME; nox --list names them. What stands after -- reaches the program."""
+"""Development commands: ``nox --list`` shows them, ``nox -s NAME`` runs one.
 
+Arguments after ``--`` are passed to the program that the session runs.
+"""
+
+import os
 from pathlib import Path
 
 import nox
@@ -8,67 +12,86 @@ nox.options.sessions = ["tests"]
 nox.options.reuse_venv = "yes"
 nox.needs_version = ">=2025.2.9"
 
+PURE_TESTS = ["tests/unit", "tests/lint", "tests/selftest/test_oracle.py", "tests/selftest/test_behaviour.py"]
+
+# One process more than there are CPUs: conformance tests wait for half of their time. All tests of a module run in one
+# process, so that they share their servers. The longest modules start first, so that short ones fill the end.
+PARALLEL = ["--numprocesses", str((os.cpu_count() or 1) + 1), "--dist", "loadscope", "--no-loadscope-reorder"]
+
 
 def install(session: nox.Session, *groups: str) -> None:
-    """Install the project as it stands and what the groups of pyproject.toml name."""
-    # What is imported is compiled then, once, and kept beside the environment. pip would compile everything, which is
-    # half of its time; and where PYTHONDONTWRITEBYTECODE is set, as in many containers, each of the hundred processes
-    # of a run would compile anew what it imports.
-    kept = str(Path(session.bin).parent / "pycache")
-    session.env.update({"PYTHONPYCACHEPREFIX": kept, "PYTHONDONTWRITEBYTECODE": ""})
-    session.install(
-        "--no-compile",
-        "-e",
-        ".[models]",
-        *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups),
-    )
+    """Install the project in editable mode and groups of pyproject.toml."""
+    # Python compiles what is imported, once, beside the environment. pip would compile everything, which takes half of
+    # its time. Where PYTHONDONTWRITEBYTECODE is set, as in many containers, each of the hundred processes of a run
+    # would compile its imports again.
+    cache = str(Path(session.bin).parent / "pycache")
+    session.env.update({"PYTHONPYCACHEPREFIX": cache, "PYTHONDONTWRITEBYTECODE": ""})
+    session.install("--no-compile", "-e", ".[models]", *dependencies(*groups))
+
+
+def dependencies(*groups: str) -> list[str]:
+    """Return the requirements of groups of pyproject.toml."""
+    return list(nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups))
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Compare the server models: run, analyse, draw. Options: nox -s bench -- --profile quick."""
+    """Compare the server models. Arguments: holabench run (default: standard)."""
     install(session)
-    invalid = 3  # some figures are not to be trusted, and the report says which: no fault of the session
-    session.run("holabench", "run", *(session.posargs or ["--profile", "standard"]), success_codes=[0, invalid])
+    some_results_invalid = 3  # the report lists them; the session has not failed
+    arguments = session.posargs or ["standard"]
+    session.run("holabench", "run", *arguments, success_codes=[0, some_results_invalid])
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """Run the pure tests, within a minute. Arguments: pytest."""
+    install(session, "test")
+    session.run("pytest", *PARALLEL, *PURE_TESTS, *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run every check: lint, types, then unit, conformance and system tests. Options reach pytest."""
+    """Run lint, types and all tests. Arguments: pytest, instead of all this."""
     install(session, "test", "lint", "types")
-    wanted = list(session.posargs)
-    if not wanted:
-        session.run("ruff", "check")
-        session.run("ruff", "format", "--check")
-        session.run("mypy")
-        # These wait more than they compute; a server shared by the tests of a module stays in one process. What is
-        # about time has the machine to itself afterwards.
-        alone = ["tests/system/test_idle.py", "tests/system/test_search.py"]
-        system = [str(file) for file in sorted(Path("tests/system").glob("test_*.py")) if str(file) not in alone]
-        # The longest modules first, so that the short ones fill what is left of the time.
-        together = [*system, "tests/micro", "tests/conformance", "tests/unit"]
-        session.run("pytest", "--numprocesses", "2", "--dist", "loadscope", "--no-loadscope-reorder", *together)
-        wanted = ["tests/generator", *alone, "tests/selftest"]
-    session.run("pytest", *wanted)
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    run_lint(session)
+    session.run("mypy")
+    system = sorted(str(file) for file in Path("tests/system").glob("test_*.py"))
+    others = ["tests/generator", "tests/micro", "tests/conformance", *PURE_TESTS]
+    # Coverage of the commands that tests start, too (tests.support.commands). The second run prints the report.
+    measured = {"COVERAGE_RCFILE": str(Path("pyproject.toml").resolve())}
+    first = ["--cov", "--cov-report=", "--cov-fail-under=0", *PARALLEL]
+    session.run("pytest", "-m", "not serial", *first, *system, *others, env=measured)
+    session.run("pytest", "-m", "serial", "--cov", "--cov-append")  # measures time, so it runs alone
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Look for mistakes and untidy code (ruff)."""
-    session.install("--no-compile", *nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lint"))
-    session.run("ruff", "check", *session.posargs)
+    """Check style, spelling and phrases (ruff, codespell, tests/lint)."""
+    session.install("--no-compile", *dependencies("lint"))
+    run_lint(session)
+
+
+def run_lint(session: nox.Session) -> None:
+    """Run the linters."""
+    session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    session.run("codespell")
+    session.run("python", "-m", "tests.lint.phrases")
 
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check the types of everything, tests included (mypy strict)."""
+    """Check the types of everything, including tests (mypy strict)."""
     install(session, "types")
     session.run("mypy", *session.posargs)
 
 
-@nox.session(default=False)
+@nox.session
 def micro(session: nox.Session) -> None:
-    """Measure what must be cheap (pytest-benchmark); --benchmark-autosave keeps the figures for a comparison."""
+    """Run the micro-benchmarks. Arguments: pytest, e.g. --benchmark-autosave."""
     install(session, "test")
     session.run("pytest", "tests/micro", "--benchmark-only", "-o", "addopts=", *session.posargs)

@@ -1,1 +1,1 @@
-"""Statistics within one run."""
+"""The analysis of one run: pure functions from raw tables to tables of results."""

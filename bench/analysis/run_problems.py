@@ -1,13 +1,20 @@
-"""What makes a run end with exit code 3: invalid headline figures, and arms that were never measured. Pure."""
+"""The problems that make a run exit with code 3. Pure.
+
+A run has a problem if headline numbers are invalid, or if arms were never measured.
+"""
 
 import pandas as pd
 
 from bench.schema.arms import Arm
 from bench.schema.metrics import headline
+from clients.quality_codes import INVALID
 
 
 def problems(summary: pd.DataFrame, trials: pd.DataFrame) -> list[str]:
-    """Return one line for each kind of problem, with the arms that have it; an empty list for a sound run."""
+    """Return one line for each kind of problem; an empty list for a sound run.
+
+    Each line names the arms that have the problem.
+    """
     lines = {
         "the numbers of {} are invalid": invalid_headlines(summary),
         "{} could not be measured in any block": never_measured(trials, summary),
@@ -16,8 +23,8 @@ def problems(summary: pd.DataFrame, trials: pd.DataFrame) -> list[str]:
 
 
 def invalid_headlines(summary: pd.DataFrame) -> list[str]:
-    """Return the competing arms whose headline metric is invalid, each with its scenario."""
-    invalid = summary[summary["verdict"] == "invalid"].to_dict("records")
+    """Return the competing arms with an invalid headline metric, and its scenario."""
+    invalid = summary[summary["verdict"] == INVALID].to_dict("records")
     arms = [
         f"{row['arm']} ({row['scenario']})"
         for row in invalid
@@ -27,12 +34,14 @@ def invalid_headlines(summary: pd.DataFrame) -> list[str]:
 
 
 def never_measured(trials: pd.DataFrame, summary: pd.DataFrame) -> list[str]:
-    """Return the competing arms that failed in every block of a load point, or in a search. Skipped is not failed."""
+    """Return the competing arms that failed in a whole load point or search.
+
+    A load point counts if the arm failed in all of its blocks. Skipped arms did not fail.
+    """
     competing = trials[trials["arm"].map(lambda arm: Arm.parse(arm).competes).astype(bool)]
     failed = competing["status"].eq("failed")
     cases = failed.groupby([competing[name] for name in ("arm", "scenario", "connections", "message_bytes")]).all()
-    searches = summary[
-        summary["metric"].eq("max_rate_rps") & summary["verdict"].eq("failed") & summary["median"].isna()
-    ]
+    is_failed_search = summary["metric"].eq("max_rate_rps") & summary["status"].eq("failed")
+    searches = summary[is_failed_search & summary["median"].isna()]
     arms = [*cases.index[cases], *zip(searches["arm"], searches["scenario"], strict=True)]
     return list(dict.fromkeys(f"{arm} ({scenario})" for arm, scenario, *_ in arms))

@@ -1,88 +1,127 @@
-"""From the trials of searches to their results: both bounds, and what was answered at the lower one. Pure."""
+"""The results of searches for the highest rate: bounds and throughput. Pure."""
 
 import math
 from collections import Counter
-from collections.abc import Iterator
 
 import pandas as pd
 
-from bench.analysis.summary import SUMMARY_COLUMNS
-from bench.experiment.bisection import BEYOND, Votes, bounds
-from bench.schema.metrics import METRICS
+from bench.analysis.case_quality import Quality
+from bench.analysis.cases import CaseKey, text, to_table
+from bench.analysis.search_votes import MAX_LATE_SHARE, bounds
+from bench.analysis.statistics import Interval
+from bench.analysis.summary import CaseLabels, summarise
+from bench.schema.load_points import LoadPoint
+from bench.schema.result_rows import SummaryRow
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
-from clients.quality_codes import MIN_SAMPLES_BEYOND, Thresholds, format_flags, worst_verdict
+from clients.quality_codes import INVALID, MIN_SAMPLES_BEYOND, SUSPECT, Thresholds, worst_verdict
 
-_CASE = ["scenario", "connections", "message_bytes", "arm"]
+METRIC = "max_rate_rps"
+_PLANNED_CASE = ["arm", "scenario", "connections", "message_bytes"]
 
 
-def summarise_searches(trials: pd.DataFrame | None, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> pd.DataFrame:
-    """One row of the summary for each search: low and high are its bounds, the median is what was answered at low.
+def summarise_run(
+    trials: pd.DataFrame,
+    slices: pd.DataFrame,
+    max_rate: pd.DataFrame | None,
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+) -> pd.DataFrame:
+    """Return the whole summary of a run: its blocks, then its searches.
 
-    trials: rows of max_rate.csv. The bounds are no interval of confidence: a rate at which most trials met the
-    objective, and the next one at which most did not.
+    max_rate: None if the run has no search.
     """
-    rows = [] if trials is None else list(_rows(trials, thresholds))
-    return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)
+    summary = summarise(trials, slices, thresholds)
+    if max_rate is None:
+        return summary
+    return pd.concat([summary, summarise_searches(max_rate, thresholds)], ignore_index=True)
 
 
-def objectives(trials: pd.DataFrame | None) -> list[str]:
-    """What each search asked for, in words."""
-    if trials is None:
+def summarise_searches(max_rate: pd.DataFrame | None, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> pd.DataFrame:
+    """Return one row for each search, as rows of ``SummaryRow``.
+
+    max_rate: all trials of searches; None if the run has no search.
+
+    low and high are the bounds of the search: the highest rate at which most trials met the objective, and the lowest
+    at which most did not. They are not a confidence interval. The median is that of the throughput at the lower bound.
+    """
+    searches = {} if max_rate is None else group_searches(max_rate)
+    return to_table([_row(case, trials, thresholds) for case, trials in searches.items()], SummaryRow)
+
+
+def group_searches(max_rate: pd.DataFrame) -> dict[CaseKey, pd.DataFrame]:
+    """Return the trials of each search, in the order of first appearance."""
+    groups = max_rate.groupby(_PLANNED_CASE, sort=False)
+    return {CaseKey(str(arm), LoadPoint.of(*load)): trials for (arm, *load), trials in groups}
+
+
+def objectives(max_rate: pd.DataFrame | None) -> list[str]:
+    """Describe the objective of each search, one line each."""
+    if max_rate is None:
         return []
     columns = ["scenario", "connections", "message_bytes", "objective_p99_us", "objective_lost_share"]
     return [
         f"{row['scenario']}, {row['connections']} connections: 99 % of the requests answered within "
         f"{float(row['objective_p99_us']) / 1e3:.3g} ms, at most {float(row['objective_lost_share']):.2%} lost"
-        for row in trials[columns].drop_duplicates().to_dict("records")
+        for row in max_rate[columns].drop_duplicates().to_dict("records")
     ]
 
 
-def _rows(trials: pd.DataFrame, thresholds: Thresholds) -> Iterator[dict[str, object]]:
-    for _, group in trials.groupby(_CASE, sort=False):
-        counted = group[group["counted"]]
-        votes: Votes = {}
-        rates: dict[int, float] = {}
-        for trial in counted.to_dict("records"):
-            step = int(trial["step"])
-            votes.setdefault(step, Counter())[bool(trial["passed"])] += 1
-            rates[step] = float(trial["rate_rps"])
-        lower, upper = bounds(votes)
-        held = counted[(counted["step"] == lower) & counted["passed"]]
-        # That the next rate was too high for the server is no doubt; that it was for the generator is one.
-        void = counted[(counted["step"] == upper) & counted["verdict"].isin(["invalid", "failed"])]
-        bounds_by_code = {"NO_PASSING_RATE": lower, "NO_FAILING_RATE": upper}
-        verdict, codes = _judged(void, held, bounds_by_code, thresholds)
-        if counted.empty:
-            verdict, codes = (str(group.iloc[-1][column]) for column in ("verdict", "codes"))
-        first = group.iloc[0]
-        yield {
-            **{column: first[column] for column in SUMMARY_COLUMNS if column in first},
-            "rate_rps": math.nan,
-            "metric": "max_rate_rps",
-            "unit": METRICS["max_rate_rps"].unit,
-            "blocks": len(held),
-            "median": float(held["throughput_rps"].median()) if len(held) else math.nan,
-            "low": rates[lower] if lower is not None else math.nan,
-            "high": rates[upper] if upper is not None else math.nan,
-            "verdict": verdict,
-            "codes": codes,
-        }
+def _row(case: CaseKey, trials: pd.DataFrame, thresholds: Thresholds) -> SummaryRow:
+    labels = CaseLabels.from_rows(trials, case)
+    counted = trials[trials["counted"]]
+    if counted.empty:
+        return _unmeasured_row(labels, trials, thresholds)
+    votes: dict[int, Counter[bool]] = {}
+    rates: dict[int, float] = {}
+    for trial in counted.to_dict("records"):
+        step = int(trial["step"])
+        votes.setdefault(step, Counter())[bool(trial["passed"])] += 1
+        rates[step] = float(trial["rate_rps"])
+    lower, upper = bounds(votes)
+    passed = counted[(counted["step"] == lower) & counted["passed"]]
+    at_upper = counted[counted["step"] == upper]
+    failures = at_upper.loc[at_upper["verdict"] == "failed", "codes"]
+    interval = Interval(
+        estimate=float(passed["throughput_rps"].median()) if len(passed) else math.nan,
+        low=math.nan if lower is None else rates[lower],
+        high=math.nan if upper is None else rates[upper],
+        coverage=math.nan,
+    )
+    if len(failures):
+        quality = Quality(SUSPECT if len(passed) else "")
+        return labels.row(METRIC, interval, len(passed), quality, "failed", text(failures.iloc[-1]))
+    quality = _quality(at_upper, passed, lower, upper, thresholds)
+    return labels.row(METRIC, interval, len(passed), quality)
 
 
-def _judged(
-    void: pd.DataFrame, held: pd.DataFrame, bounds_by_code: dict[str, int | None], thresholds: Thresholds
-) -> tuple[str, str]:
-    """Return verdict and codes of a search; of a failed one the reason.
+def _unmeasured_row(labels: CaseLabels, trials: pd.DataFrame, thresholds: Thresholds) -> SummaryRow:
+    """Return the row of a search without a counted trial, as its last trial explains."""
+    last = trials.iloc[-1]
+    verdict, codes = text(last["verdict"]), text(last["codes"])
+    no_interval = Interval(math.nan, math.nan, math.nan, coverage=math.nan)
+    if verdict in ("failed", "skipped"):
+        return labels.row(METRIC, no_interval, 0, Quality(verdict=""), verdict, codes)
+    return labels.row(METRIC, no_interval, 0, Quality(verdict, tuple(thresholds.parse(codes))))
 
-    void: trials at the upper bound whose numbers were invalid. bounds_by_code: each bound by the code for its absence.
+
+def _quality(
+    at_upper: pd.DataFrame, passed: pd.DataFrame, lower: int | None, upper: int | None, thresholds: Thresholds
+) -> Quality:
+    """Return the quality of a search.
+
+    at_upper: trials at the upper bound. passed: trials that passed at the lower bound.
+
+    An upper bound at which the server is overloaded is a result, not a defect. An upper bound with invalid trials is a
+    defect: the generator may have set it.
     """
-    failed = void.loc[void["verdict"] == "failed", "codes"]
-    if len(failed):
-        return "failed", str(failed.iloc[-1])
-    raised = [thresholds.flag(name) for name, step in bounds_by_code.items() if step is None]
-    beyond = BEYOND * float(held["scheduled"].median()) if len(held) else math.inf
+    raised = []
+    if lower is None:
+        raised.append(thresholds.flag("NO_PASSING_RATE"))
+    if upper is None:
+        raised.append(thresholds.flag("NO_FAILING_RATE"))
+    beyond = MAX_LATE_SHARE * float(passed["scheduled"].median()) if len(passed) else math.inf
     if beyond < MIN_SAMPLES_BEYOND:
         raised.append(thresholds.flag("FEW_SAMPLES", beyond))
-    flags = [flag for cell in void["codes"].fillna("") for flag in thresholds.parse(str(cell))]
-    verdict = worst_verdict([*void["verdict"], *("suspect" for _ in raised)])
-    return verdict, format_flags(thresholds.merge([*flags, *raised]))
+    invalid = at_upper.loc[at_upper["verdict"] == INVALID, "codes"]
+    flags = [flag for cell in invalid for flag in thresholds.parse(text(cell))]
+    verdicts = [INVALID for _ in invalid] + [SUSPECT for _ in raised]
+    return Quality(worst_verdict(verdicts), tuple(thresholds.merge([*flags, *raised])))

@@ -1,5 +1,6 @@
-"""Equal conditions, as read back from the servers: what each arm had, and what differs between arms."""
+"""The settings of each arm's server, as read back, and their differences. Pure."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,33 +11,36 @@ SERVER_SETTINGS = ("python", "workers", "server_cpus", "backlog", "nodelay", "rc
 
 
 def server_settings(trials: pd.DataFrame) -> list[list[str]]:
-    """What each arm's server had, as read back: a row for each arm, without those that were never up."""
-    rows = _known_conditions(trials)
-    return [[arm, *(_condition(values[name]) for name in SERVER_SETTINGS)] for arm, values in rows.items()]
+    """Return a row for each measured arm: its name, then ``SERVER_SETTINGS``."""
+    rows = _first_rows(trials)
+    return [[arm, *(_format_setting(row[name]) for name in SERVER_SETTINGS)] for arm, row in rows.items()]
 
 
-def unequal(trials: pd.DataFrame) -> str:
-    """What differs between the arms of a transport; workers apart, whose number is the model's own."""
-    rows = _known_conditions(trials)
-    found = []
-    for over in sorted({Arm.parse(arm).transport for arm in rows}):
+def unequal_settings(trials: pd.DataFrame) -> str:
+    """Describe the settings that differ between arms of one transport; or return "".
+
+    The number of workers is not compared: it belongs to the model.
+    """
+    rows = _first_rows(trials)
+    differences = []
+    for transport in sorted({Arm.parse(arm).transport for arm in rows}):
+        of_transport = [row for arm, row in rows.items() if Arm.parse(arm).transport == transport]
         for name in SERVER_SETTINGS:
-            values = {_condition(values[name]) for arm, values in rows.items() if Arm.parse(arm).transport == over}
+            values = sorted({_format_setting(row[name]) for row in of_transport})
             if name != "workers" and len(values) > 1:
-                found.append(f"{name} over {over} ({', '.join(sorted(values))})")
-    return "; ".join(found)
+                differences.append(f"{name} over {transport} ({', '.join(values)})")
+    return "; ".join(differences)
 
 
-def _known_conditions(trials: pd.DataFrame) -> dict[str, dict[Any, Any]]:
+def _first_rows(trials: pd.DataFrame) -> dict[str, Mapping[Any, Any]]:
+    """Return the first finished trial of each arm, sorted by transport and name."""
     if trials.empty or "rcvbuf" not in trials:
         return {}
     rows = trials[trials["status"] == "ok"].drop_duplicates("arm").to_dict("records")
-    return {
-        str(row["arm"]): row for row in sorted(rows, key=lambda row: (Arm.parse(row["arm"]).transport, str(row["arm"])))
-    }
+    return {str(row["arm"]): row for row in sorted(rows, key=lambda row: (Arm.parse(row["arm"]).transport, row["arm"]))}
 
 
-def _condition(value: object) -> str:
+def _format_setting(value: object) -> str:
     if value is None or value != value:
         return "-"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,7 +1,7 @@
-"""Intervals and tests on the values of the blocks. Pure; every function takes one value for each block.
+"""Intervals and tests on the values of blocks, one value per block. Pure.
 
-The block is the unit: requests, slices and rounds of one block share a server process and are not independent, and an
-interval that takes them for independent calls a server different from itself in more than half of all runs.
+The block is the unit. The requests, slices and rounds of one block share a server process and are not independent. An
+interval that treats them as independent finds a difference between a server and itself in more than half of all runs.
 """
 
 import functools
@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special  # not scipy.stats, which alone takes longer to import than a report's statistics
+from scipy import special  # not scipy.stats: it alone takes longer to import than the statistics of a report take
 
-LEAST_BLOCKS_FOR_95 = 6  # of five values even smallest to largest holds the median with 93.75 % only
+MIN_BLOCKS_FOR_95 = 6  # the range of five values covers the median with a probability of only 93.75%
+POWER = 0.8  # probability with which a detectable change is detected; the usual convention
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An estimate between its bounds, and the probability with which such bounds hold the selftest."""
+    """An estimate with its bounds, and the coverage probability of such bounds."""
 
     estimate: float
     low: float
@@ -27,7 +28,10 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class LogRatio:
-    """What blocks say on the logarithm of a ratio: its 95 % interval, the 90 % one, and how likely chance alone is."""
+    """A ratio with its 95% interval, its 90% interval and its p-value.
+
+    All are computed on logarithms.
+    """
 
     ratio: float
     low: float
@@ -36,96 +40,170 @@ class LogRatio:
     high90: float
     p: float
 
+    @property
+    def excludes_one(self) -> bool:
+        """Whether the 95% interval excludes a ratio of 1."""
+        return self.low > 1 or self.high < 1
+
+    def is_within(self, low: float, high: float) -> bool:
+        """Return whether the 90% interval lies within bounds, a test of equivalence."""
+        return low <= self.low90 and self.high90 <= high
+
+
+UNKNOWN = LogRatio(*[math.nan] * 6)  # of too few blocks
+
 
 @functools.cache
 def order_ranks(n: int, confidence: float = 0.95) -> tuple[int, int, float]:
-    """Ranks (from 1) whose values bound the median of ``n`` independent ones, and the coverage that they give.
+    """Return the ranks of the two values that bound a median, and their coverage.
 
-    The number of values below the median is binomial with one half, whatever the distribution. The narrowest symmetric
-    pair that still has ``confidence`` is taken; where none has it, the smallest and the largest value are.
+    n: number of values. Ranks count from 1.
+
+    The number of values below the median is binomial with probability one half, for any distribution. The result is the
+    narrowest symmetric pair with at least ``confidence``. If no pair has it, the result is smallest and largest value.
     Source: David & Nagaraja, Order Statistics (2003), section 7.1.
     """
     rank = 1
-    while rank < n // 2 and 2 * special.bdtr(rank, n, 0.5) <= 1 - confidence:  # that of the next rank
+    while rank < n // 2 and 2 * special.bdtr(rank, n, 0.5) <= 1 - confidence:  # the next rank still has enough coverage
         rank += 1
     return rank, n + 1 - rank, float(1 - 2 * special.bdtr(rank - 1, n, 0.5))
 
 
 def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Median with its exact distribution-free interval. An infinite value (a lost reply) ranks highest."""
+    """Return the median with its exact distribution-free interval.
+
+    Infinite values (lost replies) rank highest.
+    """
     if not values:
         return Interval(math.nan, math.nan, math.nan, 0.0)
     ordered = sorted(values)
     low, high, coverage = order_ranks(len(ordered), confidence)
-    middle = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
-    median = middle[0] if middle[0] == middle[1] else sum(middle) / 2
+    below, above = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    median = below if below == above else (below + above) / 2
     return Interval(median, ordered[low - 1], ordered[high - 1], coverage)
 
 
 def log_ratios(members: Sequence[Sequence[float]], independent: int = 1) -> list[LogRatio]:
-    """Ratios of one family of comparisons, from the logarithms that each block gave: intervals that hold together.
+    """Return the ratios of one family of comparisons, with simultaneous intervals.
 
-    The 95 % intervals hold all at once (Bonferroni), so that a family in which nothing differs has a false *faster* in
-    5 % of runs; the 90 % ones, for equivalence, are those of each alone. The variances of the members inform each other
-    (Smyth, Stat. Appl. Genet. Mol. Biol. 3 (2004), article 3): ten blocks know a variance badly, fifteen pairs of them
-    know it well, as far as the pairs are alike, which the spread of their variances tells.
-    independent: how many contrasts of the family are independent: arms - 1 where it is every pair of them.
-    docs/experiments/comparisons has the alternatives, with error rates and power on simulated noise.
+    members: for each comparison, one log ratio per block.
+    independent: number of independent contrasts in the family; the number of arms - 1 for all pairs of arms.
+
+    The 95% intervals are simultaneous (Bonferroni): a family without any difference contains a false conclusion in at
+    most 5% of runs. The 90% intervals, for equivalence, are those of each comparison alone. The variances of the
+    members inform each other (Smyth, Stat. Appl. Genet. Mol. Biol. 3 (2004), article 3). Ten blocks estimate one
+    variance badly; fifteen similar pairs estimate it well. How similar they are shows in the spread of their variances.
+    docs/experiments/comparisons compares the alternatives: error rates and power on simulated noise.
     """
     spreads = [_variance(logs) for logs in members]
     known = [(variance, degrees) for variance, degrees in spreads if degrees > 0 and variance > 0]
-    prior, prior_degrees = _prior([variance for variance, _ in known], min((d for _, d in known), default=0))
-    found = []
+    min_degrees = min((degrees for _, degrees in known), default=0)
+    prior, prior_degrees = _prior_variance([variance for variance, _ in known], min_degrees)
+    ratios = []
     for logs, (variance, degrees) in zip(members, spreads, strict=True):
         weight = prior_degrees / (prior_degrees + degrees) if math.isfinite(prior_degrees) and degrees else 1.0
         shared = weight * prior + (1 - weight) * variance if degrees else math.nan
-        total = min(prior_degrees + degrees, max(1, independent) * degrees)
-        found.append(_ratio(logs, shared if known else variance, total, len(members)))
-    return found
+        total_degrees = min(prior_degrees + degrees, max(1, independent) * degrees)
+        ratios.append(_student_ratio(logs, shared if known else variance, total_degrees, len(members)))
+    return ratios
 
 
-def unpaired(one: Sequence[float], other: Sequence[float], tests: int = 1) -> LogRatio:
-    """Ratio of two runs, the second over the first, from the logarithms of their blocks' values: Welch's interval.
+def unpaired_ratio(before: Sequence[float], after: Sequence[float], tests: int = 1) -> LogRatio:
+    """Return the ratio of two runs, the second over the first, with Welch's interval.
 
-    Source: Welch, The generalization of Student's problem (Biometrika 34, 1947). The 95 % interval is corrected for so
-    many tests (Bonferroni). It holds what blocks scatter, not what hours do: a machine that is slower today than
-    yesterday is a difference, too.
+    before, after: for each run, the logarithm of each block's value.
+    tests: number of comparisons that the 95% interval is corrected for (Bonferroni).
+
+    The interval covers variation between blocks, not drift over hours: a machine that is slower today than yesterday is
+    a difference, too. Source: Welch, The generalization of Student's problem (Biometrika 34, 1947).
     """
-    spreads = [_variance(logs) for logs in (one, other)]
-    if not all(degrees for _, degrees in spreads):
-        return LogRatio(*[math.nan] * 6)
-    mean = float(np.mean(other) - np.mean(one))
-    parts = [variance / len(logs) for (variance, _), logs in zip(spreads, (one, other), strict=True)]
-    error = math.sqrt(sum(parts))
+    error, degrees = _welch_error(before, after)
+    if math.isnan(error):
+        return UNKNOWN
+    mean = float(np.mean(after) - np.mean(before))
     if error == 0:
         same = _exp(mean)
         return LogRatio(same, same, same, same, same, float(mean == 0))
-    degrees = sum(parts) ** 2 / sum(part**2 / df for part, (_, df) in zip(parts, spreads, strict=True))
-    p = float(2 * special.stdtr(degrees, -abs(mean) / error))
-    wide, narrow = (float(special.stdtrit(degrees, q)) * error for q in (1 - 0.025 / max(1, tests), 0.95))
-    low, high, low90, high90 = (_exp(mean + side) for side in (-wide, wide, -narrow, narrow))
-    return LogRatio(_exp(mean), low, high, low90, high90, p)
+    return _student_interval(mean, error, degrees, tests)
 
 
-def blocks_for(half_width: float, now: LogRatio, blocks: int) -> float:
-    """How many blocks would make an interval so narrow, as a share: its width falls with the root of their number."""
-    if blocks < 2 or not 0 < now.low < now.high < math.inf:
+def detectable_log_change(before: Sequence[float], after: Sequence[float], tests: int = 1) -> float:
+    """Return the smallest change that ``unpaired_ratio`` detects with 80% probability.
+
+    The change is an absolute log ratio.
+
+    The distance is the sum of two quantiles of Student's t, times the standard error: one for the level of the interval
+    and one for the power (Cohen, Statistical Power Analysis, 1988, chapter 2). nan if there are too few blocks.
+    """
+    error, degrees = _welch_error(before, after)
+    if math.isnan(error) or error == 0:
+        return error
+    quantiles = (special.stdtrit(degrees, level) for level in (1 - 0.025 / max(1, tests), POWER))
+    return float(sum(quantiles)) * error
+
+
+def blocks_for(half_width: float, ratio: LogRatio, blocks: int) -> float:
+    """Return the number of blocks that narrows an interval to a half-width.
+
+    half_width: a share. The result is nan if it cannot be known.
+
+    The width of an interval falls with the square root of the number of blocks. blocks: the present number.
+    """
+    if blocks < 2 or not 0 < ratio.low < ratio.high < math.inf:
         return math.nan
-    present = (math.log(now.high) - math.log(now.low)) / 2
+    present = (math.log(ratio.high) - math.log(ratio.low)) / 2
     return max(float(blocks), math.ceil(blocks * (present / math.log1p(half_width)) ** 2))
 
 
+def holm(ps: Sequence[float]) -> list[float]:
+    """Return Holm's adjusted p-values, in the given order.
+
+    They limit errors per family of tests, not per test.
+
+    Source: Holm, A simple sequentially rejective multiple test procedure (1979).
+    """
+    adjusted = [1.0] * len(ps)
+    highest = 0.0
+    for step, index in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
+        highest = max(highest, min(1.0, (len(ps) - step) * ps[index]))
+        adjusted[index] = highest
+    return adjusted
+
+
+def trigamma_inverse(value: float) -> float:
+    """Return the argument at which trigamma has a value above 0.
+
+    The method is Newton's on 1/trigamma (Smyth, appendix).
+
+    1/trigamma is convex and nearly a line, so a few steps from the left of the root suffice. The root finders of
+    scipy.optimize take about as long to import as all comparisons of a standard run take to compute.
+    """
+    x = 0.5 + 1 / value
+    for _ in range(50):
+        trigamma = float(special.polygamma(1, x))
+        step = trigamma * (1 - trigamma / value) / float(special.polygamma(2, x))
+        x += step
+        if abs(step) < 1e-14 * x:
+            break
+    return x
+
+
 def _variance(logs: Sequence[float]) -> tuple[float, int]:
-    """Variance and its degrees of freedom; none of values that are infinite or too few."""
+    """Return the variance and its degrees of freedom; 0 degrees if it is unknown.
+
+    It is unknown if values are infinite or too few.
+    """
     if len(logs) < 2 or not np.isfinite(logs).all():
         return math.nan, 0
     return float(np.var(logs, ddof=1)), len(logs) - 1
 
 
-def _prior(variances: Sequence[float], degrees: int) -> tuple[float, float]:
-    """What many variances say of each: a common value, and how many degrees of freedom it is worth (Smyth, 6.2).
+def _prior_variance(variances: Sequence[float], degrees: int) -> tuple[float, float]:
+    """Return the common variance of members, and the degrees of freedom it is worth.
 
-    As many as explain how much the logarithms of the variances scatter beyond what chance makes them.
+    Source: Smyth, section 6.2.
+
+    The degrees are those that explain the scatter of the log variances beyond what chance alone makes.
     """
     if len(variances) < 3 or degrees < 1:
         return 0.0, 0.0
@@ -139,58 +217,55 @@ def _prior(variances: Sequence[float], degrees: int) -> tuple[float, float]:
     return value, 2 * prior_half
 
 
-def trigamma_inverse(value: float) -> float:
-    """Where trigamma has that value, which is above 0. By Newton's method on 1/trigamma (Smyth, appendix).
+def _welch_error(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
+    """Return the standard error of a difference of means, and its degrees of freedom.
 
-    That is convex and nearly a line, so from the left of the root it gets there in a few steps. scipy.optimize has
-    root finders for anything, and takes about as long to import as all comparisons of a standard run take.
+    The degrees are Welch's. Both are nan if they are unknown.
     """
-    x = 0.5 + 1 / value
-    for _ in range(50):
-        trigamma = float(special.polygamma(1, x))
-        step = trigamma * (1 - trigamma / value) / float(special.polygamma(2, x))
-        x += step
-        if abs(step) < 1e-14 * x:
-            break
-    return x
+    (variance_before, degrees_before), (variance_after, degrees_after) = _variance(before), _variance(after)
+    if not degrees_before or not degrees_after:
+        return math.nan, math.nan
+    parts = [variance_before / len(before), variance_after / len(after)]
+    error = math.sqrt(sum(parts))
+    if error == 0:
+        return 0.0, math.nan
+    degrees = sum(parts) ** 2 / (parts[0] ** 2 / degrees_before + parts[1] ** 2 / degrees_after)
+    return error, degrees
 
 
-def _ratio(logs: Sequence[float], variance: float, degrees: float, tests: int) -> LogRatio:
-    """One ratio. A block in which an arm gave nothing has an infinite logarithm: then nothing is bounded.
+def _student_ratio(logs: Sequence[float], variance: float, degrees: float, tests: int) -> LogRatio:
+    """Return one ratio of a family.
 
-    Student's, because a block's value is a median over its rounds and therefore close to normal. No bootstrap: of ten
-    values it finds a difference between equals in 12 to 22 % of runs where 5 % were agreed.
+    A block in which an arm served nothing leaves the ratio unbounded.
+
+    Student's t fits because a block's value is a median over its rounds and therefore close to normal. A bootstrap of
+    ten values finds a difference between equals in 12% to 22% of runs, where 5% were agreed.
     """
     n = len(logs)
     if n == 0:
-        return LogRatio(*[math.nan] * 6)
+        return UNKNOWN
     if not np.isfinite(logs).all():
         return LogRatio(_exp(median_interval(logs).estimate), 0.0, math.inf, 0.0, math.inf, 1.0)
     mean = float(np.mean(logs))
     if n == 1:
         return LogRatio(_exp(mean), math.nan, math.nan, math.nan, math.nan, math.nan)
-    error = math.sqrt(variance / n)
+    return _student_interval(mean, math.sqrt(variance / n), degrees, tests)
+
+
+def _student_interval(mean: float, error: float, degrees: float, tests: int) -> LogRatio:
+    """Return the ratio of a mean log ratio with a standard error.
+
+    The 95% interval is corrected for the number of tests.
+    """
     p = float(2 * special.stdtr(degrees, -abs(mean) / error)) if error > 0 else float(mean == 0)
-    wide, narrow = (float(special.stdtrit(degrees, q)) * error for q in (1 - 0.025 / tests, 0.95))
+    wide = float(special.stdtrit(degrees, 1 - 0.025 / max(1, tests))) * error
+    narrow = float(special.stdtrit(degrees, 0.95)) * error
     low, high, low90, high90 = (_exp(mean + side) for side in (-wide, wide, -narrow, narrow))
     return LogRatio(_exp(mean), low, high, low90, high90, p)
 
 
-def holm(ps: Sequence[float]) -> list[float]:
-    """Holm's adjusted p values, in the order given: then chance errs in 5 % of families of pairs, not of pairs.
-
-    Source: Holm, A simple sequentially rejective multiple test procedure (1979).
-    """
-    adjusted = [1.0] * len(ps)
-    reached = 0.0
-    for step, index in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
-        reached = max(reached, min(1.0, (len(ps) - step) * ps[index]))
-        adjusted[index] = reached
-    return adjusted
-
-
 def _exp(log: float) -> float:
-    """The number of a logarithm; infinite where no float holds it, which only figures that nobody measured reach."""
+    """Return the exponential; infinite if it overflows, which only corrupt data reach."""
     try:
         return math.exp(log)
     except OverflowError:

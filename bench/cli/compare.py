@@ -10,7 +10,7 @@ from bench.plan.definition import PlanError
 from clients.cli_errors import Stop
 
 if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
-    from bench.compare.run_values import Run
+    from bench.compare.run_values import RunValues
     from bench.store.reader import RunData
 
 CONDITION_HOLDS = 4  # exit code
@@ -27,6 +27,13 @@ def compare(
             "Default: never fail.",
         ),
     ] = None,
+    require_power: Annotated[
+        bool,
+        typer.Option(
+            "--require-power",
+            help="Fail with exit code 4, too, if a comparison could not have detected the change of a --fail-if.",
+        ),
+    ] = False,
     show_all: Annotated[
         bool, typer.Option("--all", help="Print equivalent and inconclusive comparisons, too.")
     ] = False,
@@ -43,9 +50,10 @@ def compare(
       holabench compare main branch --fail-if "cpu_us_per_request>5%"
 
     A --fail-if condition holds if the change is significant and larger than the limit, or if the metric could not be
-    measured any more.
+    measured any more. The output states the smallest change that could have been detected.
 
-    Exit codes: 0 success; 2 wrong input, or nothing that a condition could judge; 4 a condition holds.
+    Exit codes: 0 success; 2 wrong input, or nothing that a condition could judge; 4 a condition holds, or
+    (with --require-power) could not have been detected.
     """
     from bench.cli import comparison_output
     from bench.compare.gates import RuleError, parse_rule
@@ -55,6 +63,8 @@ def compare(
     from bench.store.reader import read_run
 
     console, condition_holds = stdout_console(), False
+    if require_power and not fail_if:
+        raise Stop("--require-power only applies to --fail-if conditions; add one, or remove --require-power")
     try:
         rules = [parse_rule(text) for text in fail_if or ()]
         first_run = read_run(before)
@@ -63,7 +73,9 @@ def compare(
             run = read_run(path)
             names = labels([before, path])
             comparison = comparison_output.compare_runs(names, first_values, _collect_values(run), rules)
-            condition_holds |= bool(comparison.breaking_changes or comparison.breaking_missing)
+            condition_holds |= bool(comparison.violations)
+            if require_power:
+                condition_holds |= not all(power.is_sufficient for power in comparison.powers)
             if as_json:
                 for line in comparison_output.json_lines(comparison):
                     typer.echo(line)
@@ -77,9 +89,9 @@ def compare(
     return CONDITION_HOLDS if condition_holds else 0
 
 
-def _collect_values(run: "RunData") -> "Run":
+def _collect_values(run: "RunData") -> "RunValues":
     """Return what is compared of a run, judged by the thresholds of its own plan. Raises StoreError, PlanError."""
-    from bench.compare.run_values import measured, planned
+    from bench.compare.run_values import collect_values, planned_cases
 
     run.check_measured()
-    return measured(run.trials, run.slices, run.max_rate, planned(run.plan), run.thresholds)
+    return collect_values(run.trials, run.slices, run.max_rate, planned_cases(run.plan), run.thresholds)

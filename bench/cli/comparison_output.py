@@ -13,8 +13,8 @@ from rich.table import Table
 from bench.cli.console import print_line, text_cells
 from bench.compare import changes
 from bench.compare.changes import Change, Missing
-from bench.compare.gates import Rule, breaking
-from bench.compare.run_values import Run
+from bench.compare.gates import Rule, RulePower, Violations, find_violations, rule_power
+from bench.compare.run_values import RunValues
 from bench.formatting import compact, plural
 from bench.schema.arms import BASELINE_MODEL, Arm
 from bench.schema.load_points import LoadPoint
@@ -31,33 +31,31 @@ class RunComparison:
     names: Sequence[str]  # of both runs
     changes: Sequence[Change]
     missing: Sequence[Missing]
-    breaking_changes: Sequence[Change]  # those for which a --fail-if condition holds
-    breaking_missing: Sequence[Missing]
+    violations: Violations  # changes and missing metrics for which a --fail-if condition holds
+    powers: Sequence[RulePower]  # what the comparisons can detect, for each --fail-if condition
     only_in_one: tuple[list[str], list[str]]  # arms and load points
-    gated_metrics: set[str]  # of the --fail-if conditions
     objectives: str  # how the objectives of the searches differ; empty if they do not
 
 
-def compare_runs(names: Sequence[str], before: Run, after: Run, rules: Sequence[Rule]) -> RunComparison:
+def compare_runs(names: Sequence[str], before: RunValues, after: RunValues, rules: Sequence[Rule]) -> RunComparison:
     """Compare two runs. Raises RuleError if a rule has nothing to judge."""
     found, missing = changes.changes(before, after), changes.missing(before, after)
-    breaking_changes, breaking_missing = breaking(found, missing, rules)
     return RunComparison(
         names=names,
         changes=found,
         missing=missing,
-        breaking_changes=breaking_changes,
-        breaking_missing=breaking_missing,
+        violations=find_violations(found, missing, rules),
+        powers=[rule_power(found, rule) for rule in rules],
         only_in_one=changes.only_in_one(before, after),
-        gated_metrics={rule.metric for rule in rules},
         objectives=_objectives(before, after),
     )
 
 
 def json_lines(comparison: RunComparison) -> list[str]:
     """Return a line of JSON for each change and for each value that is missing."""
-    rows = [("change", asdict(one), one in comparison.breaking_changes) for one in comparison.changes]
-    rows += [("missing", asdict(one), one in comparison.breaking_missing) for one in comparison.missing]
+    violations = comparison.violations
+    rows = [("change", asdict(change), change in violations.changes) for change in comparison.changes]
+    rows += [("missing", asdict(item), item in violations.missing) for item in comparison.missing]
     return [
         json.dumps({"type": row_type, "runs": list(comparison.names), **_to_json(values), "broken": is_breaking})
         for row_type, values, is_breaking in rows
@@ -81,22 +79,25 @@ def print_comparison(
             print_line(console, f"only in {name}: {'; '.join(items)}")
     competing = [change for change in comparison.changes if not Arm.parse(change.arm).is_baseline]
     shown = [change for change in competing if show_all or change.conclusion in ("faster", "slower")]
-    _print_changes(console, shown, comparison.breaking_changes)
+    _print_changes(console, shown, comparison.violations.changes)
     for text in _describe_missing(comparison.missing, comparison.names):
         print_line(console, f"missing: {text}")
     print_line(console, _count_conclusions(competing))
-    for change in comparison.breaking_changes:
-        print_line(console, f"broken: {change.arm}, {_load(change)}: {change.metric} {_ratio(change)}")
-    for text in _describe_missing(comparison.breaking_missing, comparison.names, comparison.gated_metrics):
+    for power in comparison.powers:
+        print_line(console, _describe_power(power))
+    for change in comparison.violations.changes:
+        print_line(console, f"broken: {change.arm}, {change.load_point}: {change.metric} {_ratio(change)}")
+    gated_metrics = {power.rule.metric for power in comparison.powers}
+    for text in _describe_missing(comparison.violations.missing, comparison.names, gated_metrics):
         print_line(console, f"broken: {text}")
 
 
 def _machine_drift(found: Sequence[Change]) -> list[str]:
     """Return a line for each metric in which the baseline, and so the machine, changed."""
-    if all(math.isnan(change.machine) for change in found):
+    if all(math.isnan(change.baseline_ratio) for change in found):
         return [f"machine drift between the runs is unknown: {BASELINE_MODEL} was not measured in both"]
     lines = []
-    for metric in dict.fromkeys(change.metric for change in found if not math.isnan(change.machine)):
+    for metric in dict.fromkeys(change.metric for change in found if not math.isnan(change.baseline_ratio)):
         baseline = [change for change in found if change.metric == metric and Arm.parse(change.arm).is_baseline]
         drifted = [change.ratio for change in baseline if change.low > 1 or change.high < 1]
         if drifted:
@@ -109,7 +110,7 @@ def _machine_drift(found: Sequence[Change]) -> list[str]:
     return lines
 
 
-def _objectives(before: Run, after: Run) -> str:
+def _objectives(before: RunValues, after: RunValues) -> str:
     if not before.objectives or not after.objectives or before.objectives == after.objectives:
         return ""
     return f"{'; '.join(before.objectives)} -> {'; '.join(after.objectives)}"
@@ -126,19 +127,34 @@ def _print_changes(console: Console, shown: Sequence[Change], breaking_changes: 
     styles = [_style(change, breaking_changes) for change in shown]
     for change, style in zip(shown, styles, strict=True):
         values = (compact(change.before), compact(change.now), _ratio(change), change.conclusion, change.verdict)
-        table.add_row(*text_cells(change.arm, _load(change), change.metric, *values), style=style)
+        table.add_row(*text_cells(change.arm, str(change.load_point), change.metric, *values), style=style)
     unbounded = console.options.update(width=_UNBOUNDED_WIDTH)  # or else the width after cutting is measured
     if console.measure(table, options=unbounded).maximum <= console.width:
         console.print(table)
         return
     load = ""
     for change, style in zip(shown, styles, strict=True):
-        if _load(change) != load:
-            load = _load(change)
+        if str(change.load_point) != load:
+            load = str(change.load_point)
             print_line(console, load, "bold")
         print_line(console, f"{change.arm} {change.metric} {_ratio(change)} {change.conclusion}", style)
         values_line = f"{compact(change.before)} before, {compact(change.now)} after; {change.verdict}"
         print_line(console, values_line, style, indent=4)
+
+
+def _describe_power(power: RulePower) -> str:
+    """Return which changes the comparisons of a condition can detect."""
+    shares = power.detectable_shares
+    if not shares or math.isinf(shares[0]):
+        return f"{power.rule}: no comparison can detect any change; measure more blocks"
+    detectable = f"{100 * shares[0]:.2g}%"
+    if shares[-1] > shares[0]:
+        detectable += f" to {100 * shares[-1]:.2g}%" if math.isfinite(shares[-1]) else " or more"
+    line = f"{power.rule}: the smallest detectable change is {detectable}"
+    if not power.is_sufficient:
+        count = f"{len(power.without_power)} of {plural(power.comparisons, 'comparison')}"
+        line += f"; {count} would miss a change of {100 * abs(power.rule.share):g}% (measure more blocks)"
+    return line
 
 
 def _style(change: Change, breaking_changes: Sequence[Change]) -> str:
@@ -191,10 +207,6 @@ def _count_conclusions(found: Sequence[Change]) -> str:
     if invalid := sum(change.verdict == "invalid" for change in found):
         line += f"; {invalid} without a conclusion: values invalid (see report.md), or the machine drifted too far"
     return line
-
-
-def _load(change: Change) -> str:
-    return str(LoadPoint.of(change.scenario, change.connections, change.message_bytes))
 
 
 def _ratio(change: Change) -> str:

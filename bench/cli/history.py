@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.cli.console import print_line, stdout_console, text_cells
-from bench.formatting import compact
+from bench.formatting import compact, visible
 from bench.plan.definition import PlanError
 from bench.schema.arms import BASELINE_MODEL
 from bench.schema.metrics import METRICS
@@ -18,7 +18,7 @@ from clients.cli_errors import Stop
 if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
     from collections.abc import Sequence
 
-    from bench.compare.series import Series
+    from bench.compare.series import Point, RunSummary, Series
 
 
 def history(
@@ -51,11 +51,11 @@ def history(
     """
     if metric not in METRICS:
         raise Stop(f"--metric {metric!r}: unknown metric; the metrics are {', '.join(METRICS)}")
-    from bench.compare.series import series
+    from bench.compare.series import collect_series
     from bench.store.errors import StoreError
 
     try:
-        all_series = series(folders, metric, scenario)
+        all_series = collect_series(read_summaries(folders), metric, scenario)
     except (StoreError, PlanError) as error:
         raise Stop(str(error)) from error
     selected = [one for one in all_series if arm in ("", one.arm)]
@@ -63,8 +63,8 @@ def history(
         raise Stop(_nothing_found(metric, arm, scenario))
     console = stdout_console()
     for one in selected:
-        print_line(console, f"{one.arm}, {one.load}: {METRICS[metric].label}", "bold")
-        console.print(_run_table(one, one.machine(all_series)))
+        print_line(console, f"{one.arm}, {one.load_point}: {METRICS[metric].label}", "bold")
+        console.print(_run_table(one, one.machine_changes(all_series)))
         console.print()
     _print_limits(console, selected)
     if chart is not None:
@@ -73,6 +73,24 @@ def history(
         except (OSError, ValueError) as error:
             raise Stop(f"--chart {chart}: {error}") from error
         typer.echo(chart)
+
+
+def read_summaries(folders: "Sequence[Path]") -> "list[RunSummary]":
+    """Return the summary of each run, oldest first. A folder that is given twice counts once.
+
+    Raises StoreError and PlanError.
+    """
+    from bench.analysis.search_results import summarise_run
+    from bench.compare.series import RunSummary
+    from bench.store.folder_labels import labels
+    from bench.store.reader import read_run
+
+    paths = list({path.resolve(): path for path in reversed(folders)}.values())
+    labelled = zip(map(read_run, paths), labels(paths), strict=True)
+    return [
+        RunSummary(visible(label), summarise_run(run.trials, run.slices, run.max_rate, run.thresholds))
+        for run, label in sorted(labelled, key=lambda pair: (pair[0].started_at, pair[1]))
+    ]
 
 
 def _nothing_found(metric: str, arm: str, scenario: str) -> str:
@@ -86,15 +104,15 @@ def _nothing_found(metric: str, arm: str, scenario: str) -> str:
 
 def _print_limits(console: Console, selected: "Sequence[Series]") -> None:
     """Print how far changes can be detected in these runs."""
-    from bench.compare.change_points import ENOUGH_RUNS, LEAST_RUNS
+    from bench.compare.change_points import MIN_RUNS, RELIABLE_RUNS
 
-    if invalid := sum(verdict == "invalid" for one in selected for verdict in one.verdicts):
+    if invalid := sum(point.verdict == "invalid" for one in selected for point in one.points):
         print_line(console, f"{invalid} invalid values, which are not searched for changes (see report.md of each run)")
-    fewest = min(len(one.sound) for one in selected)
-    if fewest < LEAST_RUNS:
-        print_line(console, f"fewer than {LEAST_RUNS} valid values: changes are not searched for")
-    elif fewest < ENOUGH_RUNS:
-        print_line(console, f"fewer than {ENOUGH_RUNS} runs: only changes far larger than the noise can be detected")
+    fewest = min(len(one.sound_points) for one in selected)
+    if fewest < MIN_RUNS:
+        print_line(console, f"fewer than {MIN_RUNS} valid values: changes are not searched for")
+    elif fewest < RELIABLE_RUNS:
+        print_line(console, f"fewer than {RELIABLE_RUNS} runs: only changes far larger than the noise can be detected")
 
 
 def _save_chart(selected: "list[Series]", path: Path) -> None:
@@ -106,19 +124,18 @@ def _save_chart(selected: "list[Series]", path: Path) -> None:
         course(selected).savefig(path)
 
 
-def _run_table(one: "Series", baseline_changes: set[int]) -> Table:
-    """Return a row for each run. baseline_changes: positions of runs in which the baseline changed, too."""
+def _run_table(one: "Series", baseline_changes: "Sequence[Point]") -> Table:
+    """Return a row for each run. baseline_changes: points at which the baseline changed, too."""
     table = Table(box=None, pad_edge=False)
     table.add_column("run", overflow="fold")
     for heading in ("median", "interval", "verdict", ""):
         table.add_column(heading, no_wrap=True)
-    changed = set(one.changes)
-    rows = zip(one.runs, one.medians, one.lows, one.highs, one.verdicts, strict=True)
-    for position, (run, median, low, high, verdict) in enumerate(rows):
-        interval = "-" if math.isnan(low) else f"{compact(low)} to {compact(high)}"
+    changes = one.changes
+    for point in one.points:
+        interval = "-" if math.isnan(point.low) else f"{compact(point.low)} to {compact(point.high)}"
         mark = ""
-        if position in changed:
-            mark = f"<- changed, as did {BASELINE_MODEL}" if position in baseline_changes else "<- changed"
-        style = "dim" if verdict == "invalid" else ""
-        table.add_row(*text_cells(run, compact(median), interval, verdict, mark), style=style)
+        if point in changes:
+            mark = f"<- changed, as did {BASELINE_MODEL}" if point in baseline_changes else "<- changed"
+        style = "dim" if point.verdict == "invalid" else ""
+        table.add_row(*text_cells(point.run, compact(point.median), interval, point.verdict, mark), style=style)
     return table

@@ -1,1 +1,1 @@
-"""Comparisons between runs."""
+"""Comparisons between runs: changes, gates and series, from tables. Pure."""

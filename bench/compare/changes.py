@@ -1,27 +1,29 @@
-"""Differences between runs: the same arm at the same load, then and now. Pure.
+"""Changes between two runs: each arm at each load point, before and now. Pure.
 
-Within a run a ratio is taken inside a round; between runs there is no such pair, and whatever the machine did in the
-meantime is in the figure. So these comparisons are called unpaired everywhere, and the machine's own limit stands
-beside them: if that has moved, so has the machine, and a difference counts only as far as that does not explain it.
+Within a run, ratios are taken inside rounds. Two runs have no common rounds, so these comparisons are unpaired, and
+their values contain whatever the machine did in the meantime. A change therefore counts only as far as the drift of
+the machine, measured by the baseline, does not explain it.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from bench.analysis import statistics
-from bench.analysis.summary import EQUIVALENT, EQUIVALENT_WORD, INCONCLUSIVE
-from bench.compare.machine_drift import Machine, machines
-from bench.compare.run_values import COMPARED, SEARCHED, Figures, Key, Run
+from bench.analysis.cases import CaseKey
+from bench.analysis.comparisons import conclude
+from bench.compare.machine_drift import MachineDrift, machine_drifts
+from bench.compare.run_values import COMPARED_METRICS, MAX_RATE, MetricValues, RunValues
 from bench.schema.arms import Arm
+from bench.schema.conclusions import Conclusion
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS
-from clients.quality_codes import worst_verdict
+from clients.quality_codes import INVALID, Thresholds, worst_verdict
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One metric of one arm at one load, in two runs."""
+    """One metric of one arm at one load point, in two runs."""
 
     arm: str
     scenario: str
@@ -35,116 +37,209 @@ class Change:
     high: float
     conclusion: str
     verdict: str
-    machine: float = math.nan  # what became of the machine's limit meanwhile, as a ratio; nan if it is not known
+    baseline_ratio: float = math.nan  # the same change of the baseline, i.e. of the machine; nan if unknown
+    relative_ratio: float = math.nan  # change of the ratio to the baseline inside blocks, often the narrower estimate
+    relative_low: float = math.nan
+    relative_high: float = math.nan
+    detectable_share: float = math.nan  # smallest change that is detected (with 80% probability); nan if unknown
     kind: str = "unpaired"
 
     @property
-    def judged(self) -> bool:
-        """Whether these figures could have told a difference, had there been one."""
-        return self.verdict != "invalid" and not math.isnan(self.low)
+    def load_point(self) -> LoadPoint:
+        """The load point without its rate."""
+        return LoadPoint(self.scenario, self.connections, self.message_bytes)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the values are not invalid and have an interval."""
+        return self.verdict != INVALID and not math.isnan(self.low)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """What one arm had at one load in the first run, and has no more though the second one's plan asks for it."""
+    """Metrics of one arm at one load point that only the first run measured.
+
+    The plan of the second run asks for them, too.
+    """
 
     arm: str
     scenario: str
     connections: int
     message_bytes: int
     metrics: tuple[str, ...]
-    status: str  # failed, skipped, ok (where single figures are gone), or missing
+    status: str  # failed, skipped, missing, or ok where only some metrics are missing
     reason: str
     kind: str = "missing"
 
-
-def changes(before: Run, now: Run) -> list[Change]:
-    """Every metric of every case that both runs measured, with intervals that hold together for each metric."""
-    common = [key for key in before.cases if key in now.cases and not Arm.parse(key[0]).control]
-    found: list[Change] = []
-    for metric in COMPARED:
-        pairs = [(key, before.cases[key].get(metric), now.cases[key].get(metric)) for key in common]
-        known = [(key, one, other) for key, one, other in pairs if one and other and one.known and other.known]
-        of_machine = machines(before, now, [key for key, *_ in known], metric)
-        found += (_change(key, metric, figures, of_machine.get(key), len(known)) for key, *figures in known)
-    return sorted(found, key=lambda one: (one.scenario, one.message_bytes, one.connections, one.arm))
+    @property
+    def load_point(self) -> LoadPoint:
+        """The load point without its rate."""
+        return LoadPoint(self.scenario, self.connections, self.message_bytes)
 
 
-def missing(before: Run, now: Run) -> list[Missing]:
-    """What the first run measured and the second one could not, though its plan asks for it."""
-    found = []
-    for key, figures in before.cases.items():
-        had = tuple(metric for metric, one in figures.items() if one.known)
-        if Arm.parse(key[0]).control or not had:
-            continue
-        if key in now.unmeasured:
-            found.append(Missing(*key, had, *now.unmeasured[key]))
-        elif key in now.cases:
-            has = now.cases[key]
-            gone = {metric: has.get(metric) for metric in had if metric not in has or not has[metric].known}
-            if gone:
-                found.append(Missing(*key, tuple(gone), "ok", _why_gone([one for one in gone.values() if one])))
-    return sorted(found, key=lambda one: (one.arm, one.scenario, one.message_bytes, one.connections))
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """One metric of one case, in both runs."""
+
+    case: CaseKey
+    metric: str
+    before: MetricValues
+    after: MetricValues
+    drift: MachineDrift | None
+    tests: int  # number of cases with this metric, which the intervals are corrected for
 
 
-def only_in_one(before: Run, now: Run) -> tuple[list[str], list[str]]:
-    """What only the first run's plan has, and what only the second one's: arms, and loads of those that both have."""
-    return _only(before.keys, now.keys), _only(now.keys, before.keys)
+def changes(before: RunValues, after: RunValues) -> list[Change]:
+    """Return the change of every metric of every case that both runs measured.
 
-
-def _only(keys: set[Key], others: set[Key]) -> list[str]:
-    their_arms, their_loads = {key[0] for key in others}, {key[1:] for key in others}
-    loads = sorted({key[1:] for key in keys} - their_loads)
-    return [*sorted({key[0] for key in keys} - their_arms), *(str(LoadPoint.of(*load)) for load in loads)]
-
-
-def _why_gone(figures: Sequence[Figures]) -> str:
-    if any(one.median == 0 for one in figures):
-        return "nothing was served"
-    return "the median is infinite: requests were lost" if figures else "no block has a figure"
-
-
-def _change(key: Key, metric: str, figures: Sequence[Figures], machine: Machine | None, tests: int) -> Change:
-    one, other = figures
-    verdict = worst_verdict([one.verdict, other.verdict, *([machine.verdict] if machine else [])])
-    if metric == SEARCHED:
-        ratio, low, high, word = _of_bounds(one, other)
-    else:
-        ratio, low, high, word = _of_blocks(metric, one, other, machine, tests)
-    word = INCONCLUSIVE if verdict == "invalid" else word
-    limit = machine.ratio if machine else math.nan
-    return Change(*key, metric, one.median, other.median, ratio, low, high, word, verdict, limit)
-
-
-def _of_blocks(
-    metric: str, one: Figures, other: Figures, machine: Machine | None, tests: int
-) -> tuple[float, float, float, str]:
-    found, word = statistics.unpaired(one.logs, other.logs, tests), INCONCLUSIVE
-    if found.low > 1 or found.high < 1:
-        if machine is None or not machine.explains(one, other, tests, rises=found.low > 1):
-            word = METRICS[metric].conclusion(found.ratio)
-    elif EQUIVALENT[0] <= found.low90 and found.high90 <= EQUIVALENT[1]:
-        word = EQUIVALENT_WORD
-    ratio = other.median / one.median if math.isnan(found.ratio) else found.ratio
-    return ratio, found.low, found.high, word
-
-
-def _of_bounds(one: Figures, other: Figures) -> tuple[float, float, float, str]:
-    """Two searches. Their bounds are no intervals of confidence, and there is one search to a run.
-
-    So nothing narrower than the bounds may be said: they differ where those of the one lie wholly above those of the
-    other. And a looser objective alone raises the limit: where it was not the same in both, only a difference counts
-    that it cannot have made.
+    The intervals of one metric hold for all its cases at once.
     """
-    low, high = other.bounds[0] / one.bounds[1], other.bounds[1] / one.bounds[0]
-    word = INCONCLUSIVE
-    if low > 1 and _as_strict(other, one):
-        word = METRICS[SEARCHED].conclusion(low)
-    elif high < 1 and _as_strict(one, other):
-        word = METRICS[SEARCHED].conclusion(high)
-    return other.median / one.median, low, high, word
+    common = [case for case in before.cases if case in after.cases and not Arm.parse(case.arm).control]
+    found = []
+    for metric in COMPARED_METRICS:
+        measured = [case for case in common if all(_is_comparable(run, case, metric) for run in (before, after))]
+        drifts = machine_drifts(before, after, measured, metric)
+        for case in measured:
+            values = before.cases[case][metric], after.cases[case][metric]
+            test = _Test(case, metric, *values, drifts.get(case), len(measured))
+            found.append(_change(test, (before.thresholds, after.thresholds)))
+    return sorted(found, key=lambda change: (change.scenario, change.message_bytes, change.connections, change.arm))
 
 
-def _as_strict(one: Figures, other: Figures) -> bool:
-    """Whether the objective of the one is as hard to meet as that of the other, or harder."""
-    return all(mine <= its for mine, its in zip(one.objective, other.objective, strict=True))
+def missing(before: RunValues, after: RunValues) -> list[Missing]:
+    """Return what the second run planned but could not measure, unlike the first."""
+    found = []
+    for case, values in before.cases.items():
+        metrics = [metric for metric in values if values[metric].is_comparable]
+        if Arm.parse(case.arm).control or not metrics:
+            continue
+        if case in after.unmeasured:
+            unmeasured = after.unmeasured[case]
+            found.append(_missing(case, metrics, unmeasured.status, unmeasured.reason))
+        elif case in after.cases:
+            lost = [metric for metric in metrics if not _is_comparable(after, case, metric)]
+            if lost:
+                found.append(_missing(case, lost, "ok", _missing_reason(after.cases[case], lost)))
+    return sorted(found, key=lambda item: (item.arm, item.scenario, item.message_bytes, item.connections))
+
+
+def only_in_one(before: RunValues, after: RunValues) -> tuple[list[str], list[str]]:
+    """Return what only the first plan has, and what only the second has.
+
+    Each is a list of arms and of load points.
+    """
+    return _only_in(before.planned, after.planned), _only_in(after.planned, before.planned)
+
+
+def _only_in(cases: Collection[CaseKey], others: Collection[CaseKey]) -> list[str]:
+    arms = {case.arm for case in cases} - {case.arm for case in others}
+    load_points = {case.load_point for case in cases} - {case.load_point for case in others}
+    return [*sorted(arms), *(str(load_point) for load_point in sorted(load_points))]
+
+
+def _is_comparable(run: RunValues, case: CaseKey, metric: str) -> bool:
+    values = run.cases[case].get(metric)
+    return values is not None and values.is_comparable
+
+
+def _missing(case: CaseKey, metrics: Iterable[str], status: str, reason: str) -> Missing:
+    load_point = case.load_point
+    return Missing(
+        arm=case.arm,
+        scenario=load_point.scenario,
+        connections=load_point.connections,
+        message_bytes=load_point.message_bytes,
+        metrics=tuple(metrics),
+        status=status,
+        reason=reason,
+    )
+
+
+def _missing_reason(values: Mapping[str, MetricValues], metrics: Iterable[str]) -> str:
+    medians = [values[metric].median for metric in metrics if metric in values]
+    if 0 in medians:
+        return "nothing was served"
+    return "the median is infinite: requests were lost" if medians else "no block has a value"
+
+
+def _change(test: _Test, thresholds: tuple[Thresholds, Thresholds]) -> Change:
+    verdicts = [test.before.verdict, test.after.verdict]
+    if test.drift:
+        verdicts.append(test.drift.verdict(thresholds))
+    verdict = worst_verdict(verdicts)
+    ratio, low, high, conclusion = _search_change(test) if test.metric == MAX_RATE else _block_change(test)
+    relative = _relative_change(test)
+    load_point = test.case.load_point
+    return Change(
+        arm=test.case.arm,
+        scenario=load_point.scenario,
+        connections=load_point.connections,
+        message_bytes=load_point.message_bytes,
+        metric=test.metric,
+        before=test.before.median,
+        now=test.after.median,
+        ratio=ratio,
+        low=low,
+        high=high,
+        conclusion=(Conclusion.INCONCLUSIVE if verdict == INVALID else conclusion).value,
+        verdict=verdict,
+        baseline_ratio=test.drift.ratio if test.drift else math.nan,
+        relative_ratio=relative.ratio,
+        relative_low=relative.low,
+        relative_high=relative.high,
+        detectable_share=_detectable_share(test),
+    )
+
+
+def _block_change(test: _Test) -> tuple[float, float, float, Conclusion]:
+    """Return ratio, interval and conclusion of a metric that blocks measure."""
+    change = statistics.unpaired_ratio(test.before.logs, test.after.logs, test.tests)
+    conclusion = conclude(test.metric, change)
+    is_explained = test.drift is not None and test.drift.explains(_relative_change(test), rises=change.low > 1)
+    if conclusion.is_difference and is_explained:
+        conclusion = Conclusion.INCONCLUSIVE
+    ratio = test.after.median / test.before.median if math.isnan(change.ratio) else change.ratio
+    return ratio, change.low, change.high, conclusion
+
+
+def _relative_change(test: _Test) -> statistics.LogRatio:
+    if test.drift is None:
+        return statistics.UNKNOWN
+    return test.drift.relative_change(test.before, test.after, test.tests)
+
+
+def _detectable_share(test: _Test) -> float:
+    """Return the smallest change that is detected.
+
+    In blocks: the change that the interval, and the allowance for the drift of the machine, let through with 80%
+    probability. In searches: the change after which the bounds of the two runs cannot overlap.
+    """
+    if test.metric == MAX_RATE:
+        widths = [values.bounds[1] / values.bounds[0] for values in (test.before, test.after)]
+        return math.prod(widths) - 1
+    log_change = statistics.detectable_log_change(test.before.logs, test.after.logs, test.tests)
+    if test.drift is not None:
+        log_change = max(log_change, test.drift.detectable_log_change(test.before, test.after, test.tests))
+    return math.expm1(log_change)
+
+
+def _search_change(test: _Test) -> tuple[float, float, float, Conclusion]:
+    """Return ratio, bounds and conclusion of two searches.
+
+    Their bounds are no confidence intervals, and each run has only one search. So two searches differ only if the
+    bounds of one lie entirely above those of the other. A looser objective alone raises the rate: if the objectives
+    differ, only a difference that they cannot explain counts.
+    """
+    before, after = test.before, test.after
+    low, high = after.bounds[0] / before.bounds[1], after.bounds[1] / before.bounds[0]
+    conclusion = Conclusion.INCONCLUSIVE
+    if low > 1 and _is_as_strict(after, before):
+        conclusion = METRICS[MAX_RATE].conclusion(low)
+    elif high < 1 and _is_as_strict(before, after):
+        conclusion = METRICS[MAX_RATE].conclusion(high)
+    return after.median / before.median, low, high, conclusion
+
+
+def _is_as_strict(values: MetricValues, others: MetricValues) -> bool:
+    """Return whether an objective is at least as strict as another."""
+    return all(limit <= other for limit, other in zip(values.objective, others.objective, strict=True))

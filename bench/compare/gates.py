@@ -1,73 +1,126 @@
-"""What must not be when two runs are compared: ``--fail-if "cpu_us_per_request>5%"``. Pure."""
+"""Rules that make a comparison fail, e.g. ``cpu_us_per_request>5%``. Pure."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.compare.changes import Change, Missing
-from bench.compare.run_values import COMPARED
+from bench.compare.run_values import COMPARED_METRICS
 from bench.schema.arms import Arm
+from bench.schema.conclusions import Conclusion
 
 _RULE = re.compile(r"^\s*(\w+)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*%\s*$")
 
 
 class RuleError(ValueError):
-    """A rule that is none: one line that says what one looks like."""
+    """An invalid rule, or a rule that nothing can violate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What must not be: a metric that rose (or fell) by more than a share, resolved."""
+    """A rule on one metric: it must not rise, or fall, by more than a share."""
 
     metric: str
     rises: bool
-    share: float
+    share: float  # negative for a fall
 
-    def broken_by(self, change: Change) -> bool:
-        """Whether a change, with all of its interval, lies on the wrong side of no change, and is as large as that."""
-        if change.metric != self.metric or change.conclusion not in ("faster", "slower"):
+    def __str__(self) -> str:
+        """Return the rule as the option has it: ``cpu_us_per_request>5%``."""
+        return f"{self.metric}{'>' if self.rises else '<'}{100 * self.share:g}%"
+
+    def violated_by(self, change: Change) -> bool:
+        """Return whether a change is significant and larger than the rule allows."""
+        if change.metric != self.metric or not Conclusion(change.conclusion).is_difference:
             return False
         return change.ratio > 1 + self.share if self.rises else change.ratio < 1 + self.share
 
+    def has_power(self, change: Change) -> bool:
+        """Return whether the comparison would detect a change of the rule's size.
+
+        A rule of 0% asks for any change, so each judged comparison has power.
+        """
+        if self.share == 0:
+            return change.is_judged
+        return change.is_judged and math.log1p(change.detectable_share) <= abs(math.log1p(self.share))
+
+
+@dataclass(frozen=True, slots=True)
+class Violations:
+    """Everything that violates a rule: changes, and cases that lack a rule's metric."""
+
+    changes: list[Change]
+    missing: list[Missing]
+
+    def __bool__(self) -> bool:
+        return bool(self.changes or self.missing)
+
+
+@dataclass(frozen=True, slots=True)
+class RulePower:
+    """What the comparisons of a rule's metric can detect."""
+
+    rule: Rule
+    comparisons: int
+    detectable_shares: tuple[float, ...]  # smallest detectable change of each judged comparison, ascending
+    without_power: tuple[Change, ...]  # comparisons that would miss a change of the rule's size
+
+    @property
+    def is_sufficient(self) -> bool:
+        """Whether every comparison would detect a change of the rule's size."""
+        return not self.without_power
+
 
 def parse_rule(text: str) -> Rule:
-    """Read ``cpu_us_per_request>5%`` or ``throughput_rps<-5%``. Raises RuleError."""
-    found = _RULE.match(text)
-    if not found or found[1] not in COMPARED:
+    """Return the rule of a text such as ``throughput_rps<-5%``. Raises RuleError."""
+    match = _RULE.match(text)
+    if not match or match[1] not in COMPARED_METRICS:
         raise RuleError(
-            f'{text!r} is no rule; write for example "cpu_us_per_request>5%" or "throughput_rps<-5%", with one of: '
-            f"{', '.join(COMPARED)}"
+            f"{text!r} is not a valid rule; expected METRIC>N% or METRIC<-N%, "
+            f'e.g. "cpu_us_per_request>5%", with one of these metrics: {", ".join(COMPARED_METRICS)}'
         )
-    metric, rises, percent = found[1], found[2] == ">", float(found[3])
-    if rises == (percent < 0) and percent:
-        meant = f"{metric}{found[2]}{-percent:g}%"
-        raise RuleError(f'{text!r}: after > stands a rise, 0 or more, after < a fall, 0 or less; write "{meant}"')
+    metric, rises, percent = match[1], match[2] == ">", float(match[3])
+    if percent and rises == (percent < 0):
+        corrected = f"{metric}{match[2]}{-percent:g}%"
+        raise RuleError(
+            f'{text!r}: a limit after > is a rise (0 or more), a limit after < is a fall (0 or less); use "{corrected}"'
+        )
     if percent <= -100:
-        raise RuleError(f'{text!r} can never be broken: nothing falls by 100 % or more; write "{metric}<-5%"')
+        raise RuleError(f'{text!r} can never be violated: no metric falls by 100% or more; use e.g. "{metric}<-5%"')
     return Rule(metric, rises, percent / 100)
 
 
-def breaking(
-    found: Sequence[Change], gone: Sequence[Missing], rules: Sequence[Rule]
-) -> tuple[list[Change], list[Missing]]:
-    """What breaks a rule: changes, and what is missing of a rule's metric, since worse than that nothing can get.
+def find_violations(changes: Sequence[Change], missing: Sequence[Missing], rules: Sequence[Rule]) -> Violations:
+    """Return everything that violates a rule.
 
-    The machine's limit breaks none: if it has changed, so has the machine. Raises RuleError for a rule that nothing
-    here could break: it would be no gate.
+    A missing metric counts, since no change could be worse.
+
+    Baselines violate no rule, since their changes are those of the machine. Raises RuleError if nothing could violate
+    a rule, because such a rule would be no gate.
     """
-    metrics = {one.metric for one in rules}
-    found = [one for one in found if not Arm.parse(one.arm).is_baseline]
-    absent = [one for one in gone if metrics & {*one.metrics} and not Arm.parse(one.arm).is_baseline]
-    for metric in dict.fromkeys(one.metric for one in rules):
-        if any(metric in one.metrics for one in absent):
-            continue
-        of_metric = [one for one in found if one.metric == metric]
-        if not of_metric:
-            raise RuleError(f"on {metric}: these runs have no arm in common that has it at the same load")
-        if not any(one.judged for one in of_metric):
-            raise RuleError(
-                f"on {metric}: every comparison of it rests on figures that are invalid or of too few blocks, or on a "
-                f"machine that moved too far ({len(of_metric)} of {len(of_metric)}), so it judges nothing; measure "
-                "again, or with more blocks"
-            )
-    return [one for one in found if any(each.broken_by(one) for each in rules)], absent
+    metrics = {rule.metric for rule in rules}
+    changes = [change for change in changes if not Arm.parse(change.arm).is_baseline]
+    lost = [item for item in missing if metrics & {*item.metrics} and not Arm.parse(item.arm).is_baseline]
+    for metric in sorted(metrics):
+        if not any(metric in item.metrics for item in lost):
+            _check_judged(metric, [change for change in changes if change.metric == metric])
+    violating = [change for change in changes if any(rule.violated_by(change) for rule in rules)]
+    return Violations(violating, lost)
+
+
+def rule_power(changes: Sequence[Change], rule: Rule) -> RulePower:
+    """Return what the comparisons of a rule's metric can detect, without baselines."""
+    of_metric = [change for change in changes if change.metric == rule.metric and not Arm.parse(change.arm).is_baseline]
+    detectable = sorted(change.detectable_share for change in of_metric if change.is_judged)
+    without_power = tuple(change for change in of_metric if not rule.has_power(change))
+    return RulePower(rule, len(of_metric), tuple(detectable), without_power)
+
+
+def _check_judged(metric: str, changes: Sequence[Change]) -> None:
+    if not changes:
+        raise RuleError(f"on {metric}: the runs have no arm in common with this metric at the same load point")
+    if not any(change.is_judged for change in changes):
+        raise RuleError(
+            f"on {metric}: none of the {len(changes)} comparisons can be judged, because numbers are invalid, "
+            "blocks are too few, or the machine drifted too far; measure again, or with more blocks"
+        )

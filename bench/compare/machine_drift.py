@@ -1,72 +1,103 @@
-"""What became of the machine between two runs, as its limit tells: the same compiled server in both. Pure."""
+"""The drift of the machine between two runs, measured by the baseline. Pure.
+
+The baseline is the same compiled server in both runs, so a change of it is a change of the machine.
+"""
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from bench.analysis.statistics import unpaired
-from bench.compare.run_values import SEARCHED, Figures, Key, Run
+from bench.analysis.cases import CaseKey
+from bench.analysis.statistics import LogRatio, detectable_log_change, unpaired_ratio
+from bench.compare.run_values import MAX_RATE, MetricValues, RunValues
 from bench.schema.arms import BASELINE_MODEL, Arm
-from clients.quality_codes import Thresholds
+from clients.quality_codes import Thresholds, worst_verdict
 
-_NOT_OF_MACHINE = {SEARCHED, "memory_mb"}  # memory does not move with a machine's speed, and the limit is not searched
-# How much farther than the compiled server a model may move with the machine, as a share of that, in logarithms
-# (docs/method.md).
-FARTHER = 0.5
+# Memory does not depend on the machine's speed, and no rate is searched for the baseline.
+_INDEPENDENT_METRICS = {MAX_RATE, "memory_mb"}
+# A model may drift farther than the baseline, by this share of the baseline's drift in logarithms (docs/statistics.md).
+MODEL_EXTRA_DRIFT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """What became of the machine between two runs: the figures of its limit in both, and their ratio."""
+class MachineDrift:
+    """The change of the baseline between two runs, for one metric at one load point."""
 
-    limits: tuple[Figures, Figures]
+    before: MetricValues  # of the baseline
+    after: MetricValues
     ratio: float
-    moved: float  # as a share; 0 where no difference is resolved
-    thresholds: Thresholds
+    share: float  # size of the change; 0 if it is not a significant difference
+
+    def verdict(self, thresholds: Iterable[Thresholds]) -> str:
+        """Return the verdict of the drift: the worst by the thresholds of either run."""
+        return worst_verdict(each.verdict(each.flag("MACHINE_DRIFT", self.share)) for each in thresholds)
+
+    def relative_change(self, before: MetricValues, after: MetricValues, tests: int) -> LogRatio:
+        """Return the change of a model's ratio to the baseline, taken inside blocks."""
+        return unpaired_ratio(before.log_ratios_to(self.before), after.log_ratios_to(self.after), tests)
+
+    def explains(self, relative: LogRatio, *, rises: bool) -> bool:
+        """Return whether the drift alone could have made a change.
+
+        relative: the change relative to the baseline. rises: whether the value of the model rose.
+        """
+        return not (relative.low > self._allowance if rises else relative.high < 1 / self._allowance)
+
+    def detectable_log_change(self, before: MetricValues, after: MetricValues, tests: int) -> float:
+        """Return the smallest change that the drift does not explain.
+
+        The change is an absolute log ratio, detected with 80% probability.
+        """
+        relative = detectable_log_change(before.log_ratios_to(self.before), after.log_ratios_to(self.after), tests)
+        return relative + math.log(self._allowance)
 
     @property
-    def verdict(self) -> str:
-        """The verdict that the drift leads to for a comparison."""
-        return self.thresholds.verdict(self.thresholds.flag("MACHINE_DRIFT", self.moved))
-
-    def explains(self, one: Figures, other: Figures, tests: int, *, rises: bool) -> bool:
-        """Whether a model that moves with the machine, but farther by FARTHER, could have changed as these did."""
-        rest = unpaired(one.beside(self.limits[0]), other.beside(self.limits[1]), tests)
-        more = (1 + self.moved) ** FARTHER
-        return not (rest.low > more if rises else rest.high < 1 / more)
+    def _allowance(self) -> float:
+        """The ratio by which a model may drift farther than the baseline."""
+        return float((1 + self.share) ** MODEL_EXTRA_DRIFT)
 
 
-def machines(before: Run, now: Run, keys: Sequence[Key], metric: str) -> dict[Key, Machine]:
-    """Of each case that is to be compared; none where the limit was not measured at its load, and for the limit itself.
+def machine_drifts(
+    before: RunValues, after: RunValues, compared: Iterable[CaseKey], metric: str
+) -> Mapping[CaseKey, MachineDrift]:
+    """Return the drift at each compared case.
 
-    There is but one machine: where its move is inconclusive at one load, it is taken to be what it is at most of them.
+    Baselines have none, nor do cases at whose load point no baseline was measured in both runs.
+
+    There is only one machine. So the drift at a load point is taken to be at least the median over all load points.
     """
-    if metric in _NOT_OF_MACHINE:
+    if metric in _INDEPENDENT_METRICS:
         return {}
-    limits: dict[Key, Key] = {
-        key: (f"{BASELINE_MODEL}/{Arm.parse(key[0]).transport}", *key[1:])
-        for key in keys
-        if not Arm.parse(key[0]).is_baseline
+    cases = list(compared)
+    baseline_of = {case: _baseline_case(case) for case in cases if not Arm.parse(case.arm).is_baseline}
+    drifts = {}
+    for baseline in dict.fromkeys(baseline_of.values()):
+        of_before, of_after = (run.cases.get(baseline, {}).get(metric) for run in (before, after))
+        drift = _drift(of_before, of_after, len(cases))
+        if drift is not None:
+            drifts[baseline] = drift
+    if not drifts:
+        return {}
+    usual_share = statistics.median(drift.share for drift in drifts.values())
+    return {
+        case: replace(drifts[baseline], share=max(drifts[baseline].share, usual_share))
+        for case, baseline in baseline_of.items()
+        if baseline in drifts
     }
-    every = {}
-    for its in limits.values():
-        one, other = (run.cases.get(its, {}).get(metric) for run in (before, now))
-        every[its] = _machine(one, other, len(keys), before.thresholds)
-    known = {its: machine for its, machine in every.items() if machine}
-    usual = statistics.median([machine.moved for machine in known.values()] or [0.0])
-    moved = {its: replace(machine, moved=max(machine.moved, usual)) for its, machine in known.items()}
-    return {key: moved[its] for key, its in limits.items() if its in moved}
 
 
-def _machine(one: Figures | None, other: Figures | None, tests: int, thresholds: Thresholds) -> Machine | None:
-    """one, other: figures of the limit. None where there are none, or of too few blocks."""
-    if not (one and other and one.known and other.known):
+def _baseline_case(case: CaseKey) -> CaseKey:
+    return CaseKey(Arm(BASELINE_MODEL, Arm.parse(case.arm).transport).name, case.load_point)
+
+
+def _drift(before: MetricValues | None, after: MetricValues | None, tests: int) -> MachineDrift | None:
+    """Return the drift of a baseline; None if it was measured in too few blocks."""
+    if before is None or after is None or not before.is_comparable or not after.is_comparable:
         return None
-    finite = [[log for log in figures.logs if math.isfinite(log)] for figures in (one, other)]
-    found = unpaired(finite[0], finite[1], tests)
-    if math.isnan(found.ratio):
+    finite_before, finite_after = ([log for log in each.logs if math.isfinite(log)] for each in (before, after))
+    change = unpaired_ratio(finite_before, finite_after, tests)
+    if math.isnan(change.ratio):
         return None
-    is_resolved = found.low > 1 or found.high < 1
-    moved = math.expm1(abs(math.log(found.ratio))) if is_resolved else 0.0
-    return Machine((one, other), found.ratio, moved, thresholds)
+    share = math.expm1(abs(math.log(change.ratio))) if change.excludes_one else 0.0
+    return MachineDrift(before, after, change.ratio, share)

@@ -1,26 +1,27 @@
-"""What one run measured, case by case, as far as it is compared with other runs. Pure."""
+"""The values of one run that are compared with other runs, case by case. Pure."""
 
 import itertools
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bench.analysis.block_values import block_values, valid_slices
 from bench.analysis.case_quality import case_quality
-from bench.analysis.search_results import objectives, summarise_searches
-from bench.analysis.summary import LOAD, block_values, finished_rounds, key_of
+from bench.analysis.cases import CaseKey, group_by_case
+from bench.analysis.search_results import group_searches, objectives, summarise_searches
+from bench.analysis.summary import why_unmeasured
 from bench.plan.definition import Plan
 from bench.plan.matrix import arms, competing_arms, load_points, scenario_load_points
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 
-SEARCHED = "max_rate_rps"
-COMPARED = (
+MAX_RATE = "max_rate_rps"
+COMPARED_METRICS = (
     "throughput_rps",
-    SEARCHED,
+    MAX_RATE,
     "sessions_per_s",
     "latency_p50_us",
     "latency_p99_us",
@@ -29,130 +30,137 @@ COMPARED = (
     "cpu_us_per_request",
     "memory_mb",
 )
-Key = tuple[str, str, int, int]  # arm, scenario, connections, message_bytes
-CASE = ["arm", "scenario", "connections", "message_bytes"]
-_IN_OPEN_LOOP = {"throughput_rps"}  # it is the plan's there
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """One metric of one case: a logarithm for each block, or the bounds of a search."""
+class MetricValues:
+    """One metric of one case: a log value per block, or the bounds of a search."""
 
     median: float
     verdict: str
-    of_blocks: dict[int, float] = field(default_factory=dict)
+    logs_by_block: Mapping[int, float] = field(default_factory=dict)
     bounds: tuple[float, float] = (math.nan, math.nan)
-    objective: tuple[float, float] = (math.nan, math.nan)  # of a search: time, and share that may be lost
+    objective: tuple[float, float] = (math.nan, math.nan)  # of a search: latency in us, and share of lost requests
 
     @property
-    def known(self) -> bool:
-        """Whether there is something to compare: 0 is nothing served, and infinite what was lost."""
+    def is_comparable(self) -> bool:
+        """Whether the median is positive and finite.
+
+        0 means that nothing was served, infinite that too much was lost.
+        """
         return 0 < self.median < math.inf
 
     @property
     def logs(self) -> list[float]:
-        """The logarithms of all blocks."""
-        return [*self.of_blocks.values()]
+        """The log values of all blocks."""
+        return [*self.logs_by_block.values()]
 
-    def beside(self, limit: "Figures") -> list[float]:
-        """The logarithms of its ratios to the limit, inside the blocks in which that is known."""
-        of_limit = limit.of_blocks
-        both = (block for block in self.of_blocks if math.isfinite(of_limit.get(block, math.nan)))
-        return [self.of_blocks[block] - of_limit[block] for block in both]
+    def log_ratios_to(self, baseline: "MetricValues") -> list[float]:
+        """Return the log ratio to a baseline in each block where the baseline is finite."""
+        of_baseline = baseline.logs_by_block
+        common = [block for block in self.logs_by_block if math.isfinite(of_baseline.get(block, math.nan))]
+        return [self.logs_by_block[block] - of_baseline[block] for block in common]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """What is compared of one run."""
+class Unmeasured:
+    """A planned case without values. Its status is failed, skipped or missing."""
 
-    cases: dict[Key, dict[str, Figures]]
-    unmeasured: dict[Key, tuple[str, str]]  # what the plan asks for beside those: status and reason
-    objectives: list[str]  # of its searches
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunValues:
+    """The values of one run, by case.
+
+    Cases have no rate, since a common rate is calibrated anew in each run.
+    """
+
+    cases: Mapping[CaseKey, Mapping[str, MetricValues]]  # by metric
+    unmeasured: Mapping[CaseKey, Unmeasured]  # planned cases without values
+    objectives: list[str]  # of its searches, one line each
     thresholds: Thresholds = DEFAULT_THRESHOLDS  # of its plan
 
     @property
-    def keys(self) -> set[Key]:
-        """Everything that the plan asks for."""
+    def planned(self) -> set[CaseKey]:
+        """All cases of the plan."""
         return {*self.cases, *self.unmeasured}
 
 
-def measured(
+def collect_values(
     trials: pd.DataFrame,
     slices: pd.DataFrame,
-    limits: pd.DataFrame | None = None,
-    planned: Collection[Key] = (),
+    max_rate: pd.DataFrame | None = None,
+    planned: Collection[CaseKey] = (),
     thresholds: Thresholds = DEFAULT_THRESHOLDS,
-) -> Run:
-    """What a run's rows hold. planned: what its plan asks for, rows or not.
+) -> RunValues:
+    """Return the values of a run.
 
-    The rate of an open loop is left out of the key: a common rate is found anew for each run.
+    trials, slices, max_rate: its rows. planned: all cases that its plan asks for.
     """
-    found: dict[Key, dict[str, Figures]] = {}
-    unmeasured: dict[Key, tuple[str, str]] = {}
-    rounds = finished_rounds(slices, trials)
-    of_slices = {key_of(key): group for key, group in rounds.groupby(["arm", *LOAD], dropna=False)}
-    for key, group in trials.groupby(["arm", *LOAD], dropna=False):
-        full = key_of(key)
-        if (group["status"] == "ok").any():
-            found[_key(full)] = dict(_figures(group, of_slices.get(full, rounds.iloc[:0]), thresholds))
+    values: dict[CaseKey, dict[str, MetricValues]] = {}
+    unmeasured: dict[CaseKey, Unmeasured] = {}
+    valid = valid_slices(slices, trials)
+    slices_of_case = group_by_case(valid)
+    for case, case_trials in group_by_case(trials).items():
+        if (case_trials["status"] == "ok").any():
+            case_slices = slices_of_case.get(case, valid.iloc[:0])
+            values[case.planned] = dict(_block_metrics(case_trials, case_slices, thresholds))
         else:
-            unmeasured[_key(full)] = _why(group)
-    for case, figures in _searched(limits, thresholds):
-        if figures.known:
-            found.setdefault(case, {})[SEARCHED] = figures
+            unmeasured[case.planned] = Unmeasured(*why_unmeasured(case_trials))
+    for case, max_rate_values in _search_values(max_rate, thresholds):
+        if max_rate_values.is_comparable:
+            values.setdefault(case, {})[MAX_RATE] = max_rate_values
         else:
-            unmeasured[case] = ("failed", "no rate of the search met the objective")
+            unmeasured[case] = Unmeasured("failed", "no rate of the search met the objective")
     for case in planned:
-        if case not in found:
-            unmeasured.setdefault(case, ("missing", "no trial of it was finished"))
-    return Run(found, unmeasured, objectives(limits), thresholds)
+        if case not in values:
+            unmeasured.setdefault(case, Unmeasured("missing", "no trial of it was finished"))
+    return RunValues(values, unmeasured, objectives(max_rate), thresholds)
 
 
-def planned(plan: Plan) -> set[Key]:
+def planned_cases(plan: Plan) -> set[CaseKey]:
     """Return every case of a plan. Its searches have neither controls nor baselines."""
     searches = [point for scenario in plan.scenarios if scenario.searches for point in scenario_load_points(scenario)]
     pairs = [*itertools.product(arms(plan), load_points(plan)), *itertools.product(competing_arms(plan), searches)]
-    return {(arm.name, point.scenario, point.connections, point.message_bytes) for arm, point in pairs}
+    return {CaseKey(arm.name, point.planned) for arm, point in pairs}
 
 
-def _key(case: Sequence[Any]) -> Key:
-    arm, scenario, connections, message_bytes = case[:4]
-    return str(arm), str(scenario), int(connections), int(message_bytes)
+def _block_metrics(
+    trials: pd.DataFrame, slices: pd.DataFrame, thresholds: Thresholds
+) -> Iterator[tuple[str, MetricValues]]:
+    """Yield the metrics of one case.
 
-
-def _why(trials: pd.DataFrame) -> tuple[str, str]:
-    """Status and reason of a case without a finished trial; a failure tells more than a skip."""
-    failed = trials[trials["status"] == "failed"]
-    reasons = (failed if len(failed) else trials)["reason"].fillna("").astype(str)
-    return "failed" if len(failed) else "skipped", next((one for one in reasons if one), "no reason given")
-
-
-def _figures(trials: pd.DataFrame, slices: pd.DataFrame, thresholds: Thresholds) -> Iterator[tuple[str, Figures]]:
-    """The figures of one case. Infinite logarithms stay among them: a block that lost all is none to leave out."""
-    good = trials[trials["status"] == "ok"]
-    opened = bool((good["loop"] == "open").any())
-    table, quality = block_values(good, slices), case_quality(trials, thresholds)
-    for metric in COMPARED:
+    Infinite log values are kept: a block that lost everything counts.
+    """
+    finished = trials[trials["status"] == "ok"]
+    is_open_loop = bool((finished["loop"] == "open").any())
+    table, quality = block_values(finished, slices), case_quality(trials, thresholds)
+    for metric in COMPARED_METRICS:
         values = table[metric].dropna() if metric in table else pd.Series(dtype=float)
-        if len(values) and not (opened and metric in _IN_OPEN_LOOP):
+        is_planned = is_open_loop and metric == "throughput_rps"  # the plan decides it
+        if len(values) and not is_planned:
             with np.errstate(divide="ignore"):
                 logs = np.log(values.to_numpy(dtype=float)).tolist()
-            of_blocks = dict(zip(values.index, logs, strict=True))
-            yield metric, Figures(float(values.median()), quality.for_metric(metric).verdict, of_blocks)
+            logs_by_block = dict(zip(values.index, logs, strict=True))
+            yield metric, MetricValues(float(values.median()), quality.for_metric(metric).verdict, logs_by_block)
 
 
-def _searched(limits: pd.DataFrame | None, thresholds: Thresholds) -> Iterator[tuple[Key, Figures]]:
-    """The result of each search. An upper bound that was not found is infinite: the limit lies anywhere above."""
-    if limits is None:
+def _search_values(max_rate: pd.DataFrame | None, thresholds: Thresholds) -> Iterator[tuple[CaseKey, MetricValues]]:
+    """Yield the result of each search. A missing upper bound is infinite."""
+    if max_rate is None:
         return
-    columns = ["objective_p99_us", "objective_lost_share"]
-    asked = {tuple(row[name] for name in CASE): row for row in limits.drop_duplicates(CASE).to_dict("records")}
-    for row in summarise_searches(limits, thresholds).to_dict("records"):
-        key = tuple(row[name] for name in CASE)
-        high = math.inf if math.isnan(row["high"]) else float(row["high"])
-        objective = tuple(float(asked[key][name]) for name in columns)
-        bounds = (float(row["low"]), high)
+    first_trials = {case: trials.iloc[0] for case, trials in group_searches(max_rate).items()}
+    for row in summarise_searches(max_rate, thresholds).to_dict("records"):
+        case = CaseKey.from_row(row).planned
+        first = first_trials[case]
         yield (
-            _key(key),
-            Figures(float(row["median"]), str(row["verdict"]), {}, bounds, (objective[0], objective[1])),
+            case,
+            MetricValues(
+                median=float(row["median"]),
+                verdict=str(row["verdict"]),
+                bounds=(float(row["low"]), math.inf if math.isnan(row["high"]) else float(row["high"])),
+                objective=(float(first["objective_p99_us"]), float(first["objective_lost_share"])),
+            ),
         )

@@ -1,84 +1,92 @@
-"""One figure over many runs, read from their folders: its course, and where it changed."""
+"""One metric over many runs: its values, and the changes of its level. Pure."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from bench.analysis.search_results import summarise_searches
-from bench.analysis.summary import summarise
+from bench.analysis.cases import CaseKey
 from bench.compare.change_points import change_points
-from bench.formatting import visible
 from bench.schema.arms import BASELINE_MODEL, Arm
 from bench.schema.load_points import LoadPoint
-from bench.store.folder_labels import labels
-from bench.store.reader import RunData, read_run
+from clients.quality_codes import INVALID
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """The summary of one run, with the label that the run is shown with."""
+
+    label: str
+    summary: pd.DataFrame  # rows of summary.csv
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The value of one run in a series."""
+
+    position: int  # of the run among all runs that were asked for
+    run: str  # its label
+    median: float
+    low: float
+    high: float
+    verdict: str
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the value is not invalid, and is positive and finite.
+
+        Other values are left out of the search for changes.
+        """
+        return self.verdict != INVALID and 0 < self.median < math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One metric of one arm at one load over the runs that have it, in their order."""
+    """One metric of one arm at one load point, over the runs that have it."""
 
     arm: str
-    load: str
+    load_point: LoadPoint  # without a rate
     metric: str
-    places: tuple[int, ...]  # of the runs, among all that were asked for
-    runs: tuple[str, ...]
-    medians: tuple[float, ...]
-    lows: tuple[float, ...]
-    highs: tuple[float, ...]
-    verdicts: tuple[str, ...]
+    points: tuple[Point, ...]  # in the order of the runs
 
     @property
-    def sound(self) -> list[int]:
-        """Places of runs that are looked at for changes: an invalid figure says nothing of a level."""
-        rows = zip(self.medians, self.verdicts, strict=True)
-        return [k for k, (median, verdict) in enumerate(rows) if verdict != "invalid" and 0 < median < math.inf]
+    def sound_points(self) -> list[Point]:
+        """The points that are included in the search for changes."""
+        return [point for point in self.points if point.is_sound]
 
     @property
-    def changes(self) -> list[int]:
-        """Places of runs with which another level begins."""
-        sound = self.sound
-        columns = ([column[k] for k in sound] for column in (self.medians, self.lows, self.highs))
-        return [sound[place] for place in change_points(*columns)]
+    def changes(self) -> list[Point]:
+        """The first point of each new level."""
+        sound = self.sound_points
+        columns = zip(*((point.median, point.low, point.high) for point in sound), strict=True)
+        return [sound[k] for k in change_points(*columns)] if sound else []
 
-    def machine(self, every: "Sequence[Series]") -> set[int]:
-        """Places of runs with which the machine's own limit at this load begins another level, too."""
-        name = f"{BASELINE_MODEL}/{Arm.parse(self.arm).transport}"
-        limits = [one for one in every if (one.arm, one.load) == (name, self.load) and self.arm != name]
-        moved = {one.places[k] for one in limits for k in one.changes}
-        return {k for k, place in enumerate(self.places) if place in moved}
+    def machine_changes(self, series: "Sequence[Series]") -> list[Point]:
+        """Return the points at which the baseline changed its level, too.
 
-
-def series(folders: Sequence[Path], metric: str, scenario: str = "") -> list[Series]:
-    """The series of a metric, oldest run first. scenario: only this one. Raises StoreError and PlanError."""
-    paths = list({path.resolve(): path for path in reversed(folders)}.values())  # one named twice is one run
-    opened = {path: read_run(path) for path in paths}
-    runs = sorted(zip([one.started_at for one in opened.values()], labels(paths), paths, strict=True))
-    found: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
-    for place, (_, name, path) in enumerate(runs):
-        for row in _rows(opened[path], metric):
-            if not scenario or row["scenario"] == scenario:
-                load = str(LoadPoint.of(row["scenario"], row["connections"], row["message_bytes"]))
-                numbers = (float(row["median"]), float(row["low"]), float(row["high"]))
-                points = found.setdefault((str(row["arm"]), load), [])
-                points.append((place, visible(name), *numbers, str(row["verdict"])))
-    return [
-        Series(one, load, metric, *(tuple(column) for column in zip(*points, strict=True)))
-        for (one, load), points in found.items()
-    ]
+        A change of the baseline at the same load point is a change of the machine.
+        """
+        baseline = Arm(BASELINE_MODEL, Arm.parse(self.arm).transport).name
+        if self.arm == baseline:
+            return []
+        of_baseline = [each for each in series if (each.arm, each.load_point) == (baseline, self.load_point)]
+        positions = {point.position for each in of_baseline for point in each.changes}
+        return [point for point in self.points if point.position in positions]
 
 
-def _rows(run: RunData, metric: str) -> list[dict[Any, Any]]:
-    """The rows of the summary that have a figure."""
-    rows = []
-    for summary in (
-        summarise(run.trials, run.slices, run.thresholds),
-        summarise_searches(run.max_rate, run.thresholds),
-    ):
-        known = summary[(summary["metric"] == metric) & pd.notna(summary["median"])]
-        rows += known[~known["arm"].astype(str).str.endswith("~control")].to_dict("records")
-    return rows
+def collect_series(runs: Sequence[RunSummary], metric: str, scenario: str = "") -> list[Series]:
+    """Return the series of a metric for each arm and load point, without controls.
+
+    runs: in the order of their start times. scenario: name of the only scenario to include; all if empty.
+    """
+    points: dict[CaseKey, list[Point]] = {}
+    for position, run in enumerate(runs):
+        table = run.summary
+        for row in table[(table["metric"] == metric) & table["median"].notna()].to_dict("records"):
+            is_wanted = not scenario or row["scenario"] == scenario
+            if is_wanted and not Arm.parse(row["arm"]).control:
+                median, low, high = (float(row[column]) for column in ("median", "low", "high"))
+                point = Point(position, run.label, median, low, high, str(row["verdict"]))
+                points.setdefault(CaseKey.from_row(row).planned, []).append(point)
+    return [Series(case.arm, case.load_point, metric, tuple(of_case)) for case, of_case in points.items()]

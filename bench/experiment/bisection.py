@@ -1,18 +1,10 @@
-"""Bisection for the highest rate that meets an objective, with a majority of trials at each rate. Pure.
-
-One trial decides nothing on a machine that drifts, and one bad trial of ten must not decide either. Simulated with 10%
-of the trials losing a fifth of their rate, a bisection by single trials scatters by 4%, and one by the majority of five
-by 1.4%. One that needs all five finds a rate that is 8% too low. The method follows MLRsearch (RFC 9971) with an exceed
-ratio of one half.
-"""
+"""Bisection for the highest rate that meets an objective, with a majority of trials at each rate. Pure."""
 
 import math
 from collections import Counter
 from dataclasses import dataclass, field
 
-BEYOND = 0.01  # share of the requests that may take longer than an objective for the 99th percentile
-TRIALS = 5  # at one rate; three that agree decide
-Votes = dict[int, Counter[bool]]  # for each step: how many trials passed, and how many failed
+from bench.analysis.search_votes import bounds, decision
 
 
 @dataclass(slots=True)
@@ -22,7 +14,7 @@ class Search:
     lowest_rps: float
     highest_rps: float
     width: float
-    votes: Votes = field(default_factory=dict)
+    votes: dict[int, Counter[bool]] = field(default_factory=dict)
 
     @property
     def top(self) -> int:
@@ -61,18 +53,4 @@ class Search:
         return bounds(self.votes)
 
     def _decided(self, step: int) -> bool | None:
-        return _majority(self.votes.get(step, Counter()))
-
-
-def bounds(votes: Votes) -> tuple[int | None, int | None]:
-    """Return the highest step that most trials passed, and the lowest that most failed; None for a missing bound."""
-    passed = [step for step, step_votes in votes.items() if _majority(step_votes)]
-    failed = [step for step, step_votes in votes.items() if _majority(step_votes) is False]
-    return max(passed, default=None), min(failed, default=None)
-
-
-def _majority(votes: Counter[bool]) -> bool | None:
-    """Return whether a step passes; None while the remaining trials could change that."""
-    if 2 * votes[True] > TRIALS:
-        return True
-    return False if 2 * votes[False] > TRIALS else None
+        return decision(self.votes.get(step, Counter()))

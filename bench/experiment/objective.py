@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.experiment.bisection import BEYOND
+from bench.analysis.search_votes import MAX_LATE_SHARE
 from bench.experiment.solo_load import LoadResult
 from bench.plan.scenario import Scenario
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
@@ -49,7 +49,7 @@ def meets(result: LoadResult, objective: Objective, thresholds: Thresholds = DEF
     missing = ledger["lost"] + ledger["late"] + ledger["corrupt"] + document["unsent"]
     return bool(
         requests
-        and requests - in_time <= BEYOND * requests
+        and requests - in_time <= MAX_LATE_SHARE * requests
         and missing <= objective.lost_share * document["scheduled"]
         and _kept_up(document, requests, thresholds)
     )

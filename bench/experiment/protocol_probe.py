@@ -1,4 +1,4 @@
-"""Which protocols the external servers of a plan speak, if the plan does not list them.
+"""Find the protocols of the external servers of a plan that does not list them.
 
 An echo server next to the models is common, and most presets also have scenarios of hola. A conversation before the
 first block takes at most a second or two; failures in every block would take much longer, and would look like errors.
@@ -49,11 +49,11 @@ def _failures(context: RunContext, protocol: str) -> dict[str, str]:
 def _with_protocols(
     context: RunContext, server: ExternalServer, failures: Mapping[str, Mapping[str, str]]
 ) -> ExternalServer:
-    spoken = tuple(protocol for protocol, reasons in failures.items() if reasons.get(server.name) == "")
-    if not spoken:
+    served = tuple(protocol for protocol, reasons in failures.items() if reasons.get(server.name) == "")
+    if not served:
         return server
     for protocol, reasons in failures.items():
-        if protocol not in spoken:
+        if protocol not in served:
             reason = reasons.get(server.name, "no scenario that it could serve")
             context.observer.on_message(f"skipping the {protocol} scenarios for {server.name}: {reason}")
-    return msgspec.structs.replace(server, protocols=spoken)
+    return msgspec.structs.replace(server, protocols=served)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.plan.definition import Plan
 from bench.plan.schedule import Schedule
+from bench.schema.conclusions import ComparisonKind
 from bench.schema.metrics import headline
 from bench.store.run_folder import RunFolder
 
@@ -24,24 +25,22 @@ def should_stop(plan: Plan, precision: float, elapsed_s: float) -> bool:
 def current_precision(schedule: Schedule, folder: RunFolder, blocks: int) -> float:
     """Return the largest half-width after so many blocks, as a share; infinite if they are too few for an interval."""
     # Imported here, because a run imports these while its generator starts, and other commands need not wait for them.
-    from bench.analysis.statistics import LEAST_BLOCKS_FOR_95
-    from bench.analysis.summary import compare
+    from bench.analysis.comparisons import compare_arms
+    from bench.analysis.statistics import MIN_BLOCKS_FOR_95
 
-    if blocks < LEAST_BLOCKS_FOR_95:
+    if blocks < MIN_BLOCKS_FOR_95:
         return math.inf
     run = folder.read()
-    comparisons = compare(run.slices, run.trials, dict(schedule.reference_arms))
+    comparisons = compare_arms(run.trials, run.slices, dict(schedule.reference_arms), run.thresholds)
     return widest_interval(comparisons)
 
 
 def widest_interval(comparisons: "pd.DataFrame") -> float:
     """Return the largest half-width of the headline metrics, as a share; infinite if there is no interval."""
-    from bench.analysis.summary import AGAINST
-
     widths = [
         math.sqrt(row["high"] / row["low"]) - 1 if row["low"] > 0 else math.inf
         for row in comparisons.to_dict("records")
-        if row["kind"] == AGAINST
+        if row["kind"] == ComparisonKind.REFERENCE
         and row["metric"] == headline(str(row["scenario_kind"]))
         and row["verdict"] != "invalid"
     ]

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import msgspec
 import pandas as pd
 
-from bench.analysis.search_results import objectives, summarise_searches
-from bench.analysis.summary import compare, short_of_cores, summarise
+from bench.analysis.comparisons import compare_arms
+from bench.analysis.rankings import unranked_models
+from bench.analysis.search_results import objectives, summarise_run
 from bench.plan.matrix import reference_arms
 from bench.report import render
 from bench.report.chart_workers import Helpers
@@ -33,13 +34,11 @@ def derive(folder: RunFolder, helpers: Helpers | None) -> Derived:
     run = folder.read()
     run.check_measured()
     plan, limits, trials, slices, thresholds = run.plan, run.max_rate, run.trials, run.slices, run.thresholds
-    summary = summarise(trials, slices, thresholds)
-    if limits is not None:
-        summary = pd.concat([summary, summarise_searches(limits, thresholds)], ignore_index=True)
-    comparisons = compare(slices, trials, reference_arms(plan), thresholds)
+    summary = summarise_run(trials, slices, limits, thresholds)
+    comparisons = compare_arms(trials, slices, reference_arms(plan), thresholds)
     folder.write_table("summary.csv", summary)
     folder.write_table("comparisons.csv", comparisons)
-    unranked = short_of_cores(trials)
+    unranked = unranked_models(trials)
     if helpers is None:
         return Derived(summary, comparisons, [], unranked, thresholds.changed())
     drawn = helpers.draw(summary, comparisons, wanted(summary, trials))

@@ -50,7 +50,7 @@ def distrust(summary: pd.DataFrame, trials: pd.DataFrame) -> dict[str, Distrust]
     ] = {}  # scenario, name of the code: row, metric, code
     for row in summary.to_dict("records"):
         scenario, case = str(row["scenario"]), _case(row)
-        if row["verdict"] not in ("failed", "skipped"):
+        if row["status"] == "ok":
             rows.setdefault(scenario, set()).add(case)
         if row["verdict"] in ("suspect", "invalid") and not pd.isna(row["codes"]):
             for flag in DEFAULT_THRESHOLDS.parse(str(row["codes"])):

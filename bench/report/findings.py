@@ -8,10 +8,11 @@ from typing import Any, cast
 import pandas as pd
 
 from bench.analysis import statistics
+from bench.analysis.comparisons import noise_floor_share
 from bench.analysis.rankings import ranks
-from bench.analysis.summary import ACROSS, AGAINST, EQUIVALENT_WORD, INCONCLUSIVE, LOAD, noise_share
 from bench.formatting import compact, joined, number_in_words
 from bench.schema.arms import Arm
+from bench.schema.conclusions import ComparisonKind, Conclusion
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, ScenarioKind, headline
 
@@ -48,7 +49,7 @@ def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Ans
         return []
     sessions = set(comparisons.loc[comparisons["scenario_kind"] == ScenarioKind.SESSIONS, "scenario"])
     scenarios = sorted(dict.fromkeys(comparisons["scenario"]), key=lambda name: name in sessions)
-    for key, rows in comparisons.groupby(LOAD, dropna=False):
+    for key, rows in comparisons.groupby(list(LoadPoint.COLUMNS), dropna=False):
         scenario, connections, message_bytes, _ = cast("tuple[Any, ...]", key)
         asked = [
             row
@@ -56,7 +57,11 @@ def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Ans
             if not {Arm.parse(row["arm"]).label, Arm.parse(row["reference"]).label} & set(unranked)
         ]
         by_transport = {
-            name: [row for row in asked if row["kind"] == AGAINST and Arm.parse(row["arm"]).transport == name]
+            name: [
+                row
+                for row in asked
+                if row["kind"] == ComparisonKind.REFERENCE and Arm.parse(row["arm"]).transport == name
+            ]
             for name in ("tcp", "udp")
         }
         best = [f"Over {name.upper()}, {_first(asked, name)}." for name, mine in by_transport.items() if mine]
@@ -73,7 +78,7 @@ def answers_of_searches(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> 
     """Between which rates the limit of each arm lies: bounds, of which no word says more than they do."""
     searched = summary[summary["metric"].eq("max_rate_rps") & summary["low"].notna()]
     found = []
-    for key, rows in searched.groupby(LOAD, dropna=False, sort=False):
+    for key, rows in searched.groupby(list(LoadPoint.COLUMNS), dropna=False, sort=False):
         scenario, connections, message_bytes, _ = cast("tuple[Any, ...]", key)
         mine = [row for row in rows.to_dict("records") if Arm.parse(row["arm"]).label not in unranked]
         told = [
@@ -104,7 +109,7 @@ def noise(comparisons: pd.DataFrame) -> str:
     for metric, rows in comparisons[comparisons["arm"].map(lambda name: Arm.parse(name).control)].groupby(
         "metric", sort=False
     ):
-        size = noise_share(rows)
+        size = noise_floor_share(rows)
         if size is not None:
             parts.append(f"{100 * size:.1f} % in {METRICS[str(metric)].label}")
     return "; ".join(parts)
@@ -122,13 +127,13 @@ def _ratios(mine: list[dict[Any, Any]], name: str) -> str:
     else:
         parts = [f"{name.upper()}: no model could be told from {reference} in {thing}."]
     for word, text in (
-        (EQUIVALENT_WORD, "Equivalent to it within 5 %"),
-        (INCONCLUSIVE, "Not resolved"),
+        (Conclusion.EQUIVALENT, "Equivalent to it within 5 %"),
+        (Conclusion.INCONCLUSIVE, "Not resolved"),
     ):
         same = [row for row in mine if row["conclusion"] == word]
         if same:
             names = (f"{Arm.parse(row['arm']).label} {_times(row)}" for row in same)
-            parts.append(f"{text}: {joined(names)}.{_what_it_takes(same) if word == INCONCLUSIVE else ''}")
+            parts.append(f"{text}: {joined(names)}.{_what_it_takes(same) if word == Conclusion.INCONCLUSIVE else ''}")
     return " ".join(parts)
 
 
@@ -161,7 +166,7 @@ def _what_it_takes(rows: list[dict[Any, Any]]) -> str:
 
 
 def _udp_against_tcp(rows: list[dict[Any, Any]]) -> str:
-    mine = [row for row in rows if row["kind"] == ACROSS]
+    mine = [row for row in rows if row["kind"] == ComparisonKind.TRANSPORTS]
     told = sorted(
         (row for row in mine if row["conclusion"] in ("faster", "slower")), key=lambda row: -float(row["ratio"])
     )

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.analysis.summary import LOAD, case_of
+from bench.analysis.cases import group_by_case
 from bench.formatting import compact
 from bench.schema.arms import Arm
-from bench.schema.load_points import LoadPoint
 
 _WANTED = ("throughput_rps", "sessions_per_s", "latency_p99_us", "service_p99_us", "cpu_us_per_request", "memory_mb")
 Ends = tuple[float, float, float]  # median, low, high
@@ -44,10 +43,9 @@ def choices(summary: pd.DataFrame) -> list[Choice]:
     if summary.empty:
         return []
     wanted = summary[summary["metric"].isin(_WANTED)]
-    for _, rows in wanted.groupby(["arm", *LOAD], dropna=False, sort=False):
-        arm, scenario, connections, message_bytes, rate_rps = case_of(next(rows.itertuples()))
+    for case, rows in group_by_case(wanted).items():
         values = {str(row.metric): (float(row.median), float(row.low), float(row.high)) for row in rows.itertuples()}  # type: ignore[arg-type]
-        name = str(arm)
+        name, load_point = case.arm, case.load_point
         if (
             Arm.parse(name).control
             or Arm.parse(name).is_baseline
@@ -60,10 +58,10 @@ def choices(summary: pd.DataFrame) -> list[Choice]:
             Choice(
                 model=Arm.parse(name).label,
                 transport=Arm.parse(name).transport,
-                load=str(LoadPoint.of(scenario, connections, message_bytes))
-                + ("" if rate_rps is None else f" at {compact(float(str(rate_rps)))}/s"),
-                connections=int(str(connections)),
-                message_bytes=int(str(message_bytes)),
+                load=str(load_point.planned)
+                + ("" if load_point.rate_rps is None else f" at {compact(load_point.rate_rps)}/s"),
+                connections=load_point.connections,
+                message_bytes=load_point.message_bytes,
                 rate=rate,
                 p99_us=values.get("latency_p99_us") or values.get("service_p99_us", _UNKNOWN),
                 cpu_us=values.get("cpu_us_per_request", _UNKNOWN),

@@ -11,9 +11,8 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from bench.analysis.rankings import in_words
-from bench.analysis.server_settings import SERVER_SETTINGS, server_settings, unequal
-from bench.analysis.summary import short_of_cores
+from bench.analysis.rankings import format_rank, unranked_models
+from bench.analysis.server_settings import SERVER_SETTINGS, server_settings, unequal_settings
 from bench.formatting import compact, in_brackets, in_megabytes, number_in_words
 from bench.report.caveats import Distrust, advice, distrust
 from bench.report.findings import UNKNOWN, Answer, answers, answers_of_searches, noise
@@ -89,7 +88,7 @@ def _content(
     summary: pd.DataFrame, comparisons: pd.DataFrame, trials: pd.DataFrame, run: Run, pictures: Sequence[Picture]
 ) -> dict[str, Any]:
     """Everything that a template tells."""
-    short = short_of_cores(trials)
+    short = unranked_models(trials)
     statements = [*answers(comparisons, short), *answers_of_searches(summary, short)]
     results = collect(summary, comparisons, short)
     possible = choices(summary)
@@ -108,7 +107,7 @@ def _content(
         "comparisons": [_comparison(row) for row in comparisons.to_dict("records")],
         "parity_columns": ["arm", *SERVER_SETTINGS],
         "server_settings": server_settings(trials),
-        "unequal": unequal(trials),
+        "unequal": unequal_settings(trials),
         "advice": advice(distrusted.values()),
         "nothing_missing": not any(one.gaps for one in distrusted.values()),
         "thresholds": run.changed_thresholds,
@@ -170,7 +169,7 @@ def _cells(line: Line, metrics: list[str]) -> list[str]:
         number = compact(median) if math.isnan(low) else f"{compact(median)} [{compact(low)}, {compact(high)}]"
         numbers.append(f"{number} {line.mark(name)}".rstrip())
     ratio = "reference" if line.is_reference else "-" if line.ratio is None else _with_word(line.ratio)
-    return [in_words(line.places), line.arm, *numbers, ratio, line.verdict]
+    return [format_rank(line.places), line.arm, *numbers, ratio, line.verdict]
 
 
 def _with_word(ratio: Ratio) -> str:

@@ -10,10 +10,11 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from bench.analysis.rankings import in_words, ranks
-from bench.analysis.summary import AGAINST, CONTROLS, EQUIVALENT_WORD, INCONCLUSIVE, LOAD
+from bench.analysis.cases import text
+from bench.analysis.rankings import format_rank, ranks
 from bench.formatting import compact, spread
 from bench.schema.arms import Arm
+from bench.schema.conclusions import ComparisonKind, Conclusion
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, headline
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
@@ -38,10 +39,10 @@ SHORT = {
 }
 _SEVERITY = {**SEVERITY, "failed": 3, "skipped": 3}
 WIDE = 106  # columns that a table with all intervals needs
-MARKS = {EQUIVALENT_WORD: "=", INCONCLUSIVE: "?"}
+MARKS: dict[str, str] = {Conclusion.EQUIVALENT: "=", Conclusion.INCONCLUSIVE: "?"}
 DOUBTS = {"suspect": "!", "invalid": "!!"}  # of one figure, where they are worse than its row's verdict
 DOUBTS_LEGEND = "! suspect, !! invalid: the figure alone, not its row"
-LEGEND = {EQUIVALENT_WORD: "= equivalent within 5 %", INCONCLUSIVE: "? inconclusive"}
+LEGEND: dict[str, str] = {Conclusion.EQUIVALENT: "= equivalent within 5 %", Conclusion.INCONCLUSIVE: "? inconclusive"}
 COLOURS = {"faster": "green", "slower": "red", "valid": "", "suspect": "yellow", "invalid": "red", "failed": "red"}
 
 
@@ -116,10 +117,11 @@ def collect(summary: pd.DataFrame, comparisons: pd.DataFrame, unranked: Collecti
         return []
     ratios = _ratios(comparisons)
     places = {
-        _load(key): ranks(rows.to_dict("records"), unranked) for key, rows in comparisons.groupby(LOAD, dropna=False)
+        _load(key): ranks(rows.to_dict("records"), unranked)
+        for key, rows in comparisons.groupby(list(LoadPoint.COLUMNS), dropna=False)
     }
     found = []
-    for key, rows in summary.groupby(LOAD, dropna=False, sort=False):
+    for key, rows in summary.groupby(list(LoadPoint.COLUMNS), dropna=False, sort=False):
         load = _load(key)
         first = headline(str(rows["scenario_kind"].iloc[0]))
         measured = set(rows["metric"])
@@ -161,9 +163,12 @@ def _ratios(comparisons: pd.DataFrame) -> dict[tuple[object, ...], Ratio]:
     found: dict[tuple[object, ...], Ratio] = {}
     for row in comparisons.to_dict("records"):
         arm, reference = str(row["arm"]), str(row["reference"])
-        if row["metric"] == headline(str(row["scenario_kind"])) and row["kind"] in (AGAINST, CONTROLS):
+        if row["metric"] == headline(str(row["scenario_kind"])) and row["kind"] in (
+            ComparisonKind.REFERENCE,
+            ComparisonKind.CONTROL,
+        ):
             ratio, low, high = (float(row[name]) for name in ("ratio", "low", "high"))
-            load = _load(tuple(row[column] for column in LOAD))
+            load = _load(tuple(row[column] for column in LoadPoint.COLUMNS))
             found[*load, arm] = Ratio(reference, ratio, low, high, str(row["conclusion"]))
     return found
 
@@ -172,9 +177,9 @@ def _line(arm: str, rows: pd.DataFrame, first: str, ratio: Ratio | None) -> Line
     values: dict[str, tuple[float, float, float]] = {}
     judged: dict[str, tuple[str, str]] = {}
     for row in rows.to_dict("records"):
-        metric, codes = str(row["metric"]), "" if pd.isna(row["codes"]) else str(row["codes"])
+        metric, is_ok = str(row["metric"]), row["status"] == "ok"
         values[metric] = float(row["median"]), float(row["low"]), float(row["high"])
-        judged[metric] = str(row["verdict"]), codes
+        judged[metric] = text(row["verdict" if is_ok else "status"]), text(row["codes" if is_ok else "reason"])
     own = judged.get(first, ("", ""))
     doubts = {metric: one for metric, one in judged.items() if _SEVERITY.get(one[0], 0) > _SEVERITY.get(own[0], 0)}
     return Line(arm, *own, values, ratio, doubts)
@@ -238,7 +243,7 @@ def _cells(line: Line, metrics: list[str], *, narrow: bool) -> list[Text]:
     ratio = Text("reference" if line.is_reference else str(line.ratio or "-"))
     ratio.stylize(COLOURS.get(line.ratio.conclusion if line.ratio else "", ""))
     return [
-        Text(in_words(line.places)),
+        Text(format_rank(line.places)),
         Text(name),
         *map(Text, numbers),
         ratio,

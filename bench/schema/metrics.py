@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bench.schema.conclusions import Conclusion
+
 
 class ScenarioKind(StrEnum):
     """The question that a scenario asks. It follows from the scenario's rate and lifecycle."""
@@ -22,9 +24,9 @@ class Metric:
     label: str
     more_is_better: bool = False
 
-    def conclusion(self, ratio: float) -> str:
+    def conclusion(self, ratio: float) -> Conclusion:
         """Return ``faster`` or ``slower`` for a ratio other than 1. An arm that costs or takes less is faster."""
-        return "faster" if (ratio > 1) == self.more_is_better else "slower"
+        return Conclusion.FASTER if (ratio > 1) == self.more_is_better else Conclusion.SLOWER
 
 
 METRICS = {

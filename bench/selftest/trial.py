@@ -45,7 +45,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What generator and server recorded."""
+    """The records of the generator and the server."""
 
     document: dict[str, Any]  # the generator's result
     raw: Array  # one row per request, as ``clients load --raw`` writes it, sorted by intended, then by sent time

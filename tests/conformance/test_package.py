@@ -1,7 +1,6 @@
-"""The package as a whole: what it imports, where it runs, its sockets, and that a new file is a new model."""
+"""The package as a whole: imports, interpreters, sockets, new models."""
 
 import ast
-import os
 import shutil
 import socket
 import subprocess
@@ -10,15 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from servers import sockets
-
-from .running import ARMS, DEADLINE_S, MODELS, ROOT, assert_serves, command, running
+from servers import registry, sockets
+from tests.conformance.cases import ARMS, MODELS
+from tests.conformance.families import one_per_conversation
+from tests.support.processes import ROOT, find_interpreter, run_program
+from tests.support.servers import describe, make_command, start_command
+from tests.support.sockets import assert_serves
+from tests.support.waiting import DEADLINE_S
 
 FILES = sorted((ROOT / "servers").rglob("*.py"))
+OTHER_MINORS = [
+    minor for minor in range(9, 15) if minor != sys.version_info.minor
+]  # all other tests run under this one
+PYTHONS = [*((f"python3.{minor}", f"3.{minor}.*") for minor in OTHER_MINORS), ("pypy3", "pypy3*")]
+COMPILE_ALL = "import sys\nfor file in sys.argv[1:]: compile(open(file, encoding='utf-8').read(), file, 'exec')"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
-def test_servers_import_the_standard_library_and_themselves_alone(file: Path) -> None:
+def test_servers_import_only_the_standard_library_and_themselves(file: Path) -> None:
     imported = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
@@ -30,62 +38,52 @@ def test_servers_import_the_standard_library_and_themselves_alone(file: Path) ->
         assert imported <= sys.stdlib_module_names | {"servers", "__future__"}
 
 
-def other_interpreter(name: str, pattern: str) -> str:
-    """Find an interpreter on the path or where pyenv keeps them; skip if there is none that works."""
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    for candidate in [shutil.which(name), *sorted(map(str, pyenv.glob(f"{pattern}/bin/python")))]:
-        # It has to be tried: pyenv puts a file on the path for every version, whether that is switched on or not.
-        if candidate and subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
-            return candidate
-    pytest.skip(f"no {name} on the path or in {pyenv}")
+@pytest.mark.parametrize("name", registry.names())
+def test_model_source_is_usable(name: str) -> None:
+    assert describe(name).broken == ""
 
 
-@pytest.mark.parametrize(
-    ("name", "pattern"), [*((f"python3.{minor}", f"3.{minor}.*") for minor in range(9, 15)), ("pypy3", "pypy3*")]
-)
-def test_it_runs_under_every_interpreter_that_is_here(name: str, pattern: str) -> None:
-    python = other_interpreter(name, pattern)
-    compile_all = "import sys\nfor file in sys.argv[1:]: compile(open(file, encoding='utf-8').read(), file, 'exec')"
-    subprocess.run([python, "-c", compile_all, *map(str, FILES)], check=True, timeout=DEADLINE_S)
+@pytest.mark.parametrize(("name", "version_pattern"), PYTHONS)
+def test_servers_run_under_every_installed_interpreter(name: str, version_pattern: str) -> None:
+    """Run all models over TCP, and one of each conversation and all pools over UDP."""
+    python = find_interpreter(name, version_pattern)
+    subprocess.run([python, "-c", COMPILE_ALL, *map(str, FILES)], check=True, timeout=DEADLINE_S)
+    over_udp = {*one_per_conversation("udp"), *(model for model in MODELS if MODELS[model].parallel)}
     for model, transport in ARMS:
-        if MODELS[model].needs:
-            continue  # a library that another interpreter may lack
-        with running([python, "-B", *command(model, transport)[1:]]) as server:
+        if MODELS[model].needs or (transport == "udp" and model not in over_udp):
+            continue  # another interpreter may lack a library that a model needs
+        command = make_command(model, transport, python=python)
+        with start_command([python, "-B", *command[1:]]) as server:
             assert_serves(server)
-            if MODELS[model].parallel:
-                server.workers()
+            server.workers()
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """Make a copy of the servers, to put other models beside them."""
+def copied_servers(tmp_path: Path) -> Path:
+    """Copy the servers, so that a test can add models."""
     shutil.copytree(ROOT / "servers", tmp_path / "servers", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
 
-def run(cwd: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
-
-
-def test_a_new_file_is_a_new_model(copy: Path) -> None:
+def test_new_file_is_a_new_model(copied_servers: Path) -> None:
     source = '"""Another name for it."""\n\nfrom servers.models.iterative import serve_udp\n'
-    (copy / "servers" / "models" / "newcomer.py").write_text(source)
-    with running(command("newcomer", "udp"), cwd=copy) as server:
+    (copied_servers / "servers" / "models" / "newcomer.py").write_text(source)
+    with start_command(make_command("newcomer", "udp"), cwd=copied_servers) as server:
         assert_serves(server)
-    result = run(copy, command("newcomer", "tcp"))
+    result = run_program(make_command("newcomer", "tcp"), cwd=copied_servers)
     assert result.returncode == 2
     assert result.stderr == "python -m servers: the model 'newcomer' does not serve tcp\n"
 
 
-def test_a_model_whose_library_is_missing_says_what_to_install(copy: Path) -> None:
-    (copy / "servers" / "models" / "newcomer.py").write_text("import a_library_that_nobody_has\n")
-    result = run(copy, command("newcomer", "tcp"))
+def test_model_with_missing_library_fails_with_install_hint(copied_servers: Path) -> None:
+    (copied_servers / "servers" / "models" / "newcomer.py").write_text("import a_library_that_nobody_has\n")
+    result = run_program(make_command("newcomer", "tcp"), cwd=copied_servers)
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
     assert "pip install a_library_that_nobody_has" in result.stderr
 
 
-def test_a_listener_passes_its_options_on_to_the_connections() -> None:
+def test_listener_passes_its_options_to_connections() -> None:
     with sockets.bind_tcp("127.0.0.1", 0, 16) as listener:
         address = listener.getsockname()
         with socket.create_connection(address) as client, sockets.Acceptor(listener).accept_blocking() as conn:
@@ -94,11 +92,11 @@ def test_a_listener_passes_its_options_on_to_the_connections() -> None:
         assert sockets.backlog(listener) == 16
 
 
-def test_a_udp_socket_has_the_buffers_that_the_machine_allows() -> None:
+def test_udp_socket_buffers_are_limited_by_the_kernel() -> None:
     most = int(Path("/proc/sys/net/core/rmem_max").read_text())
     with sockets.bind_udp("127.0.0.1", 0) as sock:
         options = sockets.read_back(sock)
-        assert options["rcvbuf"] == 2 * min(most, sockets.UDP_BUFFER_BYTES)  # the kernel counts its own part in
+        assert options["rcvbuf"] == 2 * min(most, sockets.UDP_BUFFER_BYTES)  # the kernel doubles it for its own part
         assert options["backlog"] is None
         assert options["nodelay"] is None
 
@@ -107,5 +105,5 @@ def test_a_udp_socket_has_the_buffers_that_the_machine_allows() -> None:
     ("address", "loopback"),
     [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("0.0.0.0", False), ("::", False), ("192.0.2.1", False)],
 )
-def test_only_loopback_addresses_pass_without_a_warning(address: str, loopback: bool) -> None:
+def test_loopback_addresses_are_recognised(address: str, loopback: bool) -> None:
     assert sockets.is_loopback(address) is loopback

@@ -1,3 +1,6 @@
+"""Echo over TCP: order, many clients, ends of connections, slow readers."""
+
+import contextlib
 import errno
 import os
 import select
@@ -6,37 +9,39 @@ import threading
 
 import pytest
 
-from .running import Server, assert_serves, connect, exchange, read_exactly, read_to_end, reset, wait_until
+from tests.conformance.cases import by_shared_server
+from tests.conformance.checks import check_fresh_server
+from tests.conformance.families import one_per_conversation
+from tests.support.servers import Server
+from tests.support.sockets import assert_serves, connect, exchange, read_exactly, read_to_end, reset
+from tests.support.waiting import wait_until
+
+every_model = by_shared_server("tcp", "echo")
+every_conversation = by_shared_server("tcp", "echo", one_per_conversation("tcp"))
+
+MIB = 1 << 20
+NO_PROGRESS_S = 0.3  # a server that has taken nothing for so long has stopped reading
 
 
-def at_once(server: Server, clients: int) -> None:
-    """Skip where the model cannot serve so many at the same time, by its nature."""
-    limit = server.model.max_tcp_clients
-    if limit is not None and clients > limit:
-        pytest.skip(f"{server.model.name} serves {limit} TCP client at a time, as it declares")
+@every_model
+def test_tcp_echo_ready_line_describes_server(server: Server) -> None:
+    check_fresh_server(server)
 
 
-def write_to_end(conn: socket.socket, message: bytes) -> threading.Thread:
-    """Write it all and end this side, while the caller reads."""
-
-    def write() -> None:
-        conn.sendall(message)
-        conn.shutdown(socket.SHUT_WR)
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    return writer
-
-
-def test_a_client_gets_back_what_it_sends(tcp_echo: Server) -> None:
-    with connect(tcp_echo) as conn:
+@every_model
+def test_tcp_echo_returns_the_same_bytes(server: Server) -> None:
+    with connect(server) as conn:
         for message in (b"x", b"\0\xff\r\n", b"hola", os.urandom(1_000), os.urandom(100_000)):
             exchange(conn, message)
 
 
-def test_many_clients_are_served_at_once(tcp_echo: Server) -> None:
-    at_once(tcp_echo, 50)
-    conns = [connect(tcp_echo) for _ in range(50)]
+@every_model
+def test_tcp_echo_serves_50_clients_at_once(server: Server) -> None:
+    skip_beyond_limit(server, 50)
+    conns = []
+    for _ in range(50):
+        conns.append(connect(server))
+        exchange(conns[-1], b"first")  # accepted now, so that a short backlog does not fill up
     for _ in range(3):
         for number, conn in enumerate(conns):
             conn.sendall(b"%d" % (1_000 + number))
@@ -46,114 +51,122 @@ def test_many_clients_are_served_at_once(tcp_echo: Server) -> None:
         conn.close()
 
 
-def test_a_silent_client_does_not_keep_the_others_waiting(tcp_echo: Server) -> None:
-    at_once(tcp_echo, 2)
-    with connect(tcp_echo) as silent:
+@every_model
+def test_tcp_echo_silent_client_does_not_block_others(server: Server) -> None:
+    skip_beyond_limit(server, 2)
+    with connect(server) as silent:
         for _ in range(3):
-            assert_serves(tcp_echo)
-        exchange(silent, b"now I speak")
+            assert_serves(server)
+        exchange(silent, b"no longer silent")
 
 
-def test_a_message_that_is_split_into_single_bytes_comes_back(tcp_echo: Server) -> None:
-    with connect(tcp_echo) as conn:
+@every_model
+def test_tcp_echo_returns_message_sent_byte_by_byte(server: Server) -> None:
+    with connect(server) as conn:
         for number in range(100):
             conn.sendall(bytes([number]))
         assert read_exactly(conn, 100) == bytes(range(100))
 
 
-def test_several_messages_in_one_segment_come_back_in_order(tcp_echo: Server) -> None:
-    with connect(tcp_echo) as conn:
+@every_model
+def test_tcp_echo_keeps_order_within_one_segment(server: Server) -> None:
+    with connect(server) as conn:
         exchange(conn, b"".join(b"message %d\n" % number for number in range(1_000)))
 
 
-def test_eight_mebibytes_come_back_through_partial_writes(tcp_echo: Server) -> None:
-    message = os.urandom(1 << 20) * 8
-    with connect(tcp_echo) as conn:
-        writer = write_to_end(conn, message)
+@every_model
+def test_tcp_echo_returns_8_mib_through_partial_writes(server: Server) -> None:
+    message = os.urandom(MIB) * 8
+    with connect(server) as conn:
+        writer = start_writer(conn, message)
         received = read_to_end(conn)
         writer.join()
     assert len(received) == len(message)
     assert received == message
 
 
-def test_a_client_that_ends_its_side_gets_the_rest_and_then_the_end(tcp_echo: Server) -> None:
+@every_model
+def test_tcp_echo_after_half_close_sends_the_rest_then_closes(server: Server) -> None:
     message = os.urandom(200_000)
-    with connect(tcp_echo) as conn:
-        writer = write_to_end(conn, message)
+    with connect(server) as conn:
+        writer = start_writer(conn, message)
         assert read_to_end(conn) == message
         writer.join()
 
 
-def test_a_client_that_says_nothing_and_ends_its_side_is_closed(tcp_echo: Server) -> None:
-    with connect(tcp_echo) as conn:
+@every_model
+def test_tcp_echo_after_half_close_without_data_closes(server: Server) -> None:
+    with connect(server) as conn:
         conn.shutdown(socket.SHUT_WR)
         assert read_to_end(conn) == b""
 
 
-def test_a_client_that_writes_much_and_reads_late_is_held_back_and_loses_nothing(tcp_echo: Server) -> None:
-    message = os.urandom(1 << 20) * 64
-    others = tcp_echo.model.max_tcp_clients != 1
-    with connect(tcp_echo) as conn:
+@every_conversation
+def test_tcp_echo_client_that_reads_late_is_held_back_without_loss(server: Server) -> None:
+    message = os.urandom(MIB) * 64
+    with connect(server) as conn:
         exchange(conn, b"first")
-        before = tcp_echo.rss_bytes()
+        before = server.rss_bytes()
         conn.setblocking(False)
         sent = 0
-        while sent < len(message) and select.select([], [conn], [], 0.3)[1]:  # 0.3 s of no progress: it is held back
-            sent += conn.send(message[sent : sent + (1 << 18)])
-        assert tcp_echo.rss_bytes() - before < 16 << 20, "what the client does not read piles up in the server"
-        if others:
-            assert_serves(tcp_echo)
+        while sent < len(message) and select.select([], [conn], [], NO_PROGRESS_S)[1]:
+            sent += conn.send(message[sent : sent + MIB // 4])
+        assert server.rss_bytes() - before < 16 * MIB, "replies that the client does not read pile up in the server"
+        if server.model.max_tcp_clients != 1:
+            assert_serves(server)
         conn.settimeout(20)
-        writer = write_to_end(conn, message[sent:])
+        writer = start_writer(conn, message[sent:])
         received = read_to_end(conn)
         writer.join()
     assert received == message
 
 
-def test_a_client_that_resets_does_not_stop_the_server(tcp_echo: Server) -> None:
-    conn = connect(tcp_echo)
-    exchange(conn, b"hello")
-    reset(conn)
-    conn = connect(tcp_echo)  # and one with replies on their way that it has not read
-    conn.setblocking(False)
-    while select.select([], [conn], [], 0.1)[1]:
-        conn.send(bytes(1 << 18))
-    reset(conn)
-    conn = connect(tcp_echo)  # and one that has gone before it was accepted, perhaps
-    reset(conn)
-    assert_serves(tcp_echo)
+@every_model
+def test_tcp_echo_serves_on_after_resets(server: Server) -> None:
+    idle = connect(server)
+    exchange(idle, b"hello")
+    reset(idle)
+    with_unread_replies = connect(server)
+    with_unread_replies.setblocking(False)
+    while select.select([], [with_unread_replies], [], 0.1)[1]:
+        with_unread_replies.send(bytes(MIB // 4))
+    reset(with_unread_replies)
+    reset(connect(server))  # perhaps before the server has accepted it
+    assert_serves(server)
 
 
-def test_clients_that_left_leave_nothing_behind(tcp_echo: Server) -> None:
-    assert_serves(tcp_echo)
-    wait_until(tcp_echo.rests, "the server rests")
-    before = tcp_echo.descriptors()
+@every_model
+def test_tcp_echo_closed_clients_leave_no_descriptors(server: Server) -> None:
+    assert_serves(server)
+    wait_until(server.is_idle, "the server is idle")
+    before = server.descriptors()
     for number in range(20):
-        conn = connect(tcp_echo)
+        conn = connect(server)
         exchange(conn, b"hello")
         if number % 2:
             reset(conn)
         else:
             conn.close()
-    wait_until(lambda: tcp_echo.descriptors() <= before, f"there are {before} descriptors again")
-    wait_until(tcp_echo.rests, "the server rests")
+    wait_until(lambda: server.descriptors() <= before, f"the server has {before} descriptors again")
+    wait_until(server.is_idle, "the server is idle again")
 
 
-def test_five_hundred_clients_that_connect_at_once_are_all_served(tcp_echo: Server) -> None:
+@every_model
+def test_tcp_echo_serves_500_clients_that_connect_at_once(server: Server) -> None:
     poller, conns = select.poll(), {}
     for _ in range(500):
         conn = socket.socket()
         conn.setblocking(False)
-        assert conn.connect_ex(tcp_echo.address) in (0, errno.EINPROGRESS)
+        assert conn.connect_ex(server.address) in (0, errno.EINPROGRESS)
         conns[conn.fileno()] = conn
         poller.register(conn, select.POLLOUT)
     served = 0
     while served < len(conns):
-        ready = poller.poll(20_000)  # a short backlog makes the kernel of a client try again after 1, 2, 4 s
-        assert ready, f"{served} of {len(conns)} clients were served, then nothing happened any more"
+        ready = poller.poll(20_000)  # while the backlog is full, the kernel of a client tries again after 1, 2, 4 s
+        assert ready, f"{served} of {len(conns)} clients were served, then nothing happened"
         for descriptor, event in ready:
             conn = conns[descriptor]
-            if event & select.POLLOUT:  # it stands. Each ends its side, so a model for one at a time comes to all
+            if event & select.POLLOUT:  # connected. Each client half-closes: a model for one client reaches all of them
                 conn.setblocking(True)
                 conn.sendall(b"client %d" % descriptor)
                 conn.shutdown(socket.SHUT_WR)
@@ -161,9 +174,32 @@ def test_five_hundred_clients_that_connect_at_once_are_all_served(tcp_echo: Serv
             else:
                 try:
                     assert read_to_end(conn) == b"client %d" % descriptor
-                except ConnectionResetError:  # by the kernel, which has forgotten it while the backlog was full
-                    assert tcp_echo.model.own_backlog is not None
+                except ConnectionResetError:  # by the kernel, which forgot the client while the backlog was full
+                    assert server.model.own_backlog is not None
                 poller.unregister(conn)
                 conn.close()
                 served += 1
-    assert_serves(tcp_echo)
+    assert_serves(server)
+
+
+def skip_beyond_limit(server: Server, clients: int) -> None:
+    """Skip the test if the model declares that it serves fewer clients at a time."""
+    limit = server.model.max_tcp_clients
+    if limit is not None and clients > limit:
+        pytest.skip(f"{server.model.name} declares that it serves {limit} TCP client at a time")
+
+
+def start_writer(conn: socket.socket, message: bytes) -> threading.Thread:
+    """Send the message in a thread, then half-close, while the caller reads.
+
+    If the server breaks the connection, the caller does not read the whole message, so the error is not raised here.
+    """
+
+    def write() -> None:
+        with contextlib.suppress(OSError):
+            conn.sendall(message)
+            conn.shutdown(socket.SHUT_WR)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    return writer

@@ -1,4 +1,4 @@
-"""What a model with several processes promises of them, and what a thread per UDP peer does."""
+"""Pools of worker processes, and the threads that a model starts for UDP peers."""
 
 import contextlib
 import itertools
@@ -10,65 +10,31 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.processes import gone
-
-from .running import (
-    Server,
-    altered,
-    assert_serves,
-    command,
-    connect,
-    exchange,
-    exchange_datagram,
-    models,
-    peer,
-    running,
-    wait_until,
-)
+from tests.conformance.cases import models_with
+from tests.support.processes import have_exited
+from tests.support.servers import Server, make_patched_command, start_command, start_server
+from tests.support.sockets import assert_serves, connect, exchange, exchange_datagram, make_udp_socket
+from tests.support.waiting import wait_until
 
 
-def clients_of(process: psutil.Process) -> int:
-    """Count the connections that a process holds; of what else it opens for itself some comes after the ready line."""
-    return sum(one.status == psutil.CONN_ESTABLISHED for one in process.net_connections("tcp"))
-
-
-def kill(server: Server, worker: psutil.Process) -> None:
-    """End one worker, and wait until another has taken its place."""
-    worker.kill()
-    wait_until(
-        lambda: (
-            worker.pid not in {process.pid for process in server.tree()}
-            and len(server.tree()) == 1 + server.ready["workers"]
-        ),
-        "there are as many workers as before",
-    )
-
-
-@pytest.mark.parametrize("model", models("tcp", lambda model: model.parallel))
-def test_it_has_as_many_workers_as_it_was_told(model: str) -> None:
-    with running(command(model, "tcp", "echo", "--workers", "3")) as server:
-        assert server.ready["workers"] == 3
+@pytest.mark.parametrize("model", models_with("tcp", lambda model: model.parallel))
+def test_pool_has_the_requested_number_of_workers(model: str) -> None:
+    with start_server(model, "tcp", "echo", "--workers", "3") as server:
+        assert server["workers"] == 3
         assert len(server.workers()) == 3
-    with running(command(model, "tcp")) as server:
-        assert server.ready["workers"] == len(server.workers()) == max(2, len(os.sched_getaffinity(0)))
+    with start_server(model, "tcp") as server:
+        assert server["workers"] == len(server.workers()) == max(2, len(os.sched_getaffinity(0)))
 
 
-@pytest.mark.parametrize("model", models("tcp", lambda model: not model.parallel))
-def test_a_model_without_workers_says_that_it_is_one(model: str) -> None:
-    with running(command(model, "tcp", "echo", "--workers", "3")) as server:
-        assert server.ready["workers"] == 1
-        assert len(server.tree()) == 1
-
-
-@pytest.mark.parametrize("model", models("tcp", lambda model: model.parallel))
-def test_a_killed_worker_takes_its_own_connections_alone_and_is_replaced(model: str) -> None:
-    with running(command(model, "tcp", "echo", "--workers", "2")) as server:
+@pytest.mark.parametrize("model", models_with("tcp", lambda model: model.parallel))
+def test_killed_worker_is_replaced_and_breaks_only_its_connections(model: str) -> None:
+    with start_server(model, "tcp", "echo", "--workers", "2") as server:
         worker = server.workers()[0]
         conns = [connect(server) for _ in range(40)]
         for conn in conns:
             exchange(conn, b"before")
-        its_own = clients_of(worker)
-        kill(server, worker)
+        connections_of_worker = count_connections(worker)
+        kill_worker(server, worker)
         broken = 0
         for conn in conns:
             try:
@@ -78,61 +44,52 @@ def test_a_killed_worker_takes_its_own_connections_alone_and_is_replaced(model: 
                 reply = b""
             broken += reply != b"after"
             conn.close()
-        assert broken == its_own
+        assert broken == connections_of_worker
         assert f"worker {worker.pid} exited with code -9" in server.stderr()
         for _ in range(20):
             assert_serves(server)
 
 
-@pytest.mark.parametrize("model", models("udp", lambda model: model.parallel))
-def test_datagrams_are_answered_after_a_worker_was_killed(model: str) -> None:
-    with running(command(model, "udp", "echo", "--workers", "2")) as server, peer(server) as sock:
+@pytest.mark.parametrize("model", models_with("udp", lambda model: model.parallel))
+def test_killed_worker_is_replaced_and_datagrams_are_answered(model: str) -> None:
+    with start_server(model, "udp", "echo", "--workers", "2") as server, make_udp_socket(server) as sock:
         for worker in server.workers():
-            kill(server, worker)
+            kill_worker(server, worker)
             for _ in range(20):
                 exchange_datagram(sock, b"still there?")
 
 
-@pytest.mark.parametrize("model", models("tcp", lambda model: model.parallel))
-def test_a_worker_holds_no_descriptor_of_the_others(model: str) -> None:
-    with running(command(model, "tcp", "echo", "--workers", "4")) as server:
+@pytest.mark.parametrize("model", models_with("tcp", lambda model: model.parallel))
+def test_worker_inherits_no_pipes_of_other_workers(model: str) -> None:
+    with start_server(model, "tcp", "echo", "--workers", "4") as server:
 
-        def pipes() -> list[int]:
-            return [len(pipes_of(worker)) for worker in server.workers()]
+        def count_pipes() -> list[int]:
+            return [len(find_pipes(worker)) for worker in server.workers()]
 
-        wait_until(lambda: pipes() == [pipes()[0]] * 4, "the last one has as many pipes as the first one")
-        kill(server, server.workers()[0])
-        wait_until(lambda: pipes() == [pipes()[0]] * 4, "and so has the one that replaces another")
-
-
-def pipes_of(process: psutil.Process) -> set[str]:
-    """The pipes that a process holds."""
-    links = set()
-    for link in Path(f"/proc/{process.pid}/fd").iterdir():
-        with contextlib.suppress(OSError):  # closed since
-            links.add(str(link.readlink()))
-    return {link for link in links if link.startswith("pipe:")}
+        wait_until(lambda: len(set(count_pipes())) == 1, "the last worker has as many pipes as the first one")
+        kill_worker(server, server.workers()[0])
+        wait_until(lambda: len(set(count_pipes())) == 1, "its replacement has as many pipes as the others")
 
 
-def test_workers_that_end_at_once_are_replaced_at_a_walking_pace() -> None:
-    change = "\n".join(
+def test_workers_that_exit_at_once_are_replaced_with_a_pause() -> None:
+    code = "\n".join(
         (
-            "import os, time",
+            "import os, sys, time",
             "from servers import worker_pool",
             "from servers.models import select",
             "worker_pool.RESTART_DELAY_S = 0.1",
             "select.serve_tcp = lambda *_: (print(time.monotonic(), file=sys.stderr, flush=True), os._exit(3))",
         )
     )
-    with running(altered(f"import sys\n{change}", "multiprocessing", "--workers", "1")) as server:
-        wait_until(lambda: server.stderr().count("exited with code 3") >= 4, "four workers have ended")
+    with start_command(make_patched_command(code, "multiprocessing", "--workers", "1")) as server:
+        wait_until(lambda: server.stderr().count("exited with code 3") >= 4, "four workers have exited")
         started_s = [float(line) for line in re.findall(r"^[\d.]+$", server.stderr(), re.MULTILINE)]
         assert all(later - earlier >= 0.1 for earlier, later in itertools.pairwise(started_s))
         os.killpg(server.pid, signal.SIGTERM)
 
 
-def test_a_worker_that_cannot_be_started_is_told_once_and_started_later() -> None:
-    change = "\n".join(
+def test_failed_fork_is_reported_once_and_retried() -> None:
+    code = "\n".join(
         (
             "import errno, os",
             "from servers import worker_pool",
@@ -146,66 +103,96 @@ def test_a_worker_that_cannot_be_started_is_told_once_and_started_later() -> Non
             "os.fork = fork_or_fail",
         )
     )
-    with running(altered(change, "multiprocessing", "--workers", "2")) as server:
-        first, other = server.workers()
-        kill(server, first)
+    with start_command(make_patched_command(code, "multiprocessing", "--workers", "2")) as server:
+        first, second = server.workers()
+        kill_worker(server, first)
         main = psutil.Process(server.pid)
         wait_until(lambda: main.num_fds() == 4 + 2 * 2, "it has its streams, its socket, and two pipes for each worker")
-        assert not gone([other])
+        assert not have_exited([second])
         assert server.stderr().count("cannot be started") == 1
         assert "1 of 2 workers cannot be started: Resource temporarily unavailable" in server.stderr()
         assert_serves(server)
 
 
-def threads(server: Server) -> int:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return int(psutil.Process(server.pid).num_threads())
-    return 0
-
-
-def test_the_thread_of_a_udp_peer_ends_when_it_is_idle_and_starts_again() -> None:
-    change = "from servers.models import thread_per_client\nthread_per_client.IDLE_S = 0.1"
-    with running(altered(change, "thread_per_client", "--transport", "udp")) as server:
-        socks = [peer(server) for _ in range(10)]
+def test_udp_peer_thread_ends_when_idle_and_starts_again() -> None:
+    code = "from servers.models import thread_per_client\nthread_per_client.IDLE_S = 0.1"
+    with start_command(make_patched_command(code, "thread_per_client", "--transport", "udp")) as server:
+        socks = [make_udp_socket(server) for _ in range(10)]
         for _ in range(3):
             for sock in socks:
                 exchange_datagram(sock, b"here I am")
-            wait_until(lambda: threads(server) == 1, "only the receiving thread is left")
+            wait_until(lambda: count_threads(server) == 1, "only the receiving thread is left")
         for sock in socks:
             sock.close()
 
 
-def test_a_udp_peer_that_takes_leave_frees_its_thread_at_once() -> None:
-    with running(command("thread_per_client", "udp", "hola")) as server, peer(server) as sock:
+def test_udp_peer_thread_ends_at_adios() -> None:
+    with start_server("thread_per_client", "udp", "hola") as server, make_udp_socket(server) as sock:
         exchange_datagram(sock, b"hola", b"pues hola")
-        assert threads(server) == 2
+        assert count_threads(server) == 2
         exchange_datagram(sock, b"adios", b"pues adios")
-        wait_until(lambda: threads(server) == 1, "only the receiving thread is left")
+        wait_until(lambda: count_threads(server) == 1, "only the receiving thread is left")
         exchange_datagram(sock, b"hola", b"pues hola")
 
 
-def test_no_datagram_is_lost_between_a_thread_that_ends_and_the_next() -> None:
-    change = "from servers.models import thread_per_client\nthread_per_client.IDLE_S = 0.0001"
-    with running(altered(change, "thread_per_client", "--transport", "udp")) as server, peer(server) as sock:
+def test_no_datagram_is_lost_between_two_threads_of_a_udp_peer() -> None:
+    code = "from servers.models import thread_per_client\nthread_per_client.IDLE_S = 0.0001"
+    command = make_patched_command(code, "thread_per_client", "--transport", "udp")
+    with start_command(command) as server, make_udp_socket(server) as sock:
         for number in range(3_000):
             exchange_datagram(sock, b"%d" % number)
 
 
-def test_where_no_thread_can_be_had_a_connection_is_closed_and_a_datagram_answered_all_the_same() -> None:
-    change = "\n".join(
-        (
-            "import _thread",
-            "def refuse(*_):",
-            "    raise RuntimeError('no more threads')",
-            "_thread.start_new_thread = refuse",
-        )
-    )
-    with running(altered(change, "thread_per_client", "--transport", "udp")) as server, peer(server) as sock:
+REFUSE_THREADS = """
+import _thread
+def refuse(*_):
+    raise RuntimeError('no more threads')
+_thread.start_new_thread = refuse
+"""
+
+
+def test_udp_datagram_is_answered_if_no_thread_can_start() -> None:
+    command = make_patched_command(REFUSE_THREADS, "thread_per_client", "--transport", "udp")
+    with start_command(command) as server, make_udp_socket(server) as sock:
         for _ in range(3):
             exchange_datagram(sock, b"here I am")
         assert len(server.stderr().splitlines()) == 1
-    with running(altered(change, "thread_per_client")) as server:
+
+
+def test_tcp_connection_is_closed_if_no_thread_can_start() -> None:
+    with start_command(make_patched_command(REFUSE_THREADS, "thread_per_client")) as server:
         for _ in range(3):
             with connect(server) as conn:
                 assert conn.recv(1) == b""
         assert len(server.stderr().splitlines()) == 1
+
+
+def count_connections(process: psutil.Process) -> int:
+    """Count the client connections of a process."""
+    return sum(conn.status == psutil.CONN_ESTABLISHED for conn in process.net_connections("tcp"))
+
+
+def kill_worker(server: Server, worker: psutil.Process) -> None:
+    """Kill one worker, and wait until another one replaces it."""
+    worker.kill()
+    wait_until(
+        lambda: (
+            worker.pid not in {process.pid for process in server.tree()} and len(server.tree()) == 1 + server["workers"]
+        ),
+        "there are as many workers as before",
+    )
+
+
+def find_pipes(process: psutil.Process) -> set[str]:
+    """Return the pipes that a process has open."""
+    links = set()
+    for link in Path(f"/proc/{process.pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed since it was listed
+            links.add(str(link.readlink()))
+    return {link for link in links if link.startswith("pipe:")}
+
+
+def count_threads(server: Server) -> int:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return int(psutil.Process(server.pid).num_threads())
+    return 0

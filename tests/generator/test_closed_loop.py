@@ -15,7 +15,9 @@ from clients.generator import LoadGenerator
 from clients.load_spec import LoadSpec
 from clients.result_document import Context, make_document
 from clients.worker import describe_slice
-from tests.generator.scripted import HOST, echo, start_tcp_server, start_udp_server
+from tests.support.scripted_servers import HOST, echo, start_tcp_server, start_udp_server
+
+pytestmark = pytest.mark.serial
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from hdrh.log import HistogramLogReader
 from clients.engine.histogram_slots import HIGHEST_NS, SLOTS, slot
 from clients.export import encode_hdr
 from clients.histogram import highest_ns
-from tests.system.commands import python, server
+from tests.support.commands import run_python as python
+from tests.support.servers import start_server as server
 
 COLUMNS = ["connection", "outcome", "number", "intended_ns", "ready_ns", "sent_ns", "received_ns"]
 

@@ -21,8 +21,10 @@ from clients.generator import LoadGenerator
 from clients.load_spec import LoadSpec
 from clients.measurement import Slice
 from clients.result_document import Context, make_document
-from tests.generator.scripted import HOST, echo, start_tcp_server, start_udp_server
-from tests.system.commands import server
+from tests.support.scripted_servers import HOST, echo, start_tcp_server, start_udp_server
+from tests.support.servers import start_server as server
+
+pytestmark = pytest.mark.serial
 
 
 def run_load(spec: LoadSpec, seconds: float = 0.3, **options: Any) -> tuple[dict[str, Any], Slice, Any]:

@@ -6,8 +6,10 @@ import socket
 import pytest
 
 from clients.protocol_check import ProtocolError, verify
-from tests.generator.scripted import HOST, start_tcp_server
-from tests.system.commands import server
+from tests.support.scripted_servers import HOST, start_tcp_server
+from tests.support.servers import start_server as server
+
+pytestmark = pytest.mark.serial
 
 
 @pytest.mark.parametrize("model", ["select", "thread_per_client"])

@@ -7,7 +7,7 @@ import pytest
 
 from clients import talk as talking
 from clients.talk import ConversationError, talk
-from tests.generator.scripted import HOST, echo, start_tcp_server, start_udp_server
+from tests.support.scripted_servers import HOST, echo, start_tcp_server, start_udp_server
 
 
 def make_replies(*replies: bytes) -> Callable[[socket.socket, int], None]:

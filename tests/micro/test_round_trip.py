@@ -9,7 +9,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from servers import registry
-from tests.system.commands import server
+from tests.support.servers import start_server as server
 
 _MESSAGE = bytes(range(64))
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.system.commands import python
+from tests.support.commands import run_python as python
 
 
 @pytest.fixture(scope="session", autouse=True)

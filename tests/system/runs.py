@@ -7,7 +7,7 @@ import pandas as pd
 
 from bench.schema.rows import MaxRateRow
 from bench.store.run_folder import RunFolder
-from tests.unit import synthetic
+from tests.support import synthetic
 
 MODELS = synthetic.TCP | synthetic.UDP
 BASELINE = {f"native/{transport}": {1: 9e4, 16: 18e4, 64: 18e4} for transport in ("tcp", "udp")}
@@ -29,7 +29,7 @@ def make_run(path: Path, speed: float = 1.0, seed: int = 1, models: synthetic.Ra
     """Make the folder of a run. speed: factor of every arm's rates."""
     path.mkdir()
     rates = {arm: {load: rate * speed for load, rate in loads.items()} for arm, loads in models.items()}
-    synthetic.write(synthetic.run(rates, seed=seed), path)
+    synthetic.write_run(synthetic.make_run(rates, seed=seed), path)
     return path
 
 

@@ -74,6 +74,22 @@ def test_fail_if_decides_the_exit_code(
     assert completed.stderr.count("\n") == (1 if code == 2 else 0)
 
 
+def test_power_of_a_condition_is_printed_and_can_be_required(
+    folders: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [str(folders["before"]), str(folders["again"])]
+    condition = ["--fail-if", "throughput_rps<-0.1%"]
+    completed = run_holabench(capsys, "compare", *paths, *condition)
+    assert completed.code == 0, completed.stderr
+    assert "throughput_rps<-0.1%: the smallest detectable change is " in completed.stdout
+    assert "would miss a change of 0.1% (measure more blocks)" in completed.stdout
+    assert run_holabench(capsys, "compare", *paths, *condition, "--require-power").code == CONDITION_HOLDS
+    loose = ["--fail-if", "throughput_rps<-90%", "--require-power"]
+    assert run_holabench(capsys, "compare", *paths, *loose).code == 0
+    refused = run_holabench(capsys, "compare", *paths, "--require-power")
+    assert (refused.code, refused.stderr.count("\n")) == (2, 1)
+
+
 def test_machine_drift_is_reported_first(folders: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     output = run_holabench(capsys, "compare", str(folders["quiet"]), str(folders["busy"])).stdout
     drift = (

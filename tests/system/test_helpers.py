@@ -10,16 +10,20 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.analysis.summary import compare, summarise
+from bench.analysis.comparisons import compare_arms
+from bench.analysis.summary import summarise
 from bench.plan.matrix import reference_arms
 from bench.report.chart_workers import helpers
 from bench.report.charts.catalogue import wanted
 from bench.store.errors import StoreError
 from bench.store.reader import read_run
 from bench.store.run_folder import RunFolder
-from tests.unit import synthetic
+from tests.support import synthetic
+from tests.support.commands import COMMAND_DEADLINE_S as DEADLINE_S
+from tests.support.commands import run_python as python
+from tests.support.commands import start_python as started
 
-from .commands import DEADLINE_S, python, started
+pytestmark = pytest.mark.slow
 
 HELPED = """
 import json, signal, sys, psutil
@@ -40,14 +44,14 @@ FIRST_IMPORTED = ("multiprocessing", "pickle", "numpy", "pandas", "bench", "enco
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     rates = synthetic.TCP | synthetic.UDP
-    synthetic.write(synthetic.run(rates, blocks=6, rounds=2, histograms=True), tmp_path)
+    synthetic.write_run(synthetic.make_run(rates, blocks=6, rounds=2, histograms=True), tmp_path)
     return tmp_path
 
 
 def test_a_helper_that_is_killed_is_told_in_one_line(folder: Path) -> None:
     run = read_run(folder)
     trials, slices = run.trials, run.slices
-    summary, comparisons = summarise(trials, slices), compare(slices, trials, reference_arms(run.plan))
+    summary, comparisons = summarise(trials, slices), compare_arms(trials, slices, reference_arms(run.plan))
     charts = wanted(summary, trials)
     before = set(psutil.Process().children(recursive=True))
     with helpers(RunFolder(folder)) as helping:
@@ -62,7 +66,7 @@ def test_a_helper_that_is_killed_is_told_in_one_line(folder: Path) -> None:
 def test_a_letter_that_the_font_lacks_is_no_warning_on_the_terminal(tmp_path: Path) -> None:
     judged = {("select/tcp", 64): ("failed", "its last words: \u670d")}
     rates = synthetic.TCP | synthetic.UDP
-    synthetic.write(synthetic.run(rates, blocks=6, rounds=2, judged=judged, histograms=True), tmp_path)
+    synthetic.write_run(synthetic.make_run(rates, blocks=6, rounds=2, judged=judged, histograms=True), tmp_path)
     ended = python("-m", "bench", "report", str(tmp_path))
     assert any("\u670d" in one.read_text() for one in (tmp_path / "charts").glob("*.svg")), ended.stderr
     assert "Warning" not in ended.stderr

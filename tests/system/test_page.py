@@ -13,7 +13,9 @@ import pytest
 from bench.report.build import derive
 from bench.report.chart_workers import helpers
 from bench.store.run_folder import RunFolder
-from tests.unit import synthetic
+from tests.support import synthetic
+
+pytestmark = pytest.mark.slow
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NARROW, WIDE = 400, 1400
@@ -57,12 +59,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     strange = {f"<b onclick=alert(1)>$\\x$/{over}": {16: 3e4, 64: 3e4} for over in ("tcp", "udp")}
     rates = synthetic.TCP | synthetic.UDP | strange
     judged = {("select/tcp", 64): ("failed", r"another reply: b'$\xd0\x94^'")}
-    rows = synthetic.run(rates, blocks=6, rounds=4, judged=judged, histograms=True)
+    rows = synthetic.make_run(rates, blocks=6, rounds=4, judged=judged, histograms=True)
     return derived(rows, tmp_path_factory.mktemp("run"))
 
 
 def derived(rows: synthetic.Rows, path: Path) -> Path:
-    synthetic.write(rows, path)
+    synthetic.write_run(rows, path)
     with helpers(RunFolder(path)) as helping:
         derive(RunFolder(path), helping)
     return path / "report.html"

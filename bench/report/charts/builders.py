@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.analysis.summary import AGAINST, CONTROLS
 from bench.report.charts.catalogue import QUESTIONS, Wanted
 from bench.report.charts.distribution import common_connections, draw_latency
 from bench.report.charts.dots import draw_dots
@@ -27,6 +26,7 @@ from bench.report.charts.points import (
 )
 from bench.report.charts.steadiness import draw_rounds
 from bench.schema.arms import Arm
+from bench.schema.conclusions import ComparisonKind
 from bench.schema.metrics import METRICS
 
 
@@ -80,9 +80,9 @@ def _ratios(tables: Tables, load: Load) -> Figure | None:
         "Full marks: told faster or slower; hollow: equivalent or inconclusive; crossed out: invalid.",
         "Numbers beside the names are connections.",
     ]
-    if (rows["kind"] == CONTROLS).any():
+    if (rows["kind"] == ComparisonKind.CONTROL).any():
         lines.append("Grey band: how far an arm seemed to differ from itself.")
-    against = sorted({Arm.parse(arm).label for arm in rows.loc[rows["kind"] == AGAINST, "reference"]})
+    against = sorted({Arm.parse(arm).label for arm in rows.loc[rows["kind"] == ComparisonKind.REFERENCE, "reference"]})
     subtitle = f"{describe(load, tables.trials)}; requests/s against {', '.join(against)}; bars: 95 % interval"
     return draw_forest(rows, QUESTIONS["ratios"], subtitle, lines)
 

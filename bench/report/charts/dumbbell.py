@@ -6,12 +6,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from bench.analysis.summary import ACROSS
 from bench.formatting import compact, on_axis
 from bench.report.charts.layout import page, settle
 from bench.report.charts.points import Point
 from bench.report.charts.style import GREY, INK, styles
 from bench.schema.arms import Arm
+from bench.schema.conclusions import ComparisonKind
 
 ROW_IN = 0.42
 
@@ -32,7 +32,7 @@ def draw_dumbbells(
         str(row["arm"]): f"{row['ratio']:.2f} times"
         if row["conclusion"] in ("faster", "slower")
         else str(row["conclusion"])
-        for row in comparisons[comparisons["kind"] == ACROSS].to_dict("records")
+        for row in comparisons[comparisons["kind"] == ComparisonKind.TRANSPORTS].to_dict("records")
         if math.isfinite(row["ratio"])
     }
     figure, (ax,) = page(title, subtitle, notes, 1, max(2.2, ROW_IN * len(order) + 0.9))

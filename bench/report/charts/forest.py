@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from bench.analysis.summary import AGAINST, CONTROLS, noise_share
+from bench.analysis.comparisons import noise_floor_share
 from bench.report.charts.layout import page, panel_title, settle
 from bench.report.charts.style import GREY, PALE, Style, styles
 from bench.schema.arms import Arm
+from bench.schema.conclusions import ComparisonKind
 
 ROW_IN = 0.3
 WIDEST = 20.0  # an interval may reach farther than so many times its mark: its line ends at the edge
@@ -33,7 +34,7 @@ class _Row:
 
 def draw_forest(comparisons: pd.DataFrame, title: str, subtitle: str, notes: list[str]) -> Figure | None:
     """One panel a transport, a row for each arm and number of connections. comparisons: of one load and one metric."""
-    against = [_row(row) for row in comparisons[comparisons["kind"] == AGAINST].to_dict("records")]
+    against = [_row(row) for row in comparisons[comparisons["kind"] == ComparisonKind.REFERENCE].to_dict("records")]
     against = [row for row in against if math.isfinite(row.ratio) and row.ratio > 0]
     panels = sorted({Arm.parse(row.arm).transport for row in against})
     if not panels:
@@ -71,9 +72,10 @@ def _row(row: dict[Any, Any]) -> _Row:
 def _noise(ax: Axes, comparisons: pd.DataFrame, name: str) -> None:
     """The band in which the control seemed to differ from itself, at any number of connections."""
     controls = comparisons[
-        (comparisons["kind"] == CONTROLS) & (comparisons["arm"].map(lambda name: Arm.parse(name).transport) == name)
+        (comparisons["kind"] == ComparisonKind.CONTROL)
+        & (comparisons["arm"].map(lambda name: Arm.parse(name).transport) == name)
     ]
-    share = noise_share(controls)
+    share = noise_floor_share(controls)
     if share is not None:
         ax.axvspan(1 / (1 + share), 1 + share, color=PALE, alpha=0.6, zorder=0, linewidth=0)
     ax.axvline(1, color=GREY, linewidth=0.9, zorder=1)

@@ -13,26 +13,34 @@ from bench.schema.metrics import METRICS
 
 def course(found: Sequence[Series]) -> Figure:
     """A panel for each load, a line for each arm, a rule where a level changed; invalid figures are hollow."""
-    loads = list(dict.fromkeys(one.load for one in found))
+    loads = list(dict.fromkeys(str(one.load_point) for one in found))
     figure = Figure(figsize=(11, 3.2 * len(loads) + 0.6), dpi=150, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     looks = styles({Arm.parse(one.arm).label for one in found})
-    runs = dict(sorted({place: run for one in found for place, run in zip(one.places, one.runs, strict=True)}.items()))
+    runs = dict(sorted({point.position: point.run for one in found for point in one.points}.items()))
     at = {place: x for x, place in enumerate(runs)}
     for number, load in enumerate(loads):
         ax = figure.add_subplot(len(loads), 1, number + 1)
         ax.set_title(load, loc="left", fontsize=11, fontweight="bold", color=INK)
-        for one in (each for each in found if each.load == load):
+        for one in (each for each in found if str(each.load_point) == load):
             its = looks[Arm.parse(one.arm).label]
-            x = [at[place] for place in one.places]
+            x = [at[point.position] for point in one.points]
             style = "-" if "/tcp" in one.arm else "--"
-            ax.plot(x, one.medians, style, color=its.colour, marker=its.marker, markersize=5, label=one.arm)
-            hollow = [k for k, verdict in enumerate(one.verdicts) if verdict == "invalid"]
-            of_hollow = [x[k] for k in hollow], [one.medians[k] for k in hollow]
+            medians = [point.median for point in one.points]
+            ax.plot(x, medians, style, color=its.colour, marker=its.marker, markersize=5, label=one.arm)
+            hollow = [k for k, point in enumerate(one.points) if point.verdict == "invalid"]
+            of_hollow = [x[k] for k in hollow], [medians[k] for k in hollow]
             ax.plot(*of_hollow, "", color=its.colour, marker=its.marker, markersize=5, mfc="white", zorder=3)
-            ax.vlines(x, one.lows, one.highs, color=its.colour, linewidth=1, alpha=0.6)
+            ax.vlines(
+                x,
+                [point.low for point in one.points],
+                [point.high for point in one.points],
+                color=its.colour,
+                linewidth=1,
+                alpha=0.6,
+            )
             for change in one.changes:
-                ax.axvline(x[change] - 0.5, color=its.colour, linewidth=1, linestyle=":")
+                ax.axvline(at[change.position] - 0.5, color=its.colour, linewidth=1, linestyle=":")
         ax.set_xlim(-0.5, len(runs) - 0.5)  # a run stands at the same place in every panel
         ax.set_ylim(bottom=0)
         ax.set_ylabel(METRICS[found[0].metric].label, fontsize=9)

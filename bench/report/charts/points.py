@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.analysis import statistics
-from bench.analysis.summary import noise_share, short_of_cores
+from bench.analysis.cases import text
+from bench.analysis.comparisons import noise_floor_share
+from bench.analysis.rankings import unranked_models
 from bench.formatting import compact
 from bench.schema.arms import Arm
 from bench.schema.metrics import ScenarioKind
@@ -92,8 +94,8 @@ def points(summary: pd.DataFrame, load: Load, metric: str) -> list[Point]:
             median=float(row["median"]),
             low=float(row["low"]),
             high=float(row["high"]),
-            verdict=str(row["verdict"]),
-            codes="" if pd.isna(row["codes"]) else str(row["codes"]),
+            verdict=text(row["verdict"] if row["status"] == "ok" else row["status"]),
+            codes=text(row["codes"] if row["status"] == "ok" else row["reason"]),
             blocks=int(row["blocks"]),
         )
         for row in rows[rows["metric"] == metric].to_dict("records")
@@ -176,7 +178,7 @@ def notes(
         lines.append(floor)
     elif controls := sorted({point.name for point in found if Arm.parse(point.arm).control and point.drawn}):
         lines.append(f"Thin grey: {', '.join(controls)} measured a second time; what lies between the two is noise.")
-    short = set(short_of_cores(at_load(trials, load))) & {point.name for point in found if point.drawn}
+    short = set(unranked_models(at_load(trials, load))) & {point.name for point in found if point.drawn}
     if short:
         lines.append(f"Not ranked, as it needs several cores and the servers had one CPU: {', '.join(sorted(short))}.")
     return lines
@@ -193,7 +195,7 @@ def noise_floor(comparisons: pd.DataFrame, load: Load, metric: str) -> str:
     if rows.empty:
         return ""
     names = ", ".join(sorted({Arm.parse(arm).label for arm in rows["arm"]}))
-    share = noise_share(rows)
+    share = noise_floor_share(rows)
     size = "" if share is None else f" (ratios inside rounds: up to {100 * share:.1f} %)"
     return f"Thin grey: {names} measured a second time, the noise floor{size}."
 

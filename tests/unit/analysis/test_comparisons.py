@@ -1,68 +1,135 @@
-"""Error rates of the comparisons, on simulated runs: seeded, and of bounded time."""
-
-import itertools
+import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from bench.analysis import statistics
-
-ARMS, ROUNDS, BLOCKS = 6, 12, 10
-PAIRS = list(itertools.combinations(range(ARMS), 2))
-
-
-def runs(count: int, seed: int, faster: float = 1.0) -> list[list[list[float]]]:
-    """Logarithms of the pairs' ratios in each block, for so many runs; the first arm is faster by a factor.
-
-    Slices have heavy tails; the machine drifts from round to round, steps to another speed inside a round, and has
-    spikes; each block's fresh server is a little faster or slower.
-    """
-    random = np.random.default_rng(seed)
-    shape = (count, BLOCKS, ROUNDS, ARMS)
-    values = 0.12 * random.standard_t(4, shape) / np.sqrt(2)
-    values += 0.015 * random.standard_normal((count, BLOCKS, 1, ARMS))
-    values += np.cumsum(0.05 * random.standard_normal((count, BLOCKS, ROUNDS, 1)), axis=2)
-    step_at = random.integers(0, ROUNDS * ARMS, (count, BLOCKS, 1, 1))
-    order = np.argsort(random.random(shape), axis=3) + ARMS * np.arange(ROUNDS)[:, None]
-    values += np.where(order >= step_at, random.choice([-0.3, 0.0, 0.3], (count, BLOCKS, 1, 1)), 0.0)
-    values -= np.where(random.random(shape) < 1 / 12, random.uniform(0.15, 0.4, shape), 0.0)
-    values[..., 0] += np.log(faster)
-    of_pairs = np.stack([np.median(values[..., a] - values[..., b], axis=2) for a, b in PAIRS], axis=1)
-    return [[list(map(float, logs)) for logs in one] for one in of_pairs]
+from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms, conclude, noise_floor_share
+from bench.analysis.statistics import LogRatio
+from bench.schema.conclusions import Conclusion
+from bench.schema.rows import SliceRow, TrialRow
+from tests.support import synthetic
+from tests.unit.analysis.builders import REFERENCE_ARMS, make_tables, only_row, set_codes
 
 
-@pytest.fixture(scope="module")
-def equals() -> list[list[statistics.LogRatio]]:
-    """A thousand runs in which nothing differs."""
-    return [statistics.log_ratios(members, ARMS - 1) for members in runs(1_000, seed=1)]
+def compare_rates(rates: dict[str, list[list[float]]]) -> pd.DataFrame:
+    """Return the comparisons of throughput."""
+    comparisons = compare_arms(*make_tables(rates), REFERENCE_ARMS)
+    return comparisons[comparisons["metric"] == "throughput_rps"]
 
 
-def differs(one: statistics.LogRatio) -> bool:
-    return one.low > 1 or one.high < 1
+@pytest.mark.parametrize(
+    ("metric", "interval", "conclusion"),
+    [
+        ("throughput_rps", LogRatio(1.2, 1.1, 1.3, 1.15, 1.25, 0.01), Conclusion.FASTER),
+        ("cpu_us_per_request", LogRatio(1.2, 1.1, 1.3, 1.15, 1.25, 0.01), Conclusion.SLOWER),
+        ("throughput_rps", LogRatio(1.01, 0.97, 1.06, 0.98, 1.04, 0.5), Conclusion.EQUIVALENT),
+        ("throughput_rps", LogRatio(1.01, 0.9, 1.2, 0.94, 1.1, 0.5), Conclusion.INCONCLUSIVE),
+        ("throughput_rps", LogRatio(*[math.nan] * 6), Conclusion.INCONCLUSIVE),
+    ],
+)
+def test_conclude_follows_the_interval(metric: str, interval: LogRatio, conclusion: Conclusion) -> None:
+    assert conclude(metric, interval) is conclusion
 
 
-def test_of_a_thousand_families_of_equals_one_in_twenty_has_a_difference_at_most(
-    equals: list[list[statistics.LogRatio]],
-) -> None:
-    wrong = sum(any(map(differs, family)) for family in equals)
-    assert wrong <= 50 + 17  # 5 %, and 99 % of what chance makes of a true 5 % in a thousand
+def test_comparison_of_no_rows_has_its_columns() -> None:
+    assert list(compare_arms(pd.DataFrame(), pd.DataFrame(), REFERENCE_ARMS).columns) == COMPARISON_COLUMNS
+    trials, slices = synthetic.read_back([], TrialRow), synthetic.read_back([], SliceRow)
+    assert compare_arms(trials, slices, REFERENCE_ARMS).empty
 
 
-def test_a_twin_is_called_different_in_one_run_of_twenty_at_most() -> None:
-    alone = [statistics.log_ratios([members[0]])[0] for members in runs(1_000, seed=2)]
-    assert sum(map(differs, alone)) <= 65
+def test_ratio_inside_rounds_ignores_common_drift() -> None:
+    drift = [[100.0, 200.0, 50.0], [70.0, 300.0, 20.0], [10.0, 11.0, 90.0], [60.0, 30.0, 40.0]]
+    faster = [[1.2 * rate for rate in rates] for rates in drift]
+    row = only_row(compare_rates({"asyncio/tcp": drift, "select/tcp": faster}))
+    assert (row["arm"], row["reference"]) == ("select/tcp", "asyncio/tcp")
+    assert (row["blocks"], row["conclusion"]) == (4, "faster")
+    assert (row["model"], row["transport"], row["scenario_kind"]) == ("select", "tcp", "capacity")
+    assert (row["ratio"], row["low"], row["high"]) == pytest.approx((1.2, 1.2, 1.2))
 
 
-def test_the_intervals_of_each_pair_hold_the_truth_as_often_as_they_say(
-    equals: list[list[statistics.LogRatio]],
-) -> None:
-    each = np.mean([one.low90 <= 1 <= one.high90 for family in equals for one in family])
-    assert 0.87 <= each <= 0.93
+def test_round_that_one_arm_lacks_is_left_out_of_both() -> None:
+    trials, slices = make_tables({"asyncio/tcp": [[10.0, 1000.0]] * 3, "select/tcp": [[20.0, 1000.0]] * 3})
+    slices = slices[~((slices["arm"] == "select/tcp") & (slices["round"] == 1))]
+    comparisons = compare_arms(trials, slices, REFERENCE_ARMS)
+    assert only_row(comparisons, metric="throughput_rps")["ratio"] == pytest.approx(2.0)
 
 
-def test_a_planted_difference_of_ten_per_cent_is_found() -> None:
-    found = [statistics.log_ratios(members, ARMS - 1) for members in runs(200, seed=3, faster=1.1)]
-    touched = [k for k, pair in enumerate(PAIRS) if 0 in pair]
-    others = [k for k in range(len(PAIRS)) if k not in touched]
-    assert np.mean([family[k].low > 1 for family in found for k in touched]) > 0.9
-    assert np.mean([any(differs(family[k]) for k in others) for family in found]) <= 0.1
+def test_disturbed_round_is_left_out_of_comparison() -> None:
+    trials, slices = make_tables({"asyncio/tcp": [[10.0] * 3] * 4, "select/tcp": [[20.0] * 3] * 4})
+    slices["codes"] = slices["codes"].astype(object)
+    slices.loc[slices["round"] == 1, "throughput_rps"] = 1e9
+    slices.loc[slices["round"] == 1, "codes"] = "DISTURBED"
+    comparisons = compare_arms(trials, slices, REFERENCE_ARMS)
+    assert only_row(comparisons, metric="throughput_rps")["ratio"] == pytest.approx(2.0)
+
+
+def test_two_blocks_are_inconclusive() -> None:
+    row = only_row(compare_rates({"asyncio/tcp": [[10.0]] * 2, "select/tcp": [[20.0]] * 2}))
+    assert (row["conclusion"], row["codes"], row["verdict"]) == ("inconclusive", "FEW_BLOCKS=2", "suspect")
+
+
+def test_arm_without_measured_reference_keeps_its_row() -> None:
+    row = only_row(compare_rates({"select/tcp": [[20.0]] * 4}))
+    assert (row["conclusion"], row["blocks"], row["codes"]) == ("inconclusive", 0, "FEW_BLOCKS=0")
+
+
+def test_invalid_numbers_are_inconclusive() -> None:
+    trials, slices = make_tables({"asyncio/tcp": [[10.0]] * 4, "select/tcp": [[20.0]] * 4})
+    set_codes(trials, "invalid", "CORRUPT_REPLIES=1", trials["arm"] == "select/tcp")
+    row = only_row(compare_arms(trials, slices, REFERENCE_ARMS), metric="throughput_rps")
+    assert (row["conclusion"], row["verdict"], row["codes"]) == ("inconclusive", "invalid", "CORRUPT_REPLIES=1")
+
+
+def test_arm_that_costs_or_takes_less_is_faster() -> None:
+    comparisons = compare_arms(
+        *make_tables({"asyncio/tcp": [[1e4] * 3] * 6, "select/tcp": [[2e4] * 3] * 6}), REFERENCE_ARMS
+    )
+    conclusions = comparisons.set_index("metric")["conclusion"].to_dict()
+    assert conclusions == {"throughput_rps": "faster", "cpu_us_per_request": "faster", "service_p50_us": "faster"}
+
+
+def test_planned_throughput_of_open_loop_is_not_compared() -> None:
+    trials, slices = make_tables({"asyncio/tcp": [[1e4] * 3] * 6, "select/tcp": [[2e4] * 3] * 6})
+    comparisons = compare_arms(trials.assign(scenario_kind="latency"), slices, REFERENCE_ARMS)
+    assert set(comparisons["metric"]) == {"cpu_us_per_request", "service_p50_us"}
+
+
+def test_planted_difference_is_found_and_equal_arm_is_not() -> None:
+    found = wrong = 0
+    for seed in range(30):
+        rates = {"asyncio/tcp": {16: 30e3}, "select/tcp": {16: 33e3}, "iterative/tcp": {16: 30e3}}
+        rows = synthetic.make_run(rates, blocks=10, rounds=8, block_noise=0.015, seed=seed)
+        comparisons = compare_arms(rows.trials, rows.slices, REFERENCE_ARMS)
+        with_reference = comparisons.query("metric == 'throughput_rps' and kind == 'reference'").set_index("arm")
+        conclusions = with_reference["conclusion"]
+        found += conclusions["select/tcp"] == "faster"
+        wrong += conclusions["iterative/tcp"] in ("faster", "slower")
+    assert found >= 28
+    assert wrong <= 4  # binomial(30, .05) exceeds it in 2% of cases
+
+
+def test_controls_share_one_error_rate_but_keep_single_intervals() -> None:
+    runs = single = 0
+    for seed in range(60):
+        rates = {arm: dict.fromkeys((1, 4, 16, 64, 256), 30e3) for arm in ("asyncio/tcp", "asyncio/tcp~control")}
+        rows = synthetic.make_run(rates, blocks=6, rounds=4, block_noise=0.015, seed=seed)
+        comparisons = compare_arms(rows.trials, rows.slices, REFERENCE_ARMS)
+        controls = comparisons.query("metric == 'throughput_rps' and kind == 'control'")
+        runs += int(controls["conclusion"].isin(["faster", "slower"]).any())
+        single += int(((controls["low"] > 1) | (controls["high"] < 1)).sum())
+    assert runs <= 8  # binomial(60, .05) exceeds it in 0.3% of cases
+    assert 5 <= single <= 27  # binomial(300, .05): 99.8%
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "share"),
+    [([0.98, 0.99], [1.01, 1.05], 0.05), ([0.9], [1.05], 1 / 0.9 - 1), ([0.0], [math.inf], None), ([], [], None)],
+)
+def test_noise_floor_is_the_farthest_bounded_end(low: list[float], high: list[float], share: float | None) -> None:
+    assert noise_floor_share(pd.DataFrame({"low": low, "high": high})) == (share and pytest.approx(share))
+
+
+def test_comparison_columns_of_numbers_are_numeric() -> None:
+    comparisons = compare_rates({"asyncio/tcp": [[10.0]] * 4, "select/tcp": [[20.0]] * 4})
+    assert all(comparisons[name].dtype == np.float64 for name in ("rate_rps", "ratio", "low", "high", "p_holm"))

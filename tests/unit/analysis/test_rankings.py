@@ -1,9 +1,10 @@
+import pandas as pd
 import pytest
 
-from bench.analysis.rankings import in_words, ranks
+from bench.analysis.rankings import format_rank, ranks, unranked_models
 
 
-def row(arm: str, reference: str, conclusion: str, **changes: object) -> dict[str, object]:
+def make_row(arm: str, reference: str, conclusion: str, **changes: object) -> dict[str, object]:
     common = {
         "kind": "pair",
         "scenario": "capacity",
@@ -14,42 +15,54 @@ def row(arm: str, reference: str, conclusion: str, **changes: object) -> dict[st
     return common | {"arm": arm, "reference": reference, "conclusion": conclusion} | changes
 
 
-TOLD_APART = [
-    row("a/tcp", "r/tcp", "faster", kind="reference"),
-    row("b/tcp", "r/tcp", "inconclusive", kind="reference"),
-    row("c/tcp", "r/tcp", "slower", kind="reference"),
-    row("a/tcp", "b/tcp", "equivalent"),
-    row("a/tcp", "c/tcp", "faster"),
-    row("b/tcp", "c/tcp", "faster"),
+COMPARISONS = [
+    make_row("a/tcp", "r/tcp", "faster", kind="reference"),
+    make_row("b/tcp", "r/tcp", "inconclusive", kind="reference"),
+    make_row("c/tcp", "r/tcp", "slower", kind="reference"),
+    make_row("a/tcp", "b/tcp", "equivalent"),
+    make_row("a/tcp", "c/tcp", "faster"),
+    make_row("b/tcp", "c/tcp", "faster"),
 ]
 
 
-def test_an_arm_has_the_places_that_the_comparisons_leave_it() -> None:
-    assert ranks(TOLD_APART) == {"a/tcp": (1, 2), "b/tcp": (1, 3), "r/tcp": (2, 3), "c/tcp": (4, 4)}
+def test_ranks_are_the_places_that_comparisons_allow() -> None:
+    assert ranks(COMPARISONS) == {"a/tcp": (1, 2), "b/tcp": (1, 3), "r/tcp": (2, 3), "c/tcp": (4, 4)}
 
 
-@pytest.mark.parametrize("changes", [{"kind": "control"}, {"kind": "udp-vs-tcp"}, {"metric": "cpu_us_per_request"}])
-def test_only_pairs_of_a_transport_in_what_is_asked_for_rank(changes: dict[str, object]) -> None:
-    assert ranks([row("a/tcp", "b/tcp", "faster", **changes)]) == {}
+@pytest.mark.parametrize("changes", [{"kind": "control"}, {"kind": "transports"}, {"metric": "cpu_us_per_request"}])
+def test_ranks_ignore_other_kinds_and_metrics(changes: dict[str, object]) -> None:
+    assert ranks([make_row("a/tcp", "b/tcp", "faster", **changes)]) == {}
 
 
-def test_models_that_do_not_compete_take_no_place() -> None:
-    assert ranks(TOLD_APART, ["a"]) == {"b/tcp": (1, 2), "r/tcp": (1, 2), "c/tcp": (3, 3)}
+def test_ranks_leave_out_unranked_models() -> None:
+    assert ranks(COMPARISONS, ["a"]) == {"b/tcp": (1, 2), "r/tcp": (1, 2), "c/tcp": (3, 3)}
 
 
-def test_what_is_invalid_has_no_rank() -> None:
-    rows = [one | {"verdict": "invalid"} if "b/tcp" in (one["arm"], one["reference"]) else one for one in TOLD_APART]
+def test_ranks_leave_out_invalid_numbers() -> None:
+    rows = [row | {"verdict": "invalid"} if "b/tcp" in (row["arm"], row["reference"]) else row for row in COMPARISONS]
     assert ranks(rows) == {"a/tcp": (1, 1), "r/tcp": (2, 2), "c/tcp": (3, 3)}
 
 
-def test_where_nothing_was_told_apart_all_share_all_places() -> None:
+def test_ranks_of_inconclusive_comparisons_are_shared() -> None:
     tied = [
-        row("a/tcp", "b/tcp", "inconclusive"),
-        row("a/tcp", "c/tcp", "inconclusive"),
-        row("b/tcp", "c/tcp", "inconclusive"),
+        make_row("a/tcp", "b/tcp", "inconclusive"),
+        make_row("a/tcp", "c/tcp", "inconclusive"),
+        make_row("b/tcp", "c/tcp", "inconclusive"),
     ]
     assert set(ranks(tied).values()) == {(1, 3)}
 
 
-def test_places_are_told_as_a_range() -> None:
-    assert [in_words(places) for places in ((2, 2), (2, 4), None)] == ["2", "2-4", "-"]
+def test_rank_is_formatted_as_range() -> None:
+    assert [format_rank(places) for places in ((2, 2), (2, 4), None)] == ["2", "2-4", "-"]
+
+
+def test_unranked_models_are_those_with_workers_on_one_cpu() -> None:
+    trials = pd.DataFrame(
+        [
+            {"model": "select", "workers": 1, "server_cpus": "1"},
+            {"model": "multiprocessing", "workers": 2, "server_cpus": "1"},
+            {"model": "prefork_asyncio", "workers": 2, "server_cpus": "1,2"},
+        ]
+    )
+    assert unranked_models(trials) == ["multiprocessing"]
+    assert unranked_models(pd.DataFrame()) == []

@@ -4,8 +4,9 @@ from dataclasses import asdict, replace
 import pandas as pd
 import pytest
 
-from bench.analysis.search_results import objectives, summarise_searches
+from bench.analysis.search_results import objectives, summarise_run, summarise_searches
 from bench.schema.rows import MaxRateRow
+from tests.support import synthetic
 
 TRIAL = MaxRateRow(
     scenario="max_rate", connections=64, message_bytes=64, arm="select/tcp", model="select", transport="tcp",
@@ -16,18 +17,21 @@ TRIAL = MaxRateRow(
 )  # fmt: skip
 
 
-def table(*trials: MaxRateRow) -> pd.DataFrame:
+def make_table(*trials: MaxRateRow) -> pd.DataFrame:
     return pd.DataFrame([asdict(trial) for trial in trials])
 
 
-def at(step: int, passed: int, failed: int, **changes: object) -> list[MaxRateRow]:
-    one = replace(TRIAL, step=step, rate_rps=100.0 * 1.1**step, throughput_rps=99.0 * 1.1**step)
-    one = replace(one, **changes)  # type: ignore[arg-type]
-    return [one] * passed + [replace(one, passed=False)] * failed
+def make_trials(step: int, passed: int, failed: int, **changes: object) -> list[MaxRateRow]:
+    """Return trials at one step: first those that passed, then those that failed."""
+    trial = replace(TRIAL, step=step, rate_rps=100.0 * 1.1**step, throughput_rps=99.0 * 1.1**step)
+    trial = replace(trial, **changes)  # type: ignore[arg-type]  # any column may be changed
+    return [trial] * passed + [replace(trial, passed=False)] * failed
 
 
-def test_the_bounds_are_where_most_trials_held_and_where_most_did_not() -> None:
-    (row,) = summarise_searches(table(*at(0, 3, 0), *at(5, 0, 3), *at(2, 3, 2), *at(3, 2, 3))).to_dict("records")
+def test_search_bounds_follow_the_majority_of_trials() -> None:
+    (row,) = summarise_searches(
+        make_table(*make_trials(0, 3, 0), *make_trials(5, 0, 3), *make_trials(2, 3, 2), *make_trials(3, 2, 3))
+    ).to_dict("records")
     assert (row["metric"], row["unit"], row["arm"], row["verdict"]) == (
         "max_rate_rps",
         "requests/s",
@@ -39,57 +43,72 @@ def test_the_bounds_are_where_most_trials_held_and_where_most_did_not() -> None:
     assert row["blocks"] == 3
 
 
-def test_what_the_rate_beyond_did_to_the_server_is_no_doubt() -> None:
-    beyond = at(1, 0, 3, verdict="suspect", codes="OVERLOAD=0.8")
-    (row,) = summarise_searches(table(*at(0, 3, 0), *beyond)).to_dict("records")
+def test_search_overload_at_upper_bound_is_valid() -> None:
+    beyond = make_trials(1, 0, 3, verdict="suspect", codes="OVERLOAD=0.8")
+    (row,) = summarise_searches(make_table(*make_trials(0, 3, 0), *beyond)).to_dict("records")
     assert (row["verdict"], row["codes"]) == ("valid", "")
 
 
-def test_a_missing_bound_is_told_and_is_no_number() -> None:
-    (none_held,) = summarise_searches(table(*at(0, 0, 3))).to_dict("records")
-    assert math.isnan(none_held["low"])
-    assert math.isnan(none_held["median"])
-    assert (none_held["verdict"], none_held["codes"]) == ("suspect", "NO_PASSING_RATE")
-    (all_held,) = summarise_searches(table(*at(0, 3, 0), *at(9, 3, 0))).to_dict("records")
-    assert math.isnan(all_held["high"])
-    assert (all_held["verdict"], all_held["codes"]) == ("suspect", "NO_FAILING_RATE")
+def test_search_missing_bound_is_suspect_and_empty() -> None:
+    (none_passed,) = summarise_searches(make_table(*make_trials(0, 0, 3))).to_dict("records")
+    assert math.isnan(none_passed["low"])
+    assert math.isnan(none_passed["median"])
+    assert (none_passed["verdict"], none_passed["codes"]) == ("suspect", "NO_PASSING_RATE")
+    (all_passed,) = summarise_searches(make_table(*make_trials(0, 3, 0), *make_trials(9, 3, 0))).to_dict("records")
+    assert math.isnan(all_passed["high"])
+    assert (all_passed["verdict"], all_passed["codes"]) == ("suspect", "NO_FAILING_RATE")
 
 
-def test_a_bound_that_the_generator_set_is_invalid_and_trials_made_again_do_not_count() -> None:
+def test_search_bound_set_by_generator_is_invalid() -> None:
     busy = {"verdict": "invalid", "codes": "NEAR_GENERATOR_LIMIT=0.95"}
-    again = at(1, 0, 2, counted=False, **busy)
-    (row,) = summarise_searches(table(*at(0, 3, 0), *again, *at(1, 0, 3, **busy))).to_dict("records")
+    repeated = make_trials(1, 0, 2, counted=False, **busy)
+    (row,) = summarise_searches(make_table(*make_trials(0, 3, 0), *repeated, *make_trials(1, 0, 3, **busy))).to_dict(
+        "records"
+    )
     assert (row["verdict"], row["codes"]) == ("invalid", "NEAR_GENERATOR_LIMIT=0.95")
 
 
-def test_a_run_without_a_search_has_no_rows() -> None:
+def test_searches_of_run_without_search_are_empty() -> None:
     assert summarise_searches(None).empty
     assert objectives(None) == []
 
 
-def test_the_objective_is_told_in_words() -> None:
-    (told,) = objectives(table(*at(0, 3, 0)))
-    assert told == "max_rate, 64 connections: 99 % of the requests answered within 5 ms, at most 0.10% lost"
+def test_objectives_are_described_in_one_line() -> None:
+    (text,) = objectives(make_table(*make_trials(0, 3, 0)))
+    assert text == "max_rate, 64 connections: 99 % of the requests answered within 5 ms, at most 0.10% lost"
 
 
-def test_a_search_that_could_not_be_made_is_a_row_with_its_reason() -> None:
+def test_search_without_trials_has_status_and_reason() -> None:
     without = [replace(TRIAL, step=None, rate_rps=None, scheduled=None, passed=False, counted=False)]
-    for verdict, reason in (("skipped", "serves one connection at a time"), ("failed", "ended before it was up, up")):
-        rows = [replace(one, verdict=verdict, codes=reason) for one in without]
-        (row,) = summarise_searches(table(*rows)).to_dict("records")
-        assert (row["verdict"], row["codes"], row["blocks"]) == (verdict, reason, 0)
+    for verdict, reason in (("skipped", "serves one connection at a time"), ("failed", "exited during start-up, up")):
+        rows = [replace(trial, verdict=verdict, codes=reason) for trial in without]
+        (row,) = summarise_searches(make_table(*rows)).to_dict("records")
+        assert (row["status"], row["reason"], row["blocks"]) == (verdict, reason, 0)
+        assert (row["verdict"], row["codes"]) == ("", "")
         assert all(math.isnan(row[name]) for name in ("median", "low", "high"))
 
 
-def test_a_server_that_fails_at_a_rate_says_why_in_its_own_words() -> None:
-    fails = at(1, 0, 3, verdict="failed", codes="ended while it was measured; its last words were: it it it")
-    (row,) = summarise_searches(table(*at(0, 3, 0), *fails)).to_dict("records")
-    assert (row["verdict"], row["codes"]) == ("failed", "ended while it was measured; its last words were: it it it")
+def test_search_failed_server_keeps_bound_and_reason() -> None:
+    fails = make_trials(1, 0, 3, verdict="failed", codes="exited while measured; last stderr lines: it it it")
+    (row,) = summarise_searches(make_table(*make_trials(0, 3, 0), *fails)).to_dict("records")
+    assert (row["status"], row["reason"]) == ("failed", "exited while measured; last stderr lines: it it it")
+    assert (row["verdict"], row["codes"]) == ("suspect", "")
     assert row["low"] == 100.0
 
 
-def test_a_limit_from_few_requests_is_suspect() -> None:
-    (row,) = summarise_searches(table(*at(0, 3, 0, scheduled=999), *at(1, 0, 3))).to_dict("records")
+def test_search_with_few_requests_is_suspect() -> None:
+    (row,) = summarise_searches(make_table(*make_trials(0, 3, 0, scheduled=999), *make_trials(1, 0, 3))).to_dict(
+        "records"
+    )
     assert (row["verdict"], row["codes"]) == ("suspect", "FEW_SAMPLES=10")
-    (row,) = summarise_searches(table(*at(0, 3, 0, scheduled=1001), *at(1, 0, 3))).to_dict("records")
+    (row,) = summarise_searches(make_table(*make_trials(0, 3, 0, scheduled=1001), *make_trials(1, 0, 3))).to_dict(
+        "records"
+    )
     assert (row["verdict"], row["codes"]) == ("valid", "")
+
+
+def test_run_summary_has_blocks_then_searches() -> None:
+    rows = synthetic.make_run({"asyncio/tcp": {16: 3e4}}, blocks=2, rounds=2)
+    with_search = summarise_run(rows.trials, rows.slices, make_table(*make_trials(0, 3, 0)))
+    assert list(with_search["scenario"].unique()) == ["capacity", "max_rate"]
+    assert set(summarise_run(rows.trials, rows.slices, None)["scenario"]) == {"capacity"}

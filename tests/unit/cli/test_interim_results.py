@@ -6,7 +6,7 @@ import pytest
 
 from bench.cli.interim_results import InterimResults, load_point_of
 from bench.experiment.observer import CaseFinished, SliceFinished
-from tests.unit import synthetic
+from tests.support import synthetic
 from tests.unit.cli.events import make_open_loop_slice, make_slice, make_trial
 
 
@@ -29,7 +29,7 @@ def test_ranking_interval_is_students(blocks: int) -> None:
     for block, value in enumerate(values):
         results.add_slice(make_slice("select/tcp", value, block))
     (ranked,) = results.ranking(load_point_of(make_slice("select/tcp", 1.0)), "tcp")
-    expected = synthetic.student(0.975, blocks - 1) * np.std(values, ddof=1) / math.sqrt(blocks)
+    expected = synthetic.student_quantile(0.975, blocks - 1) * np.std(values, ddof=1) / math.sqrt(blocks)
     assert ranked.half_width == pytest.approx(expected)
 
 

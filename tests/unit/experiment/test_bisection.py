@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from bench.experiment.bisection import TRIALS, Search
+from bench.analysis.search_votes import TRIALS_PER_STEP as TRIALS
+from bench.experiment.bisection import Search
 
 
 def run_search(search: Search, capacity_rps: float, seed: int = 0, bad: float = 0.0) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from bench.machine.process_usage import ProcessTree, switches_between
-from tests.system.commands import wait_until
+from tests.support.waiting import wait_until
 
 # Burns 30 ms in a thread that ends, and 30 ms in a child that stays; then prints the CPU time of both processes.
 _BURNER = """

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from bench.analysis.summary import SUMMARY_COLUMNS, compare, summarise
+from bench.analysis.comparisons import compare_arms
+from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.report.charts.builders import Tables, figure_of
 from bench.report.charts.catalogue import QUESTIONS, Wanted, names, wanted
 from bench.report.charts.distribution import curve, quantile
@@ -19,7 +20,7 @@ from bench.report.charts.latency_by_rate import RING, Knee, draw_load, find_knee
 from bench.report.charts.layout import spread
 from bench.report.charts.points import Load
 from bench.report.charts.style import FIXED, styles
-from tests.unit import synthetic
+from tests.support import synthetic
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 DOUBTS = {
@@ -31,7 +32,7 @@ DOUBTS = {
 def charts_of(rows: synthetic.Rows) -> dict[str, Figure]:
     """Every chart of made-up rows, by the name of its files."""
     summary = summarise(rows.trials, rows.slices)
-    comparisons = compare(rows.slices, rows.trials, REFERENCE)
+    comparisons = compare_arms(rows.trials, rows.slices, REFERENCE)
     tables = Tables(summary, comparisons, rows.histograms, rows.trials, rows.slices)
     drawn = {one: figure for one in wanted(summary, rows.trials) if (figure := figure_of(one, tables))}
     return dict(zip(names(list(drawn)), drawn.values(), strict=True))
@@ -39,9 +40,9 @@ def charts_of(rows: synthetic.Rows) -> dict[str, Figure]:
 
 @pytest.fixture(scope="module")
 def charts() -> dict[str, Figure]:
-    capacity = synthetic.run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=DOUBTS, histograms=True)
+    capacity = synthetic.make_run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=DOUBTS, histograms=True)
     return charts_of(
-        synthetic.together(capacity, synthetic.run(synthetic.SESSIONS, scenario="sessions", blocks=6, rounds=4))
+        synthetic.concat_runs(capacity, synthetic.make_run(synthetic.SESSIONS, scenario="sessions", blocks=6, rounds=4))
     )
 
 
@@ -131,13 +132,13 @@ def test_tcp_and_udp_share_the_scale_of_throughput(charts: dict[str, Figure]) ->
 def test_equal_models_that_have_the_same_numbers_keep_their_labels_apart() -> None:
     rates = {f"model_number_{number}/tcp": {1: 1e4, 16: 2e4, 64: 2e4} for number in range(9)}
     rates |= {"early/tcp": {1: 1e4}, "also_early/tcp": {1: 1e4}, "asyncio/tcp": {1: 1e4, 16: 2e4, 64: 2e4}}
-    for figure in charts_of(synthetic.run(rates, blocks=6, rounds=3, histograms=True)).values():
+    for figure in charts_of(synthetic.make_run(rates, blocks=6, rounds=3, histograms=True)).values():
         assert_legible(figure)
 
 
 def test_a_single_number_of_connections_is_drawn_as_dots() -> None:
     rates = {arm: {16: of_arm[16]} for arm, of_arm in synthetic.TCP.items() if 16 in of_arm}
-    figures = charts_of(synthetic.run(rates, blocks=6, rounds=3, histograms=True))
+    figures = charts_of(synthetic.make_run(rates, blocks=6, rounds=3, histograms=True))
     assert list(figures) == ["throughput", "ratios", "service", "cpu", "memory", "steady"]
     assert len(figures["throughput"].axes) == 1
     for figure in figures.values():
@@ -145,7 +146,7 @@ def test_a_single_number_of_connections_is_drawn_as_dots() -> None:
 
 
 def test_the_axis_of_ratios_holds_every_mark() -> None:
-    figure = charts_of(synthetic.run({"asyncio/tcp": {16: 1e5}, "lossy/tcp": {16: 100.0}}, blocks=6, rounds=3))[
+    figure = charts_of(synthetic.make_run({"asyncio/tcp": {16: 1e5}, "lossy/tcp": {16: 100.0}}, blocks=6, rounds=3))[
         "ratios"
     ]
     (ax,) = figure.axes
@@ -155,21 +156,21 @@ def test_the_axis_of_ratios_holds_every_mark() -> None:
 
 
 def test_sessions_alone_still_tell_cpu_and_memory() -> None:
-    rows = synthetic.run(synthetic.SESSIONS, scenario="sessions", blocks=6, rounds=3)
+    rows = synthetic.make_run(synthetic.SESSIONS, scenario="sessions", blocks=6, rounds=3)
     assert list(charts_of(rows)) == ["sessions", "cpu", "memory"]
 
 
 def test_nothing_measured_draws_nothing() -> None:
     assert wanted(pd.DataFrame(columns=SUMMARY_COLUMNS), pd.DataFrame()) == []
-    rows = synthetic.run({"a/tcp": {}, "b/tcp": {1: 1e4}}, blocks=1, rounds=1)
+    rows = synthetic.make_run({"a/tcp": {}, "b/tcp": {1: 1e4}}, blocks=1, rounds=1)
     failed = rows.trials.assign(status="failed", reason="did not get ready")
     assert charts_of(replace(rows, trials=failed)) == {}
 
 
 def test_several_loads_have_charts_of_their_own() -> None:
-    rows = synthetic.run({"asyncio/tcp": {1: 1e4, 16: 2e4}}, blocks=2, rounds=2)
+    rows = synthetic.make_run({"asyncio/tcp": {1: 1e4, 16: 2e4}}, blocks=2, rounds=2)
     large = [frame.assign(message_bytes=1024) for frame in (rows.slices, rows.trials, rows.histograms)]
-    figures = charts_of(synthetic.together(rows, synthetic.Rows(*large)))
+    figures = charts_of(synthetic.concat_runs(rows, synthetic.Rows(*large)))
     assert [name for name in figures if name.startswith("throughput")] == [
         "throughput-capacity-64B",
         "throughput-capacity-1024B",
@@ -307,7 +308,7 @@ def test_the_rule_of_the_load_chart_is_what_a_closed_loop_of_as_many_connections
 
 def test_the_machines_limit_is_in_the_rates_and_not_in_the_memory() -> None:
     rates = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 3e4}, "native/tcp": {16: 9e4}}
-    found = charts_of(synthetic.run(rates, blocks=6, rounds=2))
+    found = charts_of(synthetic.make_run(rates, blocks=6, rounds=2))
     shown = {name: {text for text, _ in written(found[name])} for name in ("throughput", "memory")}
     assert any("native" in text for text in shown["throughput"])
     assert not any("native" in text for text in shown["memory"])

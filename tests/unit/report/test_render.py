@@ -5,11 +5,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.analysis.server_settings import server_settings, unequal
-from bench.analysis.summary import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summarise
+from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
+from bench.analysis.server_settings import server_settings, unequal_settings
+from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.report.findings import answers, answers_of_searches
 from bench.report.render import Picture, Run, escape, render
-from tests.unit import synthetic
+from tests.support import synthetic
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 ENVIRONMENT: dict[str, Any] = {
@@ -22,8 +23,8 @@ ENVIRONMENT: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def report() -> str:
     judged = {("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=0.93")}
-    rows = synthetic.run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
-    comparisons = compare(rows.slices, rows.trials, REFERENCE)
+    rows = synthetic.make_run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
+    comparisons = compare_arms(rows.trials, rows.slices, REFERENCE)
     question = "How many requests per second can each model answer?"
     charts = [Picture(question, "charts/throughput.svg", b"<svg/>", "capacity", "summary.csv")]
     run = Run(ENVIRONMENT, {"seed": 7, "blocks": 6}, [])
@@ -70,10 +71,10 @@ def test_each_scenario_tells_what_to_distrust_and_the_end_what_to_do(report: str
 
 def told_of(judged: dict[tuple[str, int], tuple[str, str]]) -> tuple[str, str]:
     """Report and page of a run with one arm at some numbers of connections."""
-    rows = synthetic.run({"asyncio/tcp": dict.fromkeys((1, 2, 4, 16), 3e4)}, blocks=6, rounds=4, judged=judged)
+    rows = synthetic.make_run({"asyncio/tcp": dict.fromkeys((1, 2, 4, 16), 3e4)}, blocks=6, rounds=4, judged=judged)
     summary = summarise(rows.trials, rows.slices)
     summary = summary[~summary["metric"].str.startswith("service_p99")]  # for these there are too few replies
-    return render(summary, compare(rows.slices, rows.trials, {}), rows.trials, Run({}, {}, []), [])
+    return render(summary, compare_arms(rows.trials, rows.slices, {}), rows.trials, Run({}, {}, []), [])
 
 
 def test_of_a_scenario_without_a_doubt_nothing_is_said() -> None:
@@ -146,9 +147,13 @@ def test_names_from_outside_cannot_write_markdown() -> None:
     assert escape("a|b\n# c `d` <e> [f](g) *h*") == r"a\|b \# c \`d\` \<e\> \[f\](g) \*h\*"
     assert escape("$x$") == r"\$x\$"  # which some pages take for mathematics
     assert escape("thread_per_client _x_") == r"thread_per_client \_x\_"
-    rows = synthetic.run({"<b>|x/tcp": {1: 1e4}}, blocks=1, rounds=1)
+    rows = synthetic.make_run({"<b>|x/tcp": {1: 1e4}}, blocks=1, rounds=1)
     text, page = render(
-        summarise(rows.trials, rows.slices), compare(rows.slices, rows.trials, {}), rows.trials, Run({}, {}, []), []
+        summarise(rows.trials, rows.slices),
+        compare_arms(rows.trials, rows.slices, {}),
+        rows.trials,
+        Run({}, {}, []),
+        [],
     )
     assert "&lt;b&gt;|x" in page
     assert "<b>|x" not in page
@@ -158,8 +163,8 @@ def test_names_from_outside_cannot_write_markdown() -> None:
 
 def test_what_could_not_be_told_apart_is_said_so() -> None:
     rates = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 3.001e4}, "iterative/tcp": {16: 3e4}}
-    rows = synthetic.run(rates, blocks=6, rounds=6, noise=0.02, block_noise=0.001)
-    (answer,) = answers(compare(rows.slices, rows.trials, REFERENCE))
+    rows = synthetic.make_run(rates, blocks=6, rounds=6, noise=0.02, block_noise=0.001)
+    (answer,) = answers(compare_arms(rows.trials, rows.slices, REFERENCE))
     assert "which of asyncio, iterative and select has the most requests per second could not be told" in answer.best
     assert "no model could be told from asyncio in requests per second." in answer.ratios[0]
     assert "Equivalent to it within 5 %: iterative " in answer.ratios[0]
@@ -167,23 +172,23 @@ def test_what_could_not_be_told_apart_is_said_so() -> None:
 
 def test_what_is_not_resolved_says_how_many_blocks_it_would_take() -> None:
     rates = {"asyncio/tcp": {16: 30e3}, "select/tcp": {16: 30.5e3}}
-    rows = synthetic.run(rates, blocks=6, rounds=6, noise=0.2, block_noise=0.05)
-    comparisons = compare(rows.slices, rows.trials, {"tcp": "asyncio/tcp"})
+    rows = synthetic.make_run(rates, blocks=6, rounds=6, noise=0.2, block_noise=0.05)
+    comparisons = compare_arms(rows.trials, rows.slices, {"tcp": "asyncio/tcp"})
     (answer,) = answers(comparisons)
     assert "Not resolved: select" in answer.ratios[0]
     assert "A difference of 5 % there would take some " in answer.ratios[0]
 
 
 def test_what_differs_between_servers_of_a_transport_is_told() -> None:
-    rows = synthetic.run({"asyncio/tcp": {16: 30e3}, "select/tcp": {16: 30e3}}, blocks=3, rounds=2)
-    assert unequal(rows.trials) == ""
+    rows = synthetic.make_run({"asyncio/tcp": {16: 30e3}, "select/tcp": {16: 30e3}}, blocks=3, rounds=2)
+    assert unequal_settings(rows.trials) == ""
     trials = rows.trials.assign(backlog=[1024 if arm == "asyncio/tcp" else 100 for arm in rows.trials["arm"]])
-    assert unequal(trials) == "backlog over tcp (100, 1024)"
+    assert unequal_settings(trials) == "backlog over tcp (100, 1024)"
     assert [row[0] for row in server_settings(trials)] == ["asyncio/tcp", "select/tcp"]
 
 
 def test_of_models_that_are_not_ranked_nothing_is_said() -> None:
-    rows = synthetic.run(synthetic.UDP, blocks=6, rounds=4)
-    comparisons = compare(rows.slices, rows.trials, REFERENCE)
+    rows = synthetic.make_run(synthetic.UDP, blocks=6, rounds=4)
+    comparisons = compare_arms(rows.trials, rows.slices, REFERENCE)
     assert any("multiprocessing" in str(one) for one in answers(comparisons))
     assert not any("multiprocessing" in str(one) for one in answers(comparisons, ["multiprocessing"]))

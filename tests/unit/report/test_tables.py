@@ -4,11 +4,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from bench.analysis.summary import COMPARISON_COLUMNS, SUMMARY_COLUMNS, compare, summarise
+from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
+from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.formatting import compact, on_axis, spread
 from bench.report.tables import collect, results
 from bench.schema.arms import Arm
-from tests.unit import synthetic
+from tests.support import synthetic
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 
@@ -16,8 +17,8 @@ REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 @pytest.fixture(scope="module")
 def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
     judged = {("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=0.93")}
-    rows = synthetic.run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
-    return summarise(rows.trials, rows.slices), compare(rows.slices, rows.trials, REFERENCE)
+    rows = synthetic.make_run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
+    return summarise(rows.trials, rows.slices), compare_arms(rows.trials, rows.slices, REFERENCE)
 
 
 def printed(tables: tuple[pd.DataFrame, pd.DataFrame], width: int = 106) -> str:
@@ -85,8 +86,8 @@ def test_a_run_without_results_has_no_tables() -> None:
 
 
 def test_names_cannot_colour_the_terminal() -> None:
-    rows = synthetic.run({"[red]x/tcp": {1: 1e4}}, blocks=1, rounds=1)
-    assert "[red]x" in printed((summarise(rows.trials, rows.slices), compare(rows.slices, rows.trials, REFERENCE)))
+    rows = synthetic.make_run({"[red]x/tcp": {1: 1e4}}, blocks=1, rounds=1)
+    assert "[red]x" in printed((summarise(rows.trials, rows.slices), compare_arms(rows.trials, rows.slices, REFERENCE)))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Rows as a run would have left them, made up from known rates, with the noise of a small virtual machine."""
+"""The rows of made-up runs with known rates and the noise of a virtual machine."""
 
 import io
 import json
@@ -44,22 +44,22 @@ MEMORY_MB = {"thread_per_client": (13.0, 0.06), "multiprocessing": (21.0, 0.004)
 
 @dataclass(frozen=True)
 class Rows:
-    """The CSVs of a run, read back with pandas."""
+    """The tables of a run, as pandas reads them."""
 
     slices: pd.DataFrame
     trials: pd.DataFrame
     histograms: pd.DataFrame
 
 
-def read_back(rows: Sequence[SliceRow | TrialRow | HistogramRow], kind: type) -> pd.DataFrame:
-    """Rows as pandas reads them from CSV: None is an empty cell is nan."""
-    columns = [field.name for field in fields(kind)]
-    frame = pd.DataFrame([asdict(row) for row in rows], columns=columns)
-    texts = dict.fromkeys(text_columns(kind), str) if kind is HistogramRow else None
-    return pd.read_csv(io.StringIO(frame.to_csv(index=False)), dtype=texts)
+def read_back(rows: Sequence[SliceRow | TrialRow | HistogramRow], row_type: type) -> pd.DataFrame:
+    """Return rows as pandas reads them from CSV: None becomes nan."""
+    columns = [field.name for field in fields(row_type)]
+    table = pd.DataFrame([asdict(row) for row in rows], columns=columns)
+    texts = dict.fromkeys(text_columns(row_type), str) if row_type is HistogramRow else None
+    return pd.read_csv(io.StringIO(table.to_csv(index=False)), dtype=texts)
 
 
-def run(
+def make_run(
     rates: Rates,
     *,
     scenario: str = "capacity",
@@ -71,48 +71,43 @@ def run(
     judged: Mapping[tuple[str, int], tuple[str, str]] | None = None,
     histograms: bool = False,
 ) -> Rows:
-    """Slices with ``noise`` of their own, a drift that a round shares, and a little that a block keeps for each arm."""
+    """Return the rows of a run.
+
+    noise: of each slice. A drift is common to all arms of a round. block_noise: of each arm in each block.
+    judged: verdict and codes of some arms, by name and number of connections. The others are valid.
+    """
     random = np.random.default_rng(seed)
     slices: list[SliceRow] = []
     trials: list[TrialRow] = []
-    slots: list[HistogramRow] = []
-    loads = sorted({connections for of_arm in rates.values() for connections in of_arm})
+    histogram_rows: list[HistogramRow] = []
+    all_connections = sorted({connections for of_arm in rates.values() for connections in of_arm})
     for block in range(blocks):
-        for connections in loads:
+        for connections in all_connections:
             drift = np.exp(np.cumsum(random.normal(0, 0.05, rounds)))
             for arm, of_arm in rates.items():
                 if connections not in of_arm:
-                    trials.append(
-                        trial(
-                            block,
-                            arm,
-                            connections,
-                            scenario,
-                            status="skipped",
-                            reason="serves one connection at a time",
-                        )
-                    )
+                    reason = "serves one connection at a time"
+                    trials.append(make_trial(block, arm, connections, scenario, status="skipped", reason=reason))
                     continue
-                own = of_arm[connections] * np.exp(random.normal(0, block_noise))
-                speeds = own * drift * np.exp(random.normal(0, noise, rounds))
+                block_speed = of_arm[connections] * np.exp(random.normal(0, block_noise))
+                speeds = block_speed * drift * np.exp(random.normal(0, noise, rounds))
                 rows = [
-                    slice_of(block, number, arm, connections, scenario, speed, random)
+                    make_slice(block, number, arm, connections, scenario, speed, random)
                     for number, speed in enumerate(speeds)
                 ]
                 slices += rows
                 verdict, codes = (judged or {}).get((arm, connections), ("valid", ""))
-                trials.append(finished(block, arm, connections, scenario, rows, verdict, codes))
+                trials.append(make_finished_trial(block, arm, connections, scenario, rows, verdict, codes))
                 if histograms:
-                    slots += latencies(block, arm, connections, scenario, rows, random)
-    return Rows(
-        read_back(slices, SliceRow), read_back(trials, TrialRow), one_row_per_slot(read_back(slots, HistogramRow))
-    )
+                    histogram_rows += make_histogram(block, arm, connections, scenario, rows, random)
+    histogram_table = one_row_per_slot(read_back(histogram_rows, HistogramRow))
+    return Rows(read_back(slices, SliceRow), read_back(trials, TrialRow), histogram_table)
 
 
-def slice_of(
+def make_slice(
     block: int, number: int, arm: str, connections: int, scenario: str, speed: float, random: np.random.Generator
 ) -> SliceRow:
-    """One slice at ``speed`` (of the scenario's headline metric)."""
+    """Return one slice. speed: value of the scenario's headline metric."""
     requests = speed * (SESSION_REQUESTS if scenario == "sessions" else 1)
     replies = int(requests * SLICE_S)
     p50 = 1e6 * connections / requests
@@ -149,10 +144,10 @@ def slice_of(
     )
 
 
-def trial(
+def make_trial(
     block: int, arm: str, connections: int, scenario: str, *, status: str = "ok", reason: str = "", **more: object
 ) -> TrialRow:
-    """A row of trials.csv."""
+    """Return a row of trials.csv. more: further columns."""
     model, _, transport = arm.partition("~")[0].partition("/")
     return TrialRow(
         block=block,
@@ -174,20 +169,20 @@ def trial(
         generator_cpus="0",
         status=status,
         reason=reason,
-        **more,  # type: ignore[arg-type]
+        **more,  # type: ignore[arg-type]  # any column may be given
     )
 
 
-def finished(
+def make_finished_trial(
     block: int, arm: str, connections: int, scenario: str, rows: list[SliceRow], verdict: str, codes: str
 ) -> TrialRow:
-    """The row of a trial that ended well."""
+    """Return the row of a trial that was measured. rows: its slices."""
     model = arm.partition("/")[0]
-    memory, each = MEMORY_MB.get(model, (11.0, 0.004))
-    rss = memory + each * connections + 0.1 * (block % 3)
+    memory, per_connection = MEMORY_MB.get(model, (11.0, 0.004))
+    rss = memory + per_connection * connections + 0.1 * (block % 3)
     replies = sum(row.replies for row in rows)
     p50 = float(np.median([row.service_p50_us or 0.0 for row in rows]))
-    return trial(
+    return make_trial(
         block,
         arm,
         connections,
@@ -209,10 +204,13 @@ def finished(
     )
 
 
-def latencies(
+def make_histogram(
     block: int, arm: str, connections: int, scenario: str, rows: list[SliceRow], random: np.random.Generator
 ) -> list[HistogramRow]:
-    """A histogram with a long tail, in slots 1 % wide, around the rows' medians."""
+    """Return a histogram with a long tail around the median of the rows.
+
+    Its slots are 1% wide.
+    """
     middle = 1e3 * float(np.median([row.service_p50_us or 0.0 for row in rows]))
     width = 0.5 if "thread" in arm else 0.25
     replies = sum(row.replies for row in rows)
@@ -225,32 +223,23 @@ def latencies(
     return [HistogramRow.of_slots(load | {"message_bytes": 64, "rate_rps": None}, "service", slots)]
 
 
-def together(*runs: Rows) -> Rows:
-    """The rows of several scenarios as one run."""
-    return Rows(
-        *(
-            pd.concat([getattr(rows, name) for rows in runs], ignore_index=True)
-            for name in ("slices", "trials", "histograms")
-        )
-    )
+def concat_runs(*runs: Rows) -> Rows:
+    """Return the rows of several scenarios as one run."""
+    names = ("slices", "trials", "histograms")
+    return Rows(*(pd.concat([getattr(rows, name) for rows in runs], ignore_index=True) for name in names))
 
 
-def student(q: float, freedom: int) -> float:
-    """Student's quantile."""
-    return float(stats.t.ppf(q, freedom))
+def student_quantile(q: float, degrees: int) -> float:
+    """Return a quantile of Student's t."""
+    return float(stats.t.ppf(q, degrees))
 
 
-def student_tail(t: float, freedom: int) -> float:
-    """Probability of more than ``t``."""
-    return float(stats.t.sf(t, freedom))
-
-
-def write(rows: Rows, path: Path) -> None:
+def write_run(rows: Rows, path: Path) -> None:
     """Write the rows as the folder of a run."""
     models = sorted({str(arm).partition("/")[0] for arm in rows.trials["arm"]})
     (path / "environment.json").write_text(json.dumps({"schema": SCHEMA, "holabench": {"version": "0"}}))
     scenarios = [
-        {"name": name, "connections": sorted({int(one) for one in group["connections"]}), "seconds": 1.0}
+        {"name": name, "connections": sorted({int(count) for count in group["connections"]}), "seconds": 1.0}
         for name, group in rows.trials.groupby("scenario")
     ]
     plan = {

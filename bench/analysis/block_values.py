@@ -1,0 +1,88 @@
+"""One value per block: of a metric of one case, or of the ratio of two arms. Pure.
+
+The tables have the columns of ``bench.schema.rows``, as pandas reads them from CSV.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.schema.load_points import LoadPoint
+from bench.schema.rows import DISTURBED
+
+METRICS_FROM_SLICES = ["throughput_rps", "sessions_per_s", "service_p50_us", "latency_p50_us", "cpu_us_per_request"]
+METRICS_FROM_TRIALS = [
+    "service_p99_us",
+    "service_p99_9_us",
+    "latency_p99_us",
+    "latency_p99_9_us",
+    "connect_p50_us",
+    "rss_mb",
+    "memory_mb",
+]
+
+
+def valid_slices(slices: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the slices that count, with two more columns.
+
+    The columns are ``cpu_us_per_request`` and ``scenario_kind``.
+
+    Slices of disturbed rounds do not count, nor do those of trials that failed. An interrupted run may contain slices
+    of an unfinished block: no trial belongs to them, so they do not count either.
+    """
+    if slices.empty or trials.empty:
+        return pd.DataFrame(columns=[*slices.columns, "scenario_kind", *METRICS_FROM_SLICES])
+    keys = ["block", "arm", *LoadPoint.COLUMNS]
+    finished = trials.loc[trials["status"] == "ok", [*keys, "scenario_kind"]].drop_duplicates()
+    valid = slices[slices["codes"] != DISTURBED].merge(finished, on=keys)
+    answered = valid["answered"].astype(float)
+    return valid.assign(cpu_us_per_request=valid["server_cpu_us"] / answered.where(answered > 0))
+
+
+def block_values(trials: pd.DataFrame, slices: pd.DataFrame) -> pd.DataFrame:
+    """Return the values of one case: a row for each block, a column for each metric.
+
+    A value is the median over the block's rounds. Metrics that slices do not have come from the block's trial.
+    """
+    sources = ((slices, METRICS_FROM_SLICES), (trials, METRICS_FROM_TRIALS))
+    tables = []
+    for table, metrics in sources:
+        present = [metric for metric in metrics if metric in table]
+        tables.append(table.groupby("block")[present].median())
+    return pd.concat(tables, axis=1)
+
+
+def block_log_ratios(rounds: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[float]]:
+    """Return one log ratio per block for each pair: the median over its rounds.
+
+    rounds: one metric; a row for each round, indexed by block and round, and a column for each arm. A round counts
+    only if both arms have a value in it. A block without such a round has no value.
+
+    Zero served requests make an infinite log ratio, which a median can bear. Two cases have no defined value and
+    count as equal: a round in which both values are 0 (or both infinite), and a block whose median lies between
+    infinitely more and infinitely less.
+    """
+    values = rounds.to_numpy(dtype=float)
+    column_of = {arm: column for column, arm in enumerate(rounds.columns)}
+    left = values[:, [column_of[arm] for arm, _ in pairs]]
+    right = values[:, [column_of[reference] for _, reference in pairs]]
+    ratios = pd.DataFrame(_round_log_ratios(left, right), index=rounds.index).groupby(level="block")
+    medians = ratios.median().to_numpy(copy=True)
+    has_rounds = ratios.count().to_numpy() > 0
+    is_tie = np.isnan(medians) & has_rounds
+    medians[is_tie] = 0.0
+    return {pair: logs[~np.isnan(logs)].tolist() for pair, logs in zip(pairs, medians.T, strict=True)}
+
+
+def _round_log_ratios(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the log ratios of each round; nan where one of the two arms has no value."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios: NDArray[np.float64] = np.log(left) - np.log(right)
+    both_zero = (left == 0) & (right == 0)
+    both_infinite = np.isinf(left) & np.isinf(right)
+    ratios[both_zero | both_infinite] = 0.0
+    one_missing = np.isnan(left) | np.isnan(right)
+    ratios[one_missing] = np.nan
+    return ratios

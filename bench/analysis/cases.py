@@ -1,0 +1,57 @@
+"""Tables of raw rows, grouped by case or by load point. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench.schema.columns import columns_of
+from bench.schema.load_points import LoadPoint
+
+_LOAD_COLUMNS = list(LoadPoint.COLUMNS)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CaseKey:
+    """One arm, by name, at one load point."""
+
+    arm: str
+    load_point: LoadPoint
+
+    @classmethod
+    def from_row(cls, row: Mapping[Any, Any]) -> "CaseKey":
+        """Return the case of a CSV row."""
+        return cls(str(row["arm"]), LoadPoint.from_row(row))
+
+    @property
+    def planned(self) -> "CaseKey":
+        """The case without its rate: the key that is the same in every run of a plan."""
+        return CaseKey(self.arm, self.load_point.planned)
+
+
+def group_by_case(table: pd.DataFrame) -> dict[CaseKey, pd.DataFrame]:
+    """Return the rows of each case, in the order in which the cases first appear."""
+    groups = table.groupby(["arm", *_LOAD_COLUMNS], dropna=False, sort=False)
+    return {CaseKey(str(arm), LoadPoint.of(*load)): rows for (arm, *load), rows in groups}
+
+
+def group_by_load_point(table: pd.DataFrame) -> dict[LoadPoint, pd.DataFrame]:
+    """Return the rows of each load point, by scenario, then fewest connections first."""
+    return {LoadPoint.of(*key): rows for key, rows in table.groupby(_LOAD_COLUMNS, dropna=False)}
+
+
+def to_table(rows: Iterable[Any], row_type: type[Any]) -> pd.DataFrame:
+    """Return dataclass rows of one type as a table.
+
+    Columns of numbers stay numeric even if every cell is empty.
+    """
+    specs = columns_of(row_type)
+    names = [spec.name for spec in specs]
+    table = pd.DataFrame([[getattr(row, name) for name in names] for row in rows], columns=names)
+    return table.astype({spec.name: kind for kind in (int, float) for spec in specs if kind in spec.types})
+
+
+def text(value: object) -> str:
+    """Return the text of a cell as pandas reads it: empty for a missing value."""
+    return "" if value is None or value != value else str(value)

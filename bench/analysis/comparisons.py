@@ -1,0 +1,133 @@
+"""Comparisons of arms within one run: ratios, intervals and conclusions. Pure."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from bench.analysis.block_values import valid_slices
+from bench.analysis.case_quality import CaseQuality, Quality, case_quality
+from bench.analysis.cases import CaseKey, group_by_case, to_table
+from bench.analysis.families import Comparison, Family, families, holm_p_values
+from bench.analysis.statistics import LogRatio
+from bench.schema.columns import column_names
+from bench.schema.conclusions import Conclusion
+from bench.schema.metrics import METRICS
+from bench.schema.result_rows import ComparisonRow
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
+from clients.quality_codes import INVALID, SUSPECT, Thresholds, format_flags, worst_verdict
+
+COMPARISON_COLUMNS = column_names(ComparisonRow)
+EQUIVALENCE_BOUNDS = (0.95, 1 / 0.95)  # the same factor in both directions
+FAMILY_ERROR_RATE = 0.05
+MIN_BLOCKS_TO_COMPARE = 3  # Student's quantile for two values is 12.7: such an interval is too wide to be of use
+
+
+def compare_arms(
+    trials: pd.DataFrame,
+    slices: pd.DataFrame,
+    reference_arms: Mapping[str, str],
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+) -> pd.DataFrame:
+    """Return every comparison of a run, as rows of ``ComparisonRow``.
+
+    Compared are all pairs of arms of one transport, the UDP of each model with its TCP, and each control with its base.
+    trials, slices: all rows of the run. reference_arms: name of the reference arm of each transport.
+
+    The speed of a machine drifts by much more than the differences of interest, but hardly within a round. So the ratio
+    is taken inside each round. Its median over the rounds is the value of a block, and the blocks give the interval.
+    """
+    valid = valid_slices(slices, trials)
+    if valid.empty:
+        return to_table([], ComparisonRow)
+    quality = {case: case_quality(rows, thresholds) for case, rows in group_by_case(trials).items()}
+    rows = [row for family in families(valid, reference_arms) for row in _rows(family, quality, thresholds)]
+    return to_table(rows, ComparisonRow)
+
+
+def conclude(metric: str, interval: LogRatio) -> Conclusion:
+    """Return the conclusion of an interval: a difference, equivalence or neither."""
+    if interval.excludes_one:
+        return METRICS[metric].conclusion(interval.ratio)
+    if interval.is_within(*EQUIVALENCE_BOUNDS):
+        return Conclusion.EQUIVALENT
+    return Conclusion.INCONCLUSIVE
+
+
+def noise_floor_share(controls: pd.DataFrame) -> float | None:
+    """Return the noise floor: the largest difference of controls, as a share.
+
+    It is the farthest end of their intervals, in either direction.
+
+    controls: rows of comparisons.csv with the kind ``control``. None if no interval is bounded.
+    """
+    ends = [float(end) for end in [*controls["low"], *controls["high"]]]
+    distances = [abs(math.log(end)) for end in ends if 0 < end < math.inf]
+    return math.expm1(max(distances)) if distances else None
+
+
+def _rows(
+    family: Family, quality_of_cases: Mapping[CaseKey, CaseQuality], thresholds: Thresholds
+) -> Iterator[ComparisonRow]:
+    intervals = family.intervals()
+    p_values = holm_p_values(intervals)
+    for comparison, interval, p_holm in zip(family.members, intervals, p_values, strict=True):
+        quality = _pair_quality(comparison, family.metric, quality_of_cases, thresholds)
+        conclusion = _conclusion(family, comparison, interval, p_holm, quality)
+        yield _to_row(family.metric, comparison, interval, p_holm, quality, conclusion)
+
+
+def _pair_quality(
+    comparison: Comparison, metric: str, quality_of_cases: Mapping[CaseKey, CaseQuality], thresholds: Thresholds
+) -> Quality:
+    """Return the quality of both arms together, and of the number of blocks."""
+    names = (comparison.pair.arm, comparison.pair.reference)
+    cases = [quality_of_cases.get(CaseKey(name, comparison.load_point), CaseQuality()) for name in names]
+    both = [case.for_metric(metric) for case in cases]
+    verdicts = [quality.verdict for quality in both]
+    flags = [flag for quality in both for flag in quality.flags]
+    blocks = len(comparison.log_ratios)
+    if blocks < MIN_BLOCKS_TO_COMPARE:
+        verdicts.append(SUSPECT)
+        flags.append(thresholds.flag("FEW_BLOCKS", blocks))
+    return Quality(worst_verdict(verdicts), tuple(thresholds.merge(flags)))
+
+
+def _conclusion(
+    family: Family, comparison: Comparison, interval: LogRatio, p_holm: float, quality: Quality
+) -> Conclusion:
+    """Return the conclusion; none is drawn from invalid numbers or too few blocks.
+
+    The intervals of controls are not corrected for the number of load points. So Holm's p-value decides whether a
+    control differs from its base.
+    """
+    if quality.verdict == INVALID or len(comparison.log_ratios) < MIN_BLOCKS_TO_COMPARE:
+        return Conclusion.INCONCLUSIVE
+    if family.of_controls and interval.excludes_one and p_holm >= FAMILY_ERROR_RATE:
+        return Conclusion.INCONCLUSIVE
+    return conclude(family.metric, interval)
+
+
+def _to_row(
+    metric: str, comparison: Comparison, interval: LogRatio, p_holm: float, quality: Quality, conclusion: Conclusion
+) -> ComparisonRow:
+    load_point, pair = comparison.load_point, comparison.pair
+    return ComparisonRow(
+        scenario=load_point.scenario,
+        connections=load_point.connections,
+        message_bytes=load_point.message_bytes,
+        rate_rps=load_point.rate_rps,
+        scenario_kind=comparison.scenario_kind.value,
+        metric=metric,
+        arm=pair.arm,
+        reference=pair.reference,
+        ratio=interval.ratio,
+        low=interval.low,
+        high=interval.high,
+        p_holm=p_holm,
+        blocks=len(comparison.log_ratios),
+        conclusion=conclusion.value,
+        verdict=quality.verdict,
+        codes=format_flags(quality.flags),
+        kind=pair.kind.value,
+    )

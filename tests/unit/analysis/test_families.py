@@ -1,0 +1,63 @@
+import math
+
+import pytest
+
+from bench.analysis.block_values import valid_slices
+from bench.analysis.families import Family, families, holm_p_values
+from bench.analysis.statistics import LogRatio
+from tests.support import synthetic
+from tests.unit.analysis.builders import REFERENCE_ARMS, make_tables
+
+
+def make_families(*arms: str, reference_arms: dict[str, str] = REFERENCE_ARMS) -> list[Family]:
+    """Return the families of throughput of a run with equal arms."""
+    trials, slices = make_tables({arm: [[10.0, 10.1]] * 4 for arm in arms})
+    every = families(valid_slices(slices, trials), reference_arms)
+    return [family for family in every if family.metric == "throughput_rps"]
+
+
+def pairs_of(family: Family) -> set[tuple[str, str, str]]:
+    return {(member.pair.arm, member.pair.reference, member.pair.kind.value) for member in family.members}
+
+
+def test_families_are_controls_transports_and_each_transport() -> None:
+    controls, tcp, udp, transports = make_families(
+        "asyncio/tcp", "asyncio/tcp~control", "select/tcp", "asyncio/udp", "select/udp"
+    )
+    assert pairs_of(controls) == {("asyncio/tcp~control", "asyncio/tcp", "control")}
+    assert pairs_of(tcp) == {("select/tcp", "asyncio/tcp", "reference")}
+    assert pairs_of(udp) == {("select/udp", "asyncio/udp", "reference")}
+    assert pairs_of(transports) == {
+        ("asyncio/udp", "asyncio/tcp", "transports"),
+        ("select/udp", "select/tcp", "transports"),
+    }
+
+
+def test_family_has_all_pairs_of_a_transport_but_no_baseline() -> None:
+    (tcp,) = make_families("asyncio/tcp", "select/tcp", "iterative/tcp", "native/tcp")
+    assert pairs_of(tcp) == {
+        ("iterative/tcp", "asyncio/tcp", "reference"),
+        ("select/tcp", "asyncio/tcp", "reference"),
+        ("iterative/tcp", "select/tcp", "pair"),
+    }
+    assert tcp.independent == 2
+
+
+def test_family_without_reference_has_pairs_only() -> None:
+    (tcp,) = make_families("select/tcp", "poll/tcp", reference_arms={})
+    assert pairs_of(tcp) == {("poll/tcp", "select/tcp", "pair")}
+
+
+def test_controls_of_all_load_points_are_one_family_per_metric() -> None:
+    rates = {arm: {1: 3e4, 16: 3e4} for arm in ("asyncio/tcp", "asyncio/tcp~control", "select/tcp")}
+    rows = synthetic.make_run(rates, blocks=3, rounds=2)
+    every = families(valid_slices(rows.slices, rows.trials), REFERENCE_ARMS)
+    sizes = [(family.of_controls, len(family.members)) for family in every if family.metric == "throughput_rps"]
+    assert sizes == [(True, 2), (False, 1), (False, 1)]
+
+
+def test_holm_p_values_skip_unknown_p_values() -> None:
+    intervals = [LogRatio(1, 1, 1, 1, 1, p) for p in (0.04, math.nan, 0.01)]
+    adjusted = holm_p_values(intervals)
+    assert math.isnan(adjusted[1])
+    assert [adjusted[0], adjusted[2]] == pytest.approx([0.04, 0.02])

@@ -1,0 +1,63 @@
+import math
+
+import numpy as np
+import pytest
+
+from bench.analysis.statistics import LogRatio
+from bench.compare.machine_drift import MODEL_EXTRA_DRIFT, MachineDrift, machine_drifts
+from bench.compare.run_values import MetricValues
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
+from tests.unit.compare.builders import make_values, make_values_with_baseline
+
+
+def make_metric_values(seed: int, factor: float = 1.0) -> MetricValues:
+    logs = np.random.default_rng(seed).normal(math.log(factor), 0.02, 10)
+    return MetricValues(factor, "valid", dict(enumerate(logs.tolist())))
+
+
+def make_drift(share: float) -> MachineDrift:
+    return MachineDrift(make_metric_values(1), make_metric_values(2, 1 + share), 1 + share, share)
+
+
+def make_interval(low: float, high: float) -> LogRatio:
+    return LogRatio(math.sqrt(low * high), low, high, low, high, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("share", "interval", "rises", "explained"),
+    [
+        (0.0, make_interval(0.99, 1.02), True, True),
+        (0.0, make_interval(1.01, 1.02), True, False),
+        (0.0, make_interval(0.95, 0.99), False, False),
+        (0.2, make_interval(1.05, 1.15), True, True),  # less than the extra drift of a model
+        (0.2, make_interval(1.10, 1.15), True, False),
+        (0.2, make_interval(0.80, 0.90), False, False),
+        (0.2, make_interval(0.80, 0.93), False, True),
+    ],
+)
+def test_drift_explains_changes_within_its_allowance(
+    share: float, interval: LogRatio, rises: bool, explained: bool
+) -> None:
+    assert make_drift(share).explains(interval, rises=rises) == explained
+
+
+def test_drift_raises_the_detectable_change_by_its_allowance() -> None:
+    before, after = make_metric_values(3), make_metric_values(4)
+    steady, drifted = (make_drift(share).detectable_log_change(before, after, tests=2) for share in (0.0, 0.2))
+    assert drifted == pytest.approx(steady + MODEL_EXTRA_DRIFT * math.log(1.2))
+
+
+def test_drift_verdict_follows_its_size() -> None:
+    assert [make_drift(share).verdict([DEFAULT_THRESHOLDS]) for share in (0.0, 0.1, 0.9)] == [
+        "valid",
+        "suspect",
+        "invalid",
+    ]
+
+
+def test_drifts_need_a_baseline_in_both_runs() -> None:
+    with_baseline, without = make_values_with_baseline(1, 1.0), make_values(2)
+    assert machine_drifts(with_baseline, without, without.cases, "throughput_rps") == {}
+    drifts = machine_drifts(with_baseline, with_baseline, with_baseline.cases, "throughput_rps")
+    assert {case.arm for case in drifts} == {"asyncio/tcp", "select/tcp"}
+    assert {drift.share for drift in drifts.values()} == {0.0}
