@@ -5,7 +5,8 @@ It defines the protocol a second time on purpose, so that it is an independent c
 
 - programs: ``cli_load`` and ``worker`` (load a server for people and for bench), ``talk``; ``cli_errors`` runs them
 - before a load: ``load_spec``, ``local_ports``, ``fd_limit``, ``protocol_check``
-- the load: ``generator``, on top of ``engine``, the compiled hot path; ``thread_usage``, ``kernel_counters``
+- the load: ``generator``, on top of ``engine``, the compiled hot path; ``allocation``, ``thread_usage``,
+  ``kernel_counters``
 - its result, pure: ``measurement``, ``histogram``, ``steady_state``, ``fairness``, ``quality_codes``,
   ``quality_catalogue``, ``quality_checks``, ``result_document``, ``load_description``; ``export`` writes files
 """

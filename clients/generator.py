@@ -12,13 +12,12 @@ from typing import Self
 
 import numpy as np
 
-from clients.engine.buffers import Buffers, ThreadShare, bytes_needed, make_buffers, pack_address
+from clients.allocation import check_memory, make_all_buffers
 from clients.engine.connect_all import connect_all
 from clients.engine.histogram_slots import Counts
-from clients.engine.load_params import LoadParams
 from clients.engine.raw_memory import Array
 from clients.engine.records import RAW
-from clients.engine.thread_state import BINS, SIZES_DRAWN
+from clients.engine.thread_state import BINS
 from clients.engine.threads import Threads
 from clients.load_spec import LoadSpec, check_duration, make_params
 from clients.local_ports import sources_needed
@@ -27,8 +26,6 @@ from clients.thread_usage import combine, gc_runs_so_far, run_and_measure
 
 _BEFORE_START_NS = 300_000  # time for every thread to reach its loop
 _MIN_BIN_NS = 50_000_000  # means of 50 ms are usual for warm-up rules
-_FIRST_SOURCE = "127.1.0.1"  # the others count up from 127.1.0.0
-_MAX_MEMORY_SHARE = 0.5  # of the machine's memory, for messages and connections
 
 
 class LoadGenerator:
@@ -47,10 +44,10 @@ class LoadGenerator:
         self._loads = 0
         thread_count = max(1, min(len(threads), spec.connections))
         self._params = make_params(spec, -(-spec.raw_rows // thread_count))
-        _check_memory(spec, self._params)
+        check_memory(spec, self._params)
         sources = sources_needed(spec)
         self._pollers = [select.epoll() for _ in range(thread_count)]
-        self._buffers = _make_all_buffers(spec, self._params, self._pollers, sources)
+        self._buffers = make_all_buffers(spec, self._params, self._pollers, sources)
 
     def __enter__(self) -> Self:
         return self
@@ -137,10 +134,6 @@ class LoadGenerator:
         rows = [buffers.raw[: int(buffers.progress["raw_rows"])] for buffers in self._buffers]
         return np.concatenate(rows) if rows else np.zeros(0, RAW)
 
-    def memory_bytes(self) -> int:
-        """Return the memory that grows with the number of connections."""
-        return bytes_needed(self.spec.connections, self._params)
-
     def close(self) -> None:
         """Close every connection."""
         for buffers in self._buffers:
@@ -223,42 +216,8 @@ class LoadGenerator:
             buffers.schedule["end_ns"] = min(now_ns, int(buffers.schedule["end_ns"]))
 
 
-def _make_all_buffers(spec: LoadSpec, params: LoadParams, pollers: list[select.epoll], sources: int) -> list[Buffers]:
-    """Make the buffers of each thread.
-
-    Connection ``n`` belongs to thread ``n`` modulo the number of threads.
-    """
-    random = np.random.default_rng(spec.seed)
-    sizes, weights = zip(*(spec.mix or ((spec.message_bytes, 1.0),)), strict=True)
-    drawn = random.choice(np.asarray(sizes), SIZES_DRAWN, p=np.asarray(weights) / sum(weights))
-    shares = [
-        ThreadShare(
-            poller=poller.fileno(),
-            numbers=range(k, spec.connections, len(pollers)),
-            address=pack_address(spec.host, spec.port),
-            source=pack_address(_FIRST_SOURCE, 0),
-            sources=sources,
-            parts=spec.parts,
-            sizes=drawn.astype(np.int64),
-        )
-        for k, poller in enumerate(pollers)
-    ]
-    return [make_buffers(share, params, random) for share in shares]
-
-
 def _tally(changes: Counts) -> dict[str, int]:
     return dict(zip(COUNTER_NAMES, changes.tolist(), strict=True))
-
-
-def _check_memory(spec: LoadSpec, params: LoadParams) -> None:
-    needed = bytes_needed(spec.connections, params) + spec.raw_rows * RAW.itemsize
-    limit = _MAX_MEMORY_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed > limit:
-        raise MemoryError(
-            f"{spec.connections} connections with {spec.depth} messages of {params.message_bytes} bytes each and "
-            f"{spec.raw_rows} raw rows need {needed / 1e9:.1f} GB, and half of this machine's memory is "
-            f"{limit / 1e9:.1f} GB: reduce one of them"
-        )
 
 
 def compile_loops() -> float:
