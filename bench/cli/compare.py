@@ -10,6 +10,9 @@ from bench.plan.definition import PlanError
 from clients.cli_errors import Stop
 
 if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
+    from collections.abc import Iterator, Sequence
+
+    from bench.cli.comparison_output import RunComparison
     from bench.compare.run_values import RunValues
     from bench.store.reader import RunData
 
@@ -55,38 +58,43 @@ def compare(
     Exit codes: 0 success; 2 wrong input, or nothing that a condition could judge; 4 a condition holds, or
     (with --require-power) could not have been detected.
     """
-    from bench.cli import comparison_output
-    from bench.compare.gates import RuleError, parse_rule
-    from bench.machine.environment import differences
+    from bench.cli.comparison_output import json_lines, print_comparison
+    from bench.compare.gates import RuleError
     from bench.store.errors import StoreError
-    from bench.store.folder_labels import labels
-    from bench.store.reader import read_run
 
-    console, condition_holds = stdout_console(), False
     if require_power and not fail_if:
         raise Stop("--require-power only applies to --fail-if conditions; add one, or remove --require-power")
     try:
-        rules = [parse_rule(text) for text in fail_if or ()]
-        first_run = read_run(before)
-        first_values = _collect_values(first_run)
-        for path in after:
-            run = read_run(path)
-            names = labels([before, path])
-            comparison = comparison_output.compare_runs(names, first_values, _collect_values(run), rules)
-            condition_holds |= bool(comparison.violations)
-            if require_power:
-                condition_holds |= not all(power.is_sufficient for power in comparison.powers)
-            if as_json:
-                for line in comparison_output.json_lines(comparison):
-                    typer.echo(line)
-            else:
-                environment = differences(first_run.environment, run.environment)
-                comparison_output.print_comparison(console, comparison, environment, show_all=show_all)
+        comparisons = list(_compare_runs(before, after, fail_if or []))
     except RuleError as error:
         raise Stop(f"--fail-if {error}") from error
     except (StoreError, PlanError) as error:
         raise Stop(str(error)) from error
-    return CONDITION_HOLDS if condition_holds else 0
+    for comparison in comparisons:
+        if as_json:
+            for line in json_lines(comparison):
+                typer.echo(line)
+        else:
+            print_comparison(stdout_console(), comparison, show_all=show_all)
+    fails = any(comparison.fails(require_power=require_power) for comparison in comparisons)
+    return CONDITION_HOLDS if fails else 0
+
+
+def _compare_runs(before: Path, after: "Sequence[Path]", fail_if: "Sequence[str]") -> "Iterator[RunComparison]":
+    """Compare each run with the first. Raises RuleError, StoreError, PlanError."""
+    from bench.cli.comparison_output import compare_runs
+    from bench.compare.gates import parse_rule
+    from bench.machine.environment import differences
+    from bench.store.folder_labels import labels
+    from bench.store.reader import read_run
+
+    rules = [parse_rule(text) for text in fail_if]
+    first = read_run(before)
+    first_values = _collect_values(first)
+    for path in after:
+        run = read_run(path)
+        environment = differences(first.environment, run.environment)
+        yield compare_runs(labels([before, path]), environment, (first_values, _collect_values(run)), rules)
 
 
 def _collect_values(run: "RunData") -> "RunValues":

@@ -29,6 +29,7 @@ class RunComparison:
     """A run, compared with the first one."""
 
     names: Sequence[str]  # of both runs
+    environment: Sequence[str]  # how the machines differ
     changes: Sequence[Change]
     missing: Sequence[Missing]
     violations: Violations  # changes and missing metrics for which a --fail-if condition holds
@@ -36,12 +37,20 @@ class RunComparison:
     only_in_one: tuple[list[str], list[str]]  # arms and load points
     objectives: str  # how the objectives of the searches differ; empty if they do not
 
+    def fails(self, *, require_power: bool) -> bool:
+        """Return whether a condition holds. require_power: or could not have been detected."""
+        return bool(self.violations) or (require_power and not all(power.is_sufficient for power in self.powers))
 
-def compare_runs(names: Sequence[str], before: RunValues, after: RunValues, rules: Sequence[Rule]) -> RunComparison:
+
+def compare_runs(
+    names: Sequence[str], environment: Sequence[str], runs: tuple[RunValues, RunValues], rules: Sequence[Rule]
+) -> RunComparison:
     """Compare two runs. Raises RuleError if a rule has nothing to judge."""
+    before, after = runs
     found, missing = changes.changes(before, after), changes.missing(before, after)
     return RunComparison(
         names=names,
+        environment=environment,
         changes=found,
         missing=missing,
         violations=find_violations(found, missing, rules),
@@ -62,13 +71,11 @@ def json_lines(comparison: RunComparison) -> list[str]:
     ]
 
 
-def print_comparison(
-    console: Console, comparison: RunComparison, environment: Sequence[str], *, show_all: bool
-) -> None:
-    """Print lines and a table. environment: how the machines differ."""
+def print_comparison(console: Console, comparison: RunComparison, *, show_all: bool) -> None:
+    """Print lines and a table. show_all: changes that are not significant, too."""
     before, after = comparison.names
     print_line(console, f"{after} compared with {before}", "bold")
-    for text in environment:
+    for text in comparison.environment:
         print_line(console, f"different environment: {text}", indent=2)
     if comparison.objectives:
         print_line(console, f"different objectives: {comparison.objectives}", indent=2)
@@ -122,12 +129,14 @@ def _print_changes(console: Console, shown: Sequence[Change], breaking_changes: 
         print_line(console, "no significant difference")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in _HEADINGS:
+    has_relative = any(not math.isnan(change.relative_ratio) for change in shown)
+    for heading in (*_HEADINGS, *([f"relative to {BASELINE_MODEL}"] if has_relative else [])):
         table.add_column(heading, no_wrap=True)
     styles = [_style(change, breaking_changes) for change in shown]
     for change, style in zip(shown, styles, strict=True):
         values = (compact(change.before), compact(change.now), _ratio(change), change.conclusion, change.verdict)
-        table.add_row(*text_cells(change.arm, str(change.load_point), change.metric, *values), style=style)
+        relative = [_relative_ratio(change)] if has_relative else []
+        table.add_row(*text_cells(change.arm, str(change.load_point), change.metric, *values, *relative), style=style)
     unbounded = console.options.update(width=_UNBOUNDED_WIDTH)  # or else the width after cutting is measured
     if console.measure(table, options=unbounded).maximum <= console.width:
         console.print(table)
@@ -139,6 +148,8 @@ def _print_changes(console: Console, shown: Sequence[Change], breaking_changes: 
             print_line(console, load, "bold")
         print_line(console, f"{change.arm} {change.metric} {_ratio(change)} {change.conclusion}", style)
         values_line = f"{compact(change.before)} before, {compact(change.now)} after; {change.verdict}"
+        if not math.isnan(change.relative_ratio):
+            values_line += f"; relative to {BASELINE_MODEL}: {_relative_ratio(change)}"
         print_line(console, values_line, style, indent=4)
 
 
@@ -211,6 +222,13 @@ def _count_conclusions(found: Sequence[Change]) -> str:
 
 def _ratio(change: Change) -> str:
     return f"{change.ratio:.3f} [{change.low:.3f}, {change.high:.3f}]"
+
+
+def _relative_ratio(change: Change) -> str:
+    """Return the change of the ratio to the baseline, which the drift of the machine does not affect."""
+    if math.isnan(change.relative_ratio):
+        return "-"
+    return f"{change.relative_ratio:.3f} [{change.relative_low:.3f}, {change.relative_high:.3f}]"
 
 
 def _to_json(values: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from bench.cli.option_values import option_name
 from bench.plan.toml import preset_names
 from clients.cli_errors import Stop
 
-_LOAD, _DURATION, _SERVERS = "What to measure", "How long", "Which servers"
+_LOAD, _DURATION, _SERVERS, _OUTPUT = "What to measure", "How long", "Which servers", "Output"
 
 PlanSource = Annotated[
     str,
@@ -145,6 +145,27 @@ ModelsFrom = Annotated[
     typer.Option(
         metavar="DIR", rich_help_panel=_SERVERS, help="Directory with models of your own, one per file. Default: none."
     ),
+]
+OutputDir = Annotated[
+    Path,
+    typer.Option(metavar="DIR", rich_help_panel=_OUTPUT, help="Directory in which to create the run folder."),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", rich_help_panel=_OUTPUT, help="Print the results as lines of JSON, for scripts.")
+]
+NoCharts = Annotated[
+    bool,
+    typer.Option(
+        "--no-charts",
+        rich_help_panel=_OUTPUT,
+        help="Skip charts and report; create them later with `holabench report`.",
+    ),
+]
+Resume = Annotated[
+    Path | None, typer.Option(metavar="RUN", help="Resume an interrupted run: measure the blocks that are missing.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print what would be measured and how long it takes, and exit.")
 ]
 
 _PLAN_PARAMETERS = (

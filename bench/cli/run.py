@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -31,8 +31,6 @@ if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
     from bench.plan.definition import Plan
     from bench.store.run_folder import RunFolder
 
-_OUTPUT = "Output"
-
 
 def run(
     context: typer.Context,
@@ -54,27 +52,11 @@ def run(
     target: options.Target = "",
     python: options.Python = "",
     models_from: options.ModelsFrom = None,
-    output_dir: Annotated[
-        Path,
-        typer.Option(metavar="DIR", rich_help_panel=_OUTPUT, help="Directory in which to create the run folder."),
-    ] = Path("results"),
-    as_json: Annotated[
-        bool, typer.Option("--json", rich_help_panel=_OUTPUT, help="Print the results as lines of JSON, for scripts.")
-    ] = False,
-    no_charts: Annotated[
-        bool,
-        typer.Option(
-            "--no-charts",
-            rich_help_panel=_OUTPUT,
-            help="Skip charts and report; create them later with `holabench report`.",
-        ),
-    ] = False,
-    resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Resume an interrupted run: measure the blocks that are missing.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be measured and how long it takes, and exit.")
-    ] = False,
+    output_dir: options.OutputDir = Path("results"),
+    as_json: options.AsJson = False,
+    no_charts: options.NoCharts = False,
+    resume: options.Resume = None,
+    dry_run: options.DryRun = False,
 ) -> int:
     """Start every server, load them in turns, and write CSV files, charts and a report.
 
