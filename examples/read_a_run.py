@@ -15,7 +15,7 @@ against_reference = run.comparisons.query("metric == 'throughput_rps' and kind =
 print(against_reference[["arm", "connections", "ratio", "low", "high", "conclusion"]])
 
 # %% Spread over the blocks: each block starts every server again.
-measured = run.trials.query("status == 'ok'")
+measured = run.trials.query("scenario_kind == 'capacity' and status == 'ok'")
 print(measured.groupby(["arm", "connections"])["mean_throughput_rps"].agg(["min", "median", "max"]).round(0))
 
 # %% Memory per connection: compare the largest load with the smallest one.
@@ -23,7 +23,7 @@ memory_mb = measured.pivot_table(index="arm", columns="connections", values="mem
 print(memory_mb.round(1))
 
 # %% Any percentile of the answered requests. Histograms of several blocks are added; percentiles are never averaged.
-slots = run.histograms.query("quantity == 'service'")
+slots = run.histograms.query("scenario == 'capacity' and quantity == 'service'")
 counts = slots.groupby(["arm", "connections", "upper_ns"], observed=True)["count"].sum()
 by_case = counts.groupby(["arm", "connections"], observed=True)
 reached = (by_case.cumsum() / by_case.transform("sum")).rename("share").reset_index()

@@ -151,11 +151,12 @@ def _load_text(schedule: Schedule, finished: int) -> str:
 
 def _measure(context: RunContext, folder: RunFolder) -> Outcome:
     """Run the blocks that the folder lacks, then the searches."""
-    done, searched = set(folder.read().finished_blocks), 0
+    run = folder.read()
+    done, searched = set(run.finished_blocks), 0
     interrupted, failure = False, ""
     try:
         with baseline_servers(context) as baselines:
-            rate_rows = folder.rates()
+            rate_rows = run.rates
             if rate_rows is None:
                 rate_rows = calibrate(context, baselines)
                 folder.write_rates(rate_rows)
@@ -166,7 +167,7 @@ def _measure(context: RunContext, folder: RunFolder) -> Outcome:
             for search_rows in search_max_rates(context, baselines):
                 folder.append_max_rates(search_rows)
                 searched += 1
-            folder.completed()
+            folder.mark_complete(len(done))
     except KeyboardInterrupt:
         interrupted = True
     except (ChildError, StoreError) as error:

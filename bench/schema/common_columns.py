@@ -24,7 +24,9 @@ ScenarioKindName = Annotated[
     str, Column("What the scenario asks for: `capacity`, `sessions`, `latency` or `max_rate`.")
 ]
 Connections = Annotated[int, Column("Number of connections that the generator keeps open, or of concurrent sessions.")]
-MessageBytes = Annotated[int, Column("Size of a request. Only the protocol `echo` uses it.", unit="bytes")]
+MessageBytes = Annotated[
+    int, Column("Size of a request of the protocol `echo`; 0 for `hola`, whose messages are fixed.", unit="bytes")
+]
 RateRps = Annotated[
     float | None,
     Column("Rate at which the generator schedules requests. Empty in a closed loop.", unit="requests/s"),

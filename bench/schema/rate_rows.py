@@ -31,7 +31,7 @@ class RateRow:
     arm: ArmName
     model: Model = field(init=False)
     transport: Transport = field(init=False)
-    rate: Annotated[str, Column("Rate as the plan asks for it.")]
+    rate: Annotated[str, Column("Rate as the plan asks for it, e.g. `common` or `rate_rps=20000`.")]
     capacity_rps: Annotated[float, Column("Rate of a short closed loop with the same arm.", unit="requests/s")]
     rate_rps: Annotated[float, Column("Rate at which the arm is measured.", unit="requests/s")]
 

@@ -51,13 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = options.files or list_files()
     settings = tomllib.loads(LIST.read_text(encoding="utf-8"))
     skipped = [ROOT / path for path in settings["skip"]]
-    phrases = compile_phrases(settings["phrases"])
+    history = [ROOT / path for path in settings["history"]]
+    phrases, former_names = compile_phrases(settings["phrases"]), compile_phrases(settings["former_names"])
     findings: list[Finding] = []
     for file in files:
         path = file if file.is_absolute() else ROOT / file
         if path.suffix in SUFFIXES and not any(path.is_relative_to(skip) for skip in skipped):
             text = path.read_text(encoding="utf-8")
-            findings += find_phrases(file, text, phrases)
+            findings += find_phrases(file, text, phrases if path in history else phrases + former_names)
             findings += find_docstring_faults(file, text, max_length=options.max_docstring_line)
             findings += find_long_test_names(file, text)
     for finding in findings:
