@@ -6,7 +6,10 @@ from typing import Any
 
 
 def compact(value: float) -> str:
-    """Three figures, thousands as k and millions as M: ``31.2k``. What was not measured is ``-``."""
+    """Return three figures, with k for thousands and M for millions: ``31.2k``.
+
+    A missing value is ``-``.
+    """
     if math.isnan(value):
         return "-"
     if math.isinf(value):
@@ -33,11 +36,26 @@ def three_figures(value: float) -> str:
 
 
 def spread(median: float, low: float, high: float) -> str:
-    """A median with the larger side of its interval in per cent, so that none looks too narrow: ``31.2k ±1.3%``."""
+    """Return a median with its interval in per cent: ``31.2k ±1.3%``, or ``31.2k -4/+19%`` if it is asymmetric."""
     if not all(map(math.isfinite, (median, low, high))) or median <= 0:
         return compact(median)
-    percent = 100 * max(high - median, median - low) / median
-    return f"{compact(median)} ±{percent:.0f}%" if percent >= 1.95 else f"{compact(median)} ±{percent:.1f}%"
+    below, above = 100 * (median - low) / median, 100 * (high - median) / median
+    if is_symmetric(below, above, 1.0):
+        return f"{compact(median)} ±{_percent(max(below, above))}%"
+    return f"{compact(median)} -{_percent(below)}/+{_percent(above)}%"
+
+
+def is_symmetric(below: float, above: float, resolution: float) -> bool:
+    """Return whether one number describes both sides of an interval.
+
+    The sides may differ by half of the smaller one, or by the resolution of what is printed.
+    """
+    smaller, larger = sorted((below, above))
+    return larger <= 1.5 * smaller or larger - smaller <= resolution
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 1.95 else f"{value:.1f}"
 
 
 def format_duration(seconds: float) -> str:
@@ -54,7 +72,10 @@ def plural(count: int, noun: str) -> str:
 
 
 def visible(text: str) -> str:
-    """One line that does nothing to a terminal: a server's last words may hold escape sequences, a folder anything."""
+    """Return text as one line without control characters.
+
+    The stderr of a server or a file in a run folder may contain escape sequences.
+    """
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
 
 
@@ -67,34 +88,31 @@ def all_visible(value: Any) -> Any:
     return visible(value) if isinstance(value, str) else value
 
 
-def in_brackets(ends: tuple[float, float, float]) -> str:
-    """``31.2k [30.1k, 32.3k]``."""
-    median, low, high = ends
-    if math.isnan(median):
-        return "-"
-    return compact(median) if math.isnan(low) else f"{compact(median)} [{compact(low)}, {compact(high)}]"
+def with_interval(median: float, low: float, high: float) -> str:
+    """Return a median with its interval: ``31.2k [30.1k, 32.3k]``.
+
+    A missing median is ``-``.
+    """
+    if math.isnan(median) or math.isnan(low):
+        return compact(median)
+    return f"{compact(median)} [{compact(low)}, {compact(high)}]"
 
 
-def in_megabytes(value: float) -> str:
-    """``13.7``."""
-    return "-" if math.isnan(value) else three_figures(value)
+def format_ratio(value: float) -> str:
+    """Return a ratio with two decimals, or three figures from 10 on: ``1.07``."""
+    if math.isnan(value):
+        return "unknown"
+    if math.isinf(value):
+        return "unbounded"
+    return f"{value:.3g}" if value >= 10 else f"{value:.2f}"
 
 
-def number_in_words(value: object) -> str:
-    """A ratio with two decimals, or three figures: ``1.07``, ``12.3``."""
-    number = float(str(value))
-    return (
-        "unknown"
-        if math.isnan(number)
-        else "unbounded"
-        if math.isinf(number)
-        else f"{number:.3g}"
-        if number >= 10
-        else f"{number:.2f}"
-    )
+def format_percent(share: float) -> str:
+    """Return a share as a percentage with one decimal: ``2.2%``."""
+    return f"{100 * share:.1f}%"
 
 
-def joined(parts: Iterable[str]) -> str:
-    """``a, b and c``."""
+def join_words(parts: Iterable[str]) -> str:
+    """Return ``a, b and c``."""
     *head, last = parts
     return f"{', '.join(head)} and {last}" if head else last

@@ -11,6 +11,7 @@ CATALOGUE = {
     for code in (
         QualityCode(
             name="NO_REQUESTS_SENT",
+            short="no request was sent",
             meaning="the generator sent no request",
             advice="look at the errors of the trial; the server may not have been reachable",
             suspect=0,
@@ -19,6 +20,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="NO_REPLIES",
+            short="no correct reply",
             meaning="requests were sent and none was answered correctly",
             advice="look at the errors of the trial; it says nothing about this server",
             suspect=0,
@@ -27,6 +29,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="PORTS_EXHAUSTED",
+            short="connection attempts without a free local port: {}",
             meaning="connection attempts that failed because no local port was free",
             advice="lower the rate of new connections, or widen net.ipv4.ip_local_port_range",
             suspect=0,
@@ -35,6 +38,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="GENERATOR_DROPS",
+            short="replies dropped at the generator's sockets: {}",
             meaning="replies that the kernel dropped at the generator's own datagram sockets",
             advice="give the generator more CPU time or larger socket buffers (net.core.rmem_max)",
             suspect=0,
@@ -43,6 +47,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="CORRUPT_REPLIES",
+            short="corrupt replies: {}",
             meaning="replies that did not match the protocol",
             advice="fix the server: it answers wrongly, so its numbers mean nothing",
             suspect=0,
@@ -51,6 +56,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="STARVED_CONNECTIONS",
+            short="connections without any reply: {}",
             meaning="connections that got no reply at all",
             advice="the model cannot serve this many persistent connections: compare it with short sessions instead",
             suspect=0,
@@ -60,6 +66,7 @@ CATALOGUE = {
         # A busy generator adds its own queue to what it measures. Above 90 % it is the limit itself.
         QualityCode(
             name="GENERATOR_SATURATED",
+            short="generator used {} of its CPU",
             meaning="share of its CPU that the generator used: the figure may be the generator's, not the server's",
             advice="give the generator more CPUs; the server's true rate is at least this figure",
             suspect=0.70,
@@ -72,6 +79,7 @@ CATALOGUE = {
         # the CPU share that was left.
         QualityCode(
             name="RATE_UNDERESTIMATED",
+            short="rate up to {} too low",
             meaning="share of the servers' CPUs left idle by a saturated generator: the largest error of the rate",
             advice="give the generator more CPUs; up to this share of the server's true rate may be missing",
             suspect=0.05,
@@ -83,6 +91,7 @@ CATALOGUE = {
         # "Benchmark the test equipment first" (RFC 9971): near its own limit a tool measures itself.
         QualityCode(
             name="NEAR_GENERATOR_LIMIT",
+            short="rate at {} of the generator's limit",
             meaning="requested rate, as a share of what the generator reaches with the baseline server",
             advice="give the generator more CPUs, or lower the rate",
             suspect=0.5,
@@ -92,6 +101,7 @@ CATALOGUE = {
         # How punctual the open loop was. A request may leave 50 us late, or late by 5 % of the median latency.
         QualityCode(
             name="LATE_SENDS",
+            short="{} of requests sent late",
             meaning="share of requests that the generator itself sent late",
             advice="give the generator a CPU of its own; close other programs on it",
             suspect=0.001,
@@ -102,6 +112,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="LATENESS_IN_LATENCY",
+            short="late sends raised a latency percentile by {}",
             meaning="increase of a latency percentile (p50, p99 or p99.9) caused by the generator's own lateness",
             advice="give the generator a CPU of its own; the server is faster than these percentiles",
             suspect=0.05,
@@ -112,6 +123,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="POLL_BATCH_DELAY",
+            short="generator's poll took {} of the p99",
             meaning="time the generator needed for the events of one poll (p99.9), as a share of the latency's p99",
             advice="use more generator CPUs or fewer connections per CPU: replies wait for each other in the generator",
             suspect=0.05,
@@ -122,6 +134,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="RUN_DELAY",
+            short="generator preempted {} of the time",
             meaning="share of the time in which the generator was ready to run and another process had its CPU",
             advice="move other programs to other CPUs, or close them",
             suspect=0.01,
@@ -131,6 +144,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="CPU_STEAL",
+            short="hypervisor took {} of the CPU time",
             meaning="share of CPU time that the hypervisor gave to other machines",
             advice="rerun at another hour, or on a machine that is not shared",
             suspect=0.01,
@@ -140,6 +154,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="BACKGROUND_LOAD",
+            short="other processes took {} of the servers' CPU time",
             meaning="share of the servers' CPU time used by unrelated processes",
             advice="close other programs, or keep them off these CPUs",
             suspect=0.01,
@@ -149,6 +164,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="GENERATOR_GC",
+            short="garbage collections in the generator: {}",
             meaning="garbage collections in the generator under load",
             advice="report a bug: the generator must not collect garbage under load",
             suspect=0,
@@ -156,6 +172,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="MAJOR_FAULTS",
+            short="pages read from disk: {}",
             meaning="pages that the generator read from disk under load",
             advice="free memory",
             suspect=0,
@@ -164,6 +181,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="SLOW_CLOCKSOURCE",
+            short="slow clock source",
             meaning="the kernel's clock source is slow or coarse",
             advice="select tsc or kvm-clock (/sys/devices/system/clocksource)",
             suspect=0,
@@ -173,6 +191,7 @@ CATALOGUE = {
         # requests, double counts and faulty clocks.
         QualityCode(
             name="LITTLES_LAW_VIOLATED",
+            short="Little's law violated by {}",
             meaning="difference between the observed number in flight and rate x time in flight",
             advice="report a bug: requests were lost or counted twice, or a clock is wrong",
             suspect=0.02,
@@ -181,6 +200,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="SHARED_CPUS",
+            short="generator and server shared their CPUs",
             meaning="generator and server ran on the same CPUs and took time from each other",
             advice="use a machine with at least two CPUs; do not compare with pinned runs",
             suspect=0,
@@ -189,6 +209,7 @@ CATALOGUE = {
         # A lost request blocks its slot of a closed loop until the timeout: 0.1 % already lowers the rate.
         QualityCode(
             name="LOSS",
+            short="{} of requests lost",
             meaning="share of requests without a reply in a closed loop",
             advice="each one blocked its connection until the timeout: the true rate is higher",
             suspect=0,
@@ -198,6 +219,7 @@ CATALOGUE = {
         # In an open loop a lost request is a finding: it has infinite latency in the percentiles.
         QualityCode(
             name="OPEN_LOOP_LOSS",
+            short="{} of requests lost",
             meaning="share of requests without a reply in an open loop; they count as infinite latency",
             advice="the server, or a full socket buffer in front of it, dropped them: see kernel_drops",
             suspect=0,
@@ -205,6 +227,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="UNEXPLAINED_LOSS",
+            short="{} of datagrams lost, but not dropped by a socket",
             meaning="lost datagrams that no socket of this machine dropped, as a share of those sent",
             advice="the server read them and did not answer",
             suspect=0.0001,
@@ -212,6 +235,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="OVERLOAD",
+            short="replies at {} of the requested rate",
             meaning="replies inside the window, as a share of the requests due in it",
             advice="the server cannot keep up with this rate: its latency grows for as long as the load lasts",
             suspect=0.99,
@@ -219,6 +243,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="UNSENT",
+            short="{} of requests never sent",
             meaning="share of scheduled requests for which no connection was free in time",
             advice="more connections or more depth would send them; they count as infinite latency",
             suspect=0,
@@ -226,6 +251,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="CONNECTION_WAIT",
+            short="{} of requests waited for a connection",
             meaning="share of requests that waited for a free connection; the wait is part of the latency",
             advice="a finding about the server, unless it needs more connections",
             suspect=0.01,
@@ -234,6 +260,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="DRIFT",
+            short="median drifted by {}",
             meaning="change of the median from the start of the load to its end",
             advice="load longer, warm up longer, or look for what changes in the server",
             suspect=0.10,
@@ -242,6 +269,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="WARMUP_TOO_SHORT",
+            short="{} of the load was still warm-up",
             meaning="share of the load that still belongs to the warm-up (judged only if there is a drift)",
             advice="warm up longer (--warmup)",
             suspect=0.10,
@@ -252,6 +280,7 @@ CATALOGUE = {
         # TCP_NODELAY.
         QualityCode(
             name="DELAYED_ACK",
+            short="{} of latencies near 40 ms, as with delayed ACKs",
             meaning="share of latencies around 40 ms, the delay of a postponed acknowledgement",
             advice="set TCP_NODELAY in the server, or write each reply with one call",
             suspect=0.001,
@@ -260,6 +289,7 @@ CATALOGUE = {
         # The kernel repeats a SYN that met a full backlog after 1 s and again after 2 s.
         QualityCode(
             name="SYN_RETRANSMITS",
+            short="{} of connects took one or two seconds",
             meaning="share of connects that took one or two seconds, as after a full backlog",
             advice="use a larger backlog (and net.core.somaxconn), or accept sooner",
             suspect=0.001,
@@ -267,6 +297,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="LATE_REPLIES",
+            short="replies after the timeout: {}",
             meaning="replies that came after the timeout",
             advice="the server or the machine stalled; rerun on a quiet machine",
             suspect=0,
@@ -274,6 +305,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="ERRORS",
+            short="failed socket operations: {}",
             meaning="failed socket operations (trials.csv lists kinds and counts)",
             advice="look at the kinds: resets come from the server, refused connections from its backlog",
             suspect=0,
@@ -282,6 +314,7 @@ CATALOGUE = {
         # Jain's index over the index that an even chance would give; see R. Jain et al., DEC-TR-301 (1984).
         QualityCode(
             name="UNFAIR_SERVICE",
+            short="fairness at {} of an even spread",
             meaning="Jain's fairness index of the connections, as a share of what an even spread would give",
             advice="some connections were served much more often than others, which the average hides",
             suspect=0.95,
@@ -289,6 +322,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="FAILED_BLOCKS",
+            short="failed blocks: {}",
             meaning="blocks in which the case failed; the numbers come from the other blocks",
             advice="read the reasons in trials.csv",
             suspect=0,
@@ -296,6 +330,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="FEW_BLOCKS",
+            short="too few blocks: {}",
             meaning="number of blocks: too few for a 95 % interval, or for any comparison",
             advice="run more blocks (--blocks 10)",
             suspect=0,
@@ -305,6 +340,7 @@ CATALOGUE = {
         # that moved by 20 % leaves 7 % in their ratios to it, more than most differences of interest.
         QualityCode(
             name="MACHINE_DRIFT",
+            short="baseline server changed by {} between the runs",
             meaning="change of the baseline server between the two runs, that is, of the machine itself",
             advice="measure both again on a quiet machine, or better both servers in one run",
             suspect=0.03,
@@ -313,6 +349,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="NO_PASSING_RATE",
+            short="no rate met the objective",
             meaning="no rate of the search met the objective",
             advice="allow a longer time in the objective, or look at the server at a low rate",
             suspect=0,
@@ -320,6 +357,7 @@ CATALOGUE = {
         ),
         QualityCode(
             name="NO_FAILING_RATE",
+            short="every rate met the objective",
             meaning="every rate of the search met the objective: the maximum rate is higher",
             advice="use more connections, so that the generator can send more",
             suspect=0,
@@ -328,6 +366,7 @@ CATALOGUE = {
         # The relative error of a percentile grows with the inverse root of the number of samples beyond it.
         QualityCode(
             name="FEW_SAMPLES",
+            short="samples beyond the percentile: {}",
             meaning="samples beyond the percentile in one block: below 100 it is rough, below 10 it is not printed",
             advice="run longer (--seconds)",
             suspect=100,

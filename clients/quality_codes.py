@@ -24,6 +24,7 @@ class QualityCode:
     name: str
     meaning: str
     advice: str
+    short: str = ""  # one finding, as tables and charts show it; ``{}`` is the place of the value
     suspect: float
     invalid: float | None = None  # None: this code alone never makes a row invalid
     low_is_bad: bool = False
@@ -57,6 +58,11 @@ class QualityFlag:
     def figure(self) -> str:
         """The value in the code's own format; empty for a code without a value."""
         return self.code.format.format(self.value)
+
+    @property
+    def description(self) -> str:
+        """The finding with its code: ``generator preempted 2.1% of the time (RUN_DELAY)``."""
+        return f"{self.code.short.format(self.figure)} ({self.code.name})" if self.code.short else str(self)
 
     @property
     def badness(self) -> float:
@@ -155,6 +161,11 @@ class Thresholds:
 def format_flags(flags: Iterable[QualityFlag]) -> str:
     """Return flags as a CSV cell: ``RUN_DELAY=2.1% LOSS=0.043%``."""
     return " ".join(map(str, flags))
+
+
+def describe_flags(flags: Iterable[QualityFlag]) -> str:
+    """Return flags as text for people: each finding with its code, separated by commas."""
+    return ", ".join(flag.description for flag in flags)
 
 
 def worst_verdict(verdicts: Iterable[str]) -> str:

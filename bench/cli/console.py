@@ -5,7 +5,7 @@ from rich.text import Text
 
 from bench.formatting import visible
 
-STDERR_WIDTH = 110  # columns, where stderr is not a terminal: enough for a table of results
+STDERR_WIDTH = 140  # columns, where stderr is not a terminal: enough for a table of results
 STDOUT_WIDTH = 200  # columns, where stdout is not a terminal: nothing is cut in a pipe
 
 

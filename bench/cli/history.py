@@ -117,11 +117,11 @@ def _print_limits(console: Console, selected: "Sequence[Series]") -> None:
 
 def _save_chart(selected: "list[Series]", path: Path) -> None:
     """Raises OSError; ValueError if the file name does not end in the name of an image format."""
-    from bench.report.charts.history import course
+    from bench.report.charts.history import draw_history
     from bench.report.charts.style import look
 
     with look():
-        course(selected).savefig(path)
+        draw_history(selected).savefig(path)
 
 
 def _run_table(one: "Series", baseline_changes: "Sequence[Point]") -> Table:

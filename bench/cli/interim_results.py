@@ -13,7 +13,7 @@ from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 from bench.schema.rows import SliceRow, TrialRow
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
-from clients.quality_codes import QualityFlag, worst_verdict
+from clients.quality_codes import describe_flags, worst_verdict
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SPARKLINE_SLICES = 24
@@ -89,7 +89,7 @@ class InterimResults:
         if not new:
             return ""
         verdict = worst_verdict(verdict for _, verdict in new)
-        return f"{trial.arm} in {load}: {verdict}: {'; '.join(explain_flag(flag) for flag, _ in new)}"
+        return f"{trial.arm} in {load}: {verdict}: {describe_flags(flag for flag, _ in new)}"
 
     def _report_once(self, *key: str) -> bool:
         """Return whether this is new, and remember it."""
@@ -101,13 +101,6 @@ class InterimResults:
 def load_point_of(event: SliceFinished) -> LoadPoint:
     """Return the load point of a slice."""
     return LoadPoint.of(event.scenario, event.connections, event.row.message_bytes)
-
-
-def explain_flag(flag: QualityFlag) -> str:
-    """Return the meaning of a flag with the code behind it: ``generator preempted: 2.0% (RUN_DELAY)``."""
-    if not flag.code.meaning:
-        return str(flag)
-    return f"{flag.code.meaning}{f': {flag.figure}' if flag.figure else ''} ({flag.code.name})"
 
 
 def ranking_heading(row: SliceRow) -> str:

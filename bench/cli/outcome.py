@@ -68,12 +68,12 @@ def render_results(outcome: "Outcome", console: Console, *, as_json: bool, chart
     """Render what a run measured, print its tables, and return what is wrong with it. Raises StoreError."""
     if not outcome.blocks and not outcome.searches:
         return []
-    from bench.report.chart_workers import helpers
+    from bench.report.chart_workers import chart_workers
 
-    with helpers(outcome.folder) if charts else nullcontext() as chart_workers:
-        from bench.report.build import derive
+    with chart_workers(outcome.folder.path) if charts else nullcontext() as workers:
+        from bench.report.build import build
 
-        results = derive(outcome.folder, chart_workers)
+        results = build(outcome.folder.read(), workers)
     print_results(results, console)
     if not charts:
         line = f"Charts and report skipped. Create them with: holabench report {outcome.folder.path}"
@@ -83,7 +83,7 @@ def render_results(outcome: "Outcome", console: Console, *, as_json: bool, chart
         _print_json_rows("comparison", results.comparisons)
     from bench.analysis.run_problems import problems
 
-    return problems(results.summary, outcome.folder.read().trials)
+    return problems(results.summary, results.trials)
 
 
 def _print_json_rows(row_type: str, table: "pd.DataFrame") -> None:

@@ -1,6 +1,7 @@
-"""From a run's raw files to all that is made from them: summary, comparisons, charts, report."""
+"""Build everything derived from a run: summary, comparisons, charts and report."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 import pandas as pd
@@ -9,45 +10,74 @@ from bench.analysis.comparisons import compare_arms
 from bench.analysis.rankings import unranked_models
 from bench.analysis.search_results import objectives, summarise_run
 from bench.plan.matrix import reference_arms
-from bench.report import render
-from bench.report.chart_workers import Helpers
-from bench.report.charts.catalogue import names, wanted
+from bench.report.chart_workers import ChartWorkers
+from bench.report.charts.catalogue import ChartTables, chart_names, chart_requests
+from bench.report.content import Picture
+from bench.report.render import RunContext, render
+from bench.report.tables import ResultTable, result_tables
+from bench.store import file_names
+from bench.store.reader import RunData
 from bench.store.run_folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True)
-class Derived:
-    """What was made, for the terminal."""
+class Report:
+    """Everything derived from a run."""
 
     summary: pd.DataFrame
     comparisons: pd.DataFrame
-    charts: list[str]  # paths inside the folder
-    unranked: list[str]  # models
+    trials: pd.DataFrame
+    tables: list[ResultTable]
+    charts: list[str]  # paths inside the folder; empty without chart workers
     changed_thresholds: list[str]
 
 
-def derive(folder: RunFolder, helpers: Helpers | None) -> Derived:
-    """Make every derived file anew. helpers: who draw; None for the tables alone, without charts and report.
+def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
+    """Derive everything from a run and write it into its folder.
 
-    Raises StoreError if the folder is no run's or has nothing measured, PlanError if its plan cannot be.
+    Without chart workers only the tables are written.
+
+    Raises StoreError if the folder cannot be read or written, or has no measurements.
     """
-    run = folder.read()
     run.check_measured()
-    plan, limits, trials, slices, thresholds = run.plan, run.max_rate, run.trials, run.slices, run.thresholds
-    summary = summarise_run(trials, slices, limits, thresholds)
-    comparisons = compare_arms(trials, slices, reference_arms(plan), thresholds)
-    folder.write_table("summary.csv", summary)
-    folder.write_table("comparisons.csv", comparisons)
-    unranked = unranked_models(trials)
-    if helpers is None:
-        return Derived(summary, comparisons, [], unranked, thresholds.changed())
-    drawn = helpers.draw(summary, comparisons, wanted(summary, trials))
+    folder, trials, thresholds = RunFolder(run.path), run.trials, run.thresholds
+    summary = summarise_run(trials, run.slices, run.max_rate, thresholds)
+    comparisons = compare_arms(trials, run.slices, reference_arms(run.plan), thresholds)
+    folder.write_table(file_names.SUMMARY, summary)
+    folder.write_table(file_names.COMPARISONS, comparisons)
+    pictures: list[Picture] = []
+    if chart_workers is not None:
+        chart_tables = ChartTables(summary, comparisons, run.histograms, trials, run.slices)
+        pictures = _draw(folder, chart_workers, chart_tables)
+        markdown, page = render(summary, comparisons, trials, _context(run), pictures)
+        folder.write_text("report.md", markdown)
+        folder.write_text("report.html", page)
+    tables = result_tables(summary, comparisons, unranked_models(trials))
+    paths = [picture.path for picture in pictures]
+    return Report(summary, comparisons, trials, tables, paths, thresholds.changed())
+
+
+def _draw(folder: RunFolder, chart_workers: ChartWorkers, tables: ChartTables) -> list[Picture]:
+    """Draw and write all charts of a run."""
+    chart_workers.start(tables)
+    charts = chart_workers.draw(chart_requests(tables.summary, tables.trials))
     pictures = []
-    for name, one in zip(names([one.wanted for one in drawn]), drawn, strict=True):
-        path = folder.write_chart(name, one.png, one.svg)
-        pictures.append(render.Picture(one.wanted.question, path, one.svg, one.wanted.load.scenario, one.wanted.source))
-    told = render.Run(dict(run.environment), msgspec.to_builtins(plan), objectives(limits), thresholds.changed())
-    markdown, page = render.render(summary, comparisons, trials, told, pictures)
-    folder.write_text("render.md", markdown)
-    folder.write_text("render.html", page)
-    return Derived(summary, comparisons, [one.path for one in pictures], unranked, thresholds.changed())
+    for name, chart in zip(chart_names([chart.request for chart in charts]), charts, strict=True):
+        path = folder.write_chart(name, chart.png, chart.svg)
+        request = chart.request
+        pictures.append(Picture(request.question, path, chart.svg, request.sweep.scenario, request.source))
+    return pictures
+
+
+def _context(run: RunData) -> RunContext:
+    plan = msgspec.to_builtins(run.plan)
+    return RunContext(run.environment, plan, objectives(run.max_rate), run.thresholds, _known_start(run))
+
+
+def _known_start(run: RunData) -> datetime | None:
+    """Return when the run started if its folder's name contains the time.
+
+    The time of a file would be that of a copy.
+    """
+    is_stamped = run.path.resolve().name.startswith(run.started_at.strftime("%Y%m%dT%H%M%SZ"))
+    return run.started_at if is_stamped else None

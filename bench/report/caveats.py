@@ -1,4 +1,7 @@
-"""What stands against the figures of a run, by scenario: codes, and what was not measured. Pure."""
+"""The caveats of a run, by scenario. Pure.
+
+They are the quality codes of its figures, and the cases that were not measured.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,27 +9,30 @@ from typing import Any
 
 import pandas as pd
 
+from bench.formatting import plural
+from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, headline
-from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
-from clients.quality_codes import QualityFlag
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
+from clients.quality_codes import QualityCode, QualityFlag, Thresholds
 
-MOST_PLACES, MOST_FIGURES = 3, 2  # that are listed one by one
+MAX_PLACES, MAX_METRICS = 3, 2  # that are listed one by one
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
-    """A code that rows of a scenario carry."""
+class Caveat:
+    """A quality code that figures of a scenario carry."""
 
     code: str
     meaning: str
-    rows: str  # how many, of how many, and of which figures where it is not of what the scenario asks for first
+    cases: str  # how many of how many, and which figures unless the code concerns the headline metric
+    limits: str  # the thresholds that the value passed
     places: str
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A case of a scenario that failed or was skipped."""
+    """A case that failed or was skipped."""
 
     case: str
     reason: str
@@ -34,36 +40,64 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Distrust:
-    """What stands against the figures of one scenario."""
+class ScenarioCaveats:
+    """The caveats of one scenario."""
 
-    doubts: list[Doubt]
-    gaps: list[Gap]
+    caveats: tuple[Caveat, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
 
-def distrust(summary: pd.DataFrame, trials: pd.DataFrame) -> dict[str, Distrust]:
-    """By scenario: every code that a row carries, and what was not measured."""
+@dataclass(frozen=True, slots=True)
+class _Occurrence:
+    """A code on one metric of one case."""
+
+    case: str
+    metric: str
+    flag: QualityFlag
+
+
+def collect_caveats(
+    summary: pd.DataFrame, trials: pd.DataFrame, thresholds: Thresholds = DEFAULT_THRESHOLDS
+) -> dict[str, ScenarioCaveats]:
+    """Return the caveats of each scenario.
+
+    They contain every code of a figure, and every case without figures.
+    """
     kinds = _kinds(summary) | _kinds(trials)
-    rows: dict[str, set[str]] = {}
-    where: dict[
-        str, dict[str, list[tuple[str, str, QualityFlag]]]
-    ] = {}  # scenario, name of the code: row, metric, code
-    for row in summary.to_dict("records"):
-        scenario, case = str(row["scenario"]), _case(row)
-        if row["status"] == "ok":
-            rows.setdefault(scenario, set()).add(case)
-        if row["verdict"] in ("suspect", "invalid") and not pd.isna(row["codes"]):
-            for flag in DEFAULT_THRESHOLDS.parse(str(row["codes"])):
-                of_code = where.setdefault(scenario, {}).setdefault(flag.code.name, [])
-                of_code.append((case, str(row["metric"]), flag))
     gaps = _gaps(trials)
+    measured: dict[str, set[str]] = {}
+    for row in summary.to_dict("records"):
+        if row["status"] == "ok":
+            measured.setdefault(str(row["scenario"]), set()).add(_case(row))
+    occurrences = _occurrences(summary, thresholds)
     return {
-        scenario: Distrust(
-            _doubts(where.get(scenario, {}), headline(kinds[scenario]), len(rows.get(scenario, ()))),
-            gaps.get(scenario, []),
+        scenario: ScenarioCaveats(
+            tuple(
+                _caveat(of_code, headline(kinds[scenario]), len(measured.get(scenario, ())))
+                for of_code in _by_code(occurrences.get(scenario, []), thresholds)
+            ),
+            tuple(gaps.get(scenario, ())),
         )
-        for scenario in dict.fromkeys([*rows, *where, *gaps])
+        for scenario in dict.fromkeys([*measured, *occurrences, *gaps])
     }
+
+
+def advice(caveats: Iterable[ScenarioCaveats], thresholds: Thresholds = DEFAULT_THRESHOLDS) -> list[tuple[str, str]]:
+    """Return (code, what to do about it) for every code that any scenario has."""
+    names = {caveat.code for of_scenario in caveats for caveat in of_scenario.caveats}
+    return [(name, thresholds.parse(name)[0].code.advice) for name in _in_order(names, thresholds)]
+
+
+def limits(code: QualityCode) -> str:
+    """Return the thresholds of a code: ``suspect above 1.0%, invalid above 5.0%``.
+
+    The text is empty for a code whose every value is suspect.
+    """
+    if not code.meaning or not code.format:
+        return ""
+    side = "below" if code.low_is_bad else "above"
+    parts = {"suspect": code.suspect, "invalid": code.invalid}
+    return ", ".join(f"{verdict} {side} {code.format.format(limit)}" for verdict, limit in parts.items() if limit)
 
 
 def _kinds(frame: pd.DataFrame) -> dict[str, str]:
@@ -71,80 +105,95 @@ def _kinds(frame: pd.DataFrame) -> dict[str, str]:
 
 
 def _case(row: Mapping[Any, Any]) -> str:
-    """A row of a scenario in words: ``select/tcp at 64 connections, 64 bytes``."""
-    load = str(LoadPoint.of(row["scenario"], row["connections"], row["message_bytes"]))
-    return f"{row['arm']} at {load.removeprefix(str(row['scenario']) + ', ')}"
+    """Return a case without its scenario: ``select/tcp at 64 connections, 64 bytes``."""
+    load_point = LoadPoint.of(row["scenario"], row["connections"], row["message_bytes"])
+    place = str(load_point).removeprefix(f"{load_point.scenario}, ")
+    return f"{Arm.parse(row['arm']).display_name} at {place}"
 
 
-def _doubts(where: Mapping[str, Sequence[tuple[str, str, QualityFlag]]], first: str, rows: int) -> list[Doubt]:
-    """The codes of one scenario, in the order of the table that has them all. first: the metric that it asks for."""
-    found = []
-    for name in _in_order(where.keys()):
-        cases: dict[str, list[QualityFlag]] = {}
-        for case, _, flag in where[name]:
-            cases.setdefault(case, []).append(flag)
-        metrics = {metric for _, metric, _ in where[name]}
-        worst = {case: max(flags, key=lambda flag: flag.badness) for case, flags in cases.items()}
-        found.append(
-            Doubt(
-                name,
-                where[name][0][2].code.meaning,
-                f"{len(cases)} of {rows} rows{_concerned(metrics, first)}",
-                _places(worst),
-            )
-        )
-    return found
+def _occurrences(summary: pd.DataFrame, thresholds: Thresholds) -> dict[str, list[_Occurrence]]:
+    """Return every code of every figure that is not valid, by scenario."""
+    occurrences: dict[str, list[_Occurrence]] = {}
+    for row in summary[summary["verdict"].isin(["suspect", "invalid"])].to_dict("records"):
+        if pd.isna(row["codes"]):
+            continue
+        for flag in thresholds.parse(str(row["codes"])):
+            occurrence = _Occurrence(_case(row), str(row["metric"]), flag)
+            occurrences.setdefault(str(row["scenario"]), []).append(occurrence)
+    return occurrences
 
 
-def _concerned(metrics: Collection[str], first: str) -> str:
-    """Which figures a code is of, where what the scenario asks for first is not among them."""
+def _by_code(occurrences: Sequence[_Occurrence], thresholds: Thresholds) -> list[list[_Occurrence]]:
+    """Return the occurrences of each code, in the order of the catalogue."""
+    of_code: dict[str, list[_Occurrence]] = {}
+    for occurrence in occurrences:
+        of_code.setdefault(occurrence.flag.code.name, []).append(occurrence)
+    return [of_code[name] for name in _in_order(of_code.keys(), thresholds)]
+
+
+def _caveat(occurrences: Sequence[_Occurrence], first: str, measured: int) -> Caveat:
+    """Return the caveat of one code.
+
+    first: the scenario's headline metric. measured: number of its cases.
+    """
+    of_case: dict[str, list[QualityFlag]] = {}
+    for occurrence in occurrences:
+        of_case.setdefault(occurrence.case, []).append(occurrence.flag)
+    worst = {case: max(flags, key=lambda flag: flag.badness) for case, flags in of_case.items()}
+    metrics = {occurrence.metric for occurrence in occurrences}
+    code = occurrences[0].flag.code
+    return Caveat(
+        code=code.name,
+        meaning=code.meaning,
+        cases=f"{len(worst)} of {plural(measured, 'case')}{_metrics_concerned(metrics, first)}",
+        limits=limits(code),
+        places=_places(worst),
+    )
+
+
+def _metrics_concerned(metrics: Collection[str], first: str) -> str:
+    """Return which figures a code concerns, unless the headline metric is one of them."""
     if first in metrics:
         return ""
-    if len(metrics) > MOST_FIGURES:
-        return f" (not of the {_in_words(first)})"
-    return f" (of the {' and the '.join(_in_words(name) for name in METRICS if name in metrics)} alone)"
+    if len(metrics) > MAX_METRICS:
+        return f" (not the {_label(first)})"
+    return f" (only the {' and the '.join(_label(name) for name in METRICS if name in metrics)})"
 
 
-def _in_words(metric: str) -> str:
+def _label(metric: str) -> str:
     return METRICS[metric].label.partition(" (")[0]
 
 
-def _places(cases: Mapping[str, QualityFlag]) -> str:
-    """Where a code was seen, with its figure if it has one; of many cases the worst one. cases: the code of each."""
-    figures = {case: flag.figure for case, flag in cases.items()}
-    told = [f"{case}: {figure}" if figure else case for case, figure in figures.items()]
-    if len(cases) <= MOST_PLACES:
-        return "; ".join(told)
-    worst = max(range(len(told)), key=lambda k: list(cases.values())[k].badness)
-    return f"the worst of them {told[worst]}"
+def _places(worst: Mapping[str, QualityFlag]) -> str:
+    """Return where a code was raised, with its values.
+
+    Of many cases only the worst is named.
+    """
+    if len(worst) <= MAX_PLACES:
+        return f"Seen in {'; '.join(_place(case, flag) for case, flag in worst.items())}"
+    return f"Worst: {_place(*max(worst.items(), key=lambda item: item[1].badness))}"
+
+
+def _place(case: str, flag: QualityFlag) -> str:
+    return f"{case}: {flag.figure}" if flag.figure else case
 
 
 def _gaps(trials: pd.DataFrame) -> dict[str, list[Gap]]:
-    """What failed or was skipped, by scenario, in how many blocks."""
+    """Return the cases that failed or were skipped, by scenario."""
     if trials.empty:
         return {}
     rows = trials[trials["status"] != "ok"].assign(reason=lambda frame: frame["reason"].fillna("no reason given"))
-    found: dict[tuple[str, str, str], set[int]] = {}
+    blocks: dict[tuple[str, str, str], set[int]] = {}
     for row in rows.to_dict("records"):
         key = (str(row["scenario"]), _case(row), f"{row['status']}: {row['reason']}")
-        found.setdefault(key, set()).add(int(row["block"]))
+        blocks.setdefault(key, set()).add(int(row["block"]))
     gaps: dict[str, list[Gap]] = {}
-    for (scenario, case, reason), blocks in found.items():
-        gaps.setdefault(scenario, []).append(Gap(case, reason, f"{len(blocks)} block{'s' * (len(blocks) != 1)}"))
+    for (scenario, case, reason), of_case in blocks.items():
+        gaps.setdefault(scenario, []).append(Gap(case, reason, plural(len(of_case), "block")))
     return gaps
 
 
-def advice(distrusted: Iterable[Distrust]) -> list[tuple[str, str]]:
-    """(code, what to do about it) of every code that any scenario has."""
-    names = {doubt.code for one in distrusted for doubt in one.doubts}
-    return [(name, _advice(name)) for name in _in_order(names)]
-
-
-def _advice(name: str) -> str:
-    (flag,) = DEFAULT_THRESHOLDS.parse(name)
-    return flag.code.advice
-
-
-def _in_order(names: Collection[str]) -> list[str]:
-    """Codes in the order of the table that has them all; those that it has not last."""
-    return [*(name for name in CATALOGUE if name in names), *sorted(set(names) - CATALOGUE.keys())]
+def _in_order(names: Collection[str], thresholds: Thresholds) -> list[str]:
+    """Return codes in the order of the catalogue; unknown codes come last."""
+    known = [name for name in thresholds.codes if name in names]
+    return [*known, *sorted(set(names) - set(known))]

@@ -1,182 +1,206 @@
-"""The answer in words, made from comparisons and the bounds of searches. Pure: rows in, sentences out."""
+"""The findings of a run as sentences. Pure.
+
+They come from the comparisons and from the bounds of the searches.
+"""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
 from bench.analysis import statistics
+from bench.analysis.cases import group_by_load_point
 from bench.analysis.comparisons import noise_floor_share
 from bench.analysis.rankings import ranks
-from bench.formatting import compact, joined, number_in_words
+from bench.formatting import compact, format_percent, format_ratio, join_words
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind, Conclusion
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, ScenarioKind, headline
 
-UNKNOWN = "unknown"
-RESOLUTION = 0.05  # a difference that a reader would want to know of
-BEST = {
-    "throughput_rps": "most requests per second",
-    "sessions_per_s": "most sessions per second",
-    "cpu_us_per_request": "least CPU time per request",
-}
-THINGS = {
+RESOLUTION = 0.05  # a difference that a reader would want to detect
+QUANTITIES = {
     "throughput_rps": "requests per second",
     "sessions_per_s": "sessions per second",
     "cpu_us_per_request": "CPU time per request",
 }
+Row = Mapping[Any, Any]  # a row of comparisons.csv
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What can be said at one load."""
+class Finding:
+    """The findings at one load point."""
 
-    load: str  # in words
-    best: str  # who is first over each transport, in sentences
-    ratios: tuple[str, ...] = ()  # sentences: by how much, against what
+    load: str
+    best: str  # sentences: who ranks first over each transport
+    ratios: tuple[str, ...] = ()  # sentences: how the other arms compare with the reference
 
 
-def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Answer]:
-    """What the comparisons say, in words: first the most connections of the first scenario, then the other loads.
+def findings(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Finding]:
+    """Return a finding for each load point.
 
-    unranked: models of which nothing is said.
+    The most connections of a scenario come first, sessions last.
+
+    unranked: models that are left out.
     """
-    found: list[tuple[tuple[int, int], Answer]] = []
     if comparisons.empty:
         return []
     sessions = set(comparisons.loc[comparisons["scenario_kind"] == ScenarioKind.SESSIONS, "scenario"])
     scenarios = sorted(dict.fromkeys(comparisons["scenario"]), key=lambda name: name in sessions)
-    for key, rows in comparisons.groupby(list(LoadPoint.COLUMNS), dropna=False):
-        scenario, connections, message_bytes, _ = cast("tuple[Any, ...]", key)
-        asked = [
-            row
-            for row in rows[rows["metric"] == headline(str(rows["scenario_kind"].iloc[0]))].to_dict("records")
-            if not {Arm.parse(row["arm"]).label, Arm.parse(row["reference"]).label} & set(unranked)
+    keyed_findings: list[tuple[tuple[int, int], Finding]] = []
+    for load_point, rows in group_by_load_point(comparisons).items():
+        metric = headline(str(rows["scenario_kind"].iloc[0]))
+        ranked = [row for row in rows[rows["metric"] == metric].to_dict("records") if not _models(row) & set(unranked)]
+        noise = noise_floor_share(_controls(comparisons, metric))
+        if finding := _finding(load_point, metric, ranked, noise):
+            keyed_findings.append(((scenarios.index(load_point.scenario), -load_point.connections), finding))
+    return [finding for _, finding in sorted(keyed_findings, key=lambda pair: pair[0])]
+
+
+def search_findings(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Finding]:
+    """Return the bounds of each search for a max rate.
+
+    They are not intervals, so no arm is called better.
+    """
+    searches = summary[summary["metric"].eq("max_rate_rps") & summary["low"].notna()]
+    searched = []
+    for load_point, rows in group_by_load_point(searches).items():
+        competing = [row for row in rows.to_dict("records") if Arm.parse(row["arm"]).label not in unranked]
+        sentences = [
+            f"Over {transport.upper()}, the highest rate that meets the objective, in requests per second: {bounds}."
+            for transport in ("tcp", "udp")
+            if (bounds := _bounds(row for row in competing if Arm.parse(row["arm"]).transport == transport))
         ]
-        by_transport = {
-            name: [
-                row
-                for row in asked
-                if row["kind"] == ComparisonKind.REFERENCE and Arm.parse(row["arm"]).transport == name
-            ]
-            for name in ("tcp", "udp")
-        }
-        best = [f"Over {name.upper()}, {_first(asked, name)}." for name, mine in by_transport.items() if mine]
-        ratios = [_ratios(mine, name) for name, mine in by_transport.items() if mine]
-        if across := _udp_against_tcp(asked):
-            ratios.append(across)
-        if ratios:
-            answer = Answer(str(LoadPoint.of(scenario, connections, message_bytes)), " ".join(best), tuple(ratios))
-            found.append(((scenarios.index(scenario), -connections), answer))
-    return [answer for _, answer in sorted(found, key=lambda one: one[0])]
+        if sentences:
+            searched.append(Finding(str(load_point), " ".join(sentences)))
+    return searched
 
 
-def answers_of_searches(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Answer]:
-    """Between which rates the limit of each arm lies: bounds, of which no word says more than they do."""
-    searched = summary[summary["metric"].eq("max_rate_rps") & summary["low"].notna()]
-    found = []
-    for key, rows in searched.groupby(list(LoadPoint.COLUMNS), dropna=False, sort=False):
-        scenario, connections, message_bytes, _ = cast("tuple[Any, ...]", key)
-        mine = [row for row in rows.to_dict("records") if Arm.parse(row["arm"]).label not in unranked]
-        told = [
-            f"Over {name.upper()}, the highest rate that meets the objective, in requests per second: {bounds}."
-            for name in ("tcp", "udp")
-            if (bounds := _bounds([row for row in mine if Arm.parse(row["arm"]).transport == name]))
-        ]
-        if told:
-            found.append(Answer(str(LoadPoint.of(scenario, connections, message_bytes)), " ".join(told)))
-    return found
+def noise_floor(comparisons: pd.DataFrame) -> str:
+    """Return the largest difference between an arm and its control, by metric.
 
-
-def _bounds(rows: list[dict[Any, Any]]) -> str:
-    """The bounds of some searches, the highest first. An upper one that was not found is nowhere."""
-    found = []
-    for row in sorted(rows, key=lambda row: -float(row["low"])):
-        beyond = "or more" if math.isnan(row["high"]) else f"to {compact(row['high'])}"
-        doubt = "" if row["verdict"] == "valid" else f" ({row['verdict']})"
-        found.append(f"{Arm.parse(row['arm']).label} {compact(row['low'])} {beyond}{doubt}")
-    return joined(found) if found else ""
-
-
-def noise(comparisons: pd.DataFrame) -> str:
-    """How far controls seemed to lie apart, for each metric."""
+    The text is empty without a control.
+    """
     if comparisons.empty:
         return ""
-    parts = []
-    for metric, rows in comparisons[comparisons["arm"].map(lambda name: Arm.parse(name).control)].groupby(
-        "metric", sort=False
-    ):
-        size = noise_floor_share(rows)
-        if size is not None:
-            parts.append(f"{100 * size:.1f} % in {METRICS[str(metric)].label}")
-    return "; ".join(parts)
-
-
-def _ratios(mine: list[dict[Any, Any]], name: str) -> str:
-    """A sentence or more on the arms of one transport against their reference. mine: rows of these comparisons."""
-    reference, thing = Arm.parse(mine[0]["reference"]).label, THINGS[mine[0]["metric"]]
-    told = sorted(
-        (row for row in mine if row["conclusion"] in ("faster", "slower")), key=lambda row: -float(row["ratio"])
-    )
-    if told:
-        numbers = joined(f"{Arm.parse(row['arm']).label} {_times(row)}" for row in told)
-        parts = [f"{name.upper()}, against the {thing} of {reference}: {numbers}."]
-    else:
-        parts = [f"{name.upper()}: no model could be told from {reference} in {thing}."]
-    for word, text in (
-        (Conclusion.EQUIVALENT, "Equivalent to it within 5 %"),
-        (Conclusion.INCONCLUSIVE, "Not resolved"),
-    ):
-        same = [row for row in mine if row["conclusion"] == word]
-        if same:
-            names = (f"{Arm.parse(row['arm']).label} {_times(row)}" for row in same)
-            parts.append(f"{text}: {joined(names)}.{_what_it_takes(same) if word == Conclusion.INCONCLUSIVE else ''}")
-    return " ".join(parts)
-
-
-def _first(rows: list[dict[Any, Any]], name: str) -> str:
-    """Who is first, or may be."""
-    first = sorted(
-        Arm.parse(arm).label for arm, (best, _) in ranks(rows).items() if best == 1 and Arm.parse(arm).transport == name
-    )
-    words = BEST[rows[0]["metric"]]
-    if not first:
-        return f"no model can be said to have the {words}: the numbers are invalid"
-    if len(first) == 1:
-        return f"{first[0]} has the {words}"
-    return f"which of {joined(first)} has the {words} could not be told"
-
-
-def _what_it_takes(rows: list[dict[Any, Any]]) -> str:
-    """How many blocks would tell a difference of 5 % in these comparisons."""
-    wanted = [
-        statistics.blocks_for(
-            RESOLUTION, statistics.LogRatio(row["ratio"], row["low"], row["high"], 0, 0, 0), int(row["blocks"])
-        )
-        for row in rows
-        if row["verdict"] != "invalid"
+    controls = comparisons[comparisons["kind"] == ComparisonKind.CONTROL]
+    parts = [
+        f"{format_percent(share)} in {METRICS[str(metric)].label.partition(' (')[0]}"
+        for metric, rows in controls.groupby("metric", sort=False)
+        if (share := noise_floor_share(rows)) is not None
     ]
-    known = [blocks for blocks in wanted if blocks == blocks]
-    if not known or max(known) <= max(int(row["blocks"]) for row in rows):
+    return join_words(parts) if parts else ""
+
+
+def _finding(load_point: LoadPoint, metric: str, rows: Sequence[Row], noise: float | None) -> Finding | None:
+    with_reference = [row for row in rows if row["kind"] == ComparisonKind.REFERENCE]
+    against_reference = {
+        transport: [row for row in with_reference if Arm.parse(row["arm"]).transport == transport]
+        for transport in ("tcp", "udp")
+    }
+    measured = {transport: compared for transport, compared in against_reference.items() if compared}
+    best = [f"Over {transport.upper()}, {_first_rank(rows, metric, transport, noise)}." for transport in measured]
+    ratios = [_relative_to_reference(compared, metric, transport) for transport, compared in measured.items()]
+    if across := _udp_relative_to_tcp(rows):
+        ratios.append(across)
+    return Finding(str(load_point), " ".join(best), tuple(ratios)) if ratios else None
+
+
+def _first_rank(rows: Sequence[Row], metric: str, transport: str, noise: float | None) -> str:
+    """Return who ranks first over a transport, or who may."""
+    rank_of = {arm: rank for arm, rank in ranks(rows).items() if Arm.parse(arm).transport == transport}
+    first = sorted(arm for arm, (best, _) in rank_of.items() if best == 1)
+    quantity, labels = QUANTITIES[metric], [Arm.parse(arm).label for arm in first]
+    if not first:
+        return f"no server can be ranked by {quantity}: the figures are invalid"
+    if len(first) > 1:
+        return f"{join_words(labels)} share the first rank in {quantity}: no significant difference"
+    lead = "most" if METRICS[metric].more_is_better else "least"
+    return f"{labels[0]} has the {lead} {quantity}{_lead_within_noise(rows, rank_of, first[0], noise)}"
+
+
+def _lead_within_noise(
+    rows: Sequence[Row], rank_of: Mapping[str, tuple[int, int]], first: str, noise: float | None
+) -> str:
+    """Return a remark if the lead is smaller than the noise floor."""
+    seconds = [arm for arm, (best, _) in rank_of.items() if best == 2]
+    for row in rows:
+        pair = {row["arm"], row["reference"]}
+        if noise is None or first not in pair or not pair & set(seconds):
+            continue
+        ratio = float(row["ratio"])
+        if ratio > 0 and abs(math.log(ratio)) <= math.log1p(noise):
+            (second,) = pair - {first}
+            times = ratio if row["arm"] == first else 1 / ratio
+            label = Arm.parse(second).label
+            return f", but its lead over {label} ({format_ratio(times)} times) is within the noise floor"
+    return ""
+
+
+def _relative_to_reference(rows: Sequence[Row], metric: str, transport: str) -> str:
+    """Return sentences on the arms of one transport compared with their reference."""
+    reference, quantity = Arm.parse(rows[0]["reference"]).label, QUANTITIES[metric]
+    if different := _by_ratio(rows):
+        numbers = join_words(map(_times, different))
+        sentences = [f"Over {transport.upper()}, {quantity} relative to {reference}: {numbers}."]
+    else:
+        sentences = [f"Over {transport.upper()}, no server differs significantly from {reference} in {quantity}."]
+    if equivalent := [row for row in rows if row["conclusion"] == Conclusion.EQUIVALENT]:
+        sentences.append(f"Equivalent within 5%: {join_words(map(_times, equivalent))}.")
+    if inconclusive := [row for row in rows if row["conclusion"] == Conclusion.INCONCLUSIVE]:
+        sentences.append(f"Inconclusive: {join_words(map(_times, inconclusive))}.{_blocks_needed(inconclusive)}")
+    return " ".join(sentences)
+
+
+def _udp_relative_to_tcp(rows: Sequence[Row]) -> str:
+    different = _by_ratio([row for row in rows if row["kind"] == ComparisonKind.TRANSPORTS])
+    return f"UDP relative to TCP, same model: {join_words(map(_times, different))}." if different else ""
+
+
+def _by_ratio(rows: Sequence[Row]) -> list[Row]:
+    """Return the significant differences, the largest ratio first."""
+    different = [row for row in rows if row["conclusion"] in ("faster", "slower")]
+    return sorted(different, key=lambda row: -float(row["ratio"]))
+
+
+def _times(row: Row) -> str:
+    ratio, low, high = (format_ratio(float(row[name])) for name in ("ratio", "low", "high"))
+    quality = "" if row["verdict"] == "valid" else f", {row['verdict']}"
+    return f"{Arm.parse(row['arm']).label} {ratio} times ({low} to {high}{quality})"
+
+
+def _blocks_needed(rows: Sequence[Row]) -> str:
+    """Return how many blocks would detect a difference of 5%, if more are needed."""
+    needed = [_blocks_for_resolution(row) for row in rows if row["verdict"] != "invalid"]
+    finite = [blocks for blocks in needed if not math.isnan(blocks)]
+    if not finite or max(finite) <= max(int(row["blocks"]) for row in rows):
         return ""
-    return f" A difference of {100 * RESOLUTION:.0f} % there would take some {max(known):,.0f} blocks."
+    return f" Detecting a difference of {100 * RESOLUTION:.0f}% would take about {max(finite):,.0f} blocks."
 
 
-def _udp_against_tcp(rows: list[dict[Any, Any]]) -> str:
-    mine = [row for row in rows if row["kind"] == ComparisonKind.TRANSPORTS]
-    told = sorted(
-        (row for row in mine if row["conclusion"] in ("faster", "slower")), key=lambda row: -float(row["ratio"])
-    )
-    if not told:
-        return ""
-    numbers = joined(f"{Arm.parse(row['arm']).label} {_times(row)}" for row in told)
-    return f"UDP against TCP of the same model: {numbers}."
+def _blocks_for_resolution(row: Row) -> float:
+    interval = statistics.LogRatio(row["ratio"], row["low"], row["high"], 0, 0, 0)
+    return statistics.blocks_for(RESOLUTION, interval, int(row["blocks"]))
 
 
-def _times(row: Mapping[Any, Any]) -> str:
-    doubt = "" if row["verdict"] == "valid" else f", {row['verdict']}"
-    ratio, low, high = (number_in_words(row[name]) for name in ("ratio", "low", "high"))
-    return f"{ratio} times ({low} to {high}{doubt})"
+def _bounds(rows: Iterable[Row]) -> str:
+    """Return the bounds of searches, the highest first.
+
+    An upper bound that was not found is ``or more``.
+    """
+    parts = []
+    for row in sorted(rows, key=lambda row: -float(row["low"])):
+        high = "or more" if math.isnan(row["high"]) else f"to {compact(row['high'])}"
+        quality = "" if row["verdict"] == "valid" else f" ({row['verdict']})"
+        parts.append(f"{Arm.parse(row['arm']).label} {compact(row['low'])} {high}{quality}")
+    return join_words(parts) if parts else ""
+
+
+def _controls(comparisons: pd.DataFrame, metric: str) -> pd.DataFrame:
+    return comparisons[(comparisons["kind"] == ComparisonKind.CONTROL) & (comparisons["metric"] == metric)]
+
+
+def _models(row: Row) -> set[str]:
+    return {Arm.parse(row["arm"]).label, Arm.parse(row["reference"]).label}

@@ -1,78 +1,130 @@
-"""Which model for me? Each measured case as one row, with what a reader may need of it. Pure."""
+"""The model chooser of the report: measured cases, filtered by a reader's needs. Pure."""
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-from bench.analysis.cases import group_by_case
-from bench.formatting import compact
+from bench.analysis.cases import group_by_case, text
+from bench.formatting import with_interval
+from bench.report.tables import Estimate
 from bench.schema.arms import Arm
+from bench.schema.load_points import LoadPoint
+from clients.quality_codes import worst_verdict
 
-_WANTED = ("throughput_rps", "sessions_per_s", "latency_p99_us", "service_p99_us", "cpu_us_per_request", "memory_mb")
-Ends = tuple[float, float, float]  # median, low, high
-_UNKNOWN: Ends = (math.nan, math.nan, math.nan)
+_METRICS = ("throughput_rps", "sessions_per_s", "latency_p99_us", "service_p99_us", "cpu_us_per_request", "memory_mb")
+
+UNKNOWN = Estimate()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An estimate with its own verdict, so that only a doubtful figure is struck out."""
+
+    estimate: Estimate = UNKNOWN
+    verdict: str = ""
+
+    def __str__(self) -> str:
+        return with_interval(*self.estimate)
+
+    @property
+    def is_known(self) -> bool:
+        """Return whether there is a finite number."""
+        return math.isfinite(self.estimate.median)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One arm at one load. What is not known is nan."""
+    """One competing arm at one load point."""
 
-    model: str
-    transport: str
-    load: str
-    connections: int
-    message_bytes: int
-    rate: Ends  # that it answers, requests or sessions per second
-    p99_us: Ends
-    cpu_us: Ends
-    memory_mb: float
-    verdict: str
+    arm: Arm
+    load_point: LoadPoint
+    rate_unit: str  # requests/s or sessions/s
+    rate: Judged
+    p99_kind: str  # latency, or service time in a closed loop
+    p99_us: Judged
+    cpu_us: Judged
+    memory_mb: Judged
 
     @property
-    def known(self) -> dict[str, str]:
-        """What the page's filter compares, as plain numbers; empty where not known."""
-        numbers = {"rate": self.rate[1], "p99": self.p99_us[2], "connections": self.connections}
-        numbers |= {"bytes": self.message_bytes, "memory": self.memory_mb}
+    def verdict(self) -> str:
+        """The worst verdict of the figures shown."""
+        return worst_verdict(judged.verdict for judged in (self.rate, self.p99_us, self.cpu_us, self.memory_mb))
+
+    @property
+    def filter_values(self) -> dict[str, str]:
+        """The numbers that the page's filter compares.
+
+        They are the lower end of a rate's interval and the upper end of a time's.
+        """
+        numbers = {
+            "rate": self.rate.estimate.low,
+            "p99": self.p99_us.estimate.high,
+            "connections": float(self.load_point.connections),
+            "bytes": float(self.load_point.message_bytes),
+            "memory": self.memory_mb.estimate.median,
+        }
         return {name: "" if math.isnan(value) else f"{value:.6g}" for name, value in numbers.items()}
 
 
 def choices(summary: pd.DataFrame) -> list[Choice]:
-    """Every measured case of what competes, with valid figures or doubtful ones, which are marked."""
-    found = []
+    """Return every measured case of the competing arms, valid or not."""
     if summary.empty:
         return []
-    wanted = summary[summary["metric"].isin(_WANTED)]
-    for case, rows in group_by_case(wanted).items():
-        values = {str(row.metric): (float(row.median), float(row.low), float(row.high)) for row in rows.itertuples()}  # type: ignore[arg-type]
-        name, load_point = case.arm, case.load_point
-        if (
-            Arm.parse(name).control
-            or Arm.parse(name).is_baseline
-            or not any(math.isfinite(ends[0]) for ends in values.values())
-        ):
-            continue
-        rate = values.get("sessions_per_s") or values.get("throughput_rps", _UNKNOWN)
-        verdicts = set(rows["verdict"])
-        found.append(
-            Choice(
-                model=Arm.parse(name).label,
-                transport=Arm.parse(name).transport,
-                load=str(load_point.planned)
-                + ("" if load_point.rate_rps is None else f" at {compact(load_point.rate_rps)}/s"),
-                connections=load_point.connections,
-                message_bytes=load_point.message_bytes,
-                rate=rate,
-                p99_us=values.get("latency_p99_us") or values.get("service_p99_us", _UNKNOWN),
-                cpu_us=values.get("cpu_us_per_request", _UNKNOWN),
-                memory_mb=values.get("memory_mb", _UNKNOWN)[0],
-                verdict=next((one for one in ("invalid", "suspect") if one in verdicts), "valid"),
-            )
+    rows = summary[summary["metric"].isin(_METRICS)]
+    cases = (
+        _choice(Arm.parse(case.arm), case.load_point, of_case.to_dict("records"))
+        for case, of_case in group_by_case(rows).items()
+    )
+    return [choice for choice in cases if choice.arm.competes and _is_measured(choice)]
+
+
+def highest_rates(cases: Iterable[Choice]) -> dict[str, float]:
+    """Return the largest number of each unit of rate: the scale of the bars."""
+    highest: dict[str, float] = {}
+    for choice in cases:
+        ends = [end for end in choice.rate.estimate if math.isfinite(end)]
+        highest[choice.rate_unit] = max([highest.get(choice.rate_unit, 0.0), *ends])
+    return highest
+
+
+def measured_range(cases: Sequence[Choice]) -> str:
+    """Return the largest measured load: ``up to 64 connections and ...``."""
+    if not cases:
+        return ""
+    connections = max(choice.load_point.connections for choice in cases)
+    size = max(choice.load_point.message_bytes for choice in cases)
+    return f"up to {connections} connections" + (f" and messages of up to {size} bytes" if size else "")
+
+
+def bar(estimate: Estimate, highest: float) -> Estimate:
+    """Return an estimate in percent of the highest rate; 0 for an unknown number."""
+    scaled = [100 * end / highest if math.isfinite(end) and highest > 0 else 0.0 for end in estimate]
+    return Estimate(scaled[0], scaled[1], min(scaled[2], 100.0))
+
+
+def _is_measured(choice: Choice) -> bool:
+    return any(judged.is_known for judged in (choice.rate, choice.p99_us, choice.cpu_us, choice.memory_mb))
+
+
+def _choice(arm: Arm, load_point: LoadPoint, rows: Sequence[dict[Any, Any]]) -> Choice:
+    judged = {
+        str(row["metric"]): Judged(
+            Estimate(float(row["median"]), float(row["low"]), float(row["high"])), text(row["verdict"])
         )
-    return found
-
-
-def bar(ends: Ends, most: float) -> tuple[float, float, float]:
-    """Median and interval in per cent of the longest one, for a bar with its error; nought where not known."""
-    median, low, high = (100 * end / most if math.isfinite(end) and most > 0 else 0.0 for end in ends)
-    return median, low, min(high, 100.0)
+        for row in rows
+    }
+    rate = "sessions_per_s" if "sessions_per_s" in judged else "throughput_rps"
+    p99 = "latency_p99_us" if "latency_p99_us" in judged else "service_p99_us"
+    return Choice(
+        arm=arm,
+        load_point=load_point,
+        rate_unit="sessions/s" if rate == "sessions_per_s" else "requests/s",
+        rate=judged.get(rate, Judged()),
+        p99_kind="latency" if p99 == "latency_p99_us" else "service time",
+        p99_us=judged.get(p99, Judged()),
+        cpu_us=judged.get("cpu_us_per_request", Judged()),
+        memory_mb=judged.get("memory_mb", Judged()),
+    )

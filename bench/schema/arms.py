@@ -21,7 +21,10 @@ class Arm:
 
     @classmethod
     def parse(cls, name: str) -> "Arm":
-        """Return the arm of a name such as ``asyncio/tcp@pypy3.9~control``. Raises ValueError."""
+        """Return the arm of a name such as ``asyncio/tcp@pypy3.9~control``.
+
+        Raises ValueError.
+        """
         return _parse(str(name))
 
     def __str__(self) -> str:
@@ -34,23 +37,39 @@ class Arm:
 
     @property
     def label(self) -> str:
-        """The name where the transport and the control are shown by other means: ``asyncio@pypy3.9``."""
+        """The name without transport and control: ``asyncio@pypy3.9``."""
         return self.model + self._python_suffix
 
     @property
+    def display_label(self) -> str:
+        """The name for people without the transport: ``asyncio (control)``."""
+        return self.label + self._role
+
+    @property
+    def display_name(self) -> str:
+        """The name for people: ``asyncio/tcp (control)``, ``native/tcp (baseline)``."""
+        return self.base.name + self._role
+
+    @property
     def is_baseline(self) -> bool:
-        """Whether the arm shows the limit of machine and generator."""
+        """Return whether the arm shows the limit of machine and generator."""
         return self.label == BASELINE_MODEL
 
     @property
     def competes(self) -> bool:
-        """Whether the arm is ranked: it is neither a control nor a baseline."""
+        """Return whether the arm is ranked: it is neither a control nor a baseline."""
         return not self.control and not self.is_baseline
 
     @property
     def base(self) -> "Arm":
         """The arm that a control repeats; any other arm is its own base."""
         return replace(self, control=False)
+
+    @property
+    def _role(self) -> str:
+        if self.control:
+            return " (control)"
+        return " (baseline)" if self.is_baseline else ""
 
     @property
     def _python_suffix(self) -> str:

@@ -25,7 +25,7 @@ def render_for_ever(*_):
     print("rendering", flush=True)
     signal.pause()
 
-build.derive = render_for_ever
+build.build = render_for_ever
 sys.argv = ["holabench", "run", *sys.argv[1:]]
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,6 +1,8 @@
-"""The charts of a run: DataFrames in, matplotlib figures out. No file is opened and no global state is touched.
+"""The charts of a run: DataFrames in, matplotlib figures out.
 
-What imports what: ``questions`` says which charts a run allows and ``data`` takes out what they draw, both without
-matplotlib; ``figures`` makes each of them with the kinds of chart (``lines``, ``dots``, ...); these stand on ``layout``
-and ``style``.
+No file is opened and no global state is changed.
+
+``catalogue`` lists the charts that a run allows. ``sweeps``, ``points`` and ``notes`` select what they show; none of
+these four imports matplotlib. ``builders`` builds each chart with one of the kinds of chart (``lines``, ``dots``, ...),
+which use ``layout`` and ``style``.
 """

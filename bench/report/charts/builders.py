@@ -1,238 +1,223 @@
-"""Each question's figure: which points it takes, how they are drawn, and what is said below."""
+"""Build the chart of each topic: select its points, its kind of chart and its texts."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-import pandas as pd
 from matplotlib.figure import Figure
 
-from bench.report.charts.catalogue import QUESTIONS, Wanted
-from bench.report.charts.distribution import common_connections, draw_latency
+from bench.report.charts.catalogue import QUESTIONS, ChartRequest, ChartTables
+from bench.report.charts.distribution import common_connections, draw_distribution
 from bench.report.charts.dots import draw_dots
 from bench.report.charts.dumbbell import draw_dumbbells
 from bench.report.charts.forest import draw_forest
-from bench.report.charts.latency_by_rate import HOW, draw_load
+from bench.report.charts.latency_by_rate import LINE_LEGEND, draw_latency_by_rate
+from bench.report.charts.layout import Texts
 from bench.report.charts.lines import draw_lines
-from bench.report.charts.points import (
-    Load,
-    Point,
-    at_load,
-    describe,
-    interval_in_words,
-    notes,
-    points,
-    points_of_trials,
-    transports,
-)
+from bench.report.charts.notes import describe_codes, notes
+from bench.report.charts.points import Point, describe_interval, select_points, transports, trial_points
 from bench.report.charts.steadiness import draw_rounds
+from bench.report.charts.sweeps import Sweep, describe
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind
 from bench.schema.metrics import METRICS
 
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """What a chart may draw from."""
-
-    summary: pd.DataFrame
-    comparisons: pd.DataFrame
-    histograms: pd.DataFrame
-    trials: pd.DataFrame
-    slices: pd.DataFrame
+RSS_NOTE = "Full marks count pages that the processes of a server share once; light marks (RSS) count them per process."
+DRIFT_NOTE = "Bars include the machine's drift: even where they overlap, ratios within rounds may differ."
 
 
-def figure_of(one: Wanted, tables: Tables) -> Figure | None:
-    """The chart that answers a question; None where nothing was measured that could."""
-    return _DRAWN[one.topic](tables, one.load)
+def build_chart(request: ChartRequest, tables: ChartTables) -> Figure | None:
+    """Return the chart of a request, or None if there are no numbers for it."""
+    return _BUILDERS[request.topic](tables, request.sweep)
 
 
-def _texts(tables: Tables, load: Load, found: list[Point], metric: str) -> tuple[str, list[str]]:
-    """Subtitle and notes."""
-    subtitle = f"{describe(load, tables.trials)}; {interval_in_words(found)}"
-    return subtitle, notes(found, tables.comparisons, tables.trials, load, metric)
+def _texts(tables: ChartTables, sweep: Sweep, points: list[Point], topic: str, metric: str) -> Texts:
+    subtitle = f"{describe(sweep, tables.trials)}; {describe_interval(points)}"
+    return Texts(QUESTIONS[topic], subtitle, notes(points, tables.comparisons, tables.trials, sweep, metric))
 
 
-def _throughput(tables: Tables, load: Load) -> Figure | None:
-    found = points(tables.summary, load, "throughput_rps")
-    if len({point.connections for point in found if point.drawn}) < 2:
-        return _dots(tables, load, "throughput", "throughput_rps")
-    subtitle, lines = _texts(tables, load, found, "throughput_rps")
-    lines.append(
-        "Bars hold the machine's drift as well: where they overlap, the ratios inside rounds may still differ."
-    )
-    return draw_lines(found, QUESTIONS["throughput"], subtitle, lines, METRICS["throughput_rps"].label)
+def _throughput(tables: ChartTables, sweep: Sweep) -> Figure | None:
+    points = select_points(tables.summary, sweep, "throughput_rps")
+    if _connection_counts(points) < 2:
+        return _dots(tables, sweep, "throughput", "throughput_rps")
+    texts = _texts(tables, sweep, points, "throughput", "throughput_rps").with_notes(DRIFT_NOTE)
+    return draw_lines(points, texts, METRICS["throughput_rps"].label)
 
 
-def _tail(tables: Tables, load: Load) -> Figure | None:
-    found = points(tables.summary, load, "service_p99_us")
-    if len({point.connections for point in found if point.drawn}) < 2:
+def _tail(tables: ChartTables, sweep: Sweep) -> Figure | None:
+    points = select_points(tables.summary, sweep, "service_p99_us")
+    if _connection_counts(points) < 2:
         return None
-    subtitle, lines = _texts(tables, load, found, "service_p99_us")
-    return draw_lines(
-        found, QUESTIONS["tail"], subtitle, lines, METRICS["service_p99_us"].label + ", log scale", logarithmic=True
-    )
+    texts = _texts(tables, sweep, points, "tail", "service_p99_us")
+    return draw_lines(points, texts, f"{METRICS['service_p99_us'].label}, log scale", logarithmic=True)
 
 
-def _ratios(tables: Tables, load: Load) -> Figure | None:
-    rows = at_load(tables.comparisons, load)
+def _ratios(tables: ChartTables, sweep: Sweep) -> Figure | None:
+    rows = sweep.rows(tables.comparisons)
     rows = rows[rows["metric"] == "throughput_rps"]
-    lines = [
-        "Full marks: told faster or slower; hollow: equivalent or inconclusive; crossed out: invalid.",
-        "Numbers beside the names are connections.",
-    ]
+    lines = ["Full marks: faster or slower. Hollow marks: equivalent or inconclusive. Crossed out: invalid."]
     if (rows["kind"] == ComparisonKind.CONTROL).any():
-        lines.append("Grey band: how far an arm seemed to differ from itself.")
-    against = sorted({Arm.parse(arm).label for arm in rows.loc[rows["kind"] == ComparisonKind.REFERENCE, "reference"]})
-    subtitle = f"{describe(load, tables.trials)}; requests/s against {', '.join(against)}; bars: 95 % interval"
-    return draw_forest(rows, QUESTIONS["ratios"], subtitle, lines)
+        lines.append("Grey band: noise floor, the largest difference between a server and its control.")
+    against = rows[rows["kind"] == ComparisonKind.REFERENCE]
+    references = sorted({Arm.parse(arm).label for arm in against["reference"]})
+    load = describe(sweep, tables.trials)
+    subtitle = f"{load}; requests per second relative to {', '.join(references)}; bars: 95% interval"
+    return draw_forest(rows, Texts(QUESTIONS["ratios"], subtitle, lines))
 
 
-def _transports(tables: Tables, load: Load) -> Figure | None:
-    every = points(tables.summary, load, "throughput_rps")
-    drawn = {(point.name, Arm.parse(point.arm).transport, point.connections) for point in every if point.drawn}
-    both = [count for name, over, count in drawn if over == "tcp" and (name, "udp", count) in drawn]
+def _transports(tables: ChartTables, sweep: Sweep) -> Figure | None:
+    every = [point for point in select_points(tables.summary, sweep, "throughput_rps") if not point.arm.control]
+    drawable = {(point.label, point.arm.transport, point.connections) for point in every if point.drawable}
+    both = [count for label, over, count in drawable if over == "tcp" and (label, "udp", count) in drawable]
     if not both:
         return None
-    found = [point for point in every if point.connections == max(both)]
-    rows = at_load(tables.comparisons, load)
-    rows = rows[(rows["metric"] == "throughput_rps") & (rows["connections"] == max(both))]
-    subtitle = f"{describe(load, tables.trials, max(both))}; hollow: TCP, full: UDP; median over blocks"
-    found = [point for point in found if not Arm.parse(point.arm).control]
-    lines = notes(found, tables.comparisons.iloc[:0], tables.trials, load, "throughput_rps")
-    unit = METRICS["throughput_rps"].label
-    return draw_dumbbells(found, rows, QUESTIONS["transports"], subtitle, lines, unit)
+    connections = max(both)
+    points = [point for point in every if point.connections == connections]
+    rows = sweep.rows(tables.comparisons)
+    rows = rows[(rows["metric"] == "throughput_rps") & (rows["connections"] == connections)]
+    subtitle = f"{describe(sweep, tables.trials, connections)}; hollow: TCP, full: UDP; median over blocks"
+    no_controls = tables.comparisons.iloc[:0]
+    lines = notes(points, no_controls, tables.trials, sweep, "throughput_rps")
+    lines.append("Ratios are taken within rounds, so they are not the quotients of the medians.")
+    texts = Texts(QUESTIONS["transports"], subtitle, lines)
+    return draw_dumbbells(points, rows, texts, METRICS["throughput_rps"].label)
 
 
-def _steady(tables: Tables, load: Load) -> Figure | None:
-    rows = at_load(tables.slices, load)
-    most = [count for count, of_count in rows.groupby("connections") if of_count["arm"].nunique() > 1]
-    if not most:
+def _steady(tables: ChartTables, sweep: Sweep) -> Figure | None:
+    rows = sweep.rows(tables.slices)
+    arms = rows.groupby("connections")["arm"].nunique()
+    shared = arms[arms > 1]
+    if shared.empty:
         return None
-    connections = max(int(str(count)) for count in most)
-    subtitle = f"{describe(load, tables.trials, connections)}; median over blocks, bands: half of the blocks"
+    connections = int(str(shared.index.max()))
+    load = describe(sweep, tables.trials, connections)
+    texts = Texts(QUESTIONS["steady"], f"{load}; median over blocks, bands: middle half of the blocks")
     rows = rows[rows["connections"] == connections]
-    unit = METRICS["throughput_rps"].label
-    return draw_rounds(rows, "throughput_rps", QUESTIONS["steady"], subtitle, unit)
+    return draw_rounds(rows, "throughput_rps", texts, METRICS["throughput_rps"].label)
 
 
-def _fairness(tables: Tables, load: Load) -> Figure | None:
+def _fairness(tables: ChartTables, sweep: Sweep) -> Figure | None:
     several = tables.trials[tables.trials["connections"] > 1]
-    found = points_of_trials(several, load, several["jain"].astype(float))
-    if not transports(found):
+    points = trial_points(several, sweep, several["jain"].astype(float))
+    if not transports(points):
         return None
-    subtitle = f"{describe(load, tables.trials)}; 1: all the same, 1/n: one of n had everything; bars: all blocks"
-    return draw_dots(found, QUESTIONS["fairness"], subtitle, [], "Jain's index", more_is_better=True)
+    subtitle = f"{describe(sweep, tables.trials)}; 1: equal shares, 1/n: one of n got all; bars: range of the blocks"
+    texts = Texts(QUESTIONS["fairness"], subtitle)
+    return draw_dots(points, texts, "Jain's fairness index", more_is_better=True)
 
 
-def _loss(tables: Tables, load: Load) -> Figure | None:
+def _loss(tables: ChartTables, sweep: Sweep) -> Figure | None:
     trials = tables.trials
-    share = 100 * trials["lost"].astype(float) / trials["sent"].astype(float).where(trials["sent"] > 0)
-    if not (at_load(trials.assign(share=share), load)["share"] > 0).any():
+    percent = 100 * trials["lost"].astype(float) / trials["sent"].astype(float).where(trials["sent"] > 0)
+    points = [point for point in trial_points(trials, sweep, percent) if point.arm.transport == "udp"]
+    if not any(point.median > 0 for point in points):
         return None
-    found = [point for point in points_of_trials(trials, load, share) if Arm.parse(point.arm).transport == "udp"]
-    if not any(point.median > 0 for point in found):
-        return None
-    codes = points(tables.summary, load, "throughput_rps")
-    where = sorted({f"{point.arm}: {point.codes}" for point in codes if "DROPS" in point.codes})
-    subtitle = f"{describe(load, tables.trials)}; bars: all blocks"
-    return draw_dots(found, QUESTIONS["loss"], subtitle, where, "lost, % of those sent", more_is_better=False)
+    rates = select_points(tables.summary, sweep, "throughput_rps")
+    drops = {f"{point.arm.display_name}: {describe_codes(point.codes)}" for point in rates if "DROPS" in point.codes}
+    texts = Texts(QUESTIONS["loss"], f"{describe(sweep, tables.trials)}; bars: range of the blocks", sorted(drops))
+    return draw_dots(points, texts, "lost, % of those sent", more_is_better=False)
 
 
-def _latency(tables: Tables, load: Load) -> Figure | None:
-    return _distribution(tables, load, "latency")
+def _latency(tables: ChartTables, sweep: Sweep) -> Figure | None:
+    return _distribution(tables, sweep, "latency")
 
 
-def _load(tables: Tables, load: Load) -> Figure | None:
-    """All open loops of the most connections, in one picture. load: one of them."""
-    rows = tables.summary[tables.summary["rate_rps"].notna() & (tables.summary["message_bytes"] == load.message_bytes)]
+def _service(tables: ChartTables, sweep: Sweep) -> Figure | None:
+    return _distribution(tables, sweep, "service")
+
+
+def _distribution(tables: ChartTables, sweep: Sweep, quantity: str) -> Figure | None:
+    connections = common_connections(tables.histograms, sweep, quantity)
+    metric = f"{quantity}_p50_us"
+    points = [point for point in select_points(tables.summary, sweep, metric) if point.connections == connections]
+    blocks = max((point.blocks for point in points), default=0)
+    subtitle = (
+        f"{describe(sweep, tables.trials, connections)}; {blocks} blocks merged, bands: interval over blocks; "
+        "lines end where 10 replies are left"
+    )
+    looks = ("Dotted", "Paler")
+    lines = notes(points, tables.comparisons, tables.trials, sweep, metric, looks)
+    texts = Texts(QUESTIONS[quantity], subtitle, lines)
+    return draw_distribution(points, tables.histograms, tables.trials, sweep, quantity, texts)
+
+
+def _latency_by_rate(tables: ChartTables, sweep: Sweep) -> Figure | None:
+    """Return one chart of all open loops with the most connections.
+
+    sweep: any of them.
+    """
+    rows = tables.summary[tables.summary["rate_rps"].notna() & (tables.summary["message_bytes"] == sweep.message_bytes)]
     rows = rows[rows["connections"] == rows["connections"].max()]
     closed = tables.summary[tables.summary["rate_rps"].isna() & (tables.summary["metric"] == "throughput_rps")]
-    same = rows[["connections", "message_bytes"]].drop_duplicates()
-    closed = closed.merge(same)  # at another number of connections an arm reaches another rate
+    # At another number of connections an arm reaches another rate.
+    closed = closed.merge(rows[["connections", "message_bytes"]].drop_duplicates())
     capacities = {str(row["arm"]): float(row["median"]) for row in closed.to_dict("records")}
-    finite = {arm: rate for arm, rate in capacities.items() if rate == rate}
-    subtitle = f"open loop; {HOW}; rules at the foot: what a closed loop reached; grey marks are not valid"
-    return draw_load(rows, finite, QUESTIONS["load"], subtitle, [])
+    known = {arm: rate for arm, rate in capacities.items() if not math.isnan(rate)}
+    subtitle = f"open loop; {LINE_LEGEND}; ticks at the bottom: rate in a closed loop; grey marks: suspect or invalid"
+    return draw_latency_by_rate(rows, known, Texts(QUESTIONS["latency_by_rate"], subtitle))
 
 
-def _service(tables: Tables, load: Load) -> Figure | None:
-    return _distribution(tables, load, "service")
+def _sessions(tables: ChartTables, sweep: Sweep) -> Figure | None:
+    return _dots(tables, sweep, "sessions", "sessions_per_s")
 
 
-def _distribution(tables: Tables, load: Load, quantity: str) -> Figure | None:
-    connections = common_connections(tables.histograms, load, quantity)
-    metric = f"{quantity}_p50_us"
-    found = [point for point in points(tables.summary, load, metric) if point.connections == connections]
-    blocks = interval_in_words(found).partition(" blocks")[0].removeprefix("median of ")
-    subtitle = (
-        f"{describe(load, tables.trials, connections)}; {blocks} blocks merged, "
-        "bands: interval over blocks; lines end where 10 replies are left"
-    )
-    looks = ("Dotted, invalid", "Paler, suspect")
-    lines = notes(found, tables.comparisons, tables.trials, load, metric, looks)
-    title = QUESTIONS[quantity]
-    return draw_latency(found, tables.histograms, tables.trials, load, quantity, title, subtitle, lines)
-
-
-def _sessions(tables: Tables, load: Load) -> Figure | None:
-    return _dots(tables, load, "sessions", "sessions_per_s")
-
-
-def _limit(tables: Tables, load: Load) -> Figure | None:
-    found = points(tables.summary, load, "max_rate_rps")
-    if not transports(found):
+def _max_rate(tables: ChartTables, sweep: Sweep) -> Figure | None:
+    points = select_points(tables.summary, sweep, "max_rate_rps")
+    if not transports(points):
         return None
     subtitle = (
         "bars: from the highest rate at which most trials met the objective to the next one, at which most did not"
     )
-    lines = notes(found, tables.comparisons, tables.trials, load, "max_rate_rps")
-    return draw_dots(found, QUESTIONS["limit"], subtitle, lines, METRICS["max_rate_rps"].label, more_is_better=True)
+    lines = notes(points, tables.comparisons, tables.trials, sweep, "max_rate_rps")
+    texts = Texts(QUESTIONS["max_rate"], subtitle, lines)
+    return draw_dots(points, texts, METRICS["max_rate_rps"].label, more_is_better=True)
 
 
-def _cpu(tables: Tables, load: Load) -> Figure | None:
-    return _dots(tables, load, "cpu", "cpu_us_per_request")
+def _cpu(tables: ChartTables, sweep: Sweep) -> Figure | None:
+    return _dots(tables, sweep, "cpu", "cpu_us_per_request")
 
 
-def _memory(tables: Tables, load: Load) -> Figure | None:
-    # What shows the limit is left out: its memory is that of a compiler, ten times that of all others.
-    summary = tables.summary[tables.summary["arm"].map(lambda name: not Arm.parse(name).is_baseline)]
-    tables = replace(tables, summary=summary)
-    memory, rss = (points(summary, load, metric) for metric in ("memory_mb", "rss_mb"))
+def _memory(tables: ChartTables, sweep: Sweep) -> Figure | None:
+    # The baseline is left out: its memory is that of a compiler, ten times that of all other servers.
+    is_baseline = tables.summary["arm"].map(lambda name: Arm.parse(name).is_baseline).astype(bool)
+    tables = replace(tables, summary=tables.summary[~is_baseline])
+    memory, rss = (select_points(tables.summary, sweep, metric) for metric in ("memory_mb", "rss_mb"))
     if not transports(memory):
-        return _dots(tables, load, "memory", "rss_mb")
-    extra = "Full marks count pages that processes of a server share once; light marks (RSS) count them in each."
-    return _dots(tables, load, "memory", "memory_mb", lighter=rss, extra=[extra])
+        return _dots(tables, sweep, "memory", "rss_mb")
+    return _dots(tables, sweep, "memory", "memory_mb", lighter=rss, further_notes=[RSS_NOTE])
 
 
 def _dots(
-    tables: Tables,
-    load: Load,
-    name: str,
+    tables: ChartTables,
+    sweep: Sweep,
+    topic: str,
     metric: str,
     lighter: list[Point] | None = None,
-    extra: list[str] | None = None,
+    further_notes: Sequence[str] = (),
 ) -> Figure | None:
-    found = points(tables.summary, load, metric)
-    if not transports(found):
+    points = select_points(tables.summary, sweep, metric)
+    if not transports(points):
         return None
-    subtitle, lines = _texts(tables, load, found, metric)
-    more_is_better = METRICS[metric].more_is_better
-    lines += extra or []
+    texts = _texts(tables, sweep, points, topic, metric).with_notes(*further_notes)
     return draw_dots(
-        found, QUESTIONS[name], subtitle, lines, METRICS[metric].label, more_is_better=more_is_better, lighter=lighter
+        points, texts, METRICS[metric].label, more_is_better=METRICS[metric].more_is_better, lighter=lighter
     )
 
 
-_DRAWN: dict[str, Callable[[Tables, Load], Figure | None]] = {
+def _connection_counts(points: Sequence[Point]) -> int:
+    return len({point.connections for point in points if point.drawable})
+
+
+_BUILDERS: dict[str, Callable[[ChartTables, Sweep], Figure | None]] = {
     "throughput": _throughput,
     "ratios": _ratios,
     "transports": _transports,
     "latency": _latency,
-    "load": _load,
+    "latency_by_rate": _latency_by_rate,
     "service": _service,
     "tail": _tail,
     "sessions": _sessions,
-    "limit": _limit,
+    "max_rate": _max_rate,
     "cpu": _cpu,
     "memory": _memory,
     "fairness": _fairness,

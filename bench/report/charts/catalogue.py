@@ -1,84 +1,112 @@
-"""Which charts a run allows: a question each, about one load. Without matplotlib, which takes its time to import."""
+"""The charts that a run allows: one question about one sweep each.
+
+This module does not import matplotlib, which is slow to import.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.report.charts.points import Load, arms_at, is_open, loads
+from bench.report.charts.sweeps import Sweep, sweeps
 from bench.schema.metrics import ScenarioKind
+from bench.store import file_names
 
 QUESTIONS = {
-    "throughput": "How many requests per second can each model answer?",
-    "ratios": "How much faster or slower than the reference, and is it more than noise?",
-    "transports": "What does UDP save or lose against TCP, for the same model?",
-    "latency": "How long does a request take from when it was due, at one rate for all?",
-    "load": "How does latency grow with the load?",
-    "service": "How long does a request take when every connection asks without a pause?",
-    "tail": "How long do the slowest of a hundred requests take?",
-    "sessions": "How many short sessions per second can each model serve?",
-    "limit": "What is the highest rate at which each model answers in time?",
-    "cpu": "How much CPU time does the server spend on one request?",
-    "memory": "How much memory does each server hold under load?",
-    "fairness": "Did all connections get the same share?",
+    "throughput": "How many requests per second can each server answer?",
+    "ratios": "How much faster or slower than the reference is each server?",
+    "transports": "What does UDP gain or lose against TCP, for the same model?",
+    "latency": "How long does a request take, counted from when it was due?",
+    "latency_by_rate": "How does latency grow with the request rate?",
+    "service": "How long does a request take in a closed loop?",
+    "tail": "How long do the slowest 1% of the requests take?",
+    "sessions": "How many short sessions per second can each server handle?",
+    "max_rate": "What is the highest rate at which each server meets the objective?",
+    "cpu": "How much CPU time does each server spend on one request?",
+    "memory": "How much memory does each server use under load?",
+    "fairness": "Did all connections get an equal share of the requests?",
     "loss": "How many datagrams were lost?",
-    "steady": "Was the rate steady while it was measured?",
+    "steady": "Was the rate steady during the measurement?",
 }
-_SOURCES = {"latency": "histograms.csv.gz", "service": "histograms.csv.gz", "ratios": "comparisons.csv"} | {
-    "steady": "slices.csv.gz",
-    "fairness": "trials.csv",
-    "loss": "trials.csv",
+_SOURCES = {
+    "latency": file_names.HISTOGRAMS,
+    "service": file_names.HISTOGRAMS,
+    "ratios": file_names.COMPARISONS,
+    "steady": file_names.SLICES,
+    "fairness": file_names.TRIALS,
+    "loss": file_names.TRIALS,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A question about one load."""
+class ChartTables:
+    """The tables that charts are drawn from."""
 
-    topic: str  # of QUESTIONS
-    load: Load
+    summary: pd.DataFrame
+    comparisons: pd.DataFrame
+    histograms: pd.DataFrame
+    trials: pd.DataFrame
+    slices: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class ChartRequest:
+    """A question about one sweep."""
+
+    topic: str  # a key of QUESTIONS
+    sweep: Sweep
 
     @property
     def question(self) -> str:
-        """In words."""
+        """The question as text: the title of the chart."""
         return QUESTIONS[self.topic]
 
     @property
     def source(self) -> str:
-        """The file that its numbers stand in."""
-        return _SOURCES.get(self.topic, "summary.csv")
+        """The file that contains the numbers of the chart."""
+        return _SOURCES.get(self.topic, file_names.SUMMARY)
 
 
-def wanted(summary: pd.DataFrame, trials: pd.DataFrame) -> list[Wanted]:
-    """What can be asked of a run, in the order of a report; for some there will turn out to be nothing to draw."""
+def chart_requests(summary: pd.DataFrame, trials: pd.DataFrame) -> list[ChartRequest]:
+    """Return the charts of a run, in the order of a report.
+
+    Some of them may turn out to have no numbers.
+    """
     if summary.empty:
         return []
-    searched = [load for load in loads(summary) if load.kind == ScenarioKind.MAX_RATE]
-    in_blocks = [load for load in loads(summary) if load not in searched and not trials.empty]
-    opened = [load for load in in_blocks if is_open(trials, load)]
-    common = [load for load in opened if arms_at(summary, load) > 1]  # at a share of its own capacity an arm is alone
-    sessions = [load for load in in_blocks if load.kind == ScenarioKind.SESSIONS and load not in opened]
-    capacity = [load for load in in_blocks if load not in sessions and load not in opened]
-    asked_of = {
+    searches = [sweep for sweep in sweeps(summary) if sweep.kind == ScenarioKind.MAX_RATE]
+    in_blocks = [sweep for sweep in sweeps(summary) if sweep not in searches and not trials.empty]
+    open_loops = [sweep for sweep in in_blocks if sweep.is_open_loop(trials)]
+    # At a share of its own capacity every arm has a sweep of its own.
+    common = [sweep for sweep in open_loops if sweep.competing_arms(summary) > 1]
+    sessions = [sweep for sweep in in_blocks if sweep.kind == ScenarioKind.SESSIONS and sweep not in open_loops]
+    capacity = [sweep for sweep in in_blocks if sweep not in sessions and sweep not in open_loops]
+    sweeps_of = {
         "throughput": capacity,
         "ratios": capacity,
         "transports": capacity,
         "latency": common,
-        "load": opened[:1],
+        "latency_by_rate": open_loops[:1],
         "service": capacity,
         "tail": capacity,
         "sessions": sessions,
-        "limit": searched,
+        "max_rate": searches,
         "cpu": common or capacity or sessions,
         "memory": capacity or sessions,
         "fairness": capacity,
         "loss": [*capacity, *sessions, *common],
         "steady": capacity,
     }
-    return [Wanted(topic, load) for topic in QUESTIONS for load in asked_of[topic]]
+    return [ChartRequest(topic, sweep) for topic in QUESTIONS for sweep in sweeps_of[topic]]
 
 
-def names(drawn: Sequence[Wanted]) -> list[str]:
-    """A name for the files of each: its topic, and the load's where there are several: ``throughput-capacity-64B``."""
-    topics = [one.topic for one in drawn]
-    return [one.topic if topics.count(one.topic) == 1 else f"{one.topic}-{one.load.name}" for one in drawn]
+def chart_names(drawn: Sequence[ChartRequest]) -> list[str]:
+    """Return a file name for each chart: its topic.
+
+    If a topic has several charts, the name of the sweep follows.
+    """
+    topics = [request.topic for request in drawn]
+    return [
+        request.topic if topics.count(request.topic) == 1 else f"{request.topic}-{request.sweep.file_name}"
+        for request in drawn
+    ]

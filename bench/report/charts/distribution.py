@@ -1,6 +1,7 @@
-"""The distribution of a time, latency or service time, up to the rarest percentile that the replies support."""
+"""The distribution of latency or service time, as far as the replies support it."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,20 +11,26 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from bench.analysis import statistics
-from bench.report.charts.layout import Label, label_right, page, panel_title, settle, spread_labels
-from bench.report.charts.points import Load, Point, at_load, transports
+from bench.report.charts.layout import Label, Texts, label_right, page, panel_title, settle, spread_labels
+from bench.report.charts.points import Point, of_transport, row_name, transports
 from bench.report.charts.style import GREY, Style, styles
+from bench.report.charts.sweeps import Sweep
 from bench.schema.arms import Arm
 from clients.quality_codes import MIN_SAMPLES_BEYOND
 
 Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
 NAMES = {"latency": "latency", "service": "service time"}
 PERCENTILES = (50, 90, 99, 99.9, 99.99, 99.999)
+GRID_POINTS = 240
+DOUBTFUL_ALPHA = 0.55  # grey lines would look alike
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The time (µs) over nines; the band is the interval over blocks, as far as one block supports it."""
+    """Times in microseconds over nines (0.5 is p68, 2 is p99, 3 is p99.9).
+
+    The band is the interval over blocks, as far as each single block supports it.
+    """
 
     nines: Numbers
     us: Numbers
@@ -32,41 +39,50 @@ class Curve:
     high_us: Numbers
 
 
-def common_connections(histograms: pd.DataFrame, load: Load, quantity: str) -> int | None:
-    """The most connections at which every transport has two arms to compare; else those with the most arms."""
-    rows = at_load(histograms, load)
-    arms = rows.loc[rows["quantity"] == quantity, ["arm", "connections"]].drop_duplicates()
-    if arms.empty:
+def common_connections(histograms: pd.DataFrame, sweep: Sweep, quantity: str) -> int | None:
+    """Return the most connections at which every transport has two arms.
+
+    If there are none, return the number of connections with the most arms.
+    """
+    rows = sweep.rows(histograms)
+    pairs = rows.loc[rows["quantity"] == quantity, ["arm", "connections"]].drop_duplicates()
+    cases = [(Arm.parse(str(row["arm"])), int(row["connections"])) for row in pairs.to_dict("records")]
+    cases = [(arm, connections) for arm, connections in cases if not arm.control]
+    if not cases:
         return None
-    arms = arms[~arms["arm"].map(lambda name: Arm.parse(name).control)].assign(
-        transport=arms["arm"].map(lambda name: Arm.parse(name).transport)
-    )
-    counts = arms.groupby(["connections", "transport"]).size().unstack(fill_value=0)
-    good = counts.index[(counts >= 2).all(axis=1)]
-    most = good.max() if len(good) else counts.sum(axis=1).idxmax()
-    return int(str(most))
+    panels = {arm.transport for arm, _ in cases}
+    arms_at: dict[int, list[str]] = {}
+    for arm, connections in cases:
+        arms_at.setdefault(connections, []).append(arm.transport)
+    shared = [count for count, over in arms_at.items() if all(over.count(transport) >= 2 for transport in panels)]
+    return max(shared) if shared else max(sorted(arms_at), key=lambda count: len(arms_at[count]))
 
 
 def quantile(upper: Numbers, counts: Numbers, total: float, q: Numbers) -> Numbers:
-    """Smallest slot bound that at least ``q`` of ``total`` requests did not exceed; inf where lost ones reach so far.
+    """Return the smallest slot bound that a share ``q`` of requests did not exceed.
 
-    Never optimistic: it is the upper bound of the slot. Source: Hyndman & Fan (1996), type 1.
+    It is infinite where unanswered requests reach that far. The upper bound of a slot is never optimistic.
+
+    Source: Hyndman & Fan (1996), type 1.
     """
     reached = np.searchsorted(np.cumsum(counts), q * total - 1e-9)
     return np.append(upper, math.inf)[reached]
 
 
-def curve(rows: pd.DataFrame, lost: dict[int, float]) -> Curve | None:
-    """The merged histogram of all blocks. Histograms are added; percentiles never are. ``lost``: requests, by block."""
+def curve(rows: pd.DataFrame, lost: Mapping[int, float]) -> Curve | None:
+    """Return the curve of all blocks together, or None if there are too few replies.
+
+    Histograms are added; percentiles never are. rows: of one case. lost: unanswered requests, by block.
+    """
     merged = rows.groupby("upper_ns")["count"].sum()
     total = float(merged.sum()) + sum(lost.values())
-    nines = _supported(total)
+    nines = _supported_nines(total)
     if not len(nines):
         return None
     us = quantile(merged.index.to_numpy(float) / 1e3, merged.to_numpy(float), total, 1 - 10.0**-nines)
     blocks = {int(str(block)): group.sort_values("upper_ns") for block, group in rows.groupby("block")}
     totals = {block: float(group["count"].sum()) + lost.get(block, 0.0) for block, group in blocks.items()}
-    band = _supported(min(totals.values()))
+    band = _supported_nines(min(totals.values()))
     of_blocks = [
         quantile(
             group["upper_ns"].to_numpy(float) / 1e3, group["count"].to_numpy(float), totals[block], 1 - 10.0**-band
@@ -78,100 +94,109 @@ def curve(rows: pd.DataFrame, lost: dict[int, float]) -> Curve | None:
     return Curve(nines, us, band, ordered[low - 1], ordered[high - 1])
 
 
-def _supported(total: float) -> Numbers:
-    """A grid of nines that ends where ten requests are left beyond."""
+def _supported_nines(total: float) -> Numbers:
+    """Return a grid of nines that ends where ten requests are left beyond."""
     most = math.log10(total / MIN_SAMPLES_BEYOND) if total > MIN_SAMPLES_BEYOND else 0.0
-    return np.linspace(0.02, most, 240) if most > 0.02 else np.empty(0)
+    return np.linspace(0.02, most, GRID_POINTS) if most > 0.02 else np.empty(0)
 
 
-def draw_latency(
-    found: list[Point],
+def draw_distribution(
+    points: Sequence[Point],
     histograms: pd.DataFrame,
     trials: pd.DataFrame,
-    load: Load,
+    sweep: Sweep,
     quantity: str,
-    title: str,
-    subtitle: str,
-    notes: list[str],
+    texts: Texts,
 ) -> Figure | None:
-    """``found`` are the points of the connections drawn; their verdicts colour the lines. quantity: a histogram's."""
-    curves = _curves(found, histograms, trials, load, quantity)
-    drawn = [point for point in found if point.arm in curves]
+    """Return a chart with a panel for each transport and a curve for each arm.
+
+    points: the points at the number of connections to show. quantity: latency or service.
+    """
+    curves = _curves(points, histograms, trials, sweep, quantity)
+    drawn = [point for point in points if point.arm in curves]
     panels = transports(drawn)
     if not panels:
         return None
-    figure, axes = page(title, subtitle, notes, len(panels), body_in=4.6)
-    looks = styles(point.name for point in found)
-    annotations = []
-    for ax, name in zip(axes, panels, strict=True):
-        panel_title(ax, name.upper())
-        mine = [point for point in drawn if Arm.parse(point.arm).transport == name]
-        annotations.append(label_right(ax, _draw_curves(ax, mine, curves, looks)))
-        most = max(float(curves[point.arm].nines[-1]) for point in mine)
-        _percentile_axis(ax, most)
-    axes[0].set_yscale("log")
-    axes[0].set_ylabel(f"{NAMES[quantity]} (log scale)")
-    axes[0].yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-    axes[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: time_in_words(value)))
-    axes[0].yaxis.set_minor_locator(NullLocator())
-    axes[0].yaxis.set_minor_formatter(NullFormatter())
+    figure, axes = page(texts, len(panels), body_in=4.6)
+    looks = styles(point.label for point in points)
+    names = []
+    for ax, transport in zip(axes, panels, strict=True):
+        panel_title(ax, transport.upper())
+        of_panel = of_transport(drawn, transport)
+        names.append(label_right(ax, _draw_curves(ax, of_panel, curves, looks)))
+        _percentile_axis(ax, max(float(curves[point.arm].nines[-1]) for point in of_panel))
+    _time_axis(axes[0], NAMES[quantity])
     settle(figure)
-    for ax, names in zip(axes, annotations, strict=True):
-        spread_labels(ax, names)
+    for ax, labels in zip(axes, names, strict=True):
+        spread_labels(ax, labels)
     return figure
 
 
-def time_in_words(us: float) -> str:
-    """Microseconds as people say them: ``200 µs``, ``5 ms``."""
-    return f"{us:g} µs" if us < 1e3 else f"{us / 1e3:g} ms" if us < 1e6 else f"{us / 1e6:g} s"
+def format_time(us: float) -> str:
+    """Return microseconds in a readable unit: ``200 µs``, ``5 ms``."""
+    if us < 1e3:
+        return f"{us:g} µs"
+    return f"{us / 1e3:g} ms" if us < 1e6 else f"{us / 1e6:g} s"
 
 
 def _curves(
-    found: list[Point], histograms: pd.DataFrame, trials: pd.DataFrame, load: Load, quantity: str
-) -> dict[str, Curve]:
-    rows, cases = at_load(histograms, load), at_load(trials, load)
-    rows = rows[rows["quantity"] == quantity]
+    points: Sequence[Point], histograms: pd.DataFrame, trials: pd.DataFrame, sweep: Sweep, quantity: str
+) -> dict[Arm, Curve]:
+    slots = sweep.rows(histograms)
+    slots = slots[slots["quantity"] == quantity]
+    measured = sweep.rows(trials)
+    measured = measured[measured["status"] == "ok"]
     curves = {}
-    for point in found:
-        slots = rows[(rows["arm"] == point.arm) & (rows["connections"] == point.connections)]
-        case = cases[
-            (cases["arm"] == point.arm) & (cases["connections"] == point.connections) & (cases["status"] == "ok")
-        ]
-        if slots.empty:
+    for point in points:
+        of_case = slots[(slots["arm"] == point.arm.name) & (slots["connections"] == point.connections)]
+        if of_case.empty:
             continue
-        missing = case[["lost", "late", "corrupt", "unsent"]].fillna(0).sum(axis=1)
-        lost = {int(block): float(count) for block, count in zip(case["block"], missing, strict=True)}
-        if made := curve(slots, lost):
+        rows = measured[(measured["arm"] == point.arm.name) & (measured["connections"] == point.connections)]
+        unanswered = rows[["lost", "late", "corrupt", "unsent"]].fillna(0).sum(axis=1)
+        lost = {int(block): float(count) for block, count in zip(rows["block"], unanswered, strict=True)}
+        if made := curve(of_case, lost):
             curves[point.arm] = made
     return curves
 
 
-def _draw_curves(ax: Axes, found: list[Point], curves: dict[str, Curve], looks: dict[str, Style]) -> list[Label]:
+def _draw_curves(
+    ax: Axes, drawn: Sequence[Point], curves: Mapping[Arm, Curve], looks: Mapping[str, Style]
+) -> list[Label]:
+    """Draw the curve of each arm. Return the labels of the curves' ends."""
     labels = []
-    for point in sorted(found, key=lambda point: point.arm):
-        one, look = curves[point.arm], looks[point.name]
-        seen = np.isfinite(one.us)
-        if Arm.parse(point.arm).control:
-            ax.plot(one.nines[seen], one.us[seen], color=GREY, linewidth=0.9, zorder=1)
+    for point in sorted(drawn, key=lambda point: point.arm):
+        line, look = curves[point.arm], looks[point.label]
+        finite = np.isfinite(line.us)
+        if point.arm.control:
+            ax.plot(line.nines[finite], line.us[finite], color=GREY, linewidth=0.9, zorder=1)
             continue
-        colour, firm = look.colour, 1.0 if point.verdict == "valid" else 0.55  # grey lines could not be told apart
-        known = np.isfinite(one.high_us)
-        ax.fill_between(
-            one.band_nines[known], one.low_us[known], one.high_us[known], color=colour, alpha=0.13, linewidth=0
-        )
+        in_band = np.isfinite(line.high_us)
+        x = line.band_nines[in_band]
+        ax.fill_between(x, line.low_us[in_band], line.high_us[in_band], color=look.colour, alpha=0.13, linewidth=0)
+        alpha = 1.0 if point.verdict == "valid" else DOUBTFUL_ALPHA
         dashes = ":" if point.verdict == "invalid" else "-"
-        ax.plot(one.nines[seen], one.us[seen], dashes, color=colour, alpha=firm, linewidth=2, zorder=2)
-        doubt = "" if point.verdict == "valid" else f" ({point.verdict})"
-        if seen.any():
-            labels.append(Label(point.name + doubt, float(one.nines[seen][-1]), float(one.us[seen][-1]), look.ink))
+        ax.plot(line.nines[finite], line.us[finite], dashes, color=look.colour, alpha=alpha, linewidth=2, zorder=2)
+        if finite.any():
+            quality = "" if point.verdict == "valid" else f", {point.verdict}"
+            end = float(line.nines[finite][-1]), float(line.us[finite][-1])
+            labels.append(Label(row_name(point.label) + quality, *end, look.ink))
     return labels
 
 
+def _time_axis(ax: Axes, name: str) -> None:
+    ax.set_yscale("log")
+    ax.set_ylabel(f"{name} (log scale)")
+    ax.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_time(value)))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
 def _percentile_axis(ax: Axes, most: float) -> None:
-    shown = [p for p in PERCENTILES if _nines(p) <= most + 0.02]
+    shown = [percentile for percentile in PERCENTILES if _nines(percentile) <= most + 0.02]
     ax.set_xlim(0, most * 1.02)
-    ax.xaxis.set_major_locator(FixedLocator([_nines(p) for p in shown]))
-    names = {round(_nines(p), 6): f"{p:g} %" for p in shown}
+    ax.xaxis.set_major_locator(FixedLocator([_nines(percentile) for percentile in shown]))
+    names = {round(_nines(percentile), 6): f"p{percentile:g}" for percentile in shown}
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: names.get(round(value, 6), "")))
     ax.set_xlabel("percentile of all requests")
 

@@ -1,4 +1,4 @@
-"""A chart as the bytes of a PNG or SVG file, small enough to be mailed and kept in git."""
+"""A chart as the bytes of a PNG or SVG file, small enough to mail and to keep in git."""
 
 import io
 import re
@@ -13,7 +13,10 @@ _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 
 
 def encode_png(figure: Figure) -> bytes:
-    """Return a PNG with a palette: 0.7 MB instead of 2.4 MB for the charts of a standard run."""
+    """Return a PNG with a palette.
+
+    The charts of a standard run take 0.7 MB instead of 2.4 MB.
+    """
     pixels = io.BytesIO()
     figure.savefig(pixels, format="rgba", dpi=_DOTS_PER_INCH)
     width, height = (int(inches * _DOTS_PER_INCH) for inches in figure.get_size_inches())
@@ -26,7 +29,10 @@ def encode_png(figure: Figure) -> bytes:
 
 
 def encode_svg(figure: Figure) -> bytes:
-    """Return an SVG whose paths have two decimals, i.e. hundredths of a point. Texts stay as they are."""
+    """Return an SVG whose paths have two decimals, i.e. hundredths of a point.
+
+    Texts stay as they are.
+    """
     svg = io.StringIO()
     figure.savefig(svg, format="svg", metadata={"Date": None})
     return _PATH.sub(lambda path: _LONG_NUMBER.sub(_two_decimals, path[0]), svg.getvalue()).encode()

@@ -1,6 +1,7 @@
-"""Ratios to the reference with their intervals, over the band in which an arm differs from itself."""
+"""Ratios to the reference with their intervals, over the noise floor."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,20 +11,22 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.analysis.comparisons import noise_floor_share
-from bench.report.charts.layout import page, panel_title, settle
+from bench.report.charts.dots import head_rows
+from bench.report.charts.layout import Texts, page, panel_title, settle
 from bench.report.charts.style import GREY, PALE, Style, styles
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind
 
 ROW_IN = 0.3
-WIDEST = 20.0  # an interval may reach farther than so many times its mark: its line ends at the edge
+MAX_INTERVAL_RATIO = 20.0  # an interval that reaches farther from its mark ends at the edge of the axes
+NEAR_ZERO, NEAR_INFINITY = 1e-3, 1e3  # stand for the ends of an unbounded interval on a logarithmic axis
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One comparison with its place."""
+    """One comparison with the reference."""
 
-    arm: str
+    arm: Arm
     connections: int
     ratio: float
     low: float
@@ -32,78 +35,91 @@ class _Row:
     verdict: str
 
 
-def draw_forest(comparisons: pd.DataFrame, title: str, subtitle: str, notes: list[str]) -> Figure | None:
-    """One panel a transport, a row for each arm and number of connections. comparisons: of one load and one metric."""
-    against = [_row(row) for row in comparisons[comparisons["kind"] == ComparisonKind.REFERENCE].to_dict("records")]
-    against = [row for row in against if math.isfinite(row.ratio) and row.ratio > 0]
-    panels = sorted({Arm.parse(row.arm).transport for row in against})
+def draw_forest(comparisons: pd.DataFrame, texts: Texts) -> Figure | None:
+    """Return a chart with a panel for each transport and a row for each case.
+
+    comparisons: rows of one sweep and one metric.
+    """
+    rows = [_row(row) for row in comparisons[comparisons["kind"] == ComparisonKind.REFERENCE].to_dict("records")]
+    rows = [row for row in rows if math.isfinite(row.ratio) and row.ratio > 0]
+    panels = sorted({row.arm.transport for row in rows})
     if not panels:
         return None
-    names = sorted({Arm.parse(row.arm).label for row in against})
-    cases = sorted({(Arm.parse(row.arm).label, row.connections) for row in against})
-    places = {case: place + 0.6 * names.index(case[0]) for place, case in enumerate(cases)}
-    height = max(places.values()) + 1
-    figure, axes = page(title, subtitle, notes, len(panels), max(2.4, ROW_IN * height + 0.9))
-    looks = styles(names)
-    for ax, name in zip(axes, panels, strict=True):
-        panel_title(ax, name.upper())
-        mine = [row for row in against if Arm.parse(row.arm).transport == name]
-        _noise(ax, comparisons, name)
-        for row in mine:
-            _draw(ax, row, places[Arm.parse(row.arm).label, row.connections], looks[Arm.parse(row.arm).label])
-        _axis(ax, against)
-    left = axes[0]
-    left.set_ylim(height - 0.4, -0.6)
-    left.set_yticks(list(places.values()), [f"{name}, {count}" for name, count in places], fontsize=9.5)
-    for tick, (name, _) in zip(left.get_yticklabels(), places, strict=True):
-        tick.set_color(looks[name].ink)
-    for ax in axes:
+    labels = sorted({row.arm.label for row in rows})
+    cases = sorted({(row.arm.label, row.connections) for row in rows})
+    heights = {case: position + 0.6 * labels.index(case[0]) for position, case in enumerate(cases)}
+    bottom = max(heights.values()) + 1
+    figure, axes = page(texts, len(panels), max(2.4, ROW_IN * bottom + 0.9))
+    looks = styles(labels)
+    for ax, transport in zip(axes, panels, strict=True):
+        panel_title(ax, transport.upper())
+        _draw_noise_floor(ax, comparisons, transport)
+        for row in rows:
+            if row.arm.transport == transport:
+                _draw_row(ax, row, heights[row.arm.label, row.connections], looks[row.arm.label])
+        _ratio_axis(ax, rows)
         ax.grid(visible=False, axis="y")
-        ax.tick_params(axis="y", length=0, labelleft=ax is left)
+        ax.tick_params(axis="y", length=0, labelleft=ax is axes[0])
+    _name_rows(axes[0], heights, bottom, looks)
     settle(figure)
     return figure
 
 
 def _row(row: dict[Any, Any]) -> _Row:
-    ratio, low, high = (float(row[name]) for name in ("ratio", "low", "high"))
-    return _Row(str(row["arm"]), int(row["connections"]), ratio, low, high, str(row["conclusion"]), str(row["verdict"]))
+    return _Row(
+        arm=Arm.parse(str(row["arm"])),
+        connections=int(row["connections"]),
+        ratio=float(row["ratio"]),
+        low=float(row["low"]),
+        high=float(row["high"]),
+        conclusion=str(row["conclusion"]),
+        verdict=str(row["verdict"]),
+    )
 
 
-def _noise(ax: Axes, comparisons: pd.DataFrame, name: str) -> None:
-    """The band in which the control seemed to differ from itself, at any number of connections."""
-    controls = comparisons[
-        (comparisons["kind"] == ComparisonKind.CONTROL)
-        & (comparisons["arm"].map(lambda name: Arm.parse(name).transport) == name)
-    ]
-    share = noise_floor_share(controls)
+def _draw_noise_floor(ax: Axes, comparisons: pd.DataFrame, transport: str) -> None:
+    """Draw the noise floor of a transport, over all numbers of connections."""
+    controls = comparisons[comparisons["kind"] == ComparisonKind.CONTROL]
+    is_here = controls["arm"].map(lambda name: Arm.parse(name).transport == transport).astype(bool)
+    share = noise_floor_share(controls[is_here])
     if share is not None:
         ax.axvspan(1 / (1 + share), 1 + share, color=PALE, alpha=0.6, zorder=0, linewidth=0)
     ax.axvline(1, color=GREY, linewidth=0.9, zorder=1)
 
 
-def _draw(ax: Axes, row: _Row, y: float, look: Style) -> None:
-    """Full where a difference was told, hollow where not; grey and crossed where the figures are invalid."""
+def _draw_row(ax: Axes, row: _Row, y: float, look: Style) -> None:
+    """Draw a mark: full for a difference, hollow for none, crossed out if invalid."""
     colour = GREY if row.verdict == "invalid" else look.colour
-    told = row.conclusion in ("faster", "slower")
-    low, high = (end if math.isfinite(end) and end > 0 else other for end, other in ((row.low, 1e-3), (row.high, 1e3)))
+    low = row.low if math.isfinite(row.low) and row.low > 0 else NEAR_ZERO
+    high = row.high if math.isfinite(row.high) and row.high > 0 else NEAR_INFINITY
     ax.plot([low, high], [y, y], color=colour, linewidth=1.8, zorder=3, solid_capstyle="butt")
-    face = colour if told else "white"
-    ax.plot([row.ratio], [y], look.marker, color=face, markeredgecolor=colour, markersize=7, zorder=4)
+    face = colour if row.conclusion in ("faster", "slower") else "white"
+    size = 7 * look.marker_scale
+    ax.plot([row.ratio], [y], look.marker, color=face, markeredgecolor=colour, markersize=size, zorder=4)
     if row.verdict == "invalid":
         ax.plot([row.ratio], [y], "x", color=GREY, markersize=10, markeredgewidth=1.6, zorder=5)
 
 
-def _axis(ax: Axes, rows: list[_Row]) -> None:
-    """Wide enough for every mark, and for every interval within reason."""
+def _name_rows(ax: Axes, heights: dict[tuple[str, int], float], bottom: float, looks: dict[str, Style]) -> None:
+    ax.set_ylim(bottom - 0.4, -0.6)
+    ax.set_yticks(list(heights.values()), [f"{label}, {count}" for label, count in heights], fontsize=9.5)
+    for tick, (label, _) in zip(ax.get_yticklabels(), heights, strict=True):
+        tick.set_color(looks[label].ink)
+    head_rows(ax, "server, connections")
+
+
+def _ratio_axis(ax: Axes, rows: Sequence[_Row]) -> None:
+    """Set limits that contain every mark, and every interval within reason."""
     ax.set_xscale("log")
-    low = min(0.9, *(max(min(row.low, row.ratio), row.ratio / WIDEST) for row in rows))
-    high = max(1.1, *(min(max(row.high, row.ratio), row.ratio * WIDEST) for row in rows))
+    low = min(0.9, *(max(min(row.low, row.ratio), row.ratio / MAX_INTERVAL_RATIO) for row in rows))
+    high = max(1.1, *(min(max(row.high, row.ratio), row.ratio * MAX_INTERVAL_RATIO) for row in rows))
     ax.set_xlim(low / 1.08, high * 1.08)
-    least, most = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    first_decade, last_decade = math.floor(math.log10(low)), math.ceil(math.log10(high))
     steps: tuple[float, ...] = (1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
     if high / low > 8:
-        steps = (1.0, 2.0, 5.0) if most - least < 4 else (1.0,)
-    ax.xaxis.set_major_locator(FixedLocator([step * 10.0**tens for tens in range(least, most + 1) for step in steps]))
+        steps = (1.0, 2.0, 5.0) if last_decade - first_decade < 4 else (1.0,)
+    decades = range(first_decade, last_decade + 1)
+    ax.xaxis.set_major_locator(FixedLocator([step * 10.0**decade for decade in decades for step in steps]))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
-    ax.set_xlabel("times the reference (log scale)")
+    ax.set_xlabel("ratio to the reference (log scale)")

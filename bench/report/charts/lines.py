@@ -1,40 +1,42 @@
-"""A metric against the number of connections: a line for each model, TCP and UDP side by side on one scale."""
+"""A metric against the number of connections: a line for each arm.
+
+TCP and UDP are side by side on one scale.
+"""
 
 import math
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from bench.formatting import on_axis
-from bench.report.charts.layout import Label, label_beside, label_right, page, panel_title, settle, spread_labels
-from bench.report.charts.points import Point, transports
+from bench.report.charts.layout import Label, Texts, label_beside, label_right, page, panel_title, settle, spread_labels
+from bench.report.charts.points import Point, of_transport, transports
 from bench.report.charts.style import GREY, Style, styles
-from bench.schema.arms import BASELINE_MODEL, Arm
 
-MOST_OCTAVES = 0.6  # that arms at the same number of connections take up on the x axis
+MAX_OCTAVES = 0.6  # width on the x axis of all arms at the same number of connections
+MARKER_SIZE = 7.5
 
 
-def draw_lines(
-    found: list[Point], title: str, subtitle: str, notes: list[str], unit: str, *, logarithmic: bool = False
-) -> Figure:
-    """One panel a transport; the x axis has the measured numbers of connections, at distances by their logarithm.
+def draw_lines(points: list[Point], texts: Texts, unit: str, *, logarithmic: bool = False) -> Figure:
+    """Return a chart with one panel per transport, over the number of connections.
 
-    logarithmic: the y axis, too.
+    logarithmic: the y axis too.
     """
-    panels = transports(found)
-    figure, axes = page(title, subtitle, notes, len(panels), body_in=4.6)
-    looks = styles(point.name for point in found)
-    top = max(point.high for point in found if point.drawn and math.isfinite(point.high))
+    panels = transports(points)
+    figure, axes = page(texts, len(panels), body_in=4.6)
+    looks = styles(point.label for point in points)
+    top = max(point.high for point in points if point.drawable and math.isfinite(point.high))
     right, beside = [], []
-    for ax, name in zip(axes, panels, strict=True):
-        panel_title(ax, name.upper())
-        mine = [point for point in found if Arm.parse(point.arm).transport == name and point.drawn]
-        ends = _draw_arms(ax, mine, looks)
-        last = max(point.connections for point in mine)
+    for ax, transport in zip(axes, panels, strict=True):
+        panel_title(ax, transport.upper())
+        drawn = [point for point in of_transport(points, transport) if point.drawable]
+        ends = _draw_arms(ax, drawn, looks)
+        last = max(point.connections for point in drawn)
         right.append(label_right(ax, [_label(point, x, looks) for point, x in ends if point.connections == last]))
         beside.append([_label(point, x, looks) for point, x in ends if point.connections != last])
-        _connections_axis(ax, sorted({point.connections for point in mine}))
+        _connections_axis(ax, sorted({point.connections for point in drawn}))
     if logarithmic:
         axes[0].set_yscale("log")
         axes[0].yaxis.set_minor_formatter(NullFormatter())
@@ -49,66 +51,74 @@ def draw_lines(
     return figure
 
 
-def _draw_arms(ax: Axes, found: list[Point], looks: dict[str, Style]) -> list[tuple[Point, float]]:
-    """Draw each arm; gives the last point of each that is no control, with its place on the x axis."""
-    arms = sorted({point.arm for point in found})
-    real = [arm for arm in arms if not Arm.parse(arm).control]
-    apart = min(0.12, MOST_OCTAVES / max(1, len(real) - 1))
+def _draw_arms(ax: Axes, drawn: Sequence[Point], looks: dict[str, Style]) -> list[tuple[Point, float]]:
+    """Draw each arm.
+
+    Return the last point of each arm that is not a control, with its position on the x axis.
+    """
+    arms = sorted({point.arm for point in drawn})
+    labelled = [arm for arm in arms if not arm.control]
+    step_octaves = min(0.12, MAX_OCTAVES / max(1, len(labelled) - 1))
     ends = []
     for arm in arms:
-        mine = sorted((point for point in found if point.arm == arm), key=lambda point: point.connections)
-        if Arm.parse(arm).control:
-            x = [float(point.connections) for point in mine]
-            ax.plot(x, [point.median for point in mine], color=GREY, linewidth=0.9, zorder=1)
-            for place, point in zip(x, mine, strict=True):
-                ax.plot([place, place], [point.low, point.high], color=GREY, linewidth=0.7, zorder=1)
+        of_arm = sorted((point for point in drawn if point.arm == arm), key=lambda point: point.connections)
+        if arm.control:
+            _draw_control(ax, of_arm)
             continue
-        # Equal arms would hide each other: each has its own small step to the side, the same at all connections.
-        step = 2 ** (apart * (real.index(arm) - (len(real) - 1) / 2))
-        look = looks[mine[0].name]
-        x = [point.connections * step for point in mine]
-        line = {"linewidth": 1.2, "linestyle": (0, (4, 3))} if mine[0].name == BASELINE_MODEL else {"linewidth": 2}
-        ax.plot(x, [point.median for point in mine], color=look.colour, zorder=2, **line)
-        for place, point in zip(x, mine, strict=True):
-            draw_point(ax, place, point, look)
-        ends.append((mine[-1], x[-1]))
+        # Equal arms would hide each other, so each arm is moved sideways, by the same step at all connections.
+        step = 2 ** (step_octaves * (labelled.index(arm) - (len(labelled) - 1) / 2))
+        ends.append(_draw_arm(ax, of_arm, step, looks[arm.label]))
     return ends
 
 
+def _draw_control(ax: Axes, of_arm: Sequence[Point]) -> None:
+    x = [float(point.connections) for point in of_arm]
+    ax.plot(x, [point.median for point in of_arm], color=GREY, linewidth=0.9, zorder=1)
+    for position, point in zip(x, of_arm, strict=True):
+        ax.plot([position, position], [point.low, point.high], color=GREY, linewidth=0.7, zorder=1)
+
+
+def _draw_arm(ax: Axes, of_arm: Sequence[Point], step: float, look: Style) -> tuple[Point, float]:
+    last = of_arm[-1]
+    x = [point.connections * step for point in of_arm]
+    medians = [point.median for point in of_arm]
+    if last.arm.is_baseline:
+        ax.plot(x, medians, color=look.colour, linewidth=1.2, linestyle=(0, (4, 3)), zorder=2)
+    else:
+        ax.plot(x, medians, color=look.colour, linewidth=2, zorder=2)
+    for position, point in zip(x, of_arm, strict=True):
+        draw_point(ax, position, point, look)
+    return last, x[-1]
+
+
 def draw_point(ax: Axes, x: float, point: Point, look: Style) -> None:
-    """An upright interval with its marker: grey where it is suspect, hollow and crossed where it is invalid."""
+    """Draw an upright interval with its marker.
+
+    A suspect marker is grey, an invalid one hollow and crossed out.
+    """
     colour = look.colour if point.verdict == "valid" else GREY
     ax.plot([x, x], [point.low, point.high], color=colour, linewidth=1.6, zorder=3, solid_capstyle="butt")
     draw_marker(ax, x, point.median, point, look)
 
 
 def draw_marker(ax: Axes, x: float, y: float, point: Point, look: Style) -> None:
-    """The marker alone."""
+    """Draw the marker of a point without its interval."""
     face = {"valid": look.colour, "suspect": GREY}.get(point.verdict, "white")
     edge = GREY if point.verdict == "invalid" else "white"
-    ax.plot(
-        [x],
-        [y],
-        look.marker,
-        color=face,
-        markeredgecolor=edge,
-        markeredgewidth=0.8,
-        markersize=8.5 if look.marker in "^v" else 7.5,
-        zorder=4,
-    )
+    size = MARKER_SIZE * look.marker_scale
+    ax.plot([x], [y], look.marker, color=face, markeredgecolor=edge, markeredgewidth=0.8, markersize=size, zorder=4)
     if point.verdict == "invalid":
         ax.plot([x], [y], "x", color=GREY, markersize=11, markeredgewidth=1.8, zorder=5)
 
 
 def _label(point: Point, x: float, looks: dict[str, Style]) -> Label:
-    name = f"{BASELINE_MODEL}: the machine's limit" if point.name == BASELINE_MODEL else point.name
-    return Label(name, x, point.median, looks[point.name].ink)
+    return Label(point.arm.display_label, x, point.median, looks[point.label].ink)
 
 
-def _connections_axis(ax: Axes, values: list[int]) -> None:
+def _connections_axis(ax: Axes, counts: Sequence[int]) -> None:
     ax.set_xscale("log", base=2)
-    ax.set_xlim(values[0] / 1.35, values[-1] * 1.35)
-    ax.xaxis.set_major_locator(FixedLocator([float(value) for value in values]))
+    ax.set_xlim(counts[0] / 1.35, counts[-1] * 1.35)
+    ax.xaxis.set_major_locator(FixedLocator([float(count) for count in counts]))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.set_xlabel("connections (log scale)")

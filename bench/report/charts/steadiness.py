@@ -1,47 +1,59 @@
-"""Throughput over the rounds of a trial: whether it was steady, and what the machine did meanwhile."""
+"""Throughput over the rounds of a block: whether it was steady."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from bench.formatting import on_axis
-from bench.report.charts.layout import Label, label_right, page, panel_title, settle, spread_labels
-from bench.report.charts.style import styles
+from bench.report.charts.layout import Label, Texts, label_right, page, panel_title, settle, spread_labels
+from bench.report.charts.style import Style, styles
 from bench.schema.arms import Arm
 from bench.schema.rows import DISTURBED
 
+QUARTILES = np.array([0.25, 0.5, 0.75])
 
-def draw_rounds(slices: pd.DataFrame, metric: str, title: str, subtitle: str, unit: str) -> Figure | None:
-    """The median over blocks in each round, and the quarters around it. slices: of one load and size."""
-    rows = slices[
-        (slices["codes"] != DISTURBED)
-        & ~slices["arm"].map(lambda name: Arm.parse(name).control)
-        & slices[metric].notna()
-    ]
-    rows = rows[rows["arm"].map(lambda name: not Arm.parse(name).is_baseline)]
+
+def draw_rounds(slices: pd.DataFrame, metric: str, texts: Texts, unit: str) -> Figure | None:
+    """Return a chart of each round: the median over blocks, and their middle half.
+
+    slices: rows of one load point.
+    """
+    rows = slices[(slices["codes"] != DISTURBED) & slices[metric].notna()]
+    arms = [arm for name in rows["arm"].unique() if (arm := Arm.parse(name)).competes]
+    rows = rows[rows["arm"].isin([arm.name for arm in arms])]
     rows = rows.assign(number=rows.groupby(["block", "arm"])["round"].rank(method="first"))
     if rows.empty or rows["number"].max() < 2:
         return None
-    panels = sorted(set(rows["arm"].map(lambda name: Arm.parse(name).transport)))
-    figure, axes = page(title, subtitle, [], len(panels), body_in=4.0)
-    looks = styles(set(rows["arm"].map(lambda name: Arm.parse(name).label)))
-    labels = []
-    for ax, name in zip(axes, panels, strict=True):
-        panel_title(ax, name.upper())
-        ends = []
-        for arm, of_arm in rows[rows["arm"].map(lambda name: Arm.parse(name).transport) == name].groupby("arm"):
-            look = looks[Arm.parse(arm).label]
-            middle = of_arm.groupby("number")[metric].quantile([0.25, 0.5, 0.75]).unstack()
-            x = middle.index.to_numpy(dtype=float)
-            ax.fill_between(x, middle[0.25], middle[0.75], color=look.colour, alpha=0.15, linewidth=0)
-            ax.plot(x, middle[0.5], color=look.colour, linewidth=1.8)
-            ends.append(Label(Arm.parse(arm).label, float(x[-1]), float(middle[0.5].iloc[-1]), look.ink))
-        labels.append(label_right(ax, ends))
+    panels = sorted({arm.transport for arm in arms})
+    figure, axes = page(texts, len(panels), body_in=4.0)
+    looks = styles(arm.label for arm in arms)
+    names = []
+    for ax, transport in zip(axes, panels, strict=True):
+        panel_title(ax, transport.upper())
+        of_panel = sorted(arm for arm in arms if arm.transport == transport)
+        names.append(label_right(ax, _draw_arms(ax, rows, of_panel, metric, looks)))
         ax.set_xlabel("round of a block")
     axes[0].set_ylim(bottom=0)
     axes[0].set_ylabel(unit)
     axes[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: on_axis(value)))
     settle(figure)
-    for ax, names in zip(axes, labels, strict=True):
-        spread_labels(ax, names)
+    for ax, labels in zip(axes, names, strict=True):
+        spread_labels(ax, labels)
     return figure
+
+
+def _draw_arms(ax: Axes, rows: pd.DataFrame, arms: Sequence[Arm], metric: str, looks: dict[str, Style]) -> list[Label]:
+    """Draw a line for each arm. Return the labels of the lines' ends."""
+    labels = []
+    for arm in arms:
+        look = looks[arm.label]
+        quartiles = rows[rows["arm"] == arm.name].groupby("number")[metric].quantile(QUARTILES).unstack()
+        x = quartiles.index.to_numpy(dtype=float)
+        ax.fill_between(x, quartiles[0.25], quartiles[0.75], color=look.colour, alpha=0.15, linewidth=0)
+        ax.plot(x, quartiles[0.5], color=look.colour, linewidth=1.8)
+        labels.append(Label(arm.label, float(x[-1]), float(quartiles[0.5].iloc[-1]), look.ink))
+    return labels

@@ -1,4 +1,4 @@
-"""How a model looks: one colour and one marker, the same in every chart of every run."""
+"""The look of a model: one colour and one marker, in every chart of every run."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -12,9 +12,9 @@ from bench.schema.arms import BASELINE_MODEL
 
 GREY, PALE, INK = "#8c8c8c", "#d9d9d9", "#262626"
 
-# In an SVG letters as text, not as outlines: half the size, and a reader can search and copy them; and the same run has
-# the same ids. In a PNG they are not hinted: at this many dots nobody sees it, and it takes a quarter of their time.
-# And what stands between two dollars is no formula: it may be part of a wrong reply that is shown below a chart.
+# SVG: letters stay text, which halves the size and lets readers search and copy; a fixed salt gives the same ids again.
+# PNG: no hinting, which is invisible at this resolution and takes a quarter of the time of the letters.
+# Text between dollar signs is not a formula: a note may quote a wrong reply.
 _LOOK: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "holabench",
@@ -22,8 +22,8 @@ _LOOK: Any = {
     "text.parse_math": False,
 }
 
-# Okabe and Ito's palette, which readers with any of the common colour deficiencies can tell apart. The markers differ
-# too, for print in grey.
+# The palette of Okabe and Ito, which is distinct with all common colour deficiencies. Markers differ too, for print in
+# grey.
 FIXED = {
     "asyncio": ("#0072B2", "o"),
     "select": ("#009E73", "s"),
@@ -32,37 +32,54 @@ FIXED = {
     "iterative": ("#E69F00", "v"),
     BASELINE_MODEL: (INK, "*"),
 }
-# For models that are not in the table: what is left of that palette, and Tol's "muted" where it is far from all above.
+# For all other models: the rest of that palette, and colours of Tol's "muted" that are far from those above.
 FREE_COLOURS = ("#56B4E9", "#332288", "#882255", "#000000", "#999933")
 FREE_MARKERS = ("P", "X", "p", "h", "<", ">", "d")
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Colour and marker of a model, and the darker shade of the colour in which its name is legible on white."""
+    """Colour and marker of a model.
+
+    ink: a darker shade of the colour, for legible text on white.
+    """
 
     colour: str
     marker: str
     ink: str
 
+    @property
+    def marker_scale(self) -> float:
+        """The factor that makes a marker look as large as a square."""
+        return {"*": 1.7, "^": 1.13, "v": 1.13}.get(self.marker, 1.0)
+
 
 def look() -> AbstractContextManager[None]:
-    """Settings while a chart is made and saved: its texts take theirs when they are made."""
+    """Return the settings to build and save a chart with.
+
+    Texts read them when they are created.
+    """
     return rc_context(_LOOK)
 
 
 def styles(names: Iterable[str]) -> dict[str, Style]:
-    """The style of each name. The five have theirs; others take the free ones in the order of the alphabet."""
+    """Return the style of each name.
+
+    Models without a fixed style get the free ones in alphabetical order.
+    """
     names = sorted(set(names))
-    found = {name: FIXED[name] for name in names if name in FIXED}
-    for place, name in enumerate(name for name in names if name not in FIXED):
-        colour = FREE_COLOURS[place % len(FREE_COLOURS)]
-        found[name] = colour, FREE_MARKERS[place % len(FREE_MARKERS)]
-    return {name: Style(colour, marker, darker(colour)) for name, (colour, marker) in found.items()}
+    looks = {name: FIXED[name] for name in names if name in FIXED}
+    for position, name in enumerate(name for name in names if name not in FIXED):
+        colour = FREE_COLOURS[position % len(FREE_COLOURS)]
+        looks[name] = colour, FREE_MARKERS[position % len(FREE_MARKERS)]
+    return {name: Style(colour, marker, darker(colour)) for name, (colour, marker) in looks.items()}
 
 
 def darker(colour: str) -> str:
-    """The colour with less light, until it has WCAG's contrast of 4.5 to white (relative luminance of 0.18 or so)."""
+    """Return a darker shade with the WCAG contrast of 4.5 to white.
+
+    That is a relative luminance of about 0.18.
+    """
     rgb = to_rgb(colour)
     while _luminance(rgb) > 0.183:
         rgb = (0.95 * rgb[0], 0.95 * rgb[1], 0.95 * rgb[2])

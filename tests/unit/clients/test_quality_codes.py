@@ -1,7 +1,7 @@
 import pytest
 
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
-from clients.quality_codes import QualityCode, Thresholds, format_flags, worst_verdict
+from clients.quality_codes import QualityCode, Thresholds, describe_flags, format_flags, worst_verdict
 
 
 def test_thresholds_changed_lists_each_difference() -> None:
@@ -71,3 +71,16 @@ def test_catalogue_code_has_meaning_and_advice(code: QualityCode) -> None:
 def test_unknown_code_has_no_meaning() -> None:
     (flag,) = DEFAULT_THRESHOLDS.parse("WHAT=1{x}")
     assert (flag.code.meaning, str(flag)) == ("", "WHAT=1{x}")
+
+
+@pytest.mark.parametrize("code", CATALOGUE.values(), ids=lambda code: code.name)
+def test_catalogue_code_has_a_short_form_for_its_value(code: QualityCode) -> None:
+    assert code.short
+    assert ("{}" in code.short) == bool(code.format)
+
+
+def test_flags_are_described_with_their_codes() -> None:
+    flags = DEFAULT_THRESHOLDS.parse("RUN_DELAY=2.1% SHARED_CPUS NEW=3")
+    assert describe_flags(flags) == (
+        "generator preempted 2.1% of the time (RUN_DELAY), generator and server shared their CPUs (SHARED_CPUS), NEW=3"
+    )

@@ -1,0 +1,197 @@
+"""The sections and tables of a report, as the templates show them. Pure."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench.analysis.rankings import format_rank
+from bench.formatting import format_ratio, with_interval
+from bench.report.caveats import ScenarioCaveats
+from bench.report.tables import Estimate, ResultTable, TableRow
+from bench.schema.arms import Arm
+from bench.schema.metrics import METRICS
+
+HEADINGS = {
+    "throughput_rps": "requests/s",
+    "max_rate_rps": "requests/s",
+    "sessions_per_s": "sessions/s",
+    "service_p50_us": "service time p50, µs",
+    "service_p99_us": "service time p99, µs",
+    "cpu_us_per_request": "CPU µs/request",
+    "memory_mb": "memory, MB",
+}
+MEANINGS = {
+    "throughput_rps": (
+        "Closed loop: every client sends its next request as soon as the last reply arrives. The rate is the server's "
+        "maximum. Service times here grow with the number of clients; they are not those of a moderate load."
+    ),
+    "sessions_per_s": (
+        "Every client connects, sends a few requests, disconnects and connects again. The rate includes the cost of "
+        "accepting and closing connections."
+    ),
+    "cpu_us_per_request": (
+        "Open loop: requests follow a schedule that no server can delay. CPU time is that of the server's processes. "
+        "Latency counts from the time at which a request was due."
+    ),
+    "max_rate_rps": (
+        "The highest rate at which most trials met the objective. It depends on the objective as much as on the server."
+    ),
+}
+
+
+COMPARISON_HEADINGS = (
+    "scenario",
+    "connections",
+    "bytes",
+    "metric",
+    "server",
+    "compared with",
+    "ratio [95% interval]",
+    "p (Holm)",
+    "conclusion",
+    "verdict",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart that has been written."""
+
+    question: str
+    path: str  # of the PNG, relative to the report
+    svg: bytes
+    scenario: str
+    source: str  # the CSV file that contains its numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a table.
+
+    style: a verdict or a conclusion, which decides how the page shows it.
+    """
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """A result table as text."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[Cell]]
+    note: str  # how to read the table
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Everything about one scenario."""
+
+    name: str
+    question: str
+    meaning: str
+    pictures: list[Picture]
+    tables: list[TableView]
+    caveats: ScenarioCaveats
+
+
+def sections(
+    plan: Mapping[str, Any],
+    tables: Sequence[ResultTable],
+    pictures: Sequence[Picture],
+    caveats: Mapping[str, ScenarioCaveats],
+) -> list[Section]:
+    """Return the sections of scenarios with results or caveats, in the plan's order."""
+    questions = {scenario["name"]: scenario.get("question", "") for scenario in plan.get("scenarios", ())}
+    headlines = {table.load_point.scenario: table.metrics[0] for table in tables}
+    shown = list(dict.fromkeys([*headlines, *(picture.scenario for picture in pictures), *caveats]))
+    names = dict.fromkeys([*(name for name in questions if name in shown), *shown])
+    return [
+        Section(
+            name=name,
+            question=questions.get(name, ""),
+            meaning=MEANINGS.get(headlines.get(name, ""), ""),
+            pictures=[picture for picture in pictures if picture.scenario == name],
+            tables=[_table_view(table) for table in tables if table.load_point.scenario == name],
+            caveats=caveats.get(name, ScenarioCaveats()),
+        )
+        for name in names
+    ]
+
+
+def comparison_rows(comparisons: pd.DataFrame) -> list[list[Cell]]:
+    """Return the cells of the table of all comparisons."""
+    return [_comparison_cells(row) for row in comparisons.to_dict("records")]
+
+
+def _table_view(table: ResultTable) -> TableView:
+    columns = [HEADINGS[metric] for metric in table.metrics]
+    return TableView(table.title, columns, [_cells(row, table.metrics) for row in table.rows], _note(table))
+
+
+def _note(table: ResultTable) -> str:
+    """Return how to read a table. Only what the table contains is explained."""
+    notes = [
+        "Brackets: 95% interval of the median over blocks; with fewer than 6 blocks, the smallest and largest value."
+    ]
+    if table.metrics[0] == "max_rate_rps":
+        notes = ["Brackets: search bounds."]
+    if any(row.ratio for row in table.rows):
+        notes.append("Ratios are taken within rounds, so they are not the quotients of the medians.")
+        notes.append("A rank is a range where differences are not significant; - is not ranked.")
+    if any(row.mark(metric) for row in table.rows for metric in table.metrics):
+        notes.append("A figure with ! is suspect, with !! invalid, although the verdict of its row is better.")
+    return " ".join(notes)
+
+
+def _cells(row: TableRow, metrics: Iterable[str]) -> list[Cell]:
+    numbers = []
+    for metric in metrics:
+        text = with_interval(*row.values.get(metric, Estimate()))
+        verdict, _ = row.quality.get(metric, ("", ""))
+        numbers.append(Cell(f"{text} {row.mark(metric)}".rstrip(), verdict))
+    return [
+        Cell(format_rank(row.rank)),
+        Cell(row.arm.display_label),
+        Cell(row.arm.transport.upper()),
+        *numbers,
+        _ratio_cell(row),
+        Cell(row.verdict),
+    ]
+
+
+def _ratio_cell(row: TableRow) -> Cell:
+    if row.is_reference:
+        return Cell("reference")
+    if row.ratio is None:
+        return Cell("-")
+    ratio, low, high = (format_ratio(value) for value in (row.ratio.ratio, row.ratio.low, row.ratio.high))
+    return Cell(f"{ratio} [{low}, {high}] {row.ratio.conclusion}", row.ratio.conclusion)
+
+
+def _comparison_cells(row: Mapping[Any, Any]) -> list[Cell]:
+    metric, verdict = str(row["metric"]), str(row["verdict"])
+    ratio, low, high = (format_ratio(float(row[name])) for name in ("ratio", "low", "high"))
+    texts = [
+        str(row["scenario"]),
+        str(row["connections"]),
+        str(row["message_bytes"] or "-"),
+        METRICS[metric].label if metric in METRICS else metric,
+        Arm.parse(row["arm"]).display_name,
+        Arm.parse(row["reference"]).display_name,
+        f"{ratio} [{low}, {high}]",
+        _p_value(float(row["p_holm"])),
+        f"{row['conclusion']} (invalid figures)" if verdict == "invalid" else str(row["conclusion"]),
+    ]
+    return [*(Cell(text, verdict) for text in texts), Cell(verdict)]
+
+
+def _p_value(p: float) -> str:
+    if math.isnan(p):
+        return "-"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -1,0 +1,107 @@
+"""Facts about a run: when, where and how it was measured. Pure."""
+
+import ipaddress
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from bench.formatting import plural
+from bench.schema.arms import Arm
+
+UNKNOWN = "unknown"
+MACHINE_FACTS = ("cpu_model", "cpus", "memory_mb", "kernel", "clocksource", "python", "packages")  # always listed
+
+
+def run_facts(
+    environment: Mapping[str, Any], plan: Mapping[str, Any], trials: pd.DataFrame, started: str
+) -> list[tuple[str, str]]:
+    """Return the time, machine, load and network of the measurements."""
+    machine = _mapping(environment.get("machine"))
+    facts = [("measured", started)]
+    if cpus := machine.get("cpus"):
+        kind = ", virtual machine" if machine.get("hypervisor") else ""
+        facts.append(("machine", f"{plural(int(cpus), 'CPU')} ({_value(machine.get('cpu_model'))}{kind})"))
+        if servers := machine.get("server_cpus"):
+            generator = len(machine.get("generator_cpus") or ())
+            facts.append(("CPUs", f"{len(servers)} for the servers, {generator} for the load generator"))
+    facts += [("load", load) for load in _load_facts(trials)]
+    facts.append(("network", _network(plan)))
+    return [(name, text) for name, text in facts if text]
+
+
+def machine_facts(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what is known about the machine.
+
+    Facts that a reader would look for are listed as unknown.
+    """
+    machine = _mapping(environment.get("machine"))
+    facts = [(name, _value(machine.get(name))) for name in MACHINE_FACTS]
+    facts += [(str(name), _value(value)) for name, value in machine.items() if name not in MACHINE_FACTS]
+    revision = _mapping(environment.get("holabench")).get("revision")
+    facts.append(("git", _value(environment.get("git", revision))))
+    listed = ("machine", "git", "command")
+    return facts + [(str(name), _value(value)) for name, value in environment.items() if name not in listed]
+
+
+def plan_facts(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return every key of the plan with its value as JSON."""
+    return [(str(name), json.dumps(value, ensure_ascii=False, default=str)) for name, value in plan.items()]
+
+
+def command_line(environment: Mapping[str, Any]) -> str:
+    """Return the command that started the run, if it was recorded."""
+    command = environment.get("command")
+    if isinstance(command, list | tuple):
+        command = " ".join(map(str, command))
+    return " ".join(str(command).split()) if command else ""
+
+
+def _load_facts(trials: pd.DataFrame) -> list[str]:
+    """Return the duration of the load on one server, and the number of blocks."""
+    if trials.empty:
+        return []
+    competes = trials["arm"].map(lambda name: Arm.parse(name).competes).astype(bool)
+    measured = trials[competes & (trials["status"] == "ok") & trials["duration_s"].notna()]
+    if measured.empty:
+        return []
+    seconds = measured.groupby(["arm", "scenario", "connections", "message_bytes"])["duration_s"].sum()
+    low, high = seconds.min(), seconds.max()
+    duration = f"{low:.1f} s" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f} s"
+    return [f"{duration} on each server at each load, in {plural(measured['block'].nunique(), 'block')}"]
+
+
+def _network(plan: Mapping[str, Any]) -> str:
+    """Return the network between generator and servers.
+
+    Servers that the run starts listen on loopback.
+    """
+    targets = [str(server.get("target") or "") for server in plan.get("external_servers", ())]
+    remote = sorted({host for target in targets if target and not _is_loopback(host := _host(target))})
+    return f"to {', '.join(remote)} for running servers; loopback for all others" if remote else "loopback only"
+
+
+def _host(target: str) -> str:
+    return target.rpartition(":")[0].strip("[]")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in ("", "localhost")
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _value(value: object) -> str:
+    if value is None or value == "":
+        return UNKNOWN
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_value(item)}" for name, item in value.items()) or UNKNOWN
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_value, value)) or "none"
+    return str(value)

@@ -1,0 +1,146 @@
+"""Open the report page in a browser.
+
+It has no script error, no broken chart and no overflow, and it fetches nothing.
+"""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.report.build import build
+from bench.report.chart_workers import chart_workers
+from bench.store.reader import read_run
+from tests.support import synthetic
+
+pytestmark = pytest.mark.slow
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NARROW, WIDE = 400, 1400
+MIN_CHART_WIDTH = 720  # pixels; the smallest letters of a chart are a hundredth of that high
+# A headless window is at least 500 pixels wide. A frame can be narrower, and works like a window.
+FRAME = """
+<title>no message</title>
+<script>addEventListener("message", (event) => {{ document.title = event.data; }});</script>
+<iframe src="{source}" style="border: 0; width: {width}px; height: 2000px"></iframe>
+"""
+PROBE = """
+<script>
+const errors = [];
+addEventListener("error", (event) => errors.push(event.message));
+addEventListener("load", () => {
+  const root = document.documentElement;
+  const form = document.getElementById("needs");
+  form.elements.connections.value = "500";
+  form.dispatchEvent(new Event("input"));
+  const noMatch = document.getElementById("matches").textContent;
+  form.elements.connections.value = "";
+  form.elements.rate.value = "30000";
+  form.dispatchEvent(new Event("input"));
+  const matches = [...document.querySelectorAll("#choices tbody tr")].filter((row) => !row.hidden).length;
+  const charts = [...document.querySelectorAll(".chart")];
+  parent.postMessage(JSON.stringify({
+    errors,
+    width: root.clientWidth,
+    content: Math.max(root.scrollWidth, document.body.scrollWidth),
+    images: document.images.length,
+    broken: [...document.images].filter((image) => image.naturalWidth === 0).length,
+    matches, noMatch,
+    charts: charts.map((chart) => chart.querySelector("img").clientWidth),
+    hidden: charts.map((chart) => chart.scrollWidth - chart.clientWidth),
+    named: charts.every((chart) => chart.tabIndex === 0 && chart.hasAttribute("role") && chart.ariaLabel),
+    hint: getComputedStyle(document.querySelector(".swipe")).display,
+  }), "*");
+});
+</script>
+"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Report of a run with names that look like HTML or mathematics."""
+    strange = {f"<b onclick=alert(1)>$\\x$/{over}": {16: 3e4, 64: 3e4} for over in ("tcp", "udp")}
+    rates = synthetic.TCP | synthetic.UDP | strange
+    judged = {("select/tcp", 64): ("failed", r"another reply: b'$\xd0\x94^'")}
+    rows = synthetic.make_run(rates, blocks=6, rounds=4, judged=judged, histograms=True)
+    return make_report(rows, tmp_path_factory.mktemp("run"))
+
+
+def make_report(rows: synthetic.Rows, path: Path) -> Path:
+    """Write the rows as a run and return the page of its report."""
+    synthetic.write_run(rows, path)
+    with chart_workers(path) as workers:
+        build(read_run(path), workers)
+    return path / "report.html"
+
+
+def open_page(page: Path, width: int) -> dict[str, Any]:
+    """Open the page at a width in pixels and return what its probe reports."""
+    assert CHROMIUM is not None
+    probed, frame = page.with_name("probed.html"), page.with_name(f"frame-{width}.html")
+    probed.write_text(page.read_text().replace("</body>", PROBE + "</body>"))
+    frame.write_text(FRAME.format(source=probed.name, width=width))
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={WIDE},2000"]
+    browser = subprocess.run(
+        [CHROMIUM, *options, "--virtual-time-budget=5000", "--dump-dom", frame.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    title = re.search(r"<title>({.*?})</title>", browser.stdout, re.DOTALL)
+    assert title, browser.stdout[:500]
+    report: dict[str, Any] = json.loads(html.unescape(title[1]))
+    return report
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+def test_page_opens_without_errors_and_fits_the_window(page: Path, width: int) -> None:
+    report = open_page(page, width)
+    assert report["errors"] == []
+    assert report["width"] == width
+    assert report["content"] <= width, "the page scrolls sideways"
+    assert report["images"] >= 8
+    assert report["broken"] == 0
+    assert 0 < report["matches"] < 30, "the filter shows all cases or none"
+    assert report["noMatch"].startswith("None of the ")
+    assert "This run measured up to 64 connections" in report["noMatch"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+def test_charts_are_readable_and_scroll_in_a_narrow_window(page: Path, width: int) -> None:
+    report = open_page(page, width)
+    assert len(report["charts"]) == report["images"]
+    assert min(report["charts"]) >= MIN_CHART_WIDTH
+    assert report["named"], "a chart that scrolls has no name or cannot be reached by keyboard"
+    scrolls = [hidden > 0 for hidden in report["hidden"]]
+    assert all(scrolls) if width == NARROW else not any(scrolls)
+    assert report["hint"] == ("inline" if width == NARROW else "none")
+
+
+def test_page_refers_to_nothing_outside_its_folder(page: Path) -> None:
+    text = page.read_text()
+    sources = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')>\s]+)""", re.sub(r"data:[^\"]+", "data:", text))
+    assert set(sources) <= {
+        "data:",
+        "summary.csv",
+        "comparisons.csv",
+        "histograms.csv.gz",
+        "slices.csv.gz",
+        "plan.toml",
+    } | {source for source in sources if source.startswith("#")}
+    assert "<b onclick" not in text
+    assert "default-src 'none'" in text
+    assert len(text) < 3_000_000
+
+
+def test_files_linked_from_page_exist(page: Path) -> None:
+    for name in set(re.findall(r'href="([^"#]+)"', page.read_text())):
+        assert (page.parent / name).exists(), name

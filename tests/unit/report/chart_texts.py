@@ -1,0 +1,48 @@
+"""Checks of the texts in a chart."""
+
+import itertools
+from collections.abc import Iterator
+
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+
+def panel_titles(figure: Figure) -> list[Text]:
+    """Return the names of the panels."""
+    return [text for text in figure.findobj(Text) if text.get_text().partition(" (")[0] in ("TCP", "UDP")]
+
+
+def visible_texts(figure: Figure) -> Iterator[tuple[str, Bbox]]:
+    """Yield every visible text of a chart with its box in pixels."""
+    figure.draw_without_rendering()
+    seen: list[Text] = [*figure.texts, *panel_titles(figure)]
+    for ax in figure.axes:
+        seen += [
+            *ax.texts,
+            ax.xaxis.label,
+            ax.yaxis.label,
+            ax.title,
+        ]
+        for axis in (ax.xaxis, ax.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+            seen += [tick.label1 for tick in ticks if tick.label1.get_visible() and low <= tick.get_loc() <= high]
+    for text in seen:
+        if text.get_text().strip() and text.get_visible():
+            box = Text.get_window_extent(text)  # without the arrow of an annotation
+            yield text.get_text(), box
+
+
+def assert_legible(figure: Figure) -> None:
+    """Assert that no text leaves the page or covers another text."""
+    page = figure.bbox
+    texts = list(visible_texts(figure))
+    for text, box in texts:
+        assert page.x0 <= box.x0, f"{text!r} is cut off"
+        assert box.x1 <= page.x1, f"{text!r} is cut off"
+        assert page.y0 <= box.y0, f"{text!r} is cut off"
+        assert box.y1 <= page.y1, f"{text!r} is cut off"
+    for (first, box), (second, other_box) in itertools.combinations(texts, 2):
+        shared = Bbox.intersection(box, other_box)
+        assert shared is None or min(shared.width, shared.height) < 1.0, f"{first!r} covers {second!r}"

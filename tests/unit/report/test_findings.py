@@ -1,0 +1,99 @@
+import math
+
+import pandas as pd
+
+from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
+from bench.report.findings import findings, noise_floor, search_findings
+from tests.support import synthetic
+
+REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
+
+
+def make_comparisons(rates: synthetic.Rates, *, noise: float, block_noise: float, rounds: int = 6) -> pd.DataFrame:
+    """Return the comparisons of a synthetic run of six blocks."""
+    rows = synthetic.make_run(rates, blocks=6, rounds=rounds, noise=noise, block_noise=block_noise)
+    return compare_arms(rows.trials, rows.slices, REFERENCE)
+
+
+def test_findings_of_equal_arms_report_no_difference() -> None:
+    rates = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 3.001e4}, "iterative/tcp": {16: 3e4}}
+    (finding,) = findings(make_comparisons(rates, noise=0.02, block_noise=0.001))
+    shared = "asyncio, iterative and select share the first rank in requests per second: no significant difference"
+    assert shared in finding.best
+    assert "no server differs significantly from asyncio in requests per second." in finding.ratios[0]
+    assert "Equivalent within 5%: iterative " in finding.ratios[0]
+
+
+def test_findings_of_inconclusive_arms_state_blocks_needed() -> None:
+    rates = {"asyncio/tcp": {16: 30e3}, "select/tcp": {16: 30.5e3}}
+    (finding,) = findings(make_comparisons(rates, noise=0.2, block_noise=0.05))
+    assert "Inconclusive: select" in finding.ratios[0]
+    assert "Detecting a difference of 5% would take about " in finding.ratios[0]
+
+
+def test_findings_omit_unranked_models() -> None:
+    rows = synthetic.make_run(synthetic.UDP, blocks=6, rounds=4)
+    comparisons = compare_arms(rows.trials, rows.slices, REFERENCE)
+    assert any("multiprocessing" in str(finding) for finding in findings(comparisons))
+    assert not any("multiprocessing" in str(finding) for finding in findings(comparisons, ["multiprocessing"]))
+
+
+def test_lead_within_noise_floor_is_remarked() -> None:
+    common = {
+        "scenario": "capacity",
+        "scenario_kind": "capacity",
+        "connections": 16,
+        "message_bytes": 64,
+        "rate_rps": math.nan,
+        "metric": "throughput_rps",
+        "verdict": "valid",
+        "codes": "",
+        "blocks": 12,
+        "p_holm": 0.001,
+    }
+    rows = [
+        {"arm": "asyncio/tcp~control", "reference": "asyncio/tcp", "kind": "control", "ratio": 1.0}
+        | {"low": 0.97, "high": 1.03, "conclusion": "equivalent"},
+        {"arm": "select/tcp", "reference": "asyncio/tcp", "kind": "reference", "ratio": 1.02}
+        | {"low": 1.01, "high": 1.03, "conclusion": "faster"},
+    ]
+    near = pd.DataFrame([common | row for row in rows])
+    (finding,) = findings(near)
+    remark = "select has the most requests per second, but its lead over asyncio (1.02 times) is within the noise floor"
+    assert remark in finding.best
+    far = near.assign(ratio=near["ratio"].replace(1.02, 1.2), high=near["high"].replace(1.03, 1.3))
+    far.loc[far["kind"] == "control", "high"] = 1.03
+    assert "Over TCP, select has the most requests per second." in findings(far)[0].best
+
+
+def test_noise_floor_lists_each_metric_without_its_unit() -> None:
+    rows = synthetic.make_run(synthetic.TCP, blocks=6, rounds=4)
+    text = noise_floor(compare_arms(rows.trials, rows.slices, REFERENCE))
+    assert "% in requests per second" in text
+    assert text.endswith("% in median service time")
+    assert noise_floor(pd.DataFrame(columns=COMPARISON_COLUMNS)) == ""
+
+
+def test_search_findings_print_bounds() -> None:
+    common = {
+        "scenario": "max_rate",
+        "connections": 4,
+        "message_bytes": 64,
+        "rate_rps": math.nan,
+        "metric": "max_rate_rps",
+    }
+    bounds = {
+        "a/tcp": (100.0, 110.0, "valid"),
+        "b/tcp": (2000.0, math.nan, "suspect"),
+        "c/tcp": (math.nan, 9.0, "suspect"),
+    }
+    summary = pd.DataFrame(
+        [
+            common | {"arm": arm, "low": low, "high": high, "verdict": verdict}
+            for arm, (low, high, verdict) in bounds.items()
+        ]
+    )
+    (finding,) = search_findings(summary)
+    assert finding.load == "max_rate, 4 connections, 64 bytes"
+    assert finding.best.endswith("in requests per second: b 2.00k or more (suspect) and a 100 to 110.")
+    assert search_findings(summary, ["a", "b"]) == []
