@@ -34,7 +34,7 @@ COMPARED_METRICS = (
 
 @dataclass(frozen=True, slots=True)
 class MetricValues:
-    """One metric of one case: a log value per block, or the bounds of a search."""
+    """One metric of one case in one run: a log value for each block, or the bounds of a search."""
 
     median: float
     verdict: str
@@ -44,10 +44,7 @@ class MetricValues:
 
     @property
     def is_comparable(self) -> bool:
-        """Whether the median is positive and finite.
-
-        0 means that nothing was served, infinite that too much was lost.
-        """
+        """Whether the median can be compared: 0 means that nothing was served, infinite that too much was lost."""
         return 0 < self.median < math.inf
 
     @property
@@ -56,7 +53,7 @@ class MetricValues:
         return [*self.logs_by_block.values()]
 
     def log_ratios_to(self, baseline: "MetricValues") -> list[float]:
-        """Return the log ratio to a baseline in each block where the baseline is finite."""
+        """Return the log ratios to a baseline, inside the blocks in which the baseline has a finite value."""
         of_baseline = baseline.logs_by_block
         common = [block for block in self.logs_by_block if math.isfinite(of_baseline.get(block, math.nan))]
         return [self.logs_by_block[block] - of_baseline[block] for block in common]
@@ -64,7 +61,7 @@ class MetricValues:
 
 @dataclass(frozen=True, slots=True)
 class Unmeasured:
-    """A planned case without values. Its status is failed, skipped or missing."""
+    """Why a case of the plan has no values: its status (failed, skipped or missing) and the reason."""
 
     status: str
     reason: str
@@ -72,10 +69,7 @@ class Unmeasured:
 
 @dataclass(frozen=True, slots=True)
 class RunValues:
-    """The values of one run, by case.
-
-    Cases have no rate, since a common rate is calibrated anew in each run.
-    """
+    """The values of one run. Cases have no rate, since a common rate is calibrated for each run."""
 
     cases: Mapping[CaseKey, Mapping[str, MetricValues]]  # by metric
     unmeasured: Mapping[CaseKey, Unmeasured]  # planned cases without values
@@ -95,10 +89,7 @@ def collect_values(
     planned: Collection[CaseKey] = (),
     thresholds: Thresholds = DEFAULT_THRESHOLDS,
 ) -> RunValues:
-    """Return the values of a run.
-
-    trials, slices, max_rate: its rows. planned: all cases that its plan asks for.
-    """
+    """Return the values of a run. trials, slices, max_rate: its rows. planned: all cases that its plan asks for."""
     values: dict[CaseKey, dict[str, MetricValues]] = {}
     unmeasured: dict[CaseKey, Unmeasured] = {}
     valid = valid_slices(slices, trials)
@@ -124,16 +115,13 @@ def planned_cases(plan: Plan) -> set[CaseKey]:
     """Return every case of a plan. Its searches have neither controls nor baselines."""
     searches = [point for scenario in plan.scenarios if scenario.searches for point in scenario_load_points(scenario)]
     pairs = [*itertools.product(arms(plan), load_points(plan)), *itertools.product(competing_arms(plan), searches)]
-    return {CaseKey(arm.name, point.planned) for arm, point in pairs}
+    return {CaseKey(arm.name, point) for arm, point in pairs}
 
 
 def _block_metrics(
     trials: pd.DataFrame, slices: pd.DataFrame, thresholds: Thresholds
 ) -> Iterator[tuple[str, MetricValues]]:
-    """Yield the metrics of one case.
-
-    Infinite log values are kept: a block that lost everything counts.
-    """
+    """Yield the metrics of one case. Infinite log values are kept: a block that lost everything counts."""
     finished = trials[trials["status"] == "ok"]
     is_open_loop = bool((finished["loop"] == "open").any())
     table, quality = block_values(finished, slices), case_quality(trials, thresholds)
@@ -148,7 +136,7 @@ def _block_metrics(
 
 
 def _search_values(max_rate: pd.DataFrame | None, thresholds: Thresholds) -> Iterator[tuple[CaseKey, MetricValues]]:
-    """Yield the result of each search. A missing upper bound is infinite."""
+    """Yield the result of each search. A missing upper bound is infinite: the rate may be anywhere above."""
     if max_rate is None:
         return
     first_trials = {case: trials.iloc[0] for case, trials in group_searches(max_rate).items()}

@@ -3,17 +3,11 @@
 from dataclasses import dataclass, field
 
 from bench.experiment.child_process import Child, ServerError
-from bench.experiment.row_builder import (
-    TrialContext,
-    TrialMeasurement,
-    histogram_rows,
-    resource_row,
-    slice_row,
-    trial_row,
-)
+from bench.experiment.row_builder import TrialContext, histogram_rows, resource_row, slice_row
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, load_settings
 from bench.experiment.server_pool import verify
+from bench.experiment.trial_rows import TrialMeasurement, trial_row
 from bench.machine.affinity import pin_tree
 from bench.machine.process_usage import ProcessTree, Usage
 from bench.schema.rows import HistogramRow, ResourceRow, SliceRow, TrialRow
@@ -36,7 +30,7 @@ class GeneratorMeter:
 
 @dataclass(slots=True)
 class ArmRun:
-    """One arm at one load point of a block, as far as it has come. Its steps raise ServerError."""
+    """One arm at one load point of a block. Its steps raise ServerError."""
 
     context: RunContext
     trial: TrialContext
@@ -95,7 +89,10 @@ class ArmRun:
         return rows
 
     def finish(self, baseline_rps: float | None, background_load_share: float) -> tuple[TrialRow, list[HistogramRow]]:
-        """Close the connections; return the rows of the trial. baseline_rps: rate of the baseline at this load."""
+        """Close the connections; return the rows of the trial.
+
+        baseline_rps: rate of the baseline at this load.
+        """
         memory_mb = self.server.tree.memory_mb()
         closed = self.context.generator.close(self.load_name, baseline_rps)
         measurement = TrialMeasurement(

@@ -1,4 +1,4 @@
-"""Bisection for the highest rate that meets an objective, with a majority of trials at each rate. Pure."""
+"""Bisection for the highest rate that meets an objective. Pure."""
 
 import math
 from collections import Counter
@@ -27,7 +27,10 @@ class Search:
 
     @property
     def next_step(self) -> int | None:
-        """The step to try next: the lower end, the upper end, then between them; None if the search is over."""
+        """The step to try next; None if the search is over.
+
+        Both ends are tried first, the lower end before the upper end.
+        """
         lowest_passes = self._decided(0)
         if lowest_passes is None:
             return 0
@@ -49,7 +52,7 @@ class Search:
 
     @property
     def bounds(self) -> tuple[int | None, int | None]:
-        """The bounds that the trials so far give; see the function ``bounds``."""
+        """The bounds that the trials so far give; see ``search_votes.bounds``."""
         return bounds(self.votes)
 
     def _decided(self, step: int) -> bool | None:

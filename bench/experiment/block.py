@@ -1,6 +1,7 @@
-"""One block: a fresh server of every arm, all alive side by side, loaded in turns of one slice.
+"""One block: a fresh server of every arm, loaded in turns of one slice.
 
-Inside a slice this process only waits for the generator's answer. It reads counters, reports and writes between slices.
+All servers are alive at the same time. Inside a slice this process only waits for the generator's answer. It reads
+counters, reports and writes between slices.
 """
 
 import math
@@ -12,10 +13,11 @@ from bench.experiment.arm_run import ArmRun, GeneratorMeter
 from bench.experiment.calibration import Rates
 from bench.experiment.child_process import ServerError, UnmanagedServer
 from bench.experiment.observer import CaseFinished, SliceFinished
-from bench.experiment.row_builder import TrialContext, unmeasured_row
+from bench.experiment.row_builder import TrialContext
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Servers
 from bench.experiment.server_pool import fresh_servers
+from bench.experiment.trial_rows import unmeasured_row
 from bench.machine.background_load import BackgroundLoad
 from bench.machine.noise_probe import RoundConditions
 from bench.plan.schedule import ScheduledLoad
@@ -44,7 +46,10 @@ class Block:
         self._trials: list[TrialRow] = []
 
     def run(self) -> BlockRows:
-        """Run every scenario. Raises ChildError if the generator fails; a server that fails is a row."""
+        """Run every scenario.
+
+        Raises ChildError if the generator fails; a server that fails is a row.
+        """
         for scenario in self._schedule.block_order(self._number):
             baselines = self._baseline_servers[scenario.scenario.protocol]
             with fresh_servers(self._context, scenario, self._schedule.fresh_arms) as servers:
@@ -71,7 +76,10 @@ class Block:
         self._context.observer.on_case(CaseFinished(self._trials[trials:], disturbed))
 
     def _start_arm_runs(self, load: ScheduledLoad, servers: Servers) -> list[ArmRun]:
-        """Return an arm run for each arm with a server; the others become rows with their reason."""
+        """Return an arm run for each arm that is measured.
+
+        All other arms become rows with their reason.
+        """
         arm_runs = []
         for arm in self._schedule.arms:
             rate_rps = self._rates.arm_rates.get((load.point, arm))
@@ -174,7 +182,10 @@ class Block:
             self._trials.append(unmeasured_row(arm_run.trial, "failed", arm_run.failure))
 
     def _run_step(self, arm_run: ArmRun, step: Callable[[], object]) -> None:
-        """Take a step with an arm that has not failed. If the step fails, the other arms continue without this one."""
+        """Take a step with an arm that has not failed.
+
+        If the step fails, the other arms continue without this one.
+        """
         if arm_run.failure:
             return
         child = arm_run.server.child
@@ -187,7 +198,10 @@ class Block:
             self._context.generator.abandon(arm_run.load_name)
 
     def _baseline_rps(self, arm_runs: Sequence[ArmRun], arm_run: ArmRun) -> float | None:
-        """Return the rate of the baseline at this load: from this block, or of an open loop from the calibration."""
+        """Return the rate of the baseline at this load.
+
+        In an open loop it comes from the calibration, otherwise from this block.
+        """
         trial = arm_run.trial
         if trial.rate_rps is not None:
             return self._rates.baseline_rates.get((trial.load.point, trial.arm.transport))

@@ -37,7 +37,10 @@ class Rates:
 
 
 def calibrate(context: RunContext, baseline_servers: Mapping[str, Servers]) -> list[RateRow]:
-    """Find the rate of every arm at every open-loop load point. An arm that fails has no row, and fails again later."""
+    """Find the rate of every arm at every open-loop load point.
+
+    An arm that fails has no row, and fails again later.
+    """
     rows: list[RateRow] = []
     for scenario in context.schedule.scenarios:
         if scenario.scenario.loop == "closed" or scenario.scenario.searches:
@@ -79,7 +82,10 @@ def round_down(rate_rps: float) -> float:
 
 
 def measure_capacity_rps(context: RunContext, load: ScheduledLoad, server: Server) -> float:
-    """Return the rate of a server in a short closed loop; 0 if it cannot be loaded, as the block reports the reason."""
+    """Return the rate of a server in a short closed loop.
+
+    It is 0 if the server cannot be loaded; the block reports the reason.
+    """
     try:
         result = load_alone(context, server, load, [_SLICE_S] * _SLICES, _WARMUP_S)
     except ServerError:
@@ -88,7 +94,10 @@ def measure_capacity_rps(context: RunContext, load: ScheduledLoad, server: Serve
 
 
 def _calibrate_load(context: RunContext, load: ScheduledLoad, servers: Servers) -> list[RateRow]:
-    """Return the rates of one load point. An arm whose capacity cannot be measured has none."""
+    """Return the rates of one load point.
+
+    An arm whose capacity cannot be measured has none.
+    """
     alive = {
         arm: server for arm, server in servers.items() if isinstance(server, Server) and not load.skip_reasons[arm]
     }

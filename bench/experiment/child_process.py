@@ -1,4 +1,7 @@
-"""Child processes of a run: servers and the generator, each in a process group of its own."""
+"""Child processes of a run: servers and the generator.
+
+Each child has a process group of its own.
+"""
 
 import contextlib
 import json
@@ -24,7 +27,10 @@ _HOME = Path(__file__).resolve().parents[2]  # ``servers`` and ``clients`` are i
 
 
 class ChildError(Exception):
-    """A child did not start, did not answer, or exited too early. The message includes its last stderr lines."""
+    """A child did not start, did not answer, or exited too early.
+
+    The message includes its last stderr lines.
+    """
 
 
 class ServerError(Exception):
@@ -161,7 +167,10 @@ class Child:
 
 
 class UnmanagedServer:
-    """Stands in for a child where another program started the server. Only its replies are visible."""
+    """Replaces the child where another program started the server.
+
+    Only the replies of such a server are visible.
+    """
 
     alive = True
     exit_text = "is not managed by holabench"
@@ -178,7 +187,10 @@ def server_command(model: str, transport: str, protocol: str, workers: int, pyth
 
 
 def external_command(arguments: Sequence[str]) -> list[str]:
-    """Return the command line of an external server, in a wrapper that makes it end together with holabench."""
+    """Return the command line of an external server.
+
+    A wrapper makes it end together with holabench.
+    """
     return [sys.executable, "-m", "servers.external", *arguments]
 
 
@@ -193,10 +205,10 @@ def keep_awake_command(cpus: Sequence[int]) -> list[str]:
 
 
 def environment_of_children() -> dict[str, str]:
-    """Return the environment of children: packages are importable, and libraries start no threads of their own.
+    """Return the environment of children.
 
-    A server whose parent is not HOLABENCH_PARENT exits at once: holabench was killed before the server could ask the
-    kernel to end it together with its parent.
+    Packages are importable, and libraries start no threads of their own. A server whose parent is not HOLABENCH_PARENT
+    exits at once: holabench was killed before the server could ask the kernel to end it together with its parent.
     """
     path = os.pathsep.join(filter(None, (str(_HOME), os.environ.get("PYTHONPATH"))))
     changes = {

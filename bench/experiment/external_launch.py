@@ -76,7 +76,10 @@ def _ready(external: ExternalServer, host: str, port: int) -> dict[str, object]:
 
 
 def _has_socket(transport: str, port: int) -> bool:
-    """Return whether any socket is bound to the port, from the kernel's table: connecting would make a client."""
+    """Return whether any socket is bound to the port.
+
+    The kernel's table is read, because connecting would make a client.
+    """
     state = {"tcp": "0A", "udp": "07"}[transport]  # TCP_LISTEN; an unconnected datagram socket
     for table in (transport, f"{transport}6"):
         with contextlib.suppress(OSError):

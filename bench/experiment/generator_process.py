@@ -1,7 +1,7 @@
-"""The load generator as a child process: one method per command of ``clients.worker``.
+"""The load generator as a child process.
 
-Every method raises ChildError if the generator itself fails, which ends the run. A server that cannot be loaded raises
-ServerError, and the generator continues.
+There is one method per command of ``clients.worker``. Every method raises ChildError if the generator itself fails,
+which ends the run. A server that cannot be loaded raises ServerError, and the generator continues.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,10 @@ class ClosedLoad:
 
 
 class Generator:
-    """The load generator of a run. A load is a set of connections to one server, known by a name."""
+    """The load generator of a run.
+
+    A load is a set of connections to one server, known by a name.
+    """
 
     def __init__(self, child: Child, timeout_s: float) -> None:
         self._child = child
@@ -40,7 +43,10 @@ class Generator:
         self._child.ask({"do": "set_thresholds", "thresholds": dict(thresholds)}, READY_S)
 
     def verify(self, settings: Mapping[str, Any], concurrent_clients: int = 1) -> None:
-        """Check the protocol of a server byte by byte, in a short conversation with each of some clients."""
+        """Check the protocol of a server byte by byte.
+
+        Each client has a short conversation.
+        """
         self._ask({"do": "verify", "settings": settings, "concurrent_clients": concurrent_clients})
 
     def open(self, load: str, settings: Mapping[str, Any]) -> int:
@@ -52,7 +58,7 @@ class Generator:
         self._send({"do": "warm", "id": load, "seconds": seconds})
 
     def slice(self, load: str, seconds: float, warmup_s: float, seed: int | None) -> dict[str, Any]:
-        """Load a server for a slice; return the figures of the slice. seed: of the arrivals."""
+        """Load a server for a slice; return its figures. seed: of the arrivals."""
         command = {"do": "slice", "id": load, "seconds": seconds, "warmup_s": warmup_s, "seed": seed}
         figures: dict[str, Any] = self._ask(command)["slice"]
         return figures
@@ -62,7 +68,10 @@ class Generator:
         self._send({"do": "discard", "id": load})
 
     def close(self, load: str, baseline_rps: float | None = None) -> ClosedLoad:
-        """Close a load; return its counts. baseline_rps: rate of the baseline at this load, for its quality codes."""
+        """Close a load; return its counts.
+
+        baseline_rps: rate of the baseline at this load, for the quality codes.
+        """
         answer = self._ask({"do": "close", "id": load, "baseline_rps": baseline_rps})
         return ClosedLoad(answer["document"], answer["histograms"])
 

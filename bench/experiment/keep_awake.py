@@ -9,7 +9,10 @@ from bench.experiment.observer import RunObserver
 
 @contextlib.contextmanager
 def keep_cpus_awake(cpus: Sequence[int], observer: RunObserver) -> Iterator[None]:
-    """Keep CPUs from halting, unless the loop would take CPU time from the servers. Raises ChildError."""
+    """Keep CPUs from halting, unless that harms the servers.
+
+    Raises ChildError.
+    """
     command = keep_awake_command(cpus)
     with Child("the keep-awake loop", command, cpus, pipe_stdin=True) as loop:
         loop.read_line(READY_S)

@@ -14,9 +14,10 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 def known_models(plan: Plan | None = None) -> dict[str, Description]:
-    """Return the server models and the plan's external servers, by name. No model is imported.
+    """Return the server models and the plan's external servers, by name.
 
-    A model whose file is broken is included, with the reason. Raises PlanError if an external server has no folder.
+    No model is imported. A model whose file is broken is included, with the reason. Raises PlanError if an external
+    server has no folder.
     """
     models = {name: registry.describe(name) for name in registry.names()}
     external_servers = plan.external_servers if plan is not None else ()
@@ -24,7 +25,10 @@ def known_models(plan: Plan | None = None) -> dict[str, Description]:
 
 
 def describe_external(server: ExternalServer) -> Description:
-    """Return the description of an external server in the form of a model's. Raises PlanError."""
+    """Return the description of an external server in the form of a model's.
+
+    Raises PlanError.
+    """
     if server.folder and not Path(server.folder).is_dir():
         raise PlanError(f"external server {server.name!r}: folder = {server.folder!r} does not exist")
     values: dict[str, Any] = {f"serve_{transport}": None for transport in server.transports}

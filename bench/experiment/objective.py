@@ -16,7 +16,10 @@ IDLE_FACTOR, MIN_P99_US = 10, 5_000.0  # default objective: ten times the idle m
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What a rate has to meet: 99% of the requests answered in time, and a limit of missing ones."""
+    """Condition that a rate has to meet.
+
+    99% of the requests are answered in time, and few are missing.
+    """
 
     p99_us: float
     lost_share: float
@@ -27,9 +30,10 @@ class Objective:
 
 
 def choose_objective(scenario: Scenario, idle_medians_us: Iterable[float]) -> Objective:
-    """Return the objective of a scenario; by default one that follows from the slowest idle arm.
+    """Return the objective of a scenario.
 
-    A median is infinite if the arm lost half of the requests while it was idle; such an arm is not considered.
+    The default follows from the slowest idle arm. A median is infinite if the arm lost half of the requests while it
+    was idle; such an arm is not considered.
     """
     slowest_us = max((median_us for median_us in idle_medians_us if math.isfinite(median_us)), default=0.0)
     p99_us = scenario.objective_p99_us or max(MIN_P99_US, IDLE_FACTOR * slowest_us)
@@ -37,10 +41,11 @@ def choose_objective(scenario: Scenario, idle_medians_us: Iterable[float]) -> Ob
 
 
 def meets(result: LoadResult, objective: Objective, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> bool:
-    """Return whether a load met the objective: in time, answered, and answered inside the window.
+    """Return whether a load met the objective.
 
-    Requests in time are counted instead of reading a percentile, which few requests do not have. At most 1% may take
-    longer or stay unanswered. The histogram slot that contains the objective counts as longer (it is 0.8% wide).
+    Its requests must be answered, in time, and inside the window. Requests in time are counted instead of reading a
+    percentile, which few requests do not have. At most 1% may take longer or stay unanswered. The histogram slot that
+    contains the objective counts as longer (it is 0.8% wide).
     """
     document, ledger = result.document, result.document["ledger"]
     requests = document["latency_us"]["count"]
@@ -56,7 +61,7 @@ def meets(result: LoadResult, objective: Objective, thresholds: Thresholds = DEF
 
 
 def _kept_up(document: Mapping[str, Any], requests: int, thresholds: Thresholds) -> bool:
-    """Return whether the replies inside the window were as many as the requests that were due in it.
+    """Return whether the replies kept up with the requests of the window.
 
     Little's law gives the mean number of requests in flight. At both ends of the window this number varies like a
     Poisson count, so two standard deviations are allowed. For the few requests of a slow server that is more than the

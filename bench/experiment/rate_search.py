@@ -51,7 +51,7 @@ class _Preparation:
 
 
 def search_max_rates(context: RunContext, baseline_servers: Mapping[str, Servers]) -> Iterator[list[MaxRateRow]]:
-    """Search at every load point that asks for it. Yields the rows of one round after the other."""
+    """Search at every load point that asks for it; yield the rows by round."""
     for scenario in context.schedule.scenarios:
         if scenario.scenario.searches:
             for load in scenario.loads:
@@ -115,7 +115,10 @@ def _prepare(context: RunContext, scenario: ScheduledScenario, load: ScheduledLo
 
 
 def _measure_idle(context: RunContext, load: ScheduledLoad, server: Server | str) -> tuple[float, float]:
-    """Return the capacity of a server, and its median latency in us when it is nearly idle. Raises ServerError."""
+    """Return the capacity of a server, and its idle median latency in us.
+
+    Raises ServerError.
+    """
     if isinstance(server, str):
         raise ServerError(server)
     capacity_rps = measure_capacity_rps(context, load, server)
@@ -135,7 +138,10 @@ class _Trial:
     number: int  # of the round
 
     def run(self, arm_search: _ArmSearch, server: Server | str, baseline_rps: float | None) -> MaxRateRow:
-        """Run the trial at the rate that the search asks for, and record it there if it counts."""
+        """Run the trial at the next rate of the search.
+
+        It is recorded in the search if it counts.
+        """
         step = arm_search.search.next_step
         assert step is not None
         rate_rps = arm_search.search.rate_rps(step)

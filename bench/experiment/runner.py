@@ -1,4 +1,4 @@
-"""A run: all blocks of a schedule and its searches, one after the other, into a folder."""
+"""A run: all blocks of a schedule and its searches, into a folder."""
 
 import contextlib
 import importlib
@@ -38,7 +38,7 @@ from bench.plan.time_budget import duration_s
 from bench.store.run_folder import BlockRows, RunFolder, StoreError
 
 # They are imported while the generator starts, which takes as long. Otherwise they would be imported between blocks.
-_PRELOADED = ("bench.analysis.summary", "scipy.special")
+_PRELOADED = ("bench.analysis.comparisons", "scipy.special")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +53,19 @@ class Outcome:
 
 
 def run(plan: Plan, output_dir: Path, usable_cpus: list[int], observer: RunObserver) -> Outcome:
-    """Measure a plan that has a seed. Ctrl-C and SIGTERM end the run cleanly: finished blocks are kept.
+    """Measure a plan that has a seed.
 
-    Raises PlanError before anything starts, ChildError if the generator does not start, and StoreError if the folder
-    cannot be created. Later failures end the run, and are in the outcome.
+    Ctrl-C and SIGTERM end the run cleanly: finished blocks are kept. Raises PlanError before anything starts,
+    ChildError if the generator does not start, and StoreError if the folder cannot be created. Later failures end the
+    run, and are in the outcome.
     """
     return _execute(plan, lambda probed, machine: RunFolder.create(output_dir, probed, machine), usable_cpus, observer)
 
 
 def resume(folder: RunFolder, usable_cpus: list[int], observer: RunObserver) -> Outcome:
-    """Measure the missing blocks of a run, with its plan, its seed and its rates, in the same order.
+    """Measure the missing blocks of a run.
+
+    Plan, seed, rates and order are those of the run.
 
     folder: reopened. Raises the errors of ``run``.
     """
@@ -115,7 +118,7 @@ def _resolve(plan: Plan, placement: Placement) -> Schedule:
 
 @contextlib.contextmanager
 def _start_generator(schedule: Schedule, observer: RunObserver) -> Iterator[Generator]:
-    """Start the generator; check the machine while it starts, which takes about as long."""
+    """Start the generator, and check the machine while it starts."""
     cpus = schedule.generator_cpus
     with Child("the load generator", generator_command(cpus), cpus, pipe_stdin=True) as child:
         generator = Generator(child, schedule.plan.timeout_s)
@@ -178,7 +181,9 @@ def _measure(context: RunContext, folder: RunFolder) -> Outcome:
 def _remaining_blocks(
     context: RunContext, folder: RunFolder, done: Collection[int], baselines: Mapping[str, Servers], rates: Rates
 ) -> Iterator[tuple[int, BlockRows]]:
-    """Yield the missing blocks with their numbers, until the target precision is reached if there is one.
+    """Yield the missing blocks with their numbers.
+
+    A target precision ends them earlier.
 
     done: numbers of the finished blocks; the caller adds each block that it takes.
     """

@@ -28,7 +28,10 @@ class TrialOutcome:
 def search_row(
     load: ScheduledLoad, arm: Arm, objective: Objective, *, verdict: str, codes: str, **figures: Any
 ) -> MaxRateRow:
-    """Return a row of an arm. Without figures it is that of an arm that could not be searched."""
+    """Return a row of an arm.
+
+    Without figures it is that of an arm that could not be searched.
+    """
     return MaxRateRow(
         scenario=load.point.scenario,
         connections=load.point.connections,

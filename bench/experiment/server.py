@@ -26,7 +26,9 @@ Servers = Mapping[Arm, Server | str]  # a text is the reason why the server fail
 
 
 def load_settings(load: ScheduledLoad, server: Server, timeout_s: float, *, spin: bool) -> dict[str, Any]:
-    """Return the generator's settings of a closed loop: the same for every arm of a load, except the port.
+    """Return the generator's settings of a closed loop.
+
+    They are the same for every arm of a load, except the port.
 
     timeout_s: of a request. spin: whether the generator may poll without sleeping, as it has its CPUs to itself.
     """

@@ -1,4 +1,4 @@
-"""Servers of a scenario: started together, moved to their CPUs, and checked to speak the protocol."""
+"""Servers of a scenario: started together, placed and checked."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from bench.schema.arms import Arm
 
 @contextlib.contextmanager
 def baseline_servers(context: RunContext) -> Iterator[dict[str, Servers]]:
-    """Start the baseline servers of each protocol, for the whole run; yield them by protocol.
+    """Start the baseline servers for the whole run; yield them by protocol.
 
     The baseline server has no state that a fresh one would not have, and takes a second to start.
     """
@@ -31,7 +31,10 @@ def baseline_servers(context: RunContext) -> Iterator[dict[str, Servers]]:
 
 @contextlib.contextmanager
 def fresh_servers(context: RunContext, scenario: ScheduledScenario, arms: Sequence[Arm]) -> Iterator[Servers]:
-    """Start a server for each of some arms that has a case to serve, all at the same time."""
+    """Start a server for each arm that has a case to serve.
+
+    All servers start at the same time.
+    """
     with contextlib.ExitStack() as stack:
         yield _await_all(context, scenario, _launch_all(stack, context.schedule, scenario, arms))
 

@@ -1,7 +1,8 @@
-"""When a run with a target precision may stop: by the width of its intervals, never by their position.
+"""The stopping rule of a run with a target precision.
 
-Stopping once a difference is significant would find one between equal servers in a fifth of all runs. Stopping once
-the intervals are narrow enough does not (docs/statistics.md).
+The run stops by the width of its intervals, never by their position. Stopping once a difference is significant would
+find one between equal servers in a fifth of all runs. Stopping once the intervals are narrow enough does not
+(docs/statistics.md).
 """
 
 import math
@@ -23,7 +24,10 @@ def should_stop(plan: Plan, precision: float, elapsed_s: float) -> bool:
 
 
 def current_precision(schedule: Schedule, folder: RunFolder, blocks: int) -> float:
-    """Return the largest half-width after so many blocks, as a share; infinite if they are too few for an interval."""
+    """Return the largest half-width of the intervals so far, as a share.
+
+    It is infinite while the blocks are too few for an interval.
+    """
     # Imported here, because a run imports these while its generator starts, and other commands need not wait for them.
     from bench.analysis.comparisons import compare_arms
     from bench.analysis.statistics import MIN_BLOCKS_FOR_95
@@ -31,12 +35,14 @@ def current_precision(schedule: Schedule, folder: RunFolder, blocks: int) -> flo
     if blocks < MIN_BLOCKS_FOR_95:
         return math.inf
     run = folder.read()
-    comparisons = compare_arms(run.trials, run.slices, dict(schedule.reference_arms), run.thresholds)
-    return widest_interval(comparisons)
+    return widest_interval(compare_arms(run.trials, run.slices, schedule.reference_arms, schedule.thresholds))
 
 
 def widest_interval(comparisons: "pd.DataFrame") -> float:
-    """Return the largest half-width of the headline metrics, as a share; infinite if there is no interval."""
+    """Return the largest half-width of the headline metrics, as a share.
+
+    It is infinite if there is no interval.
+    """
     widths = [
         math.sqrt(row["high"] / row["low"]) - 1 if row["low"] > 0 else math.inf
         for row in comparisons.to_dict("records")

@@ -9,7 +9,7 @@ from types import FrameType
 
 @contextlib.contextmanager
 def sigterm_as_keyboard_interrupt() -> Iterator[None]:
-    """Raise KeyboardInterrupt on SIGTERM: finished blocks stay, and all servers are stopped."""
+    """Raise KeyboardInterrupt on SIGTERM, so that a run ends cleanly."""
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield
         return

@@ -1,4 +1,7 @@
-"""The quality of a trial: the generator's own flags, what the machine adds, and which side limited the rate. Pure."""
+"""The quality of a trial, and the side that limited its rate. Pure.
+
+Its flags come from the generator and from the machine.
+"""
 
 import math
 from collections.abc import Collection, Sequence
@@ -23,7 +26,10 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Utilisation:
-    """How busy both sides were during a trial. A share that is unknown is nan and raises no flag."""
+    """How busy both sides were during a trial.
+
+    A share that is unknown is nan and raises no flag.
+    """
 
     generator_cpu_share: float  # of the busiest generator thread's CPU
     server_cpu_share: float  # of the CPUs that the server can use
@@ -37,7 +43,7 @@ class Utilisation:
 
 
 def judge(generator_flags: Sequence[QualityFlag], utilisation: Utilisation, thresholds: Thresholds) -> Judgement:
-    """Judge one trial from the generator's own flags and from how busy both sides were."""
+    """Judge a trial by the generator's flags and by how busy both sides were."""
     flags = {flag.code.name: flag for flag in generator_flags}
     values = {"BACKGROUND_LOAD": utilisation.background_load_share}
     if not utilisation.cpus_disjoint:
@@ -51,7 +57,10 @@ def judge(generator_flags: Sequence[QualityFlag], utilisation: Utilisation, thre
 
 
 def _judge_saturation(flag: QualityFlag, utilisation: Utilisation, thresholds: Thresholds) -> list[QualityFlag]:
-    """Return what a saturated generator means: a closed loop with a busy server bounds the error of the rate."""
+    """Return the flags of a trial with a saturated generator.
+
+    In a closed loop, a busy server bounds the error of the rate.
+    """
     if not utilisation.closed_loop:
         return [flag]
     if _server_is_limit(utilisation):

@@ -8,7 +8,10 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def pinned(cpus: Sequence[int]) -> Iterator[None]:
-    """Run on some CPUs for a while. Children inherit them before they can start a thread elsewhere."""
+    """Run on some CPUs for a while.
+
+    Children inherit them before they can start a thread elsewhere.
+    """
     before = os.sched_getaffinity(0)
     if cpus:
         os.sched_setaffinity(0, cpus)
@@ -35,9 +38,9 @@ def pin_tree(pid: int, cpus: Sequence[int]) -> None:
 
 
 def children(pid: int) -> list[int]:
-    """Return the processes that the main thread of a process started; none if the process has ended.
+    """Return the processes that the main thread of a process started.
 
-    Servers start all their processes in the main thread.
+    There are none if the process has ended. Servers start all their processes in the main thread.
     """
     try:
         with open(f"/proc/{pid}/task/{pid}/children", "rb", buffering=0) as file:  # noqa: PTH123 - read in every slice

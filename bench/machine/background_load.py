@@ -48,14 +48,20 @@ def background_clocks_ns(cpus: Sequence[int]) -> dict[int, int]:
 
 
 def _is_related(pid: int, parents: Mapping[int, int]) -> bool:
-    """Return whether a process belongs to this run or to the kernel, whose threads mostly work for the run."""
+    """Return whether a process belongs to this run or to the kernel.
+
+    The kernel's threads mostly work for the run.
+    """
     while pid not in (0, _KTHREADD, os.getpid()):
         pid = parents.get(pid, 0)
     return pid != 0
 
 
 def _stat_fields(pid: int) -> list[str]:
-    """Return the fields of /proc/PID/stat after the name, which may contain anything; none if the process has ended."""
+    """Return the fields of /proc/PID/stat after the name.
+
+    The name may contain anything. There are no fields if the process has ended.
+    """
     try:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:

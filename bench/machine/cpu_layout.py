@@ -1,4 +1,7 @@
-"""Placement: which CPUs the generator gets and which the servers get. They share a CPU only if there is just one."""
+"""Placement: which CPUs the generator gets and which the servers get.
+
+They share a CPU only if there is just one.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +40,10 @@ def place(cpus: Sequence[int], core_of: Mapping[int, object]) -> Placement:
 
 
 def cores(cpus: Sequence[int]) -> dict[int, object]:
-    """Return the core of each CPU, from the kernel. A CPU without information is a core of its own."""
+    """Return the core of each CPU, from the kernel.
+
+    A CPU without information is a core of its own.
+    """
     core_of: dict[int, object] = {}
     for cpu in cpus:
         siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")

@@ -4,7 +4,7 @@ import resource
 
 
 def hard_limit() -> int | None:
-    """Return the number of files that a process may open at most; None if there is no limit."""
+    """Return the hard limit of open files of a process; None for no limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return None if hard == resource.RLIM_INFINITY else hard
 

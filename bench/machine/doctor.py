@@ -1,4 +1,7 @@
-"""Checks whether this machine is fit for measurements: what was found, why it matters, how to fix it. Read-only."""
+"""Check whether this machine is fit for measurements. Read-only.
+
+Each finding includes why it matters and how to fix it.
+"""
 
 import os
 import sys

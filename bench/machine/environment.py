@@ -1,4 +1,7 @@
-"""Facts about the machine, recorded before the first trial so that results can be judged and repeated."""
+"""Facts about the machine, recorded before the first trial.
+
+They are needed to judge and to repeat the results.
+"""
 
 import os
 import platform
@@ -65,7 +68,10 @@ def describe(placement: Placement) -> dict[str, Any]:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return what differs between two environments and can change results, one line each, the most important first."""
+    """Return the differences between two environments that can change results.
+
+    There is one line for each difference, the most important one first.
+    """
     lines = []
     machines = _part(before, "machine"), _part(now, "machine")
     for name in _DECISIVE_FACTS:
@@ -90,7 +96,7 @@ def _difference(name: str, before: object = None, now: object = None) -> list[st
 
 
 def _normalised(value: object) -> object:
-    """Return a value in one form of white space: sysctl files separate numbers by tabs, results files by spaces."""
+    """Return a value with single spaces: sysctl files contain tabs."""
     return " ".join(value.split()) if isinstance(value, str) else value
 
 
@@ -101,7 +107,10 @@ def _cpu_model() -> str | None:
 
 
 def _revision() -> str | None:
-    """Return the commit of the checkout that runs, with a mark if it has changes; None outside of a checkout."""
+    """Return the commit of the checkout that runs; None outside of a checkout.
+
+    A checkout with changes is marked.
+    """
     root = Path(__file__).resolve().parents[2]
     try:
         output = subprocess.run(

@@ -1,4 +1,7 @@
-"""Other interpreters for the servers: found by version, name or path, and tried before use."""
+"""Other interpreters for the servers, by version, name or path.
+
+Each is tried before it is used.
+"""
 
 import glob
 import json
@@ -29,9 +32,10 @@ class NoInterpreterError(Exception):
 
 
 def find(name: str) -> Interpreter:
-    """Find an interpreter by version (3.13), name (pypy3) or path. Raises NoInterpreterError.
+    """Find an interpreter by version (3.13), name (pypy3) or path.
 
-    Each candidate is tried, because pyenv puts a file on the path for every version, whether it is enabled or not.
+    Raises NoInterpreterError. Each candidate is tried, because pyenv puts a file on the path for every version, whether
+    it is enabled or not.
     """
     for candidate in _candidates(name):
         try:

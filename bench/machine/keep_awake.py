@@ -24,7 +24,10 @@ _SLEEP_S = 0.002  # in which the reader falls asleep
 
 
 def main() -> int:
-    """Spin on each CPU until standard input ends, so that the loop does not outlive its parent."""
+    """Spin on each CPU until standard input ends.
+
+    So the loop does not outlive its parent.
+    """
     parser = argparse.ArgumentParser(prog="python -m bench.machine.keep_awake")
     parser.add_argument("--cpus", required=True, help="CPU numbers, e.g. 1,2")
     parser.add_argument("--trial", action="store_true", help="measure what a process gets of the first CPU, and exit")
@@ -59,7 +62,7 @@ def _spin(cpu: int, parent: int) -> None:
 
 
 def _measure_share(cpu: int) -> float:
-    """Return the share of a CPU that a computing process gets: the best of several trials."""
+    """Return the best share of a CPU that a computing process gets."""
     os.sched_setaffinity(0, [cpu])
     shares = []  # the hypervisor may take some of the CPU in one trial or the other
     for _ in range(_TRIALS):
@@ -71,7 +74,10 @@ def _measure_share(cpu: int) -> float:
 
 
 def _measure_wake_us(cpu: int) -> float:
-    """Return the median time from a message to a process on the CPU until it runs. Another CPU sends the message."""
+    """Return the median time from a message to a process on the CPU until it runs.
+
+    Another CPU sends the message.
+    """
     reading, writing = os.pipe()
     other_cpus = [number for number in range(os.cpu_count() or 1) if number != cpu]
     sender = os.fork()

@@ -1,7 +1,8 @@
-"""What the machine did to a round: a fixed piece of work, timed on each CPU after the round, and steal time.
+"""Conditions of the machine during a round: noise probe and steal time.
 
-A busy neighbour on the host, or another program here, slows all arms, so their figures do not show it. A round is
-therefore judged by something that has nothing to do with any arm, and is repeated if it was disturbed.
+The noise probe is a fixed piece of work, timed on each CPU after the round. A busy neighbour on the host, or another
+program here, slows all arms, so their figures do not show it. A round is therefore judged by something that has nothing
+to do with any arm, and is repeated if it was disturbed.
 """
 
 import statistics
@@ -57,7 +58,7 @@ class NoiseProbe:
         self._before = self._read_counters()
 
     def end(self) -> RoundConditions:
-        """Read the counters after a round, probe the CPUs, and return the conditions of the round."""
+        """Read the counters, probe the CPUs, and return the conditions of the round."""
         before, after = self._before, self._read_counters()
         steal, total = after.steal_ticks - before.steal_ticks, after.total_ticks - before.total_ticks
         worst_us, worst_ratio = self._probe()
@@ -81,7 +82,10 @@ class NoiseProbe:
 
 
 def probe_us(cpu: int) -> float:
-    """Return the time of a fixed piece of work on a CPU: the better of two, as the first finds cold caches."""
+    """Return the time of a fixed piece of work on a CPU.
+
+    It is the better of two, because the first one finds cold caches.
+    """
     with pinned([cpu]):
         times_ns = []
         for _ in range(2):
@@ -92,7 +96,10 @@ def probe_us(cpu: int) -> float:
 
 
 def steal_ticks(cpus: Sequence[int]) -> tuple[float, float]:
-    """Return the time that the hypervisor took from some CPUs, and their total time, in ticks (proc_stat(5))."""
+    """Return the steal time of some CPUs and their total time, in ticks.
+
+    See proc_stat(5).
+    """
     names = {f"cpu{cpu}" for cpu in cpus}
     steal, total = 0.0, 0.0
     for line in Path("/proc/stat").read_text().splitlines():
@@ -105,7 +112,10 @@ def steal_ticks(cpus: Sequence[int]) -> tuple[float, float]:
 
 
 def pressure_us() -> float | None:
-    """Return how long processes have waited for a CPU so far (PSI, some); None if the kernel does not report it."""
+    """Return how long processes have waited for a CPU so far (PSI, some).
+
+    None means that the kernel does not report it.
+    """
     try:
         line = Path("/proc/pressure/cpu").read_text().splitlines()[0]
         return float(line.rpartition("total=")[2])

@@ -1,8 +1,9 @@
-"""Resources of a process tree, read while it is idle: CPU time, memory, threads, context switches, descriptors.
+"""Resources of a process tree, read while it is idle.
 
-CPU time comes from each process's own CPU clock: clock_gettime with the id (~pid << 3) | 2 (linux/posix-timers.h,
-CPUCLOCK_SCHED). It counts nanoseconds, includes ended threads, and takes half a microsecond. ``schedstat`` of a process
-counts only its main thread; ``stat`` and psutil count hundredths of a second.
+They are CPU time, memory, threads, context switches and descriptors. CPU time comes from each process's own CPU clock:
+clock_gettime with the id (~pid << 3) | 2 (linux/posix-timers.h, CPUCLOCK_SCHED). It counts nanoseconds, includes ended
+threads, and takes half a microsecond. ``schedstat`` of a process counts only its main thread; ``stat`` and psutil count
+hundredths of a second.
 
 The clock of a process ends with it. Its parent then has its time (cutime and cstime of ``stat``), in ticks. So where
 processes come and go the sum is exact to two ticks, whatever their number; elsewhere it is exact to the nanosecond.
@@ -25,7 +26,10 @@ _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1e6
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Resources of a process tree at one moment. CPU time and switches count from its start."""
+    """Resources of a process tree at one moment.
+
+    CPU time and switches count from its start.
+    """
 
     cpu_ns: float  # a whole number; nan if unknown, as rss_mb
     rss_mb: float
@@ -43,7 +47,7 @@ class ProcessTree:
         self._pids = [pid]
 
     def cpu_ns(self) -> int:
-        """Return the CPU time of all running processes, and of those that ended and were waited for."""
+        """Return the CPU time of all processes, including those waited for."""
         self._pids = [self.pid, *_descendants(self.pid)]
         total_ns = 0
         for pid in self._pids:
@@ -53,7 +57,10 @@ class ProcessTree:
         return total_ns
 
     def settled_usage(self) -> Usage:
-        """Read everything once the CPU time no longer changes: a thread ends a moment after its last reply."""
+        """Read everything once the CPU time no longer changes.
+
+        A thread ends a moment after its last reply.
+        """
         cpu_ns = self.cpu_ns()
         for _ in range(_SETTLE_TRIES):
             time.sleep(_SETTLE_S)
@@ -67,8 +74,9 @@ class ProcessTree:
         return self._usage(self.cpu_ns())
 
     def memory_mb(self) -> float | None:
-        """Return the resident memory of the first process plus the private memory of its descendants; None if unknown.
+        """Return the memory of all processes with shared pages counted once.
 
+        It is the resident memory of the first process plus the private memory of its descendants; None if unknown.
         Pages that forked workers share with their parent count once. The proportional set size (PSS) would do that as
         well, but it also divides the interpreter's pages by the number of all servers that run at the same time.
         """
@@ -102,7 +110,10 @@ class ProcessTree:
 
 
 class UnknownUsage:
-    """Stands in for the process tree of a running server, which may be on another machine."""
+    """Replaces the process tree of a running server.
+
+    The server may be on another machine.
+    """
 
     def usage(self) -> Usage:
         """Return a usage whose values are unknown."""
@@ -116,7 +127,10 @@ class UnknownUsage:
 
 
 def cpu_ns_of(pid: int) -> int | None:
-    """Return the CPU time of one process, ended threads included; None if it has ended."""
+    """Return the CPU time of one process; None if it has ended.
+
+    Ended threads are included.
+    """
     try:
         return time.clock_gettime_ns((~pid << 3) | 2)
     except OSError:
@@ -124,7 +138,10 @@ def cpu_ns_of(pid: int) -> int | None:
 
 
 def switches_between(before: Usage, after: Usage) -> int | None:
-    """Return how often threads were put on a CPU between two readings; None if threads started or ended."""
+    """Return how often threads were put on a CPU between two readings.
+
+    None means that threads started or ended in between.
+    """
     if before.runs.keys() != after.runs.keys():
         return None
     return sum(after.runs.values()) - sum(before.runs.values())
@@ -138,7 +155,10 @@ def _descendants(pid: int) -> list[int]:
 
 
 def _ended_children_ns(pid: int) -> int:
-    """Return the CPU time of children that were waited for: fields 16 and 17 of stat (proc_pid_stat(5)), in ticks."""
+    """Return the CPU time of children that were waited for.
+
+    Fields 16 and 17 of stat (proc_pid_stat(5)) have it in ticks.
+    """
     after_name = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     return (int(after_name[13]) + int(after_name[14])) * _TICK_NS
 

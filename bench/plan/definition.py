@@ -18,7 +18,10 @@ MAX_BLOCKS = 1000
 
 
 class PlanError(ValueError):
-    """The plan is invalid. The message names the key, its value and the allowed values."""
+    """The plan is invalid.
+
+    The message names the key, its value and the allowed values.
+    """
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

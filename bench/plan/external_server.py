@@ -10,7 +10,10 @@ from bench.plan.value_types import DurationS, Positive, Protocol, Transport
 
 
 class ExternalServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A server that holabench starts with a command, without a shell, or one that is running already."""
+    """A server that holabench starts with a command, or a running one.
+
+    The command is not run by a shell.
+    """
 
     name: Annotated[
         str,
@@ -88,7 +91,10 @@ class ExternalServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     ] = 10.0
 
     def command_line(self, values: Mapping[str, object]) -> list[str]:
-        """Return the command with ``{name}`` replaced by each value. Other braces are not touched."""
+        """Return the command with ``{name}`` replaced by each value.
+
+        Other braces are not touched.
+        """
         arguments = []
         for argument in self.command:
             for name, value in values.items():

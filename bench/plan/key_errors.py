@@ -62,7 +62,10 @@ def explain(message: str, values: Mapping[str, Any]) -> str:
 
 
 def not_finite(value: Any, name: str = "") -> str:
-    """Return ``KEY = inf`` for the first number in a plan that is not finite (TOML has inf and nan), or ""."""
+    """Return ``KEY = inf`` for the first number that is not finite, or "".
+
+    TOML has inf and nan.
+    """
     if isinstance(value, dict):
         texts = [not_finite(item, str(key)) for key, item in value.items()]
     elif isinstance(value, list | tuple):
@@ -73,7 +76,7 @@ def not_finite(value: Any, name: str = "") -> str:
 
 
 def _table(keys: list[str], values: Mapping[str, Any]) -> tuple[str, type[Any]]:
-    """Return the beginning of a message that names the table of a key, and the table's type."""
+    """Return the table of a key: the text for a message, and the type."""
     if len(keys) < 2 or keys[0] not in _TABLES or not keys[1].isdigit():
         return "", Plan
     label, struct = _TABLES[keys[0]]

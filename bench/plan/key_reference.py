@@ -102,7 +102,10 @@ def _number(limit: float) -> str:
 
 
 def _toml(value: Any) -> str:
-    """Return a value as TOML in one line. TOML and JSON write texts, numbers and lists in the same way."""
+    """Return a value as TOML in one line.
+
+    TOML and JSON write texts, numbers and lists in the same way.
+    """
     if isinstance(value, dict):
         return f"{{ {', '.join(f'{json.dumps(key)} = {_toml(item)}' for key, item in value.items())} }}"
     return json.dumps(value)

@@ -49,7 +49,10 @@ def arms(plan: Plan) -> list[Arm]:
 
 
 def baseline_arms(plan: Plan) -> list[Arm]:
-    """Return the arms that show the limit of machine and generator; none if that model competes."""
+    """Return the arms that show the limit of machine and generator.
+
+    There are none if the baseline model competes.
+    """
     if plan.baseline == NONE or plan.baseline in plan.models:
         return []
     return [Arm(plan.baseline, transport) for transport in plan.transports]

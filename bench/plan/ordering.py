@@ -20,7 +20,10 @@ def round_count(plan: Plan, scenario: Scenario) -> int:
 
 
 def baseline_takes_part(counted_rounds: int) -> bool:
-    """Return whether the baseline has a slice in the next round: it competes with no arm, so one of three is enough."""
+    """Return whether the baseline has a slice in the next round.
+
+    It competes with no arm, so a slice in one of three rounds is enough.
+    """
     return counted_rounds % BASELINE_EVERY == 0
 
 
@@ -32,7 +35,7 @@ def block_order(seed: int, block: int, scenarios: int) -> list[int]:
 def round_order(
     seed: int, block: int, scenario: int, point: LoadPoint, number: int, transports: Sequence[str]
 ) -> list[int]:
-    """Return the order in which arms get their slices in a round, as positions in ``transports``.
+    """Return the order of a round, as positions in ``transports``.
 
     Arms of one transport follow each other because they are compared: the machine's speed has less time to drift.
     scenario: its position in the plan. number: of the round. transports: of each arm.
@@ -45,6 +48,9 @@ def round_order(
 
 
 def arrival_seed(seed: int, block: int, scenario: int, point: LoadPoint, number: int) -> int:
-    """Return the seed of the arrivals of a round: every arm gets the same requests at the same distances."""
+    """Return the seed of the arrivals of a round.
+
+    Every arm gets the same requests at the same distances.
+    """
     entropy = [seed, block, scenario, point.connections, point.message_bytes, number, 1]
     return int(np.random.SeedSequence(entropy).generate_state(1)[0])

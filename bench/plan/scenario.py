@@ -157,7 +157,10 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     @property
     def rate_text(self) -> str:
-        """The rate as the plan asks for it: ``common``, ``rate_rps=20000``; empty in a closed loop."""
+        """The rate as the plan sets it: ``common``, ``rate_rps=20000``, or "".
+
+        It is empty in a closed loop.
+        """
         if self.rate_rps is not None:
             return f"rate_rps={self.rate_rps:g}"
         if self.capacity_share is not None:

@@ -45,11 +45,17 @@ class ScheduledLoad:
     seed: int
 
     def takes_part(self, arm: Arm, counted_rounds: int) -> bool:
-        """Return whether an arm has a slice in the round that follows so many counted ones."""
+        """Return whether an arm has a slice in the next round.
+
+        counted_rounds: rounds so far, without disturbed ones.
+        """
         return arm not in self.baseline_arms or baseline_takes_part(counted_rounds)
 
     def round_order(self, block: int, number: int, transports: Sequence[str]) -> list[int]:
-        """Return the order of a round, as positions in ``transports``: those of the arms that are still alive."""
+        """Return the order of a round, as positions in ``transports``.
+
+        transports: of the arms that were started.
+        """
         return round_order(self.seed, block, self.scenario_position, self.point, number, transports)
 
     def arrival_seed(self, block: int, number: int) -> int:
@@ -122,7 +128,9 @@ def resolve(
     generator_cpus: Sequence[int],
     descriptor_limit: int | None = None,
 ) -> Schedule:
-    """Return the schedule of a plan that has a seed. Raises PlanError if the plan cannot be measured here.
+    """Return the schedule of a plan that has a seed.
+
+    Raises PlanError if the plan cannot be measured here.
 
     models: all that exist and the plan's external servers, by name. descriptor_limit: see ``validation.check``.
     """

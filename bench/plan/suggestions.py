@@ -5,6 +5,6 @@ from collections.abc import Iterable
 
 
 def did_you_mean(name: str, names: Iterable[str], quote: str = "'") -> str:
-    """Return ``; did you mean 'select'?`` for the closest of some names, or "" if none is close."""
+    """Return ``; did you mean 'select'?``, or "" if no name is close."""
     closest = difflib.get_close_matches(name, list(names), n=1)
     return f"; did you mean {quote}{closest[0]}{quote}?" if closest else ""

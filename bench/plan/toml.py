@@ -23,7 +23,10 @@ def preset_names() -> list[str]:
 
 
 def load_plan(name_or_path: str) -> Plan:
-    """Read a preset by its name, or a user's plan by its path. Raises PlanError with file and key."""
+    """Read a preset by its name, or a user's plan by its path.
+
+    Raises PlanError with file and key.
+    """
     if name_or_path.endswith(".toml") or "/" in name_or_path:
         try:
             text = Path(name_or_path).read_text(encoding="utf-8")
@@ -50,9 +53,10 @@ def decode(text: str, source: str) -> Plan:
 
 
 def build(values: dict[str, Any], prefix: str) -> Plan:
-    """Return the plan of plain values. prefix: beginning of every error. Raises PlanError with key and allowed values.
+    """Return the plan of plain values. prefix: beginning of every error.
 
-    Only checks that need no models and no machine are made; see ``validation.check`` for the others.
+    Raises PlanError with key and allowed values. Only checks that need no models and no machine are made; see
+    ``validation.check`` for the others.
     """
     if endless := not_finite(values):
         raise PlanError(f"{prefix}{endless} must be a finite number")
@@ -67,7 +71,10 @@ def build(values: dict[str, Any], prefix: str) -> Plan:
 
 
 def encode(plan: Plan) -> str:
-    """Return the plan as TOML that reads back as the same plan. TOML has no None, so such keys are left out."""
+    """Return the plan as TOML that reads back as the same plan.
+
+    TOML has no None, so such keys are left out.
+    """
     return tomli_w.dumps(_without_none(msgspec.to_builtins(plan)))
 
 

@@ -1,4 +1,7 @@
-"""Checks of a plan beyond the types of its keys. Every failure is a PlanError of one line."""
+"""Checks of a plan beyond the types of its keys.
+
+Every failure is a PlanError of one line.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,7 +30,10 @@ def plan_thresholds(plan: Plan) -> Thresholds:
 
 
 def check_form(plan: Plan) -> None:
-    """Raise PlanError if keys of the plan contradict each other, whatever models there are."""
+    """Raise PlanError if keys of the plan contradict each other.
+
+    Needs neither models nor a machine.
+    """
     if plan.slice_warmup_s >= plan.slice_s:
         raise PlanError(
             f"slice_warmup_s = {plan.slice_warmup_s:g} must be shorter than the slice (slice_s = {plan.slice_s:g})"
@@ -122,7 +128,10 @@ def _check_datagrams(plan: Plan) -> None:
 
 
 def _served_arms(plan: Plan, models: Mapping[str, Description]) -> dict[LoadPoint, list[Arm]]:
-    """Return the arms that serve each load point. Raises PlanError if no competitor serves any."""
+    """Return the arms that serve each load point.
+
+    Raises PlanError if no competitor serves any.
+    """
     baselines = baseline_arms(plan)
     served: dict[LoadPoint, list[Arm]] = {}
     reasons = []
@@ -137,7 +146,10 @@ def _served_arms(plan: Plan, models: Mapping[str, Description]) -> dict[LoadPoin
 
 
 def _check_descriptors(plan: Plan, served: Mapping[LoadPoint, Sequence[Arm]], limit: int | None) -> None:
-    """Raise PlanError if the generator cannot open the connections of a load point, which it does for all arms."""
+    """Raise PlanError if the generator cannot open the connections.
+
+    It opens those of all arms of a load point at the same time.
+    """
     if limit is None:
         return
     in_blocks = set(load_points(plan))

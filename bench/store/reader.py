@@ -189,7 +189,7 @@ class RunData:
         file = self.path / file_names.TRIALS
         if unplanned := set(trials["arm"]) - {arm.name for arm in arms(self.plan)}:
             raise StoreError(f"{file} has rows of {min(unplanned)!r}, which is not an arm of plan.toml")
-        planned = {point.planned for point in load_points(self.plan)}
+        planned = set(load_points(self.plan))
         for scenario, connections, size in trials[_PLANNED].drop_duplicates().itertuples(index=False, name=None):
             if LoadPoint.of(scenario, connections, size) not in planned:
                 raise StoreError(

@@ -62,8 +62,8 @@ def test_search_brackets_the_max_rate(tmp_path: Path) -> None:
         # A machine that stalls for milliseconds may fail even the lowest rate; then no lower rate is tried.
         assert rows["step"].nunique() >= 2 or not rows["passed"].any()
     assert searched[searched["arm"] == "slow/tcp"]["passed"].any(), "few requests are enough to meet an objective"
-    assert str(summary.loc["ends/tcp", "codes"]).startswith("ended before it was up")
-    assert summary.loc["iterative/tcp", "verdict"] == "skipped"
+    assert str(summary.loc["ends/tcp", "reason"]).startswith("server exited with code 3 during start-up")
+    assert summary.loc["iterative/tcp", "status"] == "skipped"
     report = (folder / "report.md").read_text()
     assert "99 % of the requests answered within" in report
     assert "the highest rate that meets the objective, in requests per second: " in report

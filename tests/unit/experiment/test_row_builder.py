@@ -3,15 +3,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.experiment.row_builder import (
-    TrialContext,
-    TrialMeasurement,
-    histogram_rows,
-    resource_row,
-    slice_row,
-    trial_row,
-    unmeasured_row,
-)
+from bench.experiment.row_builder import TrialContext, histogram_rows, resource_row, slice_row
+from bench.experiment.trial_rows import TrialMeasurement, trial_row, unmeasured_row
 from bench.machine.process_usage import Usage
 from bench.plan.definition import Plan
 from bench.plan.schedule import resolve

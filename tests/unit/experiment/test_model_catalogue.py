@@ -1,0 +1,49 @@
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from bench.experiment.model_catalogue import EXAMPLES, describe_external, external_arguments, known_models
+from bench.plan.definition import PlanError
+from bench.plan.external_server import ExternalServer
+from servers import models
+from tests.unit.plan.plans import make_plan
+
+
+def make_external(**values: Any) -> ExternalServer:
+    return msgspec.convert({"name": "x"} | values, ExternalServer)
+
+
+def test_known_models_include_external_servers_of_plan() -> None:
+    plan = make_plan(external_servers=[{"name": "x", "command": ["{python}", "{port}"], "protocols": ["hola"]}])
+    known = known_models(plan)
+    assert {"select", "native", "x"} <= set(known)
+    assert (known["x"].protocols, known["x"].transports, known["x"].missing) == (("hola",), ("tcp",), False)
+
+
+def test_known_models_report_a_broken_file_beside_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.py").write_text('"""Mine."""\n\ndef serve_tcp(:\n')
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
+    known = known_models()
+    assert "mine.py:3" in known["mine"].broken
+    assert not known["select"].broken
+
+
+def test_external_server_without_its_program_is_missing() -> None:
+    description = describe_external(make_external(command=["no-such-program", "{port}"]))
+    assert description.missing
+    assert description.unavailable_reason == (
+        "needs no-such-program, which is not installed: add no-such-program to the path"
+    )
+
+
+def test_external_server_without_its_folder_is_rejected() -> None:
+    with pytest.raises(PlanError, match=r"external server 'x': folder = '/nowhere' does not exist"):
+        describe_external(make_external(command=["true"], folder="/nowhere"))
+
+
+def test_external_arguments_replace_known_braces_only() -> None:
+    server = make_external(command=["{python}", "{examples}/echo.py", "{port}", "{other}"])
+    assert external_arguments(server, port=7) == [sys.executable, f"{EXAMPLES}/echo.py", "7", "{other}"]
