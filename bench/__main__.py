@@ -1,12 +1,12 @@
-"""Where ``holabench`` and ``python -m bench``, which are the same, begin."""
+"""Entry point of ``holabench`` and of ``python -m bench``."""
 
 import sys
 
 
 def main() -> int:
-    """Run the command line. A Ctrl-C while it is still being imported ends it as quietly as a later one."""
+    """Run the command line. Ctrl-C during its import is as silent as any later Ctrl-C."""
     try:
-        from bench.cli.app import main as command
+        from bench.cli import main as command
     except KeyboardInterrupt:
         return 130
     return command()

@@ -36,11 +36,34 @@ def three_figures(value: float) -> str:
 
 
 def spread(median: float, low: float, high: float) -> str:
-    """Return a median with the larger side of its interval: ``31.2k ±1.3%``."""
+    """Return a median with its interval in per cent: ``31.2k ±1.3%``, or ``31.2k -4/+19%`` if it is asymmetric."""
     if not all(map(math.isfinite, (median, low, high))) or median <= 0:
         return compact(median)
-    percent = 100 * max(high - median, median - low) / median
-    return f"{compact(median)} ±{percent:.0f}%" if percent >= 1.95 else f"{compact(median)} ±{percent:.1f}%"
+    below, above = 100 * (median - low) / median, 100 * (high - median) / median
+    if is_symmetric(below, above, 1.0):
+        return f"{compact(median)} ±{_percent(max(below, above))}%"
+    return f"{compact(median)} -{_percent(below)}/+{_percent(above)}%"
+
+
+def is_symmetric(below: float, above: float, resolution: float) -> bool:
+    """Return whether one number describes both sides of an interval.
+
+    The sides may differ by half of the smaller one, or by the resolution of what is printed.
+    """
+    smaller, larger = sorted((below, above))
+    return larger <= 1.5 * smaller or larger - smaller <= resolution
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 1.95 else f"{value:.1f}"
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration rounded up: ``50 s``, ``1 min 20 s`` or ``6 min``."""
+    if seconds > 120:
+        return f"{math.ceil(seconds / 60)} min"
+    minutes, rest = divmod(10 * max(1, math.ceil(seconds / 10)), 60)
+    return " ".join(([f"{minutes} min"] if minutes else []) + ([f"{rest} s"] if rest else []))
 
 
 def plural(count: int, noun: str) -> str:

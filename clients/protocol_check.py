@@ -81,6 +81,8 @@ def _exchange(sock: socket.socket, request: bytes, size: int, end_s: float) -> b
         selector.register(sock, selectors.EVENT_READ | selectors.EVENT_WRITE)
         while len(reply) < size:
             ready = selector.select(sock.gettimeout())
+            if not ready and reply and not rest:
+                break  # the server has answered something else, which is shorter
             if not ready or time.monotonic() > end_s:
                 raise TimeoutError
             events = ready[0][1]

@@ -1,1 +1,54 @@
-"""Parse arguments and print."""
+"""The command line: parse arguments and print. ``holabench`` and ``python -m bench`` run ``main``."""
+
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from bench.cli import compare, history, inspect, new_model, report, run, selftest
+from clients import cli_errors as command_line
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Compare server architectures under the same protocol and load, over TCP and UDP.\n\n"
+    "Example: holabench run quick\n\n"
+    "Exit codes: 0 success; 1 failure; 2 wrong input; 3 a result is invalid or missing; "
+    "4 a --fail-if condition holds; 130 interrupted.",
+)
+
+
+def _print_version(requested: bool) -> None:
+    if not requested:
+        return
+    try:
+        typer.echo(f"holabench {metadata.version('holabench')}")
+    except metadata.PackageNotFoundError:
+        typer.echo("holabench, version unknown (not installed)")
+    raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None: ...
+
+
+app.command()(run.run)
+app.command()(inspect.presets)
+app.command()(inspect.models)
+app.command()(inspect.plan)
+app.command()(inspect.doctor)
+app.command()(selftest.selftest)
+app.command()(report.report)
+app.command()(compare.compare)
+app.command()(history.history)
+app.command()(new_model.new_model)
+
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    return command_line.run(app, "holabench")

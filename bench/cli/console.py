@@ -1,30 +1,31 @@
-"""Where the command line writes."""
+"""Consoles of the command line, and text that is safe to print on them."""
 
 from rich.console import Console
 from rich.text import Text
 
 from bench.formatting import visible
 
-WIDE = 200  # columns
+STDERR_WIDTH = 140  # columns, where stderr is not a terminal: enough for a table of results
+STDOUT_WIDTH = 200  # columns, where stdout is not a terminal: nothing is cut in a pipe
 
 
-def terminal() -> Console:
-    """Where everything goes but the result: stderr, wide enough for a table where it is no terminal."""
-    screen = Console(stderr=True)
-    return screen if screen.is_terminal else Console(stderr=True, width=110)
+def stderr_console() -> Console:
+    """Return the console for everything except a command's result."""
+    console = Console(stderr=True)
+    return console if console.is_terminal else Console(stderr=True, width=STDERR_WIDTH)
 
 
-def output() -> Console:
-    """Where a result goes that is a table: stdout, wide where it is no terminal: nothing is cut in a pipe."""
-    screen = Console()
-    return screen if screen.is_terminal else Console(width=WIDE)
+def stdout_console() -> Console:
+    """Return the console for a command's result."""
+    console = Console()
+    return console if console.is_terminal else Console(width=STDOUT_WIDTH)
 
 
-def say(screen: Console, line: str, style: str = "", indent: int = 0) -> None:
-    """One line that may hold what others wrote: neither a terminal's commands nor rich's are in it, and it is whole."""
-    screen.print(Text(" " * indent + visible(line), style), soft_wrap=True)
+def print_line(console: Console, line: str, style: str = "", indent: int = 0) -> None:
+    """Print one line without cutting it. Escape sequences and rich's markup in it have no effect."""
+    console.print(Text(" " * indent + visible(line), style), soft_wrap=True)
 
 
-def cells(*texts: str) -> list[Text]:
-    """Cells of a table that may hold what others wrote."""
+def text_cells(*texts: str) -> list[Text]:
+    """Return table cells in which escape sequences and rich's markup have no effect."""
     return [Text(visible(text)) for text in texts]

@@ -1,161 +1,112 @@
-"""The commands that look and do not measure: models, profiles, a plan, the machine; and the proof of the generator."""
-
-import json
-import math
-from pathlib import Path
-from typing import Annotated, Any
+"""Commands that measure nothing: ``holabench presets``, ``models``, ``plan`` and ``doctor``."""
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from bench.cli.console import cells, output, say, terminal
-from bench.cli.options import find_models
+from bench.cli import options
+from bench.cli.console import stdout_console, text_cells
+from bench.cli.plan_options import add_models_folder, build_plan
+from bench.cli.plan_preview import print_plan
+from bench.formatting import format_duration
 from bench.plan.definition import PlanError
 from bench.plan.toml import load_plan, preset_names
 from clients.cli_errors import Stop
 
-look = typer.Typer()
 
-
-@look.command()
-def models(
-    models_from: Annotated[str, typer.Option(help="A folder with models of your own, one in each file.")] = "",
-) -> None:
-    """List the server models: name, transports, clients at a time, CPUs that it can use, what it is and what it needs.
+def models(models_from: options.ModelsFrom = None) -> None:
+    """List the server models.
 
     Example: holabench models
     """
     from bench.experiment.model_catalogue import known_models
 
-    find_models(models_from)
+    add_models_folder(models_from)
     table = Table(box=None, pad_edge=False)
-    for heading in ("model", "transports", "TCP clients", "CPUs", "what it is"):
+    for heading in ("model", "transports", "TCP clients", "CPUs", "description"):
         table.add_column(heading, overflow="fold")
     for model in known_models().values():
-        limit = "any number" if model.max_tcp_clients is None else str(model.max_tcp_clients)
+        clients = "unlimited" if model.max_tcp_clients is None else str(model.max_tcp_clients)
         cpus = "all" if model.parallel or model.forks else "1"
         unavailable = f" ({model.unavailable_reason})" if model.missing else ""
-        table.add_row(model.name, ", ".join(model.transports), limit, cpus, escape((model.help + unavailable).strip()))
-    output().print(table)
+        description = (model.help + unavailable).strip()
+        table.add_row(*text_cells(model.name, ", ".join(model.transports), clients, cpus, description))
+    stdout_console().print(table)
 
 
-@look.command()
-def profiles() -> None:
-    """List the profiles: the question that each answers, and about how long it takes.
+def presets() -> None:
+    """List the presets, the question that each one answers, and its duration.
 
-    Example: holabench profiles
+    Example: holabench presets
     """
     from bench.experiment.model_catalogue import known_models
     from bench.plan.time_budget import duration_s
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("profile", "takes", "question"):
+    for heading in ("preset", "duration", "question"):
         table.add_column(heading, overflow="fold")
     for name in preset_names():
-        one = load_plan(name)
-        table.add_row(name, in_minutes(duration_s(one, known_models(one))), one.question)
-    output().print(table)
+        preset = load_plan(name)
+        table.add_row(name, format_duration(duration_s(preset, known_models(preset))), preset.question)
+    stdout_console().print(table)
 
 
-@look.command(name="plan")
-def show_plan(
-    profile: Annotated[str, typer.Argument(help="A profile, or a plan of your own as FILE.toml.")],
+def plan(
+    context: typer.Context,
+    plan_source: options.PlanSource = "standard",
+    transports: options.Transports = "",
+    protocol: options.Protocol = "",
+    connections: options.Connections = "",
+    message_bytes: options.MessageBytes = "",
+    rate: options.Rate = "",
+    seed: options.Seed = None,
+    blocks: options.Blocks = None,
+    seconds: options.Seconds = None,
+    minutes: options.Minutes = None,
+    target_precision: options.TargetPrecision = "",
+    max_minutes: options.MaxMinutes = None,
+    models: options.Models = "",
+    reference: options.Reference = "",
+    server: options.Server = None,
+    target: options.Target = "",
+    python: options.Python = "",
+    models_from: options.ModelsFrom = None,
 ) -> None:
-    """Show what a plan would measure, and about how long it would take, without running it.
+    """Print what a plan would measure and how long it takes, without measuring. Takes the options of `run`.
 
-    Example: holabench plan my-plan.toml
+    Examples:
+
+      holabench plan my-plan.toml
+
+      holabench plan standard --models select,asyncio --minutes 10
+
+    Exit codes: 0 success; 2 wrong input.
     """
-    from bench.experiment.model_catalogue import known_models
-    from bench.plan.matrix import arms, scenario_load_points, skip_reason
-    from bench.plan.time_budget import duration_s, load_s
-    from bench.plan.validation import check
-
+    given = options.given_options(context)
+    options.refuse_contradictions(given)
+    add_models_folder(models_from)
     try:
-        plan = load_plan(profile)  # its interpreters are not tried: a plan that somebody sent is only read here
-        models_there = known_models(plan)
-        check(plan, models_there)
+        print_plan(build_plan(plan_source, given), stdout_console())
     except PlanError as error:
         raise Stop(str(error)) from error
-    table = Table(box=None, pad_edge=False)
-    for heading in ("scenario", "connections", "bytes", "rate", "arms", "skipped"):
-        table.add_column(heading, overflow="fold")
-    for scenario in plan.scenarios:
-        for point in scenario_load_points(scenario):
-            skipped = [arm.name for arm in arms(plan) if skip_reason(plan, arm, point, models_there)]
-            rate = scenario.rate_text or "closed loop"
-            load = (scenario.name, str(point.connections), str(point.message_bytes or "-"), rate)
-            table.add_row(*cells(*load, str(len(arms(plan)) - len(skipped)), ", ".join(skipped) or "-"))
-    screen = output()
-    say(screen, f"{plan.name}: {plan.question}")
-    screen.print(table)
-    if plan.pythons:
-        say(screen, f"interpreters, as far as they are here: {', '.join(plan.pythons)}")
-    screen.print(
-        f"{plan.blocks} blocks, {load_s(plan, models_there):.0f} s of load in them, "
-        f"{in_minutes(duration_s(plan, models_there))} in all",
-        highlight=False,
-    )
 
 
-@look.command()
 def doctor() -> int:
-    """Look whether this machine is fit to measure: what is set how, why it matters, and how to change it.
+    """Check whether this machine is suitable for benchmarking, and how to fix what is not.
 
     Example: holabench doctor
 
-    The exit code is 1 if something should be changed before a run.
+    Exit codes: 0 suitable; 1 something should be changed before a run.
     """
     from bench.machine.doctor import findings, problems
 
-    found = findings()
+    checked = findings()
     table = Table(box=None, pad_edge=False)
-    for heading in ("", "what", "how it is", "why it matters", "to change it"):
+    for heading in ("", "what", "current", "why it matters", "how to change it"):
         table.add_column(heading, overflow="fold")
     marks = {"good": "ok", "note": "[yellow]note[/]", "bad": "[red]bad[/]"}
-    for one in found:
-        remedy = "" if one.state == "good" else escape(one.remedy)
-        table.add_row(marks[one.state], one.name, escape(one.value), one.why, remedy)
-    output().print(table, highlight=False)
-    return 1 if problems(found) else 0
-
-
-@look.command()
-def selftest(
-    only: Annotated[list[str] | None, typer.Option(help="A check to run alone; may be given several times.")] = None,
-    json_file: Annotated[str, typer.Option("--json", help="File for what was expected and what was seen.")] = "",
-) -> int:
-    """Prove the load generator on this machine, against a server whose every reply is known beforehand: two minutes.
-
-    Example: holabench selftest --only queue --only stall_open
-    """
-    from bench.selftest.checks import checks
-    from bench.selftest.runner import lines, run_all, summary
-
-    known = list(checks())
-    names = [check.name for check in known]
-    for name in only or []:
-        if name not in names:
-            raise Stop(f"--only {name!r} is no check; there are: {', '.join(names)}")
-    screen = terminal()
-
-    def tell(result: Any) -> None:
-        for line in lines(result):
-            screen.print(line, highlight=False, soft_wrap=True)
-
-    results = run_all([check for check in known if not only or check.name in only], tell)
-    screen.print(summary(results), highlight=False, soft_wrap=True)
-    if json_file:
-        try:
-            text = json.dumps([result.as_document() for result in results], indent=2)
-            Path(json_file).write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            raise Stop(f"--json {json_file}: {error.strerror or error}; the results stand above", 1) from error
-    return 1 if any(result.outcome == "fails" for result in results) else 0
-
-
-def in_minutes(seconds: float) -> str:
-    """``1 min 10 s``, ``6 min``."""
-    if seconds < 120:
-        return f"{seconds // 60:.0f} min {10 * (seconds % 60 // 10):.0f} s"
-    return f"{math.ceil(seconds / 60)} min"
+    for finding in checked:
+        remedy = "" if finding.state == "good" else escape(finding.remedy)
+        table.add_row(marks[finding.state], finding.name, escape(finding.value), finding.why, remedy)
+    stdout_console().print(table, highlight=False)
+    return 1 if problems(checked) else 0

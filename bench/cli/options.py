@@ -1,144 +1,217 @@
-"""From the words of a command line to a plan. Everything that is wrong is one line: Stop, or PlanError."""
+"""Options that several commands share, and the combinations of them that contradict each other."""
 
-import secrets
-import shlex
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-import msgspec
-from rich.console import Console
+import typer
 
-from bench.cli.console import say
-from bench.plan.definition import NONE, Plan, PlanError
-from bench.plan.external_server import is_address
-from bench.plan.toml import build
+from bench.cli.option_values import option_name
+from bench.plan.toml import preset_names
 from clients.cli_errors import Stop
 
-_MOST_MIN = 100_000
+_LOAD, _DURATION, _SERVERS, _OUTPUT = "What to measure", "How long", "Which servers", "Output"
+
+PlanSource = Annotated[
+    str,
+    typer.Argument(metavar="PRESET|PLAN.toml", help=f"A preset ({', '.join(preset_names())}) or a plan file."),
+]
+Models = Annotated[
+    str,
+    typer.Option(
+        metavar="NAMES",
+        rich_help_panel=_SERVERS,
+        help="Server models, e.g. select,asyncio. Default: the plan's. `holabench models` lists them all.",
+    ),
+]
+Transports = Annotated[
+    str, typer.Option(metavar="NAMES", rich_help_panel=_LOAD, help="tcp, udp or tcp,udp. Default: the plan's.")
+]
+Protocol = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", rich_help_panel=_LOAD, help="Protocol of every scenario: echo or hola. Default: the plan's."
+    ),
+]
+Connections = Annotated[
+    str,
+    typer.Option(
+        metavar="NUMBERS",
+        rich_help_panel=_LOAD,
+        help="Concurrent clients in every scenario, e.g. 1,16,64. Default: the plan's.",
+    ),
+]
+MessageBytes = Annotated[
+    str,
+    typer.Option(
+        metavar="NUMBERS", rich_help_panel=_LOAD, help="Sizes of echo messages, e.g. 64,1024. Default: the plan's."
+    ),
+]
+Rate = Annotated[
+    str,
+    typer.Option(
+        metavar="RATE",
+        rich_help_panel=_LOAD,
+        help="Rate of the scenarios that have one: common (a rate that every server can serve), highest (search for "
+        "the highest), 20000/s (requests per second) or 50% (of each server's capacity). Default: the plan's.",
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=_LOAD,
+        help="Random seed of the measurement order. Default: the plan's seed, or a random one.",
+    ),
+]
+Reference = Annotated[
+    str,
+    typer.Option(
+        metavar="MODEL",
+        rich_help_panel=_SERVERS,
+        help="Model that the others are compared with. Default: the plan's, or the first model.",
+    ),
+]
+Blocks = Annotated[
+    int | None,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=_DURATION,
+        help="Number of blocks. Each block restarts every server; more blocks give narrower intervals. "
+        "Default: the plan's.",
+    ),
+]
+Seconds = Annotated[
+    float | None,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=_DURATION,
+        help="Seconds of load on each server, per load point and block. Default: the plan's.",
+    ),
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=_DURATION,
+        help="Time budget in minutes. Chooses the number of blocks, and shorter blocks if the budget is small. "
+        "Default: no budget.",
+    ),
+]
+TargetPrecision = Annotated[
+    str,
+    typer.Option(
+        metavar="PERCENT",
+        rich_help_panel=_DURATION,
+        help="Run blocks until every confidence interval is within this half-width, e.g. 3%. "
+        "Default: run the plan's number of blocks.",
+    ),
+]
+MaxMinutes = Annotated[
+    float | None,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=_DURATION,
+        help="With --target-precision: stop after this many minutes even if the precision is not reached. Default: 60.",
+    ),
+]
+Server = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=COMMAND",
+        rich_help_panel=_SERVERS,
+        help='External server to start, e.g. "php=php server.php {port}". It serves TCP; write NAME/udp or '
+        "NAME/tcp+udp for other transports. Repeatable.",
+    ),
+]
+Target = Annotated[
+    str,
+    typer.Option(
+        metavar="URL",
+        rich_help_panel=_SERVERS,
+        help="URL of a running server, e.g. tcp://127.0.0.1:8000. Its CPU time and memory are not measured.",
+    ),
+]
+Python = Annotated[
+    str,
+    typer.Option(
+        metavar="NAMES",
+        rich_help_panel=_SERVERS,
+        help="Other interpreters to run every model with, e.g. 3.13,pypy3,/path/to/python. Default: the plan's.",
+    ),
+]
+ModelsFrom = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", rich_help_panel=_SERVERS, help="Directory with models of your own, one per file. Default: none."
+    ),
+]
+OutputDir = Annotated[
+    Path,
+    typer.Option(metavar="DIR", rich_help_panel=_OUTPUT, help="Directory in which to create the run folder."),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", rich_help_panel=_OUTPUT, help="Print the results as lines of JSON, for scripts.")
+]
+NoCharts = Annotated[
+    bool,
+    typer.Option(
+        "--no-charts",
+        rich_help_panel=_OUTPUT,
+        help="Skip charts and report; create them later with `holabench report`.",
+    ),
+]
+Resume = Annotated[
+    Path | None, typer.Option(metavar="RUN", help="Resume an interrupted run: measure the blocks that are missing.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print what would be measured and how long it takes, and exit.")
+]
+
+_PLAN_PARAMETERS = (
+    "plan_source",
+    "models",
+    "transports",
+    "protocol",
+    "connections",
+    "message_bytes",
+    "rate",
+    "seed",
+    "reference",
+    "blocks",
+    "seconds",
+    "minutes",
+    "target_precision",
+    "max_minutes",
+    "server",
+    "target",
+    "python",
+)
+# Options that contradict each other, with the reason.
+_CONTRADICTIONS = (
+    ("target_precision", "blocks", "the precision decides how many blocks are run"),
+    ("target_precision", "minutes", "the precision decides how long the run takes; limit it with --max-minutes"),
+    ("minutes", "blocks", "the time budget decides how many blocks are run"),
+    ("minutes", "seconds", "the time budget may change the seconds of load"),
+    ("dry_run", "as_json", "a dry run prints a table for people"),
+)
+_NOT_WITH_RESUME = (*_PLAN_PARAMETERS, "output_dir", "dry_run")
 
 
-def changed(plan: Plan, changes: dict[str, Any], of_scenarios: dict[str, Any]) -> Plan:
-    """Return the plan with what the command line asked for. Raises PlanError if a value is not allowed."""
-    wanted = msgspec.to_builtins(plan)
-    wanted.update({key: value for key, value in changes.items() if value is not None})
-    for scenario in wanted["scenarios"]:
-        scenario.update({key: value for key, value in of_scenarios.items() if value is not None})
-        if scenario["protocol"] != "echo" and of_scenarios.get("protocol") is None:
-            scenario["message_bytes"] = None  # --message-bytes is meant for the scenarios that have sizes
-    if changes["models"] is not None:
-        for role in ("reference", "control"):  # a model that was left out can be neither; the first takes its place
-            if wanted[role] not in ("", NONE, *changes["models"]):
-                wanted[role] = changes["models"][0]
-    return build(wanted, "")
+def given_options(context: typer.Context) -> dict[str, Any]:
+    """Return the parameters that the user gave on the command line, by name. Defaults are left out."""
+    return {
+        name: value
+        for name, value in context.params.items()
+        if (source := context.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
+    }
 
 
-def find_models(folder: str) -> None:
-    """Take the models of a folder, too. Raises Stop."""
-    from servers import registry
-
-    if folder:
-        if not Path(folder).is_dir():
-            raise Stop(f"--models-from {folder!r} is not a folder")
-        registry.add_folder(str(Path(folder).resolve()))
-
-
-def interpreters(text: str) -> dict[str, str] | None:
-    """Find interpreters by label and path; None of nothing. Raises Stop."""
-    from bench.machine.interpreters import NoInterpreterError, find
-
-    try:
-        found = [find(wanted) for wanted in words("--python", text) or ()]
-    except NoInterpreterError as error:
-        raise Stop(f"--python: {error}") from error
-    return {one.label: one.path for one in found} or None
-
-
-def with_seed(plan: Plan) -> Plan:
-    """Return the plan with a seed: its own, or a new one."""
-    return plan if plan.seed is not None else msgspec.structs.replace(plan, seed=secrets.randbelow(2**31))
-
-
-def fitted(plan: Plan, minutes: float) -> Plan:
-    """Return the plan for so much time. Raises Stop, PlanError."""
-    if not 0 < minutes <= _MOST_MIN:
-        raise Stop(f"--minutes {minutes:g} is no time for a run; write for example 10")
-    from bench.experiment.model_catalogue import known_models
-    from bench.plan.time_budget import fit
-
-    return fit(plan, minutes, known_models(plan))
-
-
-def with_external(plan: Plan, servers: list[str], target: str) -> Plan:
-    """Return the plan with servers of others. Raises Stop, PlanError.
-
-    servers: NAME=COMMAND or NAME/udp=COMMAND. target: tcp://HOST:PORT, or nothing.
-    """
-    found: dict[str, dict[str, Any]] = {one.name: msgspec.to_builtins(one) for one in plan.external_servers}
-    for text in servers:
-        arm, sign, command = text.partition("=")
-        name, _, over = arm.strip().partition("/")
-        try:
-            parts = shlex.split(command)
-        except ValueError as error:
-            raise Stop(f"--server {text!r}: {error}") from error
-        if not sign or not name or not parts:
-            raise Stop(f'--server {text!r} is not NAME=COMMAND; write for example "php=php server.php {{port}}"')
-        if "{port}" not in command:
-            raise Stop(f"--server {text!r}: nothing tells the command its port; write {{port}} where it belongs")
-        found[name] = {"name": name, "command": parts, "transports": [over or "tcp"]}
-    if target:
-        over, sign, where = target.partition("://")
-        if not sign or not is_address(where):
-            raise Stop(f"--target {target!r} is not tcp://HOST:PORT or udp://HOST:PORT, with a port from 1 to 65535")
-        found["target"] = {"name": "target", "target": where, "transports": [over]}
-    return changed(plan, {"models": None, "external_servers": list(found.values())}, {}) if servers or target else plan
-
-
-def with_interpreters(plan: Plan, screen: Console) -> Plan:
-    """Return the plan with paths of interpreters that it has by name alone; what is not there is left out, and told.
-
-    Raises PlanError if one stands there by its path and does not work.
-    """
-    from bench.machine.interpreters import NoInterpreterError, find, own_label
-
-    found: dict[str, str] = {}
-    for label, wanted in plan.pythons.items():
-        try:
-            one = find(wanted)
-        except NoInterpreterError as error:
-            if "/" in wanted:
-                raise PlanError(f"pythons: {error}") from error
-            say(screen, f"left out, as it is not here: the interpreter {label}")
-            continue
-        if "/" in wanted or one.label != own_label():
-            found[one.label] = one.path
-    return msgspec.structs.replace(plan, pythons=found)
-
-
-def words(option: str, text: str) -> list[str] | None:
-    """Split a,b into words; None of nothing. Raises Stop for what has none."""
-    found = [word.strip() for word in text.split(",") if word.strip()]
-    if text and not found:
-        raise Stop(f"{option} {text!r} names nothing; leave it out, or write names with commas between them")
-    return found or None
-
-
-def numbers(option: str, text: str) -> list[int] | None:
-    """Split 1,16 into whole numbers; None of nothing. Raises Stop."""
-    try:
-        return [int(word) for word in words(option, text) or ()] or None
-    except ValueError as error:
-        raise Stop(f"{option} {text!r} is not a list of whole numbers; write for example 1,16,64") from error
-
-
-def share(option: str, text: str) -> float | None:
-    """Turn 3% or 0.03 into a share; None of nothing. Raises Stop."""
-    if not text:
-        return None
-    try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 10:
-        raise Stop(f"{option} {text!r} is not a share; write for example 3%")
-    return value
+def refuse_contradictions(given: Collection[str]) -> None:
+    """Raise Stop if two of the given options contradict each other."""
+    for first, second, reason in _CONTRADICTIONS:
+        if first in given and second in given:
+            raise Stop(f"{option_name(first)} and {option_name(second)} contradict each other: {reason}; remove one")
+    if "resume" in given and (others := [name for name in _NOT_WITH_RESUME if name in given]):
+        names = ", ".join(map(option_name, others))
+        raise Stop(f"--resume continues a run with its own plan and folder; remove {names}")

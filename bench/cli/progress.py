@@ -1,249 +1,135 @@
-"""What is shown while a run goes on: a bar and a first ranking on a terminal, plain lines elsewhere.
+"""Show the progress of a run: a bar and a first ranking on a terminal, plain lines elsewhere.
 
-Drawn between slices only: whatever this costs belongs to nobody's figures.
+The display is drawn between slices only, so its cost is in no figure.
 """
 
-import contextlib
-import functools
 import math
-import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from bench.cli.console import say
-from bench.experiment.block import MAX_RUN_DELAY_SHARE
+from bench.cli.console import print_line
+from bench.cli.interim_results import InterimResults, RankedArm, load_point_of, ranking_heading
 from bench.experiment.observer import CaseFinished, SliceFinished
-from bench.formatting import compact, visible
+from bench.formatting import compact, plural
 from bench.schema.arms import Arm
-from bench.schema.load_points import LoadPoint
-from bench.schema.rows import SliceRow, TrialRow
-from clients.quality_catalogue import DEFAULT_THRESHOLDS
-from clients.quality_codes import format_flags, worst_verdict
 
-_DRAW_EVERY_S = 0.25
-_MOST_ROWS = 8
-_BARS = "▁▂▃▄▅▆▇█"
-_SPARKS = 24  # slices
-_LEAST_BLOCKS = 3  # two values bound nothing that one could want to know (Student's quantile is 12.7)
-_MOST_LETTERS = 160  # of the reason of a failure
-Case = tuple[str, int, int]
-Tell = Callable[[SliceFinished | CaseFinished], None]
+if TYPE_CHECKING:
+    from bench.schema.load_points import LoadPoint
+
+_DRAW_INTERVAL_S = 0.25
+_MAX_ROWS = 8
 
 
-@dataclass(slots=True)
-class Standing:
-    """What is known so far: a figure of each arm's slices, by block, and what was noticed.
-
-    The figure is what the arms differ in: requests or sessions a second; in an open loop, where the plan sets these,
-    the CPU time of a request.
-    """
-
-    figures: dict[tuple[Case, str], dict[int, list[float]]] = field(default_factory=dict)
-    delayed: int = 0  # slices in which others had the generator's CPU
-    disturbed: int = 0  # rounds that were run again
-    warned: set[tuple[object, ...]] = field(default_factory=set)
-
-    def add(self, moment: SliceFinished) -> None:
-        """Take one slice."""
-        row = moment.row
-        self.figures.setdefault((case_of(moment), row.arm), {}).setdefault(moment.block, []).append(_figure(row))
-        self.delayed += row.run_delay_share > MAX_RUN_DELAY_SHARE
-
-    def warnings(self, ended: CaseFinished) -> list[str]:
-        """What the trials of a case have that no trial before had: of each arm every code once, and each failure."""
-        self.disturbed += ended.disturbed
-        return [line for trial in ended.trials if (line := self._warning(trial))]
-
-    def _warning(self, trial: TrialRow) -> str:
-        case = str(LoadPoint.of(trial.scenario, trial.connections, trial.message_bytes))
-        if trial.status == "failed":
-            return f"{trial.arm} in {case}: failed, {_short(trial.reason)}" if self._is_new(trial.arm, case) else ""
-        flags = DEFAULT_THRESHOLDS.parse(trial.codes)
-        doubtful = [(flag, verdict) for flag in flags if (verdict := DEFAULT_THRESHOLDS.verdict(flag)) != "valid"]
-        new = [one for one in doubtful if self._is_new(trial.arm, one[0].code.name, one[1])]
-        if not new:
-            return ""
-        verdict = worst_verdict(verdict for _, verdict in new)
-        return f"{trial.arm} in {case}: {verdict}, {format_flags(flag for flag, _ in new)}"
-
-    def _is_new(self, *what: object) -> bool:
-        known = what in self.warned
-        self.warned.add(what)
-        return not known
-
-    def ranking(self, case: Case, over: str, *, least_first: bool = False) -> list[tuple[str, float, float]]:
-        """Arm, median over blocks and half-width of its interval (nan of few blocks), the best on top, nan last."""
-        found = []
-        for (of_case, arm), blocks in self.figures.items():
-            if of_case == case and Arm.parse(arm).transport == over and not Arm.parse(arm).control:
-                values = [statistics.median(of_block) for of_block in blocks.values()]
-                found.append((arm, statistics.median(values), _half_width(values)))
-        sign = 1 if least_first else -1
-        return sorted(found, key=lambda one: (math.isnan(one[1]), sign * one[1]))
-
-    def sparkline(self, case: Case, arm: str) -> str:
-        """The last slices of an arm as little bars from nought to the highest."""
-        values = [figure for figures in self.figures.get((case, arm), {}).values() for figure in figures][-_SPARKS:]
-        most = max((value for value in values if not math.isnan(value)), default=0.0)
-        bars = (" " if math.isnan(value) else _BARS[min(7, int(8 * value / most))] for value in values)
-        return "".join(bars) if most > 0 else ""
-
-
-def case_of(moment: SliceFinished) -> Case:
-    """The load that a slice belongs to."""
-    return moment.scenario, moment.connections, moment.row.message_bytes
-
-
-def _figure(row: SliceRow) -> float:
-    """What a slice says of its arm; nan if nothing."""
-    if row.rate_rps is not None:
-        return row.server_cpu_us / row.answered if row.answered else math.nan
-    return row.throughput_rps if row.sessions_per_s is None else row.sessions_per_s
-
-
-def _heading(row: SliceRow) -> str:
-    """What the arms are ranked by."""
-    if row.rate_rps is not None:
-        return "CPU µs a request, least first"
-    return "requests a second" if row.sessions_per_s is None else "sessions a second"
-
-
-def _half_width(values: Sequence[float]) -> float:
-    """Of the 95 % interval of the mean of some blocks' values: Student's."""
-    if len(values) < _LEAST_BLOCKS:
-        return math.nan
-    return _student(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
-
-
-@functools.cache
-def _student(freedom: int) -> float:
-    """Student's quantile for an interval of 95 %."""
-    from scipy import special  # loaded anyway before the first block, but not where a command line only looks
-
-    return float(special.stdtrit(freedom, 0.975))
-
-
-def _short(reason: str) -> str:
-    line = visible(reason)
-    return line if len(line) <= _MOST_LETTERS else f"{line[: _MOST_LETTERS - 4]} ..."
-
-
-class ConsoleObserver:
-    """Prints what a run reports. Close it when the run is over."""
+class ProgressDisplay:
+    """Print what a run reports (a RunObserver). As a context manager it ends the live display."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._stack = contextlib.ExitStack()
-        self._tell: Tell = lambda _: None
+        self._results = InterimResults()
+        self._blocks: int | None = None
+        self._shown_cases: set[tuple[int, LoadPoint]] = set()
+        self._live: _LiveDisplay | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
 
     def on_message(self, text: str) -> None:
-        """Print a line."""
-        say(self._console, text)
+        """Print one line."""
+        print_line(self._console, text)
 
     def on_warning(self, text: str) -> None:
-        """Print a warning."""
-        _warn(self._console, [text])
+        """Print one line that is marked as a warning. It stays above the live display."""
+        print_line(self._console, f"warning: {text}", "yellow")
 
     def on_run_start(self, slices: int | None, blocks: int | None) -> None:
-        """Start the display."""
-        self._tell = self._stack.enter_context(shown(self._console, slices or 0, blocks or 0))
+        """Start the display. slices, blocks: how many will be run; None if that is not known."""
+        self._blocks = blocks
+        if self._console.is_terminal:
+            self._live = _LiveDisplay(self._console, slices)
 
     def on_slice(self, event: SliceFinished) -> None:
-        """Show a slice."""
-        self._tell(event)
+        """Show a slice that has finished."""
+        self._results.add_slice(event)
+        if self._live is not None:
+            self._live.advance(f"{self._describe(event)}, {event.row.arm}", self._results, event)
+            return
+        case = (event.block, load_point_of(event))
+        if case not in self._shown_cases:
+            self._shown_cases.add(case)
+            print_line(self._console, self._describe(event))
 
     def on_case(self, event: CaseFinished) -> None:
-        """Show the warnings of a case."""
-        self._tell(event)
+        """Print the warnings of a case that has finished."""
+        for line in self._results.add_case(event):
+            self.on_warning(line)
+        if event.disturbed and self._live is None:
+            self.on_warning(_repeated_rounds(event.disturbed))
 
-    def close(self) -> None:
-        """End the display."""
-        self._stack.close()
-
-
-@contextlib.contextmanager
-def shown(console: Console, slices: int, blocks: int) -> Iterator[Tell]:
-    """Show how far a run is; yields what is to be called after each slice and each case. blocks: 0 if not known."""
-    if not console.is_terminal:
-        yield _plain_lines(console, blocks)
-        return
-    left = (TextColumn("{task.percentage:>3.0f} %, left"), TimeRemainingColumn(compact=True)) if slices else ()
-    words = TextColumn("{task.description}")  # the last: it is the one to be cut where the terminal is narrow
-    progress = Progress(BarColumn(bar_width=24), *left, words, console=console, auto_refresh=False)
-    task = progress.add_task("starting servers", total=slices or None)
-    standings = Standing()
-    with Live(progress, console=console, auto_refresh=False, transient=True) as live:
-        last_drawn_s = 0.0
-
-        def tell(event: SliceFinished | CaseFinished) -> None:
-            nonlocal last_drawn_s
-            if isinstance(event, CaseFinished):
-                _warn(console, standings.warnings(event))  # above what is drawn, where they stay
-                return
-            standings.add(event)
-            progress.update(task, advance=1, description=_in_words(event, blocks))
-            now_s = time.monotonic()
-            if now_s - last_drawn_s >= _DRAW_EVERY_S:
-                live.update(Group(progress, *_so_far(standings, event)), refresh=True)
-                last_drawn_s = now_s
-
-        live.refresh()
-        yield tell
+    def _describe(self, event: SliceFinished) -> str:
+        of_blocks = f" of {self._blocks}" if self._blocks else ""
+        return f"block {event.block + 1}{of_blocks}: {load_point_of(event)}"
 
 
-def _so_far(standings: Standing, moment: SliceFinished) -> Iterator[Table | Text]:
-    """The first ranking at the load under way, over the transport under way, and what was noticed."""
-    case, over = case_of(moment), Arm.parse(moment.row.arm).transport
+class _LiveDisplay:
+    """A progress bar and the first ranking, redrawn in place."""
+
+    def __init__(self, console: Console, slices: int | None) -> None:
+        columns: list[ProgressColumn] = [BarColumn(bar_width=24)]
+        if slices:
+            columns += [TextColumn("{task.percentage:>3.0f} %, left"), TimeRemainingColumn(compact=True)]
+        columns.append(TextColumn("{task.description}"))  # last: a narrow terminal cuts this column
+        self._progress = Progress(*columns, console=console, auto_refresh=False)
+        self._task: TaskID = self._progress.add_task("starting servers", total=slices or None)
+        self._live = Live(self._progress, console=console, auto_refresh=False, transient=True)
+        self._live.start(refresh=True)
+        self._last_drawn_s = 0.0
+
+    def advance(self, description: str, results: InterimResults, event: SliceFinished) -> None:
+        """Count one slice, and redraw if the last drawing is some time ago."""
+        self._progress.update(self._task, advance=1, description=description)
+        now_s = time.monotonic()
+        if now_s - self._last_drawn_s >= _DRAW_INTERVAL_S:
+            self._live.update(Group(self._progress, *_interim_tables(results, event)), refresh=True)
+            self._last_drawn_s = now_s
+
+    def stop(self) -> None:
+        """Remove the display."""
+        self._live.stop()
+
+
+def _interim_tables(results: InterimResults, event: SliceFinished) -> Iterator[Table | Text]:
+    """Yield the ranking at the current load point over the current transport, and what disturbed the run."""
+    load, transport = load_point_of(event), Arm.parse(event.row.arm).transport
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in (f"so far, over {over.upper()}", _heading(moment.row), ""):
+    for heading in (f"so far, over {transport.upper()}", ranking_heading(event.row), ""):
         table.add_column(heading, header_style="dim")
-    ranking = standings.ranking(case, over, least_first=moment.row.rate_rps is not None)
-    for arm, median, half in ranking[:_MOST_ROWS]:
-        spread = "" if math.isnan(half) else f" ±{100 * half / median:.0f}%" if median > 0 else ""
-        style = "bold" if arm == moment.row.arm else ""
-        table.add_row(arm, compact(median) + spread, standings.sparkline(case, arm), style=style)
+    for ranked in results.ranking(load, transport, lowest_first=event.row.rate_rps is not None)[:_MAX_ROWS]:
+        style = "bold" if ranked.arm == event.row.arm else ""
+        table.add_row(ranked.arm, _median_cell(ranked), results.sparkline(load, ranked.arm), style=style)
     yield table
-    if standings.delayed:
-        yield Text(f"others had the generator's CPU for a tenth of {standings.delayed} slices", style="yellow")
-    if standings.disturbed:
-        yield Text(_run_again(standings.disturbed), style="yellow")
+    if results.delayed_slices:
+        slices = plural(results.delayed_slices, "slice")
+        yield Text(f"generator was preempted for more than 10 % of {slices}", style="yellow")
+    if results.repeated_rounds:
+        yield Text(_repeated_rounds(results.repeated_rounds), style="yellow")
 
 
-def _run_again(disturbed: int) -> str:
-    return f"{disturbed} round{' was' if disturbed == 1 else 's were'} disturbed by others on the machine and run again"
+def _median_cell(ranked: RankedArm) -> str:
+    if math.isnan(ranked.half_width) or not ranked.median > 0:
+        return compact(ranked.median)
+    return f"{compact(ranked.median)} ±{100 * ranked.half_width / ranked.median:.0f}%"
 
 
-def _warn(console: Console, lines: Sequence[str]) -> None:
-    for line in lines:
-        console.print(Text(f"warning: {line}", style="yellow"), soft_wrap=True)
-
-
-def _plain_lines(console: Console, blocks: int) -> Tell:
-    """One line whenever another case begins, and one for each new warning."""
-    told: set[tuple[int, Case]] = set()
-    standings = Standing()
-
-    def tell(event: SliceFinished | CaseFinished) -> None:
-        if isinstance(event, CaseFinished):
-            lines = standings.warnings(event)
-            _warn(console, [*lines, _run_again(event.disturbed)] if event.disturbed else lines)
-            return
-        case = (event.block, case_of(event))
-        if case not in told:
-            told.add(case)
-            console.print(_in_words(event, blocks, arm=False), highlight=False)
-
-    return tell
-
-
-def _in_words(moment: SliceFinished, blocks: int, *, arm: bool = True) -> str:
-    load = str(LoadPoint.of(moment.scenario, moment.connections, moment.row.message_bytes))
-    words = f"block {moment.block + 1}{f' of {blocks}' if blocks else ''}: {load}"
-    return f"{words}, {moment.row.arm}" if arm else words
+def _repeated_rounds(count: int) -> str:
+    return f"repeated {plural(count, 'round')} because of interference from other processes"

@@ -8,7 +8,7 @@ from typing import Any
 from bench.plan.definition import Plan, PlanError
 from bench.plan.external_server import ExternalServer
 from servers import registry
-from servers.registry import Description
+from servers.registry import PROTOCOLS, Description
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -34,7 +34,7 @@ def describe_external(server: ExternalServer) -> Description:
     values: dict[str, Any] = {f"serve_{transport}": None for transport in server.transports}
     values |= {"PARALLEL": server.cpus > 1, "MAX_TCP_CLIENTS": server.clients or None}
     description = Description(server.name, values, " ".join(server.command) or server.target)
-    description.protocols = server.protocols
+    description.protocols = server.protocols or PROTOCOLS
     program = external_arguments(server)[0] if server.command else ""
     if program and shutil.which(program, path=server.environment.get("PATH")) is None:
         description.needs, description.missing = program, True

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bench.experiment.block import Block
 from bench.experiment.calibration import Rates, calibrate, rates_by_load
 from bench.experiment.child_process import Child, ChildError, generator_command
@@ -16,13 +18,14 @@ from bench.experiment.generator_process import Generator
 from bench.experiment.keep_awake import keep_cpus_awake
 from bench.experiment.model_catalogue import known_models
 from bench.experiment.observer import RunObserver
+from bench.experiment.protocol_probe import needs_probe, probe_protocols
 from bench.experiment.rate_search import search_max_rates
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Servers
 from bench.experiment.server_pool import baseline_servers
 from bench.experiment.stopping_rule import current_precision, should_stop
 from bench.experiment.termination import sigterm_as_keyboard_interrupt
-from bench.formatting import plural
+from bench.formatting import format_duration, plural
 from bench.machine import environment
 from bench.machine.affinity import pinned
 from bench.machine.cpu_layout import Placement, cores, place
@@ -31,6 +34,7 @@ from bench.machine.doctor import findings, problems
 from bench.machine.noise_probe import NoiseProbe
 from bench.plan.definition import Plan
 from bench.plan.schedule import Schedule, resolve
+from bench.plan.time_budget import duration_s
 from bench.store.run_folder import BlockRows, RunFolder, StoreError
 
 # They are imported while the generator starts, which takes as long. Otherwise they would be imported between blocks.
@@ -55,7 +59,7 @@ def run(plan: Plan, output_dir: Path, usable_cpus: list[int], observer: RunObser
     ChildError if the generator does not start, and StoreError if the folder cannot be created. Later failures end the
     run, and are in the outcome.
     """
-    return _execute(plan, lambda machine: RunFolder.create(output_dir, plan, machine), usable_cpus, observer)
+    return _execute(plan, lambda probed, machine: RunFolder.create(output_dir, probed, machine), usable_cpus, observer)
 
 
 def resume(folder: RunFolder, usable_cpus: list[int], observer: RunObserver) -> Outcome:
@@ -66,7 +70,7 @@ def resume(folder: RunFolder, usable_cpus: list[int], observer: RunObserver) -> 
     folder: reopened. Raises the errors of ``run``.
     """
 
-    def continue_folder(machine: Mapping[str, Any]) -> RunFolder:
+    def continue_folder(_: Plan, machine: Mapping[str, Any]) -> RunFolder:
         for line in environment.differences(folder.read().environment, machine):
             observer.on_warning(f"the environment has changed since the run started: {line}")
         folder.record_resume(machine)
@@ -77,32 +81,39 @@ def resume(folder: RunFolder, usable_cpus: list[int], observer: RunObserver) -> 
 
 def _execute(
     plan: Plan,
-    open_folder: Callable[[Mapping[str, Any]], RunFolder],
+    open_folder: Callable[[Plan, Mapping[str, Any]], RunFolder],
     usable_cpus: list[int],
     observer: RunObserver,
 ) -> Outcome:
     """Resolve the plan, start the generator and measure.
 
-    open_folder: returns the folder, given the environment.
+    open_folder: returns the folder, given the plan with the protocols of its external servers, and the environment.
     """
     placement = place(usable_cpus, cores(usable_cpus))
-    schedule = resolve(
+    schedule = _resolve(plan, placement)
+    raise_soft_limit()
+    with sigterm_as_keyboard_interrupt(), contextlib.ExitStack() as stack:
+        generator = stack.enter_context(_start_generator(schedule, observer))
+        if plan.keep_awake and schedule.cpus_disjoint:
+            stack.enter_context(keep_cpus_awake(schedule.server_cpus, observer))
+        if needs_probe(plan):
+            plan = probe_protocols(RunContext(schedule, generator, _noise_probe(placement), observer), plan)
+            schedule = _resolve(plan, placement)
+        folder = open_folder(plan, environment.describe(placement))
+        observer.on_message(f"{_load_text(schedule, len(folder.read().finished_blocks))}, into {folder.path}")
+        stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
+        context = RunContext(schedule, generator, _noise_probe(placement), observer)
+        return _measure(context, folder)
+
+
+def _resolve(plan: Plan, placement: Placement) -> Schedule:
+    return resolve(
         plan,
         known_models(plan),
         server_cpus=placement.server,
         generator_cpus=placement.generator,
         descriptor_limit=hard_limit(),
     )
-    raise_soft_limit()
-    with sigterm_as_keyboard_interrupt(), contextlib.ExitStack() as stack:
-        generator = stack.enter_context(_start_generator(schedule, observer))
-        if plan.keep_awake and schedule.cpus_disjoint:
-            stack.enter_context(keep_cpus_awake(schedule.server_cpus, observer))
-        folder = open_folder(environment.describe(placement))
-        observer.on_message(f"{_load_text(schedule, len(folder.read().finished_blocks))}, into {folder.path}")
-        stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
-        context = RunContext(schedule, generator, _noise_probe(placement), observer)
-        return _measure(context, folder)
 
 
 @contextlib.contextmanager
@@ -127,7 +138,7 @@ def _noise_probe(placement: Placement) -> NoiseProbe:
 
 
 def _load_text(schedule: Schedule, finished: int) -> str:
-    """Return how much load a run has: ``12 s of load in 6 blocks``."""
+    """Return how much a run measures: ``6 blocks, about 50 s``. The duration is that of the whole run."""
     plan = schedule.plan
     if not schedule.block_loads:
         return "searching the max rate"
@@ -137,7 +148,8 @@ def _load_text(schedule: Schedule, finished: int) -> str:
         )
     remaining = plan.blocks - finished
     blocks = plural(remaining, "missing block" if finished else "block")
-    return f"{schedule.block_load_s * remaining:.0f} s of load in {blocks}"
+    seconds = duration_s(msgspec.structs.replace(plan, blocks=remaining), known_models(plan))
+    return f"{blocks}, about {format_duration(seconds)}"
 
 
 def _measure(context: RunContext, folder: RunFolder) -> Outcome:

@@ -1,7 +1,7 @@
 """External servers of a plan: servers that are not one of the models."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -46,9 +46,13 @@ class ExternalServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         Meta(min_length=1, description="Transports that the server serves.", examples=[["tcp", "udp"]]),
     ] = ("tcp",)
     protocols: Annotated[
-        tuple[Protocol, ...],
-        Meta(min_length=1, description="Protocols that the server speaks.", examples=[["hola"]]),
-    ] = get_args(Protocol)
+        Annotated[tuple[Protocol, ...], Meta(min_length=1)] | None,
+        Meta(
+            description="Protocols that the server speaks. Scenarios of other protocols are skipped for it.",
+            examples=[["hola"]],
+            extra_json_schema={"default": "found by a conversation before the first block"},
+        ),
+    ] = None
     folder: Annotated[
         str,
         Meta(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.analysis.cases import group_by_load_point, text
 from bench.analysis.rankings import ranks
-from bench.formatting import compact, spread
+from bench.formatting import compact, is_symmetric, spread
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind, Conclusion
 from bench.schema.load_points import LoadPoint
@@ -59,7 +59,10 @@ class Ratio:
         conclusion = SIGNS.get(self.conclusion, self.conclusion)
         if not math.isfinite(self.low) or not math.isfinite(self.high):
             return f"{compact(self.ratio)} {conclusion}"
-        return f"{self.ratio:.2f} ±{max(self.high - self.ratio, self.ratio - self.low):.2f} {conclusion}"
+        below, above = self.ratio - self.low, self.high - self.ratio
+        if is_symmetric(below, above, 0.011):
+            return f"{self.ratio:.2f} ±{max(below, above):.2f} {conclusion}"
+        return f"{self.ratio:.2f} [{self.low:.2f}, {self.high:.2f}] {conclusion}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +98,9 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class ResultTable:
-    """All arms at one load point.
+    """All arms at one load point: TCP first, and each control below its transport.
 
-    TCP comes first. The best arm of a transport is on top, and the control comes last.
+    Ranked arms are sorted by rank, so that no arm is above a better one. All others follow, best median first.
     """
 
     load_point: LoadPoint
@@ -196,8 +199,11 @@ def _with_references(rows: list[TableRow]) -> list[TableRow]:
 
 
 def _sorted(rows: list[TableRow], first: str) -> list[TableRow]:
-    def position(row: TableRow) -> tuple[str, bool, float, str]:
+    def position(row: TableRow) -> tuple[str, bool, tuple[float, float], float, str]:
         median = row.values.get(first, Estimate()).median
-        return row.arm.transport, row.arm.control, math.inf if math.isnan(median) else -median, row.arm.name
+        cost = -median if METRICS[first].more_is_better else median
+        cost = math.inf if math.isnan(median) else cost
+        rank = row.rank or (math.inf, math.inf)
+        return row.arm.transport, row.arm.control, rank, cost, row.arm.name
 
     return sorted(rows, key=position)

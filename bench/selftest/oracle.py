@@ -1,4 +1,7 @@
-"""What a right instrument must report of a server that is known. Pure; times in the unit of the arguments."""
+"""The expected results, as formulas: what a correct generator reports of a known server.
+
+Pure. Times are in the unit of the arguments.
+"""
 
 import math
 from typing import Any
@@ -10,55 +13,55 @@ Times = np.ndarray[Any, np.dtype[Any]]
 
 
 def lindley(arrivals: Times, service: float) -> Times:
-    """When each request leaves one server that takes ``service`` for each, first come first served.
+    """Return when each request leaves one server with a constant service time, first come first served.
 
-    D_n = max(A_n, D_{n-1}) + s. Source: Lindley (1952). arrivals: ascending, shape (requests,); so is the result.
+    D_n = max(A_n, D_{n-1}) + s. Source: Lindley (1952). arrivals: ascending, shape (requests,), as is the result.
     """
     order = np.arange(len(arrivals))
     return np.asarray(np.maximum.accumulate(arrivals - order * service) + (order + 1) * service)
 
 
 def stall_ends(times: Times, start: float, period: float, stall: float) -> Times:
-    """When what was ready at each of the times leaves a server that stalls at the beginning of each period."""
+    """Return when each reply leaves a server that stalls at the beginning of each period. times: when it was ready."""
     phase = (times - start) % period
     return np.asarray(np.where(phase < stall, times + (stall - phase), times))
 
 
 def stall_quantile(quantile: float, period: float, stall: float) -> float:
-    """The quantile of the time that a stall adds, for arrivals that know nothing of it: max(0, H - T (1 - q)).
+    """Return the quantile of the time that stalls add, for arrivals that are independent of them.
 
-    Source: G. Tene, "How NOT to Measure Latency": a stopped server makes the requests of the stop wait from 0 to H,
-    evenly, and they are H / T of all.
+    The quantile is max(0, H - T (1 - q)): requests that are due in a stall wait from 0 to H, evenly, and they are H / T
+    of all. Source: G. Tene, "How NOT to Measure Latency".
     """
     return max(0.0, stall - period * (1 - quantile))
 
 
-def md1_mean_wait(busy: float, service: float) -> float:
-    """Mean wait of Poisson arrivals at one server with a constant service time: rho s / (2 (1 - rho)).
+def md1_mean_wait(utilisation: float, service: float) -> float:
+    """Return the mean wait of Poisson arrivals at one server with a constant service time: rho s / (2 (1 - rho)).
 
     Source: Pollaczek & Khinchine; Kleinrock, Queueing Systems I (1975), 5.6.
     """
-    return busy * service / (2 * (1 - busy))
+    return utilisation * service / (2 * (1 - utilisation))
 
 
-def md1_wait_quantile(quantile: float, busy: float, service: float) -> float:
-    """A high quantile (from 0.9 on) of that wait: s ln(C / (1 - q)) / eta, with rho (e^eta - 1) = eta.
+def md1_wait_quantile(quantile: float, utilisation: float, service: float) -> float:
+    """Return a high quantile (from 0.9 on) of that wait: s ln(C / (1 - q)) / eta, with rho (e^eta - 1) = eta.
 
-    C = (1 - rho) / (rho + eta - 1). It is the tail of the exact series; Tijms, A First Course in Stochastic Models
-    (2003), 9.2.
+    C = (1 - rho) / (rho + eta - 1). It is the tail of the exact series. Source: Tijms, A First Course in Stochastic
+    Models (2003), 9.2.
     """
-    eta = float(brentq(lambda x: busy * math.expm1(x) - x, 1e-6, 50.0))
-    constant = (1 - busy) / (busy + eta - 1)
+    eta = float(brentq(lambda x: utilisation * math.expm1(x) - x, 1e-6, 50.0))
+    constant = (1 - utilisation) / (utilisation + eta - 1)
     return max(0.0, service * math.log(constant / (1 - quantile)) / eta)
 
 
 def hits(count: int, every: int) -> int:
-    """How many of so many requests are the k-th, the 2k-th and so on."""
+    """Return how many of the first ``count`` requests are the k-th, the 2k-th and so on. every: k."""
     return count // every
 
 
 def reordered(numbers: Times) -> int:
-    """Replies that came after that of a later request (RFC 4737, type-P-reordered). numbers: in order of arrival."""
+    """Count replies that came after a later request's (RFC 4737, type-P-reordered). numbers: in order of arrival."""
     if not len(numbers):
         return 0
     latest = np.maximum.accumulate(numbers)
@@ -66,7 +69,7 @@ def reordered(numbers: Times) -> int:
 
 
 def overload_slope(rate: float, capacity: float) -> float:
-    """How fast latency grows, in seconds a second, where more comes than can be served: rate / capacity - 1.
+    """Return how fast latency grows, in seconds per second, if the rate exceeds the capacity: rate / capacity - 1.
 
     The n-th request is due at n / rate and leaves at n / capacity.
     """

@@ -1,4 +1,4 @@
-"""Runs checks one after the other and says of each what was expected and what was seen."""
+"""Run checks one after the other and describe their results."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -6,24 +6,26 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from bench.experiment.child_process import ChildError
-from bench.selftest.checks import Check, Finding, disturbed
-from bench.selftest.trial import gather
+from bench.selftest.check import Check, machine_disturbed
+from bench.selftest.expectations import Finding
+from bench.selftest.trial import run_trial
 
-TRIES = 3  # of a check about times on a machine that stalls
-Outcome = Literal["holds", "fails", "disturbed"]
+MAX_TRIES = 3  # of a check about times, on a machine that stalls
+Outcome = Literal["passed", "failed", "disturbed"]
+_MARKS: dict[Outcome, str] = {"passed": "ok       ", "failed": "FAILED   ", "disturbed": "disturbed"}
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One check, done."""
+    """The result of one check."""
 
     check: Check
     outcome: Outcome
     findings: list[Finding]
     tries: int
 
-    def as_document(self) -> dict[str, Any]:
-        """For a file."""
+    def to_document(self) -> dict[str, Any]:
+        """Return the result as plain values for JSON."""
         return {
             "name": self.check.name,
             "question": self.check.question,
@@ -33,50 +35,52 @@ class Result:
         }
 
 
-def run(check: Check) -> Result:
-    """Run one check; one about times again if the machine disturbed it.
+def run_check(check: Check) -> Result:
+    """Run one check; repeat a check about times if the machine disturbed it.
 
-    A time that is off while the generator says that it was disturbed is no error of the generator: it said so. What is
-    counted must be right whatever the machine does.
+    A wrong time is not an error of the generator if the generator reported the disturbance. Counts must be right in any
+    case.
     """
-    for tries in range(1, TRIES + 1):
+    for tries in range(1, MAX_TRIES + 1):
         try:
-            evidence = gather(check.trial, check.disturb)
+            evidence = run_trial(check.trial, check.disturb)
         except ChildError as error:
-            return Result(check, "fails", [Finding("the trial", "to be run", str(error), holds=False)], tries)
+            return Result(check, "failed", [Finding("the trial", "to run", str(error), holds=False)], tries)
         findings = check.judge(evidence)
         if all(finding.holds for finding in findings):
-            return Result(check, "holds", findings, tries)
-        if not (check.timed and disturbed(evidence)):
-            return Result(check, "fails", findings, tries)
+            return Result(check, "passed", findings, tries)
+        if not (check.timed and machine_disturbed(evidence)):
+            return Result(check, "failed", findings, tries)
     return Result(check, "disturbed", findings, tries)
 
 
-def run_all(checks: Iterable[Check], tell: Callable[[Result], None]) -> list[Result]:
-    """Run all of them. tell: is told of each when it is done."""
+def run_all(checks: Iterable[Check], report: Callable[[Result], None]) -> list[Result]:
+    """Run all checks. report: called with each result as soon as it is known."""
     results = []
     for check in checks:
-        results.append(run(check))
-        tell(results[-1])
+        results.append(run_check(check))
+        report(results[-1])
     return results
 
 
-def lines(result: Result) -> list[str]:
-    """What is told of a check: one line, and one more for each expectation that did not hold."""
-    marks = {"holds": "ok       ", "fails": "FAILS    ", "disturbed": "disturbed"}
-    told = [f"{marks[result.outcome]} {result.check.name}: {result.check.question}"]
-    told += [
-        f"            {finding.what}: expected {finding.expected}, seen {finding.seen}"
-        for finding in result.findings
-        if not finding.holds or finding.shown
+def describe(result: Result) -> list[str]:
+    """Return one line for a check, and one for each expectation that was not met."""
+    return [
+        f"{_MARKS[result.outcome]} {result.check.name}: {result.check.question}",
+        *(
+            f"            {finding.what}: expected {finding.expected}, reported {finding.seen}"
+            for finding in result.findings
+            if not finding.holds or finding.always_shown
+        ),
     ]
-    return told
 
 
-def summary(results: Sequence[Result]) -> str:
-    """One line on all of them."""
+def summarise(results: Sequence[Result]) -> str:
+    """Return one line about all checks."""
     counts = Counter(result.outcome for result in results)
-    words = f"{counts['holds']} of {len(results)} hold"
+    line = f"{counts['passed']} of {len(results)} checks passed"
     if counts["disturbed"]:
-        words += f", {counts['disturbed']} could not be judged: this machine stalled, and the generator said so"
-    return words + (f", {counts['fails']} FAIL" if counts["fails"] else "")
+        line += f", {counts['disturbed']} not judged (the machine stalled, and the generator reported it)"
+    if counts["failed"]:
+        line += f", {counts['failed']} FAILED"
+    return line

@@ -40,6 +40,16 @@ def test_verify_detects_a_close_inside_a_large_message() -> None:
         verify("tcp", HOST, port, "echo", bytes(16 << 20), timeout_s=10.0)
 
 
+def test_verify_reports_a_reply_that_is_too_short() -> None:
+    def echo(conn: socket.socket, _number: int) -> None:
+        while data := conn.recv(65536):
+            conn.sendall(data)
+
+    expected = r"answered b'hola' to b'hola'; expected b'pues hola'"
+    with start_tcp_server(echo) as port, pytest.raises(ProtocolError, match=expected):
+        verify("tcp", HOST, port, "hola", b"", timeout_s=0.2)
+
+
 def test_verify_limits_the_time_of_a_whole_conversation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clients.protocol_check._MIN_WHOLE_S", 0.0)
 

@@ -1,4 +1,4 @@
-"""The reference server's plan: what it does with each request, and when."""
+"""The replies that the reference server plans, and when."""
 
 from typing import Any
 
@@ -18,18 +18,18 @@ from servers.reference.behaviour import (
 MS = 1_000_000
 
 
-def message(number: int, connection: int = 3) -> bytes:
+def make_message(number: int, connection: int = 3) -> bytes:
     return connection.to_bytes(4, "little") + number.to_bytes(8, "little") + b"rest"
 
 
-def departures(times_ms: list[float], **behaviour: int) -> list[tuple[int, float, str, int]]:
-    """(number, due in ms, kind, copies) of every reply, in the order in which they are planned."""
+def plan_replies(times_ms: list[float], **behaviour: int) -> list[tuple[int, float, str, int]]:
+    """Return (number, due in ms, kind, copies) of every reply, in the order in which they are planned."""
     planner = ReplyPlanner(Behaviour(**behaviour), 0)
-    found = []
+    planned = []
     for number, time_ms in enumerate(times_ms, 1):
-        replies = planner.replies(message(number), int(time_ms * MS))
-        found += [(parse_header(one.message)[1], one.due_ns / MS, one.kind, one.copies) for one in replies]
-    return found
+        replies = planner.replies(make_message(number), int(time_ms * MS))
+        planned += [(parse_header(one.message)[1], one.due_ns / MS, one.kind, one.copies) for one in replies]
+    return planned
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def departures(times_ms: list[float], **behaviour: int) -> list[tuple[int, float
         ({"stall_ns": 4 * MS, "stall_period_ns": 9 * MS}, [4, 4, 4, 13]),
     ],
 )
-def test_each_reply_leaves_when_it_should(behaviour: dict[str, int], expected_ms: list[float]) -> None:
-    assert [due_ms for _, due_ms, _, _ in departures([0, 1, 2, 10], **behaviour)] == expected_ms
+def test_replies_are_due_after_delay_service_and_stall(behaviour: dict[str, int], expected_ms: list[float]) -> None:
+    assert [due_ms for _, due_ms, _, _ in plan_replies([0, 1, 2, 10], **behaviour)] == expected_ms
 
 
 @pytest.mark.parametrize(
@@ -54,27 +54,27 @@ def test_each_reply_leaves_when_it_should(behaviour: dict[str, int], expected_ms
         ({"truncate_every": 4}, [("ok", 1), ("ok", 1), ("ok", 1), ("truncated", 1)]),
     ],
 )
-def test_each_k_th_has_its_fault(behaviour: dict[str, int], kinds: list[tuple[str, int]]) -> None:
-    assert [(kind, copies) for _, _, kind, copies in departures([0, 1, 2, 3], **behaviour)] == kinds
+def test_every_kth_reply_has_its_fault(behaviour: dict[str, int], kinds: list[tuple[str, int]]) -> None:
+    assert [(kind, copies) for _, _, kind, copies in plan_replies([0, 1, 2, 3], **behaviour)] == kinds
 
 
-def test_faulty_replies_differ_from_their_requests() -> None:
-    corrupt = ReplyPlanner(Behaviour(corrupt_every=1), 0).replies(message(1), 0)[0].message
-    truncated = ReplyPlanner(Behaviour(truncate_every=1), 0).replies(message(1), 0)[0].message
-    assert len(corrupt) == len(message(1))
-    assert corrupt[:-1] == message(1)[:-1]
-    assert corrupt != message(1)
-    assert truncated == message(1)[:-1]
+def test_faulty_replies_differ_from_requests() -> None:
+    corrupt = ReplyPlanner(Behaviour(corrupt_every=1), 0).replies(make_message(1), 0)[0].message
+    truncated = ReplyPlanner(Behaviour(truncate_every=1), 0).replies(make_message(1), 0)[0].message
+    assert len(corrupt) == len(make_message(1))
+    assert corrupt[:-1] == make_message(1)[:-1]
+    assert corrupt != make_message(1)
+    assert truncated == make_message(1)[:-1]
 
 
-def test_a_swapped_reply_comes_after_its_successor() -> None:
-    found = departures([0, 1, 2, 3], swap_every=2)
+def test_swapped_reply_is_planned_after_its_successor() -> None:
+    found = plan_replies([0, 1, 2, 3], swap_every=2)
     assert [number for number, _, _, _ in found] == [1, 3, 2]
     assert [due_ms for _, due_ms, _, _ in found] == [0, 2, 2]
 
 
-def test_a_late_reply_is_late_by_as_much() -> None:
-    assert departures([0, 1], late_every=2, late_ns=7 * MS)[1] == (2, 8, "late", 1)
+def test_late_reply_is_due_later() -> None:
+    assert plan_replies([0, 1], late_every=2, late_ns=7 * MS)[1] == (2, 8, "late", 1)
 
 
 @pytest.mark.parametrize(
@@ -86,16 +86,16 @@ def test_a_late_reply_is_late_by_as_much() -> None:
         ({"mute_at": 2}, [STAYS, STAYS, FALLS_SILENT, FALLS_SILENT]),
     ],
 )
-def test_a_connection_ends_at_its_k_th_request(behaviour: dict[str, int], expected: list[str]) -> None:
+def test_connection_ends_at_its_kth_request(behaviour: dict[str, int], expected: list[str]) -> None:
     assert [action_at(Behaviour(**behaviour), requests) for requests in range(4)] == expected
 
 
 @pytest.mark.parametrize("data", [b"", b"short", b"\xff" * 64])
-def test_what_no_generator_sent_has_no_number(data: bytes) -> None:
+def test_foreign_message_has_no_number(data: bytes) -> None:
     assert parse_header(data) == (-1, -1)
 
 
-def test_an_unknown_behaviour_is_refused() -> None:
+def test_unknown_behaviour_is_refused() -> None:
     unknown: dict[str, Any] = {"explode_every": 2}
     with pytest.raises(AttributeError, match="explode_every"):
         Behaviour(**unknown)

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.commands import run_python as python
-from tests.support.commands import start_python as started
+from tests.support.commands import run_python, start_python
 from tests.support.processes import ROOT
-from tests.support.servers import start_server as server
+from tests.support.servers import start_server
 
 pytestmark = pytest.mark.slow
 
@@ -23,21 +22,21 @@ CPU = str(min(os.sched_getaffinity(0)))
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_talk_holds_the_tutorials_conversation(transport: str) -> None:
-    with server("select", transport, "hola") as ready:
-        ended = python(
+def test_talk_prints_tutorial_conversation(transport: str) -> None:
+    with start_server("select", transport, "hola") as ready:
+        completed = run_python(
             "-m", "clients", "talk", ready["host"], str(ready["port"]), "--transport", transport, "--wait", "0"
         )
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "pues hola\npues adios\n", "")
+    assert (completed.returncode, completed.stdout, completed.stderr) == (0, "pues hola\npues adios\n", "")
 
 
-def test_talk_to_nobody_is_one_line() -> None:
+def test_talk_to_closed_port_is_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    ended = python("-m", "clients", "talk", "127.0.0.1", str(port))
-    assert ended.returncode == 1
-    assert f"127.0.0.1:{port}" in ended.stderr
-    assert ended.stderr.count("\n") == 1
+    completed = run_python("-m", "clients", "talk", "127.0.0.1", str(port))
+    assert completed.returncode == 1
+    assert f"127.0.0.1:{port}" in completed.stderr
+    assert completed.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -51,13 +50,13 @@ def test_talk_to_nobody_is_one_line() -> None:
         ("tcp", "hola", "persistent"),
     ],
 )
-def test_load_writes_its_document_alone_on_stdout(transport: str, protocol: str, lifecycle: str) -> None:
-    with server("select", transport, protocol) as ready:
+def test_load_writes_only_its_document_to_stdout(transport: str, protocol: str, lifecycle: str) -> None:
+    with start_server("select", transport, protocol) as ready:
         url = f"{transport}://127.0.0.1:{ready['port']}"
         options = ["--protocol", protocol, "--lifecycle", lifecycle, "--connections", "5", "--seconds", "0.2"]
-        ended = python("-m", "clients", "load", url, *options, "--warmup", "0.05", "--json", "-")
-    assert ended.returncode == 0, ended.stderr
-    document: dict[str, Any] = json.loads(ended.stdout)
+        completed = run_python("-m", "clients", "load", url, *options, "--warmup", "0.05", "--json", "-")
+    assert completed.returncode == 0, completed.stderr
+    document: dict[str, Any] = json.loads(completed.stdout)
     assert document["target"] == url
     assert document["sent"] == document["ledger"]["ok"] > document["replies"] > 0
     assert document["throughput_rps"] == pytest.approx(document["replies"] / 0.2)
@@ -76,17 +75,17 @@ def test_load_writes_its_document_alone_on_stdout(transport: str, protocol: str,
         ("udp", "hola", "session"),
     ],
 )
-def test_the_uncompiled_loop_agrees_with_the_compiled_one(transport: str, protocol: str, lifecycle: str) -> None:
-    """Each is the other's oracle: the same counts balance, and the same requests are answered."""
+def test_uncompiled_loop_agrees_with_compiled_one(transport: str, protocol: str, lifecycle: str) -> None:
+    """The two loops check each other: both ledgers balance, and all requests are answered."""
     documents = []
-    with server("select", transport, protocol) as ready:
+    with start_server("select", transport, protocol) as ready:
         for disabled in ("0", "1"):
             options = ["--protocol", protocol, "--lifecycle", lifecycle, "--connections", "3", "--seconds", "0.3"]
             options += ["--timeout", "5", "--json", "-"]
             url = f"{transport}://127.0.0.1:{ready['port']}"
-            ended = python("-m", "clients", "load", url, *options, NUMBA_DISABLE_JIT=disabled)
-            assert ended.returncode == 0, ended.stderr
-            documents.append(json.loads(ended.stdout))
+            completed = run_python("-m", "clients", "load", url, *options, NUMBA_DISABLE_JIT=disabled)
+            assert completed.returncode == 0, completed.stderr
+            documents.append(json.loads(completed.stdout))
     for document in documents:
         assert document["sent"] == document["ledger"]["ok"] > 0
         assert document["errors"] == {}
@@ -95,50 +94,50 @@ def test_the_uncompiled_loop_agrees_with_the_compiled_one(transport: str, protoc
     assert documents[0].keys() == documents[1].keys()
 
 
-def test_the_uncompiled_open_loop_has_the_same_schedule_as_the_compiled_one(tmp_path: Path) -> None:
+def test_uncompiled_open_loop_has_same_schedule_as_compiled(tmp_path: Path) -> None:
     files = []
-    with server("select", "udp") as ready:
+    with start_server("select", "udp") as ready:
         for disabled in ("0", "1"):
             files.append(tmp_path / f"{disabled}.npy")
             options = ["--rate", "300", "--seed", "5", "--connections", "3", "--seconds", "0.5", "--warmup", "0"]
             options += ["--message-bytes", "20:1,200:2", "--depth", "64", "--timeout", "5", "--raw", str(files[-1])]
             url = f"udp://127.0.0.1:{ready['port']}"
-            ended = python("-m", "clients", "load", url, *options, NUMBA_DISABLE_JIT=disabled)
-            assert ended.returncode == 0, ended.stderr
+            completed = run_python("-m", "clients", "load", url, *options, NUMBA_DISABLE_JIT=disabled)
+            assert completed.returncode == 0, completed.stderr
     compiled, plain = (np.sort(np.load(file), order="intended_ns") for file in files)
     assert len(compiled) == len(plain) > 100
     for rows in (compiled, plain):
         assert (rows["received_ns"] >= rows["sent_ns"]).all()
-    # Times are reckoned from the start of each: what is left of a nanosecond may be rounded another way.
+    # Times are relative to the start of each load: fractions of a nanosecond may be rounded differently.
     assert np.diff(compiled["intended_ns"]) == pytest.approx(np.diff(plain["intended_ns"]), abs=2)
 
 
-def test_an_open_loop_is_told_as_one() -> None:
-    with server("asyncio") as ready:
+def test_load_describes_open_loop() -> None:
+    with start_server("asyncio") as ready:
         options = ["--rate", "500", "--arrivals", "burst", "--seconds", "0.3", "--cpus", CPU]
-        ended = python("-m", "clients", "load", f"tcp://127.0.0.1:{ready['port']}", *options)
-    assert ended.returncode == 0, ended.stderr
-    assert "open loop, 500 requests/s due (burst)" in ended.stdout
+        completed = run_python("-m", "clients", "load", f"tcp://127.0.0.1:{ready['port']}", *options)
+    assert completed.returncode == 0, completed.stderr
+    assert "open loop, 500 requests/s due (burst)" in completed.stdout
     for words in ("latency      p50", "service time p50", "lateness     p50"):
-        assert words in ended.stdout
+        assert words in completed.stdout
 
 
-def test_load_says_in_words_what_it_saw_and_keeps_the_document(tmp_path: Path) -> None:
-    with server("asyncio") as ready:
+def test_load_prints_results_and_saves_document(tmp_path: Path) -> None:
+    with start_server("asyncio") as ready:
         file = tmp_path / "result.json"
         url = f"tcp://localhost:{ready['port']}"
-        ended = python("-m", "clients", "load", url, "--seconds", "0.2", "--cpus", CPU, "--json", str(file))
-    assert ended.returncode == 0, ended.stderr
-    assert "requests/s" in ended.stdout
-    assert "verdict      " in ended.stdout
+        completed = run_python("-m", "clients", "load", url, "--seconds", "0.2", "--cpus", CPU, "--json", str(file))
+    assert completed.returncode == 0, completed.stderr
+    assert "requests/s" in completed.stdout
+    assert "verdict      " in completed.stdout
     assert json.loads(file.read_text())["generator"]["cpus"] == [int(CPU)]
 
 
-def test_ctrl_c_ends_a_load_early_with_what_was_measured() -> None:
-    with server("select") as ready:
+def test_ctrl_c_stops_load_and_keeps_results() -> None:
+    with start_server("select") as ready:
         url = f"tcp://127.0.0.1:{ready['port']}"
         options = ["--seconds", "600", "--warmup", "0", "--json", "-"]
-        with started("-m", "clients", "load", url, *options) as load:
+        with start_python("-m", "clients", "load", url, *options) as load:
             assert load.stderr is not None
             assert "Ctrl-C" in load.stderr.readline()
             load.send_signal(signal.SIGINT)
@@ -148,7 +147,7 @@ def test_ctrl_c_ends_a_load_early_with_what_was_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("arguments", "code", "expected"),
     [
         (["load", "tcp://127.0.0.1"], 2, ["'tcp://127.0.0.1'", "tcp://HOST:PORT"]),
         (["load", "http://127.0.0.1:80"], 2, ["'http://127.0.0.1:80'"]),
@@ -182,24 +181,24 @@ def test_ctrl_c_ends_a_load_early_with_what_was_measured() -> None:
         (["walk"], 2, ["walk"]),
     ],
 )
-def test_what_cannot_be_is_one_line_that_names_it(words: list[str], code: int, said: list[str]) -> None:
-    ended = python("-m", "clients", *words)
-    lines = ended.stderr.splitlines()
-    assert ended.returncode == code
-    assert len(lines) == 1, ended.stderr
-    assert all(part in lines[0] for part in said), lines
+def test_wrong_input_is_one_line_with_its_value(arguments: list[str], code: int, expected: list[str]) -> None:
+    completed = run_python("-m", "clients", *arguments)
+    lines = completed.stderr.splitlines()
+    assert completed.returncode == code
+    assert len(lines) == 1, completed.stderr
+    assert all(part in lines[0] for part in expected), lines
 
 
-def test_more_connections_than_open_files_are_one_line_that_says_how_many_there_may_be() -> None:
+def test_too_many_connections_report_descriptor_limit() -> None:
     words = ["-m", "clients", "load", "tcp://127.0.0.1:1", "--connections", "999999"]
-    ended = python(*words, descriptors=256)
-    assert ended.returncode == 1
-    assert ended.stderr.count("\n") == 1
-    assert all(part in ended.stderr for part in ("1000063", "the limit is 256", "ulimit"))
+    completed = run_python(*words, descriptors=256)
+    assert completed.returncode == 1
+    assert completed.stderr.count("\n") == 1
+    assert all(part in completed.stderr for part in ("1000063", "the limit is 256", "ulimit"))
 
 
-def test_no_value_in_a_command_ends_the_worker() -> None:
-    with server("select", "udp") as ready:
+def test_worker_survives_wrong_values() -> None:
+    with start_server("select", "udp") as ready:
         settings = {"transport": "udp", "host": "127.0.0.1", "port": ready["port"], "timeout_s": 5.0}
         wrong: list[dict[str, Any]] = [
             {"port": 99999},
@@ -213,19 +212,19 @@ def test_no_value_in_a_command_ends_the_worker() -> None:
         ]
         commands += [{"do": "open", "id": "a", "settings": settings}]
         commands += [{"do": "slice", "id": "a", "seconds": seconds, "warmup_s": 0} for seconds in (1e300, None, 0.05)]
-        ended = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-m", "clients", "worker"],
             input="".join(json.dumps(command) + "\n" for command in commands),
             capture_output=True, text=True, timeout=60, check=True, cwd=ROOT,
         )  # fmt: skip
-    answers = [json.loads(line) for line in ended.stdout.splitlines()[1:]]
+    answers = [json.loads(line) for line in completed.stdout.splitlines()[1:]]
     assert [answer["ok"] for answer in answers] == [False] * 5 + [True, False, False, True]
     assert all("\n" not in answer["error"] for answer in answers if not answer["ok"])
     assert answers[-1]["slice"]["sent"] > 0
 
 
-def test_the_worker_answers_a_line_with_a_line_and_ends_with_its_input() -> None:
-    with server("select", "udp") as ready:
+def test_worker_answers_each_line_and_exits_with_its_input() -> None:
+    with start_server("select", "udp") as ready:
         settings = {"transport": "udp", "host": "127.0.0.1", "port": ready["port"], "connections": 2}
         commands: list[Any] = [
             {"do": "hello"},
@@ -237,12 +236,12 @@ def test_the_worker_answers_a_line_with_a_line_and_ends_with_its_input() -> None
             {"do": "dance"},
             {"do": "open", "id": "c", "settings": {"colour": "red"}},
         ]
-        ended = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-m", "clients", "worker"],
             input="".join(json.dumps(command) + "\n" for command in commands) + "not json\n",
             capture_output=True, text=True, timeout=60, check=True, cwd=ROOT,
         )  # fmt: skip
-    ready_line, *answers = [json.loads(line) for line in ended.stdout.splitlines()]
+    ready_line, *answers = [json.loads(line) for line in completed.stdout.splitlines()]
     assert ready_line["ready"]
     assert [answer["ok"] for answer in answers] == [True, True, True, True, False, True, False, False, False]
     assert answers[2]["connected"] == 2

@@ -19,9 +19,9 @@ def test_compact_prints_missing_and_infinite_values() -> None:
     assert spread(math.inf, 1.0, math.inf) == "inf"
 
 
-def test_spread_prints_larger_side() -> None:
+def test_spread_prints_both_sides_of_asymmetric_interval() -> None:
     assert spread(100.0, 99.0, 101.5) == "100 ±1.5%"
-    assert spread(100.0, 80.0, 101.5) == "100 ±20%"
+    assert spread(100.0, 80.0, 101.5) == "100 -20/+1.5%"
 
 
 def test_on_axis_prints_round_numbers() -> None:

@@ -1,14 +1,19 @@
 import pytest
 from rich.table import Table
 
-from bench.cli.console import output
+from bench.cli.console import print_line, stdout_console
 
 
-def test_a_table_is_not_cut_where_it_goes_into_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+def test_console_does_not_cut_tables_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     table = Table(box=None)
-    for name in ("arm", "load", "ratio"):
+    for name in ("server", "load", "ratio"):
         table.add_column(name)
     cells = ("x" * 60, "y" * 60, "z" * 60)
     table.add_row(*cells)
-    output().print(table)
+    stdout_console().print(table)
     assert capsys.readouterr().out.splitlines()[-1].split() == list(cells)
+
+
+def test_console_prints_escape_sequences_and_markup_as_text(capsys: pytest.CaptureFixture[str]) -> None:
+    print_line(stdout_console(), "[/] \x1b[31m[bold red]x")
+    assert capsys.readouterr().out == "[/] \ufffd[31m[bold red]x\n"

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
 from bench.analysis.summary import SUMMARY_COLUMNS, summarise
-from bench.cli.tables import render_tables
+from bench.cli.tables import few_blocks_advice, render_tables
 from bench.report.tables import result_tables
 from tests.support import synthetic
 
@@ -22,7 +22,7 @@ def frames() -> Frames:
     return summarise(rows.trials, rows.slices), compare_arms(rows.trials, rows.slices, REFERENCE)
 
 
-def make_text(frames: Frames, width: int = 106) -> str:
+def make_text(frames: Frames, width: int = 140) -> str:
     """Return the tables as a terminal of a width shows them."""
     out = io.StringIO()
     console = Console(file=out, width=width)
@@ -31,7 +31,7 @@ def make_text(frames: Frames, width: int = 106) -> str:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("width", [106, 80])
+@pytest.mark.parametrize("width", [140, 106, 80])
 def test_tables_fit_terminal_without_truncation(frames: Frames, width: int) -> None:
     text = make_text(frames, width)
     assert "…" not in text
@@ -55,7 +55,7 @@ def test_tables_print_reasons_signs_and_roles(frames: Frames) -> None:
 
 def test_run_without_results_has_no_tables() -> None:
     empty = pd.DataFrame(columns=SUMMARY_COLUMNS), pd.DataFrame(columns=COMPARISON_COLUMNS)
-    assert render_tables(result_tables(*empty)) == []
+    assert render_tables(result_tables(*empty), 80) == []
 
 
 def test_names_cannot_contain_terminal_markup() -> None:
@@ -75,3 +75,31 @@ def test_figure_worse_than_its_row_is_marked_and_explained(frames: Frames) -> No
     explanation = "!! invalid: only that figure, not its row; the worst: generator's poll took 31.0% of the p99"
     assert explanation in " ".join(text.split())
     assert "(POLL_BATCH_DELAY)" in text
+
+
+def test_latency_table_divides_cpu_time_and_lists_cheapest_first(frames: Frames) -> None:
+    summary, comparisons = frames
+    latency = (
+        summary.assign(scenario_kind="latency", rate_rps=1e4),
+        comparisons.assign(scenario_kind="latency", rate_rps=1e4),
+    )
+    text = make_text(latency)
+    assert "CPU µs / asyncio" in text
+    tables = result_tables(*latency)
+    for table in tables:
+        costs = [row.values[table.metrics[0]].median for row in table.rows if row.rank is None and row.arm.competes]
+        known = [cost for cost in costs if cost == cost]
+        assert known == sorted(known)
+
+
+def test_few_blocks_are_reported_once_below_all_tables() -> None:
+    rows = synthetic.make_run(synthetic.TCP, blocks=2, rounds=2)
+    summary = summarise(rows.trials, rows.slices)
+    frames = summary, compare_arms(rows.trials, rows.slices, REFERENCE)
+    assert summary["codes"].str.contains("FEW_BLOCKS").any()
+    assert "FEW_BLOCKS" not in make_text(frames)
+    assert "--blocks 10" in few_blocks_advice(result_tables(*frames))
+
+
+def test_enough_blocks_need_no_advice(frames: Frames) -> None:
+    assert few_blocks_advice(result_tables(*frames)) == ""

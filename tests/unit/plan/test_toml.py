@@ -58,3 +58,10 @@ def test_load_plan_suggests_a_preset() -> None:
 def test_load_plan_reports_a_missing_file() -> None:
     with pytest.raises(PlanError, match=r"plan nowhere\.toml: No such file"):
         toml.load_plan("nowhere.toml")
+
+
+def test_plan_with_external_server_reads_back() -> None:
+    values = {"name": "x", "models": ["select"], "scenarios": [{"name": "a", "connections": [1], "seconds": 0.1}]}
+    plan = toml.build({**values, "external_servers": [{"name": "mine", "command": ["run", "{port}"]}]}, "")
+    assert plan.external_servers[0].protocols is None
+    assert toml.decode(toml.encode(plan), "text") == plan

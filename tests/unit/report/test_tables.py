@@ -26,12 +26,12 @@ def test_tables_cover_every_load_point(frames: Frames) -> None:
     ]
 
 
-def test_tables_put_fastest_arm_first_and_control_last(frames: Frames) -> None:
+def test_tables_put_best_rank_first_and_control_last(frames: Frames) -> None:
     rows = result_tables(*frames)[2].rows
-    medians = [
-        row.values["throughput_rps"].median for row in rows if row.arm.transport == "udp" and not row.arm.control
-    ]
-    assert medians == sorted(medians, reverse=True)
+    ranked = [row for row in rows if row.arm.transport == "udp" and row.rank]
+    positions = [(row.rank, -row.values["throughput_rps"].median) for row in ranked]
+    assert positions == sorted(positions)
+    assert next(row.arm.name for row in rows if row.arm.transport == "udp" and not row.rank) == "iterative/udp"
     assert [row.arm.name for row in rows][5::6] == ["asyncio/tcp~control", "asyncio/udp~control"]
     assert rows[4].arm.name == "iterative/tcp"
     assert [row.rank for row in rows[:4]] == [(1, 3), (1, 3), (1, 3), (4, 4)]

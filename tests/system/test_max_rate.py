@@ -1,15 +1,14 @@
-"""The search for the highest rate. It is about time, so nothing else may run beside it."""
+"""The search for the max rate under an objective. It depends on time, so it runs alone."""
 
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.support.commands import run_python as python
+from tests.support.commands import run_python
 
 pytestmark = [pytest.mark.serial, pytest.mark.slow]
-
-LIMIT_PLAN = """
+PLAN = """
 name = "max_rate"
 models = ["iterative", "select"]
 transports = ["tcp"]
@@ -45,26 +44,26 @@ asyncio.run(main())
 """
 
 
-def test_a_search_finds_bounds_around_what_a_server_can_do(tmp_path: Path) -> None:
+def test_search_brackets_the_max_rate(tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
-    plan.write_text(LIMIT_PLAN.replace("FOLDER", str(tmp_path)))
+    plan.write_text(PLAN.replace("FOLDER", str(tmp_path)))
     (tmp_path / "slow.py").write_text(SLOW)
-    ended = python("-m", "bench", "run", "--profile", str(plan), "--into", str(tmp_path))
-    assert ended.returncode == 3, ended.stderr
-    assert "ends/tcp (max_rate) could not be measured in any block" in ended.stderr
-    folder = Path(ended.stdout.strip())
+    completed = run_python("-m", "bench", "run", str(plan), "--output-dir", str(tmp_path), timeout_s=110)
+    assert completed.returncode == 3, completed.stderr
+    assert "ends/tcp (max_rate) could not be measured in any block" in completed.stderr
+    folder = Path(completed.stdout.strip())
     trials, summary = pd.read_csv(folder / "max_rate.csv"), pd.read_csv(folder / "summary.csv").set_index("arm")
     assert (summary["metric"] == "max_rate_rps").all()
     searched = trials[trials["step"].notna()]
     assert set(searched["arm"]) == {"select/tcp", "slow/tcp"}
     assert set(trials["arm"]) == {*searched["arm"], "ends/tcp", "iterative/tcp"} == set(summary.index)
     assert (trials["objective_p99_us"] >= 5000).all()
-    for _, of_arm in searched.groupby("arm"):
-        # A machine that halts for milliseconds may fail even the lowest rate; then there is nothing below to try.
-        assert of_arm["step"].nunique() >= 2 or not of_arm["passed"].any()
+    for _, rows in searched.groupby("arm"):
+        # A machine that stalls for milliseconds may fail even the lowest rate; then no lower rate is tried.
+        assert rows["step"].nunique() >= 2 or not rows["passed"].any()
     assert searched[searched["arm"] == "slow/tcp"]["passed"].any(), "few requests are enough to meet an objective"
     assert str(summary.loc["ends/tcp", "reason"]).startswith("server exited with code 3 during start-up")
     assert summary.loc["iterative/tcp", "status"] == "skipped"
-    told = (folder / "report.md").read_text()
-    assert "99 % of the requests answered within" in told
-    assert "the highest rate that meets the objective, in requests per second: " in told
+    report = (folder / "report.md").read_text()
+    assert "99 % of the requests answered within" in report
+    assert "the highest rate that meets the objective, in requests per second: " in report

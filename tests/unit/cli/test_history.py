@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 
-from bench.cli.across import ordered_summaries
+from bench.cli.history import read_summaries
 from tests.support import synthetic
 
 
@@ -23,6 +23,6 @@ def test_summaries_are_ordered_by_start_time_and_labelled_apart(tmp_path: Path) 
         make_folder(tmp_path / "a" / "run", written_s - 1),
         make_folder(tmp_path / "20260101T000000Z-standard", written_s),
     ]
-    summaries = ordered_summaries([*folders, folders[1]])
+    summaries = read_summaries([*folders, folders[1]])
     labels = [run.label for run in summaries]
     assert labels == ["20260101T000000Z-standard", "b/run", "a/run", "reference", "20261122T073100Z-standard"]

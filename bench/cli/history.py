@@ -1,0 +1,141 @@
+"""``holabench history``: print one metric over many runs, and where it changed."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench.cli.console import print_line, stdout_console, text_cells
+from bench.formatting import compact, visible
+from bench.plan.definition import PlanError
+from bench.schema.arms import BASELINE_MODEL
+from bench.schema.metrics import METRICS
+from clients.cli_errors import Stop
+
+if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
+    from collections.abc import Sequence
+
+    from bench.compare.series import Point, RunSummary, Series
+
+
+def history(
+    folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, in any order.")],
+    metric: Annotated[
+        str, typer.Option(metavar="NAME", help=f"Metric to print: {', '.join(METRICS)}.")
+    ] = "cpu_us_per_request",
+    arm: Annotated[
+        str, typer.Option(metavar="SERVER", help="Print only this server, e.g. asyncio/tcp. Default: all.")
+    ] = "",
+    scenario: Annotated[
+        str, typer.Option(metavar="NAME", help="Print only this scenario, e.g. capacity. Default: all.")
+    ] = "",
+    chart: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File for a chart, .png or .svg. Default: none.")
+    ] = None,
+) -> None:
+    """Print a metric over many runs, and mark the first run of each new level.
+
+    Examples:
+
+      holabench history results/*-standard --metric throughput_rps
+
+      holabench history results/*/ --arm asyncio/tcp --chart history.png
+
+    Runs are sorted by the time in the folder's name, e.g. 20261122T073100Z-standard, or else by the time of its
+    plan.toml. Invalid values are printed, but not searched for changes.
+
+    Exit codes: 0 success; 2 wrong input.
+    """
+    if metric not in METRICS:
+        raise Stop(f"--metric {metric!r}: unknown metric; the metrics are {', '.join(METRICS)}")
+    from bench.compare.series import collect_series
+    from bench.store.errors import StoreError
+
+    try:
+        all_series = collect_series(read_summaries(folders), metric, scenario)
+    except (StoreError, PlanError) as error:
+        raise Stop(str(error)) from error
+    selected = [one for one in all_series if arm in ("", one.arm)]
+    if not selected:
+        raise Stop(_nothing_found(metric, arm, scenario))
+    console = stdout_console()
+    for one in selected:
+        print_line(console, f"{one.arm}, {one.load_point}: {METRICS[metric].label}", "bold")
+        console.print(_run_table(one, one.machine_changes(all_series)))
+        console.print()
+    _print_limits(console, selected)
+    if chart is not None:
+        try:
+            _save_chart(selected, chart)
+        except (OSError, ValueError) as error:
+            raise Stop(f"--chart {chart}: {error}") from error
+        typer.echo(chart)
+
+
+def read_summaries(folders: "Sequence[Path]") -> "list[RunSummary]":
+    """Return the summary of each run, oldest first. A folder that is given twice counts once.
+
+    Raises StoreError and PlanError.
+    """
+    from bench.analysis.search_results import summarise_run
+    from bench.compare.series import RunSummary
+    from bench.store.folder_labels import labels
+    from bench.store.reader import read_run
+
+    paths = list({path.resolve(): path for path in reversed(folders)}.values())
+    labelled = zip(map(read_run, paths), labels(paths), strict=True)
+    return [
+        RunSummary(visible(label), summarise_run(run.trials, run.slices, run.max_rate, run.thresholds))
+        for run, label in sorted(labelled, key=lambda pair: (pair[0].started_at, pair[1]))
+    ]
+
+
+def _nothing_found(metric: str, arm: str, scenario: str) -> str:
+    line = f"none of these runs has {metric}"
+    if arm:
+        line += f" of {arm} (--arm)"
+    if scenario:
+        line += f" in {scenario} (--scenario)"
+    return line
+
+
+def _print_limits(console: Console, selected: "Sequence[Series]") -> None:
+    """Print how far changes can be detected in these runs."""
+    from bench.compare.change_points import MIN_RUNS, RELIABLE_RUNS
+
+    if invalid := sum(point.verdict == "invalid" for one in selected for point in one.points):
+        print_line(console, f"{invalid} invalid values, which are not searched for changes (see report.md of each run)")
+    fewest = min(len(one.sound_points) for one in selected)
+    if fewest < MIN_RUNS:
+        print_line(console, f"fewer than {MIN_RUNS} valid values: changes are not searched for")
+    elif fewest < RELIABLE_RUNS:
+        print_line(console, f"fewer than {RELIABLE_RUNS} runs: only changes far larger than the noise can be detected")
+
+
+def _save_chart(selected: "list[Series]", path: Path) -> None:
+    """Raises OSError; ValueError if the file name does not end in the name of an image format."""
+    from bench.report.charts.history import draw_history
+    from bench.report.charts.style import look
+
+    with look():
+        draw_history(selected).savefig(path)
+
+
+def _run_table(one: "Series", baseline_changes: "Sequence[Point]") -> Table:
+    """Return a row for each run. baseline_changes: points at which the baseline changed, too."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("run", overflow="fold")
+    for heading in ("median", "interval", "verdict", ""):
+        table.add_column(heading, no_wrap=True)
+    changes = one.changes
+    for point in one.points:
+        interval = "-" if math.isnan(point.low) else f"{compact(point.low)} to {compact(point.high)}"
+        mark = ""
+        if point in changes:
+            mark = f"<- changed, as did {BASELINE_MODEL}" if point in baseline_changes else "<- changed"
+        style = "dim" if point.verdict == "invalid" else ""
+        table.add_row(*text_cells(point.run, compact(point.median), interval, point.verdict, mark), style=style)
+    return table

@@ -1,0 +1,94 @@
+"""The end of a run: render its results, print how to continue, and choose the exit code."""
+
+import json
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+
+from bench.cli.console import print_line
+from bench.cli.report import print_results
+from bench.formatting import plural
+from clients.cli_errors import Stop
+
+if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
+    import pandas as pd
+
+    from bench.experiment.runner import Outcome
+
+INVALID_RESULTS, INTERRUPTED = 3, 130  # exit codes
+
+
+def finish_run(outcome: "Outcome", console: Console, *, as_json: bool, charts: bool) -> int:
+    """Render the results of a run, print the run folder and the next steps, and return the exit code. Raises Stop."""
+    from bench.store.errors import StoreError
+
+    problems: list[str] = []
+    failure, interrupted, rendered = outcome.failure, outcome.interrupted, False
+    try:
+        problems = render_results(outcome, console, as_json=as_json, charts=charts)
+        rendered = True
+    except StoreError as error:
+        if failure:  # the failure of the run is printed last
+            print_line(console, str(error))
+        failure = failure or str(error)
+    except KeyboardInterrupt:
+        interrupted = True
+    hint, commands = resume_hint(outcome, rendered=rendered)
+    if hint:
+        print_line(console, hint)
+    for command in commands:
+        print_line(console, f"holabench {command} {outcome.folder.path}", indent=2)
+    path = str(outcome.folder.path)
+    print(json.dumps({"type": "run", "folder": path}) if as_json else path)
+    if failure:
+        raise Stop(failure, 1)
+    if interrupted:
+        return INTERRUPTED
+    for problem in problems:
+        print_line(console, f"exiting with code {INVALID_RESULTS}: {problem} (see the reasons above)")
+    return INVALID_RESULTS if problems else 0
+
+
+def resume_hint(outcome: "Outcome", *, rendered: bool) -> tuple[str, list[str]]:
+    """Return what happened to an unfinished run, and the commands that continue it; empty for a finished run."""
+    if outcome.interrupted or outcome.failure:
+        stopped = "Interrupted" if outcome.interrupted else "Stopped"
+        if not outcome.blocks and not outcome.searches:
+            return f"{stopped} before the first block finished; nothing to report. Resume with:", ["run --resume"]
+        blocks = plural(outcome.blocks, "block")
+        return f"{stopped} after {blocks}; they are kept. Resume or report with:", ["run --resume", "report"]
+    if not rendered:
+        return "The measurements are complete and safe; the report is not finished. Create it with:", ["report"]
+    return "", []
+
+
+def render_results(outcome: "Outcome", console: Console, *, as_json: bool, charts: bool) -> list[str]:
+    """Render what a run measured, print its tables, and return what is wrong with it. Raises StoreError."""
+    if not outcome.blocks and not outcome.searches:
+        return []
+    from bench.report.chart_workers import chart_workers
+
+    with chart_workers(outcome.folder.path) if charts else nullcontext() as workers:
+        from bench.report.build import build
+
+        results = build(outcome.folder.read(), workers)
+    print_results(results, console)
+    if not charts:
+        line = f"Charts and report skipped. Create them with: holabench report {outcome.folder.path}"
+        print_line(console, line)
+    if as_json:
+        _print_json_rows("summary", results.summary)
+        _print_json_rows("comparison", results.comparisons)
+    from bench.analysis.run_problems import problems
+
+    return problems(results.summary, results.trials)
+
+
+def _print_json_rows(row_type: str, table: "pd.DataFrame") -> None:
+    """Print each row of a table as a line of JSON that starts with its type."""
+    typed = table.copy()
+    typed.insert(0, "type", row_type)
+    if len(typed):  # an empty table would print an empty line
+        typer.echo(typed.to_json(orient="records", lines=True), nl=False)

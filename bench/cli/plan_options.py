@@ -1,0 +1,192 @@
+"""From the options of a command line to a plan. Every error is one line: Stop, or PlanError."""
+
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.cli.option_values import (
+    parse_ints,
+    parse_names,
+    parse_percent,
+    parse_rate,
+    parse_server,
+    parse_target,
+)
+from bench.plan.definition import MAX_BLOCKS, NONE, Plan, PlanError
+from bench.plan.toml import build, load_plan
+from clients.cli_errors import Stop
+
+_MAX_MINUTES = 100_000
+
+
+def build_plan(source: str, given: Mapping[str, Any]) -> Plan:
+    """Return the plan of a preset or file, changed by the given options. Raises Stop, PlanError.
+
+    given: parameters of the command line by name, without those that were left out.
+    """
+    plan = load_plan(source)
+    plan = apply_overrides(plan, _plan_overrides(given), _scenario_overrides(given))
+    if "message_bytes" in given and all(scenario.protocol != "echo" for scenario in plan.scenarios):
+        raise Stop(
+            f"--message-bytes {given['message_bytes']}: no scenario of plan {plan.name!r} uses the protocol echo; "
+            "messages of hola have a fixed size"
+        )
+    if "rate" in given:
+        plan = _override_rates(plan, given["rate"])
+    plan = _add_external_servers(plan, given.get("server") or [], given.get("target", ""))
+    if "max_minutes" in given and not plan.target_precision:
+        minutes = f"{given['max_minutes']:g}"
+        raise Stop(
+            f"--max-minutes {minutes} only limits a run with a target precision; add e.g. --target-precision 3%, "
+            f"or use --minutes {minutes} for a fixed time budget"
+        )
+    if "minutes" in given:
+        plan = fit_to_budget(plan, given["minutes"])
+    return plan
+
+
+def apply_overrides(plan: Plan, plan_overrides: Mapping[str, Any], scenario_overrides: Mapping[str, Any]) -> Plan:
+    """Return the plan with other values. scenario_overrides: for every scenario. Raises PlanError."""
+    values = msgspec.to_builtins(plan) | dict(plan_overrides)
+    for scenario in values["scenarios"]:
+        scenario.update(scenario_overrides)
+        if scenario["protocol"] != "echo":  # the messages of other protocols have a fixed size
+            scenario["message_bytes"] = None
+    if "models" in plan_overrides:
+        # A model that was left out can be neither reference nor control; the first one takes its place.
+        for role in ("reference", "control"):
+            if role not in plan_overrides and values[role] not in ("", NONE, *values["models"]):
+                values[role] = values["models"][0]
+    return build(values, "")
+
+
+def fit_to_budget(plan: Plan, minutes: float) -> Plan:
+    """Return the plan with as many blocks as fit into the time. Raises Stop, PlanError."""
+    if not 0 < minutes <= _MAX_MINUTES:
+        raise Stop(f"--minutes {minutes:g}: must be greater than 0, e.g. --minutes 10")
+    if plan.target_precision:
+        raise Stop(
+            f"--minutes {minutes:g} contradicts the plan's target precision, which decides how long the run takes; "
+            f"use --max-minutes {minutes:g}"
+        )
+    from bench.experiment.model_catalogue import known_models
+    from bench.plan.time_budget import fit
+
+    return fit(plan, minutes, known_models(plan))
+
+
+def add_models_folder(folder: Path | None) -> None:
+    """Make the models of a folder available. Raises Stop."""
+    from servers import registry
+
+    if folder is None:
+        return
+    if not folder.is_dir():
+        raise Stop(f"--models-from {folder}: not a directory")
+    registry.add_folder(str(folder.resolve()))
+
+
+def add_seed(plan: Plan) -> Plan:
+    """Return the plan with its own seed, or else with a random one."""
+    return plan if plan.seed is not None else msgspec.structs.replace(plan, seed=secrets.randbelow(2**31))
+
+
+def find_interpreters(plan: Plan, warn: Callable[[str], None]) -> Plan:
+    """Return the plan with the paths of its interpreters. Interpreters that are not installed are left out.
+
+    Raises PlanError for an interpreter that is given by its path and does not work.
+    """
+    from bench.machine.interpreters import NoInterpreterError, find, own_label
+
+    paths: dict[str, str] = {}
+    for label, wanted in plan.pythons.items():
+        try:
+            interpreter = find(wanted)
+        except NoInterpreterError as error:
+            if "/" in wanted:
+                raise PlanError(f"pythons: {error}") from error
+            warn(f"skipping interpreter {label}: not installed")
+            continue
+        if "/" in wanted or interpreter.label != own_label():
+            paths[interpreter.label] = interpreter.path
+    return msgspec.structs.replace(plan, pythons=paths)
+
+
+def refuse_missing_programs(plan: Plan, given: Mapping[str, Any]) -> None:
+    """Raise Stop if the program of a --server is not installed."""
+    from bench.experiment.model_catalogue import external_arguments
+
+    names = {parse_server("--server", text)["name"]: text for text in given.get("server") or []}
+    for server in plan.external_servers:
+        if server.name not in names or not server.command:
+            continue
+        program = external_arguments(server)[0]
+        if shutil.which(program, path=server.environment.get("PATH")) is None:
+            raise Stop(f"--server {names[server.name]!r}: the program {program!r} was not found; install it first")
+
+
+def _plan_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
+    overrides = {name: given[name] for name in ("blocks", "seed", "reference") if name in given}
+    for name in ("models", "transports"):
+        if name in given:
+            overrides[name] = parse_names(f"--{name}", given[name])
+    if "python" in given:
+        overrides["pythons"] = _parse_interpreters(given["python"])
+    if "target_precision" in given:
+        overrides["target_precision"] = parse_percent("--target-precision", given["target_precision"])
+        overrides["blocks"] = MAX_BLOCKS
+    if "max_minutes" in given:
+        overrides["max_minutes"] = given["max_minutes"]
+    return overrides
+
+
+def _scenario_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
+    overrides = {name: given[name] for name in ("protocol", "seconds") if name in given}
+    for name in ("connections", "message_bytes"):
+        if name in given:
+            overrides[name] = parse_ints(f"--{name.replace('_', '-')}", given[name])
+    return overrides
+
+
+def _override_rates(plan: Plan, text: str) -> Plan:
+    """Return the plan with another rate in its open-loop scenarios. Raises Stop if it has none."""
+    rate = parse_rate("--rate", text)
+    if not any(scenario.loop == "open" for scenario in plan.scenarios):
+        raise Stop(
+            f"--rate {text}: no scenario of plan {plan.name!r} has a rate; "
+            "use another preset, e.g. standard, or add `rate` to a scenario of a plan file"
+        )
+    scenarios = [
+        msgspec.structs.replace(scenario, rate=rate.named, rate_rps=rate.rate_rps, capacity_share=rate.capacity_share)
+        if scenario.loop == "open"
+        else scenario
+        for scenario in plan.scenarios
+    ]
+    return msgspec.structs.replace(plan, scenarios=tuple(scenarios))
+
+
+def _parse_interpreters(text: str) -> dict[str, str]:
+    """Find the interpreters of --python: path by label. Raises Stop."""
+    from bench.machine.interpreters import NoInterpreterError, find
+
+    try:
+        interpreters = [find(name) for name in parse_names("--python", text)]
+    except NoInterpreterError as error:
+        raise Stop(f"--python: {error}") from error
+    return {interpreter.label: interpreter.path for interpreter in interpreters}
+
+
+def _add_external_servers(plan: Plan, servers: list[str], target: str) -> Plan:
+    """Return the plan with the servers of --server and --target. Raises Stop, PlanError."""
+    if not servers and not target:
+        return plan
+    by_name: dict[str, dict[str, Any]] = {server.name: msgspec.to_builtins(server) for server in plan.external_servers}
+    added = [parse_server("--server", text) for text in servers]
+    if target:
+        added.append(parse_target("--target", target))
+    by_name.update({server["name"]: server for server in added})
+    return apply_overrides(plan, {"external_servers": list(by_name.values())}, {})

@@ -1,0 +1,55 @@
+"""``holabench report``: render the results of a run again, and print them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from bench.cli.console import print_line, stderr_console
+from bench.plan.definition import PlanError
+from clients.cli_errors import Stop
+
+if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
+    from bench.report.build import Report
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
+
+
+def report(folder: RunArgument) -> None:
+    """Create the tables, charts and report of a run again, from its raw files.
+
+    Example: holabench report results/20261122T073100Z-quick
+
+    Exit codes: 0 success; 2 not a run folder, or nothing measured.
+    """
+    from bench.report.chart_workers import chart_workers
+    from bench.store.errors import StoreError
+    from bench.store.reader import read_run
+
+    try:
+        run = read_run(folder)
+        with chart_workers(run.path) as workers:
+            from bench.report.build import build
+
+            results = build(run, workers)
+        print_results(results, stderr_console())
+    except (StoreError, PlanError) as error:
+        raise Stop(str(error)) from error
+    print(folder)
+
+
+def print_results(results: "Report", console: Console) -> None:
+    """Print the tables of a run and where its charts are."""
+    from bench.cli.tables import few_blocks_advice, render_tables
+
+    for table in render_tables(results.tables, console.width):
+        console.print(table)
+        console.print()
+    if advice := few_blocks_advice(results.tables):
+        print_line(console, advice)
+    for line in results.changed_thresholds:
+        print_line(console, f"threshold changed by the plan: {line}")
+    if results.charts:
+        charts = ", ".join(results.charts)
+        print_line(console, f"charts: {charts}; report: report.html, report.md; all in the folder below")

@@ -1,0 +1,153 @@
+"""``holabench run``: measure a plan, then render its results."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+
+from bench.cli import options
+from bench.cli.console import print_line, stderr_console, stdout_console
+from bench.cli.outcome import finish_run
+from bench.cli.plan_options import (
+    add_models_folder,
+    add_seed,
+    build_plan,
+    find_interpreters,
+    refuse_missing_programs,
+)
+from bench.cli.plan_preview import print_plan
+from bench.cli.progress import ProgressDisplay
+from bench.plan.definition import PlanError
+from clients.cli_errors import Stop
+
+if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
+    from bench.experiment.runner import Outcome
+    from bench.plan.definition import Plan
+    from bench.store.run_folder import RunFolder
+
+
+def run(
+    context: typer.Context,
+    plan_source: options.PlanSource = "standard",
+    transports: options.Transports = "",
+    protocol: options.Protocol = "",
+    connections: options.Connections = "",
+    message_bytes: options.MessageBytes = "",
+    rate: options.Rate = "",
+    seed: options.Seed = None,
+    blocks: options.Blocks = None,
+    seconds: options.Seconds = None,
+    minutes: options.Minutes = None,
+    target_precision: options.TargetPrecision = "",
+    max_minutes: options.MaxMinutes = None,
+    models: options.Models = "",
+    reference: options.Reference = "",
+    server: options.Server = None,
+    target: options.Target = "",
+    python: options.Python = "",
+    models_from: options.ModelsFrom = None,
+    output_dir: options.OutputDir = Path("results"),
+    as_json: options.AsJson = False,
+    no_charts: options.NoCharts = False,
+    resume: options.Resume = None,
+    dry_run: options.DryRun = False,
+) -> int:
+    """Start every server, load them in turns, and write CSV files, charts and a report.
+
+    Examples:
+
+      holabench run quick
+
+      holabench run --models select,asyncio --connections 1,64 --blocks 6
+
+      holabench run my-plan.toml --target-precision 3% --max-minutes 20
+
+      holabench run --server "php=php examples/echo.php {port}"
+
+      holabench run --resume results/20261122T073100Z-standard
+
+    Exit codes: 0 success; 1 failure; 2 wrong input; 3 a result is invalid or missing; 130 interrupted.
+    """
+    if sys.platform != "linux":
+        raise Stop(f"holabench requires Linux, not {sys.platform}: its servers and load generator use epoll", 1)
+    given = options.given_options(context)
+    options.refuse_contradictions(given)
+    add_models_folder(models_from)
+    console = stderr_console()
+    _treat_sigterm_as_ctrl_c()
+    try:
+        if resume is not None:
+            outcome = _resume(resume, console)
+        else:
+            plan = build_plan(plan_source, given)
+            if dry_run:
+                print_plan(plan, stdout_console())
+                return 0
+            refuse_missing_programs(plan, given)
+            outcome = _measure(plan, output_dir, console)
+    except PlanError as error:
+        raise Stop(str(error)) from error
+    return finish_run(outcome, console, as_json=as_json, charts=not no_charts)
+
+
+def _measure(plan: "Plan", output_dir: Path, console: Console) -> "Outcome":
+    """Measure a plan. Raises PlanError, Stop."""
+    from bench.experiment import runner
+
+    if output_dir.exists() and not output_dir.is_dir():
+        raise Stop(f"--output-dir {output_dir}: is a file; name a directory")
+    with ProgressDisplay(console) as display, _failures_as_stop():
+        plan = add_seed(find_interpreters(plan, display.on_message))
+        return runner.run(plan, output_dir, _usable_cpus(), display)
+
+
+def _resume(path: Path, console: Console) -> "Outcome":
+    """Measure what is missing in a run folder. Raises PlanError, Stop."""
+    from bench.experiment import runner
+
+    folder = open_for_resume(path, console)
+    with ProgressDisplay(console) as display, _failures_as_stop():
+        return runner.resume(folder, _usable_cpus(), display)
+
+
+@contextmanager
+def _failures_as_stop() -> Iterator[None]:
+    """Raise Stop with exit code 1 if the run cannot start."""
+    from bench.experiment.child_process import ChildError
+    from bench.store.errors import StoreError
+
+    try:
+        yield
+    except (ChildError, StoreError) as error:
+        raise Stop(str(error), 1) from error
+
+
+def open_for_resume(path: Path, console: Console) -> "RunFolder":
+    """Return the folder of an interrupted run, repaired so that the run can continue. Raises PlanError, Stop."""
+    from bench.store.errors import StoreError
+    from bench.store.run_folder import RunFolder
+
+    folder = RunFolder(path)
+    try:
+        if folder.read().complete:
+            raise Stop(f"--resume {path}: the run is complete; to render it again: holabench report {path}")
+        for line in folder.reopen():
+            print_line(console, f"repaired: {line}")
+    except StoreError as error:
+        raise Stop(f"--resume: {error}") from error
+    return folder
+
+
+def _usable_cpus() -> list[int]:
+    return sorted(os.sched_getaffinity(0))
+
+
+def _treat_sigterm_as_ctrl_c() -> None:
+    """Raise KeyboardInterrupt on SIGTERM: finished blocks are kept, servers stopped, and the resume hint printed."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -1,0 +1,51 @@
+"""A check of the selftest, and what several checks need."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.selftest.expectations import Finding
+from bench.selftest.trial import Evidence, RunningTrial, Trial
+
+MS = 1_000_000  # nanoseconds
+GENERATOR_CPU = min(os.sched_getaffinity(0))  # where a trial gives the generator a CPU of its own
+FAULT_EVERY = 20  # requests
+DEEP_PIPELINE = ("--connections", "4", "--depth", "256")
+# Codes with which the generator reports that the machine disturbed its times.
+_DISTURBANCE_CODES = {
+    "CPU_STEAL",
+    "RUN_DELAY",
+    "LATE_SENDS",
+    "LATENESS_IN_LATENCY",
+    "POLL_BATCH_DELAY",
+    "MAJOR_FAULTS",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question about the generator, with the trial that answers it."""
+
+    name: str
+    question: str
+    trial: Trial
+    judge: Callable[[Evidence], list[Finding]]
+    disturb: Callable[[RunningTrial], Any] | None = None
+    timed: bool = True  # about times, which a stall of this machine can disturb; see ``machine_disturbed``
+
+
+def open_loop(rate_rps: float, *options: str) -> tuple[str, ...]:
+    """Return the generator's options for an open loop."""
+    return ("--rate", str(rate_rps), "--seed", "11", *options)
+
+
+def machine_disturbed(evidence: Evidence) -> bool:
+    """Return whether the machine disturbed the times, by the generator's codes or by the server's time stamps."""
+    codes = {code.partition("=")[0] for code in evidence.document["verdict"]["codes"]}
+    sent = evidence.stamps[evidence.stamps["sent_ns"] > 0]
+    overdue_ns = np.sort(sent["sent_ns"] - sent["planned_ns"])
+    server_late = len(sent) > 0 and overdue_ns[int(0.99 * len(sent))] > MS
+    return bool(codes & _DISTURBANCE_CODES) or bool(server_late)

@@ -1,0 +1,107 @@
+"""Runs that are interrupted, and servers that die: finished blocks are kept, and no process is left behind."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+from tests.support.commands import find_servers_below, start_python
+from tests.support.processes import have_exited
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.slow
+SMALL = ["quick", "--models", "iterative,select", "--transports", "tcp", "--seed", "7", "--no-charts"]
+SUCCESS = (0, 3)
+INTERRUPTED = 130
+RENDER_FOR_EVER = """
+import signal, sys
+from bench.report import build
+from bench.__main__ import main
+
+def render_for_ever(*_):
+    print("rendering", flush=True)
+    signal.pause()
+
+build.build = render_for_ever
+sys.argv = ["holabench", "run", *sys.argv[1:]]
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_keeps_blocks_stops_servers_and_prints_hint(interrupt: signal.Signals, tmp_path: Path) -> None:
+    arguments = [*SMALL, "--blocks", "1000", "--seconds", "0.1", "--output-dir", str(tmp_path)]
+    with start_python("-m", "bench", "run", *arguments) as run:
+        wait_until(lambda: any(_blocks(file) >= 2 for file in tmp_path.glob("*/trials.csv")), "two blocks")
+        wait_until(lambda: bool(find_servers_below(run.pid)), "the next block's servers")
+        servers = find_servers_below(run.pid)
+        run.send_signal(interrupt)
+        output, errors = run.communicate(timeout=60)
+    folder = Path(output.strip())
+    assert run.returncode == INTERRUPTED, errors
+    assert f"holabench run --resume {folder}\n" in errors
+    assert f"holabench report {folder}\n" in errors
+    assert _blocks(folder / "trials.csv") >= 2
+    assert (folder / "summary.csv").exists()
+    assert have_exited(servers)
+
+
+def test_interrupt_while_rendering_prints_report_command(tmp_path: Path) -> None:
+    arguments = [*SMALL[:-1], "--blocks", "1", "--seconds", "0.1", "--output-dir", str(tmp_path)]
+    with start_python("-c", RENDER_FOR_EVER, *arguments) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "rendering\n"
+        run.send_signal(signal.SIGINT)
+        output, errors = run.communicate(timeout=60)
+    folder = Path(output.strip())
+    assert run.returncode == INTERRUPTED
+    assert (folder / "complete.json").exists()
+    assert "The measurements are complete" in errors
+    assert f"holabench report {folder}\n" in errors
+    assert "Traceback" not in errors
+
+
+def test_sigkill_leaves_no_process_behind(tmp_path: Path) -> None:
+    arguments = ["quick", "--models", "multiprocessing", "--output-dir", str(tmp_path)]
+    with start_python("-m", "bench", "run", *arguments) as run:
+        wait_until(lambda: len(find_servers_below(run.pid)) >= 6, "servers with their workers")
+        parents = {process.environ()["HOLABENCH_PARENT"] for process in find_servers_below(run.pid)}
+        assert parents == {str(run.pid)}
+        children = psutil.Process(run.pid).children(recursive=True)
+        run.kill()
+        run.wait()
+        wait_until(lambda: have_exited(children), "all children have exited")
+
+
+def test_server_that_dies_is_a_failed_row_and_others_continue(tmp_path: Path) -> None:
+    arguments = [*SMALL, "--blocks", "1", "--seconds", "0.6", "--output-dir", str(tmp_path)]
+    with start_python("-m", "bench", "run", *arguments) as run:
+        find_select = _finder_of_loaded_server(run.pid, "select")
+        wait_until(lambda: bool(find_select()), "the select server has its connections")
+        find_select()[0].kill()
+        output, errors = run.communicate(timeout=110)
+    assert run.returncode in SUCCESS, errors
+    trials = pd.read_csv(Path(output.strip()) / "trials.csv")
+    failed = trials[trials["status"] == "failed"]
+    assert set(failed["arm"]) == {"select/tcp"}
+    assert failed["reason"].str.contains("while it was measured").any(), failed["reason"].to_string()
+    assert (trials["status"] == "ok").sum() >= 4
+
+
+def _finder_of_loaded_server(run_pid: int, model: str) -> Callable[[], list[psutil.Process]]:
+    """Return a function that finds the TCP servers of a model that have more than ten descriptors."""
+    command = [model, "--transport", "tcp"]
+
+    def find() -> list[psutil.Process]:
+        servers = find_servers_below(run_pid)
+        return [process for process in servers if process.cmdline()[3:6] == command and process.num_fds() > 10]
+
+    return find
+
+
+def _blocks(trials: Path) -> int:
+    return int(pd.read_csv(trials)["block"].nunique())

@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+
+from bench.formatting import format_duration
+from bench.plan.toml import load_plan, preset_names
+from tests.support.in_process import run_holabench
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(5.0, "10 s"), (60.0, "1 min"), (79.0, "1 min 20 s"), (301.0, "6 min")])
+def test_duration_is_rounded(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text
+
+
+def test_models_lists_names_and_descriptions(capsys: pytest.CaptureFixture[str]) -> None:
+    completed = run_holabench(capsys, "models")
+    assert completed.code == 0
+    for name in ("asyncio", "iterative", "multiprocessing", "select", "thread_per_client"):
+        assert name in completed.stdout
+
+
+def test_presets_lists_questions_and_durations(capsys: pytest.CaptureFixture[str]) -> None:
+    completed = run_holabench(capsys, "presets")
+    assert completed.code == 0
+    for name in preset_names():
+        assert name in completed.stdout
+    assert load_plan("quick").question in completed.stdout
+    assert " min" in completed.stdout
+
+
+def test_plan_prints_load_points_and_skipped_servers(capsys: pytest.CaptureFixture[str]) -> None:
+    completed = run_holabench(capsys, "plan", "standard")
+    assert completed.code == 0
+    assert f"{load_plan('standard').blocks} blocks, about" in completed.stdout
+    assert "iterative/tcp" in completed.stdout
+    assert "skipped: iterative is designed for 1 persistent TCP client" in completed.stdout
+
+
+def test_plan_takes_the_options_of_run(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--models", "select", "--transports", "udp", "--connections", "5", "--blocks", "7"]
+    previewed = run_holabench(capsys, "plan", "quick", *options)
+    assert previewed.code == 0
+    assert "7 blocks, about" in previewed.stdout
+    assert "iterative" not in previewed.stdout
+    dry = run_holabench(capsys, "run", "quick", *options, "--dry-run")
+    assert dry.code == 0
+    assert dry.stdout == previewed.stdout
+
+
+def test_dry_run_creates_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    completed = run_holabench(capsys, "run", "quick", "--dry-run", "--output-dir", str(tmp_path))
+    assert completed.code == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_new_model_writes_skeleton_and_next_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    completed = run_holabench(capsys, "new-model", "my_model", "--directory", str(tmp_path))
+    assert completed.code == 0
+    source = (tmp_path / "my_model.py").read_text()
+    assert "def serve_tcp" in source
+    assert f"HOLABENCH_MODELS={tmp_path}" in completed.stdout
+    assert "--models my_model," in completed.stdout
+    (tmp_path / "my_model.py").write_text("changed")
+    again = run_holabench(capsys, "new-model", "my_model", "--directory", str(tmp_path))
+    assert again.code == 2
+    assert "is not overwritten" in again.stderr
+    assert (tmp_path / "my_model.py").read_text() == "changed"
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    completed = run_holabench(capsys, "--version")
+    assert completed.code == 0
+    assert completed.stdout.startswith("holabench")

@@ -1,0 +1,85 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.cli.interim_results import InterimResults, load_point_of
+from bench.experiment.observer import CaseFinished, SliceFinished
+from tests.support import synthetic
+from tests.unit.cli.events import make_open_loop_slice, make_slice, make_trial
+
+
+def test_ranking_sorts_best_first_without_interval_of_two_blocks() -> None:
+    results = InterimResults()
+    rates = {"select/tcp": 100.0, "asyncio/tcp": 50.0, "asyncio/tcp~control": 51.0, "select/udp": 9.0}
+    for block in range(2):
+        for arm, rate_rps in rates.items():
+            results.add_slice(make_slice(arm, rate_rps + block, block))
+    ranking = results.ranking(load_point_of(make_slice("select/tcp", 1.0)), "tcp")
+    assert [ranked.arm for ranked in ranking] == ["select/tcp", "asyncio/tcp"]
+    assert ranking[0].median == 100.5
+    assert math.isnan(ranking[0].half_width)
+
+
+@pytest.mark.parametrize("blocks", [3, 10])
+def test_ranking_interval_is_students(blocks: int) -> None:
+    results = InterimResults()
+    values = [100.0 + block for block in range(blocks)]
+    for block, value in enumerate(values):
+        results.add_slice(make_slice("select/tcp", value, block))
+    (ranked,) = results.ranking(load_point_of(make_slice("select/tcp", 1.0)), "tcp")
+    expected = synthetic.student_quantile(0.975, blocks - 1) * np.std(values, ddof=1) / math.sqrt(blocks)
+    assert ranked.half_width == pytest.approx(expected)
+
+
+def test_ranking_at_given_rate_sorts_lowest_cpu_time_first() -> None:
+    results = InterimResults()
+    for arm, cpu_us in (("asyncio/tcp", 14.0), ("target/tcp", math.nan), ("select/tcp", 12.0)):
+        results.add_slice(make_open_loop_slice(arm, cpu_us))
+    load = load_point_of(make_open_loop_slice("select/tcp", 1.0))
+    ranking = results.ranking(load, "tcp", lowest_first=True)
+    assert [ranked.arm for ranked in ranking] == ["select/tcp", "asyncio/tcp", "target/tcp"]
+    assert results.sparkline(load, "target/tcp") == ""
+
+
+def test_sparkline_spans_zero_to_highest() -> None:
+    results = InterimResults()
+    for rate_rps in (1.0, 50.0, 100.0):
+        results.add_slice(make_slice("select/tcp", rate_rps))
+    assert results.sparkline(load_point_of(make_slice("select/tcp", 1.0)), "select/tcp") == "▁▅█"
+
+
+def test_slice_with_run_delay_is_counted() -> None:
+    results = InterimResults()
+    for share in (0.05, 0.5):
+        event = make_slice("select/tcp", 1e4)
+        results.add_slice(SliceFinished(0, "capacity", 16, 0, replace(event.row, run_delay_share=share)))
+    assert results.delayed_slices == 1
+
+
+def test_warning_reports_each_code_once_and_again_if_invalid() -> None:
+    results = InterimResults()
+    trials = [make_trial("select/tcp", "RUN_DELAY=2.0% GENERATOR_GC=0"), make_trial("asyncio/tcp")]
+    (line,) = results.add_case(CaseFinished(trials, 0))
+    text = "suspect: generator preempted 2.0% of the time (RUN_DELAY)"
+    assert line == f"select/tcp in capacity, 16 connections, 64 bytes: {text}"
+    assert results.add_case(CaseFinished([make_trial("select/tcp", "RUN_DELAY=3.0%", connections=64)], 0)) == []
+    (line,) = results.add_case(CaseFinished([make_trial("select/tcp", "RUN_DELAY=9.0% LATE_REPLIES=1")], 0))
+    assert ": invalid: " in line
+    assert "9.0% of the time (RUN_DELAY), " in line
+    assert line.endswith("(LATE_REPLIES)")
+
+
+def test_warning_prints_unknown_code_as_it_was_read() -> None:
+    (line,) = InterimResults().add_case(CaseFinished([make_trial("select/tcp", "NEW_CODE=3x")], 0))
+    assert line.endswith(": suspect: NEW_CODE=3x")
+
+
+def test_warning_shortens_and_escapes_failure_reason() -> None:
+    failed = make_trial("select/tcp", status="failed", reason="ended:\n\x1b[2Jboo " + 300 * "x")
+    skipped = make_trial("iterative/tcp", status="skipped", reason="serves one connection at a time")
+    (line,) = InterimResults().add_case(CaseFinished([failed, skipped], 0))
+    assert line.startswith("select/tcp in capacity, 16 connections, 64 bytes: failed: ended: \ufffd[2Jboo xxx")
+    assert line.endswith(" ...")
+    assert len(line) < 250

@@ -1,0 +1,84 @@
+from typing import Any
+
+import pytest
+
+from bench.cli.options import refuse_contradictions
+from bench.cli.plan_options import build_plan
+from bench.plan.matrix import control_model, reference_model
+from clients.cli_errors import Stop
+
+
+def test_plan_without_options_is_the_preset() -> None:
+    assert build_plan("quick", {}).name == "quick"
+
+
+def test_overrides_replace_values_of_plan_and_scenarios() -> None:
+    plan = build_plan("quick", {"models": "select,asyncio", "connections": "1,64", "blocks": 3, "seconds": 0.5})
+    assert plan.models == ("select", "asyncio")
+    assert plan.blocks == 3
+    assert {(scenario.connections, scenario.seconds) for scenario in plan.scenarios} == {((1, 64), 0.5)}
+
+
+def test_first_model_replaces_reference_and_control_that_are_left_out() -> None:
+    plan = build_plan("quick", {"models": "select,iterative"})
+    assert (reference_model(plan), control_model(plan)) == ("select", "select")
+    assert build_plan("quick", {"models": "select,iterative", "reference": "iterative"}).reference == "iterative"
+
+
+def test_rate_replaces_only_rates() -> None:
+    before = build_plan("standard", {})
+    after = build_plan("standard", {"rate": "20000/s"})
+    assert [scenario.loop for scenario in after.scenarios] == [scenario.loop for scenario in before.scenarios]
+    assert after.scenarios != before.scenarios
+
+
+def test_target_precision_removes_the_limit_of_blocks() -> None:
+    assert build_plan("quick", {"target_precision": "3%"}).blocks == 1000
+
+
+def test_server_is_added_for_its_transports() -> None:
+    plan = build_plan("quick", {"server": ["x/udp=run {port}"], "target": "tcp://127.0.0.1:80"})
+    assert [(server.name, server.transports) for server in plan.external_servers] == [
+        ("x", ("udp",)),
+        ("target", ("tcp",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"max_minutes": 20.0}, "add e.g. --target-precision 3%"),
+        ({"minutes": 0.0}, "must be greater than 0"),
+        ({"minutes": float("nan")}, "must be greater than 0"),
+        ({"rate": "20000/s"}, "no scenario of plan 'quick' has a rate"),
+        ({"protocol": "hola", "message_bytes": "64"}, "messages of hola have a fixed size"),
+    ],
+)
+def test_option_that_would_have_no_effect_is_refused(given: dict[str, Any], expected: str) -> None:
+    with pytest.raises(Stop, match=expected):
+        build_plan("quick", given)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"target_precision", "blocks"}, "--target-precision and --blocks contradict each other"),
+        ({"target_precision", "minutes"}, "limit it with --max-minutes"),
+        ({"minutes", "blocks"}, "--minutes and --blocks contradict each other"),
+        ({"minutes", "seconds"}, "--minutes and --seconds contradict each other"),
+        ({"dry_run", "as_json"}, "--dry-run and --json contradict each other"),
+        ({"resume", "models", "blocks"}, "remove --models, --blocks"),
+        ({"resume", "plan_source"}, "remove the preset or plan file"),
+        ({"resume", "output_dir"}, "remove --output-dir"),
+    ],
+)
+def test_contradicting_options_are_refused(given: set[str], expected: str) -> None:
+    with pytest.raises(Stop, match=expected):
+        refuse_contradictions(given)
+
+
+@pytest.mark.parametrize(
+    "given", [{"resume", "as_json", "no_charts"}, {"target_precision", "max_minutes"}, {"minutes"}]
+)
+def test_compatible_options_are_accepted(given: set[str]) -> None:
+    refuse_contradictions(given)

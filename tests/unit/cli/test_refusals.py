@@ -1,0 +1,103 @@
+"""Wrong input: one line that names the option and its value, and exit code 2, before anything is measured."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.in_process import run_holabench
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--models", "select,slect"], ["'slect'", "select"]),
+        (["fast"], ["'fast'", "quick", "standard"]),
+        (["nowhere.toml"], ["nowhere.toml"]),
+        (["--connections", "1,x"], ["--connections", "1,x"]),
+        (["--connections", "0"], ["connections", "0", ">= 1"]),
+        (["--connections", "2000000"], ["connections", "2000000", "<= 1000000"]),
+        (["--transports", "tcp,sctp"], ["sctp"]),
+        (["--protocol", "http"], ["http"]),
+        (["--blocks", "0"], ["blocks", "0", ">= 1"]),
+        (["--blocks", "many"], ["--blocks", "many"]),
+        (["--seconds", "-1"], ["seconds", "-1"]),
+        (["--seconds", "nan"], ["seconds", "nan"]),
+        (["--message-bytes", "70000"], ["70000", "65507"]),
+        (["--seed", "-3"], ["seed", "-3"]),
+        (["--target-precision", "soon"], ["--target-precision", "'soon'", "3%"]),
+        (["--target-precision", "3"], ["--target-precision 3", "write 3%"]),
+        (["--max-minutes", "20"], ["--max-minutes 20", "--target-precision", "--minutes 20"]),
+        (["--minutes", "nan"], ["--minutes", "nan"]),
+        (["--minutes", "inf"], ["--minutes", "inf"]),
+        (["--minutes", "0.2"], ["0.2", "minutes"]),
+        (["--minutes", "10", "--blocks", "3"], ["--minutes", "--blocks"]),
+        (["--target-precision", "3%", "--blocks", "3"], ["--target-precision", "--blocks"]),
+        (["--rate", "20000"], ["--rate 20000", "20000/s", "50%"]),
+        (["quick", "--rate", "20000/s"], ["--rate 20000/s", "'quick'", "standard"]),
+        (["--reference", "trio"], ["reference", "'trio'"]),
+        (["--colour", "red"], ["--colour"]),
+        (["--models", ","], ["--models", "','"]),
+        (["--models-from", "nowhere"], ["--models-from nowhere"]),
+        (["--python", "**"], ["'**'"]),
+        (["--python", "9.99"], ["--python", "9.99"]),
+        (["--target", "localhost:80"], ["--target", "tcp://HOST:PORT"]),
+        (["--target", "tcp://127.0.0.1:99999"], ["--target", "99999", "65535"]),
+        (["--server", "php"], ["--server 'php'", "NAME=COMMAND"]),
+        (["--server", "php=php server.php"], ["--server", "{port}"]),
+        (["--server", "x/sctp=run {port}"], ["--server", "/tcp+udp"]),
+        (["--server", "x=nosuchprogram {port}"], ["--server", "'nosuchprogram' was not found"]),
+        (["--server", "x=true {port}", "--transports", "udp"], ["'x'", "tcp", "udp"]),
+        (["--server", "select=python {port}"], ["'select'"]),
+        (["--resume", "results/RUN", "--models", "select"], ["--resume", "--models"]),
+        (["quick", "--resume", "results/RUN"], ["--resume", "preset"]),
+        (["--resume", "nowhere"], ["--resume", "nowhere"]),
+        (["--dry-run", "--json"], ["--dry-run", "--json"]),
+    ],
+)
+def test_run_refuses_wrong_input_with_one_line(
+    arguments: list[str], expected: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = [] if "--resume" in arguments else ["--output-dir", str(tmp_path)]
+    completed = run_holabench(capsys, "run", *arguments, *output)
+    assert completed.code == 2, completed.stderr
+    assert completed.stdout == ""
+    assert completed.stderr.count("\n") == 1, completed.stderr
+    assert all(part in completed.stderr for part in expected), completed.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_run_refuses_output_dir_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    completed = run_holabench(capsys, "run", "quick", "--output-dir", str(tmp_path / "file"))
+    assert completed.code == 2
+    assert "is a file; name a directory" in completed.stderr
+
+
+@pytest.mark.parametrize("command", ["report", "compare", "history"])
+def test_folder_that_is_not_a_run_is_refused(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = [str(tmp_path)] * (2 if command == "compare" else 1)
+    completed = run_holabench(capsys, command, *folders)
+    assert completed.code == 2
+    assert completed.stderr.count("\n") == 1
+    assert str(tmp_path) in completed.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["plan", "fast"], "'fast'"),
+        (["plan", "quick", "--max-minutes", "5"], "--max-minutes 5"),
+        (["history", "x", "--metric", "speed"], "--metric 'speed': unknown metric"),
+        (["selftest", "--only", "truth"], "--only 'truth': unknown check"),
+        (["new-model", "my-model"], "'my-model'"),
+        (["new-model", "select"], "'select'"),
+        (["new-model", "my_model", "--directory", "nowhere"], "--directory nowhere: not a directory"),
+    ],
+)
+def test_other_commands_refuse_wrong_input(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    completed = run_holabench(capsys, *arguments)
+    assert completed.code == 2
+    assert completed.stderr.count("\n") == 1, completed.stderr
+    assert expected in completed.stderr
