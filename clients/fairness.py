@@ -1,4 +1,4 @@
-"""How evenly the connections were served."""
+"""Fairness: how evenly the connections were served."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What load to put on which server, checked. Pure."""
+"""The specification of a load, checked. Pure."""
 
 import os
 import socket
@@ -172,7 +172,7 @@ def make_params(spec: LoadSpec, raw_room: int) -> LoadParams:
         tcp=int(spec.transport == "tcp"),
         echo=int(echo),
         session=int(spec.in_sessions),
-        says_adios=int(spec.lifecycle == "session" and not echo),
+        ends_with_adios=int(spec.lifecycle == "session" and not echo),
         requests_per_session=spec.messages_per_session,
         message_bytes=max(spec.sizes) if echo else 1,
         mixed=int(echo and len(spec.sizes) > 1),

@@ -1,4 +1,4 @@
-"""What one load measured, and the sum of several loads."""
+"""The measurement of one load, and the sum of several loads."""
 
 from dataclasses import dataclass, field
 from typing import Self

@@ -16,7 +16,7 @@ MIN_SAMPLES_BEYOND = 10  # a percentile with fewer samples beyond it is not prin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityCode:
-    """A reason to distrust a number, with its thresholds.
+    """A reason not to trust a number, with its thresholds.
 
     They are the values at which the number becomes suspect and invalid.
     """

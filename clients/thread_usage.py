@@ -1,4 +1,4 @@
-"""What a load costs the generator's threads: CPU time, waits, page faults."""
+"""The cost of a load for the generator's threads: CPU time, waits, page faults."""
 
 import gc
 import resource

@@ -12,8 +12,8 @@ DOCS = Path(__file__).parent
 _QUALITY_INTRODUCTION = """\
 # Quality codes
 
-A *quality code* is a reason to distrust a number. A trial raises a flag when a measured value passes the threshold of a
-code. The worst flag decides the *verdict*: `valid`, `suspect` or `invalid`. CSV files list the flags in the column
+A *quality code* is a reason not to trust a number. A trial raises a flag when a measured value passes the threshold of
+a code. The worst flag decides the *verdict*: `valid`, `suspect` or `invalid`. CSV files list the flags in the column
 `codes`, each with its value: `RUN_DELAY=2.1% LOSS=0.043%`.
 
 - A *transient* code varies between blocks, mostly with the machine. It makes a median over blocks suspect only if it

@@ -1,8 +1,9 @@
-"""The tutorial's server, for Python 3: it says "pues hola" to hola, and "pues adios" to adios, to one client at a time.
+"""The tutorial's server, for Python 3: it answers hola with "pues hola" and adios with "pues adios".
 
     python examples/hola.py 8000
 
-In its behaviour it is the tutorial's, with one thing mended: a client that leaves without adios ended it in a loop.
+It serves one client at a time, as in the tutorial, with one fix: the tutorial's server loops forever when a client
+disconnects without adios.
 """
 
 import socket

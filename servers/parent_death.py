@@ -2,8 +2,8 @@
 
 The kernel sends SIGKILL to this process when its parent exits (prctl, Linux). There are two pitfalls:
 
-- The kernel acts when the *thread* that started the server exits, even if other threads of its process go on. A program
-  that starts a server from a thread must keep this thread alive for as long as the server.
+- The kernel acts when the *thread* that started the server exits, even if other threads of its process continue. A
+  program that starts a server from a thread must keep this thread alive for as long as the server.
 - The parent may exit before prctl is called. So this module then checks whether the parent is still the expected one. A
   forked worker knows its parent; a program that starts a server can pass its pid in HOLABENCH_PARENT.
 

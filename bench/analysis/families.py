@@ -1,4 +1,4 @@
-"""Which arms are compared, and which comparisons belong together. Pure.
+"""Families: the arms that are compared, and the comparisons that belong together. Pure.
 
 A family is a set of comparisons that answer one question and share one error rate: one metric at one load point, of all
 arms of one transport, or of every model's UDP with its TCP. The controls of all load points are one family per metric.

@@ -42,7 +42,7 @@ class LogRatio:
 
     @property
     def excludes_one(self) -> bool:
-        """Whether the 95% interval excludes a ratio of 1."""
+        """Return whether the 95% interval excludes a ratio of 1."""
         return self.low > 1 or self.high < 1
 
     def is_within(self, low: float, high: float) -> bool:

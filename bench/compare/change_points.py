@@ -75,7 +75,7 @@ class _Levels:
         return abs(self._mean(left) - self._mean(right)) > threshold
 
     def starts(self) -> list[int]:
-        """Return the first run of each new level. Single outliers are no levels."""
+        """Return the first run of each new level. A single outlier is not a level."""
         inner = range(1, len(self.cuts) - 1)
         outliers = [k for k in inner if self._size(k) == 1 and not self.significantly_different(k - 1, k + 1)]
         left_out = {level for k in outliers for level in (k, k + 1)}

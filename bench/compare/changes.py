@@ -51,7 +51,7 @@ class Change:
 
     @property
     def is_judged(self) -> bool:
-        """Whether the values are not invalid and have an interval."""
+        """Return whether the values are not invalid and have an interval."""
         return self.verdict != INVALID and not math.isnan(self.low)
 
 
@@ -226,7 +226,7 @@ def _detectable_share(test: _Test) -> float:
 def _search_change(test: _Test) -> tuple[float, float, float, Conclusion]:
     """Return ratio, bounds and conclusion of two searches.
 
-    Their bounds are no confidence intervals, and each run has only one search. So two searches differ only if the
+    Their bounds are not confidence intervals, and each run has only one search. So two searches differ only if the
     bounds of one lie entirely above those of the other. A looser objective alone raises the rate: if the objectives
     differ, only a difference that they cannot explain counts.
     """

@@ -58,7 +58,7 @@ class Violations:
 
 @dataclass(frozen=True, slots=True)
 class RulePower:
-    """What the comparisons of a rule's metric can detect."""
+    """The changes that the comparisons of a rule's metric can detect."""
 
     rule: Rule
     comparisons: int
@@ -67,7 +67,7 @@ class RulePower:
 
     @property
     def is_sufficient(self) -> bool:
-        """Whether every comparison would detect a change of the rule's size."""
+        """Return whether every comparison would detect a change of the rule's size."""
         return not self.without_power
 
 

@@ -44,7 +44,7 @@ class MetricValues:
 
     @property
     def is_comparable(self) -> bool:
-        """Whether the median can be compared: 0 means that nothing was served, infinite that too much was lost."""
+        """Return whether the median can be compared: 0 means nothing served, infinite too much lost."""
         return 0 < self.median < math.inf
 
     @property

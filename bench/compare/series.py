@@ -34,7 +34,7 @@ class Point:
 
     @property
     def is_sound(self) -> bool:
-        """Whether the value is not invalid, and is positive and finite.
+        """Return whether the value is not invalid, and is positive and finite.
 
         Other values are left out of the search for changes.
         """

@@ -1,10 +1,10 @@
-"""What a comparison compares, and what it may conclude."""
+"""The kinds of comparisons, and the conclusions that they allow."""
 
 from enum import StrEnum
 
 
 class ComparisonKind(StrEnum):
-    """What a row of comparisons.csv compares."""
+    """The two sides that a row of comparisons.csv compares."""
 
     CONTROL = "control"  # a control with the arm that it repeats
     TRANSPORTS = "transports"  # a model over UDP with the same model over TCP
@@ -13,7 +13,7 @@ class ComparisonKind(StrEnum):
 
 
 class Conclusion(StrEnum):
-    """What the interval of a ratio allows to conclude."""
+    """The conclusion that the interval of a ratio allows."""
 
     FASTER = "faster"
     SLOWER = "slower"
@@ -22,5 +22,5 @@ class Conclusion(StrEnum):
 
     @property
     def is_difference(self) -> bool:
-        """Whether the two sides differ."""
+        """Return whether the two sides differ."""
         return self in (Conclusion.FASTER, Conclusion.SLOWER)

@@ -41,7 +41,7 @@ def append_synced(path: Path, data: bytes) -> None:
 
 
 def truncate_synced(path: Path, size: int) -> None:
-    """Cut a file off after so many bytes. Raises OSError."""
+    """Truncate a file to a number of bytes. Raises OSError."""
     with path.open("r+b") as file:
         file.truncate(size)
         os.fsync(file.fileno())

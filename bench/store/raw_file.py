@@ -23,7 +23,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class RawFile:
-    """Where the rows of each block are in a raw file."""
+    """The position of each block's rows in a raw file."""
 
     size: int  # in bytes
     header_end: int  # in bytes; 0 if the file does not start with the names of its columns

@@ -184,7 +184,7 @@ class RunFolder(OldReads):
 
 
 def _create_directory(output_dir: Path, plan_name: str) -> Path:
-    """Create a folder with the time and the plan in its name; a number tells runs of the same second apart."""
+    """Create a folder with the time and the plan in its name; a number distinguishes runs of the same second."""
     output_dir.mkdir(parents=True, exist_ok=True)
     first = output_dir / f"{datetime.now(UTC).strftime(STAMP)}-{plan_name}"
     names = [first, *(first.with_name(f"{first.name}-{number}") for number in range(2, _MOST_RUNS_PER_SECOND))]

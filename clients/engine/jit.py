@@ -1,4 +1,4 @@
-"""How compiled functions are made: without the GIL, and cached on disk."""
+"""Compiled functions: without the GIL, and cached on disk."""
 
 import contextlib
 import hashlib

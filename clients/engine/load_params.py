@@ -10,7 +10,7 @@ CONSTANT, POISSON, BURST = range(3)  # kinds of arrivals
 
 
 class LoadParams(NamedTuple):
-    """How a thread loads its server.
+    """The parameters of the load that a thread puts on its server.
 
     Durations are in nanoseconds; flags are 0 or 1, as the compiled loop needs them.
     """
@@ -18,7 +18,7 @@ class LoadParams(NamedTuple):
     tcp: int
     echo: int
     session: int
-    says_adios: int  # hola sessions end with it
+    ends_with_adios: int  # hola sessions end with it
     requests_per_session: int
     message_bytes: int  # the largest size if sizes are mixed
     mixed: int  # message sizes vary

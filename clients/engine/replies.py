@@ -65,7 +65,7 @@ def on_reply(state: ThreadState, params: LoadParams, i: int, slot: int, now_ns: 
     if params.session:
         conn["replies_to_come"] -= 1
         if conn["replies_to_come"] == 0:
-            if params.tcp and params.says_adios:
+            if params.tcp and params.ends_with_adios:
                 conn["state"] = CLOSING
                 conn["state_since_ns"] = now_ns
             else:

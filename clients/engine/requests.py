@@ -90,7 +90,7 @@ def _fill_slot(state: ThreadState, params: LoadParams, i: int) -> int:
     request["size_bytes"] = sizes(state)[(serial + i) % SIZES_DRAWN] if params.mixed else params.message_bytes
     if params.session:
         conn["requests_to_send"] -= 1
-        if params.says_adios and conn["requests_to_send"] == 0:
+        if params.ends_with_adios and conn["requests_to_send"] == 0:
             conn["adios_number"] = request["number"]
     return int64(slot)
 

@@ -1,4 +1,4 @@
-"""Which connection sends next, compiled.
+"""The choice of the connection that sends next, compiled.
 
 A closed loop sends at once, or after a time to think; an open loop follows its schedule. When no slot is free, due
 requests wait. The server causes that wait, so it is part of the latency.

@@ -192,9 +192,9 @@ def test_reply_after_the_timeout_is_late_not_lost(threads: Threads) -> None:
     assert result["ledger"]["duplicate"] == 0
 
 
-@pytest.mark.parametrize("spoil", [lambda data: data[:-1] + b"!", lambda data: data[:20], lambda data: data + b"!"])
-def test_changed_cut_or_longer_datagram_is_corrupt(threads: Threads, spoil: Any) -> None:
-    with start_udp_server(lambda number, data: [spoil(data) if number % 7 == 0 else data]) as port:
+@pytest.mark.parametrize("corrupt", [lambda data: data[:-1] + b"!", lambda data: data[:20], lambda data: data + b"!"])
+def test_changed_cut_or_longer_datagram_is_corrupt(threads: Threads, corrupt: Any) -> None:
+    with start_udp_server(lambda number, data: [corrupt(data) if number % 7 == 0 else data]) as port:
         result = run_load(threads, make_udp_spec(port, timeout_s=5.0))
     assert result["ledger"]["corrupt"] == result["sent"] // 7 > 0
     assert result["verdict"]["status"] == "invalid"

@@ -61,7 +61,7 @@ def make_block(block: int, **trial_values: Any) -> BlockRows:
 
 
 def make_folder(parent: Path, blocks: int = 0, plan: Plan = PLAN) -> RunFolder:
-    """Return a locked run folder with so many finished blocks."""
+    """Return a locked run folder with a number of finished blocks."""
     folder = RunFolder.create(parent, plan, ENVIRONMENT)
     for block in range(blocks):
         folder.append(make_block(block, sent=10))

@@ -49,7 +49,7 @@ def test_changed_byte_of_a_member_is_detected() -> None:
             texts = [member.text for member in whole_members(bytes(data))]
         except DamagedMemberError:
             continue
-        assert texts == [TEXTS[0]]  # it seems to go on to the end of the file
+        assert texts == [TEXTS[0]]  # it seems to continue to the end of the file
 
 
 def test_text_after_the_members_is_damage() -> None:

@@ -85,7 +85,7 @@ def test_full_disk_keeps_finished_blocks(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def fail_fsync(monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    """Let so many calls of fsync succeed, and all later ones fail."""
+    """Let a number of calls of fsync succeed, and all later ones fail."""
     calls = 0
     fsync = os.fsync
 
