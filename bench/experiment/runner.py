@@ -14,11 +14,11 @@ import msgspec
 from bench.experiment.block import Block
 from bench.experiment.calibration import Rates, calibrate, rates_by_load
 from bench.experiment.child_process import Child, ChildError, generator_command
+from bench.experiment.external_probe import needs_probe, probe_external_servers
 from bench.experiment.generator_process import Generator
 from bench.experiment.keep_awake import keep_cpus_awake
 from bench.experiment.model_catalogue import known_models
 from bench.experiment.observer import RunObserver
-from bench.experiment.protocol_probe import needs_probe, probe_protocols
 from bench.experiment.rate_search import search_max_rates
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Servers
@@ -87,7 +87,7 @@ def _execute(
 ) -> Outcome:
     """Resolve the plan, start the generator and measure.
 
-    open_folder: returns the folder, given the plan with the protocols of its external servers, and the environment.
+    open_folder: returns the folder, given the plan as its external servers can serve it, and the environment.
     """
     placement = place(usable_cpus, cores(usable_cpus))
     schedule = _resolve(plan, placement)
@@ -97,7 +97,7 @@ def _execute(
         if plan.keep_awake and schedule.cpus_disjoint:
             stack.enter_context(keep_cpus_awake(schedule.server_cpus, observer))
         if needs_probe(plan):
-            plan = probe_protocols(RunContext(schedule, generator, _noise_probe(placement), observer), plan)
+            plan = probe_external_servers(RunContext(schedule, generator, _noise_probe(placement), observer), plan)
             schedule = _resolve(plan, placement)
         folder = open_folder(plan, environment.describe(placement))
         observer.on_message(f"{_load_text(schedule, len(folder.read().finished_blocks))}, into {folder.path}")

@@ -71,13 +71,14 @@ class ExternalServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     ] = {}
     cpus: Annotated[Positive, Meta(description="Number of CPUs that the server can use.", examples=[2])] = 1
     clients: Annotated[
-        int,
+        Annotated[int, Meta(ge=0)] | None,
         Meta(
-            ge=0,
-            description="Number of TCP clients that the server can serve at the same time; 0 means no limit.",
+            description="Number of TCP clients that the server can serve at the same time; 0 means no limit. More are "
+            "skipped for it.",
             examples=[1],
+            extra_json_schema={"default": "1 or no limit, found by a conversation before the first block"},
         ),
-    ] = 0
+    ] = None
     ready: Annotated[
         Literal["line", "exchange"],
         Meta(

@@ -104,15 +104,19 @@ FAULTY_SERVERS = {
     "once": ANSWERS_ONCE,
     "one": SERVES_ONE_CLIENT,
 }
-REASONS = {"ends": "3", "other": "'xxx", "once": "after 1 repl", "one": "1 of 2 "}
+REASONS = {"ends": "3", "other": "'xxx", "once": "after 1 repl"}
 
 
-def test_faulty_server_is_a_failed_row_with_its_reason(tmp_path: Path) -> None:
+def test_faulty_server_is_a_failed_or_skipped_row_with_reason(tmp_path: Path) -> None:
     options = ["--protocol", "echo", "--connections", "2"]
     for name, code in FAULTY_SERVERS.items():
         (tmp_path / f"{name}.py").write_text(code)
         options += ["--server", f"{name}={sys.executable} {tmp_path / name}.py {{port}}"]
     trials, errors = run_small(tmp_path, *options)
+    assert "skipping several concurrent TCP clients for one: tcp://" in errors
+    one = trials[(trials["arm"] == "one/tcp") & (trials["lifecycle"] == "persistent")]
+    assert set(one["status"]) == {"skipped"}
+    assert one["reason"].str.contains("1 persistent TCP client at a time").all()
     for name, reason in REASONS.items():
         failed = trials[(trials["arm"] == f"{name}/tcp") & (trials["lifecycle"] == "persistent")]
         assert set(failed["status"]) == {"failed"}

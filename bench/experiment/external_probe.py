@@ -1,0 +1,111 @@
+"""Find what the external servers of a plan can serve, as far as the plan does not state it.
+
+Many external servers only echo, or serve one client at a time, and most presets ask for more. A conversation before the
+first block takes at most a second or two. Failures in every block would take much longer, and would look like errors.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from bench.experiment.child_process import ServerError
+from bench.experiment.run_context import RunContext
+from bench.experiment.server import Server, load_settings
+from bench.experiment.server_pool import fresh_servers
+from bench.plan.definition import Plan
+from bench.plan.external_server import ExternalServer
+from bench.plan.schedule import ScheduledLoad
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """The result of a conversation with an external server."""
+
+    model: str
+    protocol: str
+    failure: str = ""  # why it does not serve one client; empty if it does
+    limit: str = ""  # why it does not serve two TCP clients at the same time; empty if it does, or was not asked
+
+
+def needs_probe(plan: Plan) -> bool:
+    """Return whether a conversation would decide anything."""
+    return any(_asks_protocols(plan, server) or _asks_clients(plan, server) for server in plan.external_servers)
+
+
+def probe_external_servers(context: RunContext, plan: Plan) -> Plan:
+    """Return the plan with protocols and client limits of its external servers. Reports what will be skipped."""
+    conversations = list(_conversations(context))
+    servers = []
+    for server in plan.external_servers:
+        with_model = [conversation for conversation in conversations if conversation.model == server.name]
+        decided, messages = decide(plan, server, with_model)
+        servers.append(decided)
+        for message in messages:
+            context.observer.on_message(message)
+    return msgspec.structs.replace(plan, external_servers=tuple(servers))
+
+
+def decide(
+    plan: Plan, server: ExternalServer, conversations: Sequence[Conversation]
+) -> tuple[ExternalServer, list[str]]:
+    """Return an external server as its conversations showed it, and a line for everything that will be skipped.
+
+    A server that served no conversation is returned as it is: it fails in every scenario, with its reason.
+    """
+    served = {conversation.protocol for conversation in conversations if not conversation.failure}
+    if not served:
+        return server, []
+    changes: dict[str, object] = {}
+    messages = []
+    if _asks_protocols(plan, server):
+        changes["protocols"] = tuple(sorted(served))
+        failures = {conversation.protocol: conversation.failure for conversation in conversations}
+        messages += [
+            f"skipping the {protocol} scenarios for {server.name}: {failure}"
+            for protocol, failure in failures.items()
+            if protocol not in served
+        ]
+    limit = next((conversation.limit for conversation in conversations if conversation.limit), "")
+    if _asks_clients(plan, server) and limit:
+        changes["clients"] = 1
+        messages.append(f"skipping several concurrent TCP clients for {server.name}: {limit}")
+    return msgspec.structs.replace(server, **changes), messages
+
+
+def _asks_protocols(plan: Plan, server: ExternalServer) -> bool:
+    """Return whether the protocols of a server are unknown, and the plan has more than one."""
+    return server.protocols is None and len({scenario.protocol for scenario in plan.scenarios}) > 1
+
+
+def _asks_clients(plan: Plan, server: ExternalServer) -> bool:
+    """Return whether the client limit of a server is unknown, and the plan has several persistent TCP clients."""
+    persistent = [scenario for scenario in plan.scenarios if scenario.lifecycle == "persistent"]
+    several = any(max(scenario.connections) > 1 for scenario in persistent)
+    return server.clients is None and several and "tcp" in plan.transports and "tcp" in server.transports
+
+
+def _conversations(context: RunContext) -> Iterator[Conversation]:
+    """Start the external servers for each protocol, and have a conversation with each."""
+    schedule = context.schedule
+    asked = {server.name: server for server in schedule.plan.external_servers}
+    arms = [arm for arm in schedule.fresh_arms if arm.model in asked and not arm.control]
+    for protocol, scenario in schedule.protocol_scenarios.items():
+        with fresh_servers(context, scenario, arms) as servers:
+            for arm, server in servers.items():
+                if isinstance(server, str):
+                    yield Conversation(arm.model, protocol, failure=server)
+                    continue
+                asks = arm.transport == "tcp" and _asks_clients(schedule.plan, asked[arm.model])
+                limit = _client_limit(context, server, scenario.loads[0]) if asks else ""
+                yield Conversation(arm.model, protocol, limit=limit)
+
+
+def _client_limit(context: RunContext, server: Server, load: ScheduledLoad) -> str:
+    """Return why a server does not serve two clients at the same time, or ""."""
+    try:
+        timeout_s, spin = context.schedule.plan.timeout_s, context.schedule.cpus_disjoint
+        context.generator.verify(load_settings(load, server, timeout_s, spin=spin), concurrent_clients=2)
+    except ServerError as error:
+        return str(error)
+    return ""

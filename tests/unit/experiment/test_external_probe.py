@@ -1,0 +1,70 @@
+from typing import Any
+
+import pytest
+
+from bench.experiment.external_probe import Conversation, decide, needs_probe
+from bench.plan.definition import Plan
+from bench.plan.toml import build
+
+
+def make_plan(connections: int = 16, asked: tuple[str, ...] = ("echo", "hola"), **server: Any) -> Plan:
+    """Return a plan with one external server. server: its keys besides name and command."""
+    scenarios = [
+        {"name": protocol, "protocol": protocol, "connections": [connections], "seconds": 0.1} for protocol in asked
+    ]
+    external = {"name": "mine", "command": ["run", "{port}"], **server}
+    return build({"name": "x", "models": ["select"], "scenarios": scenarios, "external_servers": [external]}, "")
+
+
+@pytest.mark.parametrize(
+    ("plan", "expected"),
+    [
+        (make_plan(), True),
+        (make_plan(connections=1), True),
+        (make_plan(connections=1, asked=("echo",)), False),
+        (make_plan(connections=1, protocols=["echo"]), False),
+        (make_plan(asked=("echo",)), True),
+        (make_plan(asked=("echo",), clients=0), False),
+        (make_plan(clients=1), True),
+        (make_plan(asked=("echo",), transports=["udp"]), False),
+    ],
+)
+def test_probe_is_needed_if_plan_leaves_something_open(plan: Plan, expected: bool) -> None:
+    assert needs_probe(plan) == expected
+
+
+def test_protocol_that_is_not_served_is_skipped_with_reason() -> None:
+    plan = make_plan(connections=1)
+    conversations = [Conversation("mine", "echo"), Conversation("mine", "hola", failure="answered b'hola'")]
+    server, messages = decide(plan, plan.external_servers[0], conversations)
+    assert server.protocols == ("echo",)
+    assert messages == ["skipping the hola scenarios for mine: answered b'hola'"]
+
+
+def test_protocol_served_over_one_transport_is_not_skipped() -> None:
+    plan = make_plan()
+    conversations = [Conversation("mine", "echo", failure="no reply"), Conversation("mine", "echo")]
+    server, messages = decide(plan, plan.external_servers[0], conversations)
+    assert server.protocols == ("echo",)
+    assert messages == []
+
+
+def test_server_of_one_client_gets_a_client_limit() -> None:
+    plan = make_plan()
+    conversations = [Conversation("mine", "echo", limit="served only 1 of 2"), Conversation("mine", "hola")]
+    server, messages = decide(plan, plan.external_servers[0], conversations)
+    assert (server.protocols, server.clients) == (("echo", "hola"), 1)
+    assert messages == ["skipping several concurrent TCP clients for mine: served only 1 of 2"]
+
+
+def test_stated_protocols_and_clients_are_kept() -> None:
+    plan = make_plan(clients=0)
+    conversations = [Conversation("mine", "echo", limit="served only 1 of 2"), Conversation("mine", "hola")]
+    server, _ = decide(plan, plan.external_servers[0], conversations)
+    assert server.clients == 0
+
+
+def test_server_that_serves_nothing_stays_as_it_is() -> None:
+    plan = make_plan()
+    conversations = [Conversation("mine", protocol, failure="exited") for protocol in ("echo", "hola")]
+    assert decide(plan, plan.external_servers[0], conversations) == (plan.external_servers[0], [])
