@@ -14,8 +14,8 @@ if TYPE_CHECKING:  # the command line starts faster without it
 
 __all__ = ["load"]
 
-# What each package may import of the project, beside itself. ``escaping``, ``formatting`` and ``schema`` may be imported
-# by all.
+# The imports of each package within the project. Every package may import itself, ``escaping``, ``formatting`` and
+# ``schema``.
 IMPORT_RULES: dict[str, tuple[str, ...]] = {
     "escaping": (),
     "formatting": (),
