@@ -14,8 +14,10 @@ if TYPE_CHECKING:  # the command line starts faster without it
 
 __all__ = ["load"]
 
-# What each package may import of the project, beside itself. ``formatting`` and ``schema`` may be imported by all.
+# The imports of each package within the project. Every package may import itself, ``escaping``, ``formatting`` and
+# ``schema``.
 IMPORT_RULES: dict[str, tuple[str, ...]] = {
+    "escaping": (),
     "formatting": (),
     "schema": ("clients.quality_codes", "clients.quality_catalogue"),
     "plan": ("servers.registry", "clients.quality_codes", "clients.quality_catalogue"),
@@ -44,7 +46,7 @@ IMPORT_RULES: dict[str, tuple[str, ...]] = {
     "cli": ("bench", "servers.registry", "clients.cli_errors", "clients.quality_codes", "clients.quality_catalogue"),
 }
 # Modules that do no I/O: they compute from values, and tests need neither files nor processes for them.
-PURE_PACKAGES = ("schema", "plan", "analysis", "compare", "formatting")
+PURE_PACKAGES = ("schema", "plan", "analysis", "compare", "escaping", "formatting")
 IMPURE_MODULES = ("bench/plan/toml.py",)  # reads plan files
 IO_MODULES = ("os", "pathlib", "subprocess", "socket", "io", "psutil", "shutil", "tempfile", "rich", "typer")
 # Libraries that one package alone may import.

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 
 def compact(value: float) -> str:
@@ -69,23 +68,6 @@ def format_duration(seconds: float) -> str:
 def plural(count: int, noun: str) -> str:
     """Return ``1 block`` or ``3 blocks``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def visible(text: str) -> str:
-    """Return text as one line without control characters.
-
-    The stderr of a server or a file in a run folder may contain escape sequences.
-    """
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
-
-
-def all_visible(value: Any) -> Any:
-    """A value of JSON with all its texts made visible."""
-    if isinstance(value, dict):
-        return {visible(key): all_visible(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [all_visible(one) for one in value]
-    return visible(value) if isinstance(value, str) else value
 
 
 def with_interval(median: float, low: float, high: float) -> str:

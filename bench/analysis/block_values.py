@@ -1,6 +1,6 @@
 """One value per block: of a metric of one case, or of the ratio of two arms. Pure.
 
-The tables have the columns of ``bench.schema.rows``, as pandas reads them from CSV.
+The tables have the columns of ``bench.schema.csv_schema``, as pandas reads them from CSV.
 """
 
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.schema.csv_schema import DISTURBED
 from bench.schema.load_points import LoadPoint
-from bench.schema.rows import DISTURBED
 
 METRICS_FROM_SLICES = ["throughput_rps", "sessions_per_s", "service_p50_us", "latency_p50_us", "cpu_us_per_request"]
 METRICS_FROM_TRIALS = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.schema.columns import columns_of
+from bench.schema.column_docs import columns_of
 from bench.schema.load_points import LoadPoint
 
 _LOAD_COLUMNS = list(LoadPoint.COLUMNS)

@@ -10,7 +10,7 @@ from bench.analysis.case_quality import CaseQuality, Quality, case_quality
 from bench.analysis.cases import CaseKey, group_by_case, to_table
 from bench.analysis.families import Comparison, Family, families, holm_p_values
 from bench.analysis.statistics import LogRatio
-from bench.schema.columns import column_names
+from bench.schema.column_docs import column_names
 from bench.schema.conclusions import Conclusion
 from bench.schema.metrics import METRICS
 from bench.schema.result_rows import ComparisonRow

@@ -10,7 +10,7 @@ from bench.analysis import statistics
 from bench.analysis.block_values import block_values, valid_slices
 from bench.analysis.case_quality import CaseQuality, Quality, case_quality
 from bench.analysis.cases import CaseKey, group_by_case, text, to_table
-from bench.schema.columns import column_names
+from bench.schema.column_docs import column_names
 from bench.schema.metrics import METRICS, headline
 from bench.schema.result_rows import SummaryRow
 from clients.quality_catalogue import DEFAULT_THRESHOLDS

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.text import Text
 
-from bench.formatting import visible
+from bench.escaping import visible
 
 STDERR_WIDTH = 140  # columns, where stderr is not a terminal: enough for a table of results
 STDOUT_WIDTH = 200  # columns, where stdout is not a terminal: nothing is cut in a pipe

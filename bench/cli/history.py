@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.cli.console import print_line, stdout_console, text_cells
-from bench.formatting import compact, visible
+from bench.escaping import visible
+from bench.formatting import compact
 from bench.plan.definition import PlanError
 from bench.schema.arms import BASELINE_MODEL
 from bench.schema.metrics import METRICS

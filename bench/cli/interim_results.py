@@ -6,12 +6,12 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from bench.escaping import visible
 from bench.experiment.block import MAX_RUN_DELAY_SHARE
 from bench.experiment.observer import CaseFinished, SliceFinished
-from bench.formatting import visible
 from bench.schema.arms import Arm
+from bench.schema.csv_schema import SliceRow, TrialRow
 from bench.schema.load_points import LoadPoint
-from bench.schema.rows import SliceRow, TrialRow
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import describe_flags, worst_verdict
 

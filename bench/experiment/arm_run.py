@@ -10,7 +10,7 @@ from bench.experiment.server_pool import verify
 from bench.experiment.trial_rows import TrialMeasurement, trial_row
 from bench.machine.affinity import pin_tree
 from bench.machine.process_usage import ProcessTree, Usage
-from bench.schema.rows import HistogramRow, ResourceRow, SliceRow, TrialRow
+from bench.schema.csv_schema import HistogramRow, ResourceRow, SliceRow, TrialRow
 
 _WARMUP_S = 0.005  # load before the first round: threads start, and the interpreter specialises its code
 

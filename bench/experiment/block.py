@@ -22,7 +22,7 @@ from bench.machine.background_load import BackgroundLoad
 from bench.machine.noise_probe import RoundConditions
 from bench.plan.schedule import ScheduledLoad
 from bench.schema.arms import Arm
-from bench.schema.rows import DISTURBED, HistogramRow, ResourceRow, RoundRow, SliceRow, TrialRow
+from bench.schema.csv_schema import DISTURBED, HistogramRow, ResourceRow, RoundRow, SliceRow, TrialRow
 from bench.store.run_folder import BlockRows
 
 MAX_RUN_DELAY_SHARE = 0.1  # of a slice; a round with a longer delay of the generator is disturbed

@@ -17,8 +17,8 @@ from bench.experiment.solo_load import load_alone
 from bench.plan.scenario import COMMON
 from bench.plan.schedule import Schedule, ScheduledLoad
 from bench.schema.arms import Arm
+from bench.schema.csv_schema import RateRow
 from bench.schema.load_points import LoadPoint
-from bench.schema.rows import RateRow
 
 COMMON_SHARE = 0.5  # of the smallest capacity: far from the queue of any arm, and the smallest arm is not idle either
 MAX_BASELINE_SHARE = 0.2  # of the generator's limit: closer to it the generator's own queue shows in the percentiles

@@ -191,7 +191,7 @@ def external_command(arguments: Sequence[str]) -> list[str]:
 
     A wrapper makes it end together with holabench.
     """
-    return [sys.executable, "-m", "servers.external", *arguments]
+    return [sys.executable, "-m", "servers.run_command", *arguments]
 
 
 def generator_command(cpus: Sequence[int]) -> list[str]:
@@ -201,7 +201,7 @@ def generator_command(cpus: Sequence[int]) -> list[str]:
 
 def keep_awake_command(cpus: Sequence[int]) -> list[str]:
     """Return the command line of the loop that keeps CPUs from halting."""
-    return [sys.executable, "-m", "bench.machine.keep_awake", "--cpus", _comma_list(cpus)]
+    return [sys.executable, "-m", "bench.machine.idle_loop", "--cpus", _comma_list(cpus)]
 
 
 def environment_of_children() -> dict[str, str]:

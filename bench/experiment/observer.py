@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bench.schema.rows import SliceRow, TrialRow
+from bench.schema.csv_schema import SliceRow, TrialRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from bench.experiment.solo_load import LoadResult, load_alone
 from bench.experiment.trial_quality import Judgement, Utilisation, judge
 from bench.plan.schedule import SEARCH_BLOCK, Schedule, ScheduledLoad, ScheduledScenario
 from bench.schema.arms import Arm
-from bench.schema.rows import MaxRateRow
+from bench.schema.csv_schema import MaxRateRow
 from clients.quality_codes import format_flags
 
 MIN_CAPACITY_SHARE, MAX_CAPACITY_SHARE = 0.4, 1.1  # ends of the search, relative to the capacity in a closed loop

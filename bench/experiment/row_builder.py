@@ -11,7 +11,7 @@ from typing import Any
 from bench.machine.process_usage import Usage, switches_between
 from bench.plan.schedule import Schedule, ScheduledLoad
 from bench.schema.arms import Arm
-from bench.schema.rows import HistogramRow, ResourceRow, SliceRow
+from bench.schema.csv_schema import HistogramRow, ResourceRow, SliceRow
 
 
 @dataclass(frozen=True, slots=True)

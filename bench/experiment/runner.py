@@ -29,8 +29,8 @@ from bench.formatting import format_duration, plural
 from bench.machine import environment
 from bench.machine.affinity import pinned
 from bench.machine.cpu_layout import Placement, cores, place
-from bench.machine.descriptors import hard_limit, raise_soft_limit
 from bench.machine.doctor import findings, problems
+from bench.machine.fd_limit import hard_limit, raise_soft_limit
 from bench.machine.noise_probe import NoiseProbe
 from bench.plan.definition import Plan
 from bench.plan.schedule import Schedule, resolve

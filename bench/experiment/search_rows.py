@@ -8,7 +8,7 @@ from bench.experiment.row_builder import as_number
 from bench.experiment.solo_load import LoadResult
 from bench.plan.schedule import ScheduledLoad
 from bench.schema.arms import Arm
-from bench.schema.rows import MaxRateRow
+from bench.schema.csv_schema import MaxRateRow
 
 
 @dataclass(frozen=True, slots=True)

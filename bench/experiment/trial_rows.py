@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.experiment.row_builder import TrialContext, as_number
 from bench.experiment.trial_quality import Judgement, Utilisation, judge
-from bench.schema.rows import ResourceRow, SliceRow, TrialRow
+from bench.schema.csv_schema import ResourceRow, SliceRow, TrialRow
 from clients.quality_codes import format_flags
 
 _GENERATOR_COLUMNS = ("baseline_rps", "baseline_share", "run_delay_share", "involuntary_switches", "gc_runs")

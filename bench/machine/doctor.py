@@ -14,8 +14,8 @@ from typing import Literal
 
 import psutil
 
-from bench.formatting import visible
-from bench.machine import descriptors
+from bench.escaping import visible
+from bench.machine import fd_limit
 from bench.machine.cpu_layout import cores, place
 
 State = Literal["good", "note", "bad"]  # note: results are correct, but typical of this setting
@@ -204,7 +204,7 @@ def _check_ports() -> Iterator[Finding]:
 
 
 def _check_limits() -> Iterator[Finding]:
-    limit = descriptors.hard_limit()
+    limit = fd_limit.hard_limit()
     yield Finding(
         "file descriptors",
         "no limit" if limit is None else f"at most {limit:,}",

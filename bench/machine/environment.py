@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from bench.machine.cpu_layout import Placement
-from bench.schema.rows import SCHEMA
+from bench.schema.csv_schema import SCHEMA
 
 _PACKAGES = ("numba", "numpy", "pandas", "scipy", "matplotlib", "psutil")
 _DECISIVE_FACTS = (  # those that change results most, in this order

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from bench.schema.columns import Column, microseconds, share
+from bench.schema.column_docs import Column, microseconds, share
 from bench.schema.common_columns import (
     ArmName,
     Block,

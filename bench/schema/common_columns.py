@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from bench.schema.arms import Arm
-from bench.schema.columns import Column
+from bench.schema.column_docs import Column
 
 Block = Annotated[int, Column("Number of the block, from 0.")]
 Round = Annotated[int, Column("Number of the round inside its block and load point, from 0.")]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from bench.schema.columns import Column, microseconds
+from bench.schema.column_docs import Column, microseconds
 from bench.schema.common_columns import (
     ArmName,
     Codes,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from bench.schema.columns import Column
+from bench.schema.column_docs import Column
 from bench.schema.common_columns import (
     ArmName,
     Codes,

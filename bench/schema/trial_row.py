@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from bench.schema.columns import Column, microseconds, share
+from bench.schema.column_docs import Column, microseconds, share
 from bench.schema.common_columns import (
     ArmName,
     Block,

@@ -1,6 +1,6 @@
 """The page ``docs/csv-columns.md``, generated from the rows of every table. Pure."""
 
-from bench.schema.columns import Column, ColumnSpec, columns_of
+from bench.schema.column_docs import Column, ColumnSpec, columns_of
 from bench.schema.metrics import METRICS
 from bench.store import file_names
 

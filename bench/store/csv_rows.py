@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
-from bench.schema.columns import column_names
+from bench.schema.column_docs import column_names
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bench.schema.rows import (
+from bench.schema.csv_schema import (
     ComparisonRow,
     HistogramRow,
     MaxRateRow,

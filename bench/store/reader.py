@@ -10,14 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.formatting import all_visible, visible
+from bench.escaping import all_visible, visible
 from bench.plan.definition import Plan, PlanError
 from bench.plan.matrix import arms, load_points
 from bench.plan.toml import decode
 from bench.plan.validation import plan_thresholds
-from bench.schema.columns import columns_of, text_columns
+from bench.schema.column_docs import columns_of, text_columns
+from bench.schema.csv_schema import SCHEMA, RateRow
 from bench.schema.load_points import LoadPoint
-from bench.schema.rows import SCHEMA, RateRow
 from bench.store import file_names
 from bench.store.errors import StoreError, os_reason
 from bench.store.gzip_members import DamagedMemberError

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.schema.rows import DISTURBED
+from bench.schema.csv_schema import DISTURBED
 from bench.store import file_names
 from bench.store.durable_write import sync_folder, truncate_synced, write_synced
 from bench.store.errors import StoreError, reporting_write_errors

@@ -12,12 +12,11 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from bench.plan.definition import Plan
 from bench.plan.toml import encode
-from bench.schema.rows import HistogramRow, MaxRateRow, RateRow, ResourceRow, RoundRow, SliceRow, TrialRow
+from bench.schema.csv_schema import HistogramRow, MaxRateRow, RateRow, ResourceRow, RoundRow, SliceRow, TrialRow
 from bench.store import file_names, recovery
 from bench.store.csv_rows import csv_header, csv_rows, escape_formula
 from bench.store.durable_write import append_synced, write_synced
 from bench.store.errors import StoreError, os_reason, reporting_write_errors
-from bench.store.old_reads import OldReads
 from bench.store.raw_file import header_bytes, row_bytes
 from bench.store.reader import STAMP, RunData, read_run
 
@@ -40,7 +39,7 @@ class BlockRows:
     trials: Sequence[TrialRow]
 
 
-class RunFolder(OldReads):
+class RunFolder:
     """The folder of one run, to write into. ``read()`` returns what it contains.
 
     ``create`` and ``reopen`` lock the folder. As a context manager it unlocks the folder at the end; the kernel does so

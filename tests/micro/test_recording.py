@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.schema.rows import HistogramRow
+from bench.schema.csv_schema import HistogramRow
 from clients.engine.histogram_slots import SLOTS, slot_of
 from clients.engine.jit import jit
 from clients.histogram import coarse, quantile_ns

@@ -11,8 +11,8 @@ import pandas as pd
 import tomli_w
 from scipy import stats
 
-from bench.schema.columns import column_names, text_columns
-from bench.schema.rows import SCHEMA, HistogramRow, SliceRow, TrialRow
+from bench.schema.column_docs import column_names, text_columns
+from bench.schema.csv_schema import SCHEMA, HistogramRow, SliceRow, TrialRow
 from bench.store import file_names
 from bench.store.histograms import one_row_per_slot
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.schema.rows import MaxRateRow
+from bench.schema.csv_schema import MaxRateRow
 from bench.store.run_folder import RunFolder
 from tests.support import synthetic
 

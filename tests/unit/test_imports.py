@@ -12,7 +12,7 @@ from servers import registry
 ROOT = Path(__file__).parents[2]
 PROJECT = {"bench", "clients", "servers", "tests"}
 NATIVE_IMPORTS = ("clients.engine", "numpy")  # the baseline shares the compiled system calls of the generator
-ALWAYS_ALLOWED = ("bench.formatting", "bench.schema")
+ALWAYS_ALLOWED = ("bench.escaping", "bench.formatting", "bench.schema")
 
 
 def imports_of(path: Path) -> set[str]:

@@ -12,7 +12,7 @@ from bench.formatting import on_axis
 from bench.report.charts.layout import Label, Texts, label_right, page, panel_title, settle, spread_labels
 from bench.report.charts.style import Style, styles
 from bench.schema.arms import Arm
-from bench.schema.rows import DISTURBED
+from bench.schema.csv_schema import DISTURBED
 
 QUARTILES = np.array([0.25, 0.5, 0.75])
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from bench.schema.rows import SliceRow, TrialRow
+from bench.schema.csv_schema import SliceRow, TrialRow
 from tests.support import synthetic
 
 REFERENCE_ARMS = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}

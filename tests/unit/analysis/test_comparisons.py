@@ -7,7 +7,7 @@ import pytest
 from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms, conclude, noise_floor_share
 from bench.analysis.statistics import LogRatio
 from bench.schema.conclusions import Conclusion
-from bench.schema.rows import SliceRow, TrialRow
+from bench.schema.csv_schema import SliceRow, TrialRow
 from tests.support import synthetic
 from tests.unit.analysis.builders import REFERENCE_ARMS, make_tables, only_row, set_codes
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from bench.analysis.search_results import objectives, summarise_run, summarise_searches
-from bench.schema.rows import MaxRateRow
+from bench.schema.csv_schema import MaxRateRow
 from tests.support import synthetic
 
 TRIAL = MaxRateRow(

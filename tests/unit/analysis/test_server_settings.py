@@ -1,7 +1,7 @@
 import pandas as pd
 
 from bench.analysis.server_settings import SERVER_SETTINGS, server_settings, unequal_settings
-from bench.schema.rows import TrialRow
+from bench.schema.csv_schema import TrialRow
 from tests.support import synthetic
 
 ARMS = ("select/tcp", "asyncio/tcp", "asyncio/udp", "broken/tcp")

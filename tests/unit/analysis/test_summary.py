@@ -4,7 +4,7 @@ import math
 import pandas as pd
 
 from bench.analysis.summary import SUMMARY_COLUMNS, summarise
-from bench.schema.rows import SliceRow, TrialRow
+from bench.schema.csv_schema import SliceRow, TrialRow
 from tests.support import synthetic
 from tests.unit.analysis.builders import make_tables, only_row, set_codes
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from bench.experiment.observer import SliceFinished
-from bench.schema.rows import TrialRow
+from bench.schema.csv_schema import TrialRow
 from tests.support import synthetic
 
 _RANDOM = np.random.default_rng(1)

@@ -3,7 +3,7 @@ import pytest
 from bench.experiment.calibration import rates_by_load, round_down
 from bench.plan.schedule import Schedule, resolve
 from bench.schema.arms import Arm
-from bench.schema.rows import RateRow
+from bench.schema.csv_schema import RateRow
 from tests.unit.plan.plans import MODELS, make_plan, make_scenarios
 
 

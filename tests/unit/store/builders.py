@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bench.plan.definition import Plan
-from bench.schema.rows import HistogramRow, ResourceRow, RoundRow, SliceRow, TrialRow
+from bench.schema.csv_schema import HistogramRow, ResourceRow, RoundRow, SliceRow, TrialRow
 from bench.store.file_names import is_compressed
 from bench.store.gzip_members import compress_member, whole_members
 from bench.store.run_folder import BlockRows, RunFolder

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from bench.schema.columns import columns_of, text_columns
-from bench.schema.rows import MaxRateRow, SliceRow, TrialRow
+from bench.schema.column_docs import columns_of, text_columns
+from bench.schema.csv_schema import MaxRateRow, SliceRow, TrialRow
 from bench.store.column_page import csv_columns_markdown
 from bench.store.file_names import TABLES
 

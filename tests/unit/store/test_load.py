@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench import load
-from bench.schema.rows import ComparisonRow, SummaryRow
+from bench.schema.csv_schema import ComparisonRow, SummaryRow
 from bench.store.csv_rows import csv_header, csv_rows
 from bench.store.errors import StoreError
 from tests.unit.store.builders import make_folder

@@ -10,7 +10,7 @@ import msgspec
 import pandas as pd
 import pytest
 
-from bench.schema.rows import MaxRateRow, RateRow
+from bench.schema.csv_schema import MaxRateRow, RateRow
 from bench.store.errors import StoreError
 from bench.store.reader import read_run
 from bench.store.run_folder import RunFolder

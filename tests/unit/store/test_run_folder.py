@@ -10,7 +10,7 @@ import msgspec
 import pandas as pd
 import pytest
 
-from bench.schema.rows import TrialRow
+from bench.schema.csv_schema import TrialRow
 from bench.store.csv_rows import csv_header, csv_rows
 from bench.store.errors import StoreError
 from bench.store.file_names import RAW_TABLES

@@ -1,4 +1,4 @@
-"""Run an external server: ``python -m servers.external COMMAND ...``.
+"""Run an external server: ``python -m servers.run_command COMMAND ...``.
 
 The command runs as it would by itself, but is killed when the process that started it exits.
 

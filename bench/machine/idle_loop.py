@@ -1,4 +1,4 @@
-"""Keep CPUs from halting: ``python -m bench.machine.keep_awake --cpus 1``.
+"""Keep CPUs from halting: ``python -m bench.machine.idle_loop --cpus 1``.
 
 A halted CPU needs time to come back, and in a virtual machine the host decides when. With the servers' CPU halting
 between requests, the generator's requests on the *other* CPU left up to milliseconds late (see docs/method.md). A loop
@@ -28,7 +28,7 @@ def main() -> int:
 
     So the loop does not outlive its parent.
     """
-    parser = argparse.ArgumentParser(prog="python -m bench.machine.keep_awake")
+    parser = argparse.ArgumentParser(prog="python -m bench.machine.idle_loop")
     parser.add_argument("--cpus", required=True, help="CPU numbers, e.g. 1,2")
     parser.add_argument("--trial", action="store_true", help="measure what a process gets of the first CPU, and exit")
     options = parser.parse_args()

@@ -1,0 +1,20 @@
+"""Escape control characters, so that text from a folder or a server does nothing to a terminal. Pure."""
+
+from typing import Any
+
+
+def visible(text: str) -> str:
+    """Return text as one line without control characters.
+
+    The stderr of a server or a file in a run folder may contain escape sequences.
+    """
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
+
+
+def all_visible(value: Any) -> Any:
+    """A value of JSON with all its texts made visible."""
+    if isinstance(value, dict):
+        return {visible(key): all_visible(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [all_visible(one) for one in value]
+    return visible(value) if isinstance(value, str) else value
