@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import msgspec
 
 from bench.experiment.child_process import ServerError
+from bench.experiment.observer import RunObserver
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, load_settings
 from bench.experiment.server_pool import fresh_servers
 from bench.plan.definition import Plan
 from bench.plan.external_server import ExternalServer
-from bench.plan.schedule import ScheduledLoad
+from bench.plan.schedule import Schedule, ScheduledLoad
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,14 @@ def probe_external_servers(context: RunContext, plan: Plan) -> Plan:
         for message in messages:
             context.observer.on_message(message)
     return msgspec.structs.replace(plan, external_servers=tuple(servers))
+
+
+def warn_about_unserved(schedule: Schedule, observer: RunObserver) -> None:
+    """Report each arm of an external server that is skipped at every load point."""
+    for arm in schedule.fresh_arms:
+        if arm.model in schedule.external_servers and not any(scenario.serves(arm) for scenario in schedule.scenarios):
+            reasons = {load.skip_reasons[arm] for scenario in schedule.scenarios for load in scenario.loads}
+            observer.on_warning(f"{arm.name} is skipped at every load point: {'; '.join(sorted(reasons))}")
 
 
 def decide(

@@ -14,7 +14,7 @@ import msgspec
 from bench.experiment.block import Block
 from bench.experiment.calibration import Rates, calibrate, rates_by_load
 from bench.experiment.child_process import Child, ChildError, generator_command
-from bench.experiment.external_probe import needs_probe, probe_external_servers
+from bench.experiment.external_probe import needs_probe, probe_external_servers, warn_about_unserved
 from bench.experiment.generator_process import Generator
 from bench.experiment.keep_awake import keep_cpus_awake
 from bench.experiment.model_catalogue import known_models
@@ -99,6 +99,7 @@ def _execute(
         if needs_probe(plan):
             plan = probe_external_servers(RunContext(schedule, generator, _noise_probe(placement), observer), plan)
             schedule = _resolve(plan, placement)
+            warn_about_unserved(schedule, observer)
         folder = open_folder(plan, environment.describe(placement))
         observer.on_message(f"{_load_text(schedule, len(folder.read().finished_blocks))}, into {folder.path}")
         stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers

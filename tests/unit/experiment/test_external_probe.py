@@ -1,9 +1,13 @@
 from typing import Any
+from unittest.mock import Mock
 
+import msgspec
 import pytest
 
-from bench.experiment.external_probe import Conversation, decide, needs_probe
+from bench.experiment.external_probe import Conversation, decide, needs_probe, warn_about_unserved
+from bench.experiment.model_catalogue import known_models
 from bench.plan.definition import Plan
+from bench.plan.schedule import resolve
 from bench.plan.toml import build
 
 
@@ -12,7 +16,7 @@ def make_plan(connections: int = 16, asked: tuple[str, ...] = ("echo", "hola"), 
     scenarios = [
         {"name": protocol, "protocol": protocol, "connections": [connections], "seconds": 0.1} for protocol in asked
     ]
-    external = {"name": "mine", "command": ["run", "{port}"], **server}
+    external = {"name": "mine", "command": ["{python}", "{port}"], **server}
     return build({"name": "x", "models": ["select"], "scenarios": scenarios, "external_servers": [external]}, "")
 
 
@@ -68,3 +72,13 @@ def test_server_that_serves_nothing_stays_as_it_is() -> None:
     plan = make_plan()
     conversations = [Conversation("mine", protocol, failure="exited") for protocol in ("echo", "hola")]
     assert decide(plan, plan.external_servers[0], conversations) == (plan.external_servers[0], [])
+
+
+@pytest.mark.parametrize(("connections", "warnings"), [(16, 1), (1, 0)])
+def test_warning_lists_server_that_is_skipped_everywhere(connections: int, warnings: int) -> None:
+    plan = msgspec.structs.replace(make_plan(connections, ("echo",), clients=1), seed=1)
+    observer = Mock()
+    warn_about_unserved(resolve(plan, known_models(plan), server_cpus=[1], generator_cpus=[0]), observer)
+    lines = [call.args[0] for call in observer.on_warning.call_args_list]
+    assert len(lines) == warnings
+    assert all(line.startswith("mine/tcp is skipped at every load point: ") for line in lines)
