@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.report.charts.catalogue import QUESTIONS
 from bench.selftest.checks import all_checks
 from tests.support.commands import run_python
 from tests.support.processes import ROOT
@@ -134,6 +135,18 @@ def test_documented_command_succeeds(
 def test_documents_show_every_command() -> None:
     shown = " ".join(COMMANDS)
     assert [name for name in BENCH_COMMANDS if f"holabench {name}" not in shown] == []
+
+
+def test_reading_page_has_the_title_and_file_of_every_chart() -> None:
+    page = (ROOT / "docs" / "reading.md").read_text()
+    charts = re.findall(r"^\*(.+)\* File: `(\w+)`\.$", page, re.MULTILINE)
+    assert {topic: title for title, topic in charts} == QUESTIONS
+
+
+def test_readme_picture_has_the_title_of_its_chart() -> None:
+    pictures = re.findall(r"!\[(.+)\]\(results/reference/charts/(\w+)\.png\)", (ROOT / "README.md").read_text())
+    assert [title for title, topic in pictures if title != QUESTIONS[topic]] == []
+    assert pictures
 
 
 def test_selftest_page_lists_every_check() -> None:
