@@ -56,9 +56,10 @@ RESERVED_LIBRARIES = {"typer": "bench/cli/", "rich": "bench/cli/", "matplotlib":
 def load(folder: str | PathLike[str]) -> "RunData":
     """Return a run with its tables as DataFrames: ``load("results/reference").trials``.
 
-    The attributes are ``trials``, ``slices``, ``rounds``, ``resources``, ``histograms``, ``max_rate``, ``summary``,
-    ``comparisons``, ``plan``, ``environment`` and ``started_at``. docs/csv-columns.md lists the columns of the tables.
-    Raises bench.store.errors.StoreError if the folder is not a run, or of another schema.
+    The tables are ``trials``, ``slices``, ``rounds``, ``resources``, ``histograms``, ``max_rate``, ``summary`` and
+    ``comparisons``; docs/csv-columns.md lists their columns. The other attributes are ``rates``, ``plan``,
+    ``environment``, ``started_at`` and ``complete``. Raises bench.store.errors.StoreError if the folder is not a run,
+    or has another schema.
     """
     from bench.store.reader import read_run
 
