@@ -80,6 +80,7 @@ def make_arguments(command: str, run_folders: list[Path], directory: Path, ports
         "my-plan.toml": str(directory / "my-plan.toml"),
         "times.npy": str(directory / "times.npy"),
         "FOLDER": str(directory),
+        "servers/models": str(directory),
     }
     for old, new in replacements.items():
         words = [word.replace(old, new) for word in words]
