@@ -89,7 +89,12 @@ def load(
         float, typer.Option(min=0.0, max=3600.0, help="Warm-up time in seconds, excluded from the results.")
     ] = 0.5,
     timeout: Annotated[
-        float, typer.Option(min=0.001, max=3600.0, help="Seconds after which a reply counts as lost.")
+        float,
+        typer.Option(
+            min=0.001,
+            max=3600.0,
+            help="Seconds after which a request counts as unanswered; a later reply counts as late.",
+        ),
     ] = 1.0,
     cpus: Annotated[
         str,
@@ -175,7 +180,7 @@ def _write(option: str, name: str, write: Callable[[Path], object]) -> None:
 def worker(
     cpus: Annotated[str, typer.Option(help="CPUs reserved for the generator, e.g. 1,2: one thread on each.")] = "",
 ) -> None:
-    """Run as bench's load generator.
+    """Run as the load generator of holabench (internal).
 
     Reads one JSON command per line from stdin and writes one JSON answer per line to stdout.
 

@@ -34,7 +34,7 @@ def share_between(counts: Counts, low_ns: int, high_ns: int) -> float:
 
 
 def coarse(counts: Counts) -> list[list[int]]:
-    """Return the histogram with two digits (256 sub-buckets, 0.8 % wide).
+    """Return the histogram with two digits (256 sub-buckets, 0.8% wide).
 
     The rows are [lower_ns, upper_ns, count] of the used slots. This is HdrHistogram's layout, too: each slot of three
     digits lies within one of two digits. So these also merge exactly, at an eighth of the size.

@@ -63,7 +63,7 @@ CATALOGUE = {
             invalid=0,
             format="{:.0f}",
         ),
-        # A busy generator adds its own queue to what it measures. Above 90 % it is the limit itself.
+        # A busy generator adds its own queue to what it measures. Above 90% it is the limit itself.
         QualityCode(
             name="GENERATOR_SATURATED",
             short="generator used {} of its CPU",
@@ -71,6 +71,7 @@ CATALOGUE = {
             advice="give the generator more CPUs; the server's true rate is at least this figure",
             suspect=0.70,
             invalid=0.90,
+            format="{:.1%}",
             transient=True,
             concerns_costs=False,
         ),
@@ -79,7 +80,7 @@ CATALOGUE = {
         # the CPU share that was left.
         QualityCode(
             name="RATE_UNDERESTIMATED",
-            short="rate up to {} too low",
+            short="rate possibly {} too low",
             meaning="share of the servers' CPUs left idle by a saturated generator: the largest error of the rate",
             advice="give the generator more CPUs; up to this share of the server's true rate may be missing",
             suspect=0.05,
@@ -96,9 +97,10 @@ CATALOGUE = {
             advice="give the generator more CPUs, or lower the rate",
             suspect=0.5,
             invalid=0.8,
+            format="{:.1%}",
             concerns_costs=False,
         ),
-        # How punctual the open loop was. A request may leave 50 us late, or late by 5 % of the median latency.
+        # How punctual the open loop was. A request may leave 50 us late, or late by 5% of the median latency.
         QualityCode(
             name="LATE_SENDS",
             short="{} of requests sent late",
@@ -135,7 +137,7 @@ CATALOGUE = {
         QualityCode(
             name="RUN_DELAY",
             short="generator preempted {} of the time",
-            meaning="share of the time in which the generator was ready to run and another process had its CPU",
+            meaning="share of the time in which the generator was ready to run and another thread had its CPU",
             advice="move other programs to other CPUs, or close them",
             suspect=0.01,
             invalid=0.05,
@@ -206,7 +208,7 @@ CATALOGUE = {
             suspect=0,
             format="",
         ),
-        # A lost request blocks its slot of a closed loop until the timeout: 0.1 % already lowers the rate.
+        # A lost request blocks its slot of a closed loop until the timeout: 0.1% already lowers the rate.
         QualityCode(
             name="LOSS",
             short="{} of requests lost",
@@ -240,6 +242,7 @@ CATALOGUE = {
             advice="the server cannot keep up with this rate: its latency grows for as long as the load lasts",
             suspect=0.99,
             low_is_bad=True,
+            format="{:.1%}",
         ),
         QualityCode(
             name="UNSENT",
@@ -319,6 +322,7 @@ CATALOGUE = {
             advice="some connections were served much more often than others, which the average hides",
             suspect=0.95,
             low_is_bad=True,
+            format="{:.1%}",
         ),
         QualityCode(
             name="FAILED_BLOCKS",
@@ -331,13 +335,14 @@ CATALOGUE = {
         QualityCode(
             name="FEW_BLOCKS",
             short="too few blocks: {}",
-            meaning="number of blocks: too few for a 95 % interval, or for any comparison",
+            meaning="blocks with a value: fewer than 6 give no 95% interval, fewer than 3 no comparison",
             advice="run more blocks (--blocks 10)",
-            suspect=0,
+            suspect=6,
+            low_is_bad=True,
             format="{:.0f}",
         ),
-        # Models mostly moved a third farther than the baseline server between two runs (docs/limitations.md). A machine
-        # that moved by 20 % leaves 7 % in their ratios to it, more than most differences of interest.
+        # Models mostly moved a third farther than the baseline server between two runs (docs/statistics.md). A machine
+        # that moved by 20% leaves 7% in their ratios to it, more than most differences of interest.
         QualityCode(
             name="MACHINE_DRIFT",
             short="baseline server changed by {} between the runs",

@@ -142,7 +142,7 @@ def _check_open_loop(facts: Facts) -> dict[str, float]:
 def late_sends_share(lateness: Counts, median_ns: float) -> float:
     """Return the share of requests sent late.
 
-    Source: 1 - Caladan's "schedule adherence". A request is punctual within 50 us, or within 5 % of the median latency
+    Source: 1 - Caladan's "schedule adherence". A request is punctual within 50 us, or within 5% of the median latency
     if that is more.
     """
     limit_ns = max(_PUNCTUAL_NS, 0 if math.isnan(median_ns) else _PUNCTUAL_MEDIAN_SHARE * median_ns)

@@ -62,7 +62,18 @@ class QualityFlag:
     @property
     def description(self) -> str:
         """The finding with its code: ``generator preempted 2.1% of the time (RUN_DELAY)``."""
-        return f"{self.code.short.format(self.figure)} ({self.code.name})" if self.code.short else str(self)
+        return f"{self.short_description} ({self.code.name})" if self.code.short else str(self)
+
+    @property
+    def short_description(self) -> str:
+        """The finding without its code: ``generator preempted 2.1% of the time``."""
+        return self.code.short.format(self.figure) or self.figure
+
+    @property
+    def worst_description(self) -> str:
+        """The finding as the worst of several: ``generator preempted up to 2.1% of the time``."""
+        extreme = "only" if self.code.low_is_bad else "up to"
+        return self.code.short.format(f"{extreme} {self.figure}") or self.figure
 
     @property
     def badness(self) -> float:

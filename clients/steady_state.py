@@ -1,6 +1,6 @@
 """One load over its time: windows, drift, warm-up, precision. Pure.
 
-Tests for stationarity are not used. In simulations ADF missed a 30 % drift, a 20 % step and a warm-up, and KPSS called
+Tests for stationarity are not used. In simulations ADF missed a 30% drift, a 20% step and a warm-up, and KPSS called
 a tenth of all queues in a steady state unsteady.
 """
 
@@ -35,10 +35,10 @@ def windows(load: Slice) -> list[dict[str, Any]]:
 def precision(load: Slice) -> dict[str, dict[str, float | str | None]]:
     """Return how precisely a single load knows its percentiles.
 
-    For each: a 95 % interval, and the effective number of requests. Method: indicator batch means. In each window the
+    For each: a 95% interval, and the effective number of requests. Method: indicator batch means. In each window the
     share of requests beyond the percentile is one value; the scatter of these values includes the correlation between
-    neighbouring requests. An interval for independent values does not: for the p99 of a queue that is 70 % busy it
-    covers 27 % instead of 95 % (simulated). Requests that were never answered count in their window. A percentile that
+    neighbouring requests. An interval for independent values does not: for the p99 of a queue that is 70% busy it
+    covers 27% instead of 95% (simulated). Requests that were never answered count in their window. A percentile that
     is infinite itself is left out, because no share of the replies shows how far out it lies.
     """
     counts, begun = load.counts.primary, load.counts.primary.sum(axis=1) + load.counts.never_answered

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.plan.key_reference import plan_keys_markdown
 from bench.store.column_page import csv_columns_markdown
 from clients.quality_catalogue import CATALOGUE
 from clients.quality_codes import QualityCode
@@ -59,6 +60,7 @@ def _threshold(code: QualityCode, limit: float | None) -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "csv-columns.md": csv_columns_markdown,
+    "plan-keys.md": plan_keys_markdown,
     "quality-codes.md": quality_codes_markdown,
 }
 

@@ -55,13 +55,15 @@ def conclude(metric: str, interval: LogRatio) -> Conclusion:
 
 
 def noise_floor_share(controls: pd.DataFrame) -> float | None:
-    """Return the noise floor: the largest difference of controls, as a share.
+    """Return the noise floor of one metric, as a share.
 
-    It is the farthest end of their intervals, in either direction.
+    It is the end farthest from 1 of any control's interval, in either direction.
 
-    controls: rows of comparisons.csv with the kind ``control``. None if no interval is bounded.
+    controls: rows of comparisons.csv with the kind ``control``; invalid ones do not count. None if no interval is
+    bounded.
     """
-    ends = [float(end) for end in [*controls["low"], *controls["high"]]]
+    usable = controls[controls["verdict"] != INVALID]
+    ends = [float(end) for end in [*usable["low"], *usable["high"]]]
     distances = [abs(math.log(end)) for end in ends if 0 < end < math.inf]
     return math.expm1(max(distances)) if distances else None
 

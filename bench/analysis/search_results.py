@@ -59,7 +59,7 @@ def objectives(max_rate: pd.DataFrame | None) -> list[str]:
         return []
     columns = ["scenario", "connections", "message_bytes", "objective_p99_us", "objective_lost_share"]
     return [
-        f"{row['scenario']}, {row['connections']} connections: 99 % of the requests answered within "
+        f"{row['scenario']}, {row['connections']} connections: 99% of the requests answered within "
         f"{float(row['objective_p99_us']) / 1e3:.3g} ms, at most {float(row['objective_lost_share']):.2%} lost"
         for row in max_rate[columns].drop_duplicates().to_dict("records")
     ]
@@ -79,7 +79,7 @@ def _row(case: CaseKey, trials: pd.DataFrame, thresholds: Thresholds) -> Summary
     lower, upper = bounds(votes)
     passed = counted[(counted["step"] == lower) & counted["passed"]]
     at_upper = counted[counted["step"] == upper]
-    failures = at_upper.loc[at_upper["verdict"] == "failed", "codes"]
+    failures = at_upper.loc[at_upper["status"] == "failed", "reason"]
     interval = Interval(
         estimate=float(passed["throughput_rps"].median()) if len(passed) else math.nan,
         low=math.nan if lower is None else rates[lower],
@@ -96,11 +96,9 @@ def _row(case: CaseKey, trials: pd.DataFrame, thresholds: Thresholds) -> Summary
 def _unmeasured_row(labels: CaseLabels, trials: pd.DataFrame, thresholds: Thresholds) -> SummaryRow:
     """Return the row of a search without a counted trial, as its last trial explains."""
     last = trials.iloc[-1]
-    verdict, codes = text(last["verdict"]), text(last["codes"])
+    quality = Quality(text(last["verdict"]), tuple(thresholds.parse(text(last["codes"]))))
     no_interval = Interval(math.nan, math.nan, math.nan, coverage=math.nan)
-    if verdict in ("failed", "skipped"):
-        return labels.row(METRIC, no_interval, 0, Quality(verdict=""), verdict, codes)
-    return labels.row(METRIC, no_interval, 0, Quality(verdict, tuple(thresholds.parse(codes))))
+    return labels.row(METRIC, no_interval, 0, quality, text(last["status"]), text(last["reason"]))
 
 
 def _quality(

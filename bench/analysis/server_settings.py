@@ -43,4 +43,6 @@ def _first_rows(trials: pd.DataFrame) -> dict[str, Mapping[Any, Any]]:
 def _format_setting(value: object) -> str:
     if value is None or value != value:
         return "-"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):  # pandas reads a column of integers with gaps as floats
+        return str(int(value)) if value.is_integer() else f"{value:g}"
+    return str(value)

@@ -3,6 +3,7 @@
 import json
 import math
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -85,8 +86,7 @@ def print_comparison(console: Console, comparison: RunComparison, *, show_all: b
         if items:
             print_line(console, f"only in {name}: {'; '.join(items)}")
     competing = [change for change in comparison.changes if not Arm.parse(change.arm).is_baseline]
-    shown = [change for change in competing if show_all or change.conclusion in ("faster", "slower")]
-    _print_changes(console, shown, comparison.violations.changes)
+    _print_changes(console, competing, comparison.violations.changes, show_all=show_all)
     for text in _describe_missing(comparison.missing, comparison.names):
         print_line(console, f"missing: {text}")
     print_line(console, _count_conclusions(competing))
@@ -123,11 +123,26 @@ def _objectives(before: RunValues, after: RunValues) -> str:
     return f"{'; '.join(before.objectives)} -> {'; '.join(after.objectives)}"
 
 
-def _print_changes(console: Console, shown: Sequence[Change], breaking_changes: Sequence[Change]) -> None:
+def _nothing_shown(competing: Sequence[Change]) -> str:
+    """Return why no change is shown."""
+    if competing and _count_invalid(competing) == len(competing):
+        return f"no conclusion: all {plural(len(competing), 'comparison')} rest on invalid figures"
+    return "no significant difference"
+
+
+def _print_changes(
+    console: Console, competing: Sequence[Change], breaking_changes: Sequence[Change], *, show_all: bool
+) -> None:
+    """Print the significant changes, or all of them; without any, why there are none."""
+    shown = [change for change in competing if show_all or change.conclusion in ("faster", "slower")]
+    if shown:
+        _print_table(console, shown, breaking_changes)
+    else:
+        print_line(console, _nothing_shown(competing))
+
+
+def _print_table(console: Console, shown: Sequence[Change], breaking_changes: Sequence[Change]) -> None:
     """Print a table if it fits, so that nothing is cut; otherwise two lines per change."""
-    if not shown:
-        print_line(console, "no significant difference")
-        return
     table = Table(box=None, pad_edge=False)
     has_relative = any(not math.isnan(change.relative_ratio) for change in shown)
     for heading in (*_HEADINGS, *([f"relative to {BASELINE_MODEL}"] if has_relative else [])):
@@ -177,14 +192,14 @@ def _style(change: Change, breaking_changes: Sequence[Change]) -> str:
 def _describe_missing(missing: Sequence[Missing], names: Sequence[str], metrics: Iterable[str] = ()) -> list[str]:
     """Return one line for each arm and status, with all its load points. metrics: only these; all if empty."""
     groups: dict[tuple[str, str, tuple[str, ...]], list[Missing]] = {}
-    for one in missing:
+    for item in missing:
         # If a whole case is missing, its metrics are listed only if a --fail-if condition names them.
-        listed = tuple(name for name in one.metrics if name in metrics or (one.status == "ok" and not metrics))
-        groups.setdefault((one.arm, one.status, listed), []).append(one)
+        listed = tuple(name for name in item.metrics if name in metrics or (item.status == "ok" and not metrics))
+        groups.setdefault((item.arm, item.status, listed), []).append(item)
     statuses = {"ok": "has no such value", "missing": "is not measured"}
     lines = []
     for (arm, status, listed), members in groups.items():
-        reasons = list(dict.fromkeys(one.reason for one in members))
+        reasons = list(dict.fromkeys(item.reason for item in members))
         reason = textwrap.shorten(reasons[0], _MAX_REASON_LENGTH, placeholder=" ...")
         if len(reasons) > 1:
             reason += f", and {plural(len(reasons) - 1, 'other reason')}"
@@ -199,8 +214,8 @@ def _describe_missing(missing: Sequence[Missing], names: Sequence[str], metrics:
 def _load_points(members: Sequence[Missing]) -> str:
     """Return load points by scenario and message size: ``capacity, 1, 16 and 64 connections, 64 bytes``."""
     groups: dict[tuple[str, int], list[int]] = {}
-    for one in members:
-        groups.setdefault((one.scenario, one.message_bytes), []).append(one.connections)
+    for item in members:
+        groups.setdefault((item.scenario, item.message_bytes), []).append(item.connections)
     texts = []
     for (scenario, message_bytes), counts in groups.items():
         *smaller, largest = sorted(counts)
@@ -210,14 +225,16 @@ def _load_points(members: Sequence[Missing]) -> str:
 
 
 def _count_conclusions(found: Sequence[Change]) -> str:
-    conclusions = sorted({change.conclusion for change in found})
-    counts = ", ".join(f"{sum(change.conclusion == one for change in found)} {one}" for one in conclusions)
-    line = f"{plural(len(found), 'unpaired comparison')}"
-    if counts:
-        line += f": {counts}"
-    if invalid := sum(change.verdict == "invalid" for change in found):
+    counts = Counter(change.conclusion for change in found)
+    parts = [plural(len(found), "comparison"), *(f"{count} {name}" for name, count in sorted(counts.items()))]
+    line = ", ".join(parts)
+    if invalid := _count_invalid(found):
         line += f"; {invalid} without a conclusion: values invalid (see report.md), or the machine drifted too far"
     return line
+
+
+def _count_invalid(found: Sequence[Change]) -> int:
+    return sum(change.verdict == "invalid" for change in found)
 
 
 def _ratio(change: Change) -> str:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from bench.cli.console import print_line, stdout_console, text_cells
 from bench.escaping import visible
-from bench.formatting import compact
+from bench.formatting import compact, plural
 from bench.plan.definition import PlanError
 from bench.schema.arms import BASELINE_MODEL
 from bench.schema.metrics import METRICS
@@ -59,13 +59,13 @@ def history(
         all_series = collect_series(read_summaries(folders), metric, scenario)
     except (StoreError, PlanError) as error:
         raise Stop(str(error)) from error
-    selected = [one for one in all_series if arm in ("", one.arm)]
+    selected = [series for series in all_series if arm in ("", series.arm)]
     if not selected:
         raise Stop(_nothing_found(metric, arm, scenario))
     console = stdout_console()
-    for one in selected:
-        print_line(console, f"{one.arm}, {one.load_point}: {METRICS[metric].label}", "bold")
-        console.print(_run_table(one, one.machine_changes(all_series)))
+    for series in selected:
+        print_line(console, f"{series.arm}, {series.load_point}: {METRICS[metric].label}", "bold")
+        console.print(_run_table(series, series.machine_changes(all_series)))
         console.print()
     _print_limits(console, selected)
     if chart is not None:
@@ -107,11 +107,12 @@ def _print_limits(console: Console, selected: "Sequence[Series]") -> None:
     """Print how far changes can be detected in these runs."""
     from bench.compare.change_points import MIN_RUNS, RELIABLE_RUNS
 
-    if invalid := sum(point.verdict == "invalid" for one in selected for point in one.points):
-        print_line(console, f"{invalid} invalid values, which are not searched for changes (see report.md of each run)")
-    fewest = min(len(one.sound_points) for one in selected)
+    if invalid := sum(point.verdict == "invalid" for series in selected for point in series.points):
+        left_out = f"{plural(invalid, 'invalid value')} left out of the search for changes"
+        print_line(console, f"{left_out} (see report.md of each run)")
+    fewest = min(len(series.sound_points) for series in selected)
     if fewest < MIN_RUNS:
-        print_line(console, f"fewer than {MIN_RUNS} valid values: changes are not searched for")
+        print_line(console, f"fewer than {MIN_RUNS} valid values: no search for changes")
     elif fewest < RELIABLE_RUNS:
         print_line(console, f"fewer than {RELIABLE_RUNS} runs: only changes far larger than the noise can be detected")
 
@@ -125,14 +126,14 @@ def _save_chart(selected: "list[Series]", path: Path) -> None:
         draw_history(selected).savefig(path)
 
 
-def _run_table(one: "Series", baseline_changes: "Sequence[Point]") -> Table:
+def _run_table(series: "Series", baseline_changes: "Sequence[Point]") -> Table:
     """Return a row for each run. baseline_changes: points at which the baseline changed, too."""
     table = Table(box=None, pad_edge=False)
     table.add_column("run", overflow="fold")
     for heading in ("median", "interval", "verdict", ""):
         table.add_column(heading, no_wrap=True)
-    changes = one.changes
-    for point in one.points:
+    changes = series.changes
+    for point in series.points:
         interval = "-" if math.isnan(point.low) else f"{compact(point.low)} to {compact(point.high)}"
         mark = ""
         if point in changes:

@@ -72,7 +72,9 @@ def plan(
     python: options.Python = "",
     models_from: options.ModelsFrom = None,
 ) -> None:
-    """Print what a plan would measure and how long it takes, without measuring. Takes the options of `run`.
+    """Print what a plan would measure and how long it takes, without measuring.
+
+    Takes the options of `run` that change the plan.
 
     Examples:
 

@@ -27,7 +27,7 @@ class RankedArm:
 
     arm: str
     median: float
-    half_width: float  # of the 95 % interval; nan if there are few blocks
+    half_width: float  # of the 95% interval; nan if there are few blocks
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ def _figure(row: SliceRow) -> float:
 
 
 def _half_width(values: Sequence[float]) -> float:
-    """Return the half-width of Student's 95 % interval of the mean; nan for few values."""
+    """Return the half-width of Student's 95% interval of the mean; nan for few values."""
     if len(values) < _MIN_BLOCKS:
         return math.nan
     return _student_quantile(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
@@ -126,7 +126,7 @@ def _half_width(values: Sequence[float]) -> float:
 
 @functools.cache
 def _student_quantile(degrees_of_freedom: int) -> float:
-    """Return Student's quantile for a 95 % interval."""
+    """Return Student's quantile for a 95% interval."""
     from scipy import special  # a run has loaded it before the first block; other commands need not
 
     return float(special.stdtrit(degrees_of_freedom, 0.975))

@@ -120,7 +120,7 @@ def _interim_tables(results: InterimResults, event: SliceFinished) -> Iterator[T
     yield table
     if results.delayed_slices:
         slices = plural(results.delayed_slices, "slice")
-        yield Text(f"generator was preempted for more than 10 % of {slices}", style="yellow")
+        yield Text(f"generator was preempted for more than 10% of {slices}", style="yellow")
     if results.repeated_rounds:
         yield Text(_repeated_rounds(results.repeated_rounds), style="yellow")
 

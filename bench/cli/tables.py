@@ -1,5 +1,6 @@
 """The result tables of a run on the terminal."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,12 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.analysis.rankings import format_rank
+from bench.formatting import join_words, plural
 from bench.report.tables import ResultTable, TableRow
 from bench.schema.conclusions import Conclusion
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
-from clients.quality_codes import describe_flags
+from clients.quality_codes import QualityFlag
 
 FEW_BLOCKS = "FEW_BLOCKS"  # is the same in all rows, so it is printed once
+MAX_SERVERS = 3  # that are named beside a code; more are counted
 _UNBOUNDED_WIDTH = 10_000  # columns
 HEADINGS = {
     "throughput_rps": "requests/s",
@@ -46,12 +49,17 @@ SERVICE_TIME_LEGEND = "p50, p99: service time"
 def render_tables(tables: Sequence[ResultTable], width: int) -> list[Table]:
     """Return the tables for a terminal of a width in columns.
 
-    If a table does not fit, all are without memory and intervals; the report has them.
+    If a table does not fit, all are without memory and intervals, and at last without the intervals of ratios. The
+    report has them.
     """
     wide = [_render(table, narrow=False) for table in tables]
     if all(_width(table) <= width for table in wide):
         return wide
-    return [_render(replace(table, metrics=_without_memory(table.metrics)), narrow=True) for table in tables]
+    tables = [replace(table, metrics=_without_memory(table.metrics)) for table in tables]
+    narrow = [_render(table, narrow=True) for table in tables]
+    if all(_width(table) <= width for table in narrow):
+        return narrow
+    return [_render(_without_ratio_intervals(table), narrow=True) for table in tables]
 
 
 def _width(table: Table) -> int:
@@ -67,6 +75,13 @@ def _without_memory(metrics: list[str]) -> list[str]:
     return [metric for metric in metrics if metric != "memory_mb"]
 
 
+def _without_ratio_intervals(table: ResultTable) -> ResultTable:
+    rows = [
+        replace(row, ratio=replace(row.ratio, low=math.nan, high=math.nan) if row.ratio else None) for row in table.rows
+    ]
+    return replace(table, rows=rows)
+
+
 def _render(result: ResultTable, *, narrow: bool) -> Table:
     table = Table(
         title=result.title,
@@ -79,7 +94,7 @@ def _render(result: ResultTable, *, narrow: bool) -> Table:
         pad_edge=False,
         collapse_padding=True,
     )
-    table.add_column("#", no_wrap=True)
+    table.add_column("rank", no_wrap=True)
     table.add_column("server", no_wrap=True)
     for metric in result.metrics:
         heading = SHORT_HEADINGS.get(metric, HEADINGS[metric]) if narrow else HEADINGS[metric]
@@ -121,14 +136,9 @@ def _cells(row: TableRow, metrics: list[str], *, narrow: bool) -> list[Text]:
 
 def _caption(result: ResultTable) -> Text | None:
     """Return the lines below a table: reasons for doubt, and what the signs mean."""
-    lines = [
-        f"{row.arm.display_name}: {row.verdict}: {reason}"
-        for row in result.rows
-        if row.verdict != "valid" and (reason := _reason(row))
-    ]
-    marked = [row.quality[metric][1] for row in result.rows for metric in result.metrics if row.mark(metric)]
-    if marked:
-        lines.append("; the worst: ".join(filter(None, (MARK_LEGEND, _describe_codes(" ".join(marked))))))
+    lines = [*_unmeasured(result), *_findings_by_code(result)]
+    if any(row.mark(metric) for row in result.rows for metric in result.metrics):
+        lines.append(MARK_LEGEND)
     legend = [SERVICE_TIME_LEGEND] if "service_p50_us" in result.metrics else []
     conclusions = {row.ratio.conclusion for row in result.rows if row.ratio}
     legend += [text for conclusion, text in SIGN_LEGEND.items() if conclusion in conclusions]
@@ -137,20 +147,61 @@ def _caption(result: ResultTable) -> Text | None:
     return Text("\n".join(lines)) if lines else None
 
 
-def _reason(row: TableRow) -> str:
-    return row.codes if row.verdict in ("failed", "skipped") else _describe_codes(row.codes)
+def _unmeasured(result: ResultTable) -> list[str]:
+    """Return a line for each reason why servers failed or were skipped."""
+    servers: dict[str, list[str]] = {}
+    for row in result.rows:
+        if row.verdict in ("failed", "skipped"):
+            servers.setdefault(f"{row.verdict}: {row.codes}", []).append(row.arm.display_name)
+    return [f"{', '.join(names)}: {reason}" for reason, names in servers.items()]
 
 
-def _describe_codes(codes: str) -> str:
-    flags = DEFAULT_THRESHOLDS.merge(DEFAULT_THRESHOLDS.parse(codes))
-    return describe_flags(flag for flag in flags if flag.code.name != FEW_BLOCKS)
+def _findings_by_code(result: ResultTable) -> list[str]:
+    """Return a line for each code: its worst value, and the servers.
+
+    The codes are those of the rows, and of figures that are worse than their row.
+    """
+    flags_of_code: dict[str, dict[str, list[QualityFlag]]] = {}
+    for row in result.rows:
+        cells = [row.quality[metric][1] for metric in result.metrics if row.mark(metric)]
+        if row.verdict in ("suspect", "invalid"):
+            cells.append(row.codes)
+        for flag in DEFAULT_THRESHOLDS.parse(" ".join(cells)):
+            of_server = flags_of_code.setdefault(flag.code.name, {})
+            of_server.setdefault(row.arm.display_name, []).append(flag)
+    flags = [flag for of_server in flags_of_code.values() for of_row in of_server.values() for flag in of_row]
+    return [
+        _finding(worst, list(flags_of_code[worst.code.name]))
+        for worst in DEFAULT_THRESHOLDS.merge(flags)
+        if worst.code.name != FEW_BLOCKS
+    ]
+
+
+def _finding(worst: QualityFlag, servers: Sequence[str]) -> str:
+    """Return ``RUN_DELAY: generator preempted up to 62.0% of the time: 9 servers``."""
+    names = ", ".join(servers) if len(servers) <= MAX_SERVERS else plural(len(servers), "server")
+    description = worst.worst_description if len(servers) > 1 else worst.short_description
+    return ": ".join(filter(None, (worst.code.name, description, names)))
 
 
 def few_blocks_advice(tables: Sequence[ResultTable]) -> str:
-    """Return one line if results are suspect because of too few blocks, else ""."""
-    all_codes = [codes for table in tables for row in table.rows for _, codes in row.quality.values()]
-    flags = [flag for codes in all_codes for flag in DEFAULT_THRESHOLDS.parse(codes) if flag.code.name == FEW_BLOCKS]
-    if not flags:
+    """Return one line if figures of the tables are suspect because of too few blocks, else ""."""
+    concerned = [
+        metric
+        for table in tables
+        for row in table.rows
+        for metric in table.metrics
+        if metric in row.quality and _has_few_blocks(row.quality[metric][1])
+    ]
+    if not concerned:
         return ""
+    headlines = {table.metrics[0] for table in tables}
+    figures = (
+        "" if headlines & set(concerned) else f" of {join_words(HEADINGS[name] for name in dict.fromkeys(concerned))}"
+    )
     advice = CATALOGUE[FEW_BLOCKS].advice
-    return f"Too few blocks for 95% intervals or comparisons, so results are suspect: {advice} ({FEW_BLOCKS})"
+    return f"Too few blocks for 95% intervals or comparisons{figures}, so results are suspect: {advice} ({FEW_BLOCKS})"
+
+
+def _has_few_blocks(codes: str) -> bool:
+    return any(flag.code.name == FEW_BLOCKS for flag in DEFAULT_THRESHOLDS.parse(codes))

@@ -1,4 +1,4 @@
-"""Rules that make a comparison fail, e.g. ``cpu_us_per_request>5%``. Pure."""
+"""Conditions that make a comparison fail, e.g. ``cpu_us_per_request>5%``. Pure."""
 
 import math
 import re
@@ -14,7 +14,7 @@ _RULE = re.compile(r"^\s*(\w+)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*%\s*$")
 
 
 class RuleError(ValueError):
-    """An invalid rule, or a rule that nothing can violate."""
+    """An invalid condition, or a condition that can never hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +76,17 @@ def parse_rule(text: str) -> Rule:
     match = _RULE.match(text)
     if not match or match[1] not in COMPARED_METRICS:
         raise RuleError(
-            f"{text!r} is not a valid rule; expected METRIC>N% or METRIC<-N%, "
+            f"{text!r} is not a valid condition; expected METRIC>N% or METRIC<-N%, "
             f'e.g. "cpu_us_per_request>5%", with one of these metrics: {", ".join(COMPARED_METRICS)}'
         )
     metric, rises, percent = match[1], match[2] == ">", float(match[3])
     if percent and rises == (percent < 0):
         corrected = f"{metric}{match[2]}{-percent:g}%"
         raise RuleError(
-            f'{text!r}: a limit after > is a rise (0 or more), a limit after < is a fall (0 or less); use "{corrected}"'
+            f'{text!r}: the percentage after > must be 0 or more, the one after < must be 0 or less; use "{corrected}"'
         )
     if percent <= -100:
-        raise RuleError(f'{text!r} can never be violated: no metric falls by 100% or more; use e.g. "{metric}<-5%"')
+        raise RuleError(f'{text!r} can never hold: no metric falls by 100% or more; use e.g. "{metric}<-5%"')
     return Rule(metric, rises, percent / 100)
 
 

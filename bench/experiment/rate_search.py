@@ -16,7 +16,7 @@ from bench.experiment.child_process import ServerError
 from bench.experiment.objective import Objective, choose_objective, meets
 from bench.experiment.row_builder import as_number
 from bench.experiment.run_context import RunContext
-from bench.experiment.search_rows import TrialOutcome, search_row, trial_search_row
+from bench.experiment.search_rows import TrialOutcome, trial_search_row, unsearched_row
 from bench.experiment.server import Server, Servers
 from bench.experiment.server_pool import fresh_servers
 from bench.experiment.solo_load import LoadResult, load_alone
@@ -69,8 +69,8 @@ def _search_load(
     }
     preparation = _prepare(context, scenario, load)
     for row in preparation.unsearched:
-        if row.verdict == "failed":
-            observer.on_warning(f"{row.arm} in {name}: failed, {row.codes}")
+        if row.status == "failed":
+            observer.on_warning(f"{row.arm} in {name}: failed, {row.reason}")
     if preparation.unsearched:
         yield preparation.unsearched
     observer.on_message(f"{name}: searching the highest rate with {preparation.objective}")
@@ -108,9 +108,7 @@ def _prepare(context: RunContext, scenario: ScheduledScenario, load: ScheduledLo
     for arm in context.schedule.searched_arms:
         if reason := load.skip_reasons[arm]:
             unsearched[arm] = "skipped", reason
-    rows = [
-        search_row(load, arm, objective, verdict=verdict, codes=reason) for arm, (verdict, reason) in unsearched.items()
-    ]
+    rows = [unsearched_row(load, arm, objective, status, reason) for arm, (status, reason) in unsearched.items()]
     return _Preparation(arm_searches, rows, objective)
 
 
@@ -146,12 +144,13 @@ class _Trial:
         assert step is not None
         rate_rps = arm_search.search.rate_rps(step)
         result: LoadResult | None = None
+        verdict = codes = failure = ""
         try:
             result = self._load(server, rate_rps, baseline_rps)
             judgement = _judge(result, self.context.schedule)
             verdict, codes = judgement.verdict, format_flags(judgement.flags)
         except ServerError as error:
-            verdict, codes = "failed", str(error)
+            failure = str(error) or "no reason given"
         thresholds = self.context.schedule.thresholds
         # A generator that is late or busy makes every figure worse, so a trial that passes nevertheless has passed.
         passed = result is not None and meets(result, self.objective, thresholds)
@@ -161,7 +160,7 @@ class _Trial:
         if counted:
             arm_search.search.record(step, passed=passed)
         python = "" if isinstance(server, str) else server.ready["python"]
-        outcome = TrialOutcome(self.number, step, rate_rps, passed, counted, verdict, codes, python)
+        outcome = TrialOutcome(self.number, step, rate_rps, passed, counted, verdict, codes, failure, python)
         return trial_search_row(self.load, arm_search.arm, self.objective, outcome, result)
 
     def _load(self, server: Server | str, rate_rps: float, baseline_rps: float | None) -> LoadResult:

@@ -20,39 +20,22 @@ class TrialOutcome:
     rate_rps: float
     passed: bool
     counted: bool  # False if its numbers were invalid and the trial is repeated
-    verdict: str
-    codes: str  # of a failed trial: the reason
+    verdict: str  # empty if the trial failed
+    codes: str
+    failure: str  # why the trial failed; empty if it did not
     python: str  # interpreter of the server
 
 
-def search_row(
-    load: ScheduledLoad, arm: Arm, objective: Objective, *, verdict: str, codes: str, **figures: Any
-) -> MaxRateRow:
-    """Return a row of an arm.
-
-    Without figures it is that of an arm that could not be searched.
-    """
-    return MaxRateRow(
-        scenario=load.point.scenario,
-        connections=load.point.connections,
-        message_bytes=load.point.message_bytes,
-        arm=arm.name,
-        model=arm.model,
-        transport=arm.transport,
-        protocol=load.scenario.protocol,
-        objective_p99_us=objective.p99_us,
-        objective_lost_share=objective.lost_share,
-        verdict=verdict,
-        codes=codes,
-        **figures,
-    )
+def unsearched_row(load: ScheduledLoad, arm: Arm, objective: Objective, status: str, reason: str) -> MaxRateRow:
+    """Return the row of an arm that could not be searched."""
+    return _row(load, arm, objective, verdict="", codes="", status=status, reason=reason)
 
 
 def trial_search_row(
     load: ScheduledLoad, arm: Arm, objective: Objective, outcome: TrialOutcome, result: LoadResult | None
 ) -> MaxRateRow:
     """Return the row of a trial. result: None if the server failed."""
-    return search_row(
+    return _row(
         load,
         arm,
         objective,
@@ -64,7 +47,24 @@ def trial_search_row(
         counted=outcome.counted,
         verdict=outcome.verdict,
         codes=outcome.codes,
+        status="failed" if outcome.failure else "ok",
+        reason=outcome.failure,
         **_figures(result),
+    )
+
+
+def _row(load: ScheduledLoad, arm: Arm, objective: Objective, **columns: Any) -> MaxRateRow:
+    return MaxRateRow(
+        scenario=load.point.scenario,
+        connections=load.point.connections,
+        message_bytes=load.point.message_bytes,
+        arm=arm.name,
+        model=arm.model,
+        transport=arm.transport,
+        protocol=load.scenario.protocol,
+        objective_p99_us=objective.p99_us,
+        objective_lost_share=objective.lost_share,
+        **columns,
     )
 
 

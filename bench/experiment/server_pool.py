@@ -47,7 +47,7 @@ def verify(context: RunContext, server: Server, load: ScheduledLoad, concurrent_
     except ServerError as error:
         if "refused" in str(error).lower():
             raise ServerError(f"no server listens on {settings['host']}:{settings['port']}: {error}") from error
-        raise ServerError(f"does not speak {load.scenario.protocol}: {error}") from error
+        raise ServerError(f"server does not speak {load.scenario.protocol}: {error}") from error
 
 
 def _launch_all(

@@ -8,6 +8,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,8 @@ def describe(placement: Placement) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "holabench": {"version": _version("holabench"), "revision": _revision()},
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": ["holabench", *sys.argv[1:]],
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
             "cpu_model": _cpu_model(),
             "cpus": os.cpu_count(),

@@ -168,7 +168,11 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     ] = 0.003
     timeout_s: Annotated[
         DurationS,
-        Meta(description="Time after which a request counts as lost.", examples=[0.5], extra_json_schema={"unit": "s"}),
+        Meta(
+            description="Seconds after which a request counts as unanswered; a later reply counts as late.",
+            examples=[0.5],
+            extra_json_schema={"unit": "s"},
+        ),
     ] = 1.0
     thresholds: Annotated[
         dict[str, list[float]],

@@ -37,7 +37,7 @@ def load_plan(name_or_path: str) -> Plan:
     if name_or_path not in names:
         suggestion = did_you_mean(name_or_path, names) or "."
         raise PlanError(
-            f"no preset {name_or_path!r}{suggestion} The presets are: {', '.join(names)}; a file is given as FILE.toml"
+            f"no preset {name_or_path!r}{suggestion} Use one of: {', '.join(names)}; or a plan file ending in .toml"
         )
     text = (resources.files(_PRESETS) / f"{name_or_path}.toml").read_text(encoding="utf-8")
     return decode(text, name_or_path)

@@ -86,15 +86,14 @@ def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:
     competitors = (*plan.models, *(server.name for server in plan.external_servers))
     for name in plan.models:
         if name not in models:
-            raise PlanError(
-                f"models: {name!r} is not a server model{did_you_mean(name, models)}. Available: {', '.join(models)}"
-            )
+            suggestion = did_you_mean(name, models) or "."
+            raise PlanError(f"models: {name!r} is not a server model{suggestion} Available: {', '.join(models)}")
     for key, name in (("reference", plan.reference), ("control", plan.control)):
         if name in ("", *competitors) or (key == "control" and name == NONE):
             continue
+        suggestion = did_you_mean(name, competitors) or "."
         raise PlanError(
-            f"{key} = {name!r} is not among the models of this plan{did_you_mean(name, competitors)}: "
-            f"{', '.join(competitors)}"
+            f"{key} = {name!r} is not among the models of this plan{suggestion} Its models: {', '.join(competitors)}"
         )
 
 

@@ -43,6 +43,7 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
     folder, trials, thresholds = RunFolder(run.path), run.trials, run.thresholds
     summary = summarise_run(trials, run.slices, run.max_rate, thresholds)
     comparisons = compare_arms(trials, run.slices, reference_arms(run.plan), thresholds)
+    scenario_names = [scenario.name for scenario in run.plan.scenarios]
     folder.write_table(file_names.SUMMARY, summary)
     folder.write_table(file_names.COMPARISONS, comparisons)
     pictures: list[Picture] = []
@@ -52,7 +53,7 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
         markdown, page = render(summary, comparisons, trials, _context(run), pictures)
         folder.write_text("report.md", markdown)
         folder.write_text("report.html", page)
-    tables = result_tables(summary, comparisons, unranked_models(trials))
+    tables = result_tables(summary, comparisons, unranked_models(trials), scenario_names)
     paths = [picture.path for picture in pictures]
     return Report(summary, comparisons, trials, tables, paths, thresholds.changed())
 
@@ -75,9 +76,11 @@ def _context(run: RunData) -> RunContext:
 
 
 def _known_start(run: RunData) -> datetime | None:
-    """Return when the run started if its folder's name contains the time.
+    """Return when the run started, if its environment or its folder's name contains the time.
 
     The time of a file would be that of a copy.
     """
+    if run.recorded_start is not None:
+        return run.recorded_start
     is_stamped = run.path.resolve().name.startswith(run.started_at.strftime("%Y%m%dT%H%M%SZ"))
     return run.started_at if is_stamped else None

@@ -143,7 +143,7 @@ def _note(table: ResultTable) -> str:
         notes = ["Brackets: search bounds."]
     if any(row.ratio for row in table.rows):
         notes.append("Ratios are taken within rounds, so they are not the quotients of the medians.")
-        notes.append("A rank is a range where differences are not significant; - is not ranked.")
+        notes.append("Servers with overlapping ranks do not differ significantly; - is not ranked.")
     if any(row.mark(metric) for row in table.rows for metric in table.metrics):
         notes.append("A figure with ! is suspect, with !! invalid, although the verdict of its row is better.")
     return " ".join(notes)

@@ -11,7 +11,7 @@ from bench.formatting import plural
 from bench.schema.arms import Arm
 
 UNKNOWN = "unknown"
-MACHINE_FACTS = ("cpu_model", "cpus", "memory_mb", "kernel", "clocksource", "python", "packages")  # always listed
+MACHINE_FACTS = ("cpu_model", "cpus", "memory_mb", "kernel", "clocksource", "python", "packages")  # listed first
 
 
 def run_facts(
@@ -32,17 +32,23 @@ def run_facts(
 
 
 def machine_facts(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what is known about the machine.
-
-    Facts that a reader would look for are listed as unknown.
-    """
+    """Return what is known about the machine. Unknown facts are left out."""
     machine = _mapping(environment.get("machine"))
-    facts = [(name, _value(machine.get(name))) for name in MACHINE_FACTS]
-    facts += [(str(name), _value(value)) for name, value in machine.items() if name not in MACHINE_FACTS]
+    names = dict.fromkeys([*MACHINE_FACTS, *machine])
+    facts = [_machine_fact(str(name), machine.get(name)) for name in names]
     revision = _mapping(environment.get("holabench")).get("revision")
     facts.append(("git", _value(environment.get("git", revision))))
-    listed = ("machine", "git", "command")
-    return facts + [(str(name), _value(value)) for name, value in environment.items() if name not in listed]
+    listed = ("machine", "git", "command", "started_at")
+    facts += [(str(name), _value(value)) for name, value in environment.items() if name not in listed]
+    return [(name, text) for name, text in facts if text != UNKNOWN]
+
+
+def _machine_fact(name: str, value: object) -> tuple[str, str]:
+    if name == "hypervisor" and isinstance(value, bool):
+        return "virtual machine", "yes" if value else "no"
+    if name == "load_average" and isinstance(value, list | tuple):
+        return "load average", ", ".join(f"{load:.2f}" if isinstance(load, float) else str(load) for load in value)
+    return name, _value(value)
 
 
 def plan_facts(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -69,7 +75,7 @@ def _load_facts(trials: pd.DataFrame) -> list[str]:
     seconds = measured.groupby(["arm", "scenario", "connections", "message_bytes"])["duration_s"].sum()
     low, high = seconds.min(), seconds.max()
     duration = f"{low:.1f} s" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f} s"
-    return [f"{duration} on each server at each load, in {plural(measured['block'].nunique(), 'block')}"]
+    return [f"{duration} of load per server and load point, over {plural(measured['block'].nunique(), 'block')}"]
 
 
 def _network(plan: Mapping[str, Any]) -> str:
@@ -101,7 +107,8 @@ def _value(value: object) -> str:
     if value is None or value == "":
         return UNKNOWN
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_value(item)}" for name, item in value.items()) or UNKNOWN
+        known = {name: text for name, item in value.items() if (text := _value(item)) != UNKNOWN}
+        return ", ".join(f"{name} {text}" for name, text in known.items()) or UNKNOWN
     if isinstance(value, list | tuple):
         return ", ".join(map(_value, value)) or "none"
     return str(value)

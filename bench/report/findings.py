@@ -19,6 +19,7 @@ from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind, Conclusion
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, ScenarioKind, headline
+from clients.quality_codes import INVALID
 
 RESOLUTION = 0.05  # a difference that a reader would want to detect
 QUANTITIES = {
@@ -79,9 +80,9 @@ def search_findings(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> list
 
 
 def noise_floor(comparisons: pd.DataFrame) -> str:
-    """Return the largest difference between an arm and its control, by metric.
+    """Return the noise floor of each metric as text.
 
-    The text is empty without a control.
+    The text is empty without a valid control.
     """
     if comparisons.empty:
         return ""
@@ -101,27 +102,29 @@ def _finding(load_point: LoadPoint, metric: str, rows: Sequence[Row], noise: flo
         for transport in ("tcp", "udp")
     }
     measured = {transport: compared for transport, compared in against_reference.items() if compared}
-    best = [f"Over {transport.upper()}, {_first_rank(rows, metric, transport, noise)}." for transport in measured]
+    if not measured:
+        return None
+    best = [_first_rank(rows, metric, transport, noise) for transport in measured]
     ratios = [_relative_to_reference(compared, metric, transport) for transport, compared in measured.items()]
-    if across := _udp_relative_to_tcp(rows):
-        ratios.append(across)
-    return Finding(str(load_point), " ".join(best), tuple(ratios)) if ratios else None
+    ratios.append(_udp_relative_to_tcp(rows))
+    return Finding(str(load_point), " ".join(best), tuple(filter(None, ratios)))
 
 
 def _first_rank(rows: Sequence[Row], metric: str, transport: str, noise: float | None) -> str:
-    """Return who ranks first over a transport, or who may."""
+    """Return a sentence: who ranks first over a transport, or who may."""
     rank_of = {arm: rank for arm, rank in ranks(rows).items() if Arm.parse(arm).transport == transport}
     first = sorted(arm for arm, (best, _) in rank_of.items() if best == 1)
     quantity, labels = QUANTITIES[metric], [Arm.parse(arm).label for arm in first]
+    over = f"Over {transport.upper()}"
     if not first:
-        return f"no server can be ranked by {quantity}: the figures are invalid"
+        return f"No conclusion over {transport.upper()}: the figures are invalid (see caveats)."
     if len(first) > 1:
-        return f"{join_words(labels)} share the first rank in {quantity}: no significant difference"
+        return f"{over}, {join_words(labels)} share the first rank in {quantity}: no significant difference."
     lead = "most" if METRICS[metric].more_is_better else "least"
-    return f"{labels[0]} has the {lead} {quantity}{_lead_within_noise(rows, rank_of, first[0], noise)}"
+    return f"{over}, {labels[0]} has the {lead} {quantity}{_lead_below_noise_floor(rows, rank_of, first[0], noise)}."
 
 
-def _lead_within_noise(
+def _lead_below_noise_floor(
     rows: Sequence[Row], rank_of: Mapping[str, tuple[int, int]], first: str, noise: float | None
 ) -> str:
     """Return a remark if the lead is smaller than the noise floor."""
@@ -135,12 +138,17 @@ def _lead_within_noise(
             (second,) = pair - {first}
             times = ratio if row["arm"] == first else 1 / ratio
             label = Arm.parse(second).label
-            return f", but its lead over {label} ({format_ratio(times)} times) is within the noise floor"
+            return f", but its lead over {label} ({format_ratio(times)} times) is below the noise floor"
     return ""
 
 
 def _relative_to_reference(rows: Sequence[Row], metric: str, transport: str) -> str:
-    """Return sentences on the arms of one transport compared with their reference."""
+    """Return sentences on the arms of one transport compared with their reference.
+
+    The text is empty if all their figures are invalid.
+    """
+    if all(row["verdict"] == INVALID for row in rows):
+        return ""
     reference, quantity = Arm.parse(rows[0]["reference"]).label, QUANTITIES[metric]
     if different := _by_ratio(rows):
         numbers = join_words(map(_times, different))

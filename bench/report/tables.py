@@ -1,7 +1,7 @@
 """The result tables of a run, shared by the terminal and the report. Pure."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.analysis.cases import group_by_load_point, text
 from bench.analysis.rankings import ranks
-from bench.formatting import compact, is_symmetric, spread
+from bench.formatting import compact, spread
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind, Conclusion
 from bench.schema.load_points import LoadPoint
@@ -50,7 +50,7 @@ class Ratio:
     conclusion: str
 
     def __str__(self) -> str:
-        """Return ``0.82 ±0.02 slower``, with a sign instead of the word for a tie.
+        """Return ``0.82 [0.80, 0.84] slower``, with a sign instead of the word for a tie.
 
         An unknown ratio is left out.
         """
@@ -59,9 +59,6 @@ class Ratio:
         conclusion = SIGNS.get(self.conclusion, self.conclusion)
         if not math.isfinite(self.low) or not math.isfinite(self.high):
             return f"{compact(self.ratio)} {conclusion}"
-        below, above = self.ratio - self.low, self.high - self.ratio
-        if is_symmetric(below, above, 0.011):
-            return f"{self.ratio:.2f} ±{max(below, above):.2f} {conclusion}"
         return f"{self.ratio:.2f} [{self.low:.2f}, {self.high:.2f}] {conclusion}"
 
 
@@ -114,13 +111,16 @@ class ResultTable:
 
 
 def result_tables(
-    summary: pd.DataFrame, comparisons: pd.DataFrame, unranked: Collection[str] = ()
+    summary: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    unranked: Collection[str] = (),
+    scenario_names: Sequence[str] = (),
 ) -> list[ResultTable]:
     """Return a table for each load point, in the order of the scenarios.
 
     Fewest connections come first.
 
-    unranked: models that get no rank.
+    unranked: models that get no rank. scenario_names: in the order of the plan; others follow as they appear.
     """
     if summary.empty:
         return []
@@ -140,7 +140,7 @@ def result_tables(
             for arm, of_arm in rows.groupby("arm")
         ]
         tables.append(ResultTable(load_point, metrics, _sorted(_with_references(table_rows), metrics[0])))
-    scenarios = list(dict.fromkeys(summary["scenario"]))
+    scenarios = list(dict.fromkeys([*scenario_names, *summary["scenario"]]))
 
     def position(table: ResultTable) -> tuple[int, int, int]:
         point = table.load_point

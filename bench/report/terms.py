@@ -4,7 +4,10 @@ TERMS = (
     ("server", "A model, e.g. select, with its transport and its Python interpreter. The data files call it an arm."),
     ("reference", "The server with which the other servers of its transport are compared."),
     ("control", "The reference, measured a second time under another name. Any difference between the two is noise."),
-    ("noise floor", "The largest difference between a server and its control. Smaller differences mean nothing."),
+    (
+        "noise floor",
+        "In one metric, the end farthest from 1 of any control's interval. Smaller differences may be noise.",
+    ),
     ("baseline", "A compiled server that shows what this machine and this load generator can reach. It is not ranked."),
     ("closed loop", "Each client sends its next request when the last reply arrives."),
     ("open loop", "Requests follow a schedule, whether or not earlier ones were answered."),

@@ -3,7 +3,7 @@
 import functools
 from dataclasses import dataclass, replace
 
-BASELINE_MODEL = "native"  # compiled: shows the limit of machine and generator, and is compared with no other model
+BASELINE_MODEL = "native"  # compiled: shows what machine and generator can reach, and is compared with no other model
 _CONTROL_SUFFIX = "~control"
 
 
@@ -52,7 +52,7 @@ class Arm:
 
     @property
     def is_baseline(self) -> bool:
-        """Return whether the arm shows the limit of machine and generator."""
+        """Return whether the arm shows what machine and generator can reach."""
         return self.label == BASELINE_MODEL
 
     @property

@@ -132,7 +132,7 @@ class ResourceRow:
 
 @dataclass(frozen=True, slots=True)
 class HistogramRow:
-    """One histogram of one trial, two digits wide: a row of histograms.csv.gz.
+    """One histogram of one trial, with two significant digits: a row of histograms.csv.gz.
 
     A row for each slot would take three times as much space. ``bench.load`` returns a row for each slot.
     """

@@ -14,9 +14,12 @@ from bench.schema.common_columns import (
     ObjectiveP99Us,
     Protocol,
     Python,
+    Reason,
     Scenario,
     ScenarioKindName,
+    Status,
     Transport,
+    Verdict,
     set_arm_columns,
 )
 
@@ -56,7 +59,9 @@ class MaxRateRow:
     protocol: Protocol
     python: Python = ""
     round: Annotated[int, Column("Number of the round of searches, from 0.")] = 0
-    step: Annotated[int | None, Column("Number of the rate on the scale of rates; neighbours are 2% apart.")] = None
+    step: Annotated[
+        int | None, Column("Number of the rate on the scale of rates; neighbours are apart by `search_width`.")
+    ] = None
     rate_rps: Annotated[float | None, Column("Rate at which requests were scheduled.", unit="requests/s")] = None
     objective_p99_us: ObjectiveP99Us
     objective_lost_share: ObjectiveLostShare
@@ -77,5 +82,7 @@ class MaxRateRow:
     counted: Annotated[bool, Column("Whether the trial decides its step. An invalid trial is repeated instead.")] = (
         False
     )
-    verdict: Annotated[str, Column("`valid`, `suspect` or `invalid`; `failed` or `skipped` if there are no numbers.")]
-    codes: Codes  # of a trial that failed or was skipped, the reason
+    verdict: Verdict
+    codes: Codes
+    status: Status = "ok"
+    reason: Reason = ""

@@ -42,7 +42,7 @@ class TrialRow:
     scenario: Scenario
     scenario_kind: ScenarioKindName
     loop: Annotated[str, Column("`closed` or `open`.")]
-    lifecycle: Annotated[str, Column("`persistent`, `session` or `per_request`.")]
+    lifecycle: Annotated[str, Column("`persistent` or `session`.")]
     connections: Connections
     message_bytes: MessageBytes
     depth: Annotated[int, Column("Requests of one connection that may be in flight.")]
@@ -52,7 +52,7 @@ class TrialRow:
     generator_cpus: Annotated[str, Column("CPUs of the generator, separated by spaces.")]
     status: Status
     reason: Reason
-    rounds: Annotated[int, Column("Number of slices, one for each round that counts.")] = 0
+    rounds: Annotated[int, Column("Number of counted rounds.")] = 0
     duration_s: Annotated[float | None, Column("Length of all windows together.", unit="s")] = None
     scheduled: Annotated[int | None, Column("Requests scheduled. Empty in a closed loop.")] = None
     unsent: Annotated[int | None, Column("Scheduled requests that could not be sent.")] = None
@@ -84,7 +84,9 @@ class TrialRow:
     service_p99_us: Annotated[float | None, microseconds("99th percentile of the service time.", _TAIL)] = None
     service_p99_9_us: Annotated[float | None, microseconds("99.9th percentile of the service time.", _TAIL)] = None
     service_max_us: Annotated[float | None, microseconds("Largest service time.", _POOLED)] = None
-    connect_mean_us: Annotated[float | None, microseconds("Mean time to connect.", _MEAN)] = None
+    connect_mean_us: Annotated[
+        float | None, microseconds("Mean time to connect.", "all successful connects of all slices")
+    ] = None
     connect_p50_us: Annotated[float | None, microseconds("Median time to connect.", _POOLED)] = None
     connect_p90_us: Annotated[float | None, microseconds("90th percentile of the time to connect.", _TAIL)] = None
     connect_p99_us: Annotated[float | None, microseconds("99th percentile of the time to connect.", _TAIL)] = None

@@ -47,7 +47,13 @@ class RunData:
 
     @cached_property
     def started_at(self) -> datetime:
-        """Return when the run started: the stamp in the folder's name, else when the plan was written."""
+        """Return when the run started.
+
+        The environment records it. Without that record it is the stamp in the folder's name, else the time at which
+        the plan was written.
+        """
+        if self.recorded_start is not None:
+            return self.recorded_start
         for name in (self.path.absolute().name, self.path.resolve().name):
             with contextlib.suppress(ValueError):
                 return datetime.strptime(name[:_STAMP_LENGTH], STAMP).replace(tzinfo=UTC)
@@ -55,6 +61,14 @@ class RunData:
             return datetime.fromtimestamp((self.path / file_names.PLAN).stat().st_mtime, UTC)
         except OSError as error:
             raise _not_a_run(self.path, file_names.PLAN, error) from error
+
+    @property
+    def recorded_start(self) -> datetime | None:
+        """Return the start that the environment records; None if it has none, or no valid one."""
+        try:
+            return datetime.fromisoformat(str(self.environment.get("started_at", ""))).astimezone(UTC)
+        except (ValueError, OverflowError):
+            return None
 
     @cached_property
     def complete(self) -> bool:

@@ -95,7 +95,7 @@ class RunFolder:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             lock.close()
-            raise StoreError(f"another run is writing into {self.path}; wait for its end, or stop it") from error
+            raise StoreError(f"another run is writing into {self.path}; wait until it finishes, or stop it") from error
         self._lock = lock
 
     def unlock(self) -> None:

@@ -1,4 +1,4 @@
-"""One thread, asyncio event loop with ``add_reader`` callbacks.
+"""One thread, asyncio event loop with add_reader callbacks.
 
 There are no transports and no protocols: the callbacks do what a select or epoll loop would do. Strength: nearly as
 fast as a bare loop, with all of asyncio available to the rest of the program. Weakness: partial writes, back-pressure

@@ -31,7 +31,7 @@ def serve_connection(conn: socket.socket, handler: StreamHandler) -> None:
     """Serve one client until the conversation ends or the connection breaks.
 
     The connection is closed then. The read size grows when a client fills it, because long messages need large reads.
-    A fixed size of 64 KiB cost 5 to 10 % more CPU time than 4 KiB (64-byte messages, 64 clients with a thread each,
+    A fixed size of 64 KiB cost 5 to 10% more CPU time than 4 KiB (64-byte messages, 64 clients with a thread each,
     five runs of 17 to 45 rounds). The reason is that each waiting thread has such a buffer allocated. Reusing a buffer,
     with recv_into and a copy, costs 0.4 us more.
     """

@@ -1,10 +1,10 @@
-"""One thread, epoll, compiled: nearly the least that a server can cost here.
+"""Compiled baseline: the lowest CPU time per request; its memory is mostly the compiler's.
 
-It is the baseline of the comparison, and the server against which the load generator measures its own maximum. Each
-wait for events is followed by one recv and one send per event; over UDP the loop receives and replies. What remains of
-a request is the kernel's share. Strength: no model here is faster. Weaknesses: most of its memory belongs to the
-compiler, it takes half a second to start (about ten seconds the first time), and it does not look like a server in
-Python.
+One thread runs an epoll loop. It is the baseline of the comparison, and the server against which the load generator
+measures its own maximum. Each wait for events is followed by one recv and one send per event; over UDP the loop
+receives and replies. What remains of a request is the kernel's share. Strength: no model here is faster. Weaknesses:
+most of its memory belongs to the compiler, it takes half a second to start (about ten seconds the first time), and it
+does not look like a server in Python.
 
 It is the only model that shares the compiled system calls of the load generator.
 """

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 IDLE_S = 5.0  # after which the thread of a silent peer exits; its next datagram starts another
 MAX_QUEUED = 256  # datagrams per peer; about as many short ones as fill the kernel's buffer
 # glibc keeps 40 MB of stacks for reuse, which is five stacks of the default 8 MiB. Starting and ending 64 threads took
-# 25 to 30 % less time with this size (three times the median of 60 bursts).
+# 25 to 30% less time with this size (three times the median of 60 bursts).
 STACK_BYTES = 256 * 1024
 
 

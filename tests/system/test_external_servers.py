@@ -90,7 +90,7 @@ asyncio.run(main())
 def test_scenarios_of_other_protocols_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "echo.py").write_text(ECHOES)
     trials, errors = run_small(tmp_path, "--server", f"mine={sys.executable} {tmp_path}/echo.py {{port}}")
-    assert "skipping the hola scenarios for mine: does not speak hola: " in errors
+    assert "skipping the hola scenarios for mine: server does not speak hola: " in errors
     mine = trials[trials["arm"] == "mine/tcp"].set_index("scenario")
     assert mine.loc["capacity", "status"] == "ok", mine["reason"].to_string()
     assert mine.loc["sessions", "status"] == "skipped"

@@ -48,7 +48,7 @@ def test_history_counts_invalid_values(run: Path, tmp_path: Path, capsys: pytest
     options = ["--metric", "throughput_rps", "--arm", "asyncio/tcp"]
     output = run_holabench(capsys, "history", str(run), str(invalid), *options).stdout
     assert output.count("  invalid") == 3
-    assert "3 invalid values, which are not searched for changes" in output
+    assert "3 invalid values left out of the search for changes" in output
 
 
 def test_history_prints_foreign_text_unchanged(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

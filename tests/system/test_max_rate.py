@@ -65,5 +65,5 @@ def test_search_brackets_the_max_rate(tmp_path: Path) -> None:
     assert str(summary.loc["ends/tcp", "reason"]).startswith("server exited with code 3 during start-up")
     assert summary.loc["iterative/tcp", "status"] == "skipped"
     report = (folder / "report.md").read_text()
-    assert "99 % of the requests answered within" in report
+    assert "99% of the requests answered within" in report
     assert "the highest rate that meets the objective, in requests per second: " in report

@@ -127,7 +127,13 @@ def test_controls_share_one_error_rate_but_keep_single_intervals() -> None:
     [([0.98, 0.99], [1.01, 1.05], 0.05), ([0.9], [1.05], 1 / 0.9 - 1), ([0.0], [math.inf], None), ([], [], None)],
 )
 def test_noise_floor_is_the_farthest_bounded_end(low: list[float], high: list[float], share: float | None) -> None:
-    assert noise_floor_share(pd.DataFrame({"low": low, "high": high})) == (share and pytest.approx(share))
+    controls = pd.DataFrame({"low": low, "high": high, "verdict": "valid"})
+    assert noise_floor_share(controls) == (share and pytest.approx(share))
+
+
+def test_noise_floor_ignores_invalid_controls() -> None:
+    controls = pd.DataFrame({"low": [0.98, 0.5], "high": [1.01, 2.0], "verdict": ["suspect", "invalid"]})
+    assert noise_floor_share(controls) == pytest.approx(1 / 0.98 - 1)
 
 
 def test_comparison_columns_of_numbers_are_numeric() -> None:

@@ -44,7 +44,7 @@ def test_search_bounds_follow_the_majority_of_trials() -> None:
 
 
 def test_search_overload_at_upper_bound_is_valid() -> None:
-    beyond = make_trials(1, 0, 3, verdict="suspect", codes="OVERLOAD=0.8")
+    beyond = make_trials(1, 0, 3, verdict="suspect", codes="OVERLOAD=80.0%")
     (row,) = summarise_searches(make_table(*make_trials(0, 3, 0), *beyond)).to_dict("records")
     assert (row["verdict"], row["codes"]) == ("valid", "")
 
@@ -60,12 +60,12 @@ def test_search_missing_bound_is_suspect_and_empty() -> None:
 
 
 def test_search_bound_set_by_generator_is_invalid() -> None:
-    busy = {"verdict": "invalid", "codes": "NEAR_GENERATOR_LIMIT=0.95"}
+    busy = {"verdict": "invalid", "codes": "NEAR_GENERATOR_LIMIT=95.0%"}
     repeated = make_trials(1, 0, 2, counted=False, **busy)
     (row,) = summarise_searches(make_table(*make_trials(0, 3, 0), *repeated, *make_trials(1, 0, 3, **busy))).to_dict(
         "records"
     )
-    assert (row["verdict"], row["codes"]) == ("invalid", "NEAR_GENERATOR_LIMIT=0.95")
+    assert (row["verdict"], row["codes"]) == ("invalid", "NEAR_GENERATOR_LIMIT=95.0%")
 
 
 def test_searches_of_run_without_search_are_empty() -> None:
@@ -75,21 +75,23 @@ def test_searches_of_run_without_search_are_empty() -> None:
 
 def test_objectives_are_described_in_one_line() -> None:
     (text,) = objectives(make_table(*make_trials(0, 3, 0)))
-    assert text == "max_rate, 64 connections: 99 % of the requests answered within 5 ms, at most 0.10% lost"
+    assert text == "max_rate, 64 connections: 99% of the requests answered within 5 ms, at most 0.10% lost"
 
 
 def test_search_without_trials_has_status_and_reason() -> None:
     without = [replace(TRIAL, step=None, rate_rps=None, scheduled=None, passed=False, counted=False)]
-    for verdict, reason in (("skipped", "serves one connection at a time"), ("failed", "exited during start-up, up")):
-        rows = [replace(trial, verdict=verdict, codes=reason) for trial in without]
+    for status, reason in (("skipped", "serves one connection at a time"), ("failed", "exited during start-up, up")):
+        rows = [replace(trial, verdict="", status=status, reason=reason) for trial in without]
         (row,) = summarise_searches(make_table(*rows)).to_dict("records")
-        assert (row["status"], row["reason"], row["blocks"]) == (verdict, reason, 0)
+        assert (row["status"], row["reason"], row["blocks"]) == (status, reason, 0)
         assert (row["verdict"], row["codes"]) == ("", "")
         assert all(math.isnan(row[name]) for name in ("median", "low", "high"))
 
 
 def test_search_failed_server_keeps_bound_and_reason() -> None:
-    fails = make_trials(1, 0, 3, verdict="failed", codes="exited while measured; last stderr lines: it it it")
+    fails = make_trials(
+        1, 0, 3, verdict="", status="failed", reason="exited while measured; last stderr lines: it it it"
+    )
     (row,) = summarise_searches(make_table(*make_trials(0, 3, 0), *fails)).to_dict("records")
     assert (row["status"], row["reason"]) == ("failed", "exited while measured; last stderr lines: it it it")
     assert (row["verdict"], row["codes"]) == ("suspect", "")

@@ -94,7 +94,7 @@ def test_holm_agrees_with_computation_by_hand() -> None:
 def test_log_ratio_of_equals_errs_in_5_percent() -> None:
     random = np.random.default_rng(5)
     wrong = sum(single_ratio(list(random.normal(0, 0.03, 10))).p < 0.05 for _ in range(1_000))
-    assert 32 <= wrong <= 70  # 99 % of binomial(1000, .05)
+    assert 32 <= wrong <= 70  # 99% of binomial(1000, .05)
 
 
 def test_family_members_share_their_variance() -> None:

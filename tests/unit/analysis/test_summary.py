@@ -90,7 +90,7 @@ def test_summary_of_no_rows_has_its_columns() -> None:
 
 def test_summary_saturated_generator_affects_rates_but_not_costs() -> None:
     trials, slices = make_tables({"asyncio/tcp": [[1e4]] * 6, "select/tcp": [[2e4]] * 6})
-    set_codes(trials, "invalid", "GENERATOR_SATURATED=0.95 LATE_REPLIES=1", trials["arm"] == "select/tcp")
+    set_codes(trials, "invalid", "GENERATOR_SATURATED=95.0% LATE_REPLIES=1", trials["arm"] == "select/tcp")
     summary = summarise(trials, slices).query("arm == 'select/tcp'").set_index("metric")
     assert summary.loc["throughput_rps", "verdict"] == "invalid"
     cost = summary.loc["cpu_us_per_request"]

@@ -22,10 +22,16 @@ def test_thresholds_reject_unknown_code_and_wrong_length(changes: dict[str, list
 
 
 def test_merge_keeps_the_worst_value_of_each_code() -> None:
-    cells = ["LOSS=0.010% UNFAIR_SERVICE=0.9", "", "UNFAIR_SERVICE=0.7 LOSS=0.020%", "LOSS=0.015% SHARED_CPUS", "NEW=3"]
+    cells = [
+        "LOSS=0.010% UNFAIR_SERVICE=90.0%",
+        "",
+        "UNFAIR_SERVICE=70.0% LOSS=0.020%",
+        "LOSS=0.015% SHARED_CPUS",
+        "NEW=3",
+    ]
     flags = [flag for cell in cells for flag in DEFAULT_THRESHOLDS.parse(cell)]
     merged = format_flags(DEFAULT_THRESHOLDS.merge(flags))
-    assert merged == "SHARED_CPUS LOSS=0.020% UNFAIR_SERVICE=0.7 NEW=3"
+    assert merged == "SHARED_CPUS LOSS=0.020% UNFAIR_SERVICE=70.0% NEW=3"
 
 
 def test_worst_verdict_of_several() -> None:

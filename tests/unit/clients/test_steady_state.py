@@ -74,7 +74,7 @@ def test_precision_includes_lost_requests_or_is_omitted() -> None:
     values = np.random.default_rng(4).uniform(100, 200, 20_000)
     whole, some = precision(make_load(values)), precision(make_load(values, lost=200))
     assert whole["p50"]["high_us"] == pytest.approx(150, rel=0.02)
-    assert some["p50"]["low_us"] == pytest.approx(160, rel=0.02), "the median of all requests is at 60 % of the replies"
+    assert some["p50"]["low_us"] == pytest.approx(160, rel=0.02), "the median of all requests is at 60% of the replies"
     assert set(some) == {"p50"}, "p99 and p99.9 are infinite"
     assert np.isnan(drift_share(make_load(values, lost=2_000)))
 

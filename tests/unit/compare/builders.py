@@ -68,6 +68,8 @@ def make_search_values(
             "counted": True,
             "verdict": "valid",
             "codes": "",
+            "status": "ok",
+            "reason": "",
         }
         for step, rate, passed in rates
         for _ in range(3)

@@ -119,7 +119,7 @@ def test_block_that_lost_everything_makes_change_inconclusive() -> None:
 
 
 def test_costs_are_judged_by_codes_that_concern_costs() -> None:
-    rows = make_rows(2, faster=0.5, codes="GENERATOR_SATURATED=0.95")
+    rows = make_rows(2, faster=0.5, codes="GENERATOR_SATURATED=95.0%")
     before, after = make_values(1), collect_values(rows.trials, rows.slices)
     assert changes_by_arm(before, after)["select/tcp"].verdict == "invalid"
     cost = changes_by_arm(before, after, "cpu_us_per_request")["select/tcp"]

@@ -35,15 +35,15 @@ def test_rule_is_violated_by_significant_and_large_change(text: str, violated: b
 
 @pytest.mark.parametrize("text", ["speed>5%", "throughput_rps=5%", "throughput_rps>5", ""])
 def test_invalid_rule_is_rejected_with_an_example(text: str) -> None:
-    with pytest.raises(RuleError, match=r"is not a valid rule; .*cpu_us_per_request>5%"):
+    with pytest.raises(RuleError, match=r"is not a valid condition; .*cpu_us_per_request>5%"):
         parse_rule(text)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("throughput_rps<-500%", "can never be violated"),
-        ("throughput_rps<-100%", "can never be violated"),
+        ("throughput_rps<-500%", "can never hold"),
+        ("throughput_rps<-100%", "can never hold"),
         ("throughput_rps<5%", 'use "throughput_rps<-5%"'),
         ("cpu_us_per_request>-5%", 'use "cpu_us_per_request>5%"'),
     ],

@@ -13,29 +13,29 @@ def judge_trial(cell: str, utilisation: Utilisation) -> Judgement:
 
 def test_saturated_server_clears_saturated_generator() -> None:
     def of(client: float, server: float, *, closed_loop: bool = True) -> tuple[str, str]:
-        cell = f"GENERATOR_SATURATED={client}"
+        cell = f"GENERATOR_SATURATED={client:.1%}"
         found = judge_trial(cell, Utilisation(client, server, closed_loop=closed_loop))
         return found.verdict, format_flags(found.flags)
 
     assert of(0.82, 0.95) == ("valid", "")
-    assert of(0.82, 0.5) == ("suspect", "GENERATOR_SATURATED=0.82")
-    assert of(0.93, 0.5) == ("invalid", "GENERATOR_SATURATED=0.93")
-    assert of(0.93, 0.79) == ("invalid", "GENERATOR_SATURATED=0.93")
+    assert of(0.82, 0.5) == ("suspect", "GENERATOR_SATURATED=82.0%")
+    assert of(0.93, 0.5) == ("invalid", "GENERATOR_SATURATED=93.0%")
+    assert of(0.93, 0.79) == ("invalid", "GENERATOR_SATURATED=93.0%")
     assert of(0.93, 0.96) == ("valid", "")
-    assert of(0.82, 0.95, closed_loop=False) == ("suspect", "GENERATOR_SATURATED=0.82")
+    assert of(0.82, 0.95, closed_loop=False) == ("suspect", "GENERATOR_SATURATED=82.0%")
 
 
 def test_nearly_saturated_server_bounds_rate_underestimation() -> None:
-    found = judge_trial("GENERATOR_SATURATED=0.96", Utilisation(0.96, 0.89))
+    found = judge_trial("GENERATOR_SATURATED=96.0%", Utilisation(0.96, 0.89))
     assert (found.verdict, format_flags(found.flags), found.limited_by) == (
         "suspect",
         "RATE_UNDERESTIMATED=11.0%",
         "generator",
     )
-    opened = judge_trial("GENERATOR_SATURATED=0.96", Utilisation(0.96, 0.89, closed_loop=False))
-    assert (opened.verdict, format_flags(opened.flags)) == ("invalid", "GENERATOR_SATURATED=0.96")
-    unseen = judge_trial("GENERATOR_SATURATED=0.96", Utilisation(0.96, float("nan")))
-    assert (unseen.verdict, format_flags(unseen.flags)) == ("invalid", "GENERATOR_SATURATED=0.96")
+    opened = judge_trial("GENERATOR_SATURATED=96.0%", Utilisation(0.96, 0.89, closed_loop=False))
+    assert (opened.verdict, format_flags(opened.flags)) == ("invalid", "GENERATOR_SATURATED=96.0%")
+    unseen = judge_trial("GENERATOR_SATURATED=96.0%", Utilisation(0.96, float("nan")))
+    assert (unseen.verdict, format_flags(unseen.flags)) == ("invalid", "GENERATOR_SATURATED=96.0%")
 
 
 def test_shared_cpus_make_trial_suspect() -> None:

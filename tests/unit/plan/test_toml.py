@@ -51,7 +51,7 @@ def test_decode_error_names_file_table_key_and_value(text: str, parts: list[str]
 
 
 def test_load_plan_suggests_a_preset() -> None:
-    with pytest.raises(PlanError, match=r"no preset 'quik'; did you mean 'quick'\? The presets are: .*standard"):
+    with pytest.raises(PlanError, match=r"no preset 'quik'; did you mean 'quick'\? Use one of: .*standard"):
         toml.load_plan("quik")
 
 

@@ -15,8 +15,8 @@ from tests.unit.report.chart_texts import assert_legible, visible_texts
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 JUDGED = {
-    ("thread_per_client/tcp", 64): ("suspect", "UNFAIR_SERVICE=0.9"),
-    ("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=0.93"),
+    ("thread_per_client/tcp", 64): ("suspect", "UNFAIR_SERVICE=90.0%"),
+    ("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=93.0%"),
 }
 
 
@@ -70,9 +70,9 @@ def test_chart_prints_question_interval_and_notes(charts: dict[str, Figure]) -> 
     assert "median of 6 blocks, bars: 97% interval" in texts[1]
     notes = "\n".join(texts)
     assert "Not measured: iterative/tcp at 16 and 64 connections (skipped: serves one connection at a time)" in notes
-    invalid = "iterative/udp at 64 connections: generator used 0.93 of its CPU (GENERATOR_SATURATED)"
+    invalid = "iterative/udp at 64 connections: generator used 93.0% of its CPU (GENERATOR_SATURATED)"
     assert f"Crossed out (invalid): {invalid}" in notes
-    suspect = "thread_per_client/tcp at 64 connections: fairness at 0.9 of an even spread (UNFAIR_SERVICE)"
+    suspect = "thread_per_client/tcp at 64 connections: fairness at 90.0% of an even spread (UNFAIR_SERVICE)"
     assert f"Grey (suspect): {suspect}" in notes
     assert "Thin grey: asyncio (control); noise floor of ratios within rounds: " in notes
     assert "Not ranked, because it needs several CPUs and the servers had one: multiprocessing" in notes

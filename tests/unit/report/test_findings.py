@@ -38,7 +38,16 @@ def test_findings_omit_unranked_models() -> None:
     assert not any("multiprocessing" in str(finding) for finding in findings(comparisons, ["multiprocessing"]))
 
 
-def test_lead_within_noise_floor_is_remarked() -> None:
+def test_findings_of_invalid_figures_draw_no_conclusion() -> None:
+    comparisons = make_comparisons(synthetic.UDP, noise=0.02, block_noise=0.001)
+    invalid = comparisons.assign(verdict="invalid", conclusion="inconclusive")
+    for finding in findings(invalid):
+        assert finding.best == "No conclusion over UDP: the figures are invalid (see caveats)."
+        assert finding.ratios == ()
+    assert noise_floor(invalid) == ""
+
+
+def test_lead_below_noise_floor_is_remarked() -> None:
     common = {
         "scenario": "capacity",
         "scenario_kind": "capacity",
@@ -59,7 +68,7 @@ def test_lead_within_noise_floor_is_remarked() -> None:
     ]
     near = pd.DataFrame([common | row for row in rows])
     (finding,) = findings(near)
-    remark = "select has the most requests per second, but its lead over asyncio (1.02 times) is within the noise floor"
+    remark = "select has the most requests per second, but its lead over asyncio (1.02 times) is below the noise floor"
     assert remark in finding.best
     far = near.assign(ratio=near["ratio"].replace(1.02, 1.2), high=near["high"].replace(1.03, 1.3))
     far.loc[far["kind"] == "control", "high"] = 1.03

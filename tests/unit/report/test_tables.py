@@ -13,7 +13,7 @@ Frames = tuple[pd.DataFrame, pd.DataFrame]
 @pytest.fixture(scope="module")
 def frames() -> Frames:
     """Summary and comparisons of a synthetic run with one invalid case."""
-    judged = {("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=0.93")}
+    judged = {("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=93.0%")}
     rows = synthetic.make_run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
     return summarise(rows.trials, rows.slices), compare_arms(rows.trials, rows.slices, REFERENCE)
 
@@ -47,8 +47,8 @@ def test_ratio_ends_in_conclusion(frames: Frames) -> None:
 @pytest.mark.parametrize(
     ("ratio", "text"),
     [
-        (Ratio("a/tcp", 0.8, 0.78, 0.81, "slower"), "0.80 ±0.02 slower"),
-        (Ratio("a/tcp", 1.0, 0.98, 1.01, "equivalent"), "1.00 ±0.02 ="),
+        (Ratio("a/tcp", 0.8, 0.78, 0.81, "slower"), "0.80 [0.78, 0.81] slower"),
+        (Ratio("a/tcp", 1.0, 0.98, 1.01, "equivalent"), "1.00 [0.98, 1.01] ="),
         (Ratio("a/tcp", float("nan"), 0.0, 1.0, "inconclusive"), "inconclusive"),
         (Ratio("a/tcp", 2.0, 0.0, float("inf"), "inconclusive"), "2.00 ?"),
     ],

@@ -204,6 +204,15 @@ def test_start_time_without_a_stamp_is_that_of_the_plan(folder: RunFolder, tmp_p
     assert read_run(renamed).started_at == datetime.fromtimestamp(1e9, UTC)
 
 
+def test_start_time_is_the_recorded_one(folder: RunFolder) -> None:
+    path = folder.path / "environment.json"
+    for recorded, year in (("2025-01-02T03:04:05+00:00", 2025), ("soon", None)):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"started_at": recorded}))
+        run = read_run(folder.path)
+        assert (run.recorded_start and run.recorded_start.year) == year
+        assert year in (None, run.started_at.year)
+
+
 def test_rates_and_searches_read_back(tmp_path: Path) -> None:
     rate = RateRow("latency", 16, 64, "select/tcp", "common", 48000.0, 24000.0)
     trial = MaxRateRow(
