@@ -14,7 +14,6 @@ from bench.schema.column_docs import column_names
 from bench.schema.conclusions import Conclusion
 from bench.schema.metrics import METRICS
 from bench.schema.result_rows import ComparisonRow
-from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import INVALID, SUSPECT, Thresholds, format_flags, worst_verdict
 
 COMPARISON_COLUMNS = column_names(ComparisonRow)
@@ -27,7 +26,7 @@ def compare_arms(
     trials: pd.DataFrame,
     slices: pd.DataFrame,
     reference_arms: Mapping[str, str],
-    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    thresholds: Thresholds,
 ) -> pd.DataFrame:
     """Return every comparison of a run, as rows of ``ComparisonRow``.
 

@@ -12,7 +12,6 @@ from bench.analysis.statistics import Interval
 from bench.analysis.summary import CaseLabels, summarise
 from bench.schema.load_points import LoadPoint
 from bench.schema.result_rows import SummaryRow
-from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import INVALID, MIN_SAMPLES_BEYOND, SUSPECT, Thresholds, worst_verdict
 
 METRIC = "max_rate_rps"
@@ -23,7 +22,7 @@ def summarise_run(
     trials: pd.DataFrame,
     slices: pd.DataFrame,
     max_rate: pd.DataFrame | None,
-    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    thresholds: Thresholds,
 ) -> pd.DataFrame:
     """Return the whole summary of a run: its blocks, then its searches.
 
@@ -35,7 +34,7 @@ def summarise_run(
     return pd.concat([summary, summarise_searches(max_rate, thresholds)], ignore_index=True)
 
 
-def summarise_searches(max_rate: pd.DataFrame | None, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> pd.DataFrame:
+def summarise_searches(max_rate: pd.DataFrame | None, thresholds: Thresholds) -> pd.DataFrame:
     """Return one row for each search, as rows of ``SummaryRow``.
 
     max_rate: all trials of searches; None if the run has no search.

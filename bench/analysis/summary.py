@@ -13,7 +13,6 @@ from bench.analysis.cases import CaseKey, group_by_case, text, to_table
 from bench.schema.column_docs import column_names
 from bench.schema.metrics import METRICS, headline
 from bench.schema.result_rows import SummaryRow
-from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import MIN_SAMPLES_BEYOND, SUSPECT, QualityFlag, Thresholds, format_flags, worst_verdict
 
 SUMMARY_COLUMNS = column_names(SummaryRow)
@@ -81,7 +80,7 @@ class CaseLabels:
         )
 
 
-def summarise(trials: pd.DataFrame, slices: pd.DataFrame, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> pd.DataFrame:
+def summarise(trials: pd.DataFrame, slices: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
     """Return one row for each case and metric, as rows of ``SummaryRow``.
 
     trials, slices: all rows of the run.

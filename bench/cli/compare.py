@@ -102,4 +102,4 @@ def _collect_values(run: "RunData") -> "RunValues":
     from bench.compare.run_values import collect_values, planned_cases
 
     run.check_measured()
-    return collect_values(run.trials, run.slices, run.max_rate, planned_cases(run.plan), run.thresholds)
+    return collect_values(run.trials, run.slices, run.max_rate, planned_cases(run.plan), thresholds=run.thresholds)

@@ -12,8 +12,7 @@ from bench.experiment.observer import CaseFinished, SliceFinished
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import SliceRow, TrialRow
 from bench.schema.load_points import LoadPoint
-from clients.quality_catalogue import DEFAULT_THRESHOLDS
-from clients.quality_codes import describe_flags, worst_verdict
+from clients.quality_codes import Thresholds, describe_flags, worst_verdict
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SPARKLINE_SLICES = 24
@@ -38,6 +37,7 @@ class InterimResults:
     sets these, it is the CPU time per request.
     """
 
+    thresholds: Thresholds  # of the plan
     figures: dict[tuple[LoadPoint, str], dict[int, list[float]]] = field(default_factory=dict)
     delayed_slices: int = 0  # in which the generator was preempted
     repeated_rounds: int = 0  # that were disturbed
@@ -80,7 +80,7 @@ class InterimResults:
         if trial.status == "failed":
             is_new = self._report_once(trial.arm, load)
             return f"{trial.arm} in {load}: failed: {_shorten(trial.reason)}" if is_new else ""
-        raised = [(flag, DEFAULT_THRESHOLDS.verdict(flag)) for flag in DEFAULT_THRESHOLDS.parse(trial.codes)]
+        raised = [(flag, self.thresholds.verdict(flag)) for flag in self.thresholds.parse(trial.codes)]
         new = [
             (flag, verdict)
             for flag, verdict in raised

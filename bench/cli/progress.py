@@ -19,6 +19,7 @@ from bench.cli.interim_results import InterimResults, RankedArm, load_point_of, 
 from bench.experiment.observer import CaseFinished, SliceFinished
 from bench.formatting import compact, plural
 from bench.schema.arms import Arm
+from clients.quality_codes import Thresholds
 
 if TYPE_CHECKING:
     from bench.schema.load_points import LoadPoint
@@ -30,9 +31,10 @@ _MAX_ROWS = 8
 class ProgressDisplay:
     """Print what a run reports (a RunObserver). As a context manager it ends the live display."""
 
+    _results: InterimResults  # from the start of the run, which brings the thresholds
+
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._results = InterimResults()
         self._blocks: int | None = None
         self._shown_cases: set[tuple[int, LoadPoint]] = set()
         self._live: _LiveDisplay | None = None
@@ -52,8 +54,9 @@ class ProgressDisplay:
         """Print one line that is marked as a warning. It stays above the live display."""
         print_line(self._console, f"warning: {text}", "yellow")
 
-    def on_run_start(self, slices: int | None, blocks: int | None) -> None:
+    def on_run_start(self, slices: int | None, blocks: int | None, thresholds: Thresholds) -> None:
         """Start the display. slices, blocks: how many will be run; None if that is not known."""
+        self._results = InterimResults(thresholds)
         self._blocks = blocks
         if self._console.is_terminal:
             self._live = _LiveDisplay(self._console, slices)

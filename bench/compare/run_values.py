@@ -15,7 +15,6 @@ from bench.analysis.search_results import group_searches, objectives, summarise_
 from bench.analysis.summary import why_unmeasured
 from bench.plan.definition import Plan
 from bench.plan.matrix import arms, competing_arms, load_points, scenario_load_points
-from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 
 MAX_RATE = "max_rate_rps"
@@ -74,7 +73,7 @@ class RunValues:
     cases: Mapping[CaseKey, Mapping[str, MetricValues]]  # by metric
     unmeasured: Mapping[CaseKey, Unmeasured]  # planned cases without values
     objectives: list[str]  # of its searches, one line each
-    thresholds: Thresholds = DEFAULT_THRESHOLDS  # of its plan
+    thresholds: Thresholds  # of its plan
 
     @property
     def planned(self) -> set[CaseKey]:
@@ -87,7 +86,8 @@ def collect_values(
     slices: pd.DataFrame,
     max_rate: pd.DataFrame | None = None,
     planned: Collection[CaseKey] = (),
-    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    *,
+    thresholds: Thresholds,
 ) -> RunValues:
     """Return the values of a run. trials, slices, max_rate: its rows. planned: all cases that its plan asks for."""
     values: dict[CaseKey, dict[str, MetricValues]] = {}

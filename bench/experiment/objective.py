@@ -8,7 +8,6 @@ from typing import Any
 from bench.analysis.search_votes import MAX_LATE_SHARE
 from bench.experiment.solo_load import LoadResult
 from bench.plan.scenario import Scenario
-from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 
 IDLE_FACTOR, MIN_P99_US = 10, 5_000.0  # default objective: ten times the idle median, but at least 5 ms
@@ -40,7 +39,7 @@ def choose_objective(scenario: Scenario, idle_medians_us: Iterable[float]) -> Ob
     return Objective(p99_us, scenario.objective_lost_share)
 
 
-def meets(result: LoadResult, objective: Objective, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> bool:
+def meets(result: LoadResult, objective: Objective, thresholds: Thresholds) -> bool:
     """Return whether a load met the objective.
 
     Its requests must be answered, in time, and inside the window. Requests in time are counted instead of reading a

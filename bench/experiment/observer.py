@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bench.schema.csv_schema import SliceRow, TrialRow
+from clients.quality_codes import Thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,11 @@ class RunObserver(Protocol):
     def on_warning(self, text: str) -> None:
         """Report something that may distort results, in one line."""
 
-    def on_run_start(self, slices: int | None, blocks: int | None) -> None:
-        """Report that the first block starts. None: the number depends on the results."""
+    def on_run_start(self, slices: int | None, blocks: int | None, thresholds: Thresholds) -> None:
+        """Report that the first block starts. None: the number depends on the results.
+
+        thresholds: of the plan; they decide which results are doubtful.
+        """
 
     def on_slice(self, event: SliceFinished) -> None:
         """Report a finished slice."""

@@ -193,9 +193,9 @@ def _remaining_blocks(
         return
     missing = [number for number in range(plan.blocks) if number not in done]
     if plan.target_precision:
-        context.observer.on_run_start(None, None)
+        context.observer.on_run_start(None, None, schedule.thresholds)
     else:
-        context.observer.on_run_start(schedule.slices_per_block * len(missing), plan.blocks)
+        context.observer.on_run_start(schedule.slices_per_block * len(missing), plan.blocks, schedule.thresholds)
     start_s = time.monotonic()
     for number in missing:
         if plan.target_precision and done:

@@ -17,6 +17,7 @@ from bench.report.chart_workers import chart_workers
 from bench.report.charts.catalogue import ChartTables, chart_requests
 from bench.store.errors import StoreError
 from bench.store.reader import read_run
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
 from tests.support.commands import COMMAND_DEADLINE_S, run_python, start_python
 
@@ -48,8 +49,8 @@ def folder(tmp_path: Path) -> Path:
 def make_tables(folder: Path) -> ChartTables:
     """Return the tables of a run folder."""
     run = read_run(folder)
-    summary = summarise(run.trials, run.slices)
-    comparisons = compare_arms(run.trials, run.slices, reference_arms(run.plan))
+    summary = summarise(run.trials, run.slices, DEFAULT_THRESHOLDS)
+    comparisons = compare_arms(run.trials, run.slices, reference_arms(run.plan), DEFAULT_THRESHOLDS)
     return ChartTables(summary, comparisons, run.histograms, run.trials, run.slices)
 
 

@@ -8,13 +8,14 @@ from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms, conclud
 from bench.analysis.statistics import LogRatio
 from bench.schema.conclusions import Conclusion
 from bench.schema.csv_schema import SliceRow, TrialRow
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
 from tests.unit.analysis.builders import REFERENCE_ARMS, make_tables, only_row, set_codes
 
 
 def compare_rates(rates: dict[str, list[list[float]]]) -> pd.DataFrame:
     """Return the comparisons of throughput."""
-    comparisons = compare_arms(*make_tables(rates), REFERENCE_ARMS)
+    comparisons = compare_arms(*make_tables(rates), REFERENCE_ARMS, DEFAULT_THRESHOLDS)
     return comparisons[comparisons["metric"] == "throughput_rps"]
 
 
@@ -33,9 +34,10 @@ def test_conclude_follows_the_interval(metric: str, interval: LogRatio, conclusi
 
 
 def test_comparison_of_no_rows_has_its_columns() -> None:
-    assert list(compare_arms(pd.DataFrame(), pd.DataFrame(), REFERENCE_ARMS).columns) == COMPARISON_COLUMNS
+    comparisons = compare_arms(pd.DataFrame(), pd.DataFrame(), REFERENCE_ARMS, DEFAULT_THRESHOLDS)
+    assert list(comparisons.columns) == COMPARISON_COLUMNS
     trials, slices = synthetic.read_back([], TrialRow), synthetic.read_back([], SliceRow)
-    assert compare_arms(trials, slices, REFERENCE_ARMS).empty
+    assert compare_arms(trials, slices, REFERENCE_ARMS, DEFAULT_THRESHOLDS).empty
 
 
 def test_ratio_inside_rounds_ignores_common_drift() -> None:
@@ -51,7 +53,7 @@ def test_ratio_inside_rounds_ignores_common_drift() -> None:
 def test_round_that_one_arm_lacks_is_left_out_of_both() -> None:
     trials, slices = make_tables({"asyncio/tcp": [[10.0, 1000.0]] * 3, "select/tcp": [[20.0, 1000.0]] * 3})
     slices = slices[~((slices["arm"] == "select/tcp") & (slices["round"] == 1))]
-    comparisons = compare_arms(trials, slices, REFERENCE_ARMS)
+    comparisons = compare_arms(trials, slices, REFERENCE_ARMS, DEFAULT_THRESHOLDS)
     assert only_row(comparisons, metric="throughput_rps")["ratio"] == pytest.approx(2.0)
 
 
@@ -60,7 +62,7 @@ def test_disturbed_round_is_left_out_of_comparison() -> None:
     slices["codes"] = slices["codes"].astype(object)
     slices.loc[slices["round"] == 1, "throughput_rps"] = 1e9
     slices.loc[slices["round"] == 1, "codes"] = "DISTURBED"
-    comparisons = compare_arms(trials, slices, REFERENCE_ARMS)
+    comparisons = compare_arms(trials, slices, REFERENCE_ARMS, DEFAULT_THRESHOLDS)
     assert only_row(comparisons, metric="throughput_rps")["ratio"] == pytest.approx(2.0)
 
 
@@ -77,13 +79,15 @@ def test_arm_without_measured_reference_keeps_its_row() -> None:
 def test_invalid_numbers_are_inconclusive() -> None:
     trials, slices = make_tables({"asyncio/tcp": [[10.0]] * 4, "select/tcp": [[20.0]] * 4})
     set_codes(trials, "invalid", "CORRUPT_REPLIES=1", trials["arm"] == "select/tcp")
-    row = only_row(compare_arms(trials, slices, REFERENCE_ARMS), metric="throughput_rps")
+    row = only_row(compare_arms(trials, slices, REFERENCE_ARMS, DEFAULT_THRESHOLDS), metric="throughput_rps")
     assert (row["conclusion"], row["verdict"], row["codes"]) == ("inconclusive", "invalid", "CORRUPT_REPLIES=1")
 
 
 def test_arm_that_costs_or_takes_less_is_faster() -> None:
     comparisons = compare_arms(
-        *make_tables({"asyncio/tcp": [[1e4] * 3] * 6, "select/tcp": [[2e4] * 3] * 6}), REFERENCE_ARMS
+        *make_tables({"asyncio/tcp": [[1e4] * 3] * 6, "select/tcp": [[2e4] * 3] * 6}),
+        REFERENCE_ARMS,
+        DEFAULT_THRESHOLDS,
     )
     conclusions = comparisons.set_index("metric")["conclusion"].to_dict()
     assert conclusions == {"throughput_rps": "faster", "cpu_us_per_request": "faster", "service_p50_us": "faster"}
@@ -91,7 +95,7 @@ def test_arm_that_costs_or_takes_less_is_faster() -> None:
 
 def test_planned_throughput_of_open_loop_is_not_compared() -> None:
     trials, slices = make_tables({"asyncio/tcp": [[1e4] * 3] * 6, "select/tcp": [[2e4] * 3] * 6})
-    comparisons = compare_arms(trials.assign(scenario_kind="latency"), slices, REFERENCE_ARMS)
+    comparisons = compare_arms(trials.assign(scenario_kind="latency"), slices, REFERENCE_ARMS, DEFAULT_THRESHOLDS)
     assert set(comparisons["metric"]) == {"cpu_us_per_request", "service_p50_us"}
 
 
@@ -100,7 +104,7 @@ def test_planted_difference_is_found_and_equal_arm_is_not() -> None:
     for seed in range(30):
         rates = {"asyncio/tcp": {16: 30e3}, "select/tcp": {16: 33e3}, "iterative/tcp": {16: 30e3}}
         rows = synthetic.make_run(rates, blocks=10, rounds=8, block_noise=0.015, seed=seed)
-        comparisons = compare_arms(rows.trials, rows.slices, REFERENCE_ARMS)
+        comparisons = compare_arms(rows.trials, rows.slices, REFERENCE_ARMS, DEFAULT_THRESHOLDS)
         with_reference = comparisons.query("metric == 'throughput_rps' and kind == 'reference'").set_index("arm")
         conclusions = with_reference["conclusion"]
         found += conclusions["select/tcp"] == "faster"
@@ -114,7 +118,7 @@ def test_controls_share_one_error_rate_but_keep_single_intervals() -> None:
     for seed in range(60):
         rates = {arm: dict.fromkeys((1, 4, 16, 64, 256), 30e3) for arm in ("asyncio/tcp", "asyncio/tcp~control")}
         rows = synthetic.make_run(rates, blocks=6, rounds=4, block_noise=0.015, seed=seed)
-        comparisons = compare_arms(rows.trials, rows.slices, REFERENCE_ARMS)
+        comparisons = compare_arms(rows.trials, rows.slices, REFERENCE_ARMS, DEFAULT_THRESHOLDS)
         controls = comparisons.query("metric == 'throughput_rps' and kind == 'control'")
         runs += int(controls["conclusion"].isin(["faster", "slower"]).any())
         single += int(((controls["low"] > 1) | (controls["high"] < 1)).sum())

@@ -1,5 +1,6 @@
 from bench.analysis.run_problems import problems
 from bench.analysis.summary import summarise
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
 
 RATES = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 3e4}, "native/tcp": {16: 3e4}}
@@ -12,7 +13,7 @@ def make_problems(status: str = "ok", codes: str = "", arm: str = "select/tcp") 
     trials = rows.trials.assign(
         status=rows.trials["status"].mask(of_arm, status), codes=rows.trials["codes"].astype(object).mask(of_arm, codes)
     )
-    return problems(summarise(trials, rows.slices), trials)
+    return problems(summarise(trials, rows.slices, DEFAULT_THRESHOLDS), trials)
 
 
 def test_problems_of_sound_run_are_empty() -> None:

@@ -6,12 +6,14 @@ import pytest
 
 from bench.cli.interim_results import InterimResults, load_point_of
 from bench.experiment.observer import CaseFinished, SliceFinished
+from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
+from clients.quality_codes import Thresholds
 from tests.support import synthetic
 from tests.unit.cli.events import make_open_loop_slice, make_slice, make_trial
 
 
 def test_ranking_sorts_best_first_without_interval_of_two_blocks() -> None:
-    results = InterimResults()
+    results = InterimResults(DEFAULT_THRESHOLDS)
     rates = {"select/tcp": 100.0, "asyncio/tcp": 50.0, "asyncio/tcp~control": 51.0, "select/udp": 9.0}
     for block in range(2):
         for arm, rate_rps in rates.items():
@@ -24,7 +26,7 @@ def test_ranking_sorts_best_first_without_interval_of_two_blocks() -> None:
 
 @pytest.mark.parametrize("blocks", [3, 10])
 def test_ranking_interval_is_students(blocks: int) -> None:
-    results = InterimResults()
+    results = InterimResults(DEFAULT_THRESHOLDS)
     values = [100.0 + block for block in range(blocks)]
     for block, value in enumerate(values):
         results.add_slice(make_slice("select/tcp", value, block))
@@ -34,7 +36,7 @@ def test_ranking_interval_is_students(blocks: int) -> None:
 
 
 def test_ranking_at_given_rate_sorts_lowest_cpu_time_first() -> None:
-    results = InterimResults()
+    results = InterimResults(DEFAULT_THRESHOLDS)
     for arm, cpu_us in (("asyncio/tcp", 14.0), ("target/tcp", math.nan), ("select/tcp", 12.0)):
         results.add_slice(make_open_loop_slice(arm, cpu_us))
     load = load_point_of(make_open_loop_slice("select/tcp", 1.0))
@@ -44,14 +46,14 @@ def test_ranking_at_given_rate_sorts_lowest_cpu_time_first() -> None:
 
 
 def test_sparkline_spans_zero_to_highest() -> None:
-    results = InterimResults()
+    results = InterimResults(DEFAULT_THRESHOLDS)
     for rate_rps in (1.0, 50.0, 100.0):
         results.add_slice(make_slice("select/tcp", rate_rps))
     assert results.sparkline(load_point_of(make_slice("select/tcp", 1.0)), "select/tcp") == "▁▅█"
 
 
 def test_slice_with_run_delay_is_counted() -> None:
-    results = InterimResults()
+    results = InterimResults(DEFAULT_THRESHOLDS)
     for share in (0.05, 0.5):
         event = make_slice("select/tcp", 1e4)
         results.add_slice(SliceFinished(0, "capacity", 16, 0, replace(event.row, run_delay_share=share)))
@@ -59,7 +61,7 @@ def test_slice_with_run_delay_is_counted() -> None:
 
 
 def test_warning_reports_each_code_once_and_again_if_invalid() -> None:
-    results = InterimResults()
+    results = InterimResults(DEFAULT_THRESHOLDS)
     trials = [make_trial("select/tcp", "RUN_DELAY=2.0% GENERATOR_GC=0"), make_trial("asyncio/tcp")]
     (line,) = results.add_case(CaseFinished(trials, 0))
     text = "suspect: generator preempted 2.0% of the time (RUN_DELAY)"
@@ -71,15 +73,23 @@ def test_warning_reports_each_code_once_and_again_if_invalid() -> None:
     assert line.endswith("(LATE_REPLIES)")
 
 
+def test_warning_follows_the_thresholds_of_the_plan() -> None:
+    trial = make_trial("select/tcp", "RUN_DELAY=2.0%")
+    lenient, strict = ({"RUN_DELAY": [suspect, 2 * suspect]} for suspect in (0.05, 0.005))
+    assert InterimResults(Thresholds(CATALOGUE, lenient)).add_case(CaseFinished([trial], 0)) == []
+    (line,) = InterimResults(Thresholds(CATALOGUE, strict)).add_case(CaseFinished([trial], 0))
+    assert ": invalid: " in line
+
+
 def test_warning_prints_unknown_code_as_it_was_read() -> None:
-    (line,) = InterimResults().add_case(CaseFinished([make_trial("select/tcp", "NEW_CODE=3x")], 0))
+    (line,) = InterimResults(DEFAULT_THRESHOLDS).add_case(CaseFinished([make_trial("select/tcp", "NEW_CODE=3x")], 0))
     assert line.endswith(": suspect: NEW_CODE=3x")
 
 
 def test_warning_shortens_and_escapes_failure_reason() -> None:
     failed = make_trial("select/tcp", status="failed", reason="ended:\n\x1b[2Jboo " + 300 * "x")
     skipped = make_trial("iterative/tcp", status="skipped", reason="serves one connection at a time")
-    (line,) = InterimResults().add_case(CaseFinished([failed, skipped], 0))
+    (line,) = InterimResults(DEFAULT_THRESHOLDS).add_case(CaseFinished([failed, skipped], 0))
     assert line.startswith("select/tcp in capacity, 16 connections, 64 bytes: failed: ended: \ufffd[2Jboo xxx")
     assert line.endswith(" ...")
     assert len(line) < 250

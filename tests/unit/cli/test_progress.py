@@ -6,6 +6,7 @@ from rich.console import Console
 
 from bench.cli.progress import ProgressDisplay
 from bench.experiment.observer import CaseFinished, SliceFinished
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.unit.cli.events import make_open_loop_slice, make_slice, make_trial
 
 
@@ -18,7 +19,7 @@ def text_of(console: Console) -> str:
 def test_display_on_terminal_shows_ranking_and_warnings(width: int) -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=width)
     with ProgressDisplay(console) as display:
-        display.on_run_start(2, 1)
+        display.on_run_start(2, 1, DEFAULT_THRESHOLDS)
         display.on_case(CaseFinished([make_trial("select/tcp", "LATE_REPLIES=1")], 1))
         preempted = replace(make_slice("select/tcp", 1e4).row, run_delay_share=0.5)
         display.on_slice(SliceFinished(0, "capacity", 16, 0, preempted))
@@ -33,7 +34,7 @@ def test_display_on_terminal_shows_ranking_and_warnings(width: int) -> None:
 def test_display_at_given_rate_shows_cpu_time_per_request() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=120)
     with ProgressDisplay(console) as display:
-        display.on_run_start(None, 1)
+        display.on_run_start(None, 1, DEFAULT_THRESHOLDS)
         display.on_slice(make_open_loop_slice("select/tcp", 12.0))
     assert "CPU µs per request, lowest first" in text_of(console)
     assert "12.0" in text_of(console)
@@ -42,7 +43,7 @@ def test_display_at_given_rate_shows_cpu_time_per_request() -> None:
 def test_display_without_terminal_prints_one_line_per_case_and_warning() -> None:
     console = Console(file=io.StringIO(), width=60)
     with ProgressDisplay(console) as display:
-        display.on_run_start(2, 1)
+        display.on_run_start(2, 1, DEFAULT_THRESHOLDS)
         for _ in range(3):
             display.on_slice(make_slice("select/tcp", 1e4))
         for _ in range(2):

@@ -8,6 +8,7 @@ from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
 from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.cli.tables import few_blocks_advice, render_tables
 from bench.report.tables import result_tables
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
@@ -19,7 +20,9 @@ def frames() -> Frames:
     """Summary and comparisons of a synthetic run with one invalid case."""
     judged = {("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=93.0%")}
     rows = synthetic.make_run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
-    return summarise(rows.trials, rows.slices), compare_arms(rows.trials, rows.slices, REFERENCE)
+    return summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS), compare_arms(
+        rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS
+    )
 
 
 def make_text(frames: Frames, width: int = 140) -> str:
@@ -60,7 +63,10 @@ def test_run_without_results_has_no_tables() -> None:
 
 def test_names_cannot_contain_terminal_markup() -> None:
     rows = synthetic.make_run({"[red]x/tcp": {1: 1e4}}, blocks=1, rounds=1)
-    frames = summarise(rows.trials, rows.slices), compare_arms(rows.trials, rows.slices, REFERENCE)
+    frames = (
+        summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS),
+        compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS),
+    )
     assert "[red]x" in make_text(frames)
 
 
@@ -93,8 +99,8 @@ def test_latency_table_divides_cpu_time_and_lists_cheapest_first(frames: Frames)
 
 def test_few_blocks_are_reported_once_below_all_tables() -> None:
     rows = synthetic.make_run(synthetic.TCP, blocks=2, rounds=2)
-    summary = summarise(rows.trials, rows.slices)
-    frames = summary, compare_arms(rows.trials, rows.slices, REFERENCE)
+    summary = summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS)
+    frames = summary, compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS)
     assert summary["codes"].str.contains("FEW_BLOCKS").any()
     assert "FEW_BLOCKS" not in make_text(frames)
     assert "--blocks 10" in few_blocks_advice(result_tables(*frames))

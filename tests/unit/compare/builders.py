@@ -1,11 +1,19 @@
 """Values of made-up runs for the tests of comparisons between runs."""
 
+from typing import Any
+
 import pandas as pd
 
 from bench.compare.run_values import RunValues, collect_values
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
 
 RATES = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 4e4}, "asyncio/tcp~control": {16: 3e4}}
+
+
+def judge_values(trials: pd.DataFrame, slices: pd.DataFrame, **options: Any) -> RunValues:
+    """Return the values of a run whose plan changes no threshold. options: of ``collect_values``."""
+    return collect_values(trials, slices, **({"thresholds": DEFAULT_THRESHOLDS} | options))
 
 
 def make_rows(seed: int, faster: float = 1.0, codes: str = "") -> synthetic.Rows:
@@ -18,7 +26,7 @@ def make_rows(seed: int, faster: float = 1.0, codes: str = "") -> synthetic.Rows
 def make_values(seed: int, faster: float = 1.0) -> RunValues:
     """Return the values of a run. faster: factor for select."""
     rows = make_rows(seed, faster)
-    return collect_values(rows.trials, rows.slices)
+    return judge_values(rows.trials, rows.slices)
 
 
 def make_failing_values(reason: str = "no ready line", status: str = "failed") -> RunValues:
@@ -28,7 +36,7 @@ def make_failing_values(reason: str = "no ready line", status: str = "failed") -
     trials = rows.trials.assign(
         status=rows.trials["status"].mask(of_select, status), reason=rows.trials["reason"].mask(of_select, reason)
     )
-    return collect_values(trials, rows.slices)
+    return judge_values(trials, rows.slices)
 
 
 def make_values_with_baseline(seed: int, machine: float, of_select: float = 1.0) -> RunValues:
@@ -39,7 +47,7 @@ def make_values_with_baseline(seed: int, machine: float, of_select: float = 1.0)
     rates = {"asyncio/tcp": 3e4, "select/tcp": 4e4 * of_select, "native/tcp": 1e5}
     loads = {arm: {16: rate * machine} for arm, rate in rates.items()}
     rows = synthetic.make_run(loads, blocks=10, rounds=8, block_noise=0.01, seed=seed)
-    return collect_values(rows.trials, rows.slices)
+    return judge_values(rows.trials, rows.slices)
 
 
 def make_search_values(
@@ -75,4 +83,4 @@ def make_search_values(
         for _ in range(3)
     ]
     empty = synthetic.make_run({}, blocks=0)
-    return collect_values(empty.trials, empty.slices, pd.DataFrame(trials))
+    return judge_values(empty.trials, empty.slices, max_rate=pd.DataFrame(trials))

@@ -4,13 +4,14 @@ import pytest
 
 from bench.analysis.cases import CaseKey
 from bench.compare.changes import Change, changes, missing, only_in_one
-from bench.compare.run_values import RunValues, collect_values
+from bench.compare.run_values import RunValues
 from bench.schema.load_points import LoadPoint
 from clients.quality_catalogue import CATALOGUE
 from clients.quality_codes import Thresholds
 from tests.support import synthetic
 from tests.unit.compare.builders import (
     RATES,
+    judge_values,
     make_failing_values,
     make_rows,
     make_search_values,
@@ -82,7 +83,7 @@ def test_machine_drift_is_judged_by_the_stricter_run(strict_run: str) -> None:
         rates = {"asyncio/tcp": {16: 3e4 * machine}, "native/tcp": {16: 1e5 * machine}}
         rows = synthetic.make_run(rates, blocks=10, rounds=8, block_noise=0.01, seed=seed)
         thresholds = strict if name == strict_run else Thresholds(CATALOGUE)
-        values[name] = collect_values(rows.trials, rows.slices, thresholds=thresholds)
+        values[name] = judge_values(rows.trials, rows.slices, thresholds=thresholds)
     assert changes_by_arm(values["before"], values["after"])["asyncio/tcp"].verdict == "invalid"
 
 
@@ -97,14 +98,14 @@ def test_detectable_change_shrinks_with_more_blocks() -> None:
     many = synthetic.make_run(RATES, blocks=20, rounds=4, block_noise=0.02)
     shares = []
     for rows in (few, many):
-        values = collect_values(rows.trials, rows.slices)
+        values = judge_values(rows.trials, rows.slices)
         shares.append(changes_by_arm(values, values)["select/tcp"].detectable_share)
     assert 0 < shares[1] < shares[0] / 2
 
 
 def test_single_block_is_inconclusive() -> None:
     rows = synthetic.make_run(RATES, blocks=1, rounds=4)
-    found = changes(collect_values(rows.trials, rows.slices), make_values(2))
+    found = changes(judge_values(rows.trials, rows.slices), make_values(2))
     assert {change.conclusion for change in found} == {"inconclusive"}
     assert all(math.isnan(change.low) and not change.is_judged for change in found)
     assert all(math.isnan(change.detectable_share) for change in found)
@@ -114,13 +115,13 @@ def test_block_that_lost_everything_makes_change_inconclusive() -> None:
     rows = make_rows(2)
     lost = rows.trials["arm"].eq("select/tcp") & rows.trials["block"].lt(2)
     trials = rows.trials.assign(service_p99_us=rows.trials["service_p99_us"].mask(lost, math.inf))
-    found = changes_by_arm(make_values(1, faster=1.3), collect_values(trials, rows.slices), "service_p99_us")
+    found = changes_by_arm(make_values(1, faster=1.3), judge_values(trials, rows.slices), "service_p99_us")
     assert found["select/tcp"].conclusion == "inconclusive"
 
 
 def test_costs_are_judged_by_codes_that_concern_costs() -> None:
     rows = make_rows(2, faster=0.5, codes="GENERATOR_SATURATED=95.0%")
-    before, after = make_values(1), collect_values(rows.trials, rows.slices)
+    before, after = make_values(1), judge_values(rows.trials, rows.slices)
     assert changes_by_arm(before, after)["select/tcp"].verdict == "invalid"
     cost = changes_by_arm(before, after, "cpu_us_per_request")["select/tcp"]
     assert (cost.verdict, cost.conclusion) == ("valid", "slower")
@@ -146,14 +147,14 @@ def test_searches_differ_where_their_bounds_do_not_overlap(after: RunValues, con
 
 def test_only_in_one_lists_arms() -> None:
     rows = synthetic.make_run({"asyncio/tcp": {16: 3e4}, "poll/tcp": {16: 3e4}}, blocks=3, rounds=2)
-    other = collect_values(rows.trials, rows.slices)
+    other = judge_values(rows.trials, rows.slices)
     assert only_in_one(make_values(1), other) == (["asyncio/tcp~control", "select/tcp"], ["poll/tcp"])
     assert missing(make_values(1), other) == []
 
 
 def test_only_in_one_lists_load_points_of_common_arms() -> None:
     rows = synthetic.make_run({arm: {16: 3e4, 64: 3e4} for arm in RATES}, blocks=3, rounds=2)
-    other = collect_values(rows.trials, rows.slices)
+    other = judge_values(rows.trials, rows.slices)
     assert only_in_one(make_values(1), other) == ([], ["capacity, 64 connections, 64 bytes"])
 
 
@@ -172,7 +173,7 @@ def test_missing_needs_values_in_the_first_run_only() -> None:
 def test_missing_includes_planned_case_without_rows() -> None:
     rows = synthetic.make_run({"asyncio/tcp": {16: 3e4}}, blocks=3, rounds=2)
     planned = {CaseKey("select/tcp", LoadPoint("capacity", 16, 64))}
-    (found,) = missing(make_values(1), collect_values(rows.trials, rows.slices, planned=planned))
+    (found,) = missing(make_values(1), judge_values(rows.trials, rows.slices, planned=planned))
     assert (found.arm, found.status) == ("select/tcp", "missing")
 
 
@@ -180,7 +181,7 @@ def test_missing_includes_metric_of_arm_that_served_nothing() -> None:
     rows = make_rows(2)
     of_select = rows.slices["arm"] == "select/tcp"
     slices = rows.slices.assign(throughput_rps=rows.slices["throughput_rps"].mask(of_select, 0.0))
-    (found,) = missing(make_values(1), collect_values(rows.trials, slices))
+    (found,) = missing(make_values(1), judge_values(rows.trials, slices))
     assert (found.metrics, found.status, found.reason) == (("throughput_rps",), "ok", "nothing was served")
 
 

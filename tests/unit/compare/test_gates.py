@@ -2,10 +2,11 @@ import pytest
 
 from bench.compare.changes import changes, missing
 from bench.compare.gates import RuleError, Violations, find_violations, parse_rule, rule_power
-from bench.compare.run_values import RunValues, collect_values
+from bench.compare.run_values import RunValues
 from tests.support import synthetic
 from tests.unit.compare.builders import (
     RATES,
+    judge_values,
     make_failing_values,
     make_rows,
     make_search_values,
@@ -82,24 +83,24 @@ def test_gate_is_refused_where_machine_drifted_too_far() -> None:
 def test_gate_is_refused_where_blocks_are_too_few() -> None:
     rows = synthetic.make_run(RATES, blocks=1, rounds=4)
     with pytest.raises(RuleError, match="blocks are too few"):
-        check_rule(collect_values(rows.trials, rows.slices), make_values(2), "throughput_rps<-5%")
+        check_rule(judge_values(rows.trials, rows.slices), make_values(2), "throughput_rps<-5%")
 
 
 def test_gate_is_refused_where_all_numbers_are_invalid() -> None:
     rows = make_rows(2, faster=0.5, codes="CORRUPT_REPLIES=9")
     with pytest.raises(RuleError, match=r"throughput_rps: none of the 2 .* numbers are invalid"):
-        check_rule(make_values(1), collect_values(rows.trials, rows.slices), "throughput_rps<-5%")
+        check_rule(make_values(1), judge_values(rows.trials, rows.slices), "throughput_rps<-5%")
 
 
 def test_gate_is_refused_without_common_arm() -> None:
     rows = synthetic.make_run({"poll/tcp": {16: 3e4}}, blocks=3, rounds=2)
     with pytest.raises(RuleError, match="no arm in common"):
-        check_rule(make_values(1), collect_values(rows.trials, rows.slices), "throughput_rps<-5%")
+        check_rule(make_values(1), judge_values(rows.trials, rows.slices), "throughput_rps<-5%")
 
 
 def test_arms_of_one_plan_only_violate_no_rule() -> None:
     rows = synthetic.make_run({"asyncio/tcp": {16: 3e4}, "poll/tcp": {16: 3e4}}, blocks=3, rounds=2)
-    assert not check_rule(make_values(1), collect_values(rows.trials, rows.slices), "throughput_rps<-5%")
+    assert not check_rule(make_values(1), judge_values(rows.trials, rows.slices), "throughput_rps<-5%")
 
 
 @pytest.mark.parametrize("status", ["failed", "skipped"])
@@ -115,7 +116,7 @@ def test_missing_metric_violates_only_rules_on_it() -> None:
     rows = make_rows(2)
     of_select = rows.slices["arm"] == "select/tcp"
     slices = rows.slices.assign(throughput_rps=rows.slices["throughput_rps"].mask(of_select, 0.0))
-    after = collect_values(rows.trials, slices)
+    after = judge_values(rows.trials, slices)
     assert check_rule(make_values(1), after, "throughput_rps<-5%")
     assert not check_rule(make_values(1), after, "memory_mb>5%")
 
@@ -153,7 +154,7 @@ def test_rule_power_leaves_out_baselines() -> None:
 
 def test_rule_without_judged_comparison_has_no_power() -> None:
     rows = synthetic.make_run(RATES, blocks=1, rounds=4)
-    found = changes(collect_values(rows.trials, rows.slices), make_values(2))
+    found = changes(judge_values(rows.trials, rows.slices), make_values(2))
     power = rule_power(found, parse_rule("throughput_rps<-50%"))
     assert power.detectable_shares == ()
     assert len(power.without_power) == 2

@@ -2,11 +2,11 @@ import math
 
 import pytest
 
-from bench.compare.run_values import MetricValues, collect_values, planned_cases
+from bench.compare.run_values import MetricValues, planned_cases
 from bench.plan.toml import load_plan
 from bench.schema.load_points import LoadPoint
 from tests.support import synthetic
-from tests.unit.compare.builders import make_search_values
+from tests.unit.compare.builders import judge_values, make_search_values
 
 
 def test_planned_cases_search_competing_arms_only() -> None:
@@ -20,8 +20,8 @@ def test_planned_cases_search_competing_arms_only() -> None:
 
 def test_values_leave_out_planned_throughput_of_open_loop() -> None:
     rows = synthetic.make_run({"asyncio/tcp": {16: 3e4}}, blocks=3, rounds=2)
-    (closed,) = collect_values(rows.trials, rows.slices).cases.values()
-    (opened,) = collect_values(rows.trials.assign(loop="open"), rows.slices).cases.values()
+    (closed,) = judge_values(rows.trials, rows.slices).cases.values()
+    (opened,) = judge_values(rows.trials.assign(loop="open"), rows.slices).cases.values()
     assert set(closed) - set(opened) == {"throughput_rps"}
 
 

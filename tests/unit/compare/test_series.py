@@ -3,6 +3,7 @@ import pytest
 from bench.analysis.search_results import summarise_run
 from bench.compare.series import Point, RunSummary, Series, collect_series
 from bench.schema.load_points import LoadPoint
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
 
 LOAD_POINT = LoadPoint("capacity", 16, 64)
@@ -20,7 +21,7 @@ def make_summary(label: str, connections: tuple[int, ...] = (16,), scenario: str
     arms = ("asyncio/tcp", "asyncio/tcp~control", "select/tcp")
     rates = {arm: dict.fromkeys(connections, 3e4) for arm in arms}
     rows = synthetic.make_run(rates, scenario=scenario, blocks=2, rounds=2)
-    return RunSummary(label, summarise_run(rows.trials, rows.slices, None))
+    return RunSummary(label, summarise_run(rows.trials, rows.slices, None, DEFAULT_THRESHOLDS))
 
 
 def positions(points: list[Point]) -> list[int]:

@@ -7,6 +7,7 @@ import pytest
 from bench.experiment.objective import Objective, choose_objective, meets
 from bench.experiment.solo_load import LoadResult
 from bench.plan.scenario import Scenario
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
 
 
 def make_scenario(**changes: Any) -> Scenario:
@@ -59,4 +60,7 @@ def test_objective_asks_for_replies_in_time_and_in_the_window(
         "replies": 1000,
         "duration_s": 1.0,
     }
-    assert meets(LoadResult([], document | changes, {"latency": histogram}), Objective(5000.0, 0.001)) is expected
+    assert (
+        meets(LoadResult([], document | changes, {"latency": histogram}), Objective(5000.0, 0.001), DEFAULT_THRESHOLDS)
+        is expected
+    )

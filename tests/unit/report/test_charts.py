@@ -10,6 +10,7 @@ from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.report.charts.builders import build_chart
 from bench.report.charts.catalogue import QUESTIONS, ChartTables, chart_names, chart_requests
 from bench.report.charts.style import FIXED, styles
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
 from tests.unit.report.chart_texts import assert_legible, visible_texts
 
@@ -22,8 +23,8 @@ JUDGED = {
 
 def make_charts(rows: synthetic.Rows) -> dict[str, Figure]:
     """Return every chart of synthetic rows, by the name of its files."""
-    summary = summarise(rows.trials, rows.slices)
-    comparisons = compare_arms(rows.trials, rows.slices, REFERENCE)
+    summary = summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS)
+    comparisons = compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS)
     tables = ChartTables(summary, comparisons, rows.histograms, rows.trials, rows.slices)
     requests = chart_requests(summary, rows.trials)
     drawn = {request: figure for request in requests if (figure := build_chart(request, tables))}

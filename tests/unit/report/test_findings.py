@@ -4,6 +4,7 @@ import pandas as pd
 
 from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
 from bench.report.findings import findings, noise_floor, search_findings
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
@@ -12,7 +13,7 @@ REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 def make_comparisons(rates: synthetic.Rates, *, noise: float, block_noise: float, rounds: int = 6) -> pd.DataFrame:
     """Return the comparisons of a synthetic run of six blocks."""
     rows = synthetic.make_run(rates, blocks=6, rounds=rounds, noise=noise, block_noise=block_noise)
-    return compare_arms(rows.trials, rows.slices, REFERENCE)
+    return compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS)
 
 
 def test_findings_of_equal_arms_report_no_difference() -> None:
@@ -33,7 +34,7 @@ def test_findings_of_inconclusive_arms_state_blocks_needed() -> None:
 
 def test_findings_omit_unranked_models() -> None:
     rows = synthetic.make_run(synthetic.UDP, blocks=6, rounds=4)
-    comparisons = compare_arms(rows.trials, rows.slices, REFERENCE)
+    comparisons = compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS)
     assert any("multiprocessing" in str(finding) for finding in findings(comparisons))
     assert not any("multiprocessing" in str(finding) for finding in findings(comparisons, ["multiprocessing"]))
 
@@ -77,7 +78,7 @@ def test_lead_below_noise_floor_is_remarked() -> None:
 
 def test_noise_floor_lists_each_metric_without_its_unit() -> None:
     rows = synthetic.make_run(synthetic.TCP, blocks=6, rounds=4)
-    text = noise_floor(compare_arms(rows.trials, rows.slices, REFERENCE))
+    text = noise_floor(compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS))
     assert "% in requests per second" in text
     assert text.endswith("% in median service time")
     assert noise_floor(pd.DataFrame(columns=COMPARISON_COLUMNS)) == ""

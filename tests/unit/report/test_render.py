@@ -10,6 +10,7 @@ from bench.analysis.server_settings import server_settings, unequal_settings
 from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.report.content import Picture
 from bench.report.render import RunContext, escape, render
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
@@ -26,11 +27,11 @@ def reports() -> tuple[str, str]:
     """Markdown and page of a synthetic run with one invalid case."""
     judged = {("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=93.0%")}
     rows = synthetic.make_run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
-    comparisons = compare_arms(rows.trials, rows.slices, REFERENCE)
+    comparisons = compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS)
     charts = [Picture(QUESTION, "charts/throughput.svg", b"<svg/>", "capacity", "summary.csv")]
     run = RunContext(ENVIRONMENT, {"seed": 7, "blocks": 6}, started_at=datetime(2026, 11, 22, 7, 31, tzinfo=UTC))
     trials = rows.trials.assign(duration_s=1.5)
-    return render(summarise(rows.trials, rows.slices), comparisons, trials, run, charts)
+    return render(summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS), comparisons, trials, run, charts)
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +42,11 @@ def markdown(reports: tuple[str, str]) -> str:
 def make_reports(judged: dict[tuple[str, int], tuple[str, str]]) -> tuple[str, str]:
     """Return Markdown and page of a run with one arm and several load points."""
     rows = synthetic.make_run({"asyncio/tcp": dict.fromkeys((1, 2, 4, 16), 3e4)}, blocks=6, rounds=4, judged=judged)
-    summary = summarise(rows.trials, rows.slices)
+    summary = summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS)
     summary = summary[~summary["metric"].str.startswith("service_p99")]  # for these there are too few replies
-    return render(summary, compare_arms(rows.trials, rows.slices, {}), rows.trials, RunContext({}, {}), [])
+    return render(
+        summary, compare_arms(rows.trials, rows.slices, {}, DEFAULT_THRESHOLDS), rows.trials, RunContext({}, {}), []
+    )
 
 
 def test_report_begins_with_findings_and_ratios(markdown: str) -> None:
@@ -157,7 +160,10 @@ def test_names_cannot_contain_markup() -> None:
     assert escape("$x$") == r"\$x\$"  # which some pages take for mathematics
     assert escape("thread_per_client _x_") == r"thread_per_client \_x\_"
     rows = synthetic.make_run({"<b>|x/tcp": {1: 1e4}}, blocks=1, rounds=1)
-    summary, comparisons = summarise(rows.trials, rows.slices), compare_arms(rows.trials, rows.slices, {})
+    summary, comparisons = (
+        summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS),
+        compare_arms(rows.trials, rows.slices, {}, DEFAULT_THRESHOLDS),
+    )
     text, page = render(summary, comparisons, rows.trials, RunContext({}, {}), [])
     assert "&lt;b&gt;|x" in page
     assert "<b>|x" not in page

@@ -4,6 +4,7 @@ import pytest
 from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
 from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.report.tables import Ratio, result_tables
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
@@ -15,7 +16,9 @@ def frames() -> Frames:
     """Summary and comparisons of a synthetic run with one invalid case."""
     judged = {("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=93.0%")}
     rows = synthetic.make_run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
-    return summarise(rows.trials, rows.slices), compare_arms(rows.trials, rows.slices, REFERENCE)
+    return summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS), compare_arms(
+        rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS
+    )
 
 
 def test_tables_cover_every_load_point(frames: Frames) -> None:
