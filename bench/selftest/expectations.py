@@ -1,6 +1,7 @@
 """Expectations: one value that the generator reported, beside the value that it must report. Pure."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,14 +63,14 @@ def ledger_balances(evidence: Evidence) -> Finding:
 
 def code_raised(evidence: Evidence, *names: str) -> Finding:
     """Expect at least one of the quality codes in the verdict."""
-    codes = evidence.document["verdict"]["codes"]
-    return Finding("code", " or ".join(names), " ".join(codes) or "none", bool(_raised(evidence, names)))
+    seen = _flag_texts(evidence, evidence.codes)
+    return Finding("code", " or ".join(names), seen, any(name in evidence.codes for name in names))
 
 
 def code_absent(evidence: Evidence, *names: str) -> Finding:
     """Expect none of the quality codes in the verdict."""
-    raised = _raised(evidence, names)
-    return Finding("code", f"no {' or '.join(names)}", " ".join(raised) or "none", not raised)
+    seen = _flag_texts(evidence, names)
+    return Finding("code", f"no {' or '.join(names)}", seen, not any(name in evidence.codes for name in names))
 
 
 def match_stamps(evidence: Evidence) -> tuple[Array, Array]:
@@ -90,9 +91,11 @@ def exact_quantile(ascending: Array, quantile: float) -> float:
     return float(ascending[math.ceil(quantile * len(ascending)) - 1])
 
 
-def _raised(evidence: Evidence, names: tuple[str, ...]) -> list[str]:
-    codes: list[str] = evidence.document["verdict"]["codes"]
-    return [code for code in codes if code.partition("=")[0] in names]
+def _flag_texts(evidence: Evidence, names: Collection[str]) -> str:
+    """Return the flags of the codes as the generator prints them, or ``none``."""
+    verdict = evidence.document["verdict"]
+    texts = [text for flag, text in zip(verdict["flags"], verdict["codes"], strict=True) if flag["code"] in names]
+    return " ".join(texts) or "none"
 
 
 def _to_float(value: object) -> float:

@@ -52,6 +52,11 @@ class Evidence:
     stamps: Array  # STAMP_FIELDS, sorted by planned time; empty for a model
     disturbance: Any  # what the disturbance returned
 
+    @property
+    def codes(self) -> list[str]:
+        """The names of the quality codes in the generator's verdict."""
+        return [flag["code"] for flag in self.document["verdict"]["flags"]]
+
 
 @dataclass(frozen=True, slots=True)
 class RunningTrial:
