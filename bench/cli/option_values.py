@@ -28,13 +28,14 @@ def parse_ints(option: str, text: str) -> list[int]:
 
 
 def parse_percent(option: str, text: str) -> float:
-    """Return ``3%`` or ``0.03`` as a share. Raises Stop; a number above 1 without a percent sign is ambiguous."""
+    """Return ``3%`` as a share. Raises Stop, also without the percent sign: ``0.5`` may mean 0.5% or 50%."""
     number = _parse_number(text.removesuffix("%"))
     if number is None:
         raise Stop(f"{option} {text!r}: not a percentage, e.g. `3%`")
-    if not text.endswith("%") and number > 1:
-        raise Stop(f"{option} {text}: write {text}% for per cent, or a share below 1, e.g. `0.03`")
-    share = number / 100 if text.endswith("%") else number
+    if not text.endswith("%"):
+        either = f"{text}% or {100 * number:g}%" if 0 < number <= MAX_PRECISION else f"{text}%"
+        raise Stop(f"{option} {text}: the percent sign is missing; write {either}")
+    share = number / 100
     if not 0 < share <= MAX_PRECISION:
         raise Stop(f"{option} {text}: must be above 0% and at most {MAX_PRECISION:.0%}")
     return share

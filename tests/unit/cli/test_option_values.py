@@ -17,7 +17,7 @@ def test_names_and_ints_are_split_at_commas() -> None:
     assert parse_ints("--connections", "1,16") == [1, 16]
 
 
-@pytest.mark.parametrize(("text", "share"), [("3%", 0.03), ("0.03", 0.03), ("0.5%", 0.005), ("50%", 0.5), ("0.5", 0.5)])
+@pytest.mark.parametrize(("text", "share"), [("3%", 0.03), ("0.5%", 0.005), ("50%", 0.5)])
 def test_percent_is_a_share(text: str, share: float) -> None:
     assert parse_percent("--target-precision", text) == pytest.approx(share)
 
@@ -59,6 +59,8 @@ def test_target_has_address_and_transport() -> None:
         (parse_names, ",", "no name found"),
         (parse_ints, "1,x", "e.g. `1,16,64`"),
         (parse_percent, "3", "write 3%"),
+        (parse_percent, "0.5", "write 0.5% or 50%"),
+        (parse_percent, "0.03", "write 0.03% or 3%"),
         (parse_percent, "soon", "e.g. `3%`"),
         (parse_percent, "300%", "at most 50%"),
         (parse_percent, "0%", "above 0%"),
