@@ -64,7 +64,7 @@ class InterimResults:
                 medians = [statistics.median(figures) for figures in blocks.values()]
                 ranked.append(RankedArm(name, statistics.median(medians), _half_width(medians)))
         sign = 1 if lowest_first else -1
-        return sorted(ranked, key=lambda one: (math.isnan(one.median), sign * one.median))
+        return sorted(ranked, key=lambda ranked_arm: (math.isnan(ranked_arm.median), sign * ranked_arm.median))
 
     def sparkline(self, load: LoadPoint, arm: str) -> str:
         """Return the last slices of an arm as bars between zero and the highest."""

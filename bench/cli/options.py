@@ -121,7 +121,7 @@ Server = Annotated[
         metavar="NAME=COMMAND",
         rich_help_panel=_SERVERS,
         help='External server to start, e.g. "php=php server.php {port}". It serves TCP; write NAME/udp or '
-        "NAME/tcp+udp for other transports. Repeatable.",
+        "NAME/tcp+udp for other transports. Repeatable. Default: none.",
     ),
 ]
 Target = Annotated[
@@ -129,7 +129,8 @@ Target = Annotated[
     typer.Option(
         metavar="URL",
         rich_help_panel=_SERVERS,
-        help="URL of a running server, e.g. tcp://127.0.0.1:8000. Its CPU time and memory are not measured.",
+        help="URL of a running server, e.g. tcp://127.0.0.1:8000. Its CPU time and memory are not measured. "
+        "Default: none.",
     ),
 ]
 Python = Annotated[
@@ -162,7 +163,8 @@ NoCharts = Annotated[
     ),
 ]
 Resume = Annotated[
-    Path | None, typer.Option(metavar="RUN", help="Resume an interrupted run: measure the blocks that are missing.")
+    Path | None,
+    typer.Option(metavar="RUN", help="Resume an interrupted run: measure the blocks that are missing. Default: none."),
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print what would be measured and how long it takes, and exit.")
