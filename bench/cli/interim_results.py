@@ -77,9 +77,10 @@ class InterimResults:
 
     def _warning(self, trial: TrialRow) -> str:
         load = str(LoadPoint.of(trial.scenario, trial.connections, trial.message_bytes))
+        subject = f"{Arm.parse(trial.arm).display_name} in {load}"
         if trial.status == "failed":
             is_new = self._report_once(trial.arm, load)
-            return f"{trial.arm} in {load}: failed: {_shorten(trial.reason)}" if is_new else ""
+            return f"{subject}: failed: {_shorten(trial.reason)}" if is_new else ""
         raised = [(flag, self.thresholds.verdict(flag)) for flag in self.thresholds.parse(trial.codes)]
         new = [
             (flag, verdict)
@@ -89,7 +90,7 @@ class InterimResults:
         if not new:
             return ""
         verdict = worst_verdict(verdict for _, verdict in new)
-        return f"{trial.arm} in {load}: {verdict}: {describe_flags(flag for flag, _ in new)}"
+        return f"{subject}: {verdict}: {describe_flags(flag for flag, _ in new)}"
 
     def _report_once(self, *key: str) -> bool:
         """Return whether this is new, and remember it."""

@@ -38,7 +38,7 @@ def _case_table(plan: Plan, models: Mapping[str, Description]) -> Table:
         table.add_column(heading, overflow="fold")
     for scenario in plan.scenarios:
         for point in scenario_load_points(scenario):
-            skipped = [arm.name for arm in arms(plan) if skip_reason(plan, arm, point, models)]
+            skipped = [arm.display_name for arm in arms(plan) if skip_reason(plan, arm, point, models)]
             table.add_row(
                 *text_cells(
                     scenario.name,

@@ -65,7 +65,7 @@ class ProgressDisplay:
         """Show a slice that has finished."""
         self._results.add_slice(event)
         if self._live is not None:
-            self._live.advance(f"{self._describe(event)}, {event.row.arm}", self._results, event)
+            self._live.advance(f"{self._describe(event)}, {_arm_text(event.row.arm)}", self._results, event)
             return
         case = (event.block, load_point_of(event))
         if case not in self._shown_cases:
@@ -119,13 +119,18 @@ def _interim_tables(results: InterimResults, event: SliceFinished) -> Iterator[T
         table.add_column(heading, header_style="dim")
     for ranked in results.ranking(load, transport, lowest_first=event.row.rate_rps is not None)[:_MAX_ROWS]:
         style = "bold" if ranked.arm == event.row.arm else ""
-        table.add_row(ranked.arm, _median_cell(ranked), results.sparkline(load, ranked.arm), style=style)
+        table.add_row(_arm_text(ranked.arm), _median_cell(ranked), results.sparkline(load, ranked.arm), style=style)
     yield table
     if results.delayed_slices:
         slices = plural(results.delayed_slices, "slice")
         yield Text(f"generator was preempted for more than 10% of {slices}", style="yellow")
     if results.repeated_rounds:
         yield Text(_repeated_rounds(results.repeated_rounds), style="yellow")
+
+
+def _arm_text(name: str) -> str:
+    """Return the name of an arm for people: ``asyncio/tcp (control)``."""
+    return Arm.parse(name).display_name
 
 
 def _median_cell(ranked: RankedArm) -> str:

@@ -52,7 +52,7 @@ def warn_about_unserved(schedule: Schedule, observer: RunObserver) -> None:
     for arm in schedule.fresh_arms:
         if arm.model in schedule.external_servers and not any(scenario.serves(arm) for scenario in schedule.scenarios):
             reasons = {load.skip_reasons[arm] for scenario in schedule.scenarios for load in scenario.loads}
-            observer.on_warning(f"{arm.name} is skipped at every load point: {'; '.join(sorted(reasons))}")
+            observer.on_warning(f"{arm.display_name} is skipped at every load point: {'; '.join(sorted(reasons))}")
 
 
 def decide(

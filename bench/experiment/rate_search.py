@@ -70,13 +70,13 @@ def _search_load(
     preparation = _prepare(context, scenario, load)
     for row in preparation.unsearched:
         if row.status == "failed":
-            observer.on_warning(f"{row.arm} in {name}: failed, {row.reason}")
+            observer.on_warning(f"{Arm.parse(row.arm).display_name} in {name}: failed, {row.reason}")
     if preparation.unsearched:
         yield preparation.unsearched
     observer.on_message(f"{name}: searching the highest rate with {preparation.objective}")
     arm_searches, number = preparation.arm_searches, 0
     while undecided := [arm_search for arm_search in arm_searches if arm_search.search.next_step is not None]:
-        observer.on_message(f"{name}: round {number + 1}, {len(undecided)} of {len(arm_searches)} arms undecided")
+        observer.on_message(f"{name}: round {number + 1}, {len(undecided)} of {len(arm_searches)} servers undecided")
         order = load.round_order(SEARCH_BLOCK, number, [arm_search.arm.transport for arm_search in undecided])
         rows = []
         with fresh_servers(context, scenario, [arm_search.arm for arm_search in undecided]) as servers:

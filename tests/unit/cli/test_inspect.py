@@ -39,6 +39,9 @@ def test_plan_prints_load_points_and_skipped_servers(capsys: pytest.CaptureFixtu
     assert f"{load_plan('standard').blocks} blocks, about" in completed.stdout
     assert "iterative/tcp" in completed.stdout
     assert "skipped: iterative is designed for 1 persistent TCP client" in completed.stdout
+    controlled = run_holabench(capsys, "plan", "standard", "--models", "iterative,select", "--connections", "64")
+    assert "iterative/tcp (control)" in controlled.stdout
+    assert "~control" not in controlled.stdout
 
 
 def test_plan_takes_the_options_of_run(capsys: pytest.CaptureFixture[str]) -> None:

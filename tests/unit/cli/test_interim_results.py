@@ -81,6 +81,12 @@ def test_warning_follows_the_thresholds_of_the_plan() -> None:
     assert ": invalid: " in line
 
 
+def test_warning_marks_a_control_as_such() -> None:
+    trial = make_trial("select/tcp~control", "LATE_REPLIES=1")
+    (line,) = InterimResults(DEFAULT_THRESHOLDS).add_case(CaseFinished([trial], 0))
+    assert line.startswith("select/tcp (control) in capacity, 16 connections, 64 bytes: suspect: ")
+
+
 def test_warning_prints_unknown_code_as_it_was_read() -> None:
     (line,) = InterimResults(DEFAULT_THRESHOLDS).add_case(CaseFinished([make_trial("select/tcp", "NEW_CODE=3x")], 0))
     assert line.endswith(": suspect: NEW_CODE=3x")

@@ -40,6 +40,15 @@ def test_display_at_given_rate_shows_cpu_time_per_request() -> None:
     assert "12.0" in text_of(console)
 
 
+def test_display_on_terminal_names_controls_and_baselines() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    with ProgressDisplay(console) as display:
+        display.on_run_start(2, 1, DEFAULT_THRESHOLDS)
+        display.on_slice(make_slice("native/tcp", 1e4))
+    text = text_of(console)
+    assert "native/tcp (baseline)" in text
+
+
 def test_display_without_terminal_prints_one_line_per_case_and_warning() -> None:
     console = Console(file=io.StringIO(), width=60)
     with ProgressDisplay(console) as display:
