@@ -6,6 +6,7 @@ A run has a problem if headline numbers are invalid, or if arms were never measu
 import pandas as pd
 
 from bench.schema.arms import Arm
+from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import headline
 from clients.quality_codes import INVALID
 
@@ -40,7 +41,7 @@ def never_measured(trials: pd.DataFrame, summary: pd.DataFrame) -> list[str]:
     """
     competing = trials[trials["arm"].map(lambda arm: Arm.parse(arm).competes).astype(bool)]
     failed = competing["status"].eq("failed")
-    cases = failed.groupby([competing[name] for name in ("arm", "scenario", "connections", "message_bytes")]).all()
+    cases = failed.groupby([competing[name] for name in ("arm", *LoadPoint.PLANNED_COLUMNS)]).all()
     is_failed_search = summary["metric"].eq("max_rate_rps") & summary["status"].eq("failed")
     searches = summary[is_failed_search & summary["median"].isna()]
     arms = [*cases.index[cases], *zip(searches["arm"], searches["scenario"], strict=True)]

@@ -15,7 +15,7 @@ from bench.schema.result_rows import SummaryRow
 from clients.quality_codes import INVALID, MIN_SAMPLES_BEYOND, SUSPECT, Thresholds, worst_verdict
 
 METRIC = "max_rate_rps"
-_PLANNED_CASE = ["arm", "scenario", "connections", "message_bytes"]
+_PLANNED_CASE = ["arm", *LoadPoint.PLANNED_COLUMNS]
 
 
 def summarise_run(
@@ -56,7 +56,7 @@ def objectives(max_rate: pd.DataFrame | None) -> list[str]:
     """Describe the objective of each search, one line each."""
     if max_rate is None:
         return []
-    columns = ["scenario", "connections", "message_bytes", "objective_p99_us", "objective_lost_share"]
+    columns = [*LoadPoint.PLANNED_COLUMNS, "objective_p99_us", "objective_lost_share"]
     return [
         f"{row['scenario']}, {row['connections']} connections: 99% of the requests answered within "
         f"{float(row['objective_p99_us']) / 1e3:.3g} ms, at most {float(row['objective_lost_share']):.2%} lost"

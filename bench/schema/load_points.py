@@ -15,7 +15,8 @@ class LoadPoint:
     matter (a planned load point, whose rate a calibration finds).
     """
 
-    COLUMNS: ClassVar[tuple[str, ...]] = ("scenario", "connections", "message_bytes", "rate_rps")
+    PLANNED_COLUMNS: ClassVar[tuple[str, ...]] = ("scenario", "connections", "message_bytes")  # of a planned load point
+    COLUMNS: ClassVar[tuple[str, ...]] = (*PLANNED_COLUMNS, "rate_rps")
 
     scenario: str
     connections: int

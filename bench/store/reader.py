@@ -30,7 +30,6 @@ if TYPE_CHECKING:  # pandas takes half a second to import
 
 STAMP = "%Y%m%dT%H%M%SZ"
 _STAMP_LENGTH = len("20261122T073100Z")
-_PLANNED = ["scenario", "connections", "message_bytes"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class RunData:
         self._check_planned(table)
         block_sizes = table.groupby("block")["block"].transform("size")
         finished = table[block_sizes == self.rows_of_block].reset_index(drop=True)
-        repeated = finished.duplicated(["block", "arm", *_PLANNED])
+        repeated = finished.duplicated(["block", "arm", *LoadPoint.PLANNED_COLUMNS])
         if repeated.any():
             row = finished[repeated].iloc[0]
             raise StoreError(
@@ -204,7 +203,9 @@ class RunData:
         if unplanned := set(trials["arm"]) - {arm.name for arm in arms(self.plan)}:
             raise StoreError(f"{file} has rows of {min(unplanned)!r}, which is not an arm of plan.toml")
         planned = set(load_points(self.plan))
-        for scenario, connections, size in trials[_PLANNED].drop_duplicates().itertuples(index=False, name=None):
+        for scenario, connections, size in (
+            trials[list(LoadPoint.PLANNED_COLUMNS)].drop_duplicates().itertuples(index=False, name=None)
+        ):
             if LoadPoint.of(scenario, connections, size) not in planned:
                 raise StoreError(
                     f"{file} has rows of {scenario!r} with {connections} connections and {size} bytes, "

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.schema.csv_schema import DISTURBED
+from bench.schema.load_points import LoadPoint
 from bench.store import file_names
 from bench.store.durable_write import sync_folder, truncate_synced, write_synced
 from bench.store.errors import StoreError, reporting_write_errors
@@ -24,7 +25,7 @@ from bench.store.reader import RunData, read_text
 if TYPE_CHECKING:  # pandas takes half a second to import
     import pandas as pd
 
-_CASE = ["block", "arm", "scenario", "connections", "message_bytes"]
+_CASE = ["block", "arm", *LoadPoint.PLANNED_COLUMNS]
 
 
 @dataclass(frozen=True, slots=True)
