@@ -6,7 +6,7 @@ from rich.table import Table
 
 from bench.cli import options
 from bench.cli.console import stdout_console, text_cells
-from bench.cli.plan_options import add_models_folder, build_plan
+from bench.cli.plan_options import add_models_folder, build_plan, refuse_missing_programs
 from bench.cli.plan_preview import print_plan
 from bench.formatting import format_duration
 from bench.plan.definition import PlanError
@@ -88,7 +88,9 @@ def plan(
     options.refuse_contradictions(given)
     add_models_folder(models_from)
     try:
-        print_plan(build_plan(plan_source, given), stdout_console())
+        built = build_plan(plan_source, given)
+        refuse_missing_programs(built, given)
+        print_plan(built, stdout_console())
     except PlanError as error:
         raise Stop(str(error)) from error
 

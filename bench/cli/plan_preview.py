@@ -1,62 +1,75 @@
 """Print what a plan would measure, without measuring it."""
 
-from collections.abc import Mapping
+import os
 
 from rich.console import Console
 from rich.table import Table
 
 from bench.cli.console import print_line, text_cells
+from bench.cli.plan_options import add_seed
 from bench.formatting import format_duration, plural
+from bench.machine.cpu_layout import cores, place
+from bench.machine.fd_limit import hard_limit
 from bench.plan.definition import Plan
-from bench.plan.matrix import arms, scenario_load_points, skip_reason
-from bench.plan.validation import check
-from servers.registry import Description
+from bench.plan.schedule import Schedule, ScheduledLoad, resolve
 
 
 def print_plan(plan: Plan, console: Console) -> None:
     """Print the load points of a plan with the servers that are measured or skipped, and the duration.
 
-    The plan's interpreters are not started: they may come from a plan file of another person. Raises PlanError.
+    The plan's interpreters are not started: they may come from a plan file of another person. Raises PlanError where a
+    run would.
     """
     from bench.experiment.model_catalogue import known_models
     from bench.plan.time_budget import duration_s
 
-    models = known_models(plan)
-    check(plan, models)
+    models, usable_cpus = known_models(plan), sorted(os.sched_getaffinity(0))
+    placement = place(usable_cpus, cores(usable_cpus))
+    schedule = resolve(
+        add_seed(plan),
+        models,
+        server_cpus=placement.server,
+        generator_cpus=placement.generator,
+        descriptor_limit=hard_limit(),
+    )
     print_line(console, f"{plan.name}: {plan.question}" if plan.question else plan.name)
-    console.print(_case_table(plan, models))
-    for reason in _skip_reasons(plan, models):
+    console.print(_case_table(schedule))
+    for reason in _skip_reasons(schedule):
         print_line(console, f"skipped: {reason}")
     if plan.pythons:
         print_line(console, f"interpreters, if installed: {', '.join(plan.pythons)}")
     print_line(console, _duration(plan, duration_s(plan, models)))
 
 
-def _case_table(plan: Plan, models: Mapping[str, Description]) -> Table:
+def _case_table(schedule: Schedule) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("scenario", "connections", "bytes", "rate", "servers", "skipped"):
         table.add_column(heading, overflow="fold")
-    for scenario in plan.scenarios:
-        for point in scenario_load_points(scenario):
-            skipped = [arm.display_name for arm in arms(plan) if skip_reason(plan, arm, point, models)]
-            table.add_row(
-                *text_cells(
-                    scenario.name,
-                    str(point.connections),
-                    str(point.message_bytes or "-"),
-                    scenario.rate_text or "closed loop",
-                    str(len(arms(plan)) - len(skipped)),
-                    ", ".join(skipped) or "-",
-                )
+    for load in _loads(schedule):
+        arms = schedule.searched_arms if load.scenario.searches else schedule.arms
+        skipped = [arm.display_name for arm in arms if load.skip_reasons[arm]]
+        table.add_row(
+            *text_cells(
+                load.scenario.name,
+                str(load.point.connections),
+                str(load.point.message_bytes or "-"),
+                load.scenario.rate_text or "closed loop",
+                str(len(arms) - len(skipped)),
+                ", ".join(skipped) or "-",
             )
+        )
     return table
 
 
-def _skip_reasons(plan: Plan, models: Mapping[str, Description]) -> list[str]:
+def _skip_reasons(schedule: Schedule) -> list[str]:
     """Return each reason for which a case is skipped, once."""
-    points = [point for scenario in plan.scenarios for point in scenario_load_points(scenario)]
-    reasons = [skip_reason(plan, arm, point, models) for point in points for arm in arms(plan)]
+    reasons = [reason for load in _loads(schedule) for reason in load.skip_reasons.values()]
     return list(dict.fromkeys(filter(None, reasons)))
+
+
+def _loads(schedule: Schedule) -> list[ScheduledLoad]:
+    """Return every load point in the order of the plan."""
+    return [load for scenario in schedule.scenarios for load in scenario.loads]
 
 
 def _duration(plan: Plan, seconds: float) -> str:

@@ -86,10 +86,10 @@ def run(
             outcome = _resume(resume, console)
         else:
             plan = build_plan(plan_source, given)
+            refuse_missing_programs(plan, given)
             if dry_run:
                 print_plan(plan, stdout_console())
                 return 0
-            refuse_missing_programs(plan, given)
             outcome = _measure(plan, output_dir, console)
     except PlanError as error:
         raise Stop(str(error)) from error

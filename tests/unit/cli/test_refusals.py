@@ -66,6 +66,31 @@ def test_run_refuses_wrong_input_with_one_line(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--server", "x=nosuchprogram {port}"], "'nosuchprogram' was not found"),
+        (["--connections", "900000"], "needs 2,700,064 file descriptors for 3 arms at the same time"),
+        (["--models", "select,slect"], "'slect'"),
+    ],
+)
+def test_preview_refuses_what_a_run_refuses(
+    arguments: list[str],
+    expected: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for module in ("bench.cli.plan_preview", "bench.experiment.runner"):
+        monkeypatch.setattr(f"{module}.hard_limit", lambda: 1_000_000)
+    options = ["quick", "--models", "select,asyncio", "--transports", "tcp", *arguments]
+    commands = [["plan", *options], ["run", *options, "--dry-run"], ["run", *options, "--output-dir", str(tmp_path)]]
+    refusals = [run_holabench(capsys, *command) for command in commands]
+    assert [completed.code for completed in refusals] == [2, 2, 2]
+    assert len({completed.stderr for completed in refusals}) == 1
+    assert expected in refusals[0].stderr
+
+
 def test_run_refuses_output_dir_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     completed = run_holabench(capsys, "run", "quick", "--output-dir", str(tmp_path / "file"))
