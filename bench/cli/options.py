@@ -52,8 +52,9 @@ Rate = Annotated[
     typer.Option(
         metavar="RATE",
         rich_help_panel=_LOAD,
-        help="Rate of the scenarios that have one: common (a rate that every server can serve), highest (search for "
-        "the highest), 20000/s (requests per second) or 50% (of each server's capacity). Default: the plan's.",
+        help="Rate of the scenarios that measure latency at a rate: common (a rate that every server can serve), "
+        "highest (search for the highest), 20000/s (requests per second) or 50% (of each server's capacity). "
+        "Default: the plan's.",
     ),
 ]
 Seed = Annotated[

@@ -1,5 +1,6 @@
 """From the options of a command line to a plan. Every error is one line: Stop, or PlanError."""
 
+import itertools
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
@@ -17,7 +18,9 @@ from bench.cli.option_values import (
     parse_target,
 )
 from bench.plan.definition import MAX_BLOCKS, NONE, Plan, PlanError
+from bench.plan.scenario import Scenario
 from bench.plan.toml import build, load_plan
+from bench.schema.metrics import ScenarioKind
 from clients.cli_errors import Stop
 
 _MAX_MINUTES = 100_000
@@ -153,20 +156,36 @@ def _scenario_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _override_rates(plan: Plan, text: str) -> Plan:
-    """Return the plan with another rate in its open-loop scenarios. Raises Stop if it has none."""
+    """Return the plan with another rate in the scenarios that measure latency at a rate.
+
+    Searches for the highest rate stay as they are. Raises Stop if the plan has no such scenario, or if two of them
+    would become the same.
+    """
     rate = parse_rate("--rate", text)
-    if not any(scenario.loop == "open" for scenario in plan.scenarios):
-        raise Stop(
-            f"--rate {text}: no scenario of plan {plan.name!r} has a rate; "
-            "use another preset, e.g. standard, or add `rate` to a scenario of a plan file"
-        )
-    scenarios = [
+    changed = [
         msgspec.structs.replace(scenario, rate=rate.named, rate_rps=rate.rate_rps, capacity_share=rate.capacity_share)
-        if scenario.loop == "open"
+        if scenario.kind == ScenarioKind.LATENCY
         else scenario
         for scenario in plan.scenarios
     ]
-    return msgspec.structs.replace(plan, scenarios=tuple(scenarios))
+    if not any(scenario.kind == ScenarioKind.LATENCY for scenario in plan.scenarios):
+        raise Stop(
+            f"--rate {text}: no scenario of plan {plan.name!r} measures latency at a rate; "
+            "use another preset, e.g. standard, or add `rate` to a scenario of a plan file"
+        )
+    at_a_rate = [scenario for scenario in changed if scenario.loop == "open"]
+    for first, second in itertools.combinations(at_a_rate, 2):
+        if _load_without_names(first) == _load_without_names(second):
+            raise Stop(
+                f"--rate {text}: scenarios {first.name!r} and {second.name!r} of plan {plan.name!r} would measure the "
+                "same load; use a plan with one scenario at a rate, e.g. standard"
+            )
+    return msgspec.structs.replace(plan, scenarios=tuple(changed))
+
+
+def _load_without_names(scenario: Scenario) -> Scenario:
+    """Return the scenario without what does not change its load."""
+    return msgspec.structs.replace(scenario, name="", question="", seconds=1.0)
 
 
 def _parse_interpreters(text: str) -> dict[str, str]:

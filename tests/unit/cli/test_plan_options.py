@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -6,6 +7,23 @@ from bench.cli.options import refuse_contradictions
 from bench.cli.plan_options import build_plan
 from bench.plan.matrix import control_model, reference_model
 from clients.cli_errors import Stop
+
+TWO_RATES = """
+name = "two"
+models = ["select"]
+
+[[scenarios]]
+name = "latency"
+connections = [4]
+rate = "common"
+seconds = 1.0
+
+[[scenarios]]
+name = "search"
+connections = [4]
+rate = "highest"
+seconds = 2.0
+"""
 
 
 def test_plan_without_options_is_the_preset() -> None:
@@ -32,6 +50,22 @@ def test_rate_replaces_only_rates() -> None:
     assert after.scenarios != before.scenarios
 
 
+def test_rate_leaves_searches_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(TWO_RATES)
+    latency, search = build_plan(str(path), {"rate": "20000/s"}).scenarios
+    assert (latency.rate, latency.rate_rps) == (None, 20_000)
+    assert search.searches
+    with pytest.raises(Stop, match="'latency' and 'search' of plan 'two' would measure the same load"):
+        build_plan(str(path), {"rate": "highest"})
+
+
+def test_rates_that_make_two_scenarios_the_same_are_refused() -> None:
+    expected = "--rate 50%: scenarios 'latency' and 'latency_half' of plan 'thorough' would measure the same load"
+    with pytest.raises(Stop, match=expected):
+        build_plan("thorough", {"rate": "50%"})
+
+
 def test_target_precision_removes_the_limit_of_blocks() -> None:
     assert build_plan("quick", {"target_precision": "3%"}).blocks == 1000
 
@@ -50,7 +84,7 @@ def test_server_is_added_for_its_transports() -> None:
         ({"max_minutes": 20.0}, "add e.g. --target-precision 3%"),
         ({"minutes": 0.0}, "must be greater than 0"),
         ({"minutes": float("nan")}, "must be greater than 0"),
-        ({"rate": "20000/s"}, "no scenario of plan 'quick' has a rate"),
+        ({"rate": "20000/s"}, "no scenario of plan 'quick' measures latency at a rate"),
         ({"protocol": "hola", "message_bytes": "64"}, "messages of hola have a fixed size"),
     ],
 )

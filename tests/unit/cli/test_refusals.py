@@ -33,6 +33,7 @@ from tests.support.in_process import run_holabench
         (["--minutes", "10", "--blocks", "3"], ["--minutes", "--blocks"]),
         (["--target-precision", "3%", "--blocks", "3"], ["--target-precision", "--blocks"]),
         (["--rate", "20000"], ["--rate 20000", "20000/s", "50%"]),
+        (["thorough", "--rate", "50%"], ["--rate 50%", "'latency_half'", "'thorough'"]),
         (["quick", "--rate", "20000/s"], ["--rate 20000/s", "'quick'", "standard"]),
         (["--reference", "trio"], ["reference", "'trio'"]),
         (["--colour", "red"], ["--colour"]),
