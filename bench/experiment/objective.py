@@ -35,8 +35,8 @@ def choose_objective(scenario: Scenario, idle_medians_us: Iterable[float]) -> Ob
     was idle; such an arm is not considered.
     """
     slowest_us = max((median_us for median_us in idle_medians_us if math.isfinite(median_us)), default=0.0)
-    p99_us = scenario.objective_p99_us or max(MIN_P99_US, IDLE_FACTOR * slowest_us)
-    return Objective(p99_us, scenario.objective_lost_share)
+    p99_us = scenario.accepted_p99_us or max(MIN_P99_US, IDLE_FACTOR * slowest_us)
+    return Objective(p99_us, scenario.accepted_lost_share)
 
 
 def meets(result: LoadResult, objective: Objective, thresholds: Thresholds) -> bool:

@@ -101,7 +101,7 @@ def _prepare(context: RunContext, scenario: ScheduledScenario, load: ScheduledLo
                 unsearched[arm] = "failed", str(error)
                 continue
             idle_us.append(idle_median_us)
-            width = load.scenario.search_width
+            width = load.scenario.search_step_share
             search = Search(MIN_CAPACITY_SHARE * capacity_rps, MAX_CAPACITY_SHARE * capacity_rps, width)
             arm_searches.append(_ArmSearch(arm, search))
     objective = choose_objective(load.scenario, idle_us)

@@ -41,10 +41,10 @@ def load_settings(load: ScheduledLoad, server: Server, timeout_s: float, *, spin
         "lifecycle": scenario.lifecycle,
         "connections": load.point.connections,
         "message_bytes": load.point.message_bytes or 1,
-        "requests_per_session": scenario.requests_per_session,
+        "requests_per_session": scenario.session_requests,
         "timeout_s": timeout_s,
         "rate_rps": 0.0,
-        "arrivals": scenario.arrivals,
+        "arrivals": scenario.arrival_pattern,
         "seed": load.seed,
         "spin": spin,
     }

@@ -17,7 +17,7 @@ _HEAD = """\
 A plan is a TOML file. `holabench run FILE.toml` measures it, and `holabench plan FILE.toml` shows it without running.
 Keys without a default are required. An unknown key is an error.
 
-This page is generated from `bench/plan`; a test keeps it up to date.
+`python docs/generate_reference.py` writes this page from `bench/plan`.
 """
 _SECTIONS = (
     ("Plan", "Keys at the top of the file.", Plan),

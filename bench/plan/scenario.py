@@ -20,6 +20,11 @@ from bench.schema.metrics import ScenarioKind
 
 COMMON = "common"  # rate that every arm can sustain
 HIGHEST = "highest"  # the rate is searched for
+# Values of keys that are left out. Such a key is None, so that a key without effect can be refused.
+_SESSION_REQUESTS = 10
+_ARRIVALS: Arrivals = "poisson"
+_LOST_SHARE = 0.001
+_SEARCH_WIDTH = 0.02
 _ECHO_BYTES = (64,)
 _NO_SIZE = (0,)  # the messages of hola are fixed
 
@@ -66,8 +71,13 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         ),
     ] = None
     requests_per_session: Annotated[
-        Positive, Meta(description="Requests of each session; `session` lifecycle only.", examples=[5])
-    ] = 10
+        Positive | None,
+        Meta(
+            description="Requests of each session; `session` lifecycle only.",
+            examples=[5],
+            extra_json_schema={"default": f"`{_SESSION_REQUESTS}`"},
+        ),
+    ] = None
     rate: Annotated[
         Rate | None,
         Meta(
@@ -94,8 +104,13 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         ),
     ] = None
     arrivals: Annotated[
-        Arrivals, Meta(description="Pattern of the requests of an open loop.", examples=["constant"])
-    ] = "poisson"
+        Arrivals | None,
+        Meta(
+            description="Pattern of the requests of an open loop.",
+            examples=["constant"],
+            extra_json_schema={"default": f'`"{_ARRIVALS}"`'},
+        ),
+    ] = None
     seconds: Annotated[
         DurationS,
         Meta(
@@ -105,35 +120,30 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         ),
     ]
     objective_p99_us: Annotated[
-        float,
+        Annotated[float, Meta(ge=0)] | None,
         Meta(
-            ge=0,
             description="Objective of a search: 99% of the requests are answered within this time. 0 means ten times "
             "the median latency of the slowest idle arm, but at least 5 ms.",
             examples=[2000],
-            extra_json_schema={"unit": "us"},
+            extra_json_schema={"unit": "us", "default": "`0.0`"},
         ),
-    ] = 0.0
+    ] = None
     objective_lost_share: Annotated[
-        float,
+        Annotated[float, Meta(ge=0, le=1)] | None,
         Meta(
-            ge=0,
-            le=1,
             description="Objective of a search: share of the requests that may stay unanswered.",
             examples=[0.01],
-            extra_json_schema={"unit": "share"},
+            extra_json_schema={"unit": "share", "default": f"`{_LOST_SHARE}`"},
         ),
-    ] = 0.001
+    ] = None
     search_width: Annotated[
-        float,
+        Annotated[float, Meta(ge=0.001, le=1)] | None,
         Meta(
-            ge=0.001,
-            le=1,
             description="Distance of two neighbouring rates of a search, as a share of the lower one.",
             examples=[0.05],
-            extra_json_schema={"unit": "share"},
+            extra_json_schema={"unit": "share", "default": f"`{_SEARCH_WIDTH}`"},
         ),
-    ] = 0.02
+    ] = None
 
     @property
     def loop(self) -> str:
@@ -166,6 +176,31 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         if self.capacity_share is not None:
             return f"capacity_share={self.capacity_share:g}"
         return self.rate or ""
+
+    @property
+    def session_requests(self) -> int:
+        """Requests of each session; without effect on persistent connections."""
+        return self.requests_per_session or _SESSION_REQUESTS
+
+    @property
+    def arrival_pattern(self) -> Arrivals:
+        """Pattern of the requests; without effect in a closed loop."""
+        return self.arrivals or _ARRIVALS
+
+    @property
+    def accepted_p99_us(self) -> float:
+        """Objective of a search for the 99th percentile of the latency; 0 means that it follows from idle arms."""
+        return self.objective_p99_us or 0.0
+
+    @property
+    def accepted_lost_share(self) -> float:
+        """Objective of a search for the share of requests without an answer."""
+        return _LOST_SHARE if self.objective_lost_share is None else self.objective_lost_share
+
+    @property
+    def search_step_share(self) -> float:
+        """Distance of two neighbouring rates of a search, as a share of the lower one."""
+        return self.search_width or _SEARCH_WIDTH
 
     @property
     def message_sizes(self) -> tuple[int, ...]:

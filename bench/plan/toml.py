@@ -11,7 +11,7 @@ import tomli_w
 from bench.plan.definition import Plan, PlanError
 from bench.plan.key_errors import explain, not_finite
 from bench.plan.suggestions import did_you_mean
-from bench.plan.validation import check_form
+from bench.plan.validation import check_form, refuse_keys_without_effect
 
 _PRESETS = "bench.plan.presets"
 
@@ -32,7 +32,13 @@ def load_plan(name_or_path: str) -> Plan:
             text = Path(name_or_path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise PlanError(f"plan {name_or_path}: {getattr(error, 'strerror', None) or error}") from error
-        return decode(text, name_or_path)
+        plan = decode(text, name_or_path)
+        # Here and not in ``decode``: the stored plan of an older run contains every key with its default.
+        try:
+            refuse_keys_without_effect(plan)
+        except PlanError as error:
+            raise PlanError(f"plan {name_or_path}: {error}") from error
+        return plan
     names = preset_names()
     if name_or_path not in names:
         suggestion = did_you_mean(name_or_path, names) or "."

@@ -18,6 +18,7 @@ from clients.quality_codes import Thresholds
 from servers.registry import Description
 
 MAX_DATAGRAM_BYTES = 65_507
+_SEARCH_KEYS = ("objective_p99_us", "objective_lost_share", "search_width")
 SPARE_DESCRIPTORS = 64  # standard streams, pollers and pipes of the generator
 
 
@@ -61,6 +62,23 @@ def check(plan: Plan, models: Mapping[str, Description], descriptor_limit: int |
     _check_datagrams(plan)
     served = _served_arms(plan, models)
     _check_descriptors(plan, served, descriptor_limit)
+
+
+def refuse_keys_without_effect(plan: Plan) -> None:
+    """Raise PlanError if a scenario sets a key that changes nothing in its kind of load."""
+    for scenario in plan.scenarios:
+        for keys, has_effect, need in (
+            (_SEARCH_KEYS, scenario.searches, "rate = 'highest'"),
+            (("arrivals",), scenario.loop == "open", "rate, rate_rps or capacity_share"),
+            (("requests_per_session",), scenario.lifecycle == "session", "lifecycle = 'session'"),
+        ):
+            for key in keys:
+                value = getattr(scenario, key)
+                if value is not None and not has_effect:
+                    raise PlanError(
+                        f"scenario {scenario.name!r}: {key} = {value!r} has no effect without {need}; "
+                        f"remove {key}, or add {need}"
+                    )
 
 
 def _check_scenario(scenario: Scenario) -> None:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from bench.plan import toml
@@ -65,3 +67,36 @@ def test_plan_with_external_server_reads_back() -> None:
     plan = toml.build({**values, "external_servers": [{"name": "mine", "command": ["run", "{port}"]}]}, "")
     assert plan.external_servers[0].protocols is None
     assert toml.decode(toml.encode(plan), "text") == plan
+
+
+@pytest.mark.parametrize(
+    ("key", "load", "need"),
+    [
+        ("objective_p99_us = 2000.0", "rate_rps = 100", "rate = 'highest'"),
+        ("objective_lost_share = 0.0", "", "rate = 'highest'"),
+        ("search_width = 0.1", "rate = 'common'", "rate = 'highest'"),
+        ("arrivals = 'constant'", "", "rate, rate_rps or capacity_share"),
+        ("requests_per_session = 5", "rate = 'highest'", "lifecycle = 'session'"),
+    ],
+)
+def test_key_without_effect_is_refused_in_one_line(key: str, load: str, need: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f"{HEAD}[[scenarios]]\nname = 'a'\nconnections = [1]\nseconds = 1\n{key}\n{load}\n")
+    with pytest.raises(PlanError) as caught:
+        toml.load_plan(str(path))
+    name = key.partition(" ")[0]
+    expected = f"plan {path}: scenario 'a': {key} has no effect without {need}; remove {name}, or add {need}"
+    assert str(caught.value) == expected
+    toml.decode(path.read_text(), "a stored plan")  # it may contain every default
+
+
+def test_keys_left_out_have_their_defaults() -> None:
+    plan = toml.decode(make_text("name='a', connections=[1], seconds=1, rate='highest', lifecycle='session'"), "text")
+    (scenario,) = plan.scenarios
+    assert (scenario.session_requests, scenario.arrival_pattern, scenario.search_step_share) == (10, "poisson", 0.02)
+    assert (scenario.accepted_p99_us, scenario.accepted_lost_share) == (0.0, 0.001)
+
+
+def test_lost_share_of_zero_is_an_objective() -> None:
+    text = make_text("name='a', connections=[1], seconds=1, rate='highest', objective_lost_share=0.0")
+    assert toml.decode(text, "text").scenarios[0].accepted_lost_share == 0.0
