@@ -6,12 +6,11 @@ from rich.table import Table
 
 from bench.cli import options
 from bench.cli.console import stdout_console, text_cells
-from bench.cli.plan_options import add_models_folder, build_plan, refuse_missing_programs
+from bench.cli.plan_options import add_models_folder, as_refusal, build_plan, refuse_missing_programs
 from bench.cli.plan_preview import print_plan
 from bench.formatting import format_duration
 from bench.plan.definition import PlanError
 from bench.plan.toml import load_plan, preset_names
-from clients.cli_errors import Stop
 
 
 def models(models_from: options.ModelsFrom = None) -> None:
@@ -92,7 +91,7 @@ def plan(
         refuse_missing_programs(built, given)
         print_plan(built, stdout_console())
     except PlanError as error:
-        raise Stop(str(error)) from error
+        raise as_refusal(error, given) from error
 
 
 def doctor() -> int:

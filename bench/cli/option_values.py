@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bench.plan.external_server import is_address
+from bench.plan.value_types import MAX_RATE_RPS
 from clients.cli_errors import Stop
 
 MAX_PRECISION = 0.5  # half-width of an interval, as a share
@@ -61,6 +62,8 @@ def parse_rate(option: str, text: str) -> RateOption:
         if number is None or number <= 0:
             continue
         if unit == "/s":
+            if number > MAX_RATE_RPS:
+                raise Stop(f"{option} {text}: must be at most {MAX_RATE_RPS:.0f}/s, the limit of the generator")
             return RateOption(rate_rps=number)
         if number > 100:
             raise Stop(f"{option} {text}: a share of the server's own capacity must be at most 100%")

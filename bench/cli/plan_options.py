@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from bench.cli.option_values import (
+    option_name,
     parse_ints,
     parse_names,
     parse_percent,
@@ -24,6 +25,18 @@ from bench.schema.metrics import ScenarioKind
 from clients.cli_errors import Stop
 
 _MAX_MINUTES = 100_000
+_OPTION_OF_KEY = {"pythons": "python"}  # where the names differ
+
+
+def as_refusal(error: PlanError, given: Mapping[str, Any]) -> Stop:
+    """Return the error with the option that has set the wrong key, and the value of the option."""
+    option = _OPTION_OF_KEY.get(error.key, error.key)
+    if option not in given:
+        return Stop(str(error))
+    typed = _as_typed(given[option])
+    is_one_of_several = error.value is not None and _as_typed(error.value) != typed
+    problem = f"{error.value!r} {error.problem}" if is_one_of_several else error.problem
+    return Stop(f"{option_name(option)} {typed}: {problem}")
 
 
 def build_plan(source: str, given: Mapping[str, Any]) -> Plan:
@@ -188,6 +201,11 @@ def _load_without_names(scenario: Scenario) -> Scenario:
     return msgspec.structs.replace(scenario, name="", question="", seconds=1.0)
 
 
+def _as_typed(value: object) -> str:
+    """Return a value as it was typed, at least if it is short: -1 for -1.0."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _parse_interpreters(text: str) -> dict[str, str]:
     """Find the interpreters of --python: path by label. Raises Stop."""
     from bench.machine.interpreters import NoInterpreterError, find
@@ -205,6 +223,9 @@ def _add_external_servers(plan: Plan, servers: list[str], target: str) -> Plan:
         return plan
     by_name: dict[str, dict[str, Any]] = {server.name: msgspec.to_builtins(server) for server in plan.external_servers}
     added = [parse_server("--server", text) for text in servers]
+    for text, server in zip(servers, added, strict=True):
+        if server["name"] in plan.models:
+            raise Stop(f"--server {text!r}: {server['name']!r} is also a model of this plan; choose another name")
     if target:
         added.append(parse_target("--target", target))
     by_name.update({server["name"]: server for server in added})

@@ -17,6 +17,7 @@ from bench.cli.outcome import finish_run
 from bench.cli.plan_options import (
     add_models_folder,
     add_seed,
+    as_refusal,
     build_plan,
     find_interpreters,
     refuse_missing_programs,
@@ -92,7 +93,7 @@ def run(
                 return 0
             outcome = _measure(plan, output_dir, console)
     except PlanError as error:
-        raise Stop(str(error)) from error
+        raise as_refusal(error, given) from error
     return finish_run(outcome, console, as_json=as_json, charts=not no_charts)
 
 

@@ -20,8 +20,24 @@ MAX_BLOCKS = 1000
 class PlanError(ValueError):
     """The plan is invalid.
 
-    The message names the key, its value and the allowed values.
+    The message names the key, its value and the allowed values. The same in parts, for a key that an option has set:
+    its name, the refused value (None if the problem contains it), and the problem.
     """
+
+    def __init__(self, message: str, *, key: str = "", value: object = None, problem: str = "") -> None:
+        super().__init__(message)
+        self.key = key
+        self.value = value
+        self.problem = problem or message.removeprefix(f"{key}: ")
+
+    @classmethod
+    def of_value(cls, where: str, key: str, value: object, problem: str) -> "PlanError":
+        """Return the error of a refused value. where: beginning of the message, with the table of the key."""
+        return cls(f"{where}{key} = {value!r} {problem}", key=key, value=value, problem=problem)
+
+    def in_file(self, prefix: str) -> "PlanError":
+        """Return the error with the name of its file in front. No option has set a key of a file."""
+        return PlanError(f"{prefix}{self}") if prefix else self
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from bench.plan.definition import Plan
+from bench.plan.definition import Plan, PlanError
 from bench.plan.external_server import ExternalServer
 from bench.plan.scenario import Scenario
 from bench.plan.suggestions import did_you_mean
@@ -28,6 +28,7 @@ _HINTS = {
     "target_precision": "write 0.03 for ±3%",
     "name": "use letters, digits and underscores, as in `my_plan`",
 }
+_COMPARISONS = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
 _TYPES = {
     "int": "an integer",
     "float": "a number",
@@ -38,8 +39,8 @@ _TYPES = {
 }
 
 
-def explain(message: str, values: Mapping[str, Any]) -> str:
-    """Return what is wrong in values, and what is allowed.
+def explain(message: str, values: Mapping[str, Any]) -> PlanError:
+    """Return the error for a message of msgspec, with what is allowed.
 
     message: of msgspec, e.g. "Expected `int` >= 1 - at `$.scenarios[0].connections[...]`".
     """
@@ -47,18 +48,19 @@ def explain(message: str, values: Mapping[str, Any]) -> str:
     keys = re.findall(r"\w+", path.rpartition("`$")[2])
     where, struct = _table(keys, values)
     if field := re.search(r"field `(.*)`\Z", expected, re.DOTALL):
-        return where + _explain_field(field[1], struct, is_unknown="unknown" in expected)
+        return PlanError(where + _explain_field(field[1], struct, is_unknown="unknown" in expected))
     names = [key for key in keys if not key.isdigit()]
     if not names:
-        return expected
+        return PlanError(expected)
     name = names[-1]
     try:
         value = _look_up(values, keys)
     except (KeyError, TypeError, IndexError):
-        return f"{where}{name}: {expected}"
+        return PlanError(f"{where}{name}: {expected}")
     rule = _rule(name, value, expected)
     hint = f"; {_HINTS[name]}" if name in _HINTS else ""
-    return f"{where}{name} = {value!r} {rule}{hint}"
+    error = PlanError.of_value(where, name, value, rule)
+    return PlanError(f"{error}{hint}", key=name, value=value, problem=rule)
 
 
 def not_finite(value: Any, name: str = "") -> str:
@@ -114,8 +116,9 @@ def _rule(name: str, value: object, expected: str) -> str:
     match = re.match(r"Expected `(\w+)[^`]*`(.*)", expected)
     if match is None or match[1] not in _TYPES:
         return f"is not allowed: {expected}"
-    kind, rest = _TYPES[match[1]], match[2].partition(", got")[0]
-    return f"must be {kind}{rest}"
+    if limit := re.fullmatch(r" ([<>]=?) (\S+)", match[2]):
+        return f"must be {_COMPARISONS[limit[1]]} {limit[2].removesuffix('.0')}"
+    return f"must be {_TYPES[match[1]]}"
 
 
 def _toml(value: object) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from bench.formatting import plural
 from bench.plan.definition import MAX_BLOCKS, Plan, PlanError
 from bench.plan.matrix import arms, baseline_arms, competing_arms, load_points, scenario_load_points, skip_reason
 from bench.plan.ordering import baseline_takes_part, round_count
@@ -61,10 +62,11 @@ def fit(plan: Plan, minutes: float, models: Mapping[str, Description]) -> Plan:
         if MIN_BLOCKS * _block_s(shorter, models) <= left_s:
             return shorter
     shortest_s = duration_s(msgspec.structs.replace(plan, blocks=MIN_BLOCKS), models) * MIN_ROUNDS / fewest
-    raise PlanError(
-        f"{minutes:g} minutes are too few for this plan, which needs at least {max(1, round(shortest_s / 60))}: "
+    problem = (
+        f"too short for this plan, which needs at least {plural(max(1, round(shortest_s / 60)), 'minute')}; "
         "remove models, transports or numbers of connections"
     )
+    raise PlanError(f"{minutes:g} minutes: {problem}", key="minutes", problem=problem)
 
 
 def _with_rounds(plan: Plan, share: float) -> Plan:

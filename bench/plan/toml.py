@@ -37,7 +37,7 @@ def load_plan(name_or_path: str) -> Plan:
         try:
             refuse_keys_without_effect(plan)
         except PlanError as error:
-            raise PlanError(f"plan {name_or_path}: {error}") from error
+            raise error.in_file(f"plan {name_or_path}: ") from error
         return plan
     names = preset_names()
     if name_or_path not in names:
@@ -65,14 +65,16 @@ def build(values: dict[str, Any], prefix: str) -> Plan:
     ``validation.check`` for the others.
     """
     if endless := not_finite(values):
-        raise PlanError(f"{prefix}{endless} must be a finite number")
+        problem = "must be a finite number"
+        key = endless.partition(" = ")[0]
+        raise PlanError(f"{endless} {problem}", key=key, problem=problem).in_file(prefix)
     try:
         plan = msgspec.convert(values, Plan)
         check_form(plan)
     except msgspec.ValidationError as error:
-        raise PlanError(prefix + explain(str(error), values)) from error
+        raise explain(str(error), values).in_file(prefix) from error
     except PlanError as error:
-        raise PlanError(f"{prefix}{error}") from error
+        raise error.in_file(prefix) from error
     return plan
 
 

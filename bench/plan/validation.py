@@ -97,7 +97,7 @@ def _check_scenario(scenario: Scenario) -> None:
 def _check_unique(key: str, names: Sequence[str]) -> None:
     for name, count in Counter(names).items():
         if count > 1:
-            raise PlanError(f"{key}: {name!r} is listed twice")
+            raise PlanError(f"{key}: {name!r} is listed twice", key=key)
 
 
 def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:
@@ -105,14 +105,14 @@ def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:
     for name in plan.models:
         if name not in models:
             suggestion = did_you_mean(name, models) or "."
-            raise PlanError(f"models: {name!r} is not a server model{suggestion} Available: {', '.join(models)}")
+            message = f"models: {name!r} is not a server model{suggestion} Available: {', '.join(models)}"
+            raise PlanError(message, key="models")
     for key, name in (("reference", plan.reference), ("control", plan.control)):
         if name in ("", *competitors) or (key == "control" and name == NONE):
             continue
         suggestion = did_you_mean(name, competitors) or "."
-        raise PlanError(
-            f"{key} = {name!r} is not among the models of this plan{suggestion} Its models: {', '.join(competitors)}"
-        )
+        problem = f"is not among the models of this plan{suggestion} Its models: {', '.join(competitors)}"
+        raise PlanError.of_value("", key, name, problem)
 
 
 def _check_external(server: ExternalServer, transports: Sequence[str]) -> None:
@@ -138,10 +138,8 @@ def _check_datagrams(plan: Plan) -> None:
     for scenario in plan.scenarios:
         largest = max(scenario.message_sizes)
         if "udp" in plan.transports and largest > MAX_DATAGRAM_BYTES:
-            raise PlanError(
-                f"scenario {scenario.name!r}: message_bytes = {largest} does not fit into a UDP datagram; use at most "
-                f"{MAX_DATAGRAM_BYTES}, or transports = ['tcp']"
-            )
+            problem = f"does not fit into a UDP datagram; use at most {MAX_DATAGRAM_BYTES}, or transports = ['tcp']"
+            raise PlanError.of_value(f"scenario {scenario.name!r}: ", "message_bytes", largest, problem)
 
 
 def _served_arms(plan: Plan, models: Mapping[str, Description]) -> dict[LoadPoint, list[Arm]]:
@@ -175,8 +173,8 @@ def _check_descriptors(plan: Plan, served: Mapping[LoadPoint, Sequence[Arm]], li
         needed = point.connections * count + SPARE_DESCRIPTORS
         if needed > limit and count:
             most = max(0, limit - SPARE_DESCRIPTORS) // count
-            raise PlanError(
-                f"scenario {point.scenario!r}: connections = {point.connections} needs {needed:,} file descriptors for "
-                f"{count} arms at the same time, but the hard limit is {limit:,}; use at most {most:,} connections, "
-                "fewer models, or raise the limit (ulimit -Hn)"
+            problem = (
+                f"needs {needed:,} file descriptors for {count} arms at the same time, but the hard limit is "
+                f"{limit:,}; use at most {most:,} connections, fewer models, or raise the limit (ulimit -Hn)"
             )
+            raise PlanError.of_value(f"scenario {point.scenario!r}: ", "connections", point.connections, problem)

@@ -39,7 +39,7 @@ def test_fit_changes_blocks_first_and_rounds_last() -> None:
 
 
 def test_fit_rejects_too_little_time_with_the_minimum() -> None:
-    with pytest.raises(PlanError, match=r"0.5 minutes are too few for this plan, which needs at least \d+"):
+    with pytest.raises(PlanError, match=r"0.5 minutes: too short for this plan, which needs at least \d+"):
         fit(load_plan("standard"), 0.5, MODELS)
 
 

@@ -30,18 +30,18 @@ def make_text(scenario: str, head: str = HEAD) -> str:
             ["scenario 'a': rate = 'often'", "common, highest", "rate_rps"],
         ),
         (make_text("name='a', connections=[1], seconds=1, rate=0.5"), ["rate = 0.5", "capacity_share"]),
-        (make_text("name='a', connections=[1], seconds=1, capacity_share=2"), ["capacity_share = 2", "<= 1"]),
+        (make_text("name='a', connections=[1], seconds=1, capacity_share=2"), ["capacity_share = 2", "at most 1;"]),
         (make_text("name='a', connections=[1], seconds=1, rate_rps=2e8"), ["rate_rps = 200000000", "1e8 requests"]),
         (
             make_text("name='a', connections=[1], seconds=1, rate='common', capacity_share=0.5"),
             ["plan mine.toml: scenario 'a': rate and capacity_share exclude each other"],
         ),
-        (make_text("name='a', connections=[0], seconds=1"), ["connections = 0", ">= 1"]),
+        (make_text("name='a', connections=[0], seconds=1"), ["connections = 0 must be at least 1"]),
         (make_text("name='a', connections=32, seconds=1"), ["connections = 32", "write connections = [32]"]),
         (make_text("name='a', connections=[], seconds=1"), ["connections = []", "must not be empty"]),
         ("name='x'\nmodels='select'", ['write models = ["select"]']),
-        (f"{HEAD}target_precision=3", ["target_precision = 3", "<= 0.5", "0.03 for ±3%"]),
-        (f"{HEAD}blocks=0", ["blocks = 0", "must be an integer >= 1"]),
+        (f"{HEAD}target_precision=3", ["target_precision = 3", "at most 0.5", "0.03 for ±3%"]),
+        (f"{HEAD}blocks=0", ["blocks = 0", "must be at least 1"]),
         (f"{HEAD}external_servers=[{{name='y', comand=['z']}}]", ["external server 'y'", "did you mean `command`?"]),
     ],
 )
@@ -100,3 +100,18 @@ def test_keys_left_out_have_their_defaults() -> None:
 def test_lost_share_of_zero_is_an_objective() -> None:
     text = make_text("name='a', connections=[1], seconds=1, rate='highest', objective_lost_share=0.0")
     assert toml.decode(text, "text").scenarios[0].accepted_lost_share == 0.0
+
+
+def test_error_of_a_file_belongs_to_no_option() -> None:
+    values = {
+        "name": "x",
+        "models": ["select"],
+        "blocks": 0,
+        "scenarios": [{"name": "a", "connections": [1], "seconds": 1}],
+    }
+    with pytest.raises(PlanError) as of_option:
+        toml.build(values, "")
+    assert (of_option.value.key, of_option.value.value, of_option.value.problem) == ("blocks", 0, "must be at least 1")
+    with pytest.raises(PlanError, match=r"plan mine\.toml: blocks = 0 must be at least 1") as of_file:
+        toml.build(values, "plan mine.toml: ")
+    assert of_file.value.key == ""
