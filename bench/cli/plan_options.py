@@ -213,7 +213,7 @@ def _parse_interpreters(text: str) -> dict[str, str]:
     try:
         interpreters = [find(name) for name in parse_names("--python", text)]
     except NoInterpreterError as error:
-        raise Stop(f"--python: {error}") from error
+        raise Stop(f"--python {text}: {error}") from error
     return {interpreter.label: interpreter.path for interpreter in interpreters}
 
 

@@ -41,7 +41,7 @@ from tests.support.in_process import run_holabench
         (["--models", ","], ["--models", "','"]),
         (["--models-from", "nowhere"], ["--models-from nowhere"]),
         (["--python", "**"], ["'**'"]),
-        (["--python", "9.99"], ["--python", "9.99"]),
+        (["--python", "9.99"], ["--python 9.99: "]),
         (["--target", "localhost:80"], ["--target", "tcp://HOST:PORT"]),
         (["--target", "tcp://127.0.0.1:99999"], ["--target", "99999", "65535"]),
         (["--server", "php"], ["--server 'php'", "NAME=COMMAND"]),
