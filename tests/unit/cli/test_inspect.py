@@ -44,6 +44,18 @@ def test_plan_prints_load_points_and_skipped_servers(capsys: pytest.CaptureFixtu
     assert "~control" not in controlled.stdout
 
 
+def test_plan_counts_only_searched_servers_in_a_search(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "plan.toml"
+    head = "name = 'x'\nmodels = ['select', 'asyncio']\ntransports = ['tcp']\n"
+    load = "connections = [4]\nseconds = 0.2\n"
+    scenarios = f"[[scenarios]]\nname = 'load'\n{load}[[scenarios]]\nname = 'search'\nrate = 'highest'\n{load}"
+    path.write_text(head + scenarios)
+    completed = run_holabench(capsys, "plan", str(path))
+    cells = [line.split() for line in completed.stdout.splitlines()]
+    (loaded,), (searched,) = ([row for row in cells if row[:1] == [name]] for name in ("load", "search"))
+    assert (loaded[-2:], searched[-2:]) == (["4", "-"], ["2", "-"])  # four: also the baseline and the control
+
+
 def test_plan_takes_the_options_of_run(capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--models", "select", "--transports", "udp", "--connections", "5", "--blocks", "7"]
     previewed = run_holabench(capsys, "plan", "quick", *options)
