@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bench.compare.changes import Change, Missing
 from bench.compare.run_values import COMPARED_METRICS
+from bench.plan.suggestions import did_you_mean
 from bench.schema.arms import Arm
 from bench.schema.conclusions import Conclusion
 
@@ -74,7 +75,12 @@ class RulePower:
 def parse_rule(text: str) -> Rule:
     """Return the rule of a text such as ``throughput_rps<-5%``. Raises RuleError."""
     match = _RULE.match(text)
-    if not match or match[1] not in COMPARED_METRICS:
+    if match and match[1] not in COMPARED_METRICS:
+        suggestion = did_you_mean(match[1], COMPARED_METRICS) or "."
+        raise RuleError(
+            f"{text!r}: {match[1]!r} is not a metric{suggestion} The metrics are: {', '.join(COMPARED_METRICS)}"
+        )
+    if not match:
         raise RuleError(
             f"{text!r} is not a valid condition; expected METRIC>N% or METRIC<-N%, "
             f'e.g. "cpu_us_per_request>5%", with one of these metrics: {", ".join(COMPARED_METRICS)}'

@@ -57,6 +57,8 @@ def explain(message: str, values: Mapping[str, Any]) -> PlanError:
         value = _look_up(values, keys)
     except (KeyError, TypeError, IndexError):
         return PlanError(f"{where}{name}: {expected}")
+    if name in _TABLES and isinstance(value, dict):
+        return PlanError(f"[{name}] is a single table; write [[{name}]], because a plan may have several")
     rule = _rule(name, value, expected)
     hint = f"; {_HINTS[name]}" if name in _HINTS else ""
     error = PlanError.of_value(where, name, value, rule)
@@ -91,6 +93,11 @@ def _explain_field(field: str, struct: type[Any], *, is_unknown: bool) -> str:
     name = " ".join(field.split())  # a key in quotes may contain anything
     if not is_unknown:
         return f"the key `{name}` is missing"
+    if struct is not Plan and name in Plan.__struct_fields__:
+        return f"`{name}` belongs at the top of the plan, above the first [[...]] table"
+    for table, (_, owner) in _TABLES.items():
+        if struct is Plan and name in owner.__struct_fields__:
+            return f"`{name}` belongs in a [[{table}]] table"
     fields = struct.__struct_fields__
     suggestion = did_you_mean(name, fields, "`")
     return f"unknown key `{name}`{suggestion or '.'} The keys are: {', '.join(fields)}"

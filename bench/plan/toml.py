@@ -11,7 +11,7 @@ import tomli_w
 from bench.plan.definition import Plan, PlanError
 from bench.plan.key_errors import explain, not_finite
 from bench.plan.suggestions import did_you_mean
-from bench.plan.validation import check_form, refuse_keys_without_effect
+from bench.plan.validation import check_form, plan_thresholds, refuse_keys_without_effect
 
 _PRESETS = "bench.plan.presets"
 
@@ -36,6 +36,7 @@ def load_plan(name_or_path: str) -> Plan:
         # Here and not in ``decode``: the stored plan of an older run contains every key with its default.
         try:
             refuse_keys_without_effect(plan)
+            plan_thresholds(plan)
         except PlanError as error:
             raise error.in_file(f"plan {name_or_path}: ") from error
         return plan

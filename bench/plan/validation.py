@@ -24,6 +24,12 @@ SPARE_DESCRIPTORS = 64  # standard streams, pollers and pipes of the generator
 
 def plan_thresholds(plan: Plan) -> Thresholds:
     """Return the thresholds that the plan's results are judged by. Raises PlanError."""
+    for name in plan.thresholds:
+        if name not in CATALOGUE:
+            suggestion = did_you_mean(name.upper(), CATALOGUE) or "."
+            raise PlanError(
+                f"thresholds: {name!r} is not a quality code{suggestion} The codes are: {', '.join(CATALOGUE)}"
+            )
     try:
         return Thresholds(CATALOGUE, plan.thresholds)
     except ValueError as error:

@@ -34,7 +34,7 @@ def test_rule_is_violated_by_significant_and_large_change(text: str, violated: b
     assert [change.arm for change in violations.changes] == (["select/tcp"] if violated else [])
 
 
-@pytest.mark.parametrize("text", ["speed>5%", "throughput_rps=5%", "throughput_rps>5", ""])
+@pytest.mark.parametrize("text", ["throughput_rps=5%", "throughput_rps>5", "speed", ""])
 def test_invalid_rule_is_rejected_with_an_example(text: str) -> None:
     with pytest.raises(RuleError, match=r"is not a valid condition; .*cpu_us_per_request>5%"):
         parse_rule(text)
@@ -43,6 +43,8 @@ def test_invalid_rule_is_rejected_with_an_example(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("throughput_rp<-5%", "'throughput_rp' is not a metric; did you mean 'throughput_rps'[?] The metrics are: "),
+        ("speed>5%", "'speed' is not a metric. The metrics are: throughput_rps, max_rate_rps, "),
         ("throughput_rps<-500%", "can never hold"),
         ("throughput_rps<-100%", "can never hold"),
         ("throughput_rps<5%", 'use "throughput_rps<-5%"'),

@@ -1,3 +1,4 @@
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,15 @@ def make_text(scenario: str, head: str = HEAD) -> str:
         (make_text("nam='a'"), ["scenario number 1", "unknown key `nam`", "did you mean `name`?", "connections"]),
         (make_text("name='a', connections=[1]"), ["scenario 'a'", "key `seconds` is missing"]),
         (f"{HEAD}transports=['sctp']", ["transports = 'sctp'", "tcp, udp"]),
+        (
+            make_text("name='a', connections=[1], seconds=1, blocks=3"),
+            ["plan mine.toml: scenario 'a': `blocks` belongs at the top of the plan"],
+        ),
+        (f"{HEAD}external_servers=[{{name='y', seed=1}}]", ["external server 'y': `seed` belongs at the top"]),
+        (f"{HEAD}connections=[1]", ["plan mine.toml: `connections` belongs in a [[scenarios]] table"]),
+        (f"{HEAD}command=['x']", ["`command` belongs in a [[external_servers]] table"]),
+        (f"{HEAD}[scenarios]\nname='a'", ["[scenarios] is a single table; write [[scenarios]]"]),
+        (f"{HEAD}[external_servers]\nname='a'", ["write [[external_servers]]"]),
         ("name = [", ["mine.toml", "not valid TOML"]),
         ('"a\\nb" = 1', ["unknown key `a b`"]),
         ('name = "x\\n"', ["name = 'x\\n'", "not a valid name"]),
@@ -103,15 +113,19 @@ def test_lost_share_of_zero_is_an_objective() -> None:
 
 
 def test_error_of_a_file_belongs_to_no_option() -> None:
-    values = {
-        "name": "x",
-        "models": ["select"],
-        "blocks": 0,
-        "scenarios": [{"name": "a", "connections": [1], "seconds": 1}],
-    }
+    values = tomllib.loads(make_text("name='a', connections=[1], seconds=1", f"{HEAD}blocks=0\n"))
     with pytest.raises(PlanError) as of_option:
         toml.build(values, "")
     assert (of_option.value.key, of_option.value.value, of_option.value.problem) == ("blocks", 0, "must be at least 1")
     with pytest.raises(PlanError, match=r"plan mine\.toml: blocks = 0 must be at least 1") as of_file:
         toml.build(values, "plan mine.toml: ")
     assert of_file.value.key == ""
+
+
+def test_unknown_quality_code_in_a_file_gets_a_suggestion(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(make_text("name='a', connections=[1], seconds=1", f"{HEAD}thresholds={{run_dely=[0.1]}}\n"))
+    with pytest.raises(PlanError) as caught:
+        toml.load_plan(str(path))
+    expected = f"plan {path}: thresholds: 'run_dely' is not a quality code; did you mean 'RUN_DELAY'? The codes are: "
+    assert str(caught.value).startswith(expected)
