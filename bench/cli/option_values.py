@@ -50,6 +50,19 @@ class RateOption:
     rate_rps: float | None = None
     capacity_share: float | None = None
 
+    @property
+    def question(self) -> str:
+        """The question that a load at this rate answers, for the report."""
+        if self.named == "highest":
+            return "What is the highest rate at which 99% of the requests are answered in time?"
+        if self.rate_rps is not None:
+            rate = f"{self.rate_rps:,.10g} requests per second"
+        elif self.capacity_share is not None:
+            rate = f"{100 * self.capacity_share:g}% of each server's capacity"
+        else:
+            rate = "a rate that every server can sustain"
+        return f"What does a request cost, and how long does it take, at {rate}?"
+
 
 def parse_rate(option: str, text: str) -> RateOption:
     """Return ``common``, ``highest``, ``20000/s`` or ``50%`` as a rate. Raises Stop."""

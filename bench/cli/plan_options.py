@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from bench.cli.option_values import (
+    RateOption,
     option_name,
     parse_ints,
     parse_names,
@@ -176,10 +177,7 @@ def _override_rates(plan: Plan, text: str) -> Plan:
     """
     rate = parse_rate("--rate", text)
     changed = [
-        msgspec.structs.replace(scenario, rate=rate.named, rate_rps=rate.rate_rps, capacity_share=rate.capacity_share)
-        if scenario.kind == ScenarioKind.LATENCY
-        else scenario
-        for scenario in plan.scenarios
+        _with_rate(scenario, rate) if scenario.kind == ScenarioKind.LATENCY else scenario for scenario in plan.scenarios
     ]
     if not any(scenario.kind == ScenarioKind.LATENCY for scenario in plan.scenarios):
         raise Stop(
@@ -194,6 +192,14 @@ def _override_rates(plan: Plan, text: str) -> Plan:
                 "same load; use a plan with one scenario at a rate, e.g. standard"
             )
     return msgspec.structs.replace(plan, scenarios=tuple(changed))
+
+
+def _with_rate(scenario: Scenario, rate: RateOption) -> Scenario:
+    """Return the scenario at another rate, with a question that fits: the old one may name the old rate."""
+    changed = msgspec.structs.replace(
+        scenario, rate=rate.named, rate_rps=rate.rate_rps, capacity_share=rate.capacity_share
+    )
+    return scenario if changed == scenario else msgspec.structs.replace(changed, question=rate.question)
 
 
 def _load_without_names(scenario: Scenario) -> Scenario:

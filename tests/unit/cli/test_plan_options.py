@@ -60,6 +60,19 @@ def test_rate_leaves_searches_as_they_are(tmp_path: Path) -> None:
         build_plan(str(path), {"rate": "highest"})
 
 
+@pytest.mark.parametrize(
+    ("rate", "question"),
+    [
+        ("20000/s", "What does a request cost, and how long does it take, at 20,000 requests per second?"),
+        ("30%", "What does a request cost, and how long does it take, at 30% of each server's capacity?"),
+        ("common", "What does a request cost, and how long does it take, at a rate that every server can sustain?"),
+        ("highest", "What is the highest rate at which 99% of the requests are answered in time?"),
+    ],
+)
+def test_rate_changes_the_question_of_its_scenario(rate: str, question: str) -> None:
+    assert build_plan("standard", {"rate": rate}).scenario("latency").question == question
+
+
 def test_rates_that_make_two_scenarios_the_same_are_refused() -> None:
     expected = "--rate 50%: scenarios 'latency' and 'latency_half' of plan 'thorough' would measure the same load"
     with pytest.raises(Stop, match=expected):
