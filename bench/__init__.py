@@ -17,7 +17,7 @@ __all__ = ["load"]
 # The imports of each package within the project. Every package may import itself, ``escaping``, ``formatting`` and
 # ``schema``.
 IMPORT_RULES: dict[str, tuple[str, ...]] = {
-    "escaping": (),
+    "escaping": ("clients.escaping",),
     "formatting": (),
     "schema": ("clients.quality_codes", "clients.quality_catalogue"),
     "plan": ("servers.registry", "clients.quality_codes", "clients.quality_catalogue"),

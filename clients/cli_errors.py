@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
+from clients.escaping import escape_text
+
 
 class Stop(Exception):  # noqa: N818 - some commands stop without an error
     """End the command with one line on stderr and an exit code: 2 for wrong input."""
@@ -31,10 +33,10 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
         if _asks_for_help(error):
             print(error.format_message())  # noqa: T201 - the result of the command; empty if rich has printed it
         else:
-            sys.stderr.write(_visible(f"{program}: {_describe(error, command_line)}; see {program} --help") + "\n")
+            sys.stderr.write(escape_text(f"{program}: {_describe(error, command_line)}; see {program} --help") + "\n")
         return 2
     except Stop as stop:
-        sys.stderr.write(_visible(f"{program}: {stop}") + "\n")
+        sys.stderr.write(escape_text(f"{program}: {stop}") + "\n")
         return stop.code
     except (KeyboardInterrupt, typer.Abort):
         return 130
@@ -56,13 +58,3 @@ def _describe(error: TyperException, command_line: Sequence[str]) -> str:
     """
     message = " ".join(error.format_message().split()).rstrip(".")
     return f"{message} (given: {shlex.join(command_line)})" if message.startswith("Invalid value") else message
-
-
-def _visible(text: str) -> str:
-    """Return the text as one line.
-
-    Characters that break the line or control the terminal are escaped.
-    """
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
