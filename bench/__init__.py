@@ -21,7 +21,7 @@ IMPORT_RULES: dict[str, tuple[str, ...]] = {
     "formatting": (),
     "schema": ("clients.quality_codes", "clients.quality_catalogue"),
     "plan": ("servers.registry", "clients.quality_codes", "clients.quality_catalogue"),
-    "machine": (),
+    "machine": ("clients.kernel_counters",),
     "store": ("bench.plan", "clients.quality_codes", "clients.quality_catalogue"),
     "analysis": ("bench.plan", "clients.quality_codes", "clients.quality_catalogue"),
     "compare": ("bench.plan", "bench.analysis", "clients.quality_codes", "clients.quality_catalogue"),
