@@ -1,6 +1,7 @@
 """Imports go one way: the rules are in bench/__init__.py and at the top of servers and clients."""
 
 import ast
+import functools
 import sys
 from pathlib import Path
 
@@ -17,7 +18,8 @@ OS_STARTERS = {"fork", "forkpty", "popen", "posix_spawn", "posix_spawnp", "syste
 ALWAYS_ALLOWED = ("bench.escaping", "bench.formatting", "bench.schema")
 
 
-def imports_of(path: Path) -> set[str]:
+@functools.cache  # several tests read each file
+def imports_of(path: Path) -> frozenset[str]:
     """Return the modules that a file imports, anywhere in it."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -25,7 +27,7 @@ def imports_of(path: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    return frozenset(names)
 
 
 def process_starters_of(path: Path) -> set[str]:
@@ -54,7 +56,7 @@ BENCH_FILES = [path for path in files_of("bench") if path not in ("bench/__init_
 def test_servers_import_only_the_standard_library(path: str) -> None:
     names = imports_of(ROOT / path)
     if path == "servers/models/native.py":
-        names = {name for name in names if not is_within(name, NATIVE_IMPORTS)}
+        names = frozenset(name for name in names if not is_within(name, NATIVE_IMPORTS))
     stem = Path(path).stem
     libraries = {registry.describe(stem).needs} if stem in registry.names() else set()
     if "twisted" in libraries:
