@@ -70,7 +70,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, spelling and phrases (ruff, codespell, tests/lint)."""
+    """Check style, spelling, phrases and sizes (ruff, codespell, tests/lint)."""
     session.install("--no-compile", *dependencies("lint"))
     run_lint(session)
 
@@ -81,6 +81,7 @@ def run_lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check")
     session.run("codespell")
     session.run("python", "-m", "tests.lint.phrases")
+    session.run("python", "-m", "tests.lint.sizes")
 
 
 @nox.session

@@ -15,13 +15,14 @@ if TYPE_CHECKING:  # the command line starts faster without it
 __all__ = ["load"]
 
 # The imports of each package within the project. Every package may import itself, ``escaping``, ``formatting`` and
-# ``schema``.
+# ``schema``. ``clients`` and ``servers`` state their rules themselves. Of the project, ``clients/engine`` may import
+# ``clients.protocols`` only.
 IMPORT_RULES: dict[str, tuple[str, ...]] = {
-    "escaping": (),
+    "escaping": ("clients.escaping",),
     "formatting": (),
     "schema": ("clients.quality_codes", "clients.quality_catalogue"),
     "plan": ("servers.registry", "clients.quality_codes", "clients.quality_catalogue"),
-    "machine": (),
+    "machine": ("clients.kernel_counters",),
     "store": ("bench.plan", "clients.quality_codes", "clients.quality_catalogue"),
     "analysis": ("bench.plan", "clients.quality_codes", "clients.quality_catalogue"),
     "compare": ("bench.plan", "bench.analysis", "clients.quality_codes", "clients.quality_catalogue"),
@@ -51,6 +52,16 @@ IMPURE_MODULES = ("bench/plan/toml.py",)  # reads plan files
 IO_MODULES = ("os", "pathlib", "subprocess", "socket", "io", "psutil", "shutil", "tempfile", "rich", "typer")
 # Libraries that one package alone may import.
 RESERVED_LIBRARIES = {"typer": "bench/cli/", "rich": "bench/cli/", "matplotlib": "bench/report/charts/"}
+# The only modules of ``bench`` that start processes, and the means of each. ``clients`` starts none.
+PROCESS_STARTERS = {
+    "bench/experiment/child_process.py": ("subprocess",),  # servers and generators
+    "bench/machine/environment.py": ("subprocess",),  # git, for the version
+    "bench/machine/idle_loop.py": ("fork",),  # idle loops that keep CPUs awake
+    "bench/machine/interpreters.py": ("subprocess",),  # other interpreters, for their names
+    "bench/report/chart_workers.py": ("ProcessPoolExecutor", "multiprocessing"),  # workers that draw charts
+    "bench/selftest/disturbances.py": ("subprocess",),  # programs that disturb a trial
+    "bench/selftest/trial.py": ("subprocess",),  # generators
+}
 
 
 def load(folder: str | PathLike[str]) -> "RunData":

@@ -2,13 +2,9 @@
 
 from typing import Any
 
+from clients.escaping import visible
 
-def visible(text: str) -> str:
-    """Return text as one line without control characters.
-
-    The stderr of a server or a file in a run folder may contain escape sequences.
-    """
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
+__all__ = ["all_visible", "visible"]
 
 
 def all_visible(value: Any) -> Any:

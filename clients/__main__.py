@@ -5,12 +5,16 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING
 
 import typer
 
 from clients import cli_errors
+from clients import cli_options as options
 from clients.cli_errors import Stop
+
+if TYPE_CHECKING:  # numba makes the start slower
+    from clients.cli_load import LoadResult
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,10 +27,7 @@ app = typer.Typer(
 
 @app.command()
 def talk(
-    host: Annotated[str, typer.Argument(help="Host name or address of the server.")],
-    port: Annotated[int, typer.Argument(min=1, max=65535, help="Port of the server.")],
-    transport: Annotated[Literal["tcp", "udp"], typer.Option(help="Transport.")] = "tcp",
-    wait: Annotated[float, typer.Option(min=0.0, max=3600.0, help="Seconds between hola and adios.")] = 2.0,
+    host: options.Host, port: options.Port, transport: options.Transport = "tcp", wait: options.Wait = 2.0
 ) -> None:
     """Talk to a server as the tutorial's client.
 
@@ -47,68 +48,27 @@ def talk(
 
 @app.command()
 def load(
-    url: Annotated[str, typer.Argument(help="Address of the server: tcp://HOST:PORT or udp://HOST:PORT.")],
-    protocol: Annotated[Literal["echo", "hola"], typer.Option(help="Protocol of the server.")] = "echo",
-    connections: Annotated[int, typer.Option(min=1, max=1_000_000, help="Number of concurrent clients.")] = 1,
-    message_bytes: Annotated[
-        str, typer.Option(help="Size of an echo message, or several sizes with weights, e.g. 64:9,1024:1.")
-    ] = "64",
-    depth: Annotated[
-        int, typer.Option(min=1, max=65536, help="Maximum number of requests in flight on each connection.")
-    ] = 1,
-    lifecycle: Annotated[
-        Literal["persistent", "session", "per_request"],
-        typer.Option(
-            help="persistent: keep connections open. session: connect, send K requests, close. per_request: K = 1."
-        ),
-    ] = "persistent",
-    requests_per_session: Annotated[
-        int,
-        typer.Option(min=1, max=10**9, help="With --lifecycle session: K. The hola protocol adds adios at the end."),
-    ] = 10,
-    rate: Annotated[
-        float,
-        typer.Option(
-            min=0.0, max=1e8, help="Requests per second over all connections, whatever the server does; 0: closed loop."
-        ),
-    ] = 0.0,
-    arrivals: Annotated[
-        Literal["poisson", "constant", "burst"], typer.Option(help="With --rate: spacing of the requests.")
-    ] = "poisson",
-    burst_on: Annotated[
-        float, typer.Option(min=1e-6, max=3600.0, help="With --arrivals burst: length of a burst in seconds.")
-    ] = 0.02,
-    burst_period: Annotated[
-        float, typer.Option(min=1e-6, max=3600.0, help="With --arrivals burst: seconds from one burst to the next.")
-    ] = 0.1,
-    think: Annotated[
-        float, typer.Option(min=0.0, max=3600.0, help="Without --rate: seconds between a reply and the next request.")
-    ] = 0.0,
-    seconds: Annotated[float, typer.Option(min=0.001, max=86400.0, help="Measurement time in seconds.")] = 5.0,
-    warmup: Annotated[
-        float, typer.Option(min=0.0, max=3600.0, help="Warm-up time in seconds, excluded from the results.")
-    ] = 0.5,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            min=0.001,
-            max=3600.0,
-            help="Seconds after which a request counts as unanswered; a later reply counts as late.",
-        ),
-    ] = 1.0,
-    cpus: Annotated[
-        str,
-        typer.Option(help="CPUs reserved for the generator, e.g. 1,2: one thread on each, which polls without sleep."),
-    ] = "",
-    seed: Annotated[int, typer.Option(min=0, help="Random seed of message contents and arrivals.")] = 0,
-    json_file: Annotated[
-        str, typer.Option("--json", help="File for the result document; - prints it instead of the summary.")
-    ] = "",
-    raw: Annotated[
-        str, typer.Option(help="File for the time stamps of every request: .npy (numpy array) or .csv.")
-    ] = "",
-    raw_rows: Annotated[int, typer.Option(min=1, help="Maximum number of requests in the --raw file.")] = 5_000_000,
-    hdr: Annotated[str, typer.Option(help="File for the histogram as an HdrHistogram log (.hlog).")] = "",
+    url: options.Url,
+    protocol: options.Protocol = "echo",
+    connections: options.Connections = 1,
+    message_bytes: options.MessageBytes = "64",
+    depth: options.Depth = 1,
+    lifecycle: options.Lifecycle = "persistent",
+    requests_per_session: options.RequestsPerSession = 10,
+    rate: options.Rate = 0.0,
+    arrivals: options.Arrivals = "poisson",
+    burst_on: options.BurstOn = 0.02,
+    burst_period: options.BurstPeriod = 0.1,
+    think: options.Think = 0.0,
+    seconds: options.Seconds = 5.0,
+    warmup: options.Warmup = 0.5,
+    timeout: options.Timeout = 1.0,
+    cpus: options.Cpus = "",
+    seed: options.Seed = 0,
+    json_file: options.JsonFile = "",
+    raw: options.Raw = "",
+    raw_rows: options.RawRows = 5_000_000,
+    hdr: options.Hdr = "",
 ) -> None:
     """Load a server and print what was measured.
 
@@ -122,9 +82,7 @@ def load(
 
       python -m clients load udp://127.0.0.1:8000 --rate 2000 --seconds 10
     """
-    from clients.cli_load import WINDOWS, parse_mix, parse_url, run_load
-    from clients.export import write_hdr_log, write_raw
-    from clients.load_description import describe
+    from clients.cli_load import WINDOWS, name_options, parse_mix, parse_url, run_load
     from clients.load_spec import LoadSpec, check_duration
 
     transport, host, port = parse_url(url)
@@ -157,8 +115,15 @@ def load(
             raw_rows=raw_rows if raw else 0,
         )
     except ValueError as error:
-        raise Stop(str(error)) from error
+        raise Stop(name_options(str(error))) from error
     result = run_load(spec, pinned, seconds, warmup, lambda line: print(line, file=sys.stderr, flush=True))
+    _write_result(result, json_file, raw, hdr)
+
+
+def _write_result(result: "LoadResult", json_file: str, raw: str, hdr: str) -> None:
+    from clients.export import write_hdr_log, write_raw
+    from clients.load_description import describe
+
     text = json.dumps(result.document, indent=2)
     print(text if json_file == "-" else describe(result.document))
     if raw:
@@ -177,9 +142,7 @@ def _write(option: str, name: str, write: Callable[[Path], object]) -> None:
 
 
 @app.command()
-def worker(
-    cpus: Annotated[str, typer.Option(help="CPUs reserved for the generator, e.g. 1,2: one thread on each.")] = "",
-) -> None:
+def worker(cpus: options.WorkerCpus = "") -> None:
     """Run as the load generator of holabench (internal).
 
     Reads one JSON command per line from stdin and writes one JSON answer per line to stdout.

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
+from clients.escaping import escape_text
+
 
 class Stop(Exception):  # noqa: N818 - some commands stop without an error
     """End the command with one line on stderr and an exit code: 2 for wrong input."""
@@ -22,31 +24,24 @@ class Stop(Exception):  # noqa: N818 - some commands stop without an error
 def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code.
 
-    An error is one line on stderr. Without arguments, prints the help.
+    An error is one line on stderr. An empty command line prints the help if the app asks for that, and is wrong input:
+    its code is 2.
     """
     command_line = list(sys.argv[1:] if arguments is None else arguments)
+    needs_help = not command_line and app.info.no_args_is_help is True
     try:
-        result = app(command_line, prog_name=program, standalone_mode=False)
+        result = app(["--help"] if needs_help else command_line, prog_name=program, standalone_mode=False)
     except TyperException as error:
-        if _asks_for_help(error):
-            print(error.format_message())  # noqa: T201 - the result of the command; empty if rich has printed it
-        else:
-            sys.stderr.write(_visible(f"{program}: {_describe(error, command_line)}; see {program} --help") + "\n")
+        sys.stderr.write(escape_text(f"{program}: {_describe(error, command_line)}; see {program} --help") + "\n")
         return 2
     except Stop as stop:
-        sys.stderr.write(_visible(f"{program}: {stop}") + "\n")
+        sys.stderr.write(escape_text(f"{program}: {stop}") + "\n")
         return stop.code
     except (KeyboardInterrupt, typer.Abort):
         return 130
+    if needs_help:
+        return 2
     return result if isinstance(result, int) else 0
-
-
-def _asks_for_help(error: TyperException) -> bool:
-    """Return whether the command line was empty.
-
-    The error's class is private to Typer, hence its name.
-    """
-    return type(error).__name__ == "NoArgsIsHelpError"
 
 
 def _describe(error: TyperException, command_line: Sequence[str]) -> str:
@@ -56,13 +51,3 @@ def _describe(error: TyperException, command_line: Sequence[str]) -> str:
     """
     message = " ".join(error.format_message().split()).rstrip(".")
     return f"{message} (given: {shlex.join(command_line)})" if message.startswith("Invalid value") else message
-
-
-def _visible(text: str) -> str:
-    """Return the text as one line.
-
-    Characters that break the line or control the terminal are escaped.
-    """
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )

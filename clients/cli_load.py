@@ -1,5 +1,6 @@
 """Load one server from the command line."""
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,18 @@ from clients.protocols import MAX_MESSAGE_BYTES, TRANSPORTS
 from clients.result_document import Context, make_document
 
 WINDOWS = 20  # equal parts of a load, each with its own figures
+_OPTIONS = {
+    "burst_on_s": "--burst-on",
+    "burst_period_s": "--burst-period",
+    "depth": "--depth",
+    "message_bytes": "--message-bytes",
+    "rate_rps": "--rate",
+    "seconds": "--seconds",
+    "think_s": "--think",
+    "timeout_s": "--timeout",
+    "warmup_s": "--warmup",
+}
+_FIELD_AND_NUMBER = re.compile(rf"\b({'|'.join(_OPTIONS)})(?= (?:-?[\d.]|nan|inf))")
 
 
 def parse_url(url: str) -> tuple[str, str, int]:
@@ -58,6 +71,11 @@ def parse_mix(text: str) -> tuple[tuple[int, float], ...]:
     if not all(1 / MAX_WEIGHT <= weight <= MAX_WEIGHT for _, weight in mix):
         raise Stop(f"--message-bytes {text!r}: weights must be positive and at most {MAX_WEIGHT:g}, e.g. 64:9,1024:1")
     return mix
+
+
+def name_options(message: str) -> str:
+    """Return an error of LoadSpec with options instead of its fields: ``--think 1`` for ``think_s 1``."""
+    return _FIELD_AND_NUMBER.sub(lambda match: _OPTIONS[match[1]], message)
 
 
 @dataclass(frozen=True, slots=True)

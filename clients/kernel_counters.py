@@ -1,15 +1,18 @@
 """Counters of the kernel: dropped datagrams, CPU steal; and its clock source."""
 
+from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from clients.load_spec import LoadSpec
+if TYPE_CHECKING:  # bench uses this module, too, and starts faster without the engine
+    from clients.load_spec import LoadSpec
 
 _GOOD_CLOCKS = {"tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page"}
 _CLOCK = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 _STEAL = 8  # field of a line of /proc/stat: cpu user nice system idle iowait irq softirq steal (proc_stat(5))
 
 
-def drops(spec: LoadSpec) -> dict[str, int] | None:
+def drops(spec: "LoadSpec") -> dict[str, int] | None:
     """Return the datagrams that sockets' buffers had no room for, by place.
 
     The places are the generator, and the server if it is local. From the last column of /proc/net/udp. None for a
@@ -33,7 +36,7 @@ def drops(spec: LoadSpec) -> dict[str, int] | None:
     return dropped
 
 
-def drops_since(before: dict[str, int] | None, spec: LoadSpec) -> dict[str, int] | None:
+def drops_since(before: dict[str, int] | None, spec: "LoadSpec") -> dict[str, int] | None:
     """Return the datagrams dropped since ``before`` was read."""
     now = drops(spec)
     if before is None or now is None:
@@ -41,7 +44,7 @@ def drops_since(before: dict[str, int] | None, spec: LoadSpec) -> dict[str, int]
     return {place: max(0, now[place] - before[place]) for place in now}
 
 
-def steal_ticks(cpus: tuple[int, ...]) -> tuple[int, int]:
+def steal_ticks(cpus: Collection[int]) -> tuple[int, int]:
     """Return (steal, total) CPU time of these CPUs in ticks.
 
     An empty ``cpus`` means all CPUs. Steal is the time that the hypervisor gave to other machines.
@@ -57,7 +60,7 @@ def steal_ticks(cpus: tuple[int, ...]) -> tuple[int, int]:
     return steal, total
 
 
-def steal_share_since(before: tuple[int, int], cpus: tuple[int, ...]) -> float | None:
+def steal_share_since(before: tuple[int, int], cpus: Collection[int]) -> float | None:
     """Return the share of steal in the CPU time since ``before`` was read.
 
     None if no time has passed.

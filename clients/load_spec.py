@@ -132,7 +132,7 @@ def _check_numbers(spec: LoadSpec) -> None:
 def _check_bursts(spec: LoadSpec) -> None:
     on_s, period_s = spec.burst_on_s, spec.burst_period_s
     if on_s > period_s:
-        raise ValueError(f"bursts of {on_s:g} s do not fit a period of {period_s:g} s")
+        raise ValueError(f"burst_on_s {on_s:g} does not fit into burst_period_s {period_s:g}; make bursts shorter")
     within_rps = spec.rate_rps * period_s / on_s
     if spec.arrivals == "burst" and within_rps > MAX_RATE_RPS:
         raise ValueError(
@@ -148,7 +148,10 @@ def _check_combinations(spec: LoadSpec) -> None:
             "of their request; use tcp, or depth 1"
         )
     if spec.think_s and spec.rate_rps:
-        raise ValueError("think time only applies to a closed loop; remove either the rate or the think time")
+        raise ValueError(
+            f"rate_rps {spec.rate_rps:g} and think_s {spec.think_s:g} contradict each other: think time only applies "
+            "to a closed loop; remove one"
+        )
     if spec.transport == "udp" and spec.protocol == "echo" and max(spec.sizes) > MAX_DATAGRAM_BYTES:
         raise ValueError(
             f"message_bytes {max(spec.sizes)} does not fit a datagram; the maximum is {MAX_DATAGRAM_BYTES}"

@@ -60,7 +60,13 @@ def verify(
         timeout_s = whole_s if time.monotonic() > end_s else timeout_s
         raise ProtocolError(f"{server} did not answer {protocol} within {timeout_s:g} s") from error
     except OSError as error:
-        raise ProtocolError(f"{server}: {error.strerror or error}") from error
+        raise ProtocolError(_describe_failure(server, error)) from error
+
+
+def _describe_failure(server: str, error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return f"nobody listens on {server} (connection refused); start the server or check the address"
+    return f"{server}: {error.strerror or error}"
 
 
 def _fault(server: str, reply: bytes, request: bytes, expected: bytes, replies_before: int) -> str:

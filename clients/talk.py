@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Iterator
 
+from clients.escaping import escape_bytes
 from clients.protocols import ADIOS, HOLA, PUES_ADIOS, PUES_HOLA
 
 _REPLY_BYTES = 1000
@@ -33,7 +34,7 @@ def talk(host: str, port: int, transport: str, wait_s: float) -> Iterator[str]:
                 reply, closed = _read_reply(sock, expected)
                 if reply:
                     answered = True
-                    yield _visible(reply)
+                    yield escape_bytes(reply)
                 if reply != expected:
                     outcome = _describe_outcome(reply, closed=closed)
                     raise ConversationError(f"{server} {outcome} to {word!r}; expected {expected!r}")
@@ -81,11 +82,3 @@ def _describe_outcome(reply: bytes, *, closed: bool) -> str:
     if reply:
         return f"answered {reply!r}"
     return "closed without a reply" if closed else f"did not answer within {_TIMEOUT_S:g} s"
-
-
-def _visible(reply: bytes) -> str:
-    """Return printable ASCII as it is, and all other bytes as escapes.
-
-    A server must not control the terminal.
-    """
-    return "".join(chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in reply)

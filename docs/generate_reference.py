@@ -17,6 +17,9 @@ A *quality code* is a reason not to trust a number. A trial raises a flag when a
 a code. The worst flag decides the *verdict*: `valid`, `suspect` or `invalid`. CSV files list the flags in the column
 `codes`, each with its value: `RUN_DELAY=2.1% LOSS=0.043%`.
 
+In `slices.csv.gz` the column `codes` has one other value, `DISTURBED`: the round of the slice was disturbed and
+repeated, so the slice is not counted. It is not a quality code and has no threshold.
+
 - A *transient* code varies between blocks, mostly with the machine. It makes a median over blocks suspect only if it
   hits at least half of the blocks, or makes one of them invalid. It makes the median invalid only if it makes at least
   half of the blocks invalid.

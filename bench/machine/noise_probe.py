@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.machine.affinity import pinned
+from clients.kernel_counters import steal_ticks
 
 MAX_PROBE_RATIO = 1.6  # a probe that takes longer than this, relative to its usual time, disturbs the round
 MAX_STEAL_SHARE = 0.15  # of the CPUs' time; more steal disturbs the round
@@ -38,8 +39,8 @@ class RoundConditions:
 
 @dataclass(frozen=True, slots=True)
 class _Counters:
-    steal_ticks: float
-    total_ticks: float
+    steal_ticks: int
+    total_ticks: int
     pressure_us: float | None
     time_s: float
 
@@ -93,22 +94,6 @@ def probe_us(cpu: int) -> float:
             sum(_WORK)
             times_ns.append(time.perf_counter_ns() - start_ns)
     return min(times_ns) / 1e3
-
-
-def steal_ticks(cpus: Sequence[int]) -> tuple[float, float]:
-    """Return the steal time of some CPUs and their total time, in ticks.
-
-    See proc_stat(5).
-    """
-    names = {f"cpu{cpu}" for cpu in cpus}
-    steal, total = 0.0, 0.0
-    for line in Path("/proc/stat").read_text().splitlines():
-        name, *fields = line.split()
-        if name in names:
-            times = [float(field) for field in fields[:8]]
-            steal += times[7]
-            total += sum(times)
-    return steal, total
 
 
 def pressure_us() -> float | None:

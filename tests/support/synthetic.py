@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +54,7 @@ class Rows:
 def read_back(rows: Sequence[SliceRow | TrialRow | HistogramRow], row_type: type) -> pd.DataFrame:
     """Return rows as pandas reads them from CSV: None becomes nan."""
     columns = [field.name for field in fields(row_type)]
-    table = pd.DataFrame([asdict(row) for row in rows], columns=columns)
+    table = pd.DataFrame([[getattr(row, column) for column in columns] for row in rows], columns=columns)
     texts = dict.fromkeys(text_columns(row_type), str) if row_type is HistogramRow else None
     return pd.read_csv(io.StringIO(table.to_csv(index=False)), dtype=texts)
 

@@ -1,6 +1,7 @@
 """Imports go one way: the rules are in bench/__init__.py and at the top of servers and clients."""
 
 import ast
+import functools
 import sys
 from pathlib import Path
 
@@ -12,10 +13,13 @@ from servers import registry
 ROOT = Path(__file__).parents[2]
 PROJECT = {"bench", "clients", "servers", "tests"}
 NATIVE_IMPORTS = ("clients.engine", "numpy")  # the baseline shares the compiled system calls of the generator
+PROCESS_LIBRARIES = {"subprocess", "multiprocessing", "ProcessPoolExecutor"}
+OS_STARTERS = {"fork", "forkpty", "popen", "posix_spawn", "posix_spawnp", "system"}
 ALWAYS_ALLOWED = ("bench.escaping", "bench.formatting", "bench.schema")
 
 
-def imports_of(path: Path) -> set[str]:
+@functools.cache  # several tests read each file
+def imports_of(path: Path) -> frozenset[str]:
     """Return the modules that a file imports, anywhere in it."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -23,7 +27,16 @@ def imports_of(path: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    return frozenset(names)
+
+
+def process_starters_of(path: Path) -> set[str]:
+    """Return the modules and functions with which a file starts processes."""
+    imported = imports_of(path)
+    used = {ast.unparse(node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    libraries = {part for name in imported for part in name.split(".")} & PROCESS_LIBRARIES
+    asyncio = {name.rpartition(".")[2] for name in imported | used if name.startswith("asyncio.create_subprocess")}
+    return libraries | asyncio | {name for name in OS_STARTERS if f"os.{name}" in imported | used}
 
 
 def files_of(package: str) -> list[str]:
@@ -43,7 +56,7 @@ BENCH_FILES = [path for path in files_of("bench") if path not in ("bench/__init_
 def test_servers_import_only_the_standard_library(path: str) -> None:
     names = imports_of(ROOT / path)
     if path == "servers/models/native.py":
-        names = {name for name in names if not is_within(name, NATIVE_IMPORTS)}
+        names = frozenset(name for name in names if not is_within(name, NATIVE_IMPORTS))
     stem = Path(path).stem
     libraries = {registry.describe(stem).needs} if stem in registry.names() else set()
     if "twisted" in libraries:
@@ -83,6 +96,32 @@ def test_pure_package_does_no_input_or_output(path: str) -> None:
 def test_library_is_imported_only_by_its_package(path: str) -> None:
     libraries = {name.partition(".")[0] for name in imports_of(ROOT / path)} & set(bench.RESERVED_LIBRARIES)
     assert not {library for library in libraries if not path.startswith(bench.RESERVED_LIBRARIES[library])}
+
+
+@pytest.mark.parametrize("path", [*BENCH_FILES, *files_of("clients")])
+def test_processes_are_started_only_by_their_modules(path: str) -> None:
+    assert process_starters_of(ROOT / path) == set(bench.PROCESS_STARTERS.get(path, ()))
+
+
+def test_every_module_that_starts_processes_exists() -> None:
+    assert set(bench.PROCESS_STARTERS) <= set(BENCH_FILES)
+
+
+@pytest.mark.parametrize(
+    ("source", "starters"),
+    [
+        ("import subprocess", {"subprocess"}),
+        ("def f():\n    from multiprocessing.context import SpawnContext", {"multiprocessing"}),
+        ("import os\nos.fork()", {"fork"}),
+        ("from os import posix_spawn", {"posix_spawn"}),
+        ("import asyncio\nasyncio.create_subprocess_exec('ls')", {"create_subprocess_exec"}),
+        ("from concurrent.futures import ProcessPoolExecutor", {"ProcessPoolExecutor"}),
+        ("import os, platform\nos.getpid()\nplatform.system()", set()),
+    ],
+)
+def test_start_of_process_is_found(source: str, starters: set[str], tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text(source)
+    assert process_starters_of(tmp_path / "module.py") == starters
 
 
 def test_every_bench_package_has_a_rule() -> None:

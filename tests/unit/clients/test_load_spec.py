@@ -22,8 +22,11 @@ UDP = replace(TCP, transport="udp")
         ({"depth": 2, "protocol": "hola"}, "depth 2 over UDP needs echo messages of at least 12 bytes"),
         ({"depth": 2, "message_bytes": 8}, "depth 2 over UDP needs echo messages of at least 12 bytes"),
         ({"depth": 2, "mix": ((64, 1.0), (4, 1.0))}, "depth 2 over UDP needs echo messages of at least 12 bytes"),
-        ({"think_s": 0.1, "rate_rps": 10.0}, "think time only applies to a closed loop"),
-        ({"burst_on_s": 0.2}, "bursts of 0.2 s do not fit a period of 0.1 s"),
+        (
+            {"think_s": 0.1, "rate_rps": 10.0},
+            "rate_rps 10 and think_s 0.1 contradict each other: think time only applies",
+        ),
+        ({"burst_on_s": 0.2}, "burst_on_s 0.2 does not fit into burst_period_s 0.1"),
         ({"burst_period_s": math.inf}, "burst_period_s inf is not a number from 1e-06 to 3600"),
         ({"burst_on_s": 1e-300, "burst_period_s": 1e300}, "burst_on_s 1e-300 is not"),
         ({"rate_rps": 1e6, "arrivals": "burst", "burst_on_s": 1e-6}, "is 1e\\+11 requests/s within bursts"),

@@ -1,5 +1,6 @@
 """Values of made-up runs for the tests of comparisons between runs."""
 
+import functools
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ def judge_values(trials: pd.DataFrame, slices: pd.DataFrame, **options: Any) -> 
     return collect_values(trials, slices, **({"thresholds": DEFAULT_THRESHOLDS} | options))
 
 
+@functools.cache  # most tests compare the same few runs, and none changes them
 def make_rows(seed: int, faster: float = 1.0, codes: str = "") -> synthetic.Rows:
     """Return the rows of a run. faster: factor for select. codes: of every trial."""
     rates = RATES | {"select/tcp": {16: 4e4 * faster}}
@@ -23,6 +25,7 @@ def make_rows(seed: int, faster: float = 1.0, codes: str = "") -> synthetic.Rows
     return synthetic.make_run(rates, blocks=10, rounds=8, block_noise=0.01, seed=seed, judged=judged)
 
 
+@functools.cache
 def make_values(seed: int, faster: float = 1.0) -> RunValues:
     """Return the values of a run. faster: factor for select."""
     rows = make_rows(seed, faster)
@@ -39,6 +42,7 @@ def make_failing_values(reason: str = "no ready line", status: str = "failed") -
     return judge_values(trials, rows.slices)
 
 
+@functools.cache
 def make_values_with_baseline(seed: int, machine: float, of_select: float = 1.0) -> RunValues:
     """Return the values of a run with a baseline.
 

@@ -9,8 +9,8 @@ from bench.machine.noise_probe import (
     RoundConditions,
     pressure_us,
     probe_us,
-    steal_ticks,
 )
+from clients.kernel_counters import steal_ticks
 
 
 @pytest.mark.parametrize(

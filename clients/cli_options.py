@@ -1,0 +1,75 @@
+"""Arguments and options of ``python -m clients``. Typer prints the defaults; a help text names one that it cannot."""
+
+from typing import Annotated, Literal
+
+import typer
+
+Host = Annotated[str, typer.Argument(help="Host name or address of the server.")]
+Port = Annotated[int, typer.Argument(min=1, max=65535, help="Port of the server.")]
+Transport = Annotated[Literal["tcp", "udp"], typer.Option(help="Transport.")]
+Wait = Annotated[float, typer.Option(min=0.0, max=3600.0, help="Seconds between hola and adios.")]
+
+Url = Annotated[str, typer.Argument(help="Address of the server: tcp://HOST:PORT or udp://HOST:PORT.")]
+Protocol = Annotated[Literal["echo", "hola"], typer.Option(help="Protocol of the server.")]
+Connections = Annotated[int, typer.Option(min=1, max=1_000_000, help="Number of concurrent clients.")]
+MessageBytes = Annotated[
+    str, typer.Option(help="Size of an echo message, or several sizes with weights, e.g. 64:9,1024:1.")
+]
+Depth = Annotated[int, typer.Option(min=1, max=65536, help="Maximum number of requests in flight on each connection.")]
+Lifecycle = Annotated[
+    Literal["persistent", "session", "per_request"],
+    typer.Option(
+        help="persistent: keep connections open. session: connect, send K requests, close. per_request: K = 1."
+    ),
+]
+RequestsPerSession = Annotated[
+    int,
+    typer.Option(min=1, max=10**9, help="With --lifecycle session: K. The hola protocol adds adios at the end."),
+]
+Rate = Annotated[
+    float,
+    typer.Option(
+        min=0.0, max=1e8, help="Requests per second over all connections, whatever the server does; 0: closed loop."
+    ),
+]
+Arrivals = Annotated[
+    Literal["poisson", "constant", "burst"], typer.Option(help="With --rate: spacing of the requests.")
+]
+BurstOn = Annotated[
+    float, typer.Option(min=1e-6, max=3600.0, help="With --arrivals burst: length of a burst in seconds.")
+]
+BurstPeriod = Annotated[
+    float, typer.Option(min=1e-6, max=3600.0, help="With --arrivals burst: seconds from one burst to the next.")
+]
+Think = Annotated[
+    float, typer.Option(min=0.0, max=3600.0, help="Without --rate: seconds between a reply and the next request.")
+]
+Seconds = Annotated[float, typer.Option(min=0.001, max=86400.0, help="Measurement time in seconds.")]
+Warmup = Annotated[float, typer.Option(min=0.0, max=3600.0, help="Warm-up time in seconds, excluded from the results.")]
+Timeout = Annotated[
+    float,
+    typer.Option(
+        min=0.001, max=3600.0, help="Seconds after which a request counts as unanswered; a later reply counts as late."
+    ),
+]
+Cpus = Annotated[
+    str,
+    typer.Option(
+        help="CPUs reserved for the generator, e.g. 1,2: one thread on each, which polls without sleep. "
+        "Default: none; a single thread then runs on any CPU, and sleeps while it waits."
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Random seed of message contents and arrivals.")]
+JsonFile = Annotated[
+    str,
+    typer.Option("--json", help="File for the result document; - prints it instead of the summary. Default: none."),
+]
+Raw = Annotated[
+    str, typer.Option(help="File for the time stamps of every request: .npy (numpy array) or .csv. Default: none.")
+]
+RawRows = Annotated[int, typer.Option(min=1, help="Maximum number of requests in the --raw file.")]
+Hdr = Annotated[str, typer.Option(help="File for the histogram as an HdrHistogram log (.hlog). Default: none.")]
+
+WorkerCpus = Annotated[
+    str, typer.Option("--cpus", help="CPUs reserved for the generator, e.g. 1,2: one thread on each. Default: none.")
+]
