@@ -41,12 +41,12 @@ def report(folder: RunArgument) -> None:
 
 def print_results(results: "Report", console: Console) -> None:
     """Print the tables of a run and where its charts are."""
-    from bench.cli.tables import few_blocks_advice, render_tables
+    from bench.cli.tables import render_tables, sample_size_advice
 
     for table in render_tables(results.tables, console.width):
         console.print(table)
         console.print()
-    if advice := few_blocks_advice(results.tables):
+    for advice in sample_size_advice(results.tables):
         print_line(console, advice)
     for line in results.changed_thresholds:
         print_line(console, f"threshold changed by the plan: {line}")

@@ -1,7 +1,7 @@
 """The result tables of a run on the terminal."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rich import box
@@ -17,7 +17,7 @@ from bench.schema.conclusions import Conclusion
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
 from clients.quality_codes import QualityFlag
 
-FEW_BLOCKS = "FEW_BLOCKS"  # is the same in all rows, so it is printed once
+FEW_BLOCKS, FEW_SAMPLES = "FEW_BLOCKS", "FEW_SAMPLES"  # mostly the same in all rows, so printed once
 MAX_SERVERS = 3  # that are named beside a code; more are counted
 _UNBOUNDED_WIDTH = 10_000  # columns
 HEADINGS = {
@@ -173,7 +173,7 @@ def _findings_by_code(result: ResultTable) -> list[str]:
     return [
         _finding(worst, list(flags_of_code[worst.code.name]))
         for worst in DEFAULT_THRESHOLDS.merge(flags)
-        if worst.code.name != FEW_BLOCKS
+        if worst.code.name not in (FEW_BLOCKS, FEW_SAMPLES)
     ]
 
 
@@ -184,24 +184,31 @@ def _finding(worst: QualityFlag, servers: Sequence[str]) -> str:
     return ": ".join(filter(None, (worst.code.name, description, names)))
 
 
-def few_blocks_advice(tables: Sequence[ResultTable]) -> str:
-    """Return one line if figures of the tables are suspect because of too few blocks, else ""."""
-    concerned = [
+def sample_size_advice(tables: Sequence[ResultTable]) -> list[str]:
+    """Return a line for figures that rest on too few blocks, and one for those that rest on too few replies."""
+    few_samples = _metrics_with(tables, lambda codes: FEW_SAMPLES in codes)
+    few_blocks = _metrics_with(tables, lambda codes: FEW_BLOCKS in codes and FEW_SAMPLES not in codes)
+    lines = []
+    if few_blocks:
+        is_headline = bool({table.metrics[0] for table in tables} & set(few_blocks))
+        figures = "" if is_headline else f" of {join_words(HEADINGS[metric] for metric in few_blocks)}"
+        problem = f"Too few blocks for 95% intervals or comparisons{figures}, so results are suspect"
+        lines.append(f"{problem}: {CATALOGUE[FEW_BLOCKS].advice} ({FEW_BLOCKS})")
+    if few_samples:
+        figures = join_words(HEADINGS[metric] for metric in few_samples)
+        problem = f"Few replies per block, so {figures} is rough or not printed"
+        lines.append(f"{problem}: {CATALOGUE[FEW_SAMPLES].advice} ({FEW_SAMPLES})")
+    return lines
+
+
+def _metrics_with(tables: Sequence[ResultTable], concerns: Callable[[set[str]], bool]) -> list[str]:
+    """Return the metrics of the tables in which a figure has codes that the function accepts."""
+    metrics = [
         metric
         for table in tables
         for row in table.rows
         for metric in table.metrics
-        if metric in row.quality and _has_few_blocks(row.quality[metric][1])
+        if metric in row.quality
+        and concerns({flag.code.name for flag in DEFAULT_THRESHOLDS.parse(row.quality[metric][1])})
     ]
-    if not concerned:
-        return ""
-    headlines = {table.metrics[0] for table in tables}
-    figures = (
-        "" if headlines & set(concerned) else f" of {join_words(HEADINGS[name] for name in dict.fromkeys(concerned))}"
-    )
-    advice = CATALOGUE[FEW_BLOCKS].advice
-    return f"Too few blocks for 95% intervals or comparisons{figures}, so results are suspect: {advice} ({FEW_BLOCKS})"
-
-
-def _has_few_blocks(codes: str) -> bool:
-    return any(flag.code.name == FEW_BLOCKS for flag in DEFAULT_THRESHOLDS.parse(codes))
+    return list(dict.fromkeys(metrics))

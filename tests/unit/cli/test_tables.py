@@ -6,7 +6,7 @@ from rich.console import Console
 
 from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
 from bench.analysis.summary import SUMMARY_COLUMNS, summarise
-from bench.cli.tables import few_blocks_advice, render_tables
+from bench.cli.tables import render_tables, sample_size_advice
 from bench.report.tables import result_tables
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
@@ -103,7 +103,7 @@ def test_few_blocks_are_reported_once_below_all_tables() -> None:
     frames = summary, compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS)
     assert summary["codes"].str.contains("FEW_BLOCKS").any()
     assert "FEW_BLOCKS" not in make_text(frames)
-    assert "--blocks 10" in few_blocks_advice(result_tables(*frames))
+    assert "--blocks 10" in sample_size_advice(result_tables(*frames))[0]
 
 
 def test_code_of_many_servers_has_one_line(frames: Frames) -> None:
@@ -119,10 +119,20 @@ def test_few_blocks_of_a_hidden_metric_need_no_advice(frames: Frames) -> None:
     summary, comparisons = frames
     for metric, is_advised in (("service_p99_9_us", False), ("service_p99_us", True)):
         few = summary.assign(codes=summary["codes"].mask(summary["metric"] == metric, "FEW_BLOCKS=2"))
-        advice = few_blocks_advice(result_tables(few, comparisons))
+        advice = [line for line in sample_size_advice(result_tables(few, comparisons)) if "FEW_BLOCKS" in line]
         assert bool(advice) == is_advised
-        assert ("comparisons of p99" in advice) == is_advised
+        assert ["comparisons of p99" in line for line in advice] == [True] * is_advised
 
 
-def test_enough_blocks_need_no_advice(frames: Frames) -> None:
-    assert few_blocks_advice(result_tables(*frames)) == ""
+def test_few_samples_are_not_reported_as_few_blocks(frames: Frames) -> None:
+    summary, comparisons = frames
+    is_p99 = summary["metric"] == "service_p99_us"
+    few = summary.assign(codes=summary["codes"].mask(is_p99, "FEW_BLOCKS=2 FEW_SAMPLES=4"))
+    (line,) = sample_size_advice(result_tables(few, comparisons))
+    assert line.startswith("Few replies per block, so p99")
+    assert "--seconds" in line
+
+
+def test_enough_blocks_and_samples_need_no_advice(frames: Frames) -> None:
+    summary, comparisons = frames
+    assert sample_size_advice(result_tables(summary.assign(codes=""), comparisons)) == []
