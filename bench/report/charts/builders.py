@@ -57,9 +57,8 @@ def _ratios(tables: ChartTables, sweep: Sweep) -> Figure | None:
     rows = rows[rows["metric"] == "throughput_rps"]
     lines = ["Full marks: faster or slower. Hollow marks: equivalent or inconclusive. Crossed out: invalid."]
     if (rows["kind"] == ComparisonKind.CONTROL).any():
-        lines.append(
-            "Grey band: noise floor, the end farthest from 1 of any control's interval. Inside it may be noise."
-        )
+        band = "Grey band: noise floor, the end farthest from 1 of any control's interval."
+        lines.append(f"{band} A difference inside it may be noise.")
     against = rows[rows["kind"] == ComparisonKind.REFERENCE]
     references = sorted({Arm.parse(arm).label for arm in against["reference"]})
     load = describe(sweep, tables.trials)
