@@ -14,6 +14,17 @@ import numba
 import numpy as np
 
 
+def compiled_sources() -> list[Path]:
+    """Return the files that are compiled into the same folder, and the constants that they use.
+
+    The baseline server is one of them: numba's index names its classes, and would fail to load after one was renamed.
+    """
+    engine = Path(__file__).parent
+    baseline = engine.parents[1] / "servers" / "models" / "native.py"
+    sources = [*sorted(engine.glob("*.py")), engine.parent / "protocols.py", baseline]
+    return [source for source in sources if source.exists()]
+
+
 def cache_folder() -> Path:
     """Return the folder of the compiled code, named after its sources.
 
@@ -21,8 +32,7 @@ def cache_folder() -> Path:
     The folder is in the user's cache because the folder of an installed package may be read-only.
     """
     digest = hashlib.sha256()
-    engine = Path(__file__).parent
-    for source in [*sorted(engine.glob("*.py")), engine.parent / "protocols.py"]:
+    for source in compiled_sources():
         digest.update(source.read_bytes())
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "holabench" / digest.hexdigest()[:16]
