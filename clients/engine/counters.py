@@ -20,6 +20,7 @@ _OUTCOMES = (
     "counted",  # requests inside the window (open loop: by intended time); each is in a histogram or never answered
     "pooled",  # counted requests that waited for a free slot
     "replies",  # ok replies that arrived inside the window
+    "credit",  # replies by their share inside the window, in 1/WHOLE_CREDIT; see clients.engine.credit
     "sessions",  # sessions that completed inside the window
     "connects",  # connections opened
 )
