@@ -42,6 +42,29 @@ class RateRow:
         set_arm_columns(self, self.arm)
 
 
+@dataclass(frozen=True, slots=True)
+class SliceLengthRow:
+    """The slices of an arm at a load point, found before the first block: a row of slice_lengths.csv."""
+
+    scenario: Scenario
+    connections: Connections
+    message_bytes: MessageBytes
+    arm: ArmName
+    model: Model = field(init=False)
+    transport: Transport = field(init=False)
+    cycle_s: Annotated[
+        float | None,
+        Column("Time of a reply at this load, or of a session. Empty if there was no reply.", unit="s"),
+    ]
+    slice_s: Annotated[float, Column("Length of a slice, with its warm-up.", unit="s")]
+    slice_warmup_s: Annotated[float, Column("Start of a slice whose replies are not counted.", unit="s")]
+    round_interval: Annotated[int, Column("The arm has a slice in every so many rounds; the baseline in fewer.")]
+    reason: Annotated[str, Column("Why the arm is skipped at this load point. Empty if it is measured.")]
+
+    def __post_init__(self) -> None:
+        set_arm_columns(self, self.arm)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaxRateRow:
     """One trial of a search for the max rate, on a fresh server: a row of max_rate.csv.

@@ -31,6 +31,7 @@ _FILES = {
     file_names.HISTOGRAMS: "One histogram of one trial, in slots two digits wide. "
     "[`bench.load`](python.md) returns one row for each slot.",
     file_names.RATES: "The rate of one arm in an open loop, found by the calibration.",
+    file_names.SLICE_LENGTHS: "The slices of one arm at one load point, found by the calibration.",
     file_names.MAX_RATE: "One trial of a search for a max rate.",
 }
 

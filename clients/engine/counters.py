@@ -26,7 +26,7 @@ _OUTCOMES = (
 )
 _TIMES = (
     "idle_ns",  # time spent in polls that returned no event
-    "drained_ns",  # time spent after the end waiting for replies that may never arrive
+    "drained_ns",  # time spent after the end, and after the last event, waiting for replies that never arrived
     "watched_ns",  # time over which the number in flight was observed
     "in_flight_ns",  # the number in flight, integrated over that time
     "flights_ns",  # time that requests were in flight inside the window, by their own time stamps

@@ -1,3 +1,4 @@
+import itertools
 from fractions import Fraction
 
 import pytest
@@ -29,7 +30,7 @@ def test_credits_of_adjoining_windows_add_up_to_the_requests(
 ) -> None:
     lifetimes = [(began, ended) for began, ended in lifetimes if ended > began]
     edges = [0, *sorted(inner_edges), 27 * HOUR_NS]
-    windows = list(zip(edges[:-1], edges[1:], strict=True))
+    windows = list(itertools.pairwise(edges))
     total = sum(credit(*lifetime, *window) for lifetime in lifetimes for window in windows)
     rounding = len(lifetimes) * len(windows)  # less than one unit each
     assert abs(len(lifetimes) * WHOLE_CREDIT - total) <= rounding
@@ -48,8 +49,8 @@ def test_constant_delay_gives_the_exact_rate(delay_us: int) -> None:
     """A client that asks again at once: whatever the delay, a window of 22 ms contains 22 ms / delay requests."""
     delay, window, end = delay_us * 1000, 3_000_000, 25_000_000
     sent = range(0, end, delay)
-    credits = sum(credit(at, at + delay, window, end) for at in sent)
-    assert credits / WHOLE_CREDIT == pytest.approx((end - window) / delay, rel=1e-3, abs=1e-5)
+    total = sum(credit(at, at + delay, window, end) for at in sent)
+    assert total / WHOLE_CREDIT == pytest.approx((end - window) / delay, rel=1e-3, abs=1e-5)
 
 
 @jit

@@ -15,7 +15,7 @@ def make_schedule(**rate: object) -> Schedule:
 
 @pytest.mark.parametrize(
     ("rate_rps", "expected"),
-    [(13_210.4, 13_000), (99_999, 99_000), (100_000, 100_000), (57.9, 57), (7.3, 7), (0.4, 1)],
+    [(13_210.4, 13_000), (99_999, 99_000), (100_000, 100_000), (57.9, 57), (7.34, 7.3), (0.29, 0.29), (0.0456, 0.045)],
 )
 def test_round_down_keeps_two_digits(rate_rps: float, expected: float) -> None:
     assert round_down(rate_rps) == expected

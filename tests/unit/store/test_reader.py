@@ -223,7 +223,7 @@ def test_rates_and_searches_read_back(tmp_path: Path) -> None:
         before = folder.read()
         assert before.rates is None
         assert before.max_rate is None
-        folder.write_rates([rate])
+        folder.write_calibration([rate], [])
         folder.append_max_rates([trial])
         folder.append_max_rates([replace(trial, round=1)])
         run = folder.read()
