@@ -183,8 +183,8 @@ def describe_slice(spec: LoadSpec, slice_: Slice) -> dict[str, Any]:
 
 
 def _quantile_us(counts: Counts, quantile: float, missing: int) -> float | str | None:
-    """Return a percentile if enough requests lie beyond it; "inf" if it is infinite."""
-    if not has_enough_beyond(int(counts.sum()) + missing, quantile):
+    """Return a percentile if enough requests lie beyond it, and the median of any; "inf" if it is infinite."""
+    if quantile > 0.5 and not has_enough_beyond(int(counts.sum()) + missing, quantile):
         return None
     return to_json(quantile_ns(counts, quantile, missing) / 1e3)
 

@@ -115,7 +115,8 @@ def _window_of_requests(window_s: float, per_s: float) -> float:
 def _skip_reason(scenario: Scenario, cycle_s: float, rate_rps: float | None, slice_s: float, longest_s: float) -> str:
     cycle = "session" if scenario.lifecycle == "session" else "reply"
     if rate_rps is not None and MIN_REQUESTS * scenario.requests_per_cycle / rate_rps > slice_s / 2:
-        cause, advice = f"at {rate_rps:g} requests/s a slice with {MIN_REQUESTS} {cycle}s", "use a higher rate"
+        begun = "sessions" if cycle == "session" else "requests"
+        cause, advice = f"at {rate_rps:g} requests/s a slice with {MIN_REQUESTS} {begun}", "use a higher rate"
     else:
         cause = f"a {cycle} takes {cycle_s:.3g} s at this load, so a slice"
         advice = "use fewer connections or shorter sessions" if cycle == "session" else "use fewer connections"

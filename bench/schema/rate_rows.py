@@ -94,7 +94,7 @@ class MaxRateRow:
     lost: Annotated[int | None, Column("Requests given up, or broken with their connection.")] = None
     unsent: Annotated[int | None, Column("Scheduled requests that could not be sent.")] = None
     throughput_rps: Annotated[
-        float | None, Column("Rate of correct replies.", unit="requests/s", how="`replies` / length of the window")
+        float | None, Column("Rate of correct replies.", unit="requests/s", how="as in slices.csv.gz")
     ] = None
     latency_p50_us: Annotated[float | None, microseconds("Median latency.")] = None
     latency_p99_us: Annotated[float | None, microseconds("99th percentile of the latency.")] = None
