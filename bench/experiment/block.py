@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bench.experiment.arm_run import ArmRun, GeneratorMeter
-from bench.experiment.calibration import Rates
 from bench.experiment.child_process import ServerError, UnmanagedServer
 from bench.experiment.observer import CaseFinished, SliceFinished
+from bench.experiment.rate_calibration import Rates
 from bench.experiment.row_builder import TrialContext
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Servers

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bench.experiment.bisection import Search
-from bench.experiment.calibration import measure_capacity_rps
 from bench.experiment.child_process import ServerError
 from bench.experiment.objective import Objective, choose_objective, meets
+from bench.experiment.rate_calibration import measure_capacity_rps
 from bench.experiment.row_builder import as_number
 from bench.experiment.run_context import RunContext
 from bench.experiment.search_rows import TrialOutcome, trial_search_row, unsearched_row

@@ -12,13 +12,14 @@ from typing import Any
 import msgspec
 
 from bench.experiment.block import Block
-from bench.experiment.calibration import Calibration, calibrate, lengths_by_case, rates_by_load
+from bench.experiment.calibration import Calibration, calibrate, lengths_by_case
 from bench.experiment.child_process import Child, ChildError, generator_command
 from bench.experiment.external_probe import needs_probe, probe_external_servers, warn_about_unserved
 from bench.experiment.generator_process import Generator
 from bench.experiment.keep_awake import keep_cpus_awake
 from bench.experiment.model_catalogue import known_models
 from bench.experiment.observer import RunObserver
+from bench.experiment.rate_calibration import rates_by_load
 from bench.experiment.rate_search import search_max_rates
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Servers

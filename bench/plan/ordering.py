@@ -22,8 +22,8 @@ def round_count(plan: Plan, scenario: Scenario) -> int:
 def takes_part(counted_rounds: int, interval: int, *, is_baseline: bool) -> bool:
     """Return whether an arm has a slice in the next round.
 
-    The baseline competes with no arm, so a slice in one of three rounds is enough. interval: of a slow arm, which has a
-    slice in every so many rounds; 1 for others.
+    The baseline competes with no arm, so a slice in one of three rounds is enough. interval: k for a slow arm,
+    which has a slice in every k-th round; 1 for others.
     """
     return counted_rounds % max(interval, BASELINE_EVERY if is_baseline else 1) == 0
 

@@ -58,7 +58,7 @@ class SliceLengthRow:
     ]
     slice_s: Annotated[float, Column("Length of a slice, with its warm-up.", unit="s")]
     slice_warmup_s: Annotated[float, Column("Start of a slice whose replies are not counted.", unit="s")]
-    round_interval: Annotated[int, Column("The arm has a slice in every so many rounds; the baseline in fewer.")]
+    round_interval: Annotated[int, Column("k if the arm has a slice in every k-th round. The baseline has fewer.")]
     reason: Annotated[str, Column("Why the arm is skipped at this load point. Empty if it is measured.")]
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
 """An echo server that answers after a delay: ``python slow_echo.py PORT SECONDS [WORKERS]``.
 
-It sleeps for each read, as a handler does that waits for a database. With WORKERS, so many requests wait at a time, and
-the others queue up.
+It sleeps for each read, as a handler does that waits for a database. With WORKERS, this many requests wait at a time,
+and the others queue up.
 """
 
 import asyncio

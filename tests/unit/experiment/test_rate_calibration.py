@@ -1,6 +1,6 @@
 import pytest
 
-from bench.experiment.calibration import rates_by_load, round_down
+from bench.experiment.rate_calibration import rates_by_load, round_down, sustained_rps
 from bench.plan.schedule import Schedule, resolve
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import RateRow
@@ -36,3 +36,9 @@ def test_capacity_share_belongs_to_its_own_arm_only() -> None:
     )
     assert rates.arm_rates == {(schedule.block_loads[0].point, Arm("select", "tcp")): 20_000.0}
     assert rates.baseline_rates == {}
+
+
+def test_sustained_rate_allows_for_chance_in_few_requests() -> None:
+    assert sustained_rps(10_000, 0.2) == pytest.approx(9_700)
+    assert sustained_rps(50, 0.2) == pytest.approx((9.7 - 2 * 10**0.5) / 0.2)
+    assert sustained_rps(2, 0.2) == 0
