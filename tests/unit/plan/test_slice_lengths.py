@@ -12,6 +12,7 @@ from bench.plan.slice_lengths import (
     MAX_LOAD_FACTOR,
     MAX_SLICE_S,
     MIN_REQUESTS,
+    Lengths,
     SliceLength,
     choose_length,
     short_cycle_s,
@@ -101,7 +102,7 @@ def test_slow_arms_share_their_rounds(rounds: int, slice_s: float, other_s: floa
         assert len(numbers) <= 3 or len(numbers) * length_s <= MAX_LOAD_FACTOR * rounds * 0.025 * 1.001
 
 
-def make_lengths(plan: Plan, arm_name: str, length: SliceLength) -> dict[object, SliceLength]:
+def make_lengths(plan: Plan, arm_name: str, length: SliceLength) -> Lengths:
     return {(point, arm): length for point in load_points(plan) for arm in arms(plan) if arm.name == arm_name}
 
 
