@@ -65,7 +65,7 @@ def fit(plan: Plan, minutes: float, models: Mapping[str, Description], lengths: 
             return shorter
     least_minutes = max(1, math.ceil(duration_s(shorter, models, lengths) / 60))
     problem = f"too short for this plan, which needs at least {plural(least_minutes, 'minute')}; "
-    problem += _slowest_case(shorter, models, lengths) or "remove models, transports or numbers of connections"
+    problem += _slowest_arm(shorter, models, lengths) or "remove models, transports or numbers of connections"
     raise PlanError(f"{minutes:g} minutes: {problem}", key="minutes", problem=problem)
 
 
@@ -98,16 +98,21 @@ def _cases(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> I
                 yield _Case(point, arm, length, slices)
 
 
-def _slowest_case(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> str:
-    """Return which arm takes most of the time, if its slices are longer than the plan's; else ""."""
+def _slowest_arm(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> str:
+    """Return which of the arms with longer slices than the plan's takes most of the time; "" if there are none."""
     cases = list(_cases(plan, models, lengths))
-    slowest = max(cases, key=lambda case: case.seconds)
-    if not slowest.length.is_longer(plan):
+    seconds: dict[Arm, float] = {}
+    for case in cases:
+        if case.length.is_longer(plan):
+            seconds[case.arm] = seconds.get(case.arm, 0.0) + case.seconds
+    if not seconds:
         return ""
-    share = slowest.seconds / sum(case.seconds for case in cases)
+    slowest = max(seconds, key=lambda arm: seconds[arm])
+    share = seconds[slowest] / sum(case.seconds for case in cases)
+    longest_s = max(case.length.slice_s for case in cases if case.arm == slowest)
     return (
-        f"{slowest.arm.display_name} in {slowest.point} takes {share:.0%} of it, in slices of "
-        f"{slowest.length.slice_s:.3g} s; remove it, or allow more time"
+        f"{slowest.display_name} takes {share:.0%} of it, in slices of up to {longest_s:.3g} s; "
+        "remove it, or allow more time"
     )
 
 

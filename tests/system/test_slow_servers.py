@@ -106,8 +106,8 @@ def test_slow_server_is_measured_at_its_rate(tmp_path: Path) -> None:
     skipped = trials.loc[("rarely", 1)]
     assert skipped["status"] == "skipped"
     assert skipped["reason"].startswith("at 0.1 requests/s a slice with 10 requests would take 100 s")
-    assert "slow in rarely, 1 connection, 64 bytes: skipped, at 0.1 requests/s" in messages
-    assert "capacity, 16 connections, 64 bytes: longer slices, as replies take longer: slow " in messages
+    assert "slow/tcp in rarely, 1 connection, 64 bytes: skipped, at 0.1 requests/s" in messages
+    assert "capacity, 16 connections, 64 bytes: longer slices, as replies take longer: slow/tcp " in messages
     assert messages.index("longer slices") < messages.index("1 block, about ") < messages.index("block 1 of 1")
 
 
@@ -139,5 +139,5 @@ def test_time_budget_is_fitted_to_slow_servers(tmp_path: Path) -> None:
     completed = run_python("-m", "bench", "run", str(tmp_path / "plan.toml"), *arguments, timeout_s=110)
     assert completed.returncode == 2, completed.stderr
     assert "--minutes 1: too short for this plan, which needs at least " in completed.stderr
-    assert "slow in capacity" in completed.stderr
+    assert "slow/tcp takes " in completed.stderr
     assert not (tmp_path / "results").exists(), "nothing was measured"

@@ -131,7 +131,9 @@ def test_fit_gives_fewer_blocks_to_slow_arms() -> None:
 def test_fit_names_the_arm_that_takes_the_time() -> None:
     plan = make_plan(transports=["tcp"])
     slow = make_lengths(plan, "select/tcp", SliceLength(30.0, 10.0, 10.0))
-    with pytest.raises(PlanError, match=r"needs at least \d+ minutes; select/tcp in capacity, .* in slices of 30 s"):
+    with pytest.raises(
+        PlanError, match=r"needs at least \d+ minutes; select/tcp takes \d+% of it, in slices of up to 30 s"
+    ):
         fit(plan, 2.0, MODELS, slow)
     needed = math.ceil(duration_s(with_blocks(plan, MIN_BLOCKS), MODELS, slow) / 60)
     assert fit(plan, needed, MODELS, slow).blocks == MIN_BLOCKS
