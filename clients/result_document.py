@@ -176,7 +176,8 @@ def _describe_verdict(spec: LoadSpec, totals: Totals, served: list[int], context
 def sessions_per_s(spec: LoadSpec, rate: float | None) -> float | None:
     """Return sessions per second, from the rate of replies; None without sessions.
 
-    Each reply counts as its share of a session, so a session that broke off counts in part.
+    Each reply counts as its share of a session. Whole sessions end in waves, since all connections begin one when a
+    slice begins. In a short window the number of completed sessions would depend on where the waves fall.
     """
     return rate / spec.messages_per_session if spec.in_sessions and rate is not None else None
 

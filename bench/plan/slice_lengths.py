@@ -91,8 +91,7 @@ def choose_length(plan: Plan, scenario: Scenario, cycle_s: float | None, rate_rp
     warmup_s, window_s = usual.warmup_s, usual.window_s
     if cycle_s is not None and not is_short(plan, cycle_s):
         warmup_s = max(warmup_s, cycle_s)
-        few_cycles_s = min(MIN_WINDOW_CYCLES * cycle_s, LONG_WINDOW_S)
-        window_s = max(window_s, few_cycles_s, LONG_WINDOW_CYCLES * cycle_s)
+        window_s = _whole_cycles(cycle_s) * cycle_s
     if rate_rps is not None:
         window_s = _window_of_requests(window_s, rate_rps / scenario.requests_per_cycle)
     longest_s = max(MAX_SLICE_S, plan.slice_s)
@@ -100,6 +99,15 @@ def choose_length(plan: Plan, scenario: Scenario, cycle_s: float | None, rate_rp
     if warmup_s + window_s > longest_s:
         reason = _skip_reason(scenario, cycle_s or 0.0, rate_rps, warmup_s + window_s, longest_s)
     return SliceLength(warmup_s + window_s, warmup_s, cycle_s, reason)
+
+
+def _whole_cycles(cycle_s: float) -> int:
+    """Return how many cycles the window of a slow arm has.
+
+    A whole number: connects and first replies come in waves, because all clients begin a session when a slice begins.
+    """
+    of_long_window = math.ceil(LONG_WINDOW_S / cycle_s)
+    return max(LONG_WINDOW_CYCLES, min(MIN_WINDOW_CYCLES, of_long_window))
 
 
 def _window_of_requests(window_s: float, per_s: float) -> float:

@@ -55,7 +55,7 @@ class SliceRow:
         Column(
             "Rate of correct replies.",
             unit="requests/s",
-            how="Each reply counts by the share of its time in flight (or of its session) inside the window.",
+            how="Each reply counts by the share of its time in flight inside the window.",
         ),
     ]
     sessions_per_s: Annotated[

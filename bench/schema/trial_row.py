@@ -70,7 +70,7 @@ class TrialRow:
         Column(
             "Mean rate of correct replies.",
             unit="requests/s",
-            how="Each reply counts by the share of its time in flight (or of its session) inside its window.",
+            how="Each reply counts by the share of its time in flight inside its window.",
         ),
     ] = None
     mean_sessions_per_s: Annotated[

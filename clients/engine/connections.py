@@ -56,8 +56,6 @@ def open_connection(state: ThreadState, params: LoadParams, i: int, now_ns: int)
     conn["requests_to_send"] = params.requests_per_session
     conn["replies_to_come"] = params.requests_per_session
     conn["adios_number"] = 0
-    conn["session_began_ns"] = now_ns
-    conn["session_replies"] = 0
     conn["read_bytes"] = 0
     conn["written_bytes"] = 0
     conn["writing_serial"] = conn["serial"] + 1

@@ -43,26 +43,6 @@ def count_never_answered(state: ThreadState, began_ns: int) -> None:
 
 
 @jit_inline
-def add_credit(state: ThreadState, began_ns: int, ended_ns: int, replies: int) -> None:
-    """Count replies by the share of a time in flight that lies inside the window."""
-    sched = schedule(state)
-    counters(state)["credit"] += replies * credit_of(began_ns, ended_ns, sched["window_ns"], sched["end_ns"])
-
-
-@jit_internal
-def credit_session(state: ThreadState, i: int, now_ns: int) -> None:
-    """Count the replies of a session that ends now, complete or not, by its share inside the window.
-
-    All clients begin a session when a load begins, so connects, requests and closes come in waves. A single request
-    inside the window would stand for as many as fit into the window, and the connects for none.
-    """
-    conn = connections(state)[i]
-    if conn["session_replies"] > 0:
-        add_credit(state, int64(conn["session_began_ns"]), now_ns, int64(conn["session_replies"]))
-        conn["session_replies"] = 0
-
-
-@jit_inline
 def accept_reply(state: ThreadState, params: LoadParams, i: int, slot: int, now_ns: int) -> None:
     """Count the correct reply to a slot and free the slot.
 
@@ -80,10 +60,8 @@ def accept_reply(state: ThreadState, params: LoadParams, i: int, slot: int, now_
     if is_counted(state, now_ns):
         counters(state)["replies"] += 1
         conn["served"] += 1
-    if params.session:
-        conn["session_replies"] += 1  # credited when the session ends
-    else:
-        add_credit(state, int64(request["sent_ns"]), now_ns, 1)
+    sched = schedule(state)
+    counters(state)["credit"] += credit_of(request["sent_ns"], now_ns, sched["window_ns"], sched["end_ns"])
     serial = request["number"] // params.depth
     if serial < conn["newest_serial"]:
         counters(state)["reordered"] += 1

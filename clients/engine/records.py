@@ -27,8 +27,6 @@ CONNECTION = np.dtype(
         ("replies_to_come", np.int64),  # in the current session
         ("adios_number", np.int64),  # number of the request that is adios; 0 before it is sent
         ("intended_ns", np.int64),  # open loop: when the current session should have begun
-        ("session_began_ns", np.int64),  # when the current session began to connect
-        ("session_replies", np.int64),  # correct replies of the current session so far
         ("start_delay_ns", np.int64),  # open loop: the generator's part of the delay until the session began
         ("served", np.int64),  # replies inside the window
     ],

@@ -9,7 +9,7 @@ from clients.engine.arrivals import first_arrival, is_due, next_arrival, nothing
 from clients.engine.connections import close_connection, count_failure, open_connection
 from clients.engine.jit import int64, jit_inline, jit_internal
 from clients.engine.load_params import LoadParams
-from clients.engine.outcomes import count_never_answered, credit_session, fail_in_flight, is_counted
+from clients.engine.outcomes import count_never_answered, fail_in_flight, is_counted
 from clients.engine.queues import (
     add_idle_slot,
     add_thinking,
@@ -163,7 +163,6 @@ def abandon_session(state: ThreadState, params: LoadParams, i: int, now_ns: int)
     Its unsent requests count as unsent. Its client may begin another session.
     """
     conn = connections(state)[i]
-    credit_session(state, i, now_ns)
     if params.open_loop:
         counters(state)["unsent"] += conn["requests_to_send"]
         sent_nothing = conn["requests_to_send"] == params.requests_per_session
@@ -180,7 +179,6 @@ def complete_session(state: ThreadState, params: LoadParams, i: int, now_ns: int
     """Count a completed session, and begin the next if there is time."""
     if is_counted(state, now_ns):
         counters(state)["sessions"] += 1
-    credit_session(state, i, now_ns)
     close_connection(state, i)
     connections(state)[i]["state_since_ns"] = now_ns
     if params.open_loop:
