@@ -28,7 +28,7 @@ def measure_cycle_s(context: RunContext, load: ScheduledLoad, server: Server) ->
         generator.open(name, settings)
         for _ in range(_TRIES):
             figures = generator.slice(name, _LOAD_S, 0.0, None)
-            cycle_s = _cycle_s(load, figures)
+            cycle_s = cycle_of(load, figures)
             if cycle_s is None:
                 break
             shortest_s = cycle_s if shortest_s is None else min(shortest_s, cycle_s)
@@ -56,7 +56,7 @@ def measure_reply_s(context: RunContext, load: ScheduledLoad, server: Server, cy
     return min(cycle_s, float(service_us["max"]) / 1e6)
 
 
-def _cycle_s(load: ScheduledLoad, figures: Mapping[str, Any]) -> float | None:
+def cycle_of(load: ScheduledLoad, figures: Mapping[str, Any]) -> float | None:
     """Return the mean time of a cycle in one load, from its first request to its last reply.
 
     In that time every connection was busy, so it is the connections' time divided by the number of cycles. This also

@@ -91,10 +91,10 @@ def resume(folder: RunFolder, usable_cpus: list[int], observer: RunObserver) -> 
         folder.record_resume(machine)
         return folder
 
-    return _execute(folder.read().plan, continue_folder, usable_cpus, observer, recorded=_recorded_calibration(folder))
+    return _execute(folder.read().plan, continue_folder, usable_cpus, observer, recorded=recorded_calibration(folder))
 
 
-def _recorded_calibration(folder: RunFolder) -> Calibration | None:
+def recorded_calibration(folder: RunFolder) -> Calibration | None:
     """Return the calibration of an interrupted run; None if it was not finished.
 
     A run with blocks but without lengths is of an older version, which gave every arm the plan's slices.
@@ -134,6 +134,8 @@ def _execute(
         stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
         context = RunContext(schedule, generator, _noise_probe(placement), observer)
         baselines = stack.enter_context(baseline_servers(context))
+        if recorded is None:
+            observer.on_message("measuring how long replies take, which decides the length of slices ...")
         calibration = recorded or calibrate(context, baselines)
         lengths = lengths_by_case(calibration.lengths)
         if minutes is not None and any(length.is_longer(plan) for length in lengths.values()):
