@@ -13,7 +13,7 @@ from bench.experiment.server import Server, Servers
 from bench.experiment.server_pool import fresh_servers
 from bench.plan.scenario import COMMON
 from bench.plan.schedule import ScheduledLoad
-from bench.plan.slice_lengths import SliceLength, choose_length, is_short
+from bench.plan.slice_lengths import SliceLength, choose_length
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import RateRow, SliceLengthRow
 from bench.schema.load_points import LoadPoint
@@ -72,15 +72,22 @@ def _length_rows(
     """Return the slices of each arm at one load point. rates_rps: of an open loop, by name of the arm."""
     plan, rows = context.schedule.plan, []
     for arm, cycle_s in cycles_s.items():
-        rate_rps, server = rates_rps.get(arm.name), servers[arm]
-        longest_s = cycle_s
-        needs_session = load.scenario.lifecycle == "session"
-        if rate_rps is not None and cycle_s is not None and not is_short(plan, cycle_s) and not needs_session:
-            assert isinstance(server, Server)
-            longest_s = measure_reply_s(context, load, server, cycle_s, rate_rps)
-        length = choose_length(plan, load.scenario, longest_s, rate_rps)
-        rows.append(_length_row(load, arm, length))
+        rate_rps, server, open_cycle_s = rates_rps.get(arm.name), servers[arm], cycle_s
+        if rate_rps is not None and cycle_s is not None and isinstance(server, Server):
+            open_cycle_s = _open_cycle_s(context, load, server, cycle_s, rate_rps)
+        rows.append(_length_row(load, arm, choose_length(plan, load.scenario, open_cycle_s, rate_rps)))
     return rows
+
+
+def _open_cycle_s(context: RunContext, load: ScheduledLoad, server: Server, cycle_s: float, rate_rps: float) -> float:
+    """Return the time of a cycle at a rate. It is measured only if that may change the slices.
+
+    cycle_s: in a closed loop.
+    """
+    fits = cycle_s <= context.schedule.plan.slice_warmup_s
+    if fits or load.scenario.lifecycle == "session":
+        return cycle_s
+    return measure_reply_s(context, load, server, cycle_s, rate_rps)
 
 
 def _length_row(load: ScheduledLoad, arm: Arm, length: SliceLength) -> SliceLengthRow:

@@ -93,6 +93,7 @@ def choose_length(plan: Plan, scenario: Scenario, cycle_s: float | None, rate_rp
         warmup_s = max(warmup_s, cycle_s)
         window_s = _whole_cycles(cycle_s) * cycle_s
     if rate_rps is not None:
+        warmup_s = max(warmup_s, cycle_s or 0.0)  # until then fewer requests are in flight than later
         window_s = _window_of_requests(window_s, rate_rps / scenario.requests_per_cycle)
     longest_s = max(MAX_SLICE_S, plan.slice_s)
     reason = ""

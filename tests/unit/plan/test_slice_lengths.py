@@ -35,10 +35,17 @@ def with_blocks(plan: Plan, blocks: int) -> Plan:
 @pytest.mark.parametrize("rate_rps", [None, 1000.0, 20_000.0])
 def test_fast_server_keeps_the_slices_of_the_plan(rate_rps: float | None) -> None:
     plan = make_plan()
-    for cycle_s in (1e-5, 1e-3, short_cycle_s(plan)):
+    longest_s = short_cycle_s(plan) if rate_rps is None else plan.slice_warmup_s
+    for cycle_s in (1e-5, 1e-3, longest_s):
         length = choose_length(plan, plan.scenarios[0], cycle_s, rate_rps)
         assert (length.slice_s, length.warmup_s) == (plan.slice_s, plan.slice_warmup_s)
         assert length.round_interval(round_count(plan, plan.scenarios[0]), plan.slice_s) == 1
+
+
+def test_warm_up_of_open_loop_lasts_until_the_first_replies() -> None:
+    plan = make_plan()
+    length = choose_length(plan, plan.scenarios[0], 0.005, 20_000.0)
+    assert (length.warmup_s, length.window_s) == (0.005, usual_length(plan).window_s)
 
 
 def test_unanswered_requests_keep_the_slices_of_the_plan() -> None:
