@@ -47,7 +47,7 @@ class SliceLength:
 
     def is_longer(self, plan: Plan) -> bool:
         """Return whether the slices are longer than those of the plan."""
-        return self.slice_s > plan.slice_s
+        return self.slice_s > 1.001 * plan.slice_s  # more than the rounding of a sum
 
     def round_interval(self, rounds: int, usual_slice_s: float) -> int:
         """Return k if the arm has a slice in every k-th of ``rounds`` rounds.
