@@ -195,7 +195,9 @@ def _report_lengths(context: RunContext, lengths: Lengths) -> None:
             if length.is_longer(plan) and not length.skip_reason
         ]
         if longer:
-            context.observer.on_message(f"{load.point}: longer slices, as replies take longer: {', '.join(longer)}")
+            context.observer.on_message(
+                f"{load.point}: longer slices, because replies are slow or rare: {', '.join(longer)}"
+            )
 
 
 def _load_text(schedule: Schedule, finished: int, lengths: Lengths) -> str:
