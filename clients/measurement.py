@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 from clients.engine.counters import COUNTERS, ERRORS
+from clients.engine.credit import WHOLE_CREDIT
 from clients.engine.histogram_slots import SLOTS, Counts
 from clients.engine.thread_state import HISTOGRAMS
 from clients.thread_usage import ThreadUsage
@@ -71,6 +72,16 @@ class Totals:
                 for name, total in self.histograms.items()
             },
         )
+
+
+def credited_replies(tally: dict[str, int]) -> float:
+    """Return the number of correct replies, each counted by its share inside the window."""
+    return tally["credit"] / WHOLE_CREDIT
+
+
+def replies_per_s(tally: dict[str, int], duration_s: float) -> float | None:
+    """Return the rate of correct replies; None for an empty window."""
+    return credited_replies(tally) / duration_s if duration_s > 0 else None
 
 
 def lost_of(tally: dict[str, int]) -> int:

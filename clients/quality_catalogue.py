@@ -21,7 +21,7 @@ CATALOGUE = {
         QualityCode(
             name="NO_REPLIES",
             short="no correct reply",
-            meaning="requests were sent and none was answered correctly",
+            meaning="requests were sent, and no correct reply falls inside a window, or inside half of the windows",
             advice="look at the errors of the trial; it shows nothing about this server",
             suspect=0,
             invalid=0,
@@ -238,7 +238,7 @@ CATALOGUE = {
         QualityCode(
             name="OVERLOAD",
             short="replies at {} of the requested rate",
-            meaning="replies inside the window, as a share of the requests due in it",
+            meaning="replies by their share inside the window, as a share of the requests due in it",
             advice="the server cannot keep up with this rate: its latency grows for as long as the load lasts",
             suspect=0.99,
             low_is_bad=True,

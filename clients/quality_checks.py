@@ -7,7 +7,7 @@ from clients.engine.histogram_slots import Counts
 from clients.fairness import fairness
 from clients.histogram import has_enough_beyond, quantile_ns, share_between
 from clients.load_spec import LoadSpec
-from clients.measurement import Slice, Totals, errors_of
+from clients.measurement import Slice, Totals, credited_replies, errors_of
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import QualityFlag, Thresholds
 from clients.steady_state import drift_share, warmup_share
@@ -58,7 +58,7 @@ def _check_counts(facts: Facts) -> dict[str, float]:
     sent, lost = tally["sent"], facts.lost
     values = {
         "NO_REQUESTS_SENT": float(sent == 0),
-        "NO_REPLIES": float(sent > 0 and tally["ok"] == 0),
+        "NO_REPLIES": float(sent > 0 and tally["credit"] == 0),
         "CORRUPT_REPLIES": float(tally["corrupt"] or tally["wrong_reply"]),
         "LATE_REPLIES": float(tally["late"]),
         "PORTS_EXHAUSTED": float(tally["no_ports"]),
@@ -132,7 +132,7 @@ def _check_open_loop(facts: Facts) -> dict[str, float]:
     }
     if counted >= _MIN_REQUESTS:
         p99_ns = quantile_ns(totals.primary, 0.99)
-        values["OVERLOAD"] = tally["replies"] / counted
+        values["OVERLOAD"] = credited_replies(tally) / counted
         values["LATE_SENDS"] = late_sends_share(lateness, quantile_ns(totals.primary, 0.5))
         values["LATENESS_IN_LATENCY"] = lateness_share(totals)
         values["POLL_BATCH_DELAY"] = quantile_ns(totals.histograms["turnaround"], 0.999) / p99_ns

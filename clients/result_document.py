@@ -10,7 +10,7 @@ from clients.engine.histogram_slots import Counts
 from clients.fairness import fairness
 from clients.histogram import summary_us
 from clients.load_spec import LoadSpec
-from clients.measurement import LoadCounts, Slice, Totals, errors_of, lost_of
+from clients.measurement import LoadCounts, Slice, Totals, errors_of, lost_of, replies_per_s
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_checks import Facts, judge
 from clients.quality_codes import Thresholds
@@ -64,7 +64,7 @@ def make_document(
 
     served: replies of each connection.
     """
-    rate = totals.tally["replies"] / totals.duration_s if totals.duration_s > 0 else None
+    rate = replies_per_s(totals.tally, totals.duration_s)
     whole_load = context.whole_load
     return {
         "schema": SCHEMA,
@@ -110,7 +110,7 @@ def _describe_counts(spec: LoadSpec, totals: Totals, rate: float | None) -> dict
         "replies": tally["replies"],
         "throughput_rps": rate,
         "sessions": tally["sessions"] if spec.in_sessions else None,
-        "sessions_per_s": sessions_per_s(spec, tally["replies"], totals.duration_s),
+        "sessions_per_s": sessions_per_s(spec, rate),
         "ledger": {
             "ok": tally["ok"],
             "late": tally["late"],
@@ -173,15 +173,13 @@ def _describe_verdict(spec: LoadSpec, totals: Totals, served: list[int], context
     }
 
 
-def sessions_per_s(spec: LoadSpec, replies: int, duration_s: float) -> float | None:
-    """Return sessions per second; None without sessions.
+def sessions_per_s(spec: LoadSpec, rate: float | None) -> float | None:
+    """Return sessions per second, from the rate of replies; None without sessions.
 
     Each reply counts as its share of a session. Whole sessions end in waves, since all connections begin one when a
     slice begins. In a short window the number of completed sessions would depend on where the waves fall.
     """
-    if not spec.in_sessions or duration_s <= 0:
-        return None
-    return replies / spec.messages_per_session / duration_s
+    return rate / spec.messages_per_session if spec.in_sessions and rate is not None else None
 
 
 def _to_json(summary: dict[str, float]) -> dict[str, float | str | None]:

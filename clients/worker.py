@@ -33,7 +33,7 @@ from clients.generator import LoadGenerator, compile_loops
 from clients.histogram import coarse, has_enough_beyond, quantile_ns
 from clients.load_spec import LoadSpec
 from clients.local_ports import PortsExhaustedError
-from clients.measurement import Slice
+from clients.measurement import Slice, replies_per_s
 from clients.protocol_check import ProtocolError, verify
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
@@ -150,6 +150,7 @@ def describe_slice(spec: LoadSpec, slice_: Slice) -> dict[str, Any]:
     A given-up request counts as lost in its slice; its reply counts as late in the slice in which it arrives.
     """
     tally, usage = slice_.counts.tally, slice_.usage
+    rate = replies_per_s(tally, slice_.duration_s)
     histograms, missing = named_histograms(spec, slice_.counts), never_answered(spec, slice_.counts)
     percentiles = {
         f"{quantity}_{name}_us": _quantile_us(histograms[quantity], quantile, missing[quantity])
@@ -168,7 +169,8 @@ def describe_slice(spec: LoadSpec, slice_: Slice) -> dict[str, Any]:
         "replies": tally["replies"],
         "answered": tally["ok"],
         "sessions": tally["sessions"],
-        "sessions_per_s": sessions_per_s(spec, tally["replies"], slice_.duration_s),
+        "throughput_rps": rate,
+        "sessions_per_s": sessions_per_s(spec, rate),
         "late": tally["late"],
         "lost": tally["timed_out"] + tally["broken"],
         "corrupt": tally["corrupt"],
@@ -181,8 +183,8 @@ def describe_slice(spec: LoadSpec, slice_: Slice) -> dict[str, Any]:
 
 
 def _quantile_us(counts: Counts, quantile: float, missing: int) -> float | str | None:
-    """Return a percentile if enough requests lie beyond it; "inf" if it is infinite."""
-    if not has_enough_beyond(int(counts.sum()) + missing, quantile):
+    """Return a percentile if enough requests lie beyond it, and the median of any; "inf" if it is infinite."""
+    if quantile > 0.5 and not has_enough_beyond(int(counts.sum()) + missing, quantile):
         return None
     return to_json(quantile_ns(counts, quantile, missing) / 1e3)
 

@@ -12,6 +12,7 @@ from bench.machine.cpu_layout import cores, place
 from bench.machine.fd_limit import hard_limit
 from bench.plan.definition import Plan
 from bench.plan.schedule import Schedule, ScheduledLoad, resolve
+from bench.plan.slice_lengths import short_cycle_s
 
 
 def print_plan(plan: Plan, console: Console) -> None:
@@ -78,4 +79,5 @@ def _duration(plan: Plan, seconds: float) -> str:
             f"blocks until every interval is within ±{plan.target_precision:.3g} of its value, "
             f"for {plan.max_minutes:g} minutes at most"
         )
-    return f"{plural(plan.blocks, 'block')}, about {format_duration(seconds)}"
+    blocks = f"{plural(plan.blocks, 'block')}, about {format_duration(seconds)}"
+    return f"{blocks}; longer if a server takes more than {1e3 * short_cycle_s(plan):.2g} ms for a reply"

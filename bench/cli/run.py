@@ -91,21 +91,21 @@ def run(
             if dry_run:
                 print_plan(plan, stdout_console())
                 return 0
-            outcome = _measure(plan, output_dir, console)
+            outcome = _measure(plan, output_dir, console, minutes)
     except PlanError as error:
         raise as_refusal(error, given) from error
     return finish_run(outcome, console, as_json=as_json, charts=not no_charts)
 
 
-def _measure(plan: "Plan", output_dir: Path, console: Console) -> "Outcome":
-    """Measure a plan. Raises PlanError, Stop."""
+def _measure(plan: "Plan", output_dir: Path, console: Console, minutes: float | None) -> "Outcome":
+    """Measure a plan. minutes: the time budget, if there is one. Raises PlanError, Stop."""
     from bench.experiment import runner
 
     if output_dir.exists() and not output_dir.is_dir():
         raise Stop(f"--output-dir {output_dir}: is a file; name a directory")
     with ProgressDisplay(console) as display, _failures_as_stop():
         plan = add_seed(find_interpreters(plan, display.on_message))
-        return runner.run(plan, output_dir, _usable_cpus(), display)
+        return runner.run(plan, output_dir, _usable_cpus(), display, minutes)
 
 
 def _resume(path: Path, console: Console) -> "Outcome":

@@ -10,6 +10,7 @@ from bench.experiment.server_pool import verify
 from bench.experiment.trial_rows import TrialMeasurement, trial_row
 from bench.machine.affinity import pin_tree
 from bench.machine.process_usage import ProcessTree, Usage
+from bench.plan.slice_lengths import SliceLength
 from bench.schema.csv_schema import HistogramRow, ResourceRow, SliceRow, TrialRow
 
 _WARMUP_S = 0.005  # load before the first round: threads start, and the interpreter specialises its code
@@ -35,6 +36,7 @@ class ArmRun:
     context: RunContext
     trial: TrialContext
     server: Server
+    length: SliceLength
     meter: GeneratorMeter
     usage: Usage  # of the server when its last slice ended
     slices: list[SliceRow] = field(default_factory=list)
@@ -68,9 +70,9 @@ class ArmRun:
 
     def measure_slice(self, number: int, position: int) -> SliceRow:
         """Load the server for one slice of a round. position: in the round."""
-        plan, trial = self.context.schedule.plan, self.trial
+        trial, length = self.trial, self.length
         seed = trial.load.arrival_seed(trial.block, number)
-        report = self.context.generator.slice(self.load_name, plan.slice_s, plan.slice_warmup_s, seed)
+        report = self.context.generator.slice(self.load_name, length.slice_s, length.warmup_s, seed)
         # The server was idle since its last slice, so one reading is the end of that slice and the start of this one.
         usage, generator_usages = self.server.tree.settled_usage(), self.meter.advance()
         row = slice_row(trial, number, position, report, usage.cpu_ns - self.usage.cpu_ns)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bench.experiment.arm_run import ArmRun, GeneratorMeter
-from bench.experiment.calibration import Rates
 from bench.experiment.child_process import ServerError, UnmanagedServer
 from bench.experiment.observer import CaseFinished, SliceFinished
+from bench.experiment.rate_calibration import Rates
 from bench.experiment.row_builder import TrialContext
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Servers
@@ -21,6 +21,7 @@ from bench.experiment.trial_rows import unmeasured_row
 from bench.machine.background_load import BackgroundLoad
 from bench.machine.noise_probe import RoundConditions
 from bench.plan.schedule import ScheduledLoad
+from bench.plan.slice_lengths import Lengths, usual_length
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import DISTURBED, HistogramRow, ResourceRow, RoundRow, SliceRow, TrialRow
 from bench.store.run_folder import BlockRows
@@ -32,12 +33,20 @@ MAX_REPEAT_SHARE = 0.1  # of the rounds of a load point; later disturbed rounds 
 class Block:
     """Runs one block. Its rows are complete only at its end."""
 
-    def __init__(self, context: RunContext, number: int, baseline_servers: Mapping[str, Servers], rates: Rates) -> None:
+    def __init__(
+        self,
+        context: RunContext,
+        number: int,
+        baseline_servers: Mapping[str, Servers],
+        rates: Rates,
+        lengths: Lengths,
+    ) -> None:
         self._context = context
         self._schedule = context.schedule
         self._number = number
         self._baseline_servers = baseline_servers
         self._rates = rates
+        self._lengths = lengths  # of an arm without one: those of the plan
         self._meter = GeneratorMeter(context.generator.pid)
         self._slices: list[SliceRow] = []
         self._histograms: list[HistogramRow] = []
@@ -85,15 +94,18 @@ class Block:
             rate_rps = self._rates.arm_rates.get((load.point, arm))
             trial = TrialContext(self._schedule, self._number, arm, load, rate_rps)
             server = servers.get(arm, "")
+            length = self._lengths.get((load.point, arm), usual_length(self._schedule.plan))
             if load.skip_reasons[arm]:
                 self._trials.append(unmeasured_row(trial, "skipped", load.skip_reasons[arm]))
+            elif length.skip_reason:
+                self._trials.append(unmeasured_row(trial, "skipped", length.skip_reason))
             elif isinstance(server, str):
                 self._trials.append(unmeasured_row(trial, "failed", server))
             elif load.scenario.loop == "open" and rate_rps is None:
                 reason = "its capacity could not be measured when the rates were calibrated"
                 self._trials.append(unmeasured_row(trial, "failed", reason))
             else:
-                arm_runs.append(ArmRun(self._context, trial, server, self._meter, server.tree.usage()))
+                arm_runs.append(ArmRun(self._context, trial, server, length, self._meter, server.tree.usage()))
         return arm_runs
 
     def _run_rounds(self, load: ScheduledLoad, arm_runs: Sequence[ArmRun]) -> None:
@@ -102,10 +114,13 @@ class Block:
         counted, number = 0, 0
         while counted < load.rounds:
             order = load.round_order(self._number, number, transports)
-            in_turn = [arm_runs[k] for k in order if load.takes_part(arm_runs[k].trial.arm, counted)]
+            in_turn = [arm_runs[k] for k in order if self._takes_part(arm_runs[k], counted)]
             may_repeat = number - counted < MAX_REPEAT_SHARE * load.rounds
             counted += self._run_round(load, number, in_turn, may_repeat=may_repeat)
             number += 1
+
+    def _takes_part(self, arm_run: ArmRun, counted: int) -> bool:
+        return arm_run.trial.load.takes_part(arm_run.trial.arm, arm_run.length, counted)
 
     def _run_round(self, load: ScheduledLoad, number: int, arm_runs: Sequence[ArmRun], *, may_repeat: bool) -> bool:
         """Run one slice of each arm in this order; return whether the round counts.

@@ -1,156 +1,114 @@
-"""Rates of open loops, from a short calibration before the first block.
+"""Lengths of slices and rates of open loops, from a short calibration before the first block.
 
-A rate that every arm can sustain makes latency and CPU time per request comparable. A share of an arm's own capacity
-shows how its latency grows with its load. Both need the capacities, which a closed loop measures.
+The length of an arm's slices follows from the time of its replies.
 """
 
-import math
-import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bench.experiment.child_process import ServerError
+from bench.experiment.cycle import measure_cycle_s, measure_reply_s
+from bench.experiment.rate_calibration import calibrate_rates
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, Servers
 from bench.experiment.server_pool import fresh_servers
-from bench.experiment.solo_load import load_alone
 from bench.plan.scenario import COMMON
-from bench.plan.schedule import Schedule, ScheduledLoad
+from bench.plan.schedule import ScheduledLoad
+from bench.plan.slice_lengths import SliceLength, choose_length
 from bench.schema.arms import Arm
-from bench.schema.csv_schema import RateRow
+from bench.schema.csv_schema import RateRow, SliceLengthRow
 from bench.schema.load_points import LoadPoint
-
-COMMON_SHARE = 0.5  # of the smallest capacity: far from the queue of any arm, and the smallest arm is not idle either
-MAX_BASELINE_SHARE = 0.2  # of the generator's limit: closer to it the generator's own queue shows in the percentiles
-_SLICES, _SLICE_S, _WARMUP_S = 4, 0.05, 0.005
-_TRIES, _REDUCTION = 6, 0.7
-_TRIAL_S = 0.2
-_SUSTAINED_SHARE = 0.97  # of the scheduled requests that an arm answers in the window if it sustains the rate
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
-    """The calibrated rates, by load point."""
+class Calibration:
+    """The results of a calibration, as the run folder keeps them."""
 
-    arm_rates: Mapping[tuple[LoadPoint, Arm], float]
-    baseline_rates: Mapping[tuple[LoadPoint, str], float]  # capacity of the baseline by transport
+    rates: list[RateRow]
+    lengths: list[SliceLengthRow]
 
 
-def calibrate(context: RunContext, baseline_servers: Mapping[str, Servers]) -> list[RateRow]:
-    """Find the rate of every arm at every open-loop load point.
+def calibrate(context: RunContext, baseline_servers: Mapping[str, Servers]) -> Calibration:
+    """Find the length of the slices of every case, and the rate of every open loop.
 
     An arm that fails has no row, and fails again later.
     """
-    rows: list[RateRow] = []
+    rates: list[RateRow] = []
+    lengths: list[SliceLengthRow] = []
     for scenario in context.schedule.scenarios:
-        if scenario.scenario.loop == "closed" or scenario.scenario.searches:
-            continue
-        with fresh_servers(context, scenario, context.schedule.fresh_arms) as servers:
+        searches = scenario.scenario.searches
+        arms = context.schedule.searched_arms if searches else context.schedule.fresh_arms
+        with fresh_servers(context, scenario, arms) as servers:
+            every = servers if searches else {**servers, **baseline_servers[scenario.scenario.protocol]}
             for load in scenario.loads:
-                rows += _calibrate_load(context, load, {**servers, **baseline_servers[scenario.scenario.protocol]})
-    for row in {(row.scenario, row.connections): row for row in rows if row.rate == COMMON}.values():
-        rate = f"{row.rate_rps:,.0f} requests/s over {row.connections} connections"
+                cycles_s = _measure_cycles(context, load, every)
+                load_rates: list[RateRow] = []
+                if scenario.scenario.loop == "open" and not searches:
+                    load_rates = calibrate_rates(context, load, every, cycles_s)
+                rates += load_rates
+                lengths += _length_rows(context, load, every, cycles_s, {row.arm: row.rate_rps for row in load_rates})
+    for row in {(row.scenario, row.connections): row for row in rates if row.rate == COMMON}.values():
+        rate_rps = f"{row.rate_rps:,.0f}" if row.rate_rps >= 10 else f"{row.rate_rps:g}"
+        rate = f"{rate_rps} requests/s over {row.connections} connections"
         context.observer.on_message(f"{row.scenario}: {rate}, a rate that every arm can sustain")
+    return Calibration(rates, lengths)
+
+
+def _measure_cycles(context: RunContext, load: ScheduledLoad, servers: Servers) -> dict[Arm, float | None]:
+    """Return the time of a cycle of each arm that is up and serves a load."""
+    return {
+        arm: measure_cycle_s(context, load, server)
+        for arm, server in servers.items()
+        if isinstance(server, Server) and not load.skip_reasons[arm]
+    }
+
+
+def _length_rows(
+    context: RunContext,
+    load: ScheduledLoad,
+    servers: Servers,
+    cycles_s: Mapping[Arm, float | None],
+    rates_rps: Mapping[str, float],
+) -> list[SliceLengthRow]:
+    """Return the slices of each arm at one load point. rates_rps: of an open loop, by name of the arm."""
+    plan, rows = context.schedule.plan, []
+    for arm, cycle_s in cycles_s.items():
+        rate_rps, server, open_cycle_s = rates_rps.get(arm.name), servers[arm], cycle_s
+        if rate_rps is not None and cycle_s is not None and isinstance(server, Server):
+            open_cycle_s = _open_cycle_s(context, load, server, cycle_s, rate_rps)
+        rows.append(_length_row(load, arm, choose_length(plan, load.scenario, open_cycle_s, rate_rps)))
     return rows
 
 
-def rates_by_load(schedule: Schedule, rows: Iterable[RateRow]) -> Rates:
-    """Return the rates as a block looks them up.
+def _open_cycle_s(context: RunContext, load: ScheduledLoad, server: Server, cycle_s: float, rate_rps: float) -> float:
+    """Return the time of a cycle at a rate. It is measured only if that may change the slices.
 
-    A common rate belongs to the load point, so it is also the rate of an arm without a row of its own.
+    cycle_s: in a closed loop.
     """
-    by_arm = {(LoadPoint(row.scenario, row.connections, row.message_bytes), row.arm): row for row in rows}
-    any_row = {point: row for (point, _), row in by_arm.items()}
-    arm_rates: dict[tuple[LoadPoint, Arm], float] = {}
-    baseline_rates: dict[tuple[LoadPoint, str], float] = {}
-    for load in schedule.block_loads:
-        for arm in schedule.arms:
-            arm_row = by_arm.get((load.point, arm.name))
-            common_row = any_row.get(load.point) if load.scenario.rate == COMMON else None
-            row = arm_row or common_row
-            if row is not None:
-                arm_rates[load.point, arm] = row.rate_rps
-            if arm_row is not None and arm == Arm(schedule.plan.baseline, arm.transport):
-                baseline_rates[load.point, arm.transport] = arm_row.capacity_rps
-    return Rates(arm_rates, baseline_rates)
+    fits = cycle_s <= context.schedule.plan.slice_warmup_s
+    if fits or load.scenario.lifecycle == "session":
+        return cycle_s
+    return measure_reply_s(context, load, server, cycle_s, rate_rps)
 
 
-def round_down(rate_rps: float) -> float:
-    """Round a rate down to two digits, so that it is easy to repeat and to quote."""
-    step = 10.0 ** max(0, math.floor(math.log10(rate_rps)) - 1) if rate_rps >= 1 else 1.0
-    return max(1.0, math.floor(rate_rps / step) * step)
+def _length_row(load: ScheduledLoad, arm: Arm, length: SliceLength) -> SliceLengthRow:
+    return SliceLengthRow(
+        load.point.scenario,
+        load.point.connections,
+        load.point.message_bytes,
+        arm.name,
+        cycle_s=length.cycle_s,
+        slice_s=length.slice_s,
+        slice_warmup_s=length.warmup_s,
+        round_interval=length.round_interval(load.rounds, load.usual_slice_s),
+        reason=length.skip_reason,
+    )
 
 
-def measure_capacity_rps(context: RunContext, load: ScheduledLoad, server: Server) -> float:
-    """Return the rate of a server in a short closed loop.
-
-    It is 0 if the server cannot be loaded; the block reports the reason.
-    """
-    try:
-        result = load_alone(context, server, load, [_SLICE_S] * _SLICES, _WARMUP_S)
-    except ServerError:
-        return 0.0
-    return statistics.median(float(figures["replies"]) / float(figures["duration_s"]) for figures in result.slices)
-
-
-def _calibrate_load(context: RunContext, load: ScheduledLoad, servers: Servers) -> list[RateRow]:
-    """Return the rates of one load point.
-
-    An arm whose capacity cannot be measured has none.
-    """
-    alive = {
-        arm: server for arm, server in servers.items() if isinstance(server, Server) and not load.skip_reasons[arm]
-    }
-    measured = {arm: measure_capacity_rps(context, load, server) for arm, server in alive.items()}
-    capacities = {arm: capacity_rps for arm, capacity_rps in measured.items() if capacity_rps}
-    point = load.point
-    return [
-        RateRow(
-            point.scenario,
-            point.connections,
-            point.message_bytes,
-            arm.name,
-            load.scenario.rate_text,
-            capacities[arm],
-            rate_rps,
+def lengths_by_case(rows: Iterable[SliceLengthRow]) -> dict[tuple[LoadPoint, Arm], SliceLength]:
+    """Return the lengths of the slices as a block looks them up."""
+    return {
+        (LoadPoint(row.scenario, row.connections, row.message_bytes), Arm.parse(row.arm)): SliceLength(
+            row.slice_s, row.slice_warmup_s, row.cycle_s, row.reason
         )
-        for arm, rate_rps in _rates(context, load, alive, capacities).items()
-    ]
-
-
-def _rates(
-    context: RunContext, load: ScheduledLoad, servers: Mapping[Arm, Server], capacities: Mapping[Arm, float]
-) -> dict[Arm, float]:
-    """Return the rate of each arm that has a capacity."""
-    scenario = load.scenario
-    if not capacities:
-        return {}
-    if scenario.rate_rps is not None:
-        return dict.fromkeys(capacities, scenario.rate_rps)
-    if scenario.capacity_share is not None:
-        return {arm: round_down(scenario.capacity_share * capacity) for arm, capacity in capacities.items()}
-    return dict.fromkeys(capacities, _common_rate(context, load, servers, capacities))
-
-
-def _common_rate(
-    context: RunContext, load: ScheduledLoad, servers: Mapping[Arm, Server], capacities: Mapping[Arm, float]
-) -> float:
-    """Return a rate that every arm sustains in a trial."""
-    baselines = [capacities[arm] for arm in context.schedule.baseline_arms if arm in capacities]
-    highest_rps = MAX_BASELINE_SHARE * min(baselines, default=math.inf)
-    rate_rps = round_down(min(COMMON_SHARE * min(capacities.values()), highest_rps))
-    for _ in range(_TRIES):
-        if all(_sustains(context, load, servers[arm], rate_rps) for arm in capacities):
-            break
-        rate_rps = round_down(_REDUCTION * rate_rps)
-    return rate_rps
-
-
-def _sustains(context: RunContext, load: ScheduledLoad, server: Server, rate_rps: float) -> bool:
-    try:
-        result = load_alone(context, server, load, [_TRIAL_S], _WARMUP_S, rate_rps=rate_rps)
-    except ServerError:
-        return True  # the rate is not the cause
-    (figures,) = result.slices
-    complete = figures["unsent"] == 0 and figures["lost"] == 0
-    return bool(complete and figures["replies"] >= _SUSTAINED_SHARE * rate_rps * _TRIAL_S)
+        for row in rows
+    }

@@ -67,5 +67,6 @@ def _kept_up(document: Mapping[str, Any], requests: int, thresholds: Thresholds)
     share that may fall behind.
     """
     in_flight = requests / document["duration_s"] * float(document["latency_us"]["mean"] or 0.0) / 1e6
-    behind = thresholds.codes["OVERLOAD"].suspect * requests - document["replies"]
+    answered = document["throughput_rps"] * document["duration_s"]
+    behind = thresholds.codes["OVERLOAD"].suspect * requests - answered
     return bool(behind <= 2 * math.sqrt(2 * in_flight))

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bench.experiment.bisection import Search
-from bench.experiment.calibration import measure_capacity_rps
 from bench.experiment.child_process import ServerError
 from bench.experiment.objective import Objective, choose_objective, meets
+from bench.experiment.rate_calibration import measure_capacity_rps
 from bench.experiment.row_builder import as_number
 from bench.experiment.run_context import RunContext
 from bench.experiment.search_rows import TrialOutcome, trial_search_row, unsearched_row
@@ -22,6 +22,7 @@ from bench.experiment.server_pool import fresh_servers
 from bench.experiment.solo_load import LoadResult, load_alone
 from bench.experiment.trial_quality import Judgement, Utilisation, judge
 from bench.plan.schedule import SEARCH_BLOCK, Schedule, ScheduledLoad, ScheduledScenario
+from bench.plan.slice_lengths import MAX_SLICE_S, MIN_REQUESTS, Lengths, SliceLength, usual_length
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import MaxRateRow
 from clients.quality_codes import format_flags
@@ -50,16 +51,22 @@ class _Preparation:
     objective: Objective
 
 
-def search_max_rates(context: RunContext, baseline_servers: Mapping[str, Servers]) -> Iterator[list[MaxRateRow]]:
+def search_max_rates(
+    context: RunContext, baseline_servers: Mapping[str, Servers], lengths: Lengths
+) -> Iterator[list[MaxRateRow]]:
     """Search at every load point that asks for it; yield the rows by round."""
     for scenario in context.schedule.scenarios:
         if scenario.scenario.searches:
             for load in scenario.loads:
-                yield from _search_load(context, scenario, load, baseline_servers[scenario.scenario.protocol])
+                yield from _search_load(context, scenario, load, baseline_servers[scenario.scenario.protocol], lengths)
 
 
 def _search_load(
-    context: RunContext, scenario: ScheduledScenario, load: ScheduledLoad, baseline_servers: Servers
+    context: RunContext,
+    scenario: ScheduledScenario,
+    load: ScheduledLoad,
+    baseline_servers: Servers,
+    lengths: Lengths,
 ) -> Iterator[list[MaxRateRow]]:
     observer, name = context.observer, load.point.scenario
     baseline_rates = {
@@ -67,7 +74,7 @@ def _search_load(
         for arm, server in baseline_servers.items()
         if isinstance(server, Server)
     }
-    preparation = _prepare(context, scenario, load)
+    preparation = _prepare(context, scenario, load, lengths)
     for row in preparation.unsearched:
         if row.status == "failed":
             observer.on_warning(f"{Arm.parse(row.arm).display_name} in {name}: failed, {row.reason}")
@@ -81,22 +88,34 @@ def _search_load(
         rows = []
         with fresh_servers(context, scenario, [arm_search.arm for arm_search in undecided]) as servers:
             for arm_search in (undecided[k] for k in order):
-                trial = _Trial(context, load, preparation.objective, number)
+                trial = _Trial(
+                    context, load, preparation.objective, number, _length(context, load, arm_search.arm, lengths)
+                )
                 baseline_rps = baseline_rates.get(arm_search.arm.transport) or None
                 rows.append(trial.run(arm_search, servers[arm_search.arm], baseline_rps))
         yield rows
         number += 1
 
 
-def _prepare(context: RunContext, scenario: ScheduledScenario, load: ScheduledLoad) -> _Preparation:
+def _length(context: RunContext, load: ScheduledLoad, arm: Arm, lengths: Lengths) -> SliceLength:
+    """Return the slices of an arm in a closed loop, from the calibration."""
+    return lengths.get((load.point, arm), usual_length(context.schedule.plan))
+
+
+def _prepare(context: RunContext, scenario: ScheduledScenario, load: ScheduledLoad, lengths: Lengths) -> _Preparation:
     """Find the range of each search and the objective, which is the same for all arms."""
     arm_searches, idle_us = [], [0.0]
     unsearched: dict[Arm, tuple[str, str]] = {}
-    searched = [arm for arm in context.schedule.searched_arms if not load.skip_reasons[arm]]
+    skip_reasons = {
+        arm: load.skip_reasons[arm] or _length(context, load, arm, lengths).skip_reason
+        for arm in context.schedule.searched_arms
+    }
+    searched = [arm for arm, reason in skip_reasons.items() if not reason]
     with fresh_servers(context, scenario, searched) as servers:
         for arm, server in servers.items():
             try:
-                capacity_rps, idle_median_us = _measure_idle(context, load, server)
+                length = _length(context, load, arm, lengths)
+                capacity_rps, idle_median_us = _measure_idle(context, load, server, length)
             except ServerError as error:
                 unsearched[arm] = "failed", str(error)
                 continue
@@ -105,24 +124,28 @@ def _prepare(context: RunContext, scenario: ScheduledScenario, load: ScheduledLo
             search = Search(MIN_CAPACITY_SHARE * capacity_rps, MAX_CAPACITY_SHARE * capacity_rps, width)
             arm_searches.append(_ArmSearch(arm, search))
     objective = choose_objective(load.scenario, idle_us)
-    for arm in context.schedule.searched_arms:
-        if reason := load.skip_reasons[arm]:
+    for arm, reason in skip_reasons.items():
+        if reason:
             unsearched[arm] = "skipped", reason
     rows = [unsearched_row(load, arm, objective, status, reason) for arm, (status, reason) in unsearched.items()]
     return _Preparation(arm_searches, rows, objective)
 
 
-def _measure_idle(context: RunContext, load: ScheduledLoad, server: Server | str) -> tuple[float, float]:
+def _measure_idle(
+    context: RunContext, load: ScheduledLoad, server: Server | str, length: SliceLength
+) -> tuple[float, float]:
     """Return the capacity of a server, and its idle median latency in us.
 
     Raises ServerError.
     """
     if isinstance(server, str):
         raise ServerError(server)
-    capacity_rps = measure_capacity_rps(context, load, server)
+    capacity_rps = measure_capacity_rps(context, load, server, length)
     if not capacity_rps:
         raise ServerError("its capacity could not be measured before the search")
-    idle = load_alone(context, server, load, [_IDLE_S], _WARMUP_S, rate_rps=IDLE_SHARE * capacity_rps)
+    rate_rps = IDLE_SHARE * capacity_rps
+    window_s = max(_IDLE_S, min(MIN_REQUESTS * load.scenario.requests_per_cycle / rate_rps, MAX_SLICE_S))
+    idle = load_alone(context, server, load, [window_s], max(_WARMUP_S, length.drain_s), rate_rps=rate_rps)
     return capacity_rps, as_number(idle.document["latency_us"]["p50"]) or 0.0
 
 
@@ -134,6 +157,7 @@ class _Trial:
     load: ScheduledLoad
     objective: Objective
     number: int  # of the round
+    length: SliceLength  # of the arm
 
     def run(self, arm_search: _ArmSearch, server: Server | str, baseline_rps: float | None) -> MaxRateRow:
         """Run the trial at the next rate of the search.
@@ -163,6 +187,12 @@ class _Trial:
         outcome = TrialOutcome(self.number, step, rate_rps, passed, counted, verdict, codes, failure, python)
         return trial_search_row(self.load, arm_search.arm, self.objective, outcome, result)
 
+    @property
+    def _window_s(self) -> float:
+        """The plan's seconds, or more for a slow server."""
+        is_longer = self.length.is_longer(self.context.schedule.plan)
+        return max(self.load.scenario.seconds, self.length.window_s if is_longer else 0.0)
+
     def _load(self, server: Server | str, rate_rps: float, baseline_rps: float | None) -> LoadResult:
         if isinstance(server, str):
             raise ServerError(server)
@@ -170,8 +200,8 @@ class _Trial:
             self.context,
             server,
             self.load,
-            [self.load.scenario.seconds],
-            _WARMUP_S,
+            [self._window_s],
+            max(_WARMUP_S, self.length.drain_s),
             rate_rps=rate_rps,
             seed=self.load.arrival_seed(SEARCH_BLOCK, self.number),
             baseline_rps=baseline_rps,

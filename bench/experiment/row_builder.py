@@ -46,12 +46,11 @@ def slice_row(
     number: of its round. position: in the round. report: figures of the generator. server_cpu_ns: CPU time of the
     server's process tree in the slice.
     """
-    duration_s = report["duration_s"]
     return SliceRow(
         **trial.factors,
         round=number,
         position=position,
-        duration_s=duration_s,
+        duration_s=report["duration_s"],
         scheduled=report["scheduled"],
         unsent=report["unsent"],
         sent=report["sent"],
@@ -61,7 +60,7 @@ def slice_row(
         late=report["late"],
         lost=report["lost"],
         corrupt=report["corrupt"],
-        throughput_rps=report["replies"] / duration_s,
+        throughput_rps=report["throughput_rps"] or 0.0,
         sessions_per_s=report["sessions_per_s"],
         service_p50_us=as_number(report["service_p50_us"]),
         service_p99_us=as_number(report["service_p99_us"]),

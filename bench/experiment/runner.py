@@ -5,20 +5,21 @@ import importlib
 import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from bench.experiment.block import Block
-from bench.experiment.calibration import Rates, calibrate, rates_by_load
+from bench.experiment.calibration import Calibration, calibrate, lengths_by_case
 from bench.experiment.child_process import Child, ChildError, generator_command
 from bench.experiment.external_probe import needs_probe, probe_external_servers, warn_about_unserved
 from bench.experiment.generator_process import Generator
 from bench.experiment.keep_awake import keep_cpus_awake
 from bench.experiment.model_catalogue import known_models
 from bench.experiment.observer import RunObserver
+from bench.experiment.rate_calibration import rates_by_load
 from bench.experiment.rate_search import search_max_rates
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Servers
@@ -34,7 +35,8 @@ from bench.machine.fd_limit import hard_limit, raise_soft_limit
 from bench.machine.noise_probe import NoiseProbe
 from bench.plan.definition import Plan
 from bench.plan.schedule import Schedule, resolve
-from bench.plan.time_budget import duration_s
+from bench.plan.slice_lengths import Lengths
+from bench.plan.time_budget import duration_s, fit, slices_per_block
 from bench.store.run_folder import BlockRows, RunFolder, StoreError
 
 # They are imported while the generator starts, which takes as long. Otherwise they would be imported between blocks.
@@ -52,14 +54,27 @@ class Outcome:
     interrupted: bool = False
 
 
-def run(plan: Plan, output_dir: Path, usable_cpus: list[int], observer: RunObserver) -> Outcome:
+def run(
+    plan: Plan,
+    output_dir: Path,
+    usable_cpus: list[int],
+    observer: RunObserver,
+    minutes: float | None = None,
+) -> Outcome:
     """Measure a plan that has a seed.
 
     Ctrl-C and SIGTERM end the run cleanly: finished blocks are kept. Raises PlanError before anything starts,
     ChildError if the generator does not start, and StoreError if the folder cannot be created. Later failures end the
     run, and are in the outcome.
+
+    minutes: a time budget. The plan fits if all arms have the plan's slices. If some turn out to need longer ones, the
+    plan is fitted again, which may raise PlanError after the calibration.
     """
-    return _execute(plan, lambda probed, machine: RunFolder.create(output_dir, probed, machine), usable_cpus, observer)
+
+    def create_folder(final: Plan, machine: Mapping[str, Any]) -> RunFolder:
+        return RunFolder.create(output_dir, final, machine)
+
+    return _execute(plan, create_folder, usable_cpus, observer, minutes=minutes)
 
 
 def resume(folder: RunFolder, usable_cpus: list[int], observer: RunObserver) -> Outcome:
@@ -76,7 +91,18 @@ def resume(folder: RunFolder, usable_cpus: list[int], observer: RunObserver) -> 
         folder.record_resume(machine)
         return folder
 
-    return _execute(folder.read().plan, continue_folder, usable_cpus, observer)
+    return _execute(folder.read().plan, continue_folder, usable_cpus, observer, recorded=recorded_calibration(folder))
+
+
+def recorded_calibration(folder: RunFolder) -> Calibration | None:
+    """Return the calibration of an interrupted run; None if it was not finished.
+
+    A run with blocks but without lengths is of an older version, which gave every arm the plan's slices.
+    """
+    run = folder.read()
+    if run.slice_lengths is None and not run.finished_blocks:
+        return None
+    return Calibration(run.rates or [], run.slice_lengths or [])
 
 
 def _execute(
@@ -84,10 +110,14 @@ def _execute(
     open_folder: Callable[[Plan, Mapping[str, Any]], RunFolder],
     usable_cpus: list[int],
     observer: RunObserver,
+    *,
+    minutes: float | None = None,
+    recorded: Calibration | None = None,
 ) -> Outcome:
-    """Resolve the plan, start the generator and measure.
+    """Resolve the plan, start the generator, calibrate and measure.
 
-    open_folder: returns the folder, given the plan as its external servers can serve it, and the environment.
+    open_folder: returns the folder, given the plan as its external servers can serve it, and the environment. minutes:
+    see ``run``. recorded: calibration of a run that is resumed.
     """
     placement = place(usable_cpus, cores(usable_cpus))
     schedule = _resolve(plan, placement)
@@ -100,11 +130,24 @@ def _execute(
             plan = probe_external_servers(RunContext(schedule, generator, _noise_probe(placement), observer), plan)
             schedule = _resolve(plan, placement)
             warn_about_unserved(schedule, observer)
-        folder = open_folder(plan, environment.describe(placement))
-        observer.on_message(f"{_load_text(schedule, len(folder.read().finished_blocks))}, into {folder.path}")
+        machine = environment.describe(placement)
         stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
         context = RunContext(schedule, generator, _noise_probe(placement), observer)
-        return _measure(context, folder)
+        baselines = stack.enter_context(baseline_servers(context))
+        if recorded is None:
+            observer.on_message("measuring how long replies take, which decides the length of slices ...")
+        calibration = recorded or calibrate(context, baselines)
+        lengths = lengths_by_case(calibration.lengths)
+        if minutes is not None and any(length.is_longer(plan) for length in lengths.values()):
+            plan = fit(plan, minutes, known_models(plan), lengths)
+            context = replace(context, schedule=_resolve(plan, placement))
+        folder = open_folder(plan, machine)
+        if recorded is None:
+            folder.write_calibration(calibration.rates, calibration.lengths)
+        _report_lengths(context, lengths)
+        finished = len(folder.read().finished_blocks)
+        observer.on_message(f"{_load_text(context.schedule, finished, lengths)}, into {folder.path}")
+        return _measure(context, folder, baselines, calibration)
 
 
 def _resolve(plan: Plan, placement: Placement) -> Schedule:
@@ -138,7 +181,26 @@ def _noise_probe(placement: Placement) -> NoiseProbe:
     return NoiseProbe(placement.generator + placement.server)
 
 
-def _load_text(schedule: Schedule, finished: int) -> str:
+def _report_lengths(context: RunContext, lengths: Lengths) -> None:
+    """Report the arms with longer slices than the plan's, and those that are skipped for their length."""
+    plan = context.schedule.plan
+    for load in [*context.schedule.block_loads, *context.schedule.searches]:
+        of_load = {arm: lengths[load.point, arm] for arm in context.schedule.arms if (load.point, arm) in lengths}
+        for arm, length in of_load.items():
+            if length.skip_reason:
+                context.observer.on_warning(f"{arm.display_name} in {load.point}: skipped, {length.skip_reason}")
+        longer = [
+            f"{arm.display_name} {length.slice_s:.3g} s"
+            for arm, length in of_load.items()
+            if length.is_longer(plan) and not length.skip_reason
+        ]
+        if longer:
+            context.observer.on_message(
+                f"{load.point}: longer slices, because replies are slow or rare: {', '.join(longer)}"
+            )
+
+
+def _load_text(schedule: Schedule, finished: int, lengths: Lengths) -> str:
     """Return how much a run measures: ``6 blocks, about 50 s``. The duration is that of the whole run."""
     plan = schedule.plan
     if not schedule.block_loads:
@@ -149,29 +211,25 @@ def _load_text(schedule: Schedule, finished: int) -> str:
         )
     remaining = plan.blocks - finished
     blocks = plural(remaining, "missing block" if finished else "block")
-    seconds = duration_s(msgspec.structs.replace(plan, blocks=remaining), known_models(plan))
+    seconds = duration_s(msgspec.structs.replace(plan, blocks=remaining), known_models(plan), lengths)
     return f"{blocks}, about {format_duration(seconds)}"
 
 
-def _measure(context: RunContext, folder: RunFolder) -> Outcome:
+def _measure(
+    context: RunContext, folder: RunFolder, baselines: Mapping[str, Servers], calibration: Calibration
+) -> Outcome:
     """Run the blocks that the folder lacks, then the searches."""
-    run = folder.read()
-    done, searched = set(run.finished_blocks), 0
+    done, searched = set(folder.read().finished_blocks), 0
     interrupted, failure = False, ""
+    lengths = lengths_by_case(calibration.lengths)
     try:
-        with baseline_servers(context) as baselines:
-            rate_rows = run.rates
-            if rate_rows is None:
-                rate_rows = calibrate(context, baselines)
-                folder.write_rates(rate_rows)
-            rates = rates_by_load(context.schedule, rate_rows)
-            for number, rows in _remaining_blocks(context, folder, done, baselines, rates):
-                folder.append(rows)
-                done.add(number)
-            for search_rows in search_max_rates(context, baselines):
-                folder.append_max_rates(search_rows)
-                searched += 1
-            folder.mark_complete(len(done))
+        for number, rows in _remaining_blocks(context, folder, done, baselines, calibration):
+            folder.append(rows)
+            done.add(number)
+        for search_rows in search_max_rates(context, baselines, lengths):
+            folder.append_max_rates(search_rows)
+            searched += 1
+        folder.mark_complete(len(done))
     except KeyboardInterrupt:
         interrupted = True
     except (ChildError, StoreError) as error:
@@ -180,7 +238,11 @@ def _measure(context: RunContext, folder: RunFolder) -> Outcome:
 
 
 def _remaining_blocks(
-    context: RunContext, folder: RunFolder, done: Collection[int], baselines: Mapping[str, Servers], rates: Rates
+    context: RunContext,
+    folder: RunFolder,
+    done: Collection[int],
+    baselines: Mapping[str, Servers],
+    calibration: Calibration,
 ) -> Iterator[tuple[int, BlockRows]]:
     """Yield the missing blocks with their numbers.
 
@@ -191,11 +253,13 @@ def _remaining_blocks(
     schedule, plan = context.schedule, context.schedule.plan
     if not schedule.block_loads:
         return
+    rates, lengths = rates_by_load(schedule, calibration.rates), lengths_by_case(calibration.lengths)
     missing = [number for number in range(plan.blocks) if number not in done]
     if plan.target_precision:
         context.observer.on_run_start(None, None, schedule.thresholds)
     else:
-        context.observer.on_run_start(schedule.slices_per_block * len(missing), plan.blocks, schedule.thresholds)
+        slices = slices_per_block(plan, known_models(plan), lengths) * len(missing)
+        context.observer.on_run_start(slices, plan.blocks, schedule.thresholds)
     start_s = time.monotonic()
     for number in missing:
         if plan.target_precision and done:
@@ -207,4 +271,4 @@ def _remaining_blocks(
                 )
             if should_stop(plan, precision, time.monotonic() - start_s):
                 return
-        yield number, Block(context, number, baselines, rates).run()
+        yield number, Block(context, number, baselines, rates, lengths).run()

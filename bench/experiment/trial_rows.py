@@ -1,6 +1,7 @@
 """Rows of trials.csv, from the slices of a trial and the report of the generator. Pure."""
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -117,6 +118,8 @@ def _judge(trial: TrialContext, measurement: TrialMeasurement) -> Judgement:
     )
     thresholds = schedule.thresholds
     flags = [thresholds.flag(flag["code"], flag["value"]) for flag in document["verdict"]["flags"]]
+    if statistics.median(row.throughput_rps for row in measurement.slices) == 0:  # it would be the rate of the block
+        flags = thresholds.merge([*flags, thresholds.flag("NO_REPLIES", 1.0)])
     return judge(flags, utilisation, thresholds)
 
 

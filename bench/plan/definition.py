@@ -168,7 +168,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         Meta(
             ge=0.005,
             le=600,
-            description="Length of a slice: the load on one arm before the next arm's turn.",
+            description="Length of a slice: the load on one arm before the next arm's turn. Servers that reply slowly "
+            "get longer slices.",
             examples=[0.03],
             extra_json_schema={"unit": "s"},
         ),

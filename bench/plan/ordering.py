@@ -19,12 +19,13 @@ def round_count(plan: Plan, scenario: Scenario) -> int:
     return max(1, round(scenario.seconds / plan.slice_s))
 
 
-def baseline_takes_part(counted_rounds: int) -> bool:
-    """Return whether the baseline has a slice in the next round.
+def takes_part(counted_rounds: int, interval: int, *, is_baseline: bool) -> bool:
+    """Return whether an arm has a slice in the next round.
 
-    It competes with no arm, so a slice in one of three rounds is enough.
+    The baseline competes with no arm, so a slice in one of three rounds is enough. interval: k for a slow arm,
+    which has a slice in every k-th round; 1 for others.
     """
-    return counted_rounds % BASELINE_EVERY == 0
+    return counted_rounds % max(interval, BASELINE_EVERY if is_baseline else 1) == 0
 
 
 def block_order(seed: int, block: int, scenarios: int) -> list[int]:

@@ -183,6 +183,13 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return self.requests_per_session or _SESSION_REQUESTS
 
     @property
+    def requests_per_cycle(self) -> int:
+        """Requests of what a connection repeats: of a whole session, or 1. In hola, ``adios`` ends a session."""
+        if self.lifecycle != "session":
+            return 1
+        return self.session_requests + (1 if self.protocol == "hola" else 0)
+
+    @property
     def arrival_pattern(self) -> Arrivals:
         """Pattern of the requests; without effect in a closed loop."""
         return self.arrivals or _ARRIVALS

@@ -20,9 +20,9 @@ from bench.plan.matrix import (
     scenario_load_points,
     skip_reason,
 )
-from bench.plan.ordering import arrival_seed, baseline_takes_part, block_order, round_count, round_order
+from bench.plan.ordering import arrival_seed, block_order, round_count, round_order, takes_part
 from bench.plan.scenario import Scenario
-from bench.plan.time_budget import load_s, slices_per_block
+from bench.plan.slice_lengths import SliceLength
 from bench.plan.validation import check, plan_thresholds
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
@@ -40,16 +40,18 @@ class ScheduledLoad:
     scenario_position: int  # in the plan
     point: LoadPoint
     rounds: int
+    usual_slice_s: float  # length of a slice in the plan
     skip_reasons: Mapping[Arm, str]  # of all arms; empty for an arm that is measured
     baseline_arms: frozenset[Arm]
     seed: int
 
-    def takes_part(self, arm: Arm, counted_rounds: int) -> bool:
-        """Return whether an arm has a slice in the next round.
+    def takes_part(self, arm: Arm, length: SliceLength, counted_rounds: int) -> bool:
+        """Return whether an arm with slices of this length has one in the next round.
 
         counted_rounds: rounds so far, without disturbed ones.
         """
-        return arm not in self.baseline_arms or baseline_takes_part(counted_rounds)
+        interval = length.round_interval(self.rounds, self.usual_slice_s)
+        return takes_part(counted_rounds, interval, is_baseline=arm in self.baseline_arms)
 
     def round_order(self, block: int, number: int, transports: Sequence[str]) -> list[int]:
         """Return the order of a round, as positions in ``transports``.
@@ -91,8 +93,6 @@ class Schedule:
     scenarios: tuple[ScheduledScenario, ...]  # in the order of the plan
     external_servers: Mapping[str, ExternalServer]  # by the model of their arms
     thresholds: Thresholds
-    slices_per_block: int  # without repeated rounds
-    block_load_s: float
 
     @property
     def cpus_disjoint(self) -> bool:
@@ -155,8 +155,6 @@ def resolve(
         ),
         external_servers={server.name: server for server in plan.external_servers},
         thresholds=plan_thresholds(plan),
-        slices_per_block=slices_per_block(plan, models),
-        block_load_s=load_s(plan, models) / plan.blocks,
     )
 
 
@@ -169,6 +167,7 @@ def _schedule_scenario(
             scenario_position=position,
             point=point,
             rounds=round_count(plan, scenario),
+            usual_slice_s=plan.slice_s,
             skip_reasons={arm: skip_reason(plan, arm, point, models) for arm in arms(plan)},
             baseline_arms=frozenset(baseline_arms(plan)),
             seed=seed,

@@ -1,13 +1,18 @@
 """Duration of a plan, and the plan that fits into a time. Pure."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import msgspec
 
 from bench.formatting import plural
 from bench.plan.definition import MAX_BLOCKS, Plan, PlanError
 from bench.plan.matrix import arms, baseline_arms, competing_arms, load_points, scenario_load_points, skip_reason
-from bench.plan.ordering import baseline_takes_part, round_count
+from bench.plan.ordering import round_count, takes_part
+from bench.plan.slice_lengths import Lengths, SliceLength, usual_length
+from bench.schema.arms import Arm
+from bench.schema.load_points import LoadPoint
 from servers.registry import Description
 
 FIXED_S = 9.0  # start of the generator and the baseline servers, calibration of the rates, charts
@@ -20,53 +25,95 @@ SEARCH_OVERHEAD_S = 0.1  # warm-up of a trial
 # Ratios inside rounds vary by 5%, servers that were started afresh by 1 to 1.5%, and a fresh start costs as much as
 # about four rounds. Then about ten rounds per block are best (Kalibera and Jones 2013). See docs/experiments/slices.
 MIN_BLOCKS, MIN_ROUNDS = 6, 4
+NO_LENGTHS: Lengths = {}  # before the calibration
 
 
-def duration_s(plan: Plan, models: Mapping[str, Description]) -> float:
-    """Return the approximate duration of a run on two CPUs. models: by name."""
-    return FIXED_S + plan.blocks * _block_s(plan, models) + _searches_s(plan, models)
+def duration_s(plan: Plan, models: Mapping[str, Description], lengths: Lengths = NO_LENGTHS) -> float:
+    """Return the approximate duration of a run on two CPUs.
+
+    models: by name. lengths: as calibrated; before that every arm is assumed to have the plan's slices.
+    """
+    return FIXED_S + plan.blocks * _block_s(plan, models, lengths) + _searches_s(plan, models, lengths)
 
 
-def slices_per_block(plan: Plan, models: Mapping[str, Description]) -> int:
+def slices_per_block(plan: Plan, models: Mapping[str, Description], lengths: Lengths = NO_LENGTHS) -> int:
     """Return the number of slices of a block without repeated rounds."""
-    baselines = baseline_arms(plan)
-    slices = 0
-    for point in load_points(plan):
-        rounds = round_count(plan, plan.scenario(point.scenario))
-        baseline_rounds = sum(baseline_takes_part(number) for number in range(rounds))
-        for arm in arms(plan):
-            if not skip_reason(plan, arm, point, models):
-                slices += baseline_rounds if arm in baselines else rounds
-    return slices
+    return sum(case.slices for case in _cases(plan, models, lengths))
 
 
 def load_s(plan: Plan, models: Mapping[str, Description]) -> float:
-    """Return the seconds of load in all blocks of a run."""
+    """Return the seconds of load in all blocks of a run with the plan's slices."""
     return slices_per_block(plan, models) * plan.slice_s * plan.blocks
 
 
-def fit(plan: Plan, minutes: float, models: Mapping[str, Description]) -> Plan:
+def fit(plan: Plan, minutes: float, models: Mapping[str, Description], lengths: Lengths = NO_LENGTHS) -> Plan:
     """Return the plan with as many blocks as the time allows.
 
     If these are fewer than ``MIN_BLOCKS``, blocks get fewer rounds. Raises PlanError if the time is too short for that.
     """
-    left_s = 60 * minutes - FIXED_S - _searches_s(plan, models)
+    left_s = 60 * minutes - FIXED_S - _searches_s(plan, models, lengths)
     if not load_points(plan):  # the plan only searches
         return plan
-    blocks = int(left_s / _block_s(plan, models))
+    blocks = int(left_s / _block_s(plan, models, lengths))
     if blocks >= MIN_BLOCKS:
         return msgspec.structs.replace(plan, blocks=min(blocks, MAX_BLOCKS))
     fewest = min(round_count(plan, scenario) for scenario in plan.scenarios if not scenario.searches)
+    shorter = msgspec.structs.replace(plan, blocks=MIN_BLOCKS)
     for rounds in range(fewest - 1, MIN_ROUNDS - 1, -1):
         shorter = _with_rounds(plan, rounds / fewest)
-        if MIN_BLOCKS * _block_s(shorter, models) <= left_s:
+        if MIN_BLOCKS * _block_s(shorter, models, lengths) <= left_s:
             return shorter
-    shortest_s = duration_s(msgspec.structs.replace(plan, blocks=MIN_BLOCKS), models) * MIN_ROUNDS / fewest
-    problem = (
-        f"too short for this plan, which needs at least {plural(max(1, round(shortest_s / 60)), 'minute')}; "
-        "remove models, transports or numbers of connections"
-    )
+    least_minutes = max(1, math.ceil(duration_s(shorter, models, lengths) / 60))
+    problem = f"too short for this plan, which needs at least {plural(least_minutes, 'minute')}; "
+    problem += _slowest_arm(shorter, models, lengths) or "remove models, transports or numbers of connections"
     raise PlanError(f"{minutes:g} minutes: {problem}", key="minutes", problem=problem)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """The time that one case takes in a block."""
+
+    point: LoadPoint
+    arm: Arm
+    length: SliceLength
+    slices: int
+
+    @property
+    def seconds(self) -> float:
+        """The slices with their last replies, and the warm-up before the first round."""
+        slice_s = self.length.slice_s + self.length.drain_s + BETWEEN_SLICES_S
+        return REPEAT_FACTOR * self.slices * slice_s + self.length.drain_s
+
+
+def _cases(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> Iterator[_Case]:
+    """Yield every case of a block that is measured."""
+    baselines, usual = baseline_arms(plan), usual_length(plan)
+    for point in load_points(plan):
+        rounds = round_count(plan, plan.scenario(point.scenario))
+        for arm in arms(plan):
+            length = lengths.get((point, arm), usual)
+            if not skip_reason(plan, arm, point, models) and not length.skip_reason:
+                interval = length.round_interval(rounds, plan.slice_s)
+                slices = sum(takes_part(number, interval, is_baseline=arm in baselines) for number in range(rounds))
+                yield _Case(point, arm, length, slices)
+
+
+def _slowest_arm(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> str:
+    """Return which of the arms with longer slices than the plan's takes most of the time; "" if there are none."""
+    cases = list(_cases(plan, models, lengths))
+    seconds: dict[Arm, float] = {}
+    for case in cases:
+        if case.length.is_longer(plan):
+            seconds[case.arm] = seconds.get(case.arm, 0.0) + case.seconds
+    if not seconds:
+        return ""
+    slowest = max(seconds, key=lambda arm: seconds[arm])
+    share = seconds[slowest] / sum(case.seconds for case in cases)
+    longest_s = max(case.length.slice_s for case in cases if case.arm == slowest)
+    return (
+        f"{slowest.display_name} takes {share:.0%} of it, in slices of up to {longest_s:.3g} s; "
+        "remove it, or allow more time"
+    )
 
 
 def _with_rounds(plan: Plan, share: float) -> Plan:
@@ -78,21 +125,22 @@ def _with_rounds(plan: Plan, share: float) -> Plan:
     return msgspec.structs.replace(plan, blocks=MIN_BLOCKS, scenarios=tuple(scenarios))
 
 
-def _block_s(plan: Plan, models: Mapping[str, Description]) -> float:
+def _block_s(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> float:
     scenarios = sum(not scenario.searches for scenario in plan.scenarios)
     fresh_servers = len(arms(plan)) - len(baseline_arms(plan))
-    slices_s = slices_per_block(plan, models) * (plan.slice_s + BETWEEN_SLICES_S)
-    return SERVER_START_S * fresh_servers * scenarios + REPEAT_FACTOR * slices_s
+    return SERVER_START_S * fresh_servers * scenarios + sum(case.seconds for case in _cases(plan, models, lengths))
 
 
-def _searches_s(plan: Plan, models: Mapping[str, Description]) -> float:
+def _searches_s(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> float:
     """Return the seconds of all searches. A trial needs a fresh server."""
-    trials_s = 0.0
+    trials_s, usual = 0.0, usual_length(plan)
     for scenario in plan.scenarios:
         if not scenario.searches:
             continue
-        trial_s = scenario.seconds + SERVER_START_S + SEARCH_OVERHEAD_S
         for point in scenario_load_points(scenario):
-            searched = sum(not skip_reason(plan, arm, point, models) for arm in competing_arms(plan))
-            trials_s += DECIDED_SHARE * SEARCH_ROUNDS * searched * trial_s
-    return trials_s
+            for arm in competing_arms(plan):
+                length = lengths.get((point, arm), usual)
+                if not skip_reason(plan, arm, point, models) and not length.skip_reason:
+                    load_s = max(scenario.seconds, length.window_s) + 2 * length.drain_s
+                    trials_s += load_s + SERVER_START_S + SEARCH_OVERHEAD_S
+    return DECIDED_SHARE * SEARCH_ROUNDS * trials_s

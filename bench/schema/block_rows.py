@@ -25,7 +25,7 @@ DISTURBED = "DISTURBED"  # the code of a slice whose round was disturbed and rep
 class SliceRow:
     """A short stretch of load on one arm: a row of slices.csv.gz.
 
-    Its window leaves out the first milliseconds, ``slice_warmup_s`` in the plan.
+    Its window leaves out the first milliseconds: ``slice_warmup_s`` in slice_lengths.csv.
     """
 
     block: Block
@@ -42,7 +42,7 @@ class SliceRow:
     scheduled: Annotated[int | None, Column("Requests scheduled in the whole slice. Empty in a closed loop.")]
     unsent: Annotated[int, Column("Scheduled requests of the whole slice that could not be sent.")]
     sent: Annotated[int, Column("Requests sent in the whole slice.")]
-    replies: Annotated[int, Column("Correct replies inside the window.")]
+    replies: Annotated[int, Column("Correct replies that arrived inside the window.")]
     answered: Annotated[int, Column("Correct replies in the whole slice; the server's CPU time was spent on these.")]
     sessions: Annotated[int, Column("Sessions that ended inside the window.")]
     late: Annotated[
@@ -51,7 +51,12 @@ class SliceRow:
     lost: Annotated[int, Column("Requests of the whole slice given up, or broken with their connection.")]
     corrupt: Annotated[int, Column("Replies in the whole slice with wrong bytes.")]
     throughput_rps: Annotated[
-        float, Column("Rate of correct replies.", unit="requests/s", how="`replies` / `duration_s`")
+        float,
+        Column(
+            "Rate of correct replies.",
+            unit="requests/s",
+            how="Each reply counts by the share of its time in flight inside the window.",
+        ),
     ]
     sessions_per_s: Annotated[
         float | None,

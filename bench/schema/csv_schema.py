@@ -11,7 +11,7 @@ Schema history:
 """
 
 from bench.schema.block_rows import DISTURBED, HistogramRow, ResourceRow, RoundRow, SliceRow
-from bench.schema.rate_rows import MaxRateRow, RateRow
+from bench.schema.rate_rows import MaxRateRow, RateRow, SliceLengthRow
 from bench.schema.result_rows import ComparisonRow, SummaryRow
 from bench.schema.trial_row import TrialRow
 
@@ -26,6 +26,7 @@ __all__ = [
     "RateRow",
     "ResourceRow",
     "RoundRow",
+    "SliceLengthRow",
     "SliceRow",
     "SummaryRow",
     "TrialRow",

@@ -42,6 +42,29 @@ class RateRow:
         set_arm_columns(self, self.arm)
 
 
+@dataclass(frozen=True, slots=True)
+class SliceLengthRow:
+    """The slices of an arm at a load point, found before the first block: a row of slice_lengths.csv."""
+
+    scenario: Scenario
+    connections: Connections
+    message_bytes: MessageBytes
+    arm: ArmName
+    model: Model = field(init=False)
+    transport: Transport = field(init=False)
+    cycle_s: Annotated[
+        float | None,
+        Column("Time of a reply at this load, or of a session. Empty if there was no reply.", unit="s"),
+    ]
+    slice_s: Annotated[float, Column("Length of a slice, with its warm-up.", unit="s")]
+    slice_warmup_s: Annotated[float, Column("Start of a slice whose replies are not counted.", unit="s")]
+    round_interval: Annotated[int, Column("k if the arm has a slice in every k-th round. The baseline has fewer.")]
+    reason: Annotated[str, Column("Why the arm is skipped at this load point. Empty if it is measured.")]
+
+    def __post_init__(self) -> None:
+        set_arm_columns(self, self.arm)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaxRateRow:
     """One trial of a search for the max rate, on a fresh server: a row of max_rate.csv.
@@ -71,7 +94,7 @@ class MaxRateRow:
     lost: Annotated[int | None, Column("Requests given up, or broken with their connection.")] = None
     unsent: Annotated[int | None, Column("Scheduled requests that could not be sent.")] = None
     throughput_rps: Annotated[
-        float | None, Column("Rate of correct replies.", unit="requests/s", how="`replies` / length of the window")
+        float | None, Column("Rate of correct replies.", unit="requests/s", how="as in slices.csv.gz")
     ] = None
     latency_p50_us: Annotated[float | None, microseconds("Median latency.")] = None
     latency_p99_us: Annotated[float | None, microseconds("99th percentile of the latency.")] = None

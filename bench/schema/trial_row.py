@@ -57,7 +57,7 @@ class TrialRow:
     scheduled: Annotated[int | None, Column("Requests scheduled. Empty in a closed loop.")] = None
     unsent: Annotated[int | None, Column("Scheduled requests that could not be sent.")] = None
     sent: Annotated[int | None, Column("Requests sent.", how="The sum of all outcomes.")] = None
-    replies: Annotated[int | None, Column("Correct replies inside the windows.")] = None
+    replies: Annotated[int | None, Column("Correct replies that arrived inside the windows.")] = None
     sessions: Annotated[int | None, Column("Sessions that ended inside the windows.")] = None
     late: Annotated[int | None, Column("Requests answered after the timeout.")] = None
     lost: Annotated[int | None, Column("Requests never answered, or broken with their connection.")] = None
@@ -66,7 +66,12 @@ class TrialRow:
     reordered: Annotated[int | None, Column("Replies after the reply to a later request (datagrams).")] = None
     errors: Annotated[str, Column("Errors of connections, as `KIND=COUNT` separated by spaces.")] = ""
     mean_throughput_rps: Annotated[
-        float | None, Column("Mean rate of correct replies.", unit="requests/s", how="`replies` / `duration_s`")
+        float | None,
+        Column(
+            "Mean rate of correct replies.",
+            unit="requests/s",
+            how="Each reply counts by the share of its time in flight inside its window.",
+        ),
     ] = None
     mean_sessions_per_s: Annotated[
         float | None,

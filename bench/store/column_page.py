@@ -31,6 +31,7 @@ _FILES = {
     file_names.HISTOGRAMS: "One histogram of one trial, in slots two digits wide. "
     "[`bench.load`](python.md) returns one row for each slot.",
     file_names.RATES: "The rate of one arm in an open loop, found by the calibration.",
+    file_names.SLICE_LENGTHS: "The slices of one arm at one load point, found by the calibration.",
     file_names.MAX_RATE: "One trial of a search for a max rate.",
 }
 
@@ -44,7 +45,7 @@ The two therefore differ by a few percent.
 
 | `trials.csv`, one block | `summary.csv`, all blocks |
 |---|---|
-| `mean_throughput_rps`: all replies / all seconds | `throughput_rps`: median of the rounds' rates |
+| `mean_throughput_rps`: credit of all replies / all seconds | `throughput_rps`: median of the rounds' rates |
 | `mean_sessions_per_s`: all sessions / all seconds | `sessions_per_s`: median of the rounds' rates |
 | `mean_cpu_us_per_request`: all CPU time / all replies | `cpu_us_per_request`: median of the rounds' costs |
 | `pooled_service_p50_us`: median of all requests | `service_p50_us`: median of the rounds' medians |

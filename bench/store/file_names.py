@@ -9,6 +9,7 @@ from bench.schema.csv_schema import (
     RateRow,
     ResourceRow,
     RoundRow,
+    SliceLengthRow,
     SliceRow,
     SummaryRow,
     TrialRow,
@@ -25,6 +26,7 @@ RESOURCES = "resources.csv.gz"
 ROUNDS = "rounds.csv"
 TRIALS = "trials.csv"
 RATES = "rates.csv"
+SLICE_LENGTHS = "slice_lengths.csv"
 MAX_RATE = "max_rate.csv"
 INTERRUPTED_MAX_RATE = "max_rate-interrupted.csv"
 SUMMARY = "summary.csv"
@@ -42,6 +44,7 @@ RAW_TABLES: dict[str, type[Any]] = {
 }
 TABLES: dict[str, type[Any]] = RAW_TABLES | {
     RATES: RateRow,
+    SLICE_LENGTHS: SliceLengthRow,
     MAX_RATE: MaxRateRow,
     SUMMARY: SummaryRow,
     COMPARISONS: ComparisonRow,

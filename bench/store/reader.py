@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.escaping import all_visible, visible
 from bench.plan.definition import Plan, PlanError
@@ -16,7 +16,7 @@ from bench.plan.matrix import arms, load_points
 from bench.plan.toml import decode
 from bench.plan.validation import plan_thresholds
 from bench.schema.column_docs import columns_of, text_columns
-from bench.schema.csv_schema import SCHEMA, RateRow
+from bench.schema.csv_schema import SCHEMA, RateRow, SliceLengthRow
 from bench.schema.load_points import LoadPoint
 from bench.store import file_names
 from bench.store.errors import StoreError, os_reason
@@ -27,6 +27,8 @@ from clients.quality_codes import Thresholds
 
 if TYPE_CHECKING:  # pandas takes half a second to import
     import pandas as pd
+
+_Row = TypeVar("_Row")
 
 STAMP = "%Y%m%dT%H%M%SZ"
 _STAMP_LENGTH = len("20261122T073100Z")
@@ -131,12 +133,12 @@ class RunData:
     @cached_property
     def rates(self) -> list[RateRow] | None:
         """Return the rates of the open loops; None before the calibration."""
-        if not self.has(file_names.RATES):
-            return None
-        derived = ("model", "transport")
-        names = [spec.name for spec in columns_of(RateRow) if spec.name not in derived]
-        rows = self.table(file_names.RATES)[names].to_dict("records")
-        return [RateRow(**{str(name): value for name, value in row.items()}) for row in rows]
+        return self._rows(file_names.RATES, RateRow)
+
+    @cached_property
+    def slice_lengths(self) -> list[SliceLengthRow] | None:
+        """Return the lengths of the slices; None before the calibration, and for a run of an older version."""
+        return self._rows(file_names.SLICE_LENGTHS, SliceLengthRow)
 
     @cached_property
     def finished_blocks(self) -> list[int]:
@@ -186,6 +188,16 @@ class RunData:
             cells = table[column].fillna("")
             table[column] = cells.map({text: visible(text) for text in cells.unique()})
         return table
+
+    def _rows(self, name: str, row_type: type[_Row]) -> list[_Row] | None:
+        """Return a table of arms as rows; None if it does not exist. An empty cell is None."""
+        if not self.has(name):
+            return None
+        derived = ("model", "transport")
+        names = [spec.name for spec in columns_of(row_type) if spec.name not in derived]
+        table = self.table(name)[names].astype(object)
+        rows = table.where(table.notna(), None).to_dict("records")
+        return [row_type(**{str(name): value for name, value in row.items()}) for row in rows]
 
     def _derived(self, name: str) -> "pd.DataFrame":
         if not self.has(name):

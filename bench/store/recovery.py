@@ -38,6 +38,8 @@ class FolderState:
     files: Mapping[str, RawFile | None]  # each raw file; None if it is missing
     tables: Mapping[str, "pd.DataFrame"]  # each raw table that exists
     has_rates: bool
+    has_lengths: bool
+    usual_window_s: float  # of the plan's slices
     has_searches: bool
 
 
@@ -83,6 +85,8 @@ def read_state(run: RunData) -> FolderState:
         files={name: _scan(run.path / name) if name in existing else None for name in file_names.RAW_TABLES},
         tables={name: run.all_trials if name == file_names.TRIALS else run.table(name) for name in existing},
         has_rates=run.rates is not None,
+        has_lengths=run.slice_lengths is not None,
+        usual_window_s=run.plan.slice_s - run.plan.slice_warmup_s,
         has_searches=run.max_rate is not None,
     )
 
@@ -113,6 +117,12 @@ def plan_repairs(state: FolderState) -> list[Repair]:
             repairs.append(Repair(name))
     if trials["rate_rps"].notna().any() and not state.has_rates:
         raise NotResumableError(file_names.RATES, "is missing, although finished blocks were measured at its rates")
+    if not state.has_lengths and finished:
+        windows_s = state.tables[file_names.SLICES]["duration_s"]
+        if (windows_s > 1.01 * state.usual_window_s).any():
+            raise NotResumableError(
+                file_names.SLICE_LENGTHS, "is missing, although finished blocks have longer slices than the plan"
+            )
     if state.has_searches:
         repairs.append(Repair(file_names.MAX_RATE, new_name=file_names.INTERRUPTED_MAX_RATE))
     return repairs

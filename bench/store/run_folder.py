@@ -12,7 +12,16 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from bench.plan.definition import Plan
 from bench.plan.toml import encode
-from bench.schema.csv_schema import HistogramRow, MaxRateRow, RateRow, ResourceRow, RoundRow, SliceRow, TrialRow
+from bench.schema.csv_schema import (
+    HistogramRow,
+    MaxRateRow,
+    RateRow,
+    ResourceRow,
+    RoundRow,
+    SliceLengthRow,
+    SliceRow,
+    TrialRow,
+)
 from bench.store import file_names, recovery
 from bench.store.csv_rows import csv_header, csv_rows, escape_formula
 from bench.store.durable_write import append_synced, write_synced
@@ -125,10 +134,14 @@ class RunFolder:
             with reporting_write_errors(self.path / name):
                 append_synced(self.path / name, row_bytes(name, records))
 
-    def write_rates(self, rows: Sequence[RateRow]) -> None:
-        """Write the rates of the open loops; no file if there are none."""
-        if rows:
-            self._write(file_names.RATES, csv_header(RateRow) + csv_rows(RateRow, rows))
+    def write_calibration(self, rates: Sequence[RateRow], lengths: Sequence[SliceLengthRow]) -> None:
+        """Write the rates of the open loops, if there are any, then the lengths of the slices.
+
+        The second file shows that the calibration is complete.
+        """
+        if rates:
+            self._write(file_names.RATES, csv_header(RateRow) + csv_rows(RateRow, rates))
+        self._write(file_names.SLICE_LENGTHS, csv_header(SliceLengthRow) + csv_rows(SliceLengthRow, lengths))
 
     def append_max_rates(self, rows: Sequence[MaxRateRow]) -> None:
         """Append the trials of one round of searches for a max rate."""

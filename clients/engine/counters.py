@@ -20,12 +20,13 @@ _OUTCOMES = (
     "counted",  # requests inside the window (open loop: by intended time); each is in a histogram or never answered
     "pooled",  # counted requests that waited for a free slot
     "replies",  # ok replies that arrived inside the window
+    "credit",  # replies by their share inside the window, in 1/WHOLE_CREDIT; see clients.engine.credit
     "sessions",  # sessions that completed inside the window
     "connects",  # connections opened
 )
 _TIMES = (
     "idle_ns",  # time spent in polls that returned no event
-    "drained_ns",  # time spent after the end waiting for replies that may never arrive
+    "drained_ns",  # time spent after the end, and after the last event, waiting for replies that never arrived
     "watched_ns",  # time over which the number in flight was observed
     "in_flight_ns",  # the number in flight, integrated over that time
     "flights_ns",  # time that requests were in flight inside the window, by their own time stamps

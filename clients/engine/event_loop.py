@@ -51,6 +51,7 @@ def run_load(state: ThreadState, params: LoadParams) -> None:
     scan_every_ns = _SCAN_NS * connections_per_scan // state.connection_count
     next_scan_ns = now + scan_every_ns
     last_event_ns = now
+    drained_ns = 0
     paced = params.open_loop or params.think_ns > 0
     while now < schedule(state)["end_ns"] or not is_finished(state, params, now):
         before_ns = now
@@ -60,10 +61,11 @@ def run_load(state: ThreadState, params: LoadParams) -> None:
         observe_in_flight(state, now, 2 * progress(state)["in_flight"])
         if count > 0:
             last_event_ns = now
+            drained_ns = 0  # the server was only slow
         elif wait_ns == 0:
             counters(state)["idle_ns"] += now - before_ns
         if count <= 0 and before_ns >= schedule(state)["end_ns"]:
-            counters(state)["drained_ns"] += now - before_ns
+            drained_ns += now - before_ns
         if count > 0:
             now = handle_events(state, params, count, now)
         if paced:
@@ -71,6 +73,7 @@ def run_load(state: ThreadState, params: LoadParams) -> None:
         if now >= next_scan_ns:
             scan_timeouts(state, params, connections_per_scan, now)
             next_scan_ns = now + scan_every_ns
+    counters(state)["drained_ns"] += drained_ns
     if not params.tcp:
         for i in range(state.connection_count):
             read_leftovers(state, params, i)

@@ -3,6 +3,7 @@
 Each request ends with exactly one outcome.
 """
 
+from clients.engine.credit import credit_of
 from clients.engine.histogram_slots import slot_of
 from clients.engine.jit import int64, jit_inline, jit_internal
 from clients.engine.load_params import LoadParams
@@ -59,6 +60,8 @@ def accept_reply(state: ThreadState, params: LoadParams, i: int, slot: int, now_
     if is_counted(state, now_ns):
         counters(state)["replies"] += 1
         conn["served"] += 1
+    sched = schedule(state)
+    counters(state)["credit"] += credit_of(request["sent_ns"], now_ns, sched["window_ns"], sched["end_ns"])
     serial = request["number"] // params.depth
     if serial < conn["newest_serial"]:
         counters(state)["reordered"] += 1

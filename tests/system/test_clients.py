@@ -59,7 +59,8 @@ def test_load_writes_only_its_document_to_stdout(transport: str, protocol: str, 
     document: dict[str, Any] = json.loads(completed.stdout)
     assert document["target"] == url
     assert document["sent"] == document["ledger"]["ok"] > document["replies"] > 0
-    assert document["throughput_rps"] == pytest.approx(document["replies"] / 0.2)
+    in_flight = 5  # at most, at either end of the window: there a reply counts in part
+    assert abs(0.2 * document["throughput_rps"] - document["replies"]) <= in_flight
     assert document["latency_us"] is None
     assert len(document["windows"]) == 20
     assert sum(window["replies"] for window in document["windows"]) == document["service_us"]["count"]

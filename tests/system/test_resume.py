@@ -61,6 +61,7 @@ def test_run_killed_three_times_has_every_block_once(tmp_path: Path) -> None:
         now = read_trials(folder)
         assert now.startswith(kept[: kept.rfind(b"\n") + 1])
         kept = now
+    lengths = (folder / "slice_lengths.csv").read_bytes()
     with (folder / "rounds.csv").open("ab") as file:
         file.write(b"4,0,torn")
     with (folder / "slices.csv.gz").open("ab") as file:
@@ -69,6 +70,7 @@ def test_run_killed_three_times_has_every_block_once(tmp_path: Path) -> None:
     assert ended.returncode in FINISHED, ended.stderr
     assert "rounds.csv: removed" in ended.stderr
     assert "slices.csv.gz: removed" in ended.stderr
+    assert (folder / "slice_lengths.csv").read_bytes() == lengths, "the lengths of the first calibration are used again"
     trials = pd.read_csv(folder / "trials.csv")
     for _, rows in trials.groupby(["arm", "scenario", "connections"]):
         assert sorted(rows["block"]) == list(range(BLOCKS))

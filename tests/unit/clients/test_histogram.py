@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from clients.engine.histogram_slots import HIGHEST_NS, SLOTS, slot, slot_of
 from clients.engine.jit import jit
 from clients.histogram import coarse, highest_ns, lowest_ns, mean_ns, quantile_ns, summary_us
+from clients.load_spec import LoadSpec, check_duration
 
 VALUES = st.integers(0, HIGHEST_NS)
 
@@ -51,6 +52,17 @@ def test_coarse_matches_hdrhistogram_of_two_digits(values: list[int]) -> None:
 def test_slot_out_of_range_is_first_or_last() -> None:
     assert slot(-5) == 0
     assert slot(1 << 50) == SLOTS - 1
+
+
+def test_longest_latency_of_the_longest_load_has_a_slot_of_its_own() -> None:
+    longest_s = (
+        90_000 + 2 * 3600
+    )  # a day with an hour of warm-up; a request may wait and then be sent, each up to 3600 s
+    with pytest.raises(ValueError, match="to 90000"):
+        check_duration(90_001, 0)
+    with pytest.raises(ValueError, match="to 3600"):
+        LoadSpec("tcp", "127.0.0.1", 9, timeout_s=3601.0)
+    assert slot(longest_s * 10**9) < slot(HIGHEST_NS) == SLOTS - 1
 
 
 @jit

@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from clients.engine.credit import WHOLE_CREDIT
 from clients.engine.histogram_slots import SLOTS, slot
 from clients.load_spec import LoadSpec
 from clients.measurement import Totals
@@ -30,6 +31,7 @@ def make_totals(**changes: Any) -> Totals:
         "ok": 10_000,
         "counted": 10_000,
         "replies": 10_000,
+        "credit": 10_000 * WHOLE_CREDIT,
         "watched_ns": 10_000_000_000,
         "in_flight_ns": 2_000_000_000,
         "flights_ns": 2_000_000_000,
@@ -88,7 +90,8 @@ def test_judge_without_doubt_is_valid_and_raises_no_flag() -> None:
         ({"lost": 11}, ("invalid", ["LOSS=0.110%"])),
         ({"tally": {"late": 2}}, ("suspect", ["LATE_REPLIES=2"])),
         ({"tally": {"sent": 0, "ok": 0}, "served": [0] * 10}, ("invalid", ["NO_REQUESTS_SENT"])),
-        ({"tally": {"ok": 0}}, ("invalid", ["NO_REPLIES"])),
+        ({"tally": {"ok": 0, "credit": 0}}, ("invalid", ["NO_REPLIES"])),
+        ({"tally": {"credit": 0}}, ("invalid", ["NO_REPLIES"])),  # all outside the window
         ({"served": [5000, 5000] + [0] * 8}, ("invalid", ["STARVED_CONNECTIONS=8", "UNFAIR_SERVICE=20.0%"])),
         ({"served": [1500] * 5 + [500] * 5}, ("suspect", ["UNFAIR_SERVICE=80.1%"])),
         ({"tally": {"in_flight_ns": 2_065_000_000}}, ("suspect", ["LITTLES_LAW_VIOLATED=3.0%"])),
@@ -111,7 +114,7 @@ def test_judge_closed_loop_raises_one_code_per_fact(facts: dict[str, Any], expec
         ({"lost": 100}, ("suspect", ["OPEN_LOOP_LOSS=1.000%"])),
         ({"tally": {"unsent": 50}}, ("suspect", ["UNSENT=0.500%"])),
         ({"tally": {"pooled": 200}}, ("suspect", ["CONNECTION_WAIT=2.0%"])),
-        ({"tally": {"replies": 9_800}}, ("suspect", ["OVERLOAD=98.0%"])),
+        ({"tally": {"credit": 9_800 * WHOLE_CREDIT}}, ("suspect", ["OVERLOAD=98.0%"])),
         ({"baseline_rps": 1500.0}, ("suspect", ["NEAR_GENERATOR_LIMIT=66.7%"])),
         ({"baseline_rps": 1200.0}, ("invalid", ["NEAR_GENERATOR_LIMIT=83.3%"])),
         ({"histograms": {"lateness": make_histogram((1, 9_900), (90, 100))}}, ("suspect", ["LATE_SENDS=1.00%"])),

@@ -1,38 +1,58 @@
-import pytest
+"""The lengths of slices that a calibration finds, and those that a resumed run uses again."""
 
-from bench.experiment.calibration import rates_by_load, round_down
-from bench.plan.schedule import Schedule, resolve
+from pathlib import Path
+
+from bench.experiment.calibration import lengths_by_case
+from bench.experiment.cycle import cycle_of
+from bench.experiment.runner import recorded_calibration
+from bench.plan.schedule import ScheduledLoad, resolve
+from bench.plan.slice_lengths import SliceLength
 from bench.schema.arms import Arm
-from bench.schema.csv_schema import RateRow
+from bench.schema.csv_schema import SliceLengthRow
+from bench.schema.load_points import LoadPoint
 from tests.unit.plan.plans import MODELS, make_plan, make_scenarios
+from tests.unit.store.builders import make_folder
+
+ROW = SliceLengthRow("capacity", 16, 64, "select/tcp", 0.05, 0.25, 0.05, 4, "")
 
 
-def make_schedule(**rate: object) -> Schedule:
-    scenarios = make_scenarios(name="latency", connections=[16], seconds=0.2, **rate)
-    plan = make_plan(transports=["tcp"], models=["select", "epoll"], seed=1, scenarios=scenarios)
-    return resolve(plan, MODELS, server_cpus=(1,), generator_cpus=(0,))
+def make_load(**scenario: object) -> ScheduledLoad:
+    plan = make_plan(seed=1, scenarios=make_scenarios(connections=[64], **scenario))
+    return resolve(plan, MODELS, server_cpus=(1,), generator_cpus=(0,)).block_loads[0]
 
 
-@pytest.mark.parametrize(
-    ("rate_rps", "expected"),
-    [(13_210.4, 13_000), (99_999, 99_000), (100_000, 100_000), (57.9, 57), (7.3, 7), (0.4, 1)],
-)
-def test_round_down_keeps_two_digits(rate_rps: float, expected: float) -> None:
-    assert round_down(rate_rps) == expected
+def test_cycle_is_the_time_of_all_connections_by_their_cycles() -> None:
+    load = make_load()
+    # 64 clients ask once, and one is answered every 2.5 ms: the last one waits 160 ms, as all do afterwards.
+    assert cycle_of(load, {"answered": 64, "elapsed_s": 0.16}) == 0.16
+    # In a load of 25 ms, ten clients ask again.
+    assert cycle_of(load, {"answered": 74, "elapsed_s": 0.185}) == 0.16
+    assert cycle_of(load, {"answered": 0, "elapsed_s": 5.0}) is None
 
 
-def test_common_rate_belongs_to_every_arm_and_baseline_to_transport() -> None:
-    schedule = make_schedule(rate="common")
-    rows = [RateRow("latency", 16, 64, arm, "common", 40_000.0, 20_000.0) for arm in ("select/tcp", "native/tcp")]
-    rates, point = rates_by_load(schedule, rows), schedule.block_loads[0].point
-    assert rates.arm_rates == {(point, arm): 20_000.0 for arm in schedule.arms}
-    assert rates.baseline_rates == {(point, "tcp"): 40_000.0}
+def test_cycle_of_sessions_includes_all_requests() -> None:
+    load = make_load(lifecycle="session", requests_per_session=10, protocol="hola")
+    assert cycle_of(load, {"answered": 64 * 11, "elapsed_s": 0.5}) == 0.5
+    assert cycle_of(load, {"answered": 64 * 1, "elapsed_s": 0.05}) == 0.55  # broken off after one of eleven
 
 
-def test_capacity_share_belongs_to_its_own_arm_only() -> None:
-    schedule = make_schedule(capacity_share=0.5)
-    rates = rates_by_load(
-        schedule, [RateRow("latency", 16, 64, "select/tcp", "capacity_share=0.5", 40_000.0, 20_000.0)]
-    )
-    assert rates.arm_rates == {(schedule.block_loads[0].point, Arm("select", "tcp")): 20_000.0}
-    assert rates.baseline_rates == {}
+def test_lengths_are_found_by_load_point_and_arm() -> None:
+    lengths = lengths_by_case([ROW])
+    assert lengths == {(LoadPoint("capacity", 16, 64), Arm("select", "tcp")): SliceLength(0.25, 0.05, 0.05)}
+
+
+def test_resumed_run_uses_recorded_lengths(tmp_path: Path) -> None:
+    with make_folder(tmp_path) as folder:
+        assert recorded_calibration(folder) is None
+        folder.write_calibration([], [ROW])
+        calibration = recorded_calibration(folder)
+    assert calibration is not None
+    assert calibration.lengths == [ROW]
+
+
+def test_resumed_run_of_an_older_version_keeps_the_slices_of_the_plan(tmp_path: Path) -> None:
+    with make_folder(tmp_path, blocks=1) as folder:
+        (folder.path / "slice_lengths.csv").unlink()
+        calibration = recorded_calibration(folder)
+    assert calibration is not None
+    assert calibration.lengths == []

@@ -34,19 +34,27 @@ def test_objective_of_plan_replaces_the_default() -> None:
         ({}, [[30_000, 40_000, 990], [4_900_000, 5_100_000, 10]], True),
         ({}, [[30_000, 40_000, 989], [4_900_000, 5_100_000, 11]], False),
         ({}, [[30_000, 40_000, 989]], False),  # the others were never answered
-        ({"latency_us": {"count": 100, "mean": 35.0}, "replies": 100, "scheduled": 100}, [[30_000, 40_000, 99]], True),
-        ({"latency_us": {"count": 100, "mean": 35.0}, "replies": 100, "scheduled": 100}, [[30_000, 40_000, 98]], False),
+        (
+            {"latency_us": {"count": 100, "mean": 35.0}, "throughput_rps": 100.0, "scheduled": 100},
+            [[30_000, 40_000, 99]],
+            True,
+        ),
+        (
+            {"latency_us": {"count": 100, "mean": 35.0}, "throughput_rps": 100.0, "scheduled": 100},
+            [[30_000, 40_000, 98]],
+            False,
+        ),
         ({"ledger": {"lost": 1, "late": 1, "corrupt": 0}}, [[30_000, 40_000, 998]], False),
         ({"ledger": {"lost": 1, "late": 0, "corrupt": 0}}, [[30_000, 40_000, 999]], True),
         ({"ledger": {"lost": 1, "late": 0, "corrupt": 1}}, [[30_000, 40_000, 998]], False),
         ({"unsent": 2}, [[30_000, 40_000, 998]], False),
-        ({"replies": 985}, [[30_000, 40_000, 1000]], False),  # the server falls behind
+        ({"throughput_rps": 985.0}, [[30_000, 40_000, 1000]], False),  # the server falls behind
         (
-            {"replies": 985, "latency_us": {"count": 1000, "mean": 4000.0}},
+            {"throughput_rps": 985.0, "latency_us": {"count": 1000, "mean": 4000.0}},
             [[3_900_000, 4_100_000, 1000]],
             True,
         ),  # four requests in flight at both ends explain that
-        ({"latency_us": {"count": 0, "mean": None}, "replies": 0, "scheduled": 0}, [], False),
+        ({"latency_us": {"count": 0, "mean": None}, "throughput_rps": 0.0, "scheduled": 0}, [], False),
     ],
 )
 def test_objective_asks_for_replies_in_time_and_in_the_window(
@@ -57,7 +65,7 @@ def test_objective_asks_for_replies_in_time_and_in_the_window(
         "ledger": {"lost": 0, "late": 0, "corrupt": 0},
         "unsent": 0,
         "scheduled": 1000,
-        "replies": 1000,
+        "throughput_rps": 1000.0,
         "duration_s": 1.0,
     }
     assert (

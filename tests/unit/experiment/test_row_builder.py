@@ -9,6 +9,7 @@ from bench.machine.process_usage import Usage
 from bench.plan.definition import Plan
 from bench.plan.schedule import resolve
 from bench.schema.arms import Arm
+from bench.schema.csv_schema import TrialRow
 from tests.unit.plan.plans import MODELS
 
 PLAN = msgspec.convert(
@@ -24,7 +25,8 @@ SCHEDULE = resolve(PLAN, MODELS, server_cpus=(1, 2), generator_cpus=(0,))
 TRIAL = TrialContext(SCHEDULE, block=4, arm=Arm("select", "udp"), load=SCHEDULE.block_loads[0])
 REPORT: dict[str, Any] = {
     "duration_s": 0.05, "elapsed_s": 0.06, "sent": 110, "replies": 90, "answered": 108, "sessions": 0,
-    "sessions_per_s": None, "late": 1, "lost": 1, "corrupt": 0, "service_p50_us": 40.0, "service_p99_us": None,
+    "throughput_rps": 1800.0, "sessions_per_s": None, "late": 1, "lost": 1, "corrupt": 0, "service_p50_us": 40.0,
+    "service_p99_us": None,
     "scheduled": None, "unsent": 0, "latency_p50_us": None, "latency_p99_us": None,
     "generator_cpu_us": 20_000.0, "generator_cpu_share": 0.4, "run_delay_share": 0.001,
 }  # fmt: skip
@@ -58,7 +60,7 @@ def make_document(**changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
-def test_slice_row_divides_replies_by_the_window() -> None:
+def test_slice_row_takes_the_rate_of_the_generator() -> None:
     row = slice_row(TRIAL, 2, 1, REPORT, server_cpu_ns=5_400_000)
     assert (row.block, row.round, row.position, row.arm) == (4, 2, 1, "select/udp")
     assert row.throughput_rps == pytest.approx(1800)
@@ -67,18 +69,30 @@ def test_slice_row_divides_replies_by_the_window() -> None:
     assert row.sessions_per_s is None
 
 
-def test_trial_row_adds_up_its_slices() -> None:
-    slices = [slice_row(TRIAL, number, 0, REPORT, server_cpu_ns=5_400_000) for number in range(2)]
+def make_trial_row(report: dict[str, Any] = REPORT, **document: Any) -> TrialRow:
+    slices = [slice_row(TRIAL, number, 0, report, server_cpu_ns=5_400_000) for number in range(2)]
     resources = [resource_row(TRIAL, 0, "server", make_usage(0, 10.0), make_usage(54, 12.0)),
                  resource_row(TRIAL, 1, "server", make_usage(54, 12.0), make_usage(108, 11.0))]  # fmt: skip
     sockets = {"backlog": None, "nodelay": None, "rcvbuf": 425_984, "sndbuf": 425_984}
     ready = {"python": "cpython 3.11.7", "workers": 1, "sockets": sockets}
-    row = trial_row(
+    return trial_row(
         TRIAL,
         TrialMeasurement(
-            ready, slices, resources, make_document(), elapsed_s=0.12, memory_mb=9.5, background_load_share=0.02
+            ready, slices, resources, make_document(**document), elapsed_s=0.12, memory_mb=9.5,
+            background_load_share=0.02,
         ),
-    )
+    )  # fmt: skip
+
+
+def test_trial_without_a_rate_is_invalid() -> None:
+    flawless = {"verdict": {"status": "valid", "codes": [], "flags": []}}
+    assert "NO_REPLIES" not in make_trial_row(**flawless).codes
+    row = make_trial_row(REPORT | {"throughput_rps": 0.0}, **flawless)
+    assert (row.verdict, "NO_REPLIES" in row.codes) == ("invalid", True)
+
+
+def test_trial_row_adds_up_its_slices() -> None:
+    row = make_trial_row()
     assert row.status == "ok"
     assert row.mean_cpu_us_per_request == pytest.approx(10_800 / 216)
     assert row.rss_mb == 12.0

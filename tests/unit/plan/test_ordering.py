@@ -1,5 +1,5 @@
 from bench.plan.matrix import arms, load_points
-from bench.plan.ordering import arrival_seed, baseline_takes_part, block_order, round_count, round_order
+from bench.plan.ordering import arrival_seed, block_order, round_count, round_order, takes_part
 from bench.schema.load_points import LoadPoint
 from tests.unit.plan.plans import make_plan, make_scenarios
 
@@ -68,7 +68,13 @@ def test_round_order_keeps_arms_of_one_transport_together() -> None:
 
 
 def test_baseline_takes_part_in_every_third_round() -> None:
-    assert [number for number in range(7) if baseline_takes_part(number)] == [0, 3, 6]
+    assert [number for number in range(7) if takes_part(number, 1, is_baseline=True)] == [0, 3, 6]
+    assert [number for number in range(9) if takes_part(number, 4, is_baseline=True)] == [0, 4, 8]
+
+
+def test_slow_arm_takes_part_in_every_interval() -> None:
+    assert [number for number in range(4) if takes_part(number, 1, is_baseline=False)] == [0, 1, 2, 3]
+    assert [number for number in range(7) if takes_part(number, 2, is_baseline=False)] == [0, 2, 4, 6]
 
 
 def test_round_count_divides_seconds_by_slice_length() -> None:

@@ -2,6 +2,8 @@ import pytest
 
 from bench.plan.definition import PlanError
 from bench.plan.schedule import resolve
+from bench.plan.slice_lengths import usual_length
+from bench.plan.time_budget import slices_per_block
 from bench.plan.toml import load_plan
 from tests.unit.plan.plans import MODELS, make_plan, make_scenarios
 
@@ -16,12 +18,12 @@ def test_schedule_resolves_workers_to_server_cpus() -> None:
 def test_schedule_counts_slices_of_arms_that_take_part() -> None:
     plan = make_plan(seed=1, transports=["tcp"], slice_s=0.05)  # 4 rounds; iterative serves one of two load points
     schedule = resolve(plan, MODELS, server_cpus=(1,), generator_cpus=(0,))
-    assert schedule.slices_per_block == 4 + 2 * 4 + 2 * 2
-    assert schedule.block_load_s == pytest.approx(16 * 0.05)
+    assert slices_per_block(plan, MODELS) == 4 + 2 * 4 + 2 * 2
+    usual = usual_length(plan)
     (one, many) = schedule.block_loads
     assert [arm.name for arm, reason in many.skip_reasons.items() if reason] == ["iterative/tcp"]
-    assert [one.takes_part(schedule.arms[-1], counted) for counted in range(4)] == [True, False, False, True]
-    assert all(one.takes_part(arm, 1) for arm in schedule.fresh_arms)
+    assert [one.takes_part(schedule.arms[-1], usual, counted) for counted in range(4)] == [True, False, False, True]
+    assert all(one.takes_part(arm, usual, 1) for arm in schedule.fresh_arms)
 
 
 def test_schedule_separates_searches_from_blocks() -> None:

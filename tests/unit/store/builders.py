@@ -63,6 +63,8 @@ def make_block(block: int, **trial_values: Any) -> BlockRows:
 def make_folder(parent: Path, blocks: int = 0, plan: Plan = PLAN) -> RunFolder:
     """Return a locked run folder with a number of finished blocks."""
     folder = RunFolder.create(parent, plan, ENVIRONMENT)
+    if blocks:
+        folder.write_calibration([], [])
     for block in range(blocks):
         folder.append(make_block(block, sent=10))
     return folder

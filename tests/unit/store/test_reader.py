@@ -10,7 +10,7 @@ import msgspec
 import pandas as pd
 import pytest
 
-from bench.schema.csv_schema import MaxRateRow, RateRow
+from bench.schema.csv_schema import MaxRateRow, RateRow, SliceLengthRow
 from bench.store.errors import StoreError
 from bench.store.reader import read_run
 from bench.store.run_folder import RunFolder
@@ -215,6 +215,10 @@ def test_start_time_is_the_recorded_one(folder: RunFolder) -> None:
 
 def test_rates_and_searches_read_back(tmp_path: Path) -> None:
     rate = RateRow("latency", 16, 64, "select/tcp", "common", 48000.0, 24000.0)
+    lengths = [
+        SliceLengthRow("latency", 16, 64, "select/tcp", 0.0001, 0.025, 0.003, 1, ""),
+        SliceLengthRow("latency", 16, 64, "poll/tcp", None, 90.0, 30.0, 8, "a reply takes 30 s"),
+    ]
     trial = MaxRateRow(
         scenario="max", connections=16, message_bytes=64, arm="select/tcp", model="select", transport="tcp",
         protocol="echo", objective_p99_us=5000.0, objective_lost_share=0.001, verdict="valid", codes="",
@@ -223,11 +227,13 @@ def test_rates_and_searches_read_back(tmp_path: Path) -> None:
         before = folder.read()
         assert before.rates is None
         assert before.max_rate is None
-        folder.write_rates([rate])
+        assert before.slice_lengths is None
+        folder.write_calibration([rate], lengths)
         folder.append_max_rates([trial])
         folder.append_max_rates([replace(trial, round=1)])
         run = folder.read()
     assert run.rates == [rate]
+    assert run.slice_lengths == lengths
     assert run.max_rate is not None
     assert list(run.max_rate["round"]) == [0, 1]
     run.check_measured()

@@ -192,3 +192,16 @@ def test_refused_folder_is_unlocked(tmp_path: Path) -> None:
         folder.reopen()
     with RunFolder(path) as other:
         other.lock()
+
+
+def test_missing_slice_lengths_are_refused_if_slices_are_longer(tmp_path: Path) -> None:
+    path, _ = make_interrupted_folder(tmp_path)
+    (path / "slice_lengths.csv").unlink()
+    with pytest.raises(StoreError, match=r"slice_lengths.csv is missing, although finished blocks have longer slices"):
+        reopen(path)
+
+
+def test_run_of_an_older_version_is_resumed_without_slice_lengths(tmp_path: Path) -> None:
+    path, _ = make_interrupted_folder(tmp_path)
+    state = replace(read_state(read_run(path)), has_lengths=False, usual_window_s=0.045)
+    assert plan_repairs(state)

@@ -1,0 +1,69 @@
+"""The time of a cycle: of a reply, or of a session where clients come and go."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bench.experiment.child_process import ServerError
+from bench.experiment.run_context import RunContext
+from bench.experiment.server import Server, load_settings
+from bench.experiment.solo_load import load_alone
+from bench.plan.schedule import ScheduledLoad
+from bench.plan.slice_lengths import is_short
+
+_LOAD_S = 0.01
+_TRIES = 3  # the first load also starts threads and warms up the interpreter
+_SLOW_S = 0.2  # a load that takes this long is slow by itself, and a second try would cost as much
+
+
+def measure_cycle_s(context: RunContext, load: ScheduledLoad, server: Server) -> float | None:
+    """Return the time of a cycle in a closed loop with the connections of a load.
+
+    None if there is no reply; the block reports the reason. The shortest of a few tries counts, unless the first is
+    short enough for the plan's slices.
+    """
+    plan, generator, name = context.schedule.plan, context.generator, f"{server.arm.name} cycle"
+    settings = load_settings(load, server, plan.timeout_s, spin=context.schedule.cpus_disjoint)
+    shortest_s: float | None = None
+    try:
+        generator.open(name, settings)
+        for _ in range(_TRIES):
+            figures = generator.slice(name, _LOAD_S, 0.0, None)
+            cycle_s = cycle_of(load, figures)
+            if cycle_s is None:
+                break
+            shortest_s = cycle_s if shortest_s is None else min(shortest_s, cycle_s)
+            if is_short(plan, shortest_s) or figures["elapsed_s"] > _SLOW_S:
+                break
+    except ServerError:
+        shortest_s = None
+    generator.abandon(name)
+    return shortest_s
+
+
+def measure_reply_s(context: RunContext, load: ScheduledLoad, server: Server, cycle_s: float, rate_rps: float) -> float:
+    """Return the longest time of a reply at a rate. It is at most ``cycle_s``, the time in a closed loop.
+
+    A closed loop keeps every connection waiting, so its cycle may be much longer than a reply at the rate.
+    """
+    window_s = min(max(_LOAD_S, 1 / rate_rps), max(_LOAD_S, cycle_s))
+    try:
+        result = load_alone(context, server, load, [window_s], 0.0, rate_rps=rate_rps)
+    except ServerError:
+        return cycle_s
+    service_us = result.document["service_us"]
+    if not service_us["count"] or not isinstance(service_us["max"], int | float):
+        return cycle_s
+    return min(cycle_s, float(service_us["max"]) / 1e6)
+
+
+def cycle_of(load: ScheduledLoad, figures: Mapping[str, Any]) -> float | None:
+    """Return the mean time of a cycle in one load, from its first request to its last reply.
+
+    In that time every connection was busy, so it is the connections' time divided by the number of cycles. This also
+    holds if the requests queue up and the load is shorter than the queue. Source: the operational law of Little (1961).
+    """
+    answered = float(figures["answered"])
+    if not answered:
+        return None
+    cycles = answered / load.scenario.requests_per_cycle
+    return load.point.connections * float(figures["elapsed_s"]) / cycles
