@@ -1,4 +1,4 @@
-"""Counters of the kernel: dropped datagrams, CPU steal; and its clock source."""
+"""Tables and counters of the kernel: sockets, dropped datagrams, CPU steal; and its clock source."""
 
 import ipaddress
 import sys
@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # bench uses this module, too, and starts faster without the 
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _TABLES = Path("/proc/net")
+_SERVING_STATES = {"tcp": "0A", "udp": "07"}  # TCP_LISTEN; a datagram socket that is not connected (tcp_states.h)
 _GOOD_CLOCKS = {"tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page"}
 _CLOCK = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 _STEAL = 8  # field of a line of /proc/stat: cpu user nice system idle iowait irq softirq steal (proc_stat(5))
@@ -23,14 +24,12 @@ def drops(spec: "LoadSpec") -> dict[str, int] | None:
     socket of IPv6 may serve IPv4, too. None for a stream, or if neither list is readable. The count of a socket
     disappears when the socket is closed.
     """
-    if spec.transport != "udp":
-        return None
-    tables = [table for name in ("udp", "udp6") if (table := _read_table(name)) is not None]
-    if not tables:
+    sockets = _read_sockets("udp") if spec.transport == "udp" else None
+    if sockets is None:
         return None
     dropped = {"generator": 0, "server": 0}
     server = (_without_mapping(ipaddress.ip_address(spec.host)), spec.port)
-    for fields in (line.split() for table in tables for line in table):
+    for fields in sockets:
         local_address, local_port = _parse_endpoint(fields[1])
         if _parse_endpoint(fields[2]) == server:
             dropped["generator"] += int(fields[-1])
@@ -42,6 +41,19 @@ def drops(spec: "LoadSpec") -> dict[str, int] | None:
 def _receives(bound: _Address, address: _Address) -> bool:
     """Return whether a socket bound to one address may receive datagrams to another: ``::`` those of IPv4, too."""
     return bound == address or (bound.is_unspecified and bound.version >= address.version)
+
+
+def has_listener(transport: str, address: str, port: int) -> bool:
+    """Return whether a socket of this machine serves a numeric address, as far as this process can see."""
+    wanted, state = _without_mapping(ipaddress.ip_address(address)), _SERVING_STATES[transport]
+    endpoints = [_parse_endpoint(fields[1]) for fields in _read_sockets(transport) or [] if fields[3] == state]
+    return any(bound_port == port and _receives(bound, wanted) for bound, bound_port in endpoints)
+
+
+def _read_sockets(transport: str) -> list[list[str]] | None:
+    """Return the fields of each socket of a transport, IPv4 and IPv6; None if neither table is readable."""
+    tables = [table for name in (transport, f"{transport}6") if (table := _read_table(name)) is not None]
+    return [line.split() for table in tables for line in table] if tables else None
 
 
 def _read_table(name: str) -> list[str] | None:
