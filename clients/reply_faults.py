@@ -9,7 +9,8 @@ from clients.exchange import Answer, End, read_more
 from clients.load_spec import LoadSpec
 
 _MAX_TRIAL_S = 1.0  # for a server that may react to something else
-_SHOWN_BYTES = 24
+_SHOWN_LETTERS = 30
+_SHOWN_BYTES = 6  # of a longer one
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def describe_fault(answer: Answer, exchange: Exchange, before: Sequence[Exchange
             "to echo: --protocol echo leaves hola out"
         )
     due = "the same bytes" if expected == exchange.request else shorten(expected)
-    where = _first_difference(data, expected) if len(data) > _SHOWN_BYTES else ""
+    where = _first_difference(data, expected) if len(data) > _SHOWN_LETTERS else ""
     return f"answered {shorten(data)} to {shorten(exchange.request)}; expected {due}{where}"
 
 
@@ -79,8 +80,10 @@ def describe_silence(sock: socket.socket, spec: LoadSpec, answer: Answer, exchan
 
 
 def shorten(data: bytes) -> str:
-    """Return bytes as Python writes them, cut if they are many."""
-    return repr(data) if len(data) <= _SHOWN_BYTES else f"{data[: _SHOWN_BYTES - 4]!r}... ({len(data)} bytes)"
+    """Return bytes as Python writes them, cut if that is long: a terminal shows the beginning of a message only."""
+    if len(repr(data)) <= _SHOWN_LETTERS:
+        return repr(data)
+    return f"{data[:_SHOWN_BYTES]!r}... ({len(data)} bytes)"
 
 
 def describe_close(answer: Answer, exchange: Exchange | None, replies_before: int) -> str:
@@ -91,11 +94,10 @@ def describe_close(answer: Answer, exchange: Exchange | None, replies_before: in
             f"{ended} the connection inside its reply to {shorten(exchange.request)}, after {len(answer.data)} of "
             f"{len(exchange.expected)} bytes: {shorten(answer.data)}"
         )
-    instead = f", instead of answering {shorten(exchange.request)}" if exchange else ""
-    if not replies_before:
-        return f"{ended} the connection without a reply{instead}"
-    replies = "1 reply" if replies_before == 1 else f"{replies_before} replies"
-    return f"{ended} the connection after {replies}{instead}; lifecycle per_request opens a connection for each request"
+    if replies_before:
+        replies = "1 reply" if replies_before == 1 else f"{replies_before} replies"
+        return f"{ended} the connection after {replies}; lifecycle per_request opens a connection for each request"
+    return f"{ended} the connection without a reply{f' to {shorten(exchange.request)}' if exchange else ''}"
 
 
 def _first_difference(data: bytes, expected: bytes) -> str:

@@ -119,7 +119,7 @@ SECOND = MESSAGE[::-1]
     ("converse", "protocol", "fault"),
     [
         (make_replies(), "echo", "the connection without a reply"),
-        (reset, "echo", f"reset the connection without a reply, instead of answering {MESSAGE!r}"),
+        (reset, "echo", f"reset the connection without a reply to {MESSAGE!r}"),
         (make_replies(MESSAGE), "echo", "the connection after 1 reply"),
         (make_replies(b"pues"), "hola", "closed the connection inside its reply to b'hola', after 4 of 9 bytes"),
         (make_replies(MESSAGE, b"?"), "echo", f"answered b'?' to {SECOND!r}; expected the same bytes"),
