@@ -6,7 +6,7 @@ from clients import addresses
 from clients.exchange import Answer, End, exchange_datagram, exchange_stream, read_more, receive_datagram
 from clients.load_spec import LoadSpec
 from clients.protocols import PUES_ADIOS
-from clients.reply_faults import Exchange, describe_close, describe_fault, describe_silence, describe_surplus
+from clients.reply_faults import Exchange, describe_close, describe_fault, describe_silence, describe_surplus, is_copy
 
 
 class ProtocolError(Exception):
@@ -53,7 +53,7 @@ class CheckedClient:
                 if will_ask_again:
                     raise ProtocolError(f"{self._url} {describe_close(surplus, None, len(self._before))}")
                 return
-            if not self._copies_due or not last.expected.startswith(surplus.data):
+            if not self._copies_due or not is_copy(surplus.data, last.expected):
                 raise ProtocolError(f"{self._url} {describe_surplus(surplus.data, last)}")
             self._copies_due -= 1
 

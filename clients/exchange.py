@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from clients.protocols import MAX_DATAGRAM_BYTES
 
 _RECV_BYTES = 1 << 20
-_SURPLUS_BYTES = 256  # read beyond the expected reply: enough to show what a server adds
+SURPLUS_BYTES = 256  # read beyond the expected reply: enough to show what a server adds
 DATAGRAM_TRIES = 3  # a datagram may be lost without an error
 
 
@@ -47,7 +47,7 @@ def exchange_stream(sock: socket.socket, request: bytes, expected: bytes, end_s:
             events = ready[0][1]
             try:
                 if events & selectors.EVENT_READ:
-                    data = sock.recv(min(len(expected) - len(reply) + _SURPLUS_BYTES, _RECV_BYTES))
+                    data = sock.recv(min(len(expected) - len(reply) + SURPLUS_BYTES, _RECV_BYTES))
                     if not data:
                         return Answer(bytes(reply), End.CLOSED)
                     reply += data
@@ -87,7 +87,7 @@ def read_more(sock: socket.socket, timeout_s: float) -> Answer:
         if not selector.select(timeout_s):
             return Answer(b"", End.SILENT)
         try:
-            data = sock.recv(_SURPLUS_BYTES)
+            data = sock.recv(SURPLUS_BYTES)
         except ConnectionResetError:
             return Answer(b"", End.RESET)
         return Answer(data, End.REPLIED if data else End.CLOSED)

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clients.exchange import Answer, End, read_more
+from clients.exchange import SURPLUS_BYTES, Answer, End, read_more
 from clients.load_spec import LoadSpec
 
 _MAX_TRIAL_S = 1.0  # for a server that may react to something else
@@ -48,9 +48,14 @@ def describe_fault(answer: Answer, exchange: Exchange, before: Sequence[Exchange
 
 def describe_surplus(data: bytes, exchange: Exchange) -> str:
     """Return what the server sent after its complete reply to a request."""
-    if exchange.expected.startswith(data):
+    if is_copy(data, exchange.expected):
         return f"answered {shorten(exchange.request)} twice; expected one reply"
     return f"sent {shorten(data)} after its reply to {shorten(exchange.request)}; expected nothing more"
+
+
+def is_copy(data: bytes, reply: bytes) -> bool:
+    """Return whether surplus bytes are a second reply. Of a long one only the beginning was read."""
+    return data.startswith(reply) or (len(data) >= SURPLUS_BYTES and reply.startswith(data))
 
 
 def describe_silence(sock: socket.socket, spec: LoadSpec, answer: Answer, exchange: Exchange, waited_s: float) -> str:

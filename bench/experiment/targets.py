@@ -44,13 +44,23 @@ def _resolve(server: ExternalServer, plan: Plan, report: Callable[[str], None]) 
     raise PlanError(f"external server {server.name!r}: {problem}", key="target", problem=problem)
 
 
+def _is_local(address: str) -> bool:
+    """Return whether an address belongs to this machine: a socket can be bound to it."""
+    try:
+        with socket.socket(addresses.family_of(address), socket.SOCK_DGRAM) as sock:
+            sock.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
 def _why_unreachable(transport: str, address: str, port: int) -> str:
     """Return why no server is reached at an address, or "".
 
     The kernel's table of sockets is read first: a connection would be a client, and some servers serve only one. Only a
     server that is not in it, e.g. on another machine, is asked.
     """
-    if has_listener(transport, address, port):
+    if _is_local(address) and has_listener(transport, address, port):
         return ""
     kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
     try:

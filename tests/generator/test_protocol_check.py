@@ -158,10 +158,11 @@ def test_verify_finds_a_line_server_by_a_message_with_line_ends() -> None:
     [
         (lambda _number, _datagram: [], "did not answer echo within 0.2 s"),
         (lambda _number, datagram: [datagram] * 2, f"answered {MESSAGE!r} twice"),
+        (lambda _number, datagram: [datagram, b""], f"sent b'' after its reply to {MESSAGE!r}; expected nothing more"),
         (lambda _number, _datagram: [b"?"], f"answered b'?' to {MESSAGE!r}; expected the same bytes"),
         (lambda _number, _datagram: [b""], f"answered b'' to {MESSAGE!r}; expected the same bytes"),
     ],
-    ids=["silent", "twice", "changes", "empty"],
+    ids=["silent", "twice", "adds-empty", "changes", "empty"],
 )
 def test_verify_describes_what_the_datagram_server_did(answer: Callable[[int, bytes], list[bytes]], fault: str) -> None:
     with start_udp_server(answer) as port, pytest.raises(ProtocolError) as refusal:

@@ -1,6 +1,7 @@
 import pytest
 
-from clients.reply_faults import shorten
+from clients.exchange import SURPLUS_BYTES
+from clients.reply_faults import is_copy, shorten
 
 
 @pytest.mark.parametrize(
@@ -14,3 +15,18 @@ from clients.reply_faults import shorten
 )
 def test_long_bytes_are_cut(data: bytes, text: str) -> None:
     assert shorten(data) == text
+
+
+@pytest.mark.parametrize(
+    ("data", "reply", "expected"),
+    [
+        (b"pues hola", b"pues hola", True),
+        (b"pues holapues hola", b"pues hola", True),
+        (b"pues", b"pues hola", False),
+        (b"", b"pues hola", False),
+        (bytes(SURPLUS_BYTES), bytes(10_000), True),
+        (bytes(SURPLUS_BYTES - 1), bytes(10_000), False),
+    ],
+)
+def test_second_reply_is_recognised_by_its_beginning(data: bytes, reply: bytes, expected: bool) -> None:
+    assert is_copy(data, reply) is expected

@@ -56,6 +56,12 @@ def test_target_without_a_listener_is_refused(transport: str) -> None:
     assert refusal.value.key == "target"
 
 
+def test_server_of_this_machine_is_not_that_of_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.experiment.targets._CONNECT_S", 0.01)
+    with socket.create_server(("0.0.0.0", 0)) as server, pytest.raises(PlanError, match=r"192\.0\.2\.1"):
+        resolve(f"192.0.2.1:{server.getsockname()[1]}")  # RFC 5737: nobody has this address
+
+
 def test_name_without_address_is_refused() -> None:
     with pytest.raises(PlanError, match=r"external server 'mine': host 'no-such-host\.invalid' has no address"):
         resolve("no-such-host.invalid:80")
