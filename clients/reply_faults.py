@@ -101,7 +101,8 @@ def describe_close(answer: Answer, exchange: Exchange | None, replies_before: in
         )
     if replies_before:
         replies = "1 reply" if replies_before == 1 else f"{replies_before} replies"
-        return f"{ended} the connection after {replies}; lifecycle per_request opens a connection for each request"
+        load = f"lifecycle session, requests_per_session {replies_before}"
+        return f"{ended} the connection after {replies}; a load that asks no more can measure it ({load})"
     return f"{ended} the connection without a reply{f' to {shorten(exchange.request)}' if exchange else ''}"
 
 

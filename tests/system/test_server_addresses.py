@@ -1,8 +1,10 @@
 """Servers as users write them: on one address or on both families, over UDP, with few replies per connection."""
 
+import re
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -57,6 +59,11 @@ def run_small(tmp_path: Path, *arguments: str) -> tuple[pd.DataFrame, str, Path]
     return pd.read_csv(folder / "trials.csv"), completed.stderr, folder
 
 
+def by_case(trials: pd.DataFrame) -> dict[tuple[str, str], dict[Any, Any]]:
+    """Return the rows of a run of one block and one load point per scenario, by arm and scenario."""
+    return {(row["arm"], row["scenario"]): row for row in trials.to_dict("records")}
+
+
 QUICK = ["quick", "--models", "select", "--protocol", "echo", "--connections", "2", "--seconds", "0.05", "--no-charts"]
 
 
@@ -68,13 +75,13 @@ def test_servers_of_every_address_and_transport_are_measured(tmp_path: Path, ser
     }
     options = [f"--server={name}/tcp+udp={server} {rest}" for name, rest in commands.items()]
     trials, errors, _ = run_small(tmp_path, *QUICK, *options)
-    measured = trials[trials["scenario"] == "capacity"].set_index("arm")
+    measured = by_case(trials)
     for name in commands:
         for transport in ("tcp", "udp"):
-            arm = f"{name}/{transport}"
-            assert measured.loc[arm, "status"] == "ok", (measured.loc[arm, "reason"], errors)
-            assert measured.loc[arm, "replies"] > 0
-            assert "UNEXPLAINED_LOSS" not in str(measured.loc[arm, "codes"])
+            row = measured[f"{name}/{transport}", "capacity"]
+            assert row["status"] == "ok", (row["reason"], errors)
+            assert row["replies"] > 0
+            assert "UNEXPLAINED_LOSS" not in str(row["codes"])
 
 
 @pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
@@ -113,7 +120,8 @@ command = ["{python}", "server.py", "tcp", "{host}", "{port}", "20"]
 folder = "FOLDER"
 [[scenarios]]
 name = "requests"
-lifecycle = "per_request"
+lifecycle = "session"
+requests_per_session = 1
 connections = [2]
 seconds = 0.05
 [[scenarios]]
@@ -127,14 +135,13 @@ def test_server_that_ends_connections_is_measured_or_explained(tmp_path: Path, s
     assert server
     (tmp_path / "plan.toml").write_text(PLAN.replace("FOLDER", str(tmp_path)))
     trials, errors, folder = run_small(tmp_path, str(tmp_path / "plan.toml"))
-    rows = trials.set_index(["arm", "scenario"])
+    rows = by_case(trials)
     for name in ("once", "variable", "twenty"):
-        assert rows.loc[(f"{name}/tcp", "requests"), "status"] == "ok", (rows["reason"].to_string(), errors)
-    assert rows.loc[("variable/tcp", "capacity"), "status"] == "ok"
-    assert rows.loc[("once/tcp", "capacity"), "status"] == "failed"
-    assert "the connection after 1 reply" in rows.loc[("once/tcp", "capacity"), "reason"]
-    twenty = rows.loc[("twenty/tcp", "capacity")]
-    assert twenty["status"] == "ok"
-    ended = r"the server (?:closed \d+ connections early|reset \d+ connections)"
-    assert pd.Series([errors]).str.contains(ended).all(), errors
-    assert pd.Series([(folder / "report.html").read_text()]).str.contains(ended).all()
+        assert rows[f"{name}/tcp", "requests"]["status"] == "ok", (rows[f"{name}/tcp", "requests"]["reason"], errors)
+    assert rows["variable/tcp", "capacity"]["status"] == "ok"
+    assert rows["once/tcp", "capacity"]["status"] == "failed"
+    assert "the connection after 1 reply" in rows["once/tcp", "capacity"]["reason"]
+    assert rows["twenty/tcp", "capacity"]["status"] == "ok"
+    ended = r"the server (closed \d+ connections early|reset \d+ connections)"
+    assert re.search(ended, errors), errors
+    assert re.search(ended, (folder / "report.html").read_text())
