@@ -7,7 +7,7 @@ CONNECTION_CODES = (
         name="CONNECTIONS_CLOSED",
         short="the server closed {} connections early",
         meaning="connections that the server closed while a reply was due, or although the load would use them again",
-        advice="use lifecycle 'session' with fewer requests_per_session, if the server closes by design; else see its log",
+        advice="if it closes by design, use lifecycle 'session' with fewer requests_per_session; else see its log",
         suspect=0,
         format="{:.0f}",
     ),
