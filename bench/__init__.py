@@ -32,6 +32,8 @@ IMPORT_RULES: dict[str, tuple[str, ...]] = {
         "bench.store",
         "bench.analysis",
         "servers.registry",
+        "clients.addresses",
+        "clients.kernel_counters",
         "clients.quality_codes",
         "clients.quality_catalogue",
     ),

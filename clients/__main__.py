@@ -82,6 +82,7 @@ def load(
 
       python -m clients load udp://127.0.0.1:8000 --rate 2000 --seconds 10
     """
+    from clients.addresses import resolve
     from clients.cli_load import WINDOWS, name_options, parse_mix, parse_url, run_load
     from clients.load_spec import LoadSpec, check_duration
 
@@ -94,7 +95,7 @@ def load(
         check_duration(seconds + warmup, warmup)
         spec = LoadSpec(
             transport=transport,
-            host=host,
+            host=resolve(host)[0],
             port=port,
             protocol=protocol,
             lifecycle=lifecycle,
@@ -116,7 +117,7 @@ def load(
         )
     except ValueError as error:
         raise Stop(name_options(str(error))) from error
-    result = run_load(spec, pinned, seconds, warmup, lambda line: print(line, file=sys.stderr, flush=True))
+    result = run_load(spec, host, pinned, seconds, warmup, lambda line: print(line, file=sys.stderr, flush=True))
     _write_result(result, json_file, raw, hdr)
 
 

@@ -20,7 +20,7 @@ from clients.generator import LoadGenerator, compile_loops
 from clients.load_spec import MAX_WEIGHT, LoadSpec
 from clients.local_ports import PortsExhaustedError
 from clients.measurement import Slice
-from clients.protocol_check import ProtocolError, verify
+from clients.protocol_check import ProtocolError, find_server
 from clients.protocols import MAX_MESSAGE_BYTES, TRANSPORTS
 from clients.result_document import Context, make_document
 
@@ -42,9 +42,11 @@ _FIELD_AND_NUMBER = re.compile(rf"\b({'|'.join(_OPTIONS)})(?= (?:-?[\d.]|nan|inf
 def parse_url(url: str) -> tuple[str, str, int]:
     """Split tcp://HOST:PORT or udp://HOST:PORT.
 
-    HOST is a numeric address or localhost. Raises Stop.
+    HOST is a name or a numeric address; one of IPv6 is in brackets. Raises Stop.
     """
-    invalid = Stop(f"{url!r} is not the address of a server; use tcp://HOST:PORT or udp://HOST:PORT")
+    invalid = Stop(
+        f"{url!r} is not the address of a server; use tcp://HOST:PORT or udp://HOST:PORT, for IPv6 tcp://[ADDRESS]:PORT"
+    )
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -52,8 +54,7 @@ def parse_url(url: str) -> tuple[str, str, int]:
         raise invalid from error
     if parts.scheme not in TRANSPORTS or not parts.hostname or not port:
         raise invalid
-    host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname
-    return parts.scheme, host, port
+    return parts.scheme, parts.hostname, port
 
 
 def parse_mix(text: str) -> tuple[tuple[int, float], ...]:
@@ -89,14 +90,15 @@ class LoadResult:
 
 
 def run_load(
-    spec: LoadSpec, cpus: Sequence[int], seconds: float, warmup_s: float, report: Callable[[str], None]
+    spec: LoadSpec, host: str, cpus: Sequence[int], seconds: float, warmup_s: float, report: Callable[[str], None]
 ) -> LoadResult:
     """Load a server. Raises Stop if that is impossible.
 
+    host: name or address of the server; the first of its addresses on which one listens replaces that of ``spec``.
     report: called with a line when the load has begun. From then on Ctrl-C ends the load early, and the result is what
     was measured until then.
     """
-    _prepare(spec)
+    spec = _prepare(spec, host)
     threads = Threads(cpus)
     try:
         with LoadGenerator(spec, threads) as generator:
@@ -121,16 +123,16 @@ def run_load(
         threads.close()
 
 
-def _prepare(spec: LoadSpec) -> None:
+def _prepare(spec: LoadSpec, host: str) -> LoadSpec:
     """Raise the limit on open files, compile, and check the server's replies.
 
-    Raises Stop.
+    Returns the load on the address of the server. Raises Stop.
     """
     try:
         raise_fd_limit(spec.connections)
         compile_loops()
         message = np.random.default_rng(spec.seed).bytes(max(spec.sizes))
-        verify(spec.transport, spec.host, spec.port, spec.protocol, message, spec.timeout_s)
+        return find_server(spec, host, message)
     except (ProtocolError, TooManyConnectionsError) as error:
         raise Stop(str(error), 1) from error
 

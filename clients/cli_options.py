@@ -9,7 +9,13 @@ Port = Annotated[int, typer.Argument(min=1, max=65535, help="Port of the server.
 Transport = Annotated[Literal["tcp", "udp"], typer.Option(help="Transport.")]
 Wait = Annotated[float, typer.Option(min=0.0, max=3600.0, help="Seconds between hola and adios.")]
 
-Url = Annotated[str, typer.Argument(help="Address of the server: tcp://HOST:PORT or udp://HOST:PORT.")]
+Url = Annotated[
+    str,
+    typer.Argument(
+        help="Address of the server: tcp://HOST:PORT or udp://HOST:PORT. HOST is a name, an IPv4 address, or an IPv6 "
+        "address in brackets. Of several addresses of a name, the first one on which a server listens is loaded."
+    ),
+]
 Protocol = Annotated[Literal["echo", "hola"], typer.Option(help="Protocol of the server.")]
 Connections = Annotated[int, typer.Option(min=1, max=1_000_000, help="Number of concurrent clients.")]
 MessageBytes = Annotated[

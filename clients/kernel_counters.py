@@ -1,5 +1,7 @@
-"""Counters of the kernel: dropped datagrams, CPU steal; and its clock source."""
+"""Tables and counters of the kernel: sockets, dropped datagrams, CPU steal; and its clock source."""
 
+import ipaddress
+import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # bench uses this module, too, and starts faster without the engine
     from clients.load_spec import LoadSpec
 
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_TABLES = Path("/proc/net")
+_SERVING_STATES = {"tcp": "0A", "udp": "07"}  # TCP_LISTEN; a datagram socket that is not connected (tcp_states.h)
 _GOOD_CLOCKS = {"tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page"}
 _CLOCK = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 _STEAL = 8  # field of a line of /proc/stat: cpu user nice system idle iowait irq softirq steal (proc_stat(5))
@@ -15,25 +20,61 @@ _STEAL = 8  # field of a line of /proc/stat: cpu user nice system idle iowait ir
 def drops(spec: "LoadSpec") -> dict[str, int] | None:
     """Return the datagrams that sockets' buffers had no room for, by place.
 
-    The places are the generator, and the server if it is local. From the last column of /proc/net/udp. None for a
-    stream, or if the list is not readable. The count of a socket disappears when the socket is closed.
+    The places are the generator, and the server if it is local. From the last column of /proc/net/udp and udp6: a
+    socket of IPv6 may serve IPv4, too. None for a stream, or if neither list is readable. The count of a socket
+    disappears when the socket is closed.
     """
-    if spec.transport != "udp":
-        return None
-    name = "udp6" if ":" in spec.host else "udp"
-    try:
-        lines = Path(f"/proc/net/{name}").read_text().splitlines()[1:]
-    except OSError:
+    sockets = _read_sockets("udp") if spec.transport == "udp" else None
+    if sockets is None:
         return None
     dropped = {"generator": 0, "server": 0}
-    port = f":{spec.port:04X}"
-    for line in lines:
-        fields = line.split()
-        if fields[2].endswith(port):
+    server = (_without_mapping(ipaddress.ip_address(spec.host)), spec.port)
+    for fields in sockets:
+        local_address, local_port = _parse_endpoint(fields[1])
+        if _parse_endpoint(fields[2]) == server:
             dropped["generator"] += int(fields[-1])
-        elif fields[1].endswith(port):
+        elif local_port == spec.port and _receives(local_address, server[0]):
             dropped["server"] += int(fields[-1])
     return dropped
+
+
+def _receives(bound: _Address, address: _Address) -> bool:
+    """Return whether a socket bound to one address may receive datagrams to another: ``::`` those of IPv4, too."""
+    return bound == address or (bound.is_unspecified and bound.version >= address.version)
+
+
+def has_listener(transport: str, address: str, port: int) -> bool:
+    """Return whether a socket of this machine serves a numeric address, as far as this process can see."""
+    wanted, state = _without_mapping(ipaddress.ip_address(address)), _SERVING_STATES[transport]
+    endpoints = [_parse_endpoint(fields[1]) for fields in _read_sockets(transport) or [] if fields[3] == state]
+    return any(bound_port == port and _receives(bound, wanted) for bound, bound_port in endpoints)
+
+
+def _read_sockets(transport: str) -> list[list[str]] | None:
+    """Return the fields of each socket of a transport, IPv4 and IPv6; None if neither table is readable."""
+    tables = [table for name in (transport, f"{transport}6") if (table := _read_table(name)) is not None]
+    return [line.split() for table in tables for line in table] if tables else None
+
+
+def _read_table(name: str) -> list[str] | None:
+    """Return the lines of a table of sockets without its heading; None if it is not readable, e.g. without IPv6."""
+    try:
+        return (_TABLES / name).read_text().splitlines()[1:]
+    except OSError:
+        return None
+
+
+def _parse_endpoint(text: str) -> tuple[_Address, int]:
+    """Return address and port of ``0100007F:1F40``: 32-bit words in the byte order of the machine."""
+    address, _, port = text.partition(":")
+    words = [int(address[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(address), 8)]
+    return _without_mapping(ipaddress.ip_address(b"".join(words))), int(port, 16)
+
+
+def _without_mapping(address: _Address) -> _Address:
+    """Return an address of IPv4 in its own form: ``::ffff:127.0.0.1`` is 127.0.0.1."""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
 
 
 def drops_since(before: dict[str, int] | None, spec: "LoadSpec") -> dict[str, int] | None:

@@ -1,9 +1,24 @@
 """Describe a result document as text for the terminal. Pure."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 _SHOWN_PERCENTILES = ("p50", "p90", "p99", "p99_9", "max")
+# Each kind of error in words, and what is counted.
+_ERRORS = {
+    "connect_refused": ("the server refused {}", "connection"),
+    "connect_timeout": ("{} timed out", "connection attempt"),
+    "connect_failed": ("{} failed", "connection attempt"),
+    "no_ports": ("{} failed, because no local port was free", "connection attempt"),
+    "no_descriptors": ("{} failed, because the limit of open files was reached", "connection attempt"),
+    "timeout": ("{} timed out", "request"),
+    "reset": ("the server reset {}", "connection"),
+    "closed": ("the server closed {} early", "connection"),
+    "unreachable": ("the network reported that {} could not reach the server", "connection"),
+    "wrong_reply": ("the server sent {} with other bytes than expected", "reply"),
+}
+_PLURALS = {"reply": "replies"}
 
 
 def describe(result: dict[str, Any]) -> str:
@@ -46,11 +61,20 @@ def _describe_requests(result: dict[str, Any]) -> list[str]:
         places = ", ".join(f"{count} at the {place}" for place, count in drops.items() if count)
         lines.append(f"dropped      {places}: datagrams that did not fit into a socket buffer")
     if result["errors"]:
-        lines.append("errors       " + ", ".join(f"{count} {kind}" for kind, count in result["errors"].items()))
+        lines.append(f"errors       {'; '.join(describe_errors(result['errors']))}")
     fairness = result["fairness"]
     if fairness and fairness["starved"] and result["loop"] == "closed":
         lines.append(f"starved      {fairness['starved']} of {result['connections']} connections got no reply")
     return lines
+
+
+def describe_errors(errors: Mapping[str, int]) -> list[str]:
+    """Return each kind of error in words: ``the server closed 352 connections while a reply was due``."""
+    texts = []
+    for kind, count in errors.items():
+        text, noun = _ERRORS[kind]
+        texts.append(text.format(f"{count:,} {noun if count == 1 else _PLURALS.get(noun, noun + 's')}"))
+    return texts
 
 
 def _percentiles(summary: dict[str, float | str | None]) -> str:

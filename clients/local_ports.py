@@ -1,8 +1,8 @@
 """Check how many local ports a load needs, before it takes them.
 
 The side that closes a TCP connection first keeps its port for a minute (TIME_WAIT). On loopback Linux reuses the port
-after a second (tcp_tw_reuse = 2, tcp_tw_reuse_delay). All of 127.0.0.0/8 is this machine, so on loopback a load can use
-many source addresses, each with its own ports.
+after a second (tcp_tw_reuse = 2, tcp_tw_reuse_delay). All of 127.0.0.0/8 is this machine, so a load on such an address
+can use many source addresses, each with its own ports. IPv6 has one loopback address, ::1, and its ports are all.
 """
 
 import ipaddress
@@ -48,9 +48,9 @@ def sources_needed(spec: LoadSpec) -> int:
 
     0 means that the kernel's choice is enough. Raises PortsExhaustedError.
     """
-    loopback = ":" not in spec.host and ipaddress.ip_address(spec.host).is_loopback
+    loopback, has_many_sources = _is_loopback(spec.host), _is_loopback(spec.host) and ":" not in spec.host
     connects = spec.in_sessions and spec.transport == "tcp"
-    if connects and not spec.open_loop and loopback:
+    if connects and not spec.open_loop and has_many_sources:
         return _CLOSED_LOOP_SOURCES
     in_use = float(spec.connections)
     if connects:
@@ -59,11 +59,19 @@ def sources_needed(spec: LoadSpec) -> int:
     if share <= _COMFORTABLE_SHARE:
         return 0
     needed = math.ceil(share / _COMFORTABLE_SHARE)
-    if loopback and needed <= _MAX_SOURCES:
+    if has_many_sources and needed <= _MAX_SOURCES:
         return needed
     if share > _MAX_SHARE:
+        hint = ", or use 127.0.0.1, which has more than one source address" if loopback and not has_many_sources else ""
         raise PortsExhaustedError(
             f"this load would use {in_use:,.0f} local ports at a time, and {port_count():,} are available: lower the "
-            "rate or the connections, or widen net.ipv4.ip_local_port_range"
+            f"rate or the connections, or widen net.ipv4.ip_local_port_range{hint}"
         )
     return 0
+
+
+def _is_loopback(host: str) -> bool:
+    """Return whether a numeric address is this machine itself, also one of IPv4 in the form of IPv6."""
+    address = ipaddress.ip_address(host)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback

@@ -4,6 +4,7 @@ No other place has them. The thresholds are conventions with reasons, not laws; 
 ``docs/quality-codes.md`` is generated from this table.
 """
 
+from clients.connection_codes import CONNECTION_CODES
 from clients.quality_codes import QualityCode, Thresholds
 
 CATALOGUE = {
@@ -306,11 +307,12 @@ CATALOGUE = {
             suspect=0,
             format="{:.0f}",
         ),
+        *CONNECTION_CODES,
         QualityCode(
             name="ERRORS",
-            short="failed socket operations: {}",
-            meaning="failed socket operations (trials.csv lists kinds and counts)",
-            advice="look at the kinds: resets come from the server, refused connections from its backlog",
+            short="other failed socket operations: {}",
+            meaning="failed socket operations without a code of their own (trials.csv lists kinds and counts)",
+            advice="look at the kinds in the column errors",
             suspect=0,
             format="{:.0f}",
         ),

@@ -15,6 +15,7 @@ from clients.steady_state import drift_share, warmup_share
 _PUNCTUAL_NS = 50_000
 _PUNCTUAL_MEDIAN_SHARE = 0.05
 _LATENESS_QUANTILES = (0.5, 0.99, 0.999)
+_KINDS_WITH_CODES = ("closed", "reset", "connect_refused", "no_ports")
 _CLOCK_READING_NS = 500  # per request, between its time stamp and the clock reading that counts it
 _MIN_REQUESTS = 1000  # fewer have no tail to judge
 _DELAYED_ACK_NS = (38_000_000, 48_000_000)
@@ -62,7 +63,10 @@ def _check_counts(facts: Facts) -> dict[str, float]:
         "CORRUPT_REPLIES": float(tally["corrupt"] or tally["wrong_reply"]),
         "LATE_REPLIES": float(tally["late"]),
         "PORTS_EXHAUSTED": float(tally["no_ports"]),
-        "ERRORS": float(sum(errors_of(tally).values())),
+        "CONNECTIONS_CLOSED": float(tally["closed"]),
+        "CONNECTIONS_RESET": float(tally["reset"]),
+        "CONNECTIONS_REFUSED": float(tally["connect_refused"]),
+        "ERRORS": float(sum(count for kind, count in errors_of(tally).items() if kind not in _KINDS_WITH_CODES)),
     }
     if facts.drops is not None:
         values["GENERATOR_DROPS"] = float(facts.drops["generator"])

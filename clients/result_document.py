@@ -6,6 +6,7 @@ Keys are stable and have their units in their names.
 from dataclasses import dataclass
 from typing import Any
 
+from clients.addresses import format_url
 from clients.engine.histogram_slots import Counts
 from clients.fairness import fairness
 from clients.histogram import summary_us
@@ -83,7 +84,7 @@ def make_document(
 
 def _describe_load(spec: LoadSpec) -> dict[str, Any]:
     return {
-        "target": f"{spec.transport}://{spec.host}:{spec.port}",
+        "target": format_url(spec.transport, spec.host, spec.port),
         "protocol": spec.protocol,
         "transport": spec.transport,
         "loop": "open" if spec.open_loop else "closed",

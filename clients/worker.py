@@ -4,7 +4,8 @@ Reads one JSON command per line and writes one JSON answer per line:
 
     {"do": "hello"}                                    -> {"ok": true, "threads", "cpus"}
     {"do": "set_thresholds", "thresholds": {...}}      -> {"ok": true}        (see quality_codes.Thresholds)
-    {"do": "verify", "settings": {...}}                -> {"ok": true}        (optional "concurrent_clients")
+    {"do": "verify", "settings": {...}}                -> {"ok": true, "host"}
+                                                          (optional "concurrent_clients"; here the host may be a name)
     {"do": "open", "id": ..., "settings": {...}}       -> {"ok": true, "connected"}
     {"do": "warm", "id": ..., "seconds"}               -> {"ok": true}        (a load that does not count)
     {"do": "slice", "id": ..., "seconds", "warmup_s"}  -> {"ok": true, "slice": {...}}
@@ -26,6 +27,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from clients import kernel_counters
+from clients.addresses import resolve
 from clients.engine.histogram_slots import Counts
 from clients.engine.threads import Threads
 from clients.fd_limit import TooManyConnectionsError, raise_fd_limit
@@ -34,7 +36,7 @@ from clients.histogram import coarse, has_enough_beyond, quantile_ns
 from clients.load_spec import LoadSpec
 from clients.local_ports import PortsExhaustedError
 from clients.measurement import Slice, replies_per_s
-from clients.protocol_check import ProtocolError, verify
+from clients.protocol_check import ProtocolError, find_server
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 from clients.result_document import Context, make_document, named_histograms, never_answered, sessions_per_s
@@ -72,7 +74,7 @@ class Worker:
                     self._thresholds = Thresholds(CATALOGUE, changes)
                     return {"ok": True}
                 case {"do": "verify", "settings": dict(settings)}:
-                    return self._verify(LoadSpec(**settings), command.get("concurrent_clients", 1))
+                    return _verify(settings, command.get("concurrent_clients", 1))
                 case {"id": str(name)}:
                     return self._answer_for(name, command)
         except _COMMAND_ERRORS as error:
@@ -106,11 +108,6 @@ class Worker:
             generator.close()
         self._threads.close()
 
-    def _verify(self, spec: LoadSpec, concurrent_clients: int) -> dict[str, Any]:
-        message = np.random.default_rng(spec.seed).bytes(spec.message_bytes)
-        verify(spec.transport, spec.host, spec.port, spec.protocol, message, spec.timeout_s, concurrent_clients)
-        return {"ok": True}
-
     def _open(self, name: str, spec: LoadSpec) -> dict[str, Any]:
         open_connections = sum(generator.spec.connections for generator in self._generators.values())
         pollers = len(self._threads) * (len(self._generators) + 1)
@@ -138,6 +135,14 @@ class Worker:
         )
         document = make_document(spec, totals, generator.served(), self._threads.cpus, context)
         return {"ok": True, "document": document, "histograms": histograms}
+
+
+def _verify(settings: dict[str, Any], concurrent_clients: int) -> dict[str, Any]:
+    """Check a server's protocol; return the address at which it was found."""
+    host = settings.get("host", "")
+    spec = LoadSpec(**settings | {"host": resolve(host)[0]})
+    message = np.random.default_rng(spec.seed).bytes(spec.message_bytes)
+    return {"ok": True, "host": find_server(spec, host, message, concurrent_clients).host}
 
 
 def _unknown(command: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bench.plan.external_command import find_missing_port, find_shell_syntax
 from bench.plan.external_server import is_address
 from bench.plan.value_types import MAX_RATE_RPS
 from clients.cli_errors import Stop
@@ -99,10 +100,13 @@ def parse_server(option: str, text: str) -> dict[str, Any]:
         raise Stop(f"{option} {text!r}: {error}") from error
     if not equals or not name or not words:
         raise Stop(f"{option} {text!r}: must be NAME=COMMAND, e.g. {_SERVER_EXAMPLE}")
+    if words[0].startswith(("tcp:", "udp:")):
+        prefix, _, rest = command.strip().partition(":")
+        raise Stop(f"{option} {text!r}: the transport belongs after the name; write {name}/{prefix}={rest}")
     if slash and transports not in ("tcp", "udp", "tcp+udp", "udp+tcp"):
         raise Stop(f"{option} {text!r}: the transport after the name must be /tcp, /udp or /tcp+udp")
-    if "{port}" not in command:
-        raise Stop(f"{option} {text!r}: the command must contain {{port}}, which is replaced by the port number")
+    if mistake := find_shell_syntax(words) or find_missing_port(words):
+        raise Stop(f"{option} {text!r}: {mistake}")
     return {"name": name, "command": words, "transports": transports.split("+") if slash else ["tcp"]}
 
 
@@ -110,7 +114,10 @@ def parse_target(option: str, text: str) -> dict[str, Any]:
     """Return ``tcp://HOST:PORT`` as the external server ``target`` of a plan. Raises Stop."""
     transport, separator, address = text.partition("://")
     if not separator or transport not in ("tcp", "udp") or not is_address(address):
-        raise Stop(f"{option} {text!r}: must be tcp://HOST:PORT or udp://HOST:PORT, with a port from 1 to 65535")
+        raise Stop(
+            f"{option} {text!r}: must be tcp://HOST:PORT or udp://HOST:PORT, with a port from 1 to 65535, "
+            "for IPv6 tcp://[ADDRESS]:PORT"
+        )
     return {"name": "target", "target": address, "transports": [transport]}
 
 

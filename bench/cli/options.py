@@ -121,8 +121,9 @@ Server = Annotated[
     typer.Option(
         metavar="NAME=COMMAND",
         rich_help_panel=_SERVERS,
-        help='External server to start, e.g. "php=php server.php {port}". It serves TCP; write NAME/udp or '
-        "NAME/tcp+udp for other transports. Repeatable. Default: none.",
+        help='External server to start, e.g. "php=php server.php {port}". It serves TCP; write NAME/udp=COMMAND or '
+        "NAME/tcp+udp=COMMAND for other transports. Not run by a shell: use env NAME=VALUE or sh -c '...'. "
+        "Repeatable. Default: none.",
     ),
 ]
 Target = Annotated[
@@ -130,8 +131,8 @@ Target = Annotated[
     typer.Option(
         metavar="URL",
         rich_help_panel=_SERVERS,
-        help="URL of a running server, e.g. tcp://127.0.0.1:8000. Its CPU time and memory are not measured. "
-        "Default: none.",
+        help="URL of a running server, e.g. tcp://127.0.0.1:8000, udp://localhost:8000 or tcp://[::1]:8000. Its CPU "
+        "time and memory are not measured. Default: none.",
     ),
 ]
 Python = Annotated[

@@ -2,7 +2,6 @@
 
 import itertools
 import secrets
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -135,15 +134,18 @@ def find_interpreters(plan: Plan, warn: Callable[[str], None]) -> Plan:
 
 def refuse_missing_programs(plan: Plan, given: Mapping[str, Any]) -> None:
     """Raise Stop if the program of a --server is not installed."""
-    from bench.experiment.model_catalogue import external_arguments
+    from bench.experiment.external_program import find_missing_program
+    from bench.experiment.model_catalogue import filled
 
     names = {parse_server("--server", text)["name"]: text for text in given.get("server") or []}
     for server in plan.external_servers:
         if server.name not in names or not server.command:
             continue
-        program = external_arguments(server)[0]
-        if shutil.which(program, path=server.environment.get("PATH")) is None:
-            raise Stop(f"--server {names[server.name]!r}: the program {program!r} was not found; install it first")
+        if program := find_missing_program(filled(server)):
+            raise Stop(
+                f"--server {names[server.name]!r}: the program {program!r} was not found; install it, or write "
+                f"./{program} for a file of the current directory"
+            )
 
 
 def _plan_overrides(given: Mapping[str, Any]) -> dict[str, Any]:

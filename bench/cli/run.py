@@ -100,11 +100,12 @@ def run(
 def _measure(plan: "Plan", output_dir: Path, console: Console, minutes: float | None) -> "Outcome":
     """Measure a plan. minutes: the time budget, if there is one. Raises PlanError, Stop."""
     from bench.experiment import runner
+    from bench.experiment.targets import resolve_targets
 
     if output_dir.exists() and not output_dir.is_dir():
         raise Stop(f"--output-dir {output_dir}: is a file; name a directory")
     with ProgressDisplay(console) as display, _failures_as_stop():
-        plan = add_seed(find_interpreters(plan, display.on_message))
+        plan = add_seed(find_interpreters(resolve_targets(plan, display.on_message), display.on_message))
         return runner.run(plan, output_dir, _usable_cpus(), display, minutes)
 
 

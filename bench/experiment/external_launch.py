@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.experiment.child_process import Child, ServerError, UnmanagedServer, external_command
-from bench.experiment.model_catalogue import external_arguments
+from bench.experiment.model_catalogue import filled
 from bench.experiment.server import Server
 from bench.machine.process_usage import ProcessTree, UnknownUsage
 from bench.plan.external_server import ExternalServer
 from bench.schema.arms import Arm
 
 _HOST = "127.0.0.1"
+_ANY_LOOPBACK = "localhost"  # until the protocol check has found the server on 127.0.0.1 or ::1
 _POLL_S = 0.02  # between two looks at the kernel's table of sockets
 UNKNOWN_SOCKET_OPTIONS = dict.fromkeys(("backlog", "nodelay", "rcvbuf", "sndbuf"))
 
@@ -29,18 +30,18 @@ def launch_external(
     with socket.socket(socket.AF_INET, kind) as sock:
         sock.bind((_HOST, 0))
         port = sock.getsockname()[1]
-    arguments = external_arguments(external, port=port, transport=arm.transport, protocol=protocol, host=_HOST)
+    external = filled(external, port=port, transport=arm.transport, protocol=protocol, host=_HOST)
     child = stack.enter_context(
         Child(
             f"server {arm.name}",
-            external_command(arguments),
+            external_command(external.command),
             cpus,
             capture_stdout=external.ready == "line",
             folder=external.folder,
             environment=external.environment,
         )
     )
-    return Server(arm, child, ProcessTree(child.pid), _ready(external, _HOST, port), external)
+    return Server(arm, child, ProcessTree(child.pid), _ready(external, _ANY_LOOPBACK, port), external)
 
 
 def attach(arm: Arm, external: ExternalServer) -> Server:

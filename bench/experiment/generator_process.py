@@ -42,12 +42,12 @@ class Generator:
         """Set thresholds of quality codes that replace the defaults."""
         self._child.ask({"do": "set_thresholds", "thresholds": dict(thresholds)}, READY_S)
 
-    def verify(self, settings: Mapping[str, Any], concurrent_clients: int = 1) -> None:
-        """Check the protocol of a server byte by byte.
+    def verify(self, settings: Mapping[str, Any], concurrent_clients: int = 1) -> str:
+        """Check the protocol of a server byte by byte; return its address. The host of the settings may be a name.
 
         Each client has a short conversation.
         """
-        self._ask({"do": "verify", "settings": settings, "concurrent_clients": concurrent_clients})
+        return str(self._ask({"do": "verify", "settings": settings, "concurrent_clients": concurrent_clients})["host"])
 
     def open(self, load: str, settings: Mapping[str, Any]) -> int:
         """Open the connections of a load; return their number."""

@@ -1,10 +1,10 @@
 """The models and external servers that exist on this machine."""
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
+from bench.experiment.external_program import find_missing_program, find_problem
 from bench.plan.definition import Plan, PlanError
 from bench.plan.external_server import ExternalServer
 from servers import registry
@@ -29,19 +29,20 @@ def describe_external(server: ExternalServer) -> Description:
 
     Raises PlanError.
     """
-    if server.folder and not Path(server.folder).is_dir():
-        raise PlanError(f"external server {server.name!r}: folder = {server.folder!r} does not exist")
+    problem = find_problem(filled(server))
+    if problem:
+        raise PlanError(f"external server {server.name!r}: {problem}")
     values: dict[str, Any] = {f"serve_{transport}": None for transport in server.transports}
     values |= {"PARALLEL": server.cpus > 1, "MAX_TCP_CLIENTS": server.clients or None}
     description = Description(server.name, values, " ".join(server.command) or server.target)
     description.protocols = server.protocols or PROTOCOLS
-    program = external_arguments(server)[0] if server.command else ""
-    if program and shutil.which(program, path=server.environment.get("PATH")) is None:
+    program = find_missing_program(filled(server)) if server.command else ""
+    if program:
         description.needs, description.missing = program, True
         description.install_hint = f"add {program} to the path"
     return description
 
 
-def external_arguments(server: ExternalServer, **values: object) -> list[str]:
-    """Return the command of an external server with all its values."""
-    return server.command_line({**values, "python": sys.executable, "examples": EXAMPLES})
+def filled(server: ExternalServer, **values: object) -> ExternalServer:
+    """Return an external server with all its values. Those that only a start has are left out before."""
+    return server.with_values({**values, "python": sys.executable, "examples": EXAMPLES})

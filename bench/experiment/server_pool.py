@@ -43,10 +43,10 @@ def verify(context: RunContext, server: Server, load: ScheduledLoad, concurrent_
     """Check that a server speaks the protocol of a load. Raises ServerError."""
     settings = load_settings(load, server, context.schedule.plan.timeout_s, spin=context.schedule.cpus_disjoint)
     try:
-        context.generator.verify(settings, concurrent_clients)
+        server.ready = {**server.ready, "host": context.generator.verify(settings, concurrent_clients)}
     except ServerError as error:
-        if "refused" in str(error).lower():
-            raise ServerError(f"no server listens on {settings['host']}:{settings['port']}: {error}") from error
+        if "nobody listens" in str(error):
+            raise
         raise ServerError(f"server does not speak {load.scenario.protocol}: {error}") from error
 
 

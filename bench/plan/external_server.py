@@ -8,6 +8,9 @@ from msgspec import Meta
 
 from bench.plan.value_types import DurationS, Positive, Protocol, Transport
 
+# Replaced in commands, folders and environment variables, each by its value.
+PLACEHOLDERS = ("port", "host", "transport", "protocol", "python", "examples")
+
 
 class ExternalServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A server that holabench starts with a command, or a running one.
@@ -27,8 +30,9 @@ class ExternalServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     command: Annotated[
         tuple[str, ...],
         Meta(
-            description="Program and arguments. `{port}`, `{host}`, `{transport}` and `{protocol}` are replaced by "
-            "their values, `{python}` by the interpreter of holabench, `{examples}` by its folder `examples/`.",
+            description="Program and arguments, which are started without a shell. `{port}`, `{host}`, `{transport}` "
+            "and `{protocol}` are replaced by their values, `{python}` by the interpreter of holabench, `{examples}` "
+            "by its folder `examples/`; also in `folder` and in the values of `environment`. `{port}` is required.",
             examples=[["php", "echo.php", "{port}"]],
             extra_json_schema={"default": "none"},
         ),
@@ -36,8 +40,10 @@ class ExternalServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     target: Annotated[
         str,
         Meta(
-            description="Address of a running server, instead of a command. Its CPU time and memory are not measured.",
-            examples=["127.0.0.1:7000"],
+            description="Address of a running server, instead of a command: HOST:PORT, with an IPv6 address in "
+            "brackets. Of several addresses of a name, the first one on which a server listens is loaded. Its CPU time "
+            "and memory are not measured.",
+            examples=["127.0.0.1:7000", "localhost:7000", "[::1]:7000"],
             extra_json_schema={"default": "none"},
         ),
     ] = ""
@@ -56,7 +62,7 @@ class ExternalServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     folder: Annotated[
         str,
         Meta(
-            description="Working directory of the server.",
+            description="Working directory of the server. A relative path of its program starts here.",
             examples=["/srv/echo"],
             extra_json_schema={"default": "the current directory"},
         ),
@@ -91,17 +97,17 @@ class ExternalServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         Meta(description="Time in which the server has to be up.", examples=[30.0], extra_json_schema={"unit": "s"}),
     ] = 10.0
 
-    def command_line(self, values: Mapping[str, object]) -> list[str]:
-        """Return the command with ``{name}`` replaced by each value.
+    def with_values(self, values: Mapping[str, object]) -> "ExternalServer":
+        """Return the server with ``{name}`` replaced by each value in its command, folder and environment variables.
 
         Other braces are not touched.
         """
-        arguments = []
-        for argument in self.command:
-            for name, value in values.items():
-                argument = argument.replace(f"{{{name}}}", str(value))  # noqa: PLW2901 - replaced step by step
-            arguments.append(argument)
-        return arguments
+        return msgspec.structs.replace(
+            self,
+            command=tuple(_with_values(argument, values) for argument in self.command),
+            folder=_with_values(self.folder, values),
+            environment={name: _with_values(value, values) for name, value in self.environment.items()},
+        )
 
     @property
     def address(self) -> tuple[str, int]:
@@ -110,7 +116,15 @@ class ExternalServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         return host.strip("[]") or "127.0.0.1", int(port)
 
 
+def _with_values(text: str, values: Mapping[str, object]) -> str:
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", str(value))
+    return text
+
+
 def is_address(text: str) -> bool:
-    """Return whether a text is HOST:PORT with a port from 1 to 65535."""
-    port = text.rpartition(":")[2]
-    return ":" in text and port.isdecimal() and len(port) <= 5 and 1 <= int(port) <= 65_535
+    """Return whether a text is HOST:PORT with a port from 1 to 65535, and an address of IPv6 in brackets."""
+    host, colon, port = text.rpartition(":")
+    in_brackets = host.startswith("[") and host.endswith("]")
+    is_port = port.isdecimal() and len(port) <= 5 and 1 <= int(port) <= 65_535
+    return bool(colon) and is_port and (in_brackets or not set(":[]") & set(host))

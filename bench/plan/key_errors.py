@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -26,6 +27,7 @@ _HINTS = {
     "rate_rps": "the generator sends up to 1e8 requests per second",
     "capacity_share": "write 0.5 for 50%; for requests per second use rate_rps",
     "target_precision": "write 0.03 for ±3%",
+    "environment": 'write each value in quotes, as in {PORT = "{port}"}',
     "name": "use letters, digits and underscores, as in `my_plan`",
 }
 _COMPARISONS = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
@@ -112,10 +114,10 @@ def _look_up(values: Mapping[str, Any], keys: list[str]) -> Any:
 
 def _rule(name: str, value: object, expected: str) -> str:
     """Return what the value of a key must be."""
+    if "`array`, got" in expected:
+        return f"must be a list; write {name} = [{', '.join(map(_toml, _items(name, value)))}]"
     if name in _CHOICES:
         return f"must be one of {', '.join(_CHOICES[name])}"
-    if "`array`, got" in expected:
-        return f"must be a list; write {name} = [{_toml(value)}]"
     if "matching regex" in expected:
         return "is not a valid name"
     if match := re.fullmatch(r"Expected `array` of length (.+)", expected):
@@ -128,5 +130,18 @@ def _rule(name: str, value: object, expected: str) -> str:
     return f"must be {_TYPES[match[1]]}"
 
 
+def _items(name: str, value: object) -> list[object]:
+    """Return the items of the list that a single value is meant to be. A command is split as a shell splits it."""
+    if name == "command" and isinstance(value, str):
+        try:
+            return [*shlex.split(value)]
+        except ValueError:  # a quotation mark is missing
+            return [*value.split()]
+    return [value]
+
+
 def _toml(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    """Return a value as it is written in a plan."""
+    if not isinstance(value, str):
+        return str(value)
+    return f"'{value}'" if '"' in value or "\\" in value else f'"{value}"'

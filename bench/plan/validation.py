@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bench.plan.definition import NONE, Plan, PlanError
+from bench.plan.external_command import find_mistake
 from bench.plan.external_server import ExternalServer, is_address
 from bench.plan.matrix import arms, baseline_arms, load_points, scenario_load_points, skip_reason
 from bench.plan.scenario import Scenario
@@ -127,7 +128,8 @@ def _check_external(server: ExternalServer, transports: Sequence[str]) -> None:
         given = "both" if server.target else "neither"
         raise PlanError(f"{name}: set either command or target; it sets {given}")
     if server.target and not is_address(server.target):
-        raise PlanError(f"{name}: target = {server.target!r} must be HOST:PORT with a port from 1 to 65535")
+        problem = "must be HOST:PORT with a port from 1 to 65535, and an IPv6 address in brackets, e.g. [::1]:80"
+        raise PlanError.of_value(f"{name}: ", "target", server.target, problem)
     if any("\0" in argument for argument in server.command):
         raise PlanError(f"{name}: command contains a NUL character")
     for variable, value in server.environment.items():
@@ -136,8 +138,11 @@ def _check_external(server: ExternalServer, transports: Sequence[str]) -> None:
     if not set(server.transports) & set(transports):
         raise PlanError(
             f"{name}: it serves {', '.join(server.transports)}, but the transports of this plan are "
-            f"{', '.join(transports)}; add one of its transports, or remove the server"
+            f"{', '.join(transports)}; if it serves {transports[0]}, write transports = [{transports[0]!r}] or "
+            f"--server {server.name}/{transports[0]}=COMMAND; else remove it"
         )
+    if server.command and (mistake := find_mistake(server)):
+        raise PlanError(f"{name}: {mistake}")
 
 
 def _check_datagrams(plan: Plan) -> None:

@@ -1,6 +1,7 @@
 """The tutorial's client against servers with wrong replies."""
 
 import socket
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -81,3 +82,31 @@ def test_talk_times_out_on_a_mute_server(monkeypatch: pytest.MonkeyPatch) -> Non
         replies, line = run_talk(port, "udp")
     assert replies == []
     assert "did not answer within 0.05 s to b'hola'" in line
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_talk_tries_the_addresses_of_a_name(host: str) -> None:
+    with start_tcp_server(make_replies(b"pues hola", b"pues adios"), host) as port:
+        assert list(talk("localhost", port, "tcp", wait_s=0)) == ["pues hola", "pues adios"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_talk_tries_the_addresses_of_a_name_over_udp(host: str) -> None:
+    replies = {b"hola": b"pues hola", b"adios": b"pues adios"}
+    with start_udp_server(lambda _number, datagram: [replies[datagram]], host) as port:
+        assert list(talk("localhost", port, "udp", wait_s=0)) == ["pues hola", "pues adios"]
+
+
+def test_talk_reports_a_reset() -> None:
+    def reset(conn: socket.socket, _number: int) -> None:
+        conn.recv(100)
+        conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    with start_tcp_server(reset) as port:
+        assert run_talk(port, "tcp") == ([], f"tcp://{HOST}:{port} reset the connection instead of answering")
+
+
+def test_talk_reports_that_nobody_listens() -> None:
+    with socket.create_server((HOST, 0)) as listener:
+        port = listener.getsockname()[1]
+    assert run_talk(port, "tcp")[1].startswith(f"nobody listens on tcp://{HOST}:{port} (connection refused)")

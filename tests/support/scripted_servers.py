@@ -12,13 +12,14 @@ HOST = "127.0.0.1"
 
 
 @contextlib.contextmanager
-def start_udp_server(answer: Callable[[int, bytes], list[bytes]]) -> Iterator[int]:
+def start_udp_server(answer: Callable[[int, bytes], list[bytes]], host: str = HOST) -> Iterator[int]:
     """Serve datagrams and yield the port.
 
-    ``answer(number, datagram)`` returns the replies; number counts from 1.
+    ``answer(number, datagram)`` returns the replies; number counts from 1. host: ``::`` serves IPv4, too.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((HOST, 0))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.bind((host, 0))
 
         def serve() -> None:
             number = 0
@@ -35,19 +36,20 @@ def start_udp_server(answer: Callable[[int, bytes], list[bytes]]) -> Iterator[in
         try:
             yield sock.getsockname()[1]
         finally:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+            with socket.socket(family, socket.SOCK_DGRAM) as last:
                 last.sendto(b"", sock.getsockname())
             thread.join()
 
 
 @contextlib.contextmanager
-def start_tcp_server(converse: Callable[[socket.socket, int], None]) -> Iterator[int]:
+def start_tcp_server(converse: Callable[[socket.socket, int], None], host: str = HOST) -> Iterator[int]:
     """Serve connections, each in a thread, and yield the port.
 
-    ``converse(conn, number)`` serves one; number counts from 1.
+    ``converse(conn, number)`` serves one; number counts from 1. host: ``::`` serves IPv4, too.
     """
     threads: list[threading.Thread] = []
-    with socket.create_server((HOST, 0), backlog=512) as listener:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family, backlog=512, dualstack_ipv6=host == "::") as listener:
 
         def converse_once(conn: socket.socket, number: int) -> None:
             with conn, contextlib.suppress(OSError):  # the generator may close first

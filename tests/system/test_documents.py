@@ -1,5 +1,6 @@
 """Every command in the documents is run as it is written there, with as little load as possible."""
 
+import json
 import re
 import shlex
 import shutil
@@ -10,7 +11,7 @@ import pytest
 
 from bench.report.charts.catalogue import QUESTIONS
 from bench.selftest.checks import all_checks
-from tests.support.commands import run_python
+from tests.support.commands import run_python, start_python
 from tests.support.processes import ROOT
 from tests.support.servers import start_server
 from tests.system.test_help import BENCH_COMMANDS
@@ -22,7 +23,7 @@ DOCUMENTS = ["README.md", "README.es.md", "CONTRIBUTING.md", "results/README.md"
 LITTLE_LOAD = ["--blocks", "1", "--seconds", "0.05", "--connections", "1", "--no-charts"]
 REPLACED_OPTIONS = ("--minutes", "--target-precision", "--max-minutes", "--blocks", "--seconds")
 SUCCESS_CODES = {"run": (0, 3), "compare": (0, 4), "doctor": (0, 1), "selftest": (0, 1)}
-PROGRAMS = {"php": "php", "pypy3": "pypy3", "tutorial": "php"}  # that a command with this word needs
+PROGRAMS = {"php": "php", "node": "node", "pypy3": "pypy3", "tutorial": "php"}  # that a command with this word needs
 RUN_TIMEOUT_S = 110.0
 
 
@@ -131,6 +132,30 @@ def test_documented_command_succeeds(
     # On a busy machine every value of such a small run may be invalid; then --fail-if has nothing to judge.
     nothing_to_judge = "--fail-if on " in completed.stderr
     assert completed.returncode in codes or nothing_to_judge, completed.stderr
+    # On a busy machine a value may be invalid, but every case is measured or skipped with its reason.
+    assert "could not be measured" not in completed.stderr
+    assert "will not be measured" not in completed.stderr
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("python -m servers")])
+def test_documented_server_starts(command: str) -> None:
+    words = shlex.split(command.replace("8000", "0"))[1:]
+    with start_python(*words) as server:
+        assert server.stdout is not None
+        assert json.loads(server.stdout.readline())["port"] > 0
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if re.search(r"nox -s \S+ -- ", command)])
+def test_documented_arguments_of_a_session_select_tests(command: str) -> None:
+    words = shlex.split(command)
+    session, arguments = words[2], words[4:]
+    if "my_model" in arguments:
+        pytest.skip("selects the tests of a model that the reader writes")
+    folders = {"micro": ["tests/micro"], "tests": []}[session]
+    # They save figures, or need saved ones.
+    arguments = [argument for argument in arguments if not argument.startswith("--benchmark-")]
+    completed = run_python("-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *folders, *arguments)
+    assert completed.returncode == 0, completed.stdout
 
 
 def test_documents_show_every_command() -> None:

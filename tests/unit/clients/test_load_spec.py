@@ -129,6 +129,16 @@ def test_remote_load_without_enough_ports_is_rejected() -> None:
         sources_needed(replace(remote, rate_rps=100.0))
 
 
+@pytest.mark.usefixtures("proc_net")
+def test_ipv6_loopback_has_one_source_address() -> None:
+    sessions = replace(TCP, host="::1", lifecycle="per_request")
+    assert sources_needed(sessions) == 0
+    assert sources_needed(replace(sessions, rate_rps=500.0)) == 0  # a port is free again after a second, as for IPv4
+    with pytest.raises(PortsExhaustedError, match=r"1,001 local ports at a time.*or use 127\.0\.0\.1"):
+        sources_needed(replace(sessions, rate_rps=1000.0))
+    assert sources_needed(replace(sessions, host="::ffff:127.0.0.1", rate_rps=500.0)) == 0
+
+
 def test_port_reuse_time_follows_kernel_setting(proc_net: Path) -> None:
     assert local_ports.port_reuse_s(loopback=True) == 1.0
     assert local_ports.port_reuse_s(loopback=False) == 60.0

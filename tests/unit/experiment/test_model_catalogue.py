@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bench.experiment.model_catalogue import EXAMPLES, describe_external, external_arguments, known_models
+from bench.experiment.model_catalogue import EXAMPLES, describe_external, filled, known_models
 from bench.plan.definition import PlanError
 from bench.plan.external_server import ExternalServer
 from servers import models
@@ -44,6 +44,13 @@ def test_external_server_without_its_folder_is_rejected() -> None:
         describe_external(make_external(command=["true"], folder="/nowhere"))
 
 
-def test_external_arguments_replace_known_braces_only() -> None:
-    server = make_external(command=["{python}", "{examples}/echo.py", "{port}", "{other}"])
-    assert external_arguments(server, port=7) == [sys.executable, f"{EXAMPLES}/echo.py", "7", "{other}"]
+def test_values_replace_known_braces_in_the_whole_definition() -> None:
+    server = make_external(
+        command=["{python}", "{examples}/echo.py", "{port}", "{other}"],
+        folder="/srv/{transport}",
+        environment={"PORT": "{port}", "URL": "{host}:{port}"},
+    )
+    started = filled(server, port=7, host="127.0.0.1", transport="tcp")
+    assert started.command == (sys.executable, f"{EXAMPLES}/echo.py", "7", "{other}")
+    assert started.folder == "/srv/tcp"
+    assert started.environment == {"PORT": "7", "URL": "127.0.0.1:7"}

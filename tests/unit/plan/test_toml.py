@@ -50,6 +50,17 @@ def make_text(scenario: str, head: str = HEAD) -> str:
         (make_text("name='a', connections=32, seconds=1"), ["connections = 32", "write connections = [32]"]),
         (make_text("name='a', connections=[], seconds=1"), ["connections = []", "must not be empty"]),
         ("name='x'\nmodels='select'", ['write models = ["select"]']),
+        (
+            f"{HEAD}external_servers=[{{name='y', command='php echo.php {{port}}'}}]",
+            ["external server 'y'", 'write command = ["php", "echo.php", "{port}"]'],
+        ),
+        (
+            f"{HEAD}external_servers=[{{name='y', command=\"sh -c 'exec ./a' {{port}}\"}}]",
+            ['write command = ["sh", "-c", "exec ./a", "{port}"]'],
+        ),
+        (f"{HEAD}external_servers=[{{name='y', transports='udp'}}]", ['write transports = ["udp"]']),
+        (f"{HEAD}external_servers=[{{name='y', transports=['ucp']}}]", ["must be one of tcp, udp"]),
+        (f"{HEAD}external_servers=[{{name='y', environment={{A=1}}}}]", ["environment", 'as in {PORT = "{port}"}']),
         (f"{HEAD}target_precision=3", ["target_precision = 3", "at most 0.5", "0.03 for ±3%"]),
         (f"{HEAD}blocks=0", ["blocks = 0", "must be at least 1"]),
         (f"{HEAD}external_servers=[{{name='y', comand=['z']}}]", ["external server 'y'", "did you mean `command`?"]),

@@ -75,7 +75,17 @@ def test_check_form_needs_no_models() -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("localhost:80", True), ("[::1]:80", True), (":80", True), ("80", False), ("a:0", False), ("a:65536", False)],
+    [
+        ("localhost:80", True),
+        ("[::1]:80", True),
+        (":80", True),
+        ("80", False),
+        ("a:0", False),
+        ("a:65536", False),
+        ("::1:80", False),
+        ("[::1:80", False),
+        ("[]:80", True),
+    ],
 )
 def test_is_address_needs_a_valid_port(text: str, expected: bool) -> None:
     assert is_address(text) is expected

@@ -1,0 +1,20 @@
+import pytest
+
+from clients.engine.counters import ERRORS
+from clients.load_description import describe_errors
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_every_kind_of_error_has_words(kind: str) -> None:
+    (one,), (several,) = describe_errors({kind: 1}), describe_errors({kind: 1352})
+    assert "1 " in one
+    assert "1,352 " in several
+    assert "{" not in one + several
+    assert one != several
+
+
+def test_closed_connections_are_reported_in_words() -> None:
+    assert describe_errors({"closed": 352, "wrong_reply": 2}) == [
+        "the server closed 352 connections early",
+        "the server sent 2 replies with other bytes than expected",
+    ]
