@@ -66,7 +66,7 @@ def describe_silence(sock: socket.socket, spec: LoadSpec, answer: Answer, exchan
     """
     silent = f"did not answer {spec.protocol} within {waited_s:g} s"
     if answer.data:
-        silent += f" completely: it sent {len(answer.data)} of {len(exchange.expected)} bytes"
+        silent += f" ({len(answer.data)} of {len(exchange.expected)} bytes)"
     if answer.end == End.UNREAD:
         return f"{silent}; it does not read the whole message"
     if spec.transport == "udp":
@@ -75,12 +75,10 @@ def describe_silence(sock: socket.socket, spec: LoadSpec, answer: Answer, exchan
     with contextlib.suppress(OSError):
         sock.sendall(b"\n")
         if read_more(sock, trial_s).data:
-            return (
-                f"{silent}, but after a line end: it reads whole lines, and {spec.protocol} messages have no line end"
-            )
+            return f"{silent}, but after a line end, which {spec.protocol} messages do not have"
         sock.shutdown(socket.SHUT_WR)
         if read_more(sock, trial_s).data:
-            return f"{silent}, but after the client closed its side: it reads until the end of the connection"
+            return f"{silent}, but after the client closed its side: it reads to the end of the connection"
     return f"{silent}; the server may wait for a line end, and {spec.protocol} messages have none"
 
 
