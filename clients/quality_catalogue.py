@@ -4,6 +4,7 @@ No other place has them. The thresholds are conventions with reasons, not laws; 
 ``docs/quality-codes.md`` is generated from this table.
 """
 
+from clients.cpu_time_codes import CPU_TIME_CODES
 from clients.quality_codes import QualityCode, Thresholds
 
 CATALOGUE = {
@@ -164,6 +165,7 @@ CATALOGUE = {
             format="{:.1%}",
             transient=True,
         ),
+        *CPU_TIME_CODES,
         QualityCode(
             name="GENERATOR_GC",
             short="garbage collections in the generator: {}",
