@@ -53,7 +53,7 @@ class Supervisor:
             if signal_number in _ENDING:
                 self._end_all()
                 break
-            if not remaining or self._command_status:  # the rest of a failed server is no server
+            if not remaining or self._command_status:  # the rest of a failed server does not serve
                 self._kill_all()
                 break
         self._remove_cgroup()

@@ -1,4 +1,4 @@
-"""Whether a server's own processes listen on its port.
+"""Check that a server's own processes listen on its port.
 
 Another program may listen there instead, e.g. where the server ignores its port and another arm's server got it. The
 load would then measure that program.
@@ -15,7 +15,7 @@ _LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """What a look at the sockets of a server has shown."""
+    """The result of a look at the sockets of a server."""
 
     host: str = ""  # the address at which it can be reached; empty if it is not up
     problem: str = ""  # why it is not up: the end of a sentence that starts with "server"
@@ -29,7 +29,7 @@ def find_listening(transport: str, port: int, pids: Iterable[int]) -> Listening:
     on_port = [sock for sock in sockets if sock.port == port and sock.host in (_LOOPBACK, *_EVERY_ADDRESS)]
     foreign = next((sock for sock in on_port if sock.inode not in inodes), None)
     if foreign is not None and not complete:
-        return Listening(_LOOPBACK)  # some of its descriptors are hidden: nobody can tell, and it probably is its own
+        return Listening(_LOOPBACK)  # some descriptors are hidden, so this one may well be its own
     if foreign is not None:
         owner = owner_of(foreign.inode) or "another program"
         return Listening(problem=f"does not have port {port} to itself: {owner} listens there; it was not up")

@@ -20,7 +20,7 @@ class OutputFile:
     def __init__(self) -> None:
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close
         flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
-        fcntl.fcntl(self._file, fcntl.F_SETFL, flags | os.O_APPEND)  # the child goes on at the end of an emptied file
+        fcntl.fcntl(self._file, fcntl.F_SETFL, flags | os.O_APPEND)  # the child continues in an emptied file
         self._dropped_bytes = 0
         self._dropped_tail = b""
 

@@ -3,7 +3,7 @@
 Its clock counts everything that ever ran in it, including processes that vanished without a trace. No controller is
 switched on, so the kernel schedules its processes as it would without it.
 
-A cgroup can be created by root, and by a user whose session was delegated to him: e.g. in
+A cgroup can be created by root, and in a session that was delegated to its user: e.g. in
 ``systemd-run --user --scope -p Delegate=yes``. See cgroup-v2.rst in the kernel's documentation.
 """
 

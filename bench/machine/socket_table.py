@@ -1,4 +1,4 @@
-"""Which process listens where, from the kernel's tables of sockets.
+"""Sockets that wait for clients and the processes that have them, from the kernel's tables.
 
 They are read, because connecting would make a client.
 """
@@ -59,7 +59,7 @@ def socket_inodes(pids: Iterable[int]) -> tuple[set[int], bool]:
 
 
 def owner_of(inode: int) -> str:
-    """Return which process has a socket open: ``php (pid 4711)``. The text is empty if nobody can say."""
+    """Return which process has a socket open: ``php (pid 4711)``. The text is empty if that is hidden."""
     for pid in (int(name) for name in os.listdir("/proc") if name.isdecimal()):  # noqa: PTH208 - as above
         if inode in socket_inodes([pid])[0]:
             with contextlib.suppress(OSError):

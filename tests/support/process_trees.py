@@ -94,7 +94,7 @@ if os.fork() == 0:
     os._exit(0)
 try:
     os.wait()
-except ChildProcessError:  # the kernel says so once the child has ended
+except ChildProcessError:  # raised once the child has ended
     print("done", flush=True)
 signal.pause()
 """

@@ -132,3 +132,47 @@ def test_nothing_is_left_after_a_run_was_ended(end: signal.Signals, tmp_path: Pa
         assert "holabench run --resume" in errors
         assert "Traceback" not in errors
     wait_until(lambda: have_exited(processes) and not find_processes(tmp_path), "all processes have exited")
+
+
+FORGETS = """
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+listener = listen(port)
+while True:
+    conn = listener.accept()[0]
+    if os.fork() == 0:
+        while data := conn.recv(65536):
+            conn.sendall(data)
+        os._exit(0)
+    conn.close()
+"""
+
+RUN_WITHOUT_CGROUPS = """
+import sys
+from bench.__main__ import main
+from bench.experiment import supervised_child
+
+supervised_child.create_cgroup = lambda: None
+sys.argv = ["holabench", "run", *sys.argv[1:]]
+sys.exit(main())
+"""
+
+
+def test_unknown_cpu_time_is_an_empty_cell_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SERVERS, "forgets", FORGETS)
+    plan = write_plan(tmp_path, "forgets", "daemon")
+    plan.write_text(plan.read_text().replace("seconds = 0.1", 'seconds = 0.1\nlifecycle = "session"', 1))
+    arguments = [str(plan), "--output-dir", str(tmp_path)]
+    completed = run_python("-c", RUN_WITHOUT_CGROUPS, *arguments, timeout_s=RUN_TIMEOUT_S)
+    assert completed.returncode in SUCCESS, completed.stderr
+    folder = Path(completed.stdout.strip())
+    trials = pd.read_csv(folder / "trials.csv").set_index("model")
+    forgets, daemon = trials.loc[["forgets"]], trials.loc[["daemon"]]
+    assert set(forgets["status"]) == {"ok"}, forgets["reason"].to_string()
+    assert forgets["mean_cpu_us_per_request"].isna().all()
+    assert forgets["codes"].str.contains("CPU_TIME_UNKNOWN").all()
+    assert (forgets["rss_mb"] > 1).all()
+    assert set(daemon["cpu_source"]) == {"clocks"}
+    assert (daemon["mean_cpu_us_per_request"] > 1).all()
+    report = (folder / "report.md").read_text()
+    assert "CPU_TIME_UNKNOWN" in report
+    assert not find_processes(tmp_path)

@@ -140,7 +140,7 @@ def test_cpu_time_is_unknown_where_kernel_forgets_children() -> None:
         usage = tree.settled_usage()
         assert (math.isnan(usage.cpu_ns), usage.cpu_source) == (True, UNKNOWN)
         assert usage.rss_mb > 0
-        assert tree.usage().cpu_source == UNKNOWN  # nobody can tell how much is missing from now on
+        assert tree.usage().cpu_source == UNKNOWN  # from now on an unknown part is missing
         process.stdin.write("\n")
 
 
