@@ -5,6 +5,7 @@ No other place has them. The thresholds are conventions with reasons, not laws; 
 """
 
 from clients.connection_codes import CONNECTION_CODES
+from clients.cpu_time_codes import CPU_TIME_CODES
 from clients.quality_codes import QualityCode, Thresholds
 
 CATALOGUE = {
@@ -165,6 +166,7 @@ CATALOGUE = {
             format="{:.1%}",
             transient=True,
         ),
+        *CPU_TIME_CODES,
         QualityCode(
             name="GENERATOR_GC",
             short="garbage collections in the generator: {}",

@@ -31,6 +31,7 @@ class QualityCode:
     format: str = "{:.3g}"  # of the value in a CSV cell; empty for a code that has no value
     transient: bool = False  # varies between blocks, mostly with the machine: see Thresholds.verdict_of_blocks
     concerns_costs: bool = True  # whether it casts doubt on CPU time and memory, too
+    concerns_rates: bool = True  # whether it casts doubt on rates and times, and so on a whole trial
 
     def verdict(self, value: float) -> str:
         """Return the verdict that a value leads to."""

@@ -25,12 +25,13 @@ repeated, so the slice is not counted. It is not a quality code and has no thres
   half of the blocks invalid.
 - A code that does not concern *costs* casts no doubt on CPU time and memory. These belong to the server, whatever the
   generator did.
+- A code that does not concern *rates* casts doubt on CPU time and memory alone, and on no trial as a whole.
 
 A plan can change the thresholds: `[thresholds]` in the [plan keys](plan-keys.md). The report lists every changed
 threshold. `python docs/generate_reference.py` writes this page from `clients/quality_catalogue.py`.
 
-| code | meaning | what to do | suspect | invalid | transient | concerns costs |
-|---|---|---|---|---|---|---|
+| code | meaning | what to do | suspect | invalid | transient | concerns costs | concerns rates |
+|---|---|---|---|---|---|---|---|
 """
 
 
@@ -48,6 +49,7 @@ def _quality_row(code: QualityCode) -> str:
         _threshold(code, code.invalid),
         "yes" if code.transient else "",
         "yes" if code.concerns_costs else "",
+        "yes" if code.concerns_rates else "",
     )
     return f"| {' | '.join(cells)} |\n"
 

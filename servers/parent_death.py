@@ -33,10 +33,15 @@ def die_with_parent(expected_parent: int | None = None) -> None:
     pid_text = os.environ.pop(PARENT_VARIABLE, "")
     if expected_parent is None and pid_text.isdecimal():
         expected_parent = int(pid_text)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        error_number = ctypes.get_errno()
-        raise OSError(error_number, f"prctl(PR_SET_PDEATHSIG): {os.strerror(error_number)}")
+    get_signal_with_parent(signal.SIGKILL)
     if expected_parent is not None and os.getppid() != expected_parent:
         os.write(2, f"exiting: parent process {expected_parent} is gone\n".encode())
         os._exit(1)
+
+
+def get_signal_with_parent(signal_number: int) -> None:
+    """Have the kernel send this process a signal as soon as its parent exits. Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0) != 0:
+        error_number = ctypes.get_errno()
+        raise OSError(error_number, f"prctl(PR_SET_PDEATHSIG): {os.strerror(error_number)}")

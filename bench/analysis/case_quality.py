@@ -21,7 +21,7 @@ class Quality:
 class CaseQuality:
     """The quality of one case: of its rates and times, and of its costs.
 
-    Rates and times are judged by all codes, CPU time and memory by those that concern costs.
+    Rates and times are judged by the codes that concern them, CPU time and memory by those that concern costs.
     """
 
     rates: Quality = Quality()
@@ -37,8 +37,11 @@ def case_quality(trials: pd.DataFrame, thresholds: Thresholds) -> CaseQuality:
     finished = trials["status"] == "ok"
     blocks = [thresholds.parse(str(cell)) for cell in trials.loc[finished, "codes"].dropna()]
     failed_blocks = int((trials["status"] == "failed").sum())
+    rate_blocks = [[flag for flag in flags if flag.code.concerns_rates] for flags in blocks]
     cost_blocks = [[flag for flag in flags if flag.code.concerns_costs] for flags in blocks]
-    return CaseQuality(_quality(blocks, failed_blocks, thresholds), _quality(cost_blocks, failed_blocks, thresholds))
+    return CaseQuality(
+        _quality(rate_blocks, failed_blocks, thresholds), _quality(cost_blocks, failed_blocks, thresholds)
+    )
 
 
 def _quality(blocks: list[list[QualityFlag]], failed_blocks: int, thresholds: Thresholds) -> Quality:

@@ -81,7 +81,7 @@ def run(
     options.refuse_contradictions(given)
     add_models_folder(models_from)
     console = stderr_console()
-    _treat_sigterm_as_ctrl_c()
+    _treat_termination_as_ctrl_c()
     try:
         if resume is not None:
             outcome = _resume(resume, console)
@@ -150,6 +150,11 @@ def _usable_cpus() -> list[int]:
     return sorted(os.sched_getaffinity(0))
 
 
-def _treat_sigterm_as_ctrl_c() -> None:
-    """Raise KeyboardInterrupt on SIGTERM: finished blocks are kept, servers stopped, and the resume hint printed."""
+def _treat_termination_as_ctrl_c() -> None:
+    """Raise KeyboardInterrupt on SIGTERM and SIGHUP.
+
+    Finished blocks are kept, servers stopped, and the resume hint printed. Under nohup(1) SIGHUP stays ignored.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.default_int_handler)

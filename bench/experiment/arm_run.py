@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from bench.experiment.child_process import Child, ServerError
+from bench.experiment.child_process import ServerError
 from bench.experiment.row_builder import TrialContext, histogram_rows, resource_row, slice_row
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, load_settings
 from bench.experiment.server_pool import verify
 from bench.experiment.trial_rows import TrialMeasurement, trial_row
-from bench.machine.affinity import pin_tree
 from bench.machine.process_usage import ProcessTree, Usage
 from bench.plan.slice_lengths import SliceLength
 from bench.schema.csv_schema import HistogramRow, ResourceRow, SliceRow, TrialRow
@@ -62,8 +61,7 @@ class ArmRun:
         connected = generator.open(self.load_name, settings | {"rate_rps": self.trial.rate_rps or 0.0})
         if persistent and connected < load.point.connections:
             raise ServerError(f"only {connected} of {load.point.connections} connections could be opened")
-        if isinstance(self.server.child, Child):
-            pin_tree(self.server.child.pid, context.schedule.server_cpus)  # workers that were forked since its start
+        self.server.tree.pin(context.schedule.server_cpus)  # workers that were forked since its start
         generator.warm(self.load_name, _WARMUP_S)
         self.usage = self.server.tree.settled_usage()
         self.meter.advance()

@@ -10,19 +10,16 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
+from bench.experiment.output_file import OutputFile
 from bench.machine.affinity import pinned
 
 READY_S = 60.0  # a compiled server compiles first on a new machine
-_STOP_S = 2.0
 _EXIT_S = 2.0  # between the end of a process's output and its exit
-_TAIL_BYTES = 2000
-_TAIL_LINES = 3
 _HOME = Path(__file__).resolve().parents[2]  # ``servers`` and ``clients`` are imported from here
 
 
@@ -40,9 +37,11 @@ class ServerError(Exception):
 class Child:
     """A child process whose output this process reads.
 
-    name: for messages. pipe_stdin: whether this process writes to it. capture_stdout: whether this process reads its
-    output; otherwise the output is kept together with its errors.
+    name: for messages. pipe_stdin: whether this process writes to it. stdout: where its output goes; without it this
+    process reads the output.
     """
+
+    _stop_s = 2.0  # for it to exit after SIGTERM
 
     def __init__(
         self,
@@ -51,12 +50,13 @@ class Child:
         cpus: Sequence[int],
         *,
         pipe_stdin: bool = False,
-        capture_stdout: bool = True,
+        stdout: OutputFile | None = None,
+        stderr: OutputFile | None = None,
         folder: str = "",
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
+        self._stderr = stderr or OutputFile()
         self._pending = b""
         with pinned(cpus):
             # The process group of its own keeps Ctrl-C at the terminal away from the child, and one signal reaches it
@@ -65,8 +65,8 @@ class Child:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE if pipe_stdin else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if capture_stdout else self._stderr,
-                stderr=self._stderr,
+                stdout=stdout.fileno() if stdout else subprocess.PIPE,
+                stderr=self._stderr.fileno(),
                 process_group=0,
                 env=environment_of_children() | dict(environment or {}),
                 cwd=folder or None,
@@ -115,7 +115,7 @@ class Child:
 
     def read_text(self, timeout_s: float) -> bytes:
         """Read one line. Raises ChildError if none comes in time."""
-        assert self._process.stdout is not None, "started without capture_stdout"
+        assert self._process.stdout is not None, "started with a file for its output"
         deadline_s = time.monotonic() + timeout_s
         while b"\n" not in self._pending:
             left_s = deadline_s - time.monotonic()
@@ -130,12 +130,7 @@ class Child:
 
     def stderr_tail(self) -> str:
         """Return the last lines of its standard error in one line, or ""."""
-        with contextlib.suppress(ValueError, OSError):  # closed already
-            size = os.fstat(self._stderr.fileno()).st_size
-            tail = os.pread(self._stderr.fileno(), _TAIL_BYTES, max(0, size - _TAIL_BYTES))
-            lines = tail.decode("utf-8", "replace").strip().splitlines()
-            return " | ".join(lines[-_TAIL_LINES:])
-        return ""
+        return self._stderr.tail()
 
     @property
     def stderr_report(self) -> str:
@@ -149,16 +144,17 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal_number)
             try:
-                self._process.wait(_STOP_S)
+                self._process.wait(self._stop_s)
                 break
             except subprocess.TimeoutExpired:
                 continue
         with contextlib.suppress(ProcessLookupError):  # workers that outlived their parent
             os.killpg(self.pid, signal.SIGKILL)
-        for stream in (self._process.stdin, self._process.stdout, self._stderr):
+        for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with contextlib.suppress(OSError):  # the other end of the pipe is closed
                     stream.close()
+        self._stderr.close()
 
     def _await_exit(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -184,14 +180,6 @@ def server_command(model: str, transport: str, protocol: str, workers: int, pyth
     """
     options = ["--transport", transport, "--protocol", protocol, "--workers", str(workers)]
     return [python or sys.executable, "-m", "servers", model, *options]
-
-
-def external_command(arguments: Sequence[str]) -> list[str]:
-    """Return the command line of an external server.
-
-    A wrapper makes it end together with holabench.
-    """
-    return [sys.executable, "-m", "servers.run_command", *arguments]
 
 
 def generator_command(cpus: Sequence[int]) -> list[str]:

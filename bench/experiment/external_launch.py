@@ -4,17 +4,17 @@ import contextlib
 import socket
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from bench.experiment.child_process import Child, ServerError, UnmanagedServer, external_command
+from bench.experiment.child_process import ServerError, UnmanagedServer
+from bench.experiment.listening import Listening, find_listening
 from bench.experiment.model_catalogue import filled
 from bench.experiment.server import Server
-from bench.machine.process_usage import ProcessTree, UnknownUsage
+from bench.experiment.supervised_child import SupervisedChild
+from bench.machine.process_usage import UnknownUsage
 from bench.plan.external_server import ExternalServer
 from bench.schema.arms import Arm
 
 _HOST = "127.0.0.1"
-_ANY_LOOPBACK = "localhost"  # until the protocol check has found the server on 127.0.0.1 or ::1
 _POLL_S = 0.02  # between two looks at the kernel's table of sockets
 UNKNOWN_SOCKET_OPTIONS = dict.fromkeys(("backlog", "nodelay", "rcvbuf", "sndbuf"))
 
@@ -31,17 +31,18 @@ def launch_external(
         sock.bind((_HOST, 0))
         port = sock.getsockname()[1]
     external = filled(external, port=port, transport=arm.transport, protocol=protocol, host=_HOST)
+    start_deadline_s = time.monotonic() + external.start_s
     child = stack.enter_context(
-        Child(
+        SupervisedChild(
             f"server {arm.name}",
-            external_command(external.command),
+            external.command,
             cpus,
-            capture_stdout=external.ready == "line",
+            ready_line=external.ready == "line",
             folder=external.folder,
             environment=external.environment,
         )
     )
-    return Server(arm, child, ProcessTree(child.pid), _ready(external, _ANY_LOOPBACK, port), external)
+    return Server(arm, child, child.tree, _ready(external, _HOST, port), external, start_deadline_s)
 
 
 def attach(arm: Arm, external: ExternalServer) -> Server:
@@ -51,41 +52,28 @@ def attach(arm: Arm, external: ExternalServer) -> Server:
 
 
 def await_external(server: Server, external: ExternalServer) -> None:
-    """Wait until an external server is up. Raises ServerError, ChildError.
+    """Wait until an external server is up: until one of its own processes listens on its port.
 
-    Over UDP only a reply proves that; the protocol check tries several times.
+    Raises ServerError, ChildError.
     """
-    if isinstance(server.child, UnmanagedServer):
+    if not isinstance(server.child, SupervisedChild):
         return
+    child, port = server.child, int(server.ready["port"])
     if external.ready == "line":
-        server.child.read_text(external.start_s)
-        return
-    port, deadline_s = server.ready["port"], time.monotonic() + external.start_s
-    while time.monotonic() < deadline_s and server.child.alive:
-        if _has_socket(server.arm.transport, port):
+        child.await_line(server.start_deadline_s - time.monotonic())
+    listening = Listening()
+    while child.alive:
+        listening = find_listening(server.arm.transport, port, child.tree.pids())
+        if listening.host:
+            server.ready = {**server.ready, "host": listening.host}
             return
+        if time.monotonic() > server.start_deadline_s:
+            problem = listening.problem or f"did not listen on port {port}"
+            raise ServerError(f"server {problem} within {external.start_s:g} s; {child.stderr_report}")
         time.sleep(_POLL_S)
-    report = server.child.stderr_report
-    if not server.child.alive:
-        raise ServerError(f"server {server.child.exit_text} during start-up; {report}")
-    raise ServerError(f"server did not listen on port {port} within {external.start_s:g} s; {report}")
+    raise ServerError(f"server {child.exit_text} during start-up; {child.stderr_report}")
 
 
 def _ready(external: ExternalServer, host: str, port: int) -> dict[str, object]:
     """Return the ready line that the server would print if it were a model."""
     return {"host": host, "port": port, "workers": external.cpus, "python": "", "sockets": UNKNOWN_SOCKET_OPTIONS}
-
-
-def _has_socket(transport: str, port: int) -> bool:
-    """Return whether any socket is bound to the port.
-
-    The kernel's table is read, because connecting would make a client.
-    """
-    state = {"tcp": "0A", "udp": "07"}[transport]  # TCP_LISTEN; an unconnected datagram socket
-    for table in (transport, f"{transport}6"):
-        with contextlib.suppress(OSError):
-            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == state and int(fields[1].rpartition(":")[2], 16) == port:
-                    return True
-    return False

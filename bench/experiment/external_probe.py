@@ -1,10 +1,11 @@
-"""Find what the external servers of a plan can serve, as far as the plan does not state it.
+"""Find whether the external servers of a plan work, and what they can serve as far as the plan does not state it.
 
 Many external servers only echo, or serve one client at a time, and most presets ask for more. A conversation before the
-first block takes at most a second or two. Failures in every block would take much longer, and would look like errors.
+first block takes at most a second or two. Failures in every block would take much longer: a server that does not
+listen is waited for. So a server that failed here is not started again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -24,27 +25,45 @@ class Conversation:
     """The result of a conversation with an external server."""
 
     model: str
+    transport: str
     protocol: str
     failure: str = ""  # why it does not serve one client; empty if it does
     limit: str = ""  # why it does not serve two TCP clients at the same time; empty if it does, or was not asked
 
 
-def needs_probe(plan: Plan) -> bool:
-    """Return whether a conversation would decide anything."""
-    return any(_asks_protocols(plan, server) or _asks_clients(plan, server) for server in plan.external_servers)
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """The plan as its external servers can serve it, and those that cannot be measured."""
+
+    plan: Plan
+    failures: Mapping[tuple[str, str, str], str]  # (model, transport, protocol) -> reason
 
 
-def probe_external_servers(context: RunContext, plan: Plan) -> Plan:
-    """Return the plan with protocols and client limits of its external servers. Reports what will be skipped."""
+def probe_external_servers(context: RunContext, plan: Plan) -> ProbeResult:
+    """Have a conversation with each external server over each protocol. Reports what will be skipped or will fail."""
     conversations = list(_conversations(context))
-    servers = []
+    servers, failures = [], {}
     for server in plan.external_servers:
         with_model = [conversation for conversation in conversations if conversation.model == server.name]
         decided, messages = decide(plan, server, with_model)
         servers.append(decided)
         for message in messages:
             context.observer.on_message(message)
-    return msgspec.structs.replace(plan, external_servers=tuple(servers))
+        for failed in failed_conversations(decided, with_model):
+            failures[failed.model, failed.transport, failed.protocol] = failed.failure
+            context.observer.on_warning(
+                f"{failed.model}/{failed.transport} will not be measured with {failed.protocol}: {failed.failure}"
+            )
+    return ProbeResult(msgspec.structs.replace(plan, external_servers=tuple(servers)), failures)
+
+
+def failed_conversations(server: ExternalServer, conversations: Sequence[Conversation]) -> list[Conversation]:
+    """Return the failed conversations over protocols that the server should speak. server: as it was decided."""
+    return [
+        conversation
+        for conversation in conversations
+        if conversation.failure and (server.protocols is None or conversation.protocol in server.protocols)
+    ]
 
 
 def warn_about_unserved(schedule: Schedule, observer: RunObserver) -> None:
@@ -60,7 +79,7 @@ def decide(
 ) -> tuple[ExternalServer, list[str]]:
     """Return an external server as its conversations showed it, and a line for everything that will be skipped.
 
-    A server that served no conversation is returned as it is: it fails in every scenario, with its reason.
+    A server that served no conversation is returned as it is: it has failed in every scenario, with its reason.
     """
     served = {conversation.protocol for conversation in conversations if not conversation.failure}
     if not served:
@@ -103,11 +122,11 @@ def _conversations(context: RunContext) -> Iterator[Conversation]:
         with fresh_servers(context, scenario, arms) as servers:
             for arm, server in servers.items():
                 if isinstance(server, str):
-                    yield Conversation(arm.model, protocol, failure=server)
+                    yield Conversation(arm.model, arm.transport, protocol, failure=server)
                     continue
                 asks = arm.transport == "tcp" and _asks_clients(schedule.plan, asked[arm.model])
                 limit = _client_limit(context, server, scenario.loads[0]) if asks else ""
-                yield Conversation(arm.model, protocol, limit=limit)
+                yield Conversation(arm.model, arm.transport, protocol, limit=limit)
 
 
 def _client_limit(context: RunContext, server: Server, load: ScheduledLoad) -> str:

@@ -86,5 +86,6 @@ class Generator:
         return answer
 
     def _send(self, command: Mapping[str, Any]) -> dict[str, Any]:
-        timeout_s = _ANSWER_S + _TIMEOUTS * self._timeout_s + command.get("seconds", 0.0)
+        request_s = command.get("settings", {}).get("timeout_s", self._timeout_s)
+        timeout_s = _ANSWER_S + _TIMEOUTS * request_s + command.get("seconds", 0.0)
         return self._child.ask(command, timeout_s)

@@ -89,6 +89,7 @@ def resource_row(trial: TrialContext, number: int, role: str, before: Usage, aft
         processes=after.processes,
         descriptors=after.descriptors,
         switches=switches_between(before, after),
+        cpu_source=after.cpu_source,
     )
 
 

@@ -1,6 +1,7 @@
 """The parts that all blocks and searches of a run share."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from bench.experiment.generator_process import Generator
 from bench.experiment.observer import RunObserver
@@ -16,3 +17,5 @@ class RunContext:
     generator: Generator
     probe: NoiseProbe
     observer: RunObserver
+    failures: Mapping[tuple[str, str, str], str] = field(default_factory=dict)  # (model, transport, protocol) -> reason
+    warned: set[str] = field(default_factory=set)  # models that were warned about

@@ -14,7 +14,7 @@ import msgspec
 from bench.experiment.block import Block
 from bench.experiment.calibration import Calibration, calibrate, lengths_by_case
 from bench.experiment.child_process import Child, ChildError, generator_command
-from bench.experiment.external_probe import needs_probe, probe_external_servers, warn_about_unserved
+from bench.experiment.external_probe import probe_external_servers, warn_about_unserved
 from bench.experiment.generator_process import Generator
 from bench.experiment.keep_awake import keep_cpus_awake
 from bench.experiment.model_catalogue import known_models
@@ -25,7 +25,7 @@ from bench.experiment.run_context import RunContext
 from bench.experiment.server import Servers
 from bench.experiment.server_pool import baseline_servers
 from bench.experiment.stopping_rule import current_precision, should_stop
-from bench.experiment.termination import sigterm_as_keyboard_interrupt
+from bench.experiment.termination import termination_as_keyboard_interrupt
 from bench.formatting import format_duration, plural
 from bench.machine import environment
 from bench.machine.affinity import pinned
@@ -63,7 +63,7 @@ def run(
 ) -> Outcome:
     """Measure a plan that has a seed.
 
-    Ctrl-C and SIGTERM end the run cleanly: finished blocks are kept. Raises PlanError before anything starts,
+    Ctrl-C, SIGTERM and SIGHUP end the run cleanly: finished blocks are kept. Raises PlanError before anything starts,
     ChildError if the generator does not start, and StoreError if the folder cannot be created. Later failures end the
     run, and are in the outcome.
 
@@ -122,17 +122,19 @@ def _execute(
     placement = place(usable_cpus, cores(usable_cpus))
     schedule = _resolve(plan, placement)
     raise_soft_limit()
-    with sigterm_as_keyboard_interrupt(), contextlib.ExitStack() as stack:
+    with termination_as_keyboard_interrupt(), contextlib.ExitStack() as stack:
         generator = stack.enter_context(_start_generator(schedule, observer))
         if plan.keep_awake and schedule.cpus_disjoint:
             stack.enter_context(keep_cpus_awake(schedule.server_cpus, observer))
-        if needs_probe(plan):
-            plan = probe_external_servers(RunContext(schedule, generator, _noise_probe(placement), observer), plan)
+        failures: Mapping[tuple[str, str, str], str] = {}
+        if plan.external_servers:
+            probed = probe_external_servers(RunContext(schedule, generator, _noise_probe(placement), observer), plan)
+            plan, failures = probed.plan, probed.failures
             schedule = _resolve(plan, placement)
             warn_about_unserved(schedule, observer)
         machine = environment.describe(placement)
         stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
-        context = RunContext(schedule, generator, _noise_probe(placement), observer)
+        context = RunContext(schedule, generator, _noise_probe(placement), observer, failures)
         baselines = stack.enter_context(baseline_servers(context))
         if recorded is None:
             observer.on_message("measuring how long replies take, which decides the length of slices ...")

@@ -20,6 +20,7 @@ class Server:
     tree: ProcessTree | UnknownUsage
     ready: Mapping[str, Any] = field(default_factory=dict)  # host, port, workers, python, sockets
     external: ExternalServer | None = None  # None for a model
+    start_deadline_s: float = 0.0  # of the monotonic clock: when an external server has to answer at last
 
 
 Servers = Mapping[Arm, Server | str]  # a text is the reason why the server failed

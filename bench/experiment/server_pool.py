@@ -1,16 +1,19 @@
 """Servers of a scenario: started together, placed and checked."""
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 
 from bench.experiment.child_process import READY_S, Child, ChildError, ServerError, server_command
 from bench.experiment.external_launch import attach, await_external, launch_external
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, Servers, load_settings
-from bench.machine.affinity import pin_tree
+from bench.experiment.supervised_child import SupervisedChild
 from bench.machine.process_usage import ProcessTree
 from bench.plan.schedule import Schedule, ScheduledLoad, ScheduledScenario
 from bench.schema.arms import Arm
+
+_MUCH_OUTPUT_BYTES = 1_000_000  # of one server: beyond a banner and some errors
 
 
 @contextlib.contextmanager
@@ -23,7 +26,7 @@ def baseline_servers(context: RunContext) -> Iterator[dict[str, Servers]]:
     scenarios = schedule.protocol_scenarios
     with contextlib.ExitStack() as stack:
         launched = {
-            protocol: _launch_all(stack, schedule, scenario, schedule.baseline_arms)
+            protocol: _launch_all(stack, context, scenario, schedule.baseline_arms)
             for protocol, scenario in scenarios.items()
         }
         yield {protocol: _await_all(context, scenarios[protocol], servers) for protocol, servers in launched.items()}
@@ -36,12 +39,18 @@ def fresh_servers(context: RunContext, scenario: ScheduledScenario, arms: Sequen
     All servers start at the same time.
     """
     with contextlib.ExitStack() as stack:
-        yield _await_all(context, scenario, _launch_all(stack, context.schedule, scenario, arms))
+        servers = _await_all(context, scenario, _launch_all(stack, context, scenario, arms))
+        yield servers
+        _warn_about_output(context, servers)
 
 
 def verify(context: RunContext, server: Server, load: ScheduledLoad, concurrent_clients: int = 1) -> None:
-    """Check that a server speaks the protocol of a load. Raises ServerError."""
-    settings = load_settings(load, server, context.schedule.plan.timeout_s, spin=context.schedule.cpus_disjoint)
+    """Check that a server speaks the protocol of a load. Raises ServerError.
+
+    While an external server may still be starting, it has the rest of that time to answer.
+    """
+    timeout_s = max(context.schedule.plan.timeout_s, server.start_deadline_s - time.monotonic())
+    settings = load_settings(load, server, timeout_s, spin=context.schedule.cpus_disjoint)
     try:
         server.ready = {**server.ready, "host": context.generator.verify(settings, concurrent_clients)}
     except ServerError as error:
@@ -51,14 +60,17 @@ def verify(context: RunContext, server: Server, load: ScheduledLoad, concurrent_
 
 
 def _launch_all(
-    stack: contextlib.ExitStack, schedule: Schedule, scenario: ScheduledScenario, arms: Sequence[Arm]
+    stack: contextlib.ExitStack, context: RunContext, scenario: ScheduledScenario, arms: Sequence[Arm]
 ) -> Servers:
     protocol = scenario.scenario.protocol
-    return {arm: _launch(stack, schedule, arm, protocol) for arm in arms if scenario.serves(arm)}
+    return {arm: _launch(stack, context, arm, protocol) for arm in arms if scenario.serves(arm)}
 
 
-def _launch(stack: contextlib.ExitStack, schedule: Schedule, arm: Arm, protocol: str) -> Server | str:
-    """Start the server of an arm; return why it cannot be started otherwise."""
+def _launch(stack: contextlib.ExitStack, context: RunContext, arm: Arm, protocol: str) -> Server | str:
+    """Start the server of an arm; return why it cannot be started, or failed before the first block."""
+    schedule = context.schedule
+    if failure := context.failures.get((arm.model, arm.transport, protocol)):
+        return failure
     # Servers may use all CPUs while they start, which takes half of the time. Nothing is measured yet.
     cpus = schedule.server_cpus + schedule.generator_cpus
     external = schedule.external_servers.get(arm.model)
@@ -104,5 +116,21 @@ def _await_ready(server: Server, cpus: Sequence[int]) -> None:
         if server.child.alive:
             raise ServerError(str(error)) from error
         raise ServerError(f"server {server.child.exit_text} during start-up; {server.child.stderr_report}") from error
-    if isinstance(server.child, Child):
-        pin_tree(server.child.pid, cpus)
+    try:
+        server.tree.pin(cpus)
+    except PermissionError as error:
+        raise ServerError("server cannot be moved to its CPUs: it has a process of another user") from error
+
+
+def _warn_about_output(context: RunContext, servers: Servers) -> None:
+    """Warn once about each server that writes a lot: its figures include that work."""
+    for arm, server in servers.items():
+        if not isinstance(server, Server) or not isinstance(server.child, SupervisedChild):
+            continue
+        written = server.child.output_bytes
+        if written > _MUCH_OUTPUT_BYTES and arm.model not in context.warned:
+            context.warned.add(arm.model)
+            context.observer.on_warning(
+                f"{arm.display_name} wrote {written / 1e6:.0f} MB of output; its CPU time and rate include that. "
+                "The last lines are kept for messages, the rest is dropped"
+            )

@@ -4,11 +4,14 @@ Its flags come from the generator and from the machine.
 """
 
 import math
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from bench.machine.process_usage import TICK_NS, TICKS
 from clients.quality_codes import QualityFlag, Thresholds
 
+MIN_CPU_US_PER_REPLY = 0.1  # less than one system call takes; no server answers without one
+MAX_CPU_SHARE = 1.05  # of the servers' CPUs; readings before and after a slice are some microseconds late
 BUSY_CPU_SHARE = 0.9  # a side this busy limits the rate
 # A server this busy can have missed at most a twentieth of its rate, whatever the generator did: a rate is the CPU
 # share over the CPU time per request (the utilisation law; Denning and Buzen 1978).
@@ -40,6 +43,7 @@ class Utilisation:
     usable_cpus: int = 1
     server_workers: int = 1  # threads and processes of the server that may serve
     background_load_share: float = math.nan  # of the servers' CPUs, used by unrelated processes
+    cpu_time_values: Mapping[str, float] = field(default_factory=dict)  # of the codes about the server's CPU time
 
 
 def judge(generator_flags: Sequence[QualityFlag], utilisation: Utilisation, thresholds: Thresholds) -> Judgement:
@@ -48,12 +52,28 @@ def judge(generator_flags: Sequence[QualityFlag], utilisation: Utilisation, thre
     values = {"BACKGROUND_LOAD": utilisation.background_load_share}
     if not utilisation.cpus_disjoint:
         values["SHARED_CPUS"] = 1.0
-    flags |= {flag.code.name: flag for flag in thresholds.raise_flags(values)}
+    flags |= {flag.code.name: flag for flag in thresholds.raise_flags({**values, **utilisation.cpu_time_values})}
     saturated = flags.pop("GENERATOR_SATURATED", None)
     if saturated and not utilisation.is_baseline:
         flags |= {flag.code.name: flag for flag in _judge_saturation(saturated, utilisation, thresholds)}
     merged = thresholds.merge(flags.values())
-    return Judgement(thresholds.worst(merged), merged, limiting_side(flags, utilisation))
+    verdict = thresholds.worst(flag for flag in merged if flag.code.concerns_rates)
+    return Judgement(verdict, merged, limiting_side(flags, utilisation))
+
+
+def cpu_time_values(cpu_us: float, elapsed_s: float, cpus: int, answered: int, source: str) -> dict[str, float]:
+    """Return the values of the quality codes about a server's CPU time.
+
+    cpu_us: nan if it is unknown. elapsed_s: in which it was used. cpus: on which the server may run. answered: correct
+    replies. source: one of ``process_usage.CPU_SOURCES``.
+    """
+    if math.isnan(cpu_us):
+        return {"CPU_TIME_UNKNOWN": 1.0}
+    share = cpu_us / 1e6 / elapsed_s / cpus if elapsed_s else 0.0
+    values = {"CPU_TIME_COARSE": 2 * TICK_NS / 1e3 / cpu_us} if source == TICKS and cpu_us > 0 else {}
+    if cpu_us < MIN_CPU_US_PER_REPLY * answered or cpu_us < 0 or share > MAX_CPU_SHARE:
+        values["CPU_TIME_IMPOSSIBLE"] = 1.0
+    return values
 
 
 def _judge_saturation(flag: QualityFlag, utilisation: Utilisation, thresholds: Thresholds) -> list[QualityFlag]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.experiment.row_builder import TrialContext, as_number
-from bench.experiment.trial_quality import Judgement, Utilisation, judge
+from bench.experiment.trial_quality import Judgement, Utilisation, cpu_time_values, judge
+from bench.machine.process_usage import CPU_SOURCES, UNKNOWN
 from bench.schema.csv_schema import ResourceRow, SliceRow, TrialRow
 from clients.quality_codes import format_flags
 
@@ -92,6 +93,7 @@ def trial_row(trial: TrialContext, measurement: TrialMeasurement) -> TrialRow:
         descriptors=usage.descriptors,
         switches_per_request=usage.switches_per_request,
         server_cpu_share=usage.server_cpu_share,
+        cpu_source=_cpu_source(measurement),
         generator_cpu_share=document["generator"]["cpu_share"],
         **{name: document["generator"][name] for name in _GENERATOR_COLUMNS},
         **measurement.ready["sockets"],
@@ -115,6 +117,7 @@ def _judge(trial: TrialContext, measurement: TrialMeasurement) -> Judgement:
         usable_cpus=_usable_cpus(trial, measurement),
         server_workers=max(row.threads for row in measurement.resources),
         background_load_share=measurement.background_load_share,
+        cpu_time_values=_cpu_time_values(trial, measurement),
     )
     thresholds = schedule.thresholds
     flags = [thresholds.flag(flag["code"], flag["value"]) for flag in document["verdict"]["flags"]]
@@ -123,27 +126,41 @@ def _judge(trial: TrialContext, measurement: TrialMeasurement) -> Judgement:
     return judge(flags, utilisation, thresholds)
 
 
+def _cpu_time_values(trial: TrialContext, measurement: TrialMeasurement) -> dict[str, float]:
+    source = _cpu_source(measurement)
+    if source == UNKNOWN and not any(row.processes for row in measurement.resources):
+        return {}  # a running server, of which nobody expects it
+    cpu_us = sum(row.server_cpu_us for row in measurement.slices)
+    answered = sum(row.answered for row in measurement.slices)
+    return cpu_time_values(cpu_us, measurement.elapsed_s, len(trial.schedule.server_cpus), answered, source)
+
+
+def _cpu_source(measurement: TrialMeasurement) -> str:
+    """Return the least exact source of the trial's CPU time."""
+    return max((row.cpu_source for row in measurement.resources), key=CPU_SOURCES.index, default=UNKNOWN)
+
+
 def _server_usage(trial: TrialContext, measurement: TrialMeasurement) -> _ServerUsage:
     """Return the server's resources.
 
     All are None for a running server, whose processes are not visible.
     """
-    server_cpu_us = sum(row.server_cpu_us for row in measurement.slices)
-    if math.isnan(server_cpu_us):
-        return _ServerUsage()
-    answered = sum(row.answered for row in measurement.slices)
     resources = measurement.resources
+    if not any(row.processes for row in resources):
+        return _ServerUsage()
+    server_cpu_us = sum(row.server_cpu_us for row in measurement.slices)
+    answered = sum(row.answered for row in measurement.slices)
     switches = [row.switches for row in resources]
     known_switches = [count for count in switches if count is not None]
     all_known = len(known_switches) == len(switches)
     return _ServerUsage(
-        mean_cpu_us_per_request=server_cpu_us / answered if answered else None,
+        mean_cpu_us_per_request=_none_if_nan(server_cpu_us / answered) if answered else None,
         rss_mb=max(row.rss_mb for row in resources),
         threads=max(row.threads for row in resources),
         processes=max(row.processes for row in resources),
         descriptors=max(row.descriptors for row in resources),
         switches_per_request=sum(known_switches) / answered if answered and all_known else None,
-        server_cpu_share=_server_cpu_share(trial, measurement),
+        server_cpu_share=_none_if_nan(_server_cpu_share(trial, measurement)),
     )
 
 

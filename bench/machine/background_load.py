@@ -28,8 +28,13 @@ class BackgroundLoad:
         """Return the share of the CPUs' time that these processes took since the start."""
         elapsed_s = time.monotonic() - self._start_s
         clocks_ns = background_clocks_ns(self._cpus)
-        used_ns = sum(now_ns - self._before.get(pid, now_ns) for pid, now_ns in clocks_ns.items())
+        used_ns = sum(_used_ns(self._before.get(pid, now_ns), now_ns) for pid, now_ns in clocks_ns.items())
         return used_ns / 1e9 / elapsed_s / len(self._cpus)
+
+
+def _used_ns(before_ns: int, now_ns: int) -> int:
+    """Return the difference of two readings. A clock that went back belongs to a new process with an old id."""
+    return now_ns - before_ns if now_ns >= before_ns else now_ns
 
 
 def background_clocks_ns(cpus: Sequence[int]) -> dict[int, int]:

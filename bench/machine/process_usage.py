@@ -7,21 +7,31 @@ hundredths of a second.
 
 The clock of a process ends with it. Its parent then has its time (cutime and cstime of ``stat``), in ticks. So where
 processes come and go the sum is exact to two ticks, whatever their number; elsewhere it is exact to the nanosecond.
+Where a parent ignores SIGCHLD, nobody has the time of its ended children, and the sum is unknown.
 """
 
 import contextlib
 import math
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.machine.affinity import children
+from bench.machine.affinity import pin_processes
+from bench.machine.process_list import descendants, forgets_children, newest_pid, read_file, threads
 
 _SETTLE_S = 0.0001
 _SETTLE_TRIES = 20
-_TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1e6
+
+# Sources of a CPU time, from the most exact one to none.
+CLOCKS = "clocks"
+CGROUP = "cgroup"
+TICKS = "clocks and ticks"
+UNKNOWN = "unknown"
+CPU_SOURCES = (CLOCKS, CGROUP, TICKS, UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,7 @@ class Usage:
     processes: int
     descriptors: int
     runs: dict[tuple[int, int], int]  # (pid, thread id) -> how often the thread was put on a CPU
+    cpu_source: str = CLOCKS  # of the CPU time since the reading before this one: one of CPU_SOURCES
 
 
 class ProcessTree:
@@ -44,17 +55,23 @@ class ProcessTree:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
+        self._newest_pid = -1
         self._pids = [pid]
+        self._ended_ns = 0  # CPU time of ended processes at the last reading
+        self._source = CLOCKS  # of the last reading
 
-    def cpu_ns(self) -> int:
-        """Return the CPU time of all processes, including those waited for."""
-        self._pids = [self.pid, *_descendants(self.pid)]
-        total_ns = 0
-        for pid in self._pids:
-            process_ns = cpu_ns_of(pid)
-            with contextlib.suppress(OSError):  # it has ended
-                total_ns += process_ns + _ended_children_ns(pid) if process_ns is not None else 0
-        return total_ns
+    def pids(self) -> Sequence[int]:
+        """Return its processes. Some of them may have ended."""
+        self._refresh()
+        return self._pids
+
+    def pin(self, cpus: Sequence[int]) -> None:
+        """Move all its processes to some CPUs. Raises PermissionError."""
+        pin_processes(self._find, cpus)
+
+    def cpu_ns(self) -> float:
+        """Return the CPU time of all processes, including those waited for; nan if it is unknown."""
+        return self._read_ns(grown=self._refresh())
 
     def settled_usage(self) -> Usage:
         """Read everything once the CPU time no longer changes.
@@ -74,39 +91,86 @@ class ProcessTree:
         return self._usage(self.cpu_ns())
 
     def memory_mb(self) -> float | None:
-        """Return the memory of all processes with shared pages counted once.
+        """Return the memory of all processes with shared pages counted once; None if unknown.
 
-        It is the resident memory of the first process plus the private memory of its descendants; None if unknown.
-        Pages that forked workers share with their parent count once. The proportional set size (PSS) would do that as
-        well, but it also divides the interpreter's pages by the number of all servers that run at the same time.
+        It is the resident memory of the first process of each program, and the private memory of the others. Pages that
+        forked workers share with their parent count once. The proportional set size (PSS) would do that as well, but it
+        also divides the interpreter's pages by the number of all servers that run at the same time.
         """
-        total_kb = 0
+        total_kb, programs = 0, set()
         for pid in self._pids:
             try:
                 rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+                program = os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115 - a text, which may be the path of no file
+            except ProcessLookupError:  # a zombie
+                continue
             except OSError:
                 return None
             kilobytes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in rollup)}
             private = kilobytes["Private_Clean"] + kilobytes["Private_Dirty"]
-            total_kb += kilobytes["Rss"] if pid == self.pid else private
-        return total_kb * 1024 / 1e6
+            total_kb += private if program in programs else kilobytes["Rss"]
+            programs.add(program)
+        return total_kb * 1024 / 1e6 if programs else None
 
-    def _usage(self, cpu_ns: int) -> Usage:
+    def _find(self) -> list[int]:
+        return [self.pid, *descendants(self.pid)]
+
+    def _refresh(self) -> bool:
+        """List the processes again if any may be new; return whether one may be, since the last time."""
+        newest, before = newest_pid(), self._newest_pid
+        if newest == before:
+            return False
+        self._pids, self._newest_pid = self._find(), newest
+        return before != -1
+
+    def _read_ns(self, *, grown: bool) -> float:
+        """Return the sum of all clocks. Ended processes are in it if their parents count them.
+
+        grown: whether a process may have started since the last reading, and ended as well.
+        """
+        if self._source == UNKNOWN or (grown and any(map(forgets_children, self._pids))):
+            self._source = UNKNOWN
+            return math.nan
+        total_ns = self._ended_outside_ns()
+        for pid in self._pids:
+            process_ns = cpu_ns_of(pid)
+            with contextlib.suppress(OSError):  # it has ended
+                total_ns += process_ns + ended_children_ns(pid) if process_ns is not None else 0
+        return total_ns
+
+    def _ended_outside_ns(self) -> int:
+        """Return the CPU time of ended processes that no process of the tree counts."""
+        return 0
+
+    def _usage(self, cpu_ns: float) -> Usage:
         rss_mb, descriptors, processes = 0.0, 0, 0
         runs: dict[tuple[int, int], int] = {}
         for pid in self._pids:
             folder = f"/proc/{pid}"
             try:
-                rss_mb += int(_read(f"{folder}/statm").split()[1]) * _PAGE_MB
-                descriptors += len(os.listdir(f"{folder}/fd"))  # noqa: PTH208 - read between slices, where time counts
-                threads = os.listdir(f"{folder}/task")  # noqa: PTH208 - as above
+                pages = int(read_file(f"{folder}/statm").split()[1])
             except OSError:  # it has ended
                 continue
+            if not pages:  # a zombie, which has a clock and nothing else
+                continue
+            rss_mb += pages * _PAGE_MB
             processes += 1
-            for thread in threads:
+            with contextlib.suppress(OSError):  # hidden, or it has ended
+                descriptors += len(os.listdir(f"{folder}/fd"))  # noqa: PTH208 - between slices, where time counts
+            for thread in threads(pid):
                 with contextlib.suppress(OSError, IndexError):  # it has ended
-                    runs[pid, int(thread)] = int(_read(f"{folder}/task/{thread}/schedstat").split()[2])
-        return Usage(cpu_ns, rss_mb, len(runs), processes, descriptors, runs)
+                    runs[pid, thread] = int(read_file(f"{folder}/task/{thread}/schedstat").split()[2])
+        return Usage(cpu_ns, rss_mb, len(runs), processes, descriptors, runs, self._source_since_last())
+
+    def _source_since_last(self) -> str:
+        """Return the source of the CPU time between the last two readings."""
+        if self._source != CLOCKS:
+            return self._source
+        before, self._ended_ns = self._ended_ns, self._ended_outside_ns()
+        for pid in self._pids:
+            with contextlib.suppress(OSError):  # it has ended
+                self._ended_ns += ended_children_ns(pid)
+        return CLOCKS if self._ended_ns == before else TICKS
 
 
 class UnknownUsage:
@@ -115,9 +179,12 @@ class UnknownUsage:
     The server may be on another machine.
     """
 
+    def pin(self, cpus: Sequence[int]) -> None:
+        """Do nothing: the server runs where it runs."""
+
     def usage(self) -> Usage:
         """Return a usage whose values are unknown."""
-        return Usage(math.nan, math.nan, 0, 0, 0, {})
+        return Usage(math.nan, math.nan, 0, 0, 0, {}, UNKNOWN)
 
     settled_usage = usage
 
@@ -147,22 +214,10 @@ def switches_between(before: Usage, after: Usage) -> int | None:
     return sum(after.runs.values()) - sum(before.runs.values())
 
 
-def _descendants(pid: int) -> list[int]:
-    pids: list[int] = []
-    for child in children(pid):
-        pids += [child, *_descendants(child)]
-    return pids
-
-
-def _ended_children_ns(pid: int) -> int:
-    """Return the CPU time of children that were waited for.
+def ended_children_ns(pid: int) -> int:
+    """Return the CPU time of children that were waited for. Raises OSError if the process has ended.
 
     Fields 16 and 17 of stat (proc_pid_stat(5)) have it in ticks.
     """
-    after_name = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-    return (int(after_name[13]) + int(after_name[14])) * _TICK_NS
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - takes half the time of Path.read_bytes
-        return file.read(4096)
+    after_name = read_file(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return (int(after_name[13]) + int(after_name[14])) * TICK_NS

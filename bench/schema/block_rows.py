@@ -9,6 +9,7 @@ from bench.schema.common_columns import (
     ArmName,
     Block,
     Connections,
+    CpuSource,
     MessageBytes,
     Model,
     RateRps,
@@ -130,6 +131,7 @@ class ResourceRow:
     switches: Annotated[
         int | None, Column("Context switches in the slice. Empty if threads were started or ended in it.")
     ]
+    cpu_source: CpuSource = "clocks"
 
     def __post_init__(self) -> None:
         set_arm_columns(self, self.arm)

@@ -16,6 +16,7 @@ class Column:
     unit: str = ""
     how: str = ""  # how the value is computed, where the meaning does not show it
     interval: str = ""  # level and kind of the interval that the value belongs to
+    may_be_missing: bool = False  # a text that earlier results of this schema lack; it is read as ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,15 @@ Codes = Annotated[str, Column("Quality codes with their values, separated by spa
 Status = Annotated[str, Column("Outcome: `ok`, `failed` or `skipped`.")]
 Reason = Annotated[str, Column("Why the case failed or was skipped. Empty if the status is `ok`.")]
 
+CpuSource = Annotated[
+    str,
+    Column(
+        "Source of the CPU time: `clocks` of the processes, the `cgroup` of an external server, `clocks and ticks` "
+        "where processes ended and left their time to their parent, or `unknown`.",
+        may_be_missing=True,
+    ),
+]
+
 
 def set_arm_columns(row: Any, arm_name: str) -> None:
     """Set ``model`` and ``transport`` of a frozen row from the name of its arm. Raises ValueError."""

@@ -9,6 +9,7 @@ from bench.schema.common_columns import (
     Block,
     Codes,
     Connections,
+    CpuSource,
     MessageBytes,
     Model,
     Protocol,
@@ -130,6 +131,7 @@ class TrialRow:
     server_cpu_share: Annotated[
         float | None, share("CPU time of the server in the time of its CPUs, at most one CPU for each worker.")
     ] = None
+    cpu_source: CpuSource = ""
     generator_cpu_share: Annotated[float | None, share("CPU time of the busiest generator thread in its time.")] = None
     baseline_rps: Annotated[
         float | None, Column("Rate of the baseline server at the same load point.", unit="requests/s")

@@ -12,9 +12,12 @@ _MAX_EXACT = 2**53  # a larger integer that was read as a float may be another o
 
 
 def schema_error(table: pd.DataFrame, row_type: type[Any]) -> str:
-    """Describe the first difference between a table and its row type, or return "". Extra columns are ignored."""
+    """Describe the first difference between a table and its row type, or return "".
+
+    Extra columns are ignored.
+    """
     for spec in columns_of(row_type):
-        if spec.name not in table:
+        if spec.name not in table and not spec.column.may_be_missing:
             return f"has no column {spec.name!r}"
         if not spec.is_text and (error := _column_error(table[spec.name], spec)):
             return error

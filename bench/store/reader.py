@@ -185,6 +185,8 @@ class RunData:
         if error_text := schema_error(table, row_type):
             raise StoreError(f"{self.path / name} {visible(error_text)}")
         for column in texts:
+            if column not in table:  # of earlier results
+                table[column] = ""
             cells = table[column].fillna("")
             table[column] = cells.map({text: visible(text) for text in cells.unique()})
         return table

@@ -4,7 +4,7 @@ from unittest.mock import Mock
 import msgspec
 import pytest
 
-from bench.experiment.external_probe import Conversation, decide, needs_probe, warn_about_unserved
+from bench.experiment.external_probe import Conversation, decide, failed_conversations, warn_about_unserved
 from bench.experiment.model_catalogue import known_models
 from bench.plan.definition import Plan
 from bench.plan.schedule import resolve
@@ -20,26 +20,12 @@ def make_plan(connections: int = 16, asked: tuple[str, ...] = ("echo", "hola"), 
     return build({"name": "x", "models": ["select"], "scenarios": scenarios, "external_servers": [external]}, "")
 
 
-@pytest.mark.parametrize(
-    ("plan", "expected"),
-    [
-        (make_plan(), True),
-        (make_plan(connections=1), True),
-        (make_plan(connections=1, asked=("echo",)), False),
-        (make_plan(connections=1, protocols=["echo"]), False),
-        (make_plan(asked=("echo",)), True),
-        (make_plan(asked=("echo",), clients=0), False),
-        (make_plan(clients=1), True),
-        (make_plan(asked=("echo",), transports=["udp"]), False),
-    ],
-)
-def test_probe_is_needed_if_plan_leaves_something_open(plan: Plan, expected: bool) -> None:
-    assert needs_probe(plan) == expected
-
-
 def test_protocol_that_is_not_served_is_skipped_with_reason() -> None:
     plan = make_plan(connections=1)
-    conversations = [Conversation("mine", "echo"), Conversation("mine", "hola", failure="answered b'hola'")]
+    conversations = [
+        Conversation("mine", "tcp", "echo"),
+        Conversation("mine", "tcp", "hola", failure="answered b'hola'"),
+    ]
     server, messages = decide(plan, plan.external_servers[0], conversations)
     assert server.protocols == ("echo",)
     assert messages == ["skipping the hola scenarios for mine: answered b'hola'"]
@@ -47,7 +33,7 @@ def test_protocol_that_is_not_served_is_skipped_with_reason() -> None:
 
 def test_protocol_served_over_one_transport_is_not_skipped() -> None:
     plan = make_plan()
-    conversations = [Conversation("mine", "echo", failure="no reply"), Conversation("mine", "echo")]
+    conversations = [Conversation("mine", "tcp", "echo", failure="no reply"), Conversation("mine", "tcp", "echo")]
     server, messages = decide(plan, plan.external_servers[0], conversations)
     assert server.protocols == ("echo",)
     assert messages == []
@@ -55,22 +41,43 @@ def test_protocol_served_over_one_transport_is_not_skipped() -> None:
 
 def test_server_of_one_client_gets_a_client_limit() -> None:
     plan = make_plan()
-    conversations = [Conversation("mine", "echo", limit="served only 1 of 2"), Conversation("mine", "hola")]
+    conversations = [
+        Conversation("mine", "tcp", "echo", limit="served only 1 of 2"),
+        Conversation("mine", "tcp", "hola"),
+    ]
     server, messages = decide(plan, plan.external_servers[0], conversations)
     assert (server.protocols, server.clients) == (("echo", "hola"), 1)
     assert messages == ["skipping several concurrent TCP clients for mine: served only 1 of 2"]
 
 
+def test_protocol_that_is_skipped_is_no_failure() -> None:
+    conversations = [Conversation("mine", "tcp", "echo"), Conversation("mine", "tcp", "hola", failure="no reply")]
+    undecided = make_plan().external_servers[0]
+    assert failed_conversations(undecided, conversations) == conversations[1:]
+    assert failed_conversations(msgspec.structs.replace(undecided, protocols=("echo",)), conversations) == []
+
+
+def test_failure_over_a_stated_protocol_is_kept() -> None:
+    plan = make_plan(protocols=["echo", "hola"])
+    conversations = [Conversation("mine", "tcp", "echo"), Conversation("mine", "tcp", "hola", failure="no reply")]
+    server, messages = decide(plan, plan.external_servers[0], conversations)
+    assert failed_conversations(server, conversations) == conversations[1:]
+    assert messages == []
+
+
 def test_stated_protocols_and_clients_are_kept() -> None:
     plan = make_plan(clients=0)
-    conversations = [Conversation("mine", "echo", limit="served only 1 of 2"), Conversation("mine", "hola")]
+    conversations = [
+        Conversation("mine", "tcp", "echo", limit="served only 1 of 2"),
+        Conversation("mine", "tcp", "hola"),
+    ]
     server, _ = decide(plan, plan.external_servers[0], conversations)
     assert server.clients == 0
 
 
 def test_server_that_serves_nothing_stays_as_it_is() -> None:
     plan = make_plan()
-    conversations = [Conversation("mine", protocol, failure="exited") for protocol in ("echo", "hola")]
+    conversations = [Conversation("mine", "tcp", protocol, failure="exited") for protocol in ("echo", "hola")]
     assert decide(plan, plan.external_servers[0], conversations) == (plan.external_servers[0], [])
 
 

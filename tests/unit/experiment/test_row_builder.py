@@ -1,3 +1,5 @@
+import math
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -5,7 +7,7 @@ import pytest
 
 from bench.experiment.row_builder import TrialContext, histogram_rows, resource_row, slice_row
 from bench.experiment.trial_rows import TrialMeasurement, trial_row, unmeasured_row
-from bench.machine.process_usage import Usage
+from bench.machine.process_usage import TICKS, UNKNOWN, UnknownUsage, Usage
 from bench.plan.definition import Plan
 from bench.plan.schedule import resolve
 from bench.schema.arms import Arm
@@ -111,6 +113,38 @@ def test_trial_row_adds_up_its_slices() -> None:
     assert row.verdict == "invalid"  # two of 220 requests lost
     assert "LOSS" in row.codes
     assert "BACKGROUND_LOAD=2.0%" in row.codes
+
+
+def test_trial_of_unknown_cpu_time_keeps_its_memory() -> None:
+    known, unknown = make_usage(0, 10.0), replace(make_usage(54, 12.0), cpu_ns=math.nan, cpu_source=UNKNOWN)
+    slices = [slice_row(TRIAL, 0, 0, REPORT, server_cpu_ns=math.nan)]
+    resources = [resource_row(TRIAL, 0, "server", known, unknown)]
+    ready = {"python": "", "workers": 1, "sockets": {}}
+    row = trial_row(TRIAL, TrialMeasurement(ready, slices, resources, make_document(), elapsed_s=0.06, memory_mb=9.5))
+    assert (row.mean_cpu_us_per_request, row.server_cpu_share, row.cpu_source) == (None, None, UNKNOWN)
+    assert (row.rss_mb, row.memory_mb, row.processes) == (12.0, 9.5, 1)
+    assert "CPU_TIME_UNKNOWN" in row.codes
+
+
+def test_trial_of_running_server_has_no_code_about_cpu_time() -> None:
+    usage = UnknownUsage().usage()
+    slices = [slice_row(TRIAL, 0, 0, REPORT, server_cpu_ns=math.nan)]
+    resources = [resource_row(TRIAL, 0, "server", usage, usage)]
+    ready = {"python": "", "workers": 1, "sockets": {}}
+    row = trial_row(TRIAL, TrialMeasurement(ready, slices, resources, make_document(), elapsed_s=0.06, memory_mb=None))
+    assert (row.rss_mb, row.processes, row.cpu_source) == (None, None, UNKNOWN)
+    assert "CPU_TIME" not in row.codes
+
+
+def test_trial_source_of_cpu_time_is_the_least_exact_of_its_slices() -> None:
+    ticks = replace(make_usage(108, 11.0), cpu_source=TICKS)
+    slices = [slice_row(TRIAL, number, 0, REPORT, server_cpu_ns=5_400_000) for number in range(2)]
+    resources = [resource_row(TRIAL, 0, "server", make_usage(0, 10.0), ticks),
+                 resource_row(TRIAL, 1, "server", ticks, make_usage(162, 11.0))]  # fmt: skip
+    ready = {"python": "", "workers": 1, "sockets": {}}
+    row = trial_row(TRIAL, TrialMeasurement(ready, slices, resources, make_document(), elapsed_s=0.12, memory_mb=9.5))
+    assert row.cpu_source == TICKS
+    assert "CPU_TIME_COARSE=185.2%" in row.codes  # two ticks of 10 ms, and 10.8 ms of CPU time
 
 
 def test_unmeasured_row_has_status_and_reason() -> None:

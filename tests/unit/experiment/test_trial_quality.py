@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from bench.experiment.trial_quality import Judgement, Utilisation, judge
+from bench.experiment.trial_quality import Judgement, Utilisation, cpu_time_values, judge
+from bench.machine.process_usage import CGROUP, CLOCKS, TICK_NS, TICKS, UNKNOWN
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import format_flags
 
@@ -75,3 +76,29 @@ def test_limiting_side_is_the_busy_side(cell: str, utilisation: Utilisation, lim
 def test_background_load_casts_doubt_on_trial(share: float, expected: tuple[str, str]) -> None:
     found = judge_trial("", Utilisation(0.3, 0.95, background_load_share=share))
     assert (found.verdict, format_flags(found.flags)) == expected
+
+
+@pytest.mark.parametrize(
+    ("cpu_us", "source", "expected"),
+    [
+        (500_000.0, CLOCKS, ("valid", "")),
+        (500_000.0, TICKS, ("valid", "CPU_TIME_COARSE")),
+        (math.nan, UNKNOWN, ("valid", "CPU_TIME_UNKNOWN")),
+        (0.0, CLOCKS, ("invalid", "CPU_TIME_IMPOSSIBLE")),
+        (900.0, CGROUP, ("invalid", "CPU_TIME_IMPOSSIBLE")),  # less than 0.1 us for each reply
+        (-20_000.0, TICKS, ("invalid", "CPU_TIME_IMPOSSIBLE")),
+        (2_200_000.0, CGROUP, ("invalid", "CPU_TIME_IMPOSSIBLE")),  # 2.2 s on two CPUs in one second
+        (1_990_000.0, CGROUP, ("valid", "")),
+    ],
+)
+def test_cpu_time_that_cannot_be_is_flagged(cpu_us: float, source: str, expected: tuple[str, str]) -> None:
+    values = cpu_time_values(cpu_us, elapsed_s=1.0, cpus=2, answered=10_000, source=source)
+    if source == TICKS and cpu_us > 0:
+        assert values == {"CPU_TIME_COARSE": pytest.approx(2 * TICK_NS / 1e3 / cpu_us)}
+        values["CPU_TIME_COARSE"] = 0.2
+    found = judge_trial("", Utilisation(0.3, 0.95, cpu_time_values=values))
+    assert (found.verdict, " ".join(flag.code.name for flag in found.flags)) == expected
+
+
+def test_server_that_answered_nothing_may_have_no_cpu_time() -> None:
+    assert cpu_time_values(0.0, elapsed_s=1.0, cpus=1, answered=0, source=CLOCKS) == {}

@@ -1,12 +1,15 @@
 """CPU time and memory of a process tree, compared with the reports of its own processes."""
 
+import math
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-from bench.machine.process_usage import ProcessTree, switches_between
+from bench.machine.process_usage import UNKNOWN, ProcessTree, switches_between
 from tests.support.waiting import wait_until
 
 # Burns 30 ms in a thread that ends, and 30 ms in a child that stays; then prints the CPU time of both processes.
@@ -34,9 +37,6 @@ def burner() -> Iterator[subprocess.Popen[str]]:
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, start_new_session=True) as process:
         yield process
-        import os
-        import signal
-
         os.killpg(process.pid, signal.SIGKILL)
 
 
@@ -112,3 +112,55 @@ def test_usage_of_ended_process_is_empty() -> None:
     assert process.returncode == 0
     assert ProcessTree(2**22 + 1).usage().processes == 0
     assert ProcessTree(2**22 + 1).memory_mb() is None
+
+
+_FORGETS_CHILDREN = """
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+print(flush=True)
+sys.stdin.readline()
+if os.fork() == 0:
+    os._exit(0)
+print(flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_cpu_time_is_unknown_where_kernel_forgets_children() -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", _FORGETS_CHILDREN], stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        tree = ProcessTree(process.pid)
+        assert tree.usage().cpu_ns > 0  # of the process itself, which is known
+        process.stdin.write("\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        usage = tree.settled_usage()
+        assert (math.isnan(usage.cpu_ns), usage.cpu_source) == (True, UNKNOWN)
+        assert usage.rss_mb > 0
+        assert tree.usage().cpu_source == UNKNOWN  # from now on an unknown part is missing
+        process.stdin.write("\n")
+
+
+_FORKS_MANY = """
+import os, signal, sys
+for _ in range(int(sys.argv[1])):
+    if os.fork() == 0:
+        signal.pause()
+print(flush=True)
+signal.pause()
+"""
+
+
+def test_tree_of_a_thousand_processes_is_complete() -> None:
+    command = [sys.executable, "-c", _FORKS_MANY, "1000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            usage = ProcessTree(process.pid).usage()
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert (usage.processes, usage.threads) == (1001, 1001)

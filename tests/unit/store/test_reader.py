@@ -237,3 +237,9 @@ def test_rates_and_searches_read_back(tmp_path: Path) -> None:
     assert run.max_rate is not None
     assert list(run.max_rate["round"]) == [0, 1]
     run.check_measured()
+
+
+def test_column_that_earlier_results_lack_is_read_as_empty(folder: RunFolder) -> None:
+    path = folder.path / "trials.csv"
+    pd.read_csv(path).drop(columns="cpu_source").to_csv(path, index=False)
+    assert set(read_run(folder.path).trials["cpu_source"]) == {""}
