@@ -6,6 +6,7 @@ Each request ends with exactly one outcome.
 from clients.engine.histogram_slots import slot_of
 from clients.engine.jit import int64, jit_inline, jit_internal
 from clients.engine.load_params import LoadParams
+from clients.engine.messages import serial_of
 from clients.engine.records import OUTCOME_LATE, OUTCOME_LOST, OUTCOME_OK
 from clients.engine.thread_state import ThreadState
 from clients.engine.views import (
@@ -16,6 +17,7 @@ from clients.engine.views import (
     given_up,
     histograms,
     identity,
+    index_of,
     never_answered,
     primary,
     progress,
@@ -59,7 +61,7 @@ def accept_reply(state: ThreadState, params: LoadParams, i: int, slot: int, now_
     if is_counted(state, now_ns):
         counters(state)["replies"] += 1
         conn["served"] += 1
-    serial = request["number"] // params.depth
+    serial = serial_of(params, request["number"])
     if serial < conn["newest_serial"]:
         counters(state)["reordered"] += 1
     else:
@@ -79,8 +81,8 @@ def _record_latency(state: ThreadState, params: LoadParams, i: int, slot: int, b
     """
     request, sched = requests(state, params, i)[slot], schedule(state)
     into_window_ns = began_ns - sched["window_ns"]
-    primary(state, into_window_ns // sched["part_ns"])[slot_of(now_ns - began_ns)] += 1
-    position = 2 * (into_window_ns // sched["bin_ns"])
+    primary(state, index_of(into_window_ns, sched["part_ns"]))[slot_of(now_ns - began_ns)] += 1
+    position = 2 * index_of(into_window_ns, sched["bin_ns"])
     bins(state)[position] += now_ns - began_ns
     bins(state)[position + 1] += 1
     if params.open_loop:
