@@ -1,7 +1,6 @@
 """Allocate the memory of a load, if the machine has enough of it."""
 
 import os
-import select
 
 import numpy as np
 
@@ -27,7 +26,7 @@ def check_memory(spec: LoadSpec, params: LoadParams) -> None:
         )
 
 
-def make_all_buffers(spec: LoadSpec, params: LoadParams, pollers: list[select.epoll], sources: int) -> list[Buffers]:
+def make_all_buffers(spec: LoadSpec, params: LoadParams, pollers: list[int], sources: int) -> list[Buffers]:
     """Make the buffers of each thread.
 
     Connection ``n`` belongs to thread ``n`` modulo the number of threads.
@@ -37,7 +36,7 @@ def make_all_buffers(spec: LoadSpec, params: LoadParams, pollers: list[select.ep
     drawn = random.choice(np.asarray(sizes), SIZES_DRAWN, p=np.asarray(weights) / sum(weights))
     shares = [
         ThreadShare(
-            poller=poller.fileno(),
+            poller=poller,
             numbers=range(k, spec.connections, len(pollers)),
             address=pack_address(spec.host, spec.port),
             source=pack_address(_FIRST_SOURCE, 0),

@@ -13,6 +13,8 @@ from typing import Self
 import numpy as np
 
 from clients.allocation import check_memory, make_all_buffers
+from clients.engine import syscalls
+from clients.engine.buffers import Buffers
 from clients.engine.connect_all import connect_all
 from clients.engine.histogram_slots import Counts
 from clients.engine.raw_memory import Array
@@ -46,8 +48,12 @@ class LoadGenerator:
         self._params = make_params(spec, -(-spec.raw_rows // thread_count))
         check_memory(spec, self._params)
         sources = sources_needed(spec)
-        self._pollers = [select.epoll() for _ in range(thread_count)]
-        self._buffers = make_all_buffers(spec, self._params, self._pollers, sources)
+        self._pollers = threads.each(_open_poller, range(thread_count))
+        try:
+            self._buffers = make_all_buffers(spec, self._params, self._pollers, sources)
+        except MemoryError:
+            self._close_pollers()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -136,14 +142,12 @@ class LoadGenerator:
 
     def close(self) -> None:
         """Close every connection."""
-        for buffers in self._buffers:
-            for column in ("fd", "stale_fd"):
-                for fd in buffers.connections[column]:
-                    if fd >= 0:
-                        os.close(int(fd))
-                buffers.connections[column] = -1
-        for poller in self._pollers:
-            poller.close()
+        self._threads.each(_close_connections, self._buffers)
+        self._close_pollers()
+
+    def _close_pollers(self) -> None:
+        self._threads.each(os.close, self._pollers)
+        self._pollers = []
 
     def _counters(self) -> Counts:
         counts: Counts = np.sum([buffers.counters for buffers in self._buffers], axis=0)
@@ -214,6 +218,22 @@ class LoadGenerator:
         now_ns = time.monotonic_ns()
         for buffers in self._buffers:
             buffers.schedule["end_ns"] = min(now_ns, int(buffers.schedule["end_ns"]))
+
+
+def _open_poller(_: int) -> int:
+    """Return epoll's descriptor, for the thread that calls this: the threads share no descriptors."""
+    poller = syscalls.epoll_create(select.EPOLL_CLOEXEC)
+    if poller < 0:
+        raise OSError(-poller, os.strerror(-poller))
+    return poller
+
+
+def _close_connections(buffers: Buffers) -> None:
+    for column in ("fd", "stale_fd"):
+        for fd in buffers.connections[column]:
+            if fd >= 0:
+                os.close(int(fd))
+        buffers.connections[column] = -1
 
 
 def _tally(changes: Counts) -> dict[str, int]:

@@ -77,7 +77,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 int64 = cast("Callable[[Any], int]", np.int64)  # a conversion in compiled code; to the type checker an int
 
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "no_cfunc_wrapper": True}
+_OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
 # Without the wrappers through which Python calls it, a function compiles in two thirds of the time.
 _INTERNAL_OPTIONS: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True}
 

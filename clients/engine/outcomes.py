@@ -7,6 +7,7 @@ from clients.engine.credit import credit_of
 from clients.engine.histogram_slots import slot_of
 from clients.engine.jit import int64, jit_inline, jit_internal
 from clients.engine.load_params import LoadParams
+from clients.engine.messages import serial_of
 from clients.engine.records import OUTCOME_LATE, OUTCOME_LOST, OUTCOME_OK
 from clients.engine.thread_state import ThreadState
 from clients.engine.views import (
@@ -17,6 +18,7 @@ from clients.engine.views import (
     given_up,
     histograms,
     identity,
+    index_of,
     never_answered,
     primary,
     progress,
@@ -62,7 +64,7 @@ def accept_reply(state: ThreadState, params: LoadParams, i: int, slot: int, now_
         conn["served"] += 1
     sched = schedule(state)
     counters(state)["credit"] += credit_of(request["sent_ns"], now_ns, sched["window_ns"], sched["end_ns"])
-    serial = request["number"] // params.depth
+    serial = serial_of(params, request["number"])
     if serial < conn["newest_serial"]:
         counters(state)["reordered"] += 1
     else:
@@ -82,8 +84,8 @@ def _record_latency(state: ThreadState, params: LoadParams, i: int, slot: int, b
     """
     request, sched = requests(state, params, i)[slot], schedule(state)
     into_window_ns = began_ns - sched["window_ns"]
-    primary(state, into_window_ns // sched["part_ns"])[slot_of(now_ns - began_ns)] += 1
-    position = 2 * (into_window_ns // sched["bin_ns"])
+    primary(state, index_of(into_window_ns, sched["part_ns"]))[slot_of(now_ns - began_ns)] += 1
+    position = 2 * index_of(into_window_ns, sched["bin_ns"])
     bins(state)[position] += now_ns - began_ns
     bins(state)[position + 1] += 1
     if params.open_loop:

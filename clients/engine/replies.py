@@ -14,7 +14,7 @@ from clients.engine import syscalls
 from clients.engine.connections import close_connection, count_connect_error, count_failure, mark_connected
 from clients.engine.jit import int64, jit_inline, jit_internal
 from clients.engine.load_params import HEADER_BYTES, LoadParams
-from clients.engine.messages import reply_of
+from clients.engine.messages import next_slot_of, reply_of, serial_of
 from clients.engine.outcomes import accept_reply, complete_request
 from clients.engine.records import CLOSING, OPEN, OUTCOME_CORRUPT, OUTCOME_LATE
 from clients.engine.scheduler import abandon_session, complete_session, fail, grace_is_over, on_connected, on_slot_free
@@ -96,7 +96,7 @@ def read_stream(state: ThreadState, params: LoadParams, i: int, flags: int) -> N
             return
         at = 0
         while at < got and conn["fd"] == fd:
-            slot = (conn["answered_serial"] + 1) % params.depth
+            slot = next_slot_of(params, conn["answered_serial"] + 1)
             address, size = reply_of(state, params, i, slot)
             read = conn["read_bytes"]
             part = min(size - read, got - at)
@@ -188,7 +188,7 @@ def has_sent_number(state: ThreadState, params: LoadParams, i: int, got: int) ->
     if not params.numbered or got < HEADER_BYTES:
         return False
     same_connection = syscalls.same_bytes(state.block + RECEIVED_AT, message_address(state, params, i, 0), 4)
-    serial = received_number(state) // params.depth
+    serial = serial_of(params, received_number(state))
     return bool(same_connection and 0 < serial <= connections(state)[i]["serial"])
 
 
@@ -201,7 +201,7 @@ def slot_of_datagram(state: ThreadState, params: LoadParams, i: int, got: int) -
     """
     if has_sent_number(state, params, i, got):
         number = received_number(state)
-        slot = number % params.depth
+        slot = next_slot_of(params, number)
         return slot if requests(state, params, i)[slot]["number"] == number else -1
     return 0 if params.depth == 1 and connections(state)[i]["in_flight"] else -1
 
@@ -231,7 +231,7 @@ def count_unexpected(state: ThreadState, params: LoadParams, i: int, got: int, n
         else:
             counters(state)["duplicate"] += 1
         return
-    serial = received_number(state) // params.depth
+    serial = serial_of(params, received_number(state))
     position = 2 * (serial % params.lost_remembered)
     lost = given_up(state, params, i)
     if lost[position] != serial:

@@ -7,7 +7,7 @@ from clients.engine import syscalls
 from clients.engine.histogram_slots import slot_of
 from clients.engine.jit import int64, jit_inline
 from clients.engine.load_params import LoadParams
-from clients.engine.messages import request_of, write_number
+from clients.engine.messages import next_slot_of, request_of, write_number
 from clients.engine.outcomes import is_counted
 from clients.engine.records import OPEN
 from clients.engine.thread_state import SIZES_DRAWN, ThreadState
@@ -63,7 +63,7 @@ def continue_writing(state: ThreadState, params: LoadParams, i: int) -> int:
     """
     conn = connections(state)[i]
     while conn["writing_serial"] <= conn["serial"]:
-        address, size = request_of(state, params, i, conn["writing_serial"] % params.depth)
+        address, size = request_of(state, params, i, next_slot_of(params, conn["writing_serial"]))
         while conn["written_bytes"] < size:
             written = conn["written_bytes"]
             sent = syscalls.send(conn["fd"], address + written, size - written, _NO_SIGNAL)
@@ -81,7 +81,7 @@ def _fill_slot(state: ThreadState, params: LoadParams, i: int) -> int:
     conn = connections(state)[i]
     conn["serial"] += 1
     serial = conn["serial"]
-    slot = serial % params.depth
+    slot = next_slot_of(params, serial)
     if not params.tcp and params.depth > 1:
         conn["free_slots"] -= 1
         slot = int64(free_slots(state, params, i)[conn["free_slots"]])

@@ -30,9 +30,15 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 # numba's stubs lack external functions and what compiled code may do with them.
 _types: Any = types
 _carray: Any = numba.carray  # type: ignore[attr-defined]
-_int, _long, _size, _address = _types.intc, _types.intp, _types.uintp, _types.uintp
-_CTYPES = {_int: ctypes.c_int, _long: ctypes.c_ssize_t, _size: ctypes.c_size_t}
+INT, LONG, SIZE, ADDRESS = _types.intc, _types.intp, _types.uintp, _types.uintp
+_CTYPES = {INT: ctypes.c_int, LONG: ctypes.c_ssize_t, SIZE: ctypes.c_size_t}
 _errno_location = _types.ExternalFunction("__errno_location", _types.CPointer(_types.int32)())
+
+# The numbers of the calls of every request in the kernel's tables (asm/unistd.h).
+_X86_64 = {"sendto": 44, "recvfrom": 45, "epoll_pwait": 281}
+_GENERIC = {"sendto": 206, "recvfrom": 207, "epoll_pwait": 22}
+_NUMBERS = {"x86_64": _X86_64, "aarch64": _GENERIC, "riscv64": _GENERIC}.get(platform.machine(), {})
+_SYSCALL_ARGUMENTS = 6
 
 
 def _system_call(name: str, result: Any, *arguments: Any) -> Callable[..., int]:
@@ -40,18 +46,37 @@ def _system_call(name: str, result: Any, *arguments: Any) -> Callable[..., int]:
 
     It returns the result or ``-errno``.
     """
-    external = _types.ExternalFunction(name, result(*arguments))
     foreign = getattr(_LIBC, name)
     foreign.restype = _CTYPES[result]
     foreign.argtypes = [_CTYPES[argument] for argument in arguments]
+    return _callable(name, foreign, _types.ExternalFunction(name, result(*arguments)), (), ())
+
+
+def make_frequent_call(name: str, result: Any, *arguments: Any, kernel_name: str) -> Callable[..., int]:
+    """Make a call of every request: without libc's function where the number of the kernel's is known.
+
+    In a process with threads, libc's function allows a cancellation during the call. That costs two locked operations
+    (SYSCALL_CANCEL in glibc's sysdep-cancel.h). The missing arguments of the kernel's call are 0.
+    """
+    number = _NUMBERS.get(kernel_name)
+    if number is None:
+        return _system_call(name, result, *arguments)
+    padding = (0,) * (_SYSCALL_ARGUMENTS - len(arguments))
+    return _callable(name, _syscall_function, _syscall_symbol, (number,), padding)
+
+
+def _callable(
+    name: str, foreign: Any, external: Any, before: tuple[int, ...], after: tuple[int, ...]
+) -> Callable[..., int]:
+    """Make a function of libc callable, with constant arguments before and after those of the caller."""
 
     def plain(*values: int) -> int:
-        returned = int(foreign(*values))
+        returned = int(foreign(*before, *values, *after))
         return returned if returned >= 0 else -ctypes.get_errno()
 
     def compiled(*_: Any) -> Any:
         def call(*values: Any) -> Any:
-            returned = external(*values)
+            returned = external(*(before + values + after))
             return returned if returned >= 0 else -_carray(_errno_location(), 1)[0]
 
         return call
@@ -61,24 +86,29 @@ def _system_call(name: str, result: Any, *arguments: Any) -> Callable[..., int]:
     return plain
 
 
-open_socket = _system_call("socket", _int, _int, _int, _int)
-bind = _system_call("bind", _int, _int, _address, _int)
-connect = _system_call("connect", _int, _int, _address, _int)
-set_option = _system_call("setsockopt", _int, _int, _int, _int, _address, _int)
-get_option = _system_call("getsockopt", _int, _int, _int, _int, _address, _address)
-accept = _system_call("accept4", _int, _int, _address, _address, _int)
-send = _system_call("send", _long, _int, _address, _size, _int)
-recv = _system_call("recv", _long, _int, _address, _size, _int)
-send_to = _system_call("sendto", _long, _int, _address, _size, _int, _address, _int)
-recv_from = _system_call("recvfrom", _long, _int, _address, _size, _int, _address, _address)
-map_memory = _system_call("mmap", _long, _address, _size, _int, _int, _int, _long)
-unmap_memory = _system_call("munmap", _int, _address, _size)
-copy_bytes = _system_call("memcpy", _long, _address, _address, _size)
-close = _system_call("close", _int, _int)
-epoll_create = _system_call("epoll_create1", _int, _int)
-epoll_control = _system_call("epoll_ctl", _int, _int, _int, _int, _address)
-epoll_wait = _system_call("epoll_wait", _int, _int, _address, _int, _int)
-_syscall = _system_call("syscall", _long, _long, _long, _address, _long, _address, _address, _long)
+_syscall_symbol = _types.ExternalFunction("syscall", LONG(*[LONG] * (1 + _SYSCALL_ARGUMENTS)))
+_syscall_function = _LIBC.syscall
+_syscall_function.restype = _CTYPES[LONG]
+_syscall_function.argtypes = [_CTYPES[LONG]] * (1 + _SYSCALL_ARGUMENTS)
+
+open_socket = _system_call("socket", INT, INT, INT, INT)
+bind = _system_call("bind", INT, INT, ADDRESS, INT)
+connect = _system_call("connect", INT, INT, ADDRESS, INT)
+set_option = _system_call("setsockopt", INT, INT, INT, INT, ADDRESS, INT)
+get_option = _system_call("getsockopt", INT, INT, INT, INT, ADDRESS, ADDRESS)
+accept = _system_call("accept4", INT, INT, ADDRESS, ADDRESS, INT)
+send = make_frequent_call("send", LONG, INT, ADDRESS, SIZE, INT, kernel_name="sendto")
+recv = make_frequent_call("recv", LONG, INT, ADDRESS, SIZE, INT, kernel_name="recvfrom")
+send_to = make_frequent_call("sendto", LONG, INT, ADDRESS, SIZE, INT, ADDRESS, INT, kernel_name="sendto")
+recv_from = make_frequent_call("recvfrom", LONG, INT, ADDRESS, SIZE, INT, ADDRESS, ADDRESS, kernel_name="recvfrom")
+map_memory = _system_call("mmap", LONG, ADDRESS, SIZE, INT, INT, INT, LONG)
+unmap_memory = _system_call("munmap", INT, ADDRESS, SIZE)
+copy_bytes = _system_call("memcpy", LONG, ADDRESS, ADDRESS, SIZE)
+close = _system_call("close", INT, INT)
+epoll_create = _system_call("epoll_create1", INT, INT)
+epoll_control = _system_call("epoll_ctl", INT, INT, INT, INT, ADDRESS)
+epoll_wait = make_frequent_call("epoll_wait", INT, INT, ADDRESS, INT, INT, kernel_name="epoll_pwait")
+_syscall = _callable("syscall", _syscall_function, _syscall_symbol, (), ())
 
 _EPOLL_PWAIT2 = 441  # the number on every architecture; C libraries before glibc 2.35 have no function for it
 
@@ -94,8 +124,8 @@ def epoll_wait_ns(poller: int, events: int, room: int, wait_ns: int, clock: int)
     return _syscall(_EPOLL_PWAIT2, poller, events, room, clock, 0, 0)
 
 
-_memcmp = _types.ExternalFunction("memcmp", _int(_address, _address, _size))
-_clock_gettime = _types.ExternalFunction("clock_gettime", _int(_int, _address))
+_memcmp = _types.ExternalFunction("memcmp", INT(ADDRESS, ADDRESS, SIZE))
+_clock_gettime = _types.ExternalFunction("clock_gettime", INT(INT, ADDRESS))
 
 
 def same_bytes(left: int, right: int, size: int) -> bool:

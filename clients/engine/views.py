@@ -175,6 +175,15 @@ def primary(state: ThreadState, part: int) -> Array:
 
 
 @jit_inline
+def index_of(into_window_ns: int, length_ns: int) -> int:
+    """Return the number of the part or bin of a window that contains a time.
+
+    A slice has one part and one bin, and a comparison is cheaper than a division.
+    """
+    return 0 if into_window_ns < length_ns else into_window_ns // length_ns
+
+
+@jit_inline
 def raw(state: ThreadState, params: LoadParams) -> Array:
     """RAW, shape (raw_room,)."""
     return view(state.raw, params.raw_room, RAW)

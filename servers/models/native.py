@@ -1,10 +1,11 @@
-"""Compiled baseline: the lowest CPU time per request; its memory is mostly the compiler's.
+"""Compiled baseline: the most requests per second; its memory is mostly the compiler's.
 
 One thread runs an epoll loop. It is the baseline of the comparison, and the server against which the load generator
 measures its own maximum. Each wait for events is followed by one recv and one send per event; over UDP the loop
-receives and replies. What remains of a request is the kernel's share. Strength: no model here is faster. Weaknesses:
-most of its memory belongs to the compiler, it takes half a second to start (about ten seconds the first time), and it
-does not look like a server in Python.
+receives and replies. What remains of a request is the kernel's share. Before the loop sleeps it polls for a few
+microseconds: a model in Python is so slow that the next request has often arrived before it could sleep. Strength: the
+least work for each request. Weaknesses: most of its memory belongs to the compiler, it takes half a second to start
+(about ten seconds the first time), and it does not look like a server in Python.
 
 It is the only model that shares the compiled system calls of the load generator.
 """
@@ -13,10 +14,13 @@ from __future__ import annotations
 
 import errno
 import mmap
+import os
 import resource
 import select
 import socket
 from typing import NamedTuple
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # in a process with threads every system call costs more
 
 import numpy as np
 
@@ -39,7 +43,7 @@ REPLY_BYTES = RECV_BYTES // 4 * 9 + 16  # a pues hola for every hola, and a fina
 # Constants are plain ints and arrays, because compiled code treats the globals of its module as constants.
 _EAGAIN, _EINTR, _ECONNABORTED = errno.EAGAIN, errno.EINTR, errno.ECONNABORTED
 _ACCEPT_FLAGS = int(socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-_NOSIGNAL = int(socket.MSG_NOSIGNAL)
+_NOSIGNAL, _DONTWAIT = int(socket.MSG_NOSIGNAL), int(socket.MSG_DONTWAIT)
 _READABLE, _WRITABLE = int(select.EPOLLIN), int(select.EPOLLOUT)
 _ADD, _MODIFY = 1, 3  # EPOLL_CTL_ADD, EPOLL_CTL_MOD
 _PRIVATE, _READ_AND_WRITE = int(mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), int(mmap.PROT_READ | mmap.PROT_WRITE)
@@ -50,6 +54,7 @@ _WHITESPACE = np.frombuffer(protocols.WHITESPACE, np.uint8)
 _IN_ADIOS = 4  # position in a request: 0 between requests, 1 to 3 letters of hola, 4 + n for n letters of adios
 _PEER_BYTES = 128  # size of struct sockaddr_storage, which fits any address
 _IGNORED, _UNSENT = 1, 2  # outcomes of a datagram that are counted
+_STREAM_POLLS, _DATAGRAM_POLLS = (64, 1024), (16, 256)  # least and most polls before a sleep, see polls_after
 
 CONNECTION = np.dtype(
     [
@@ -66,14 +71,17 @@ SCRATCH = np.dtype(
         ("event", np.uint32, EVENT_WORDS),
         ("length", np.int32, 2),
         ("clock", np.int64, 2),
+        ("polls", np.int64, 2),  # least and most
         ("peer", np.uint8, _PEER_BYTES),  # a sockaddr
         ("received", np.uint8, RECV_BYTES),
         ("reply", np.uint8, REPLY_BYTES),
     ],
     align=True,
 )
-_EVENTS, _EVENT, _LENGTH, _CLOCK, _PEER, _RECEIVED, _REPLY = (int(SCRATCH.fields[name][1]) for name in SCRATCH.names)  # type: ignore[union-attr,index]  # a structured dtype has fields
-_BYTE, _UINT32, _INT32 = np.dtype(np.uint8), np.dtype(np.uint32), np.dtype(np.int32)
+_OFFSETS = [int(SCRATCH.fields[name][1]) for name in SCRATCH.names]  # type: ignore[union-attr,index]  # a structured dtype has fields
+_EVENTS, _EVENT, _LENGTH, _CLOCK, _POLLS, _PEER, _RECEIVED, _REPLY = _OFFSETS
+_BYTE, _UINT32 = np.dtype(np.uint8), np.dtype(np.uint32)
+_INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
 
 
 class LoopState(NamedTuple):
@@ -94,13 +102,23 @@ def prepare() -> None:
     answer_datagrams(-1, 0, scratch.ctypes.data)
 
 
+def make_scratch(polls: tuple[int, int]) -> Array:
+    """Return the memory of a loop: SCRATCH, shape ().
+
+    On a machine with one CPU the loop never polls: the client would have to wait for that CPU.
+    """
+    scratch = np.zeros((), SCRATCH)
+    scratch["polls"] = polls if (os.cpu_count() or 1) > 1 else 0
+    return scratch
+
+
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Run the compiled loop, and handle each accept that fails."""
     listener.setblocking(False)
     limit, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     fds = min(limit, MAX_FDS)
     resource.setrlimit(resource.RLIMIT_NOFILE, (fds, hard))
-    connections, scratch = np.zeros(fds, CONNECTION), np.zeros((), SCRATCH)
+    connections, scratch = np.zeros(fds, CONNECTION), make_scratch(_STREAM_POLLS)
     poller, acceptor = select.epoll(), sockets.Acceptor(listener)
     addresses = connections.ctypes.data, fds, scratch.ctypes.data
     state = LoopState(poller.fileno(), listener.fileno(), _is_hola(new_handler), *addresses)
@@ -119,7 +137,7 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Run the compiled loop, and count datagrams that were ignored or not sent."""
-    scratch = np.zeros((), SCRATCH)
+    scratch = make_scratch(_DATAGRAM_POLLS)
     while True:
         outcome = answer_datagrams(sock.fileno(), _is_hola(new_handler), scratch.ctypes.data)
         if outcome == _IGNORED:
@@ -141,14 +159,17 @@ def answer_streams(state: LoopState, retry_ns: int) -> None:
 
     retry_ns: return at this time of CLOCK_MONOTONIC, unless it is 0.
     """
-    wait_ms = -1
+    wait_ms, polls = -1, 0
     while True:
         if retry_ns:
             left_ns = retry_ns - syscalls.now_ns(state.scratch + _CLOCK)
             if left_ns <= 0:
                 return
             wait_ms = left_ns // 1_000_000 + 1
-        count = syscalls.epoll_wait(state.poller, state.scratch + _EVENTS, MAX_EVENTS, wait_ms)
+        count = poll_events(state, polls)
+        polls = polls_after(state.scratch, polls, count != 0)
+        if count == 0:
+            count = syscalls.epoll_wait(state.poller, state.scratch + _EVENTS, MAX_EVENTS, wait_ms)
         events = view(state.scratch + _EVENTS, MAX_EVENTS * EVENT_WORDS, _UINT32)
         for k in range(count):
             fd = int64(events[k * EVENT_WORDS + EVENT_DATA_WORD])
@@ -159,6 +180,28 @@ def answer_streams(state: LoopState, retry_ns: int) -> None:
                     answer(state, fd)
             elif not accept_one(state):
                 return
+
+
+@jit_inline
+def poll_events(state: LoopState, polls: int) -> int:
+    """Poll for events without sleeping, at most ``polls`` times. Returns what epoll_wait returned last."""
+    count = 0
+    while count == 0 and polls > 0:
+        count = syscalls.epoll_wait(state.poller, state.scratch + _EVENTS, MAX_EVENTS, 0)
+        polls -= 1
+    return count
+
+
+@jit_inline
+def polls_after(scratch: int, polls: int, found: bool) -> int:
+    """Return how often to poll next time.
+
+    The least number takes a few microseconds: as long as a client that is awake needs to send its next request. A sleep
+    and its wake-up cost more than that, for the client too. The loop polls for longer while that finds requests.
+    """
+    limits = view(scratch + _POLLS, 2, _INT64)
+    least, most = int64(limits[0]), int64(limits[1])
+    return min(most, 2 * polls) if found else max(least, polls // 2)
 
 
 @jit_inline
@@ -288,11 +331,12 @@ def answer_datagrams(sock: int, hola: int, scratch: int) -> int:
 
     Returns _IGNORED, _UNSENT, or the negative error number of recvfrom.
     """
+    polls = 0
     while True:
-        view(scratch + _LENGTH, 2, _INT32)[0] = _PEER_BYTES
-        received_bytes = syscalls.recv_from(
-            sock, scratch + _RECEIVED, RECV_BYTES, 0, scratch + _PEER, scratch + _LENGTH
-        )
+        received_bytes = poll_datagram(sock, scratch, polls)
+        polls = polls_after(scratch, polls, received_bytes != -_EAGAIN)
+        if received_bytes == -_EAGAIN:
+            received_bytes = receive(sock, scratch, 0)
         if received_bytes == -_EINTR:
             continue
         if received_bytes < 0:
@@ -304,6 +348,23 @@ def answer_datagrams(sock: int, hola: int, scratch: int) -> int:
                 return _IGNORED
         if syscalls.send_to(sock, reply, reply_bytes, 0, scratch + _PEER, view(scratch + _LENGTH, 2, _INT32)[0]) < 0:
             return _UNSENT
+
+
+@jit_inline
+def poll_datagram(sock: int, scratch: int, polls: int) -> int:
+    """Receive a datagram without sleeping, with at most ``polls`` attempts. Returns its size, or -EAGAIN."""
+    received_bytes = int64(-_EAGAIN)
+    while received_bytes == -_EAGAIN and polls > 0:
+        received_bytes = receive(sock, scratch, _DONTWAIT)
+        polls -= 1
+    return received_bytes
+
+
+@jit_inline
+def receive(sock: int, scratch: int, flags: int) -> int:
+    """Receive a datagram and its sender. Returns its size, or the negative error number."""
+    view(scratch + _LENGTH, 2, _INT32)[0] = _PEER_BYTES
+    return syscalls.recv_from(sock, scratch + _RECEIVED, RECV_BYTES, flags, scratch + _PEER, scratch + _LENGTH)
 
 
 @jit_internal
