@@ -1,5 +1,7 @@
 """One thread, all connections: level-triggered epoll.
 
+Represents: tuned: descriptors in plain tables, one buffer size for all reads
+
 The kernel keeps the list of watched connections and returns those that are ready, so idle connections do not make a
 wake-up more expensive. Strengths: it scales to thousands of connections; most event loops on Linux use it. Weaknesses:
 Linux only; each change of what is watched is a system call. Level-triggered: data that was not read is reported again,

@@ -1,5 +1,7 @@
 """One thread, all connections: poll.
 
+Represents: tuned: descriptors in plain tables, one buffer size for all reads
+
 Like select, but without its limit of 1024 descriptors. The process keeps the list of watched connections and passes it
 to the kernel in each call. Strengths: any number of connections, on every Unix. Weakness: the cost of a wake-up still
 grows with all connections, not with the active ones; from a few hundred on, epoll is better.
