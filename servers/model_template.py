@@ -1,6 +1,6 @@
 """One thread, all connections: selectors. Replace this line in model_template.
 
-Represents: tuned: say in a few words what a server from the documentation would not do
+Represents: tuned: what a server from the documentation would not do, in a few words
 
 The first line is the help text in ``holabench models``, which also shows what the model represents: ``as the
 documentation teaches``, ``the standard library's defaults`` or ``tuned: `` and how. Describe here how the model serves

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 TRANSPORTS = ("tcp", "udp")
 PROTOCOLS = ("echo", "hola")
-REPRESENTS = "Represents: "  # starts the line of a model's docstring that says whose server it is
-REPRESENTED = ("as the documentation teaches", "the standard library's defaults", "tuned: ")  # the last one says how
+REPRESENTS = "Represents: "  # starts the line of a model's docstring on whose server it is
+REPRESENTED = ("as the documentation teaches", "the standard library's defaults", "tuned: ")  # "tuned: " and how
 
 
 class Description:
@@ -27,7 +27,7 @@ class Description:
 
     - name: as on the command line.
     - help: first line of its docstring.
-    - represents: what a user would have to write to get it: see ``REPRESENTED``; "" if its docstring does not say.
+    - represents: what a user would have to write to get it: see ``REPRESENTED``; "" if its docstring has no such line.
     - transports: the ones that it serves.
     - protocols: the ones that it serves.
     - max_tcp_clients: number of TCP clients that one process can serve at a time; None means no limit.
@@ -170,7 +170,7 @@ def skeleton(name: str) -> str:
 
 
 def _represented(docstring: str | None) -> str:
-    """Return what a docstring says that the model represents, or ""."""
+    """Return what the model represents according to its docstring, or ""."""
     lines = (docstring or "").splitlines()
     return next((line[len(REPRESENTS) :].strip() for line in lines if line.startswith(REPRESENTS)), "")
 

@@ -9,6 +9,7 @@ pid. The kernel keeps what was set before: the limit on open files, and the sign
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 
@@ -28,9 +29,10 @@ def replace_process(model: str, transport: str, protocol: str, sock: socket.sock
 
 
 def main() -> None:
-    """Serve as the arguments say. Exits with code 1 if nobody reads the ready line any more."""
+    """Serve according to the arguments. Exits with code 1 if nobody reads the ready line any more."""
     from servers import protocols, registry
 
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the command line did before
     model_name, transport, protocol, fd, ready_line = sys.argv[1:]
     model = registry.load(model_name)
     sock = socket.socket(fileno=int(fd))

@@ -1,6 +1,6 @@
 """One thread, asyncio event loop with add_reader callbacks.
 
-Represents: tuned: asyncio's loop only says when; the socket is read and written directly
+Represents: tuned: the socket is read and written directly when asyncio's loop calls
 
 There are no transports and no protocols: the callbacks do what a select or epoll loop would do. Strength: nearly as
 fast as a bare loop, with all of asyncio available to the rest of the program. Weakness: partial writes, back-pressure

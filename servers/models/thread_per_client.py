@@ -90,7 +90,7 @@ class Peers:
         self.sock = sock
         self.new_handler = new_handler
         self.queues: dict[Address, SimpleQueue[bytes | None]] = {}
-        self.active: set[Address] = set()  # the peers heard from since the last call of end_idle
+        self.active: set[Address] = set()  # the peers that have sent something since the last call of end_idle
         self.refused = Tally("a datagram was answered by the receiving thread because no thread could be started")
         self.dropped = Tally("a datagram was dropped because the queue of its peer was full")
 
