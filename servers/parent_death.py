@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 PARENT_VARIABLE = "HOLABENCH_PARENT"
 _PR_SET_PDEATHSIG = 1
 _F_SETSIG = 10  # from fcntl.h; the module fcntl has no such name
+
+forks_write_end = -1  # from watch_forks; the command line sets it
 
 
 def die_with_parent(expected_parent: int | None = None) -> None:
@@ -48,35 +51,34 @@ def die_with_parent(expected_parent: int | None = None) -> None:
         os._exit(1)
 
 
-def prepare_forks() -> Callable[[], None]:
-    """Return a function that each process forked by this one calls first, so that it is killed when this one exits.
+def watch_forks() -> int:
+    """Have the kernel kill this process's group when the last write end of a pipe is closed. Returns the write end.
 
-    For processes that live for one short conversation: ``die_with_parent`` causes 98 page faults in such a process,
-    nearly as many as all its other work. If this process leads its process group, the kernel kills the group when the
-    last copy of a pipe's write end is closed, and a forked process has to close its own copy only. Otherwise the group
-    may contain strangers, and each forked process calls prctl.
+    Each process that is forked later only has to close its copy. It does not matter whether this process is killed
+    before or after that. The read end stays open in all of them; without it there would be no signal. Both ends survive
+    an exec. Returns -1 if this process does not lead its group: then strangers may be in it.
     """
-    return _prepare_pipe() if os.getpgrp() == os.getpid() else _prepare_prctl()
+    import fcntl  # here, because each fork copies the tables of a library that is loaded
 
-
-def _prepare_pipe() -> Callable[[], None]:
-    """Return a function that closes the forked process's copy of the write end.
-
-    The signal goes out at the last close. So it does not matter when this process is killed: before or after a forked
-    process has closed its copy. Forked processes keep the read end open, without which there would be no signal.
-    """
-    import fcntl
-
+    if os.getpgrp() != os.getpid():
+        return -1
     read_end, write_end = os.pipe()
     fcntl.fcntl(read_end, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(read_end, _F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(read_end, fcntl.F_SETFL, fcntl.fcntl(read_end, fcntl.F_GETFL) | os.O_ASYNC)
-    close = os.close
+    for fd in (read_end, write_end):
+        os.set_inheritable(fd, True)
+    return write_end
 
-    def close_write_end() -> None:
-        close(write_end)
 
-    return close_write_end
+def prepare_forks() -> Callable[[], None]:
+    """Return a function that each process forked by this one calls first, so that it is killed when this one exits.
+
+    For processes that live for one short conversation: ``die_with_parent`` causes 98 page faults in such a process,
+    nearly as many as all its other work. With ``forks_write_end`` it closes a descriptor, else it calls a prctl that
+    has been looked up here.
+    """
+    return partial(os.close, forks_write_end) if forks_write_end >= 0 else _prepare_prctl()
 
 
 def _prepare_prctl() -> Callable[[], None]:

@@ -3,7 +3,7 @@
 A fork copies the tables of the parent's memory, and its libraries' as well. The command line needs argparse, ctypes,
 json and resource, which a server does not need later: with them, each fork and each exit of a child took 4% more time.
 So the command line does its work, binds the socket, and then replaces its process by a fresh interpreter with the same
-pid. The kernel keeps what was set before: the limit on open files, and the signal on the death of the parent.
+pid. The kernel keeps what was set before: the limit on open files, the signals on the death of a parent.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import os
 import signal
 import socket
 import sys
+
+from servers import parent_death
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ def replace_process(model: str, transport: str, protocol: str, sock: socket.sock
     """Replace this process by one that prints the ready line and serves the socket with the model. Raises OSError."""
     sock.set_inheritable(True)
     options = ["-B"] if sys.dont_write_bytecode else []
-    arguments = [model, transport, protocol, str(sock.fileno()), ready_line]
+    arguments = [model, transport, protocol, str(sock.fileno()), str(parent_death.watch_forks()), ready_line]
     os.execv(sys.executable, [sys.executable, *options, "-c", _PROGRAM, *arguments])
 
 
@@ -33,7 +35,8 @@ def main() -> None:
     from servers import protocols, registry
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the command line did before
-    model_name, transport, protocol, fd, ready_line = sys.argv[1:]
+    model_name, transport, protocol, fd, write_end, ready_line = sys.argv[1:]
+    parent_death.forks_write_end = int(write_end)
     model = registry.load(model_name)
     sock = socket.socket(fileno=int(fd))
     sock.set_inheritable(False)

@@ -23,10 +23,7 @@ from servers.parent_death import prepare_forks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import NoReturn
-
-    from servers.protocols import NewStreamHandler, StreamHandler
+    from servers.protocols import NewStreamHandler
 
 FORKS = True
 REAP_S = 0.5  # how often exited processes are collected while no client connects
@@ -37,7 +34,8 @@ WARM_UP_CONVERSATIONS = 32  # CPython 3.11 specialises code that ran 8 times, an
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Accept clients, fork for each, and collect the processes that have exited."""
-    acceptor, die_with_server, fork = sockets.Acceptor(listener), prepare_forks(), os.fork
+    acceptor, die_with_server = sockets.Acceptor(listener), prepare_forks()
+    fork, exit_process = os.fork, os._exit
     refused = Tally("a connection was closed because no process could be started")
     children, reap_at = 0, REAP_CHILDREN
     _warm_up(new_handler)
@@ -55,21 +53,15 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
             refused.add()
             continue
         if child == 0:
-            listener.close()
-            _serve_client(conn, new_handler(), die_with_server)
+            try:
+                die_with_server()
+                listener.close()
+                serve_connection(conn, new_handler())
+                exit_process(0)  # skip the interpreter's shutdown, whose work belongs to the parent
+            finally:
+                exit_process(1)
         children += 1
         conn.close()
-
-
-def _serve_client(conn: socket.socket, handler: StreamHandler, die_with_server: Callable[[], None]) -> NoReturn:
-    """Serve one client in the forked process, which then exits."""
-    status = 1
-    try:
-        die_with_server()
-        serve_connection(conn, handler)
-        status = 0
-    finally:
-        os._exit(status)  # skip the interpreter's shutdown, whose work belongs to the parent
 
 
 def _warm_up(new_handler: NewStreamHandler) -> None:
