@@ -20,6 +20,7 @@ def ratios(slices: pd.DataFrame) -> Iterator[str]:
     for (scenario, transport, model), rows in slices.groupby(["scenario", "transport", "model"]):
         headline = HEADLINES[scenario]
         both = rows.merge(slices[slices["model"] == f"plain_{model}"], on=SLICE, suffixes=("", "_plain"))
+        both = both[(both[headline] > 0) & (both[f"{headline}_plain"] > 0)]  # a stalled slice has no ratio
         if both.empty:
             continue
         logarithms = np.log(both[headline] / both[f"{headline}_plain"])
