@@ -107,10 +107,7 @@ def _finding(load_point: LoadPoint, metric: str, rows: Sequence[Row], noise: flo
         return None
     best = [_first_rank(rows, metric, transport, noise) for transport in measured]
     ratios = [_relative_to_reference(compared, metric, transport) for transport, compared in measured.items()]
-    ratios += [
-        _udp_relative_to_tcp(rows),
-        asyncio_reads(rows, QUANTITIES[metric]) if METRICS[metric].more_is_better else "",
-    ]
+    ratios += [_udp_relative_to_tcp(rows), asyncio_reads(rows, metric)]
     return Finding(str(load_point), " ".join(best), tuple(filter(None, ratios)))
 
 

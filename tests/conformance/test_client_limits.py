@@ -60,6 +60,8 @@ def test_library_treats_clients_beyond_descriptor_limit_as_described(model: str)
             serve_all_in_turn([conn for conn in conns if conn not in served])
         else:  # the next client is closed, too, if it comes before the server has closed these connections
             wait_until(lambda: server.descriptors() < 40, "the server has free descriptors")
+            for conn in closed:
+                conn.close()
         assert_serves(server)
         wait_until(server.is_idle, "the server is idle")
 

@@ -100,7 +100,11 @@ def test_signal_to_main_process_leaves_no_worker(model: str, transport: str, num
         wait_until(lambda: have_exited(tree), "all processes have exited")
 
 
-WITHIN_GROUP = "import subprocess, sys\nsys.exit(subprocess.Popen(sys.argv[1:]).wait())"
+WITHIN_GROUP = """
+import subprocess, sys
+subprocess.Popen(["sleep", "60"])
+sys.exit(subprocess.Popen(sys.argv[1:]).wait())
+"""
 
 
 @pytest.mark.parametrize("model", [name for name, model in MODELS.items() if model.forks])
@@ -109,16 +113,13 @@ def test_client_process_ends_with_server_that_leads_no_group(model: str) -> None
     command = [sys.executable, "-c", WITHIN_GROUP, *make_command(model)]
     with start_command(command) as server, connect(server) as conn:
         exchange(conn, b"hello")
-        _, main, client_process = server.tree()
-        assert main.pid == server["pid"] != os.getpgid(main.pid)
-        stranger = subprocess.Popen(["sleep", str(DEADLINE_S)], process_group=server.pid)
-        try:
-            main.kill()
-            wait_until(lambda: have_exited([client_process]), "the process of the client has exited")
-            assert stranger.poll() is None
-        finally:
-            stranger.kill()
-            stranger.wait()
+        main = psutil.Process(server["pid"])
+        assert os.getpgid(main.pid) == server.pid != main.pid
+        (stranger,) = [process for process in server.tree() if process.name() == "sleep"]
+        (client_process,) = main.children()
+        main.kill()
+        wait_until(lambda: have_exited([client_process]), "the process of the client has exited")
+        assert not have_exited([stranger])
 
 
 @pytest.mark.parametrize("model", [name for name, model in MODELS.items() if model.forks])
