@@ -13,6 +13,7 @@ compiled system calls of ``clients`` instead of duplicating them.
 - ``models``: one way to serve clients each. They import ``log``, ``parent_death``, ``runtime``, the above, one another.
 - ``registry``: finds and describes models without importing them; ``model_template``: the source of a new model.
 - ``fd_limit``, ``parent_death``, ``runtime``, ``log``: limits, lifetime, settings and messages of the process.
+- ``small_process``: continues a server that forks for each client in a fresh interpreter with few libraries.
 - ``external``: starts a server that is not part of this package.
 - ``reference``: a server whose every reply is known in advance, to verify the load generator. Not a model.
 - ``__main__``: the command line. The only module that knows all of these.

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 
-from servers import fd_limit, parent_death, protocols, registry, runtime, sockets
+from servers import fd_limit, parent_death, protocols, registry, runtime, small_process, sockets
 from servers.log import log
 
 TYPE_CHECKING = False
@@ -31,6 +31,17 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
+
+
+class _HelpFormatter(argparse.HelpFormatter):
+    """Formats the help for a fixed width.
+
+    To ask for the width of the terminal, argparse imports shutil with three compression libraries. They would count as
+    memory of every server, and every fork would copy their tables.
+    """
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=100)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,8 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         host = sock.getsockname()[0]
         if not sockets.is_loopback(host):
             log(f"warning: {host} can be reached from other machines, and UDP echo can be abused to reflect traffic")
+        ready_line = json.dumps(_ready_line(options, sock))
+        if getattr(model, "FORKS", False):
+            small_process.replace_process(options.model, options.transport, options.protocol, sock, ready_line)
         try:
-            print(json.dumps(_ready_line(options, sock)), flush=True)
+            print(ready_line, flush=True)
         except OSError:
             return 1  # the process that started this server has exited
         serve(sock, protocols.HANDLERS[options.transport][options.protocol])
@@ -120,6 +134,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m servers",
         description="Run one server until its process group is killed.",
         epilog="Example: python -m servers select --transport udp --port 8000",
+        formatter_class=_HelpFormatter,
     )
     parser.add_argument("model", help="name of the model (a file in servers/models), e.g. select")
     parser.add_argument(

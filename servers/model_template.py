@@ -1,7 +1,10 @@
 """One thread, all connections: selectors. Replace this line in model_template.
 
-The line above is the help text in ``holabench models``. Describe here how the model serves its clients, what it is good
-at, and what it is bad at.
+Represents: tuned: what a server from the documentation would not do, in a few words
+
+The first line is the help text in ``holabench models``, which also shows what the model represents: ``as the
+documentation teaches``, ``the standard library's defaults`` or ``tuned: `` and how. Describe here how the model serves
+its clients, what it is good at, and what it is bad at.
 
 This file is a complete model: it waits with ``selectors`` for sockets that can be read or written, and serves them at
 once. Replace what your model does differently, and keep the rules that make it comparable:
@@ -16,7 +19,7 @@ Constants declare what the benchmark has to know. They are read from the source,
 - ``MAX_TCP_CLIENTS = 64``: number of TCP clients that one process can serve at the same time.
 - ``PARALLEL = True``: starts ``servers.runtime.workers`` processes by ``servers.worker_pool.supervise_workers``.
 - ``REUSEPORT = True``: these have their own sockets, made by ``servers.sockets.clone_reuseport``.
-- ``FORKS = True``: starts a process for each client. It calls ``servers.parent_death.die_with_parent`` first.
+- ``FORKS = True``: starts a process for each client, which calls what ``parent_death.prepare_forks`` returned.
 - ``NEEDS = "uvloop"``: the library that the model is about. The model is skipped where it is not installed.
 
 A function ``prepare()`` does slow start-up work; it is called before the server reports that it is ready.
@@ -46,8 +49,8 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
 
     - Blocking code, with a thread or a process per client: accept by ``servers.sockets.Acceptor.accept_blocking``, and
       serve a client by ``servers.models.iterative.serve_connection``. See the thread_per_client model.
-    - Coroutines or callbacks of a library: accept by ``servers.sockets.Acceptor.accept``, which pauses when descriptors
-      run out. See the trio model for coroutines and the asyncio model for callbacks.
+    - Coroutines or callbacks of a library: use the library's own server, as its documentation does. See the trio model
+      for coroutines and the asyncio model for callbacks.
     - Several processes: ``servers.worker_pool.supervise_workers`` runs any of these loops in each worker. See the
       prefork_asyncio model.
     """

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 TRANSPORTS = ("tcp", "udp")
 PROTOCOLS = ("echo", "hola")
+REPRESENTS = "Represents: "  # starts the line of a model's docstring on whose server it is
+REPRESENTED = ("as the documentation teaches", "the standard library's defaults", "tuned: ")  # "tuned: " and how
 
 
 class Description:
@@ -25,6 +27,7 @@ class Description:
 
     - name: as on the command line.
     - help: first line of its docstring.
+    - represents: what a user would have to write to get it: see ``REPRESENTED``; "" if its docstring has no such line.
     - transports: the ones that it serves.
     - protocols: the ones that it serves.
     - max_tcp_clients: number of TCP clients that one process can serve at a time; None means no limit.
@@ -49,6 +52,7 @@ class Description:
         "own_backlog",
         "parallel",
         "protocols",
+        "represents",
         "transports",
     )
 
@@ -56,6 +60,7 @@ class Description:
         self.name = name
         self.broken = broken
         self.help = (docstring or "").partition("\n")[0]
+        self.represents = _represented(docstring)
         self.transports = tuple(transport for transport in TRANSPORTS if broken or f"serve_{transport}" in values)
         self.max_tcp_clients: int | None = values.get("MAX_TCP_CLIENTS")
         self.parallel = values.get("PARALLEL") is True
@@ -119,7 +124,12 @@ def describe(name: str) -> Description:
             fault = _constant_fault(constant, value)
             if fault:
                 return Description(name, {}, None, broken=f"{path}:{statement.lineno}: {constant} {fault}")
-    return Description(name, values, ast.get_docstring(module))
+    docstring = ast.get_docstring(module)
+    represented = _represented(docstring)
+    if represented and not _is_represented(represented):
+        fault = f"{REPRESENTS}{represented} must be one of: {'; '.join(REPRESENTED)}HOW"
+        return Description(name, values, docstring, broken=f"{path}: {fault}")
+    return Description(name, values, docstring)
 
 
 def load(name: str) -> ModuleType:
@@ -157,6 +167,17 @@ def skeleton(name: str) -> str:
     if name in _files():
         raise ValueError(f"a model {name!r} already exists: {_files()[name]}")
     return Path(__file__).with_name("model_template.py").read_text(encoding="utf-8").replace("model_template", name)
+
+
+def _represented(docstring: str | None) -> str:
+    """Return what the model represents according to its docstring, or ""."""
+    lines = (docstring or "").splitlines()
+    return next((line[len(REPRESENTS) :].strip() for line in lines if line.startswith(REPRESENTS)), "")
+
+
+def _is_represented(text: str) -> bool:
+    *whole, tuned = REPRESENTED
+    return text in whole or (text.startswith(tuned) and len(text) > len(tuned))
 
 
 def _bindings(statement: ast.stmt) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import errno
 import socket
-import struct
+import sys
 import time
 
 from servers.log import Tally
@@ -23,7 +23,7 @@ MAX_DATAGRAM_BYTES = 65_536  # no datagram is longer, so none is truncated
 ACCEPT_RETRY_S = 0.1  # pause after an accept that failed; the clients wait in the backlog and lose nothing
 
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_TCP_INFO_BACKLOG = struct.Struct("28xI")  # tcpi_sacked in TCP_INFO: a listener's backlog in force
+_TCP_INFO_BACKLOG = slice(28, 32)  # tcpi_sacked in TCP_INFO: a listener's backlog in force
 
 unsent_replies = Tally("a UDP reply could not be sent")
 
@@ -128,8 +128,8 @@ def read_back(sock: socket.socket) -> dict[str, int | None]:
 
 def backlog(listener: socket.socket) -> int:
     """Return the backlog in force. The kernel limits it to net.core.somaxconn."""
-    info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BACKLOG.size)
-    return int(_TCP_INFO_BACKLOG.unpack(info)[0])
+    info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BACKLOG.stop)
+    return int.from_bytes(info[_TCP_INFO_BACKLOG], sys.byteorder)
 
 
 class Acceptor:
@@ -157,15 +157,22 @@ class Acceptor:
         except (BlockingIOError, ConnectionAbortedError):  # another worker took it, or the client has disconnected
             return None
         except OSError as error:
-            if error.errno not in _EXHAUSTED:
-                raise
-            self.retry_at_s = time.monotonic() + ACCEPT_RETRY_S
-            if not self.out_of_fds:
-                self.out_of_fds = True
-                self._exhaustions.add()
+            self.note_failure(error)
             return None
         self.out_of_fds = False
         return conn
+
+    def note_failure(self, error: OSError) -> None:
+        """Record an accept that failed because descriptors or buffers ran out. Raises any other error again.
+
+        For a library that accepts by itself and raises its error; the caller then pauses for ``ACCEPT_RETRY_S``.
+        """
+        if error.errno not in _EXHAUSTED:
+            raise error
+        self.retry_at_s = time.monotonic() + ACCEPT_RETRY_S
+        if not self.out_of_fds:
+            self.out_of_fds = True
+            self._exhaustions.add()
 
     def accept_blocking(self) -> socket.socket:
         """Wait for a connection on a blocking listener and accept it."""

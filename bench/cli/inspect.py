@@ -28,7 +28,8 @@ def models(models_from: options.ModelsFrom = None) -> None:
         clients = "unlimited" if model.max_tcp_clients is None else str(model.max_tcp_clients)
         cpus = "all" if model.parallel or model.forks else "1"
         unavailable = f" ({model.unavailable_reason})" if model.missing else ""
-        description = (model.help + unavailable).strip()
+        represents = f" Represents: {model.represents}." if model.represents else ""
+        description = (model.help + represents + unavailable).strip()
         table.add_row(*text_cells(model.name, ", ".join(model.transports), clients, cpus, description))
     stdout_console().print(table)
 

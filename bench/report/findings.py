@@ -15,6 +15,7 @@ from bench.analysis.cases import group_by_load_point
 from bench.analysis.comparisons import noise_floor_share
 from bench.analysis.rankings import ranks
 from bench.formatting import compact, format_percent, format_ratio, join_words
+from bench.report.asyncio_reads import asyncio_reads
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind, Conclusion
 from bench.schema.load_points import LoadPoint
@@ -106,7 +107,7 @@ def _finding(load_point: LoadPoint, metric: str, rows: Sequence[Row], noise: flo
         return None
     best = [_first_rank(rows, metric, transport, noise) for transport in measured]
     ratios = [_relative_to_reference(compared, metric, transport) for transport, compared in measured.items()]
-    ratios.append(_udp_relative_to_tcp(rows))
+    ratios += [_udp_relative_to_tcp(rows), asyncio_reads(rows, metric)]
     return Finding(str(load_point), " ".join(best), tuple(filter(None, ratios)))
 
 

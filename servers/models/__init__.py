@@ -1,6 +1,7 @@
 """The models. Every module here is one, named after its file.
 
-The first line of its docstring is its help text.
+The first line of its docstring is its help text. A line that starts with ``Represents: `` states whether it is written
+as the documentation teaches, keeps the standard library's defaults, or is tuned, and how.
 
 A model defines ``serve_tcp(listener, new_handler)``, ``serve_udp(sock, new_handler)`` or both; they do not return. It
 may define ``prepare()`` for slow start-up work, which is done before the ready line is printed.

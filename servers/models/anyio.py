@@ -1,5 +1,7 @@
 """One thread, anyio on the asyncio loop: one task per client.
 
+Represents: as the documentation teaches
+
 anyio gives programs trio's structured concurrency on asyncio or trio. Strength: it runs on the loop that every library
 supports. Weakness: it is a layer on top of asyncio's transports, with a checkpoint in every call.
 """
@@ -15,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
 
-    from servers.protocols import NewDatagramHandler, NewStreamHandler, StreamHandler
+    from servers.protocols import NewDatagramHandler, NewStreamHandler
 
 NEEDS = "anyio"
 RECV_BYTES = 65_536
@@ -23,7 +25,7 @@ RECV_BYTES = 65_536
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Run the loop with one task that accepts clients."""
-    anyio.run(_accept_clients, listener, new_handler)
+    anyio.run(_serve_clients, listener, new_handler)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
@@ -31,28 +33,26 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     anyio.run(_answer_datagrams, sock, new_handler)
 
 
-async def _accept_clients(listener: socket.socket, new_handler: NewStreamHandler) -> None:
+async def _serve_clients(listener: socket.socket, new_handler: NewStreamHandler) -> None:
+    async def serve_client(stream: anyio.abc.SocketStream) -> None:
+        handler = new_handler()
+        async with stream:
+            try:
+                while not handler.done:
+                    await stream.send(handler.feed(await stream.receive(RECV_BYTES)))
+            except (anyio.EndOfStream, anyio.BrokenResourceError):
+                pass  # the client has finished, or it reset the connection
+
     listener.setblocking(False)
     acceptor = sockets.Acceptor(listener)
+    clients = await anyio.abc.SocketListener.from_socket(listener)
     async with anyio.create_task_group() as group:
         while True:
-            conn = acceptor.accept()
-            if conn is not None:
-                group.start_soon(_serve_client, conn, new_handler())
-            elif acceptor.out_of_fds:
+            try:
+                await clients.serve(serve_client, group)
+            except OSError as error:  # noqa: PERF203 - anyio leaves it to the program to wait for descriptors
+                acceptor.note_failure(error)
                 await anyio.sleep(sockets.ACCEPT_RETRY_S)
-            else:
-                await anyio.wait_readable(listener)
-
-
-async def _serve_client(conn: socket.socket, handler: StreamHandler) -> None:
-    conn.setblocking(False)
-    try:
-        async with await anyio.abc.SocketStream.from_socket(conn) as stream:
-            while not handler.done:
-                await stream.send(handler.feed(await stream.receive(RECV_BYTES)))
-    except (anyio.EndOfStream, anyio.BrokenResourceError, ValueError):
-        conn.close()  # the client has finished, or it reset the connection: before from_socket (ValueError) or later
 
 
 async def _answer_datagrams(sock: socket.socket, new_handler: NewDatagramHandler) -> None:

@@ -1,9 +1,13 @@
 """One thread, asyncio event loop with protocol callbacks.
 
+Represents: as the documentation teaches
+
 epoll reports which connections are ready, and asyncio calls a protocol object for each. Strengths: little memory per
 connection; the cost of a wake-up depends on the active connections, not on all; other work of the program can use the
-same loop. Weaknesses: one long computation delays every client, and transports and callbacks cost more per short
-request than a bare select loop does for few connections.
+same loop. Weaknesses: one long computation delays every client. At each read asyncio asks for 256 KiB, for which glibc
+may map and unmap memory: then a short request costs several times as much. ``asyncio_buffered`` avoids this.
+
+When descriptors run out, asyncio logs a traceback for each attempt to accept, and tries again after a second.
 """
 
 from __future__ import annotations
@@ -21,18 +25,13 @@ if TYPE_CHECKING:
     from servers.protocols import NewDatagramHandler, NewStreamHandler, StreamHandler
 
 
-# asyncio reads 256 KiB at a time, for which glibc may map and unmap memory in each call. Over UDP this caused two page
-# faults per datagram and 2.3 times the CPU time (64 bytes, median of 31 rounds).
-RECV_BYTES = 65_536
-
-
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Run a loop that watches the listener."""
-    asyncio.run(accept_clients(listener, lambda: ClientProtocol(new_handler())))
+    """Run a loop with asyncio's server."""
+    asyncio.run(serve_clients(listener, lambda: ClientProtocol(new_handler())))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Run a loop that watches the socket."""
+    """Run a loop with a datagram endpoint."""
     asyncio.run(answer_datagrams(sock, lambda: PeersProtocol(sock, new_handler)))
 
 
@@ -49,7 +48,6 @@ class ClientProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport for the replies."""
-        transport.max_size = RECV_BYTES  # type: ignore[attr-defined]
         self.transport = transport  # type: ignore[assignment]  # a connection's transport is a Transport
 
     def data_received(self, data: bytes) -> None:
@@ -79,7 +77,6 @@ class PeersProtocol(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport for the replies."""
-        transport.max_size = RECV_BYTES  # type: ignore[attr-defined]
         self.transport = transport  # type: ignore[assignment]  # it has the same methods, but is not a subclass
 
     def datagram_received(self, datagram: bytes, peer: Any) -> None:
@@ -111,33 +108,14 @@ class PeersProtocol(asyncio.DatagramProtocol):
         sockets.unsent_replies.add()
 
 
-async def accept_clients(listener: socket.socket, new_protocol: Callable[[], asyncio.BaseProtocol]) -> None:
-    """Accept clients without asyncio's own server.
+async def serve_clients(listener: socket.socket, new_protocol: Callable[[], asyncio.BaseProtocol]) -> None:
+    """Serve clients by the running loop's own server, with the backlog that the listener has.
 
     new_protocol: creates the protocol object of a connection.
-
-    asyncio's server calls listen again with its own backlog. Without free descriptors it logs a traceback for each of
-    ``backlog`` attempts (at least up to Python 3.12).
     """
     loop = asyncio.get_running_loop()
-    acceptor = sockets.Acceptor(listener)
-    starting: set[asyncio.Future[Any]] = set()  # the loop itself keeps only weak references to tasks
-
-    def accept_ready() -> None:
-        while True:
-            conn = acceptor.accept()
-            if conn is None:
-                break
-            task = loop.create_task(loop.connect_accepted_socket(new_protocol, conn))
-            starting.add(task)
-            task.add_done_callback(starting.discard)
-        if acceptor.out_of_fds:
-            loop.remove_reader(listener)
-            loop.call_later(sockets.ACCEPT_RETRY_S, loop.add_reader, listener, accept_ready)
-
-    listener.setblocking(False)
-    loop.add_reader(listener, accept_ready)
-    await loop.create_future()  # run until killed
+    server = await loop.create_server(new_protocol, sock=listener, backlog=sockets.backlog(listener))
+    await server.serve_forever()
 
 
 async def answer_datagrams(sock: socket.socket, new_protocol: Callable[[], asyncio.DatagramProtocol]) -> None:

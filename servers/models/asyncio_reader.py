@@ -1,5 +1,7 @@
 """One thread, asyncio event loop with add_reader callbacks.
 
+Represents: tuned: the socket is read and written directly when asyncio's loop calls
+
 There are no transports and no protocols: the callbacks do what a select or epoll loop would do. Strength: nearly as
 fast as a bare loop, with all of asyncio available to the rest of the program. Weakness: partial writes, back-pressure
 and the end of a connection are left to the program. Over UDP it drains the socket at each call, whereas asyncio's

@@ -1,5 +1,7 @@
 """One thread, asyncio event loop: one coroutine per client, socket functions.
 
+Represents: as the documentation teaches
+
 ``await loop.sock_recv`` tries the socket at once and waits only if there is nothing to read. Strengths: no transport,
 no buffer in between, and code that reads from top to bottom. Weakness: each wait registers the socket with epoll and
 unregisters it, two system calls per request. A single client pays for this with every request.
@@ -32,25 +34,21 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
 
 
 async def _accept_clients(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Accept clients.
-
-    Not by ``loop.sock_accept``, which does not handle running out of descriptors.
-    """
     loop = asyncio.get_running_loop()
     listener.setblocking(False)
     acceptor = sockets.Acceptor(listener)
     tasks: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references to tasks
     while True:
-        conn = acceptor.accept()
-        if conn is not None:
-            conn.setblocking(False)
-            task = loop.create_task(_serve_client(loop, conn, new_handler()))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        elif acceptor.out_of_fds:
+        try:
+            conn, _ = await loop.sock_accept(listener)
+        except OSError as error:  # asyncio leaves it to the program to wait for free descriptors
+            acceptor.note_failure(error)
             await asyncio.sleep(sockets.ACCEPT_RETRY_S)
-        else:
-            await readable(loop, listener)
+            continue
+        acceptor.out_of_fds = False
+        task = loop.create_task(_serve_client(loop, conn, new_handler()))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
 
 async def _serve_client(loop: asyncio.AbstractEventLoop, conn: socket.socket, handler: StreamHandler) -> None:
@@ -66,14 +64,11 @@ async def _serve_client(loop: asyncio.AbstractEventLoop, conn: socket.socket, ha
 
 
 async def _answer_datagrams(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Answer datagrams of all peers.
-
-    Not by ``loop.sock_recvfrom``, which needs Python 3.11.
-    """
     loop, feed = asyncio.get_running_loop(), new_handler().feed
     sock.setblocking(False)
+    recvfrom = loop.sock_recvfrom if hasattr(loop, "sock_recvfrom") else _recvfrom_before_python_3_11
     while True:
-        datagram, peer = await _recvfrom(loop, sock)
+        datagram, peer = await recvfrom(sock, sockets.MAX_DATAGRAM_BYTES)
         reply = feed(datagram)
         if reply is not None:
             try:
@@ -82,19 +77,15 @@ async def _answer_datagrams(sock: socket.socket, new_handler: NewDatagramHandler
                 sockets.unsent_replies.add()
 
 
-async def _recvfrom(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> tuple[bytes, Any]:
+async def _recvfrom_before_python_3_11(sock: socket.socket, size: int) -> tuple[bytes, Any]:
+    loop = asyncio.get_running_loop()
     while True:
         try:
-            return sock.recvfrom(sockets.MAX_DATAGRAM_BYTES)
+            return sock.recvfrom(size)
         except BlockingIOError:  # noqa: PERF203 - the exception is the usual case here
-            await readable(loop, sock)
-
-
-async def readable(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
-    """Wait until there is something to read or a client to accept."""
-    readiness = loop.create_future()
-    loop.add_reader(sock, readiness.set_result, None)
-    try:
-        await readiness
-    finally:
-        loop.remove_reader(sock)
+            readiness = loop.create_future()
+            loop.add_reader(sock, readiness.set_result, None)
+            try:
+                await readiness
+            finally:
+                loop.remove_reader(sock)

@@ -1,15 +1,18 @@
 """One thread, asyncio event loop: one coroutine per client, streams.
 
+Represents: as the documentation teaches
+
 This is the first example in asyncio's documentation. Strengths: a conversation reads from top to bottom as in a
-thread, and thousands of them need little memory. Weakness: between the socket and ``await reader.read()`` there are a
-buffer, a future and a turn of the task, which the protocol classes avoid. TCP only: datagrams are not streams.
+thread, and thousands of them need little memory. Weaknesses: those of the asyncio model. Between the socket and
+``await reader.read()`` there are also a buffer, a future and a turn of the task, which the protocol classes avoid. TCP
+only: datagrams are not streams.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from servers.models.asyncio import RECV_BYTES, accept_clients
+from servers import sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,31 +20,28 @@ if TYPE_CHECKING:
 
     from servers.protocols import NewStreamHandler
 
+RECV_BYTES = 65_536  # the default limit of a stream's buffer
+
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Run a loop that watches the listener."""
+    """Run a loop with asyncio's server for streams."""
 
     async def serve_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        handler, transport = new_handler(), writer.transport
-        transport.max_size = RECV_BYTES  # type: ignore[attr-defined]
+        handler = new_handler()
         try:
             while not handler.done:
                 data = await reader.read(RECV_BYTES)
                 if not data:
                     break
                 writer.write(handler.feed(data))
-                if transport.get_write_buffer_size():  # otherwise drain has no effect, but costs two coroutines
-                    await writer.drain()
+                await writer.drain()
         except OSError:
             pass  # the client reset the connection
         finally:
             writer.close()
 
     async def run() -> None:
-        loop = asyncio.get_running_loop()
-        await accept_clients(
-            listener,
-            lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader(RECV_BYTES, loop=loop), serve_client, loop=loop),
-        )
+        server = await asyncio.start_server(serve_client, sock=listener, backlog=sockets.backlog(listener))
+        await server.serve_forever()
 
     asyncio.run(run())

@@ -1,5 +1,7 @@
 """One thread, all connections: level-triggered epoll.
 
+Represents: tuned: descriptors in plain tables, one buffer size for all reads
+
 The kernel keeps the list of watched connections and returns those that are ready, so idle connections do not make a
 wake-up more expensive. Strengths: it scales to thousands of connections; most event loops on Linux use it. Weaknesses:
 Linux only; each change of what is watched is a system call. Level-triggered: data that was not read is reported again,
@@ -22,18 +24,20 @@ if TYPE_CHECKING:
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Wait for connections with something to read, and answer them at once."""
+    readable = select.EPOLLIN
     with select.epoll() as poller:
         connections = EpollConnections(listener, new_handler, poller)
         connections.resume_accepting()
+        listener_fd, acceptor, flushing = connections.listener_fd, connections.acceptor, connections.flushing
+        poll, answer = poller.poll, connections.answer
         while True:
-            timeout_s = (
-                connections.retry_accepting() if connections.acceptor.out_of_fds else None
-            ) or -1  # PyPy does not accept None
-            for fd, event in poller.poll(timeout_s):
-                if fd == connections.listener_fd:
+            # PyPy does not accept None
+            timeout_s = (connections.retry_accepting() or -1) if acceptor.out_of_fds else -1
+            for fd, event in poll(timeout_s):
+                if fd == listener_fd:
                     connections.accept_one()
-                elif event & select.EPOLLIN or fd not in connections.flushing:
-                    connections.answer(fd)
+                elif event & readable or fd not in flushing:
+                    answer(fd)
                 else:
                     connections.flush(fd)
 

@@ -1,5 +1,7 @@
 """One thread, gevent: one greenlet per client.
 
+Represents: as the documentation teaches
+
 A greenlet yields where it would block, and libev reports when it can continue. Strengths: code written for threads,
 without their stacks and kernel switches, for thousands of clients; whole programs can be converted by patching the
 standard library. Weaknesses: a call that is not patched blocks every client, and the code does not show where other
@@ -8,11 +10,11 @@ greenlets may run.
 
 from __future__ import annotations
 
-import gevent
+import gevent.server
 import gevent.socket
 
-from servers import sockets
 from servers.models import iterative
+from servers.models.iterative import serve_connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,17 +26,12 @@ NEEDS = "gevent"
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Accept clients, and start a greenlet for each."""
-    listener.setblocking(False)
-    acceptor = sockets.Acceptor(listener)
-    while True:
-        conn = acceptor.accept()
-        if conn is not None:
-            gevent.spawn(iterative.serve_connection, gevent.socket.socket(fileno=conn.detach()), new_handler())
-        elif acceptor.out_of_fds:
-            gevent.sleep(sockets.ACCEPT_RETRY_S)
-        else:
-            gevent.socket.wait_read(listener.fileno())
+    """Run the library's server, which starts a greenlet for each client."""
+
+    def serve_client(conn: gevent.socket.socket, _: object) -> None:
+        serve_connection(conn, new_handler())
+
+    gevent.server.StreamServer(gevent.socket.socket(fileno=listener.detach()), serve_client).serve_forever()
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:

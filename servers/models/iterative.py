@@ -1,5 +1,7 @@
 """One client at a time: accept, serve until it disconnects, accept the next.
 
+Represents: tuned: the read size grows with the messages
+
 Strengths: the least code, no shared state, and the fastest model for one client or for a sequence of short sessions.
 Weakness: over TCP a client that stays connected keeps all others in the backlog, even if it is idle. Over UDP no
 client waits for another: one loop answers all peers, which is the best that a single thread can do.

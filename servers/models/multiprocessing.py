@@ -1,5 +1,7 @@
 """Several processes share one socket; each runs the select model.
 
+Represents: tuned: as the select model, in workers that are started again when they exit
+
 Strengths: it uses several CPUs, since each process has its own interpreter lock; a crash breaks the connections of one
 process only. Weaknesses: memory and start-up time per process; the kernel does not distribute connections evenly;
 clients of different processes share no state. Over UDP each process runs the loop of the iterative model.

@@ -1,5 +1,7 @@
 """One thread, all connections: poll.
 
+Represents: tuned: descriptors in plain tables, one buffer size for all reads
+
 Like select, but without its limit of 1024 descriptors. The process keeps the list of watched connections and passes it
 to the kernel in each call. Strengths: any number of connections, on every Unix. Weakness: the cost of a wake-up still
 grows with all connections, not with the active ones; from a few hundred on, epoll is better.
@@ -24,13 +26,15 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     poller = select.poll()
     connections = PollConnections(listener, new_handler, poller)
     connections.resume_accepting()
+    readable, poll, answer = select.POLLIN, poller.poll, connections.answer
+    listener_fd, acceptor, flushing = connections.listener_fd, connections.acceptor, connections.flushing
     while True:
-        timeout_s = connections.retry_accepting() if connections.acceptor.out_of_fds else None
-        for fd, event in poller.poll(None if timeout_s is None else 1000 * timeout_s + 1):
-            if fd == connections.listener_fd:
+        timeout_s = connections.retry_accepting() if acceptor.out_of_fds else None
+        for fd, event in poll(None if timeout_s is None else 1000 * timeout_s + 1):
+            if fd == listener_fd:
                 connections.accept_one()
-            elif event & select.POLLIN or fd not in connections.flushing:
-                connections.answer(fd)
+            elif event & readable or fd not in flushing:
+                answer(fd)
             else:
                 connections.flush(fd)
 

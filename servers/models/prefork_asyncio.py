@@ -1,5 +1,7 @@
 """Several processes share one socket; each runs the asyncio model.
 
+Represents: tuned: as the asyncio model, in workers that are started again when they exit
+
 This is how most Python web servers use several workers. Strengths: as many CPUs as workers, and thousands of
 connections in each. Weaknesses: memory and start-up time per process; connections are not distributed evenly, since
 any worker that is awake accepts them; clients of different processes share no state.

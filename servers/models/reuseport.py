@@ -1,5 +1,7 @@
 """Several processes, one socket each on the same port; each runs the epoll model.
 
+Represents: tuned: as the epoll model, with a listener for each worker
+
 With SO_REUSEPORT the kernel chooses a socket by the client's address, per connection or per datagram. Strengths:
 several CPUs, no worker takes another's clients, and no lock on a common accept queue. Weaknesses: the distribution is
 random, so with few clients some workers get twice as many as others; a client in the queue of a busy worker is not

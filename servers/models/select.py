@@ -1,5 +1,7 @@
 """One thread, all connections: select.
 
+Represents: tuned: the list of descriptors is kept between the calls
+
 Strengths: no thread or process per client, no locks, state in plain variables. Weaknesses: each call passes all
 connections to the kernel, so idle connections make a wake-up more expensive; one long computation delays every client.
 select cannot watch descriptors above 1023, so clients beyond about a thousand wait in the backlog. Over UDP there is

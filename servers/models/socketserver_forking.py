@@ -1,23 +1,26 @@
 """socketserver.ForkingTCPServer and ForkingUDPServer with their defaults.
 
+Represents: the standard library's defaults
+
 They fork a process for each TCP client and for each datagram, at most 40 at a time; with 40 processes no other client
 is served until one exits. Strengths: part of the standard library, fifteen lines make a server, and a client can
 neither block nor crash another. Weaknesses: this limit, a backlog of 5, no TCP_NODELAY, and a fork per datagram.
+
+The library logs neither that all processes are busy nor that descriptors have run out.
 """
 
 from __future__ import annotations
 
-import os
 import socketserver
 
-from servers import parent_death
-from servers.log import Tally
-from servers.models.socketserver_threading import DatagramServer, StreamServer
+from servers import sockets
+from servers.models.iterative import serve_connection
+from servers.models.socketserver_threading import answer_datagram, run_server
+from servers.parent_death import prepare_forks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from typing import Any
 
     from servers.protocols import NewDatagramHandler, NewStreamHandler
 
@@ -28,39 +31,26 @@ MAX_TCP_CLIENTS = 40  # socketserver.ForkingMixIn.max_children
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Run the library's server with a process per client."""
-    _Clients(listener, new_handler).serve_forever()
+    die_with_server = prepare_forks()
+
+    class Client(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            die_with_server()
+            serve_connection(self.request, new_handler())
+
+    run_server(socketserver.ForkingTCPServer, listener, Client)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Run the library's server with a process per datagram."""
-    _Datagrams(sock, new_handler).serve_forever()
+    die_with_server, feed = prepare_forks(), new_handler().feed
 
+    class Datagram(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            die_with_server()
+            answer_datagram(self, feed)
 
-class _Forking(socketserver.ForkingMixIn):
-    """Fork processes that exit with the server."""
+    class Server(socketserver.ForkingUDPServer):
+        max_packet_size = sockets.MAX_DATAGRAM_BYTES  # the library's 8 KiB would truncate datagrams
 
-    parent = 0
-    at_capacity = Tally(f"all {MAX_TCP_CLIENTS} processes are busy; clients wait in the backlog")
-
-    def collect_children(self, *, blocking: bool = False) -> None:
-        """Log that all processes are busy, then wait for one as the library does."""
-        if len(self.active_children or ()) >= self.max_children:
-            self.at_capacity.add()
-        super().collect_children(blocking=blocking)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Fork, and note the parent for the child."""
-        self.parent = os.getpid()
-        super().process_request(request, client_address)
-
-
-class _Clients(_Forking, StreamServer):
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        parent_death.die_with_parent(self.parent)
-        super().finish_request(request, client_address)
-
-
-class _Datagrams(_Forking, DatagramServer):
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        parent_death.die_with_parent(self.parent)
-        super().finish_request(request, client_address)
+    run_server(Server, sock, Datagram)

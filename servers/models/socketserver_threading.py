@@ -1,9 +1,13 @@
 """socketserver.ThreadingTCPServer and ThreadingUDPServer with their defaults.
 
+Represents: the standard library's defaults
+
 This model shows what the defaults cost; the other models all use the same settings. Strengths: part of the standard
 library, and fifteen lines make a server. Weaknesses: with a backlog of 5, clients that connect together wait a second
 for their next attempt; without TCP_NODELAY, a reply in two writes may wait for an acknowledgement; over UDP every
 datagram starts a thread.
+
+When descriptors run out, the library tries to accept without a pause, and logs nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from servers.models.iterative import serve_connection
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from typing import Any
+    from collections.abc import Callable
 
     from servers.protocols import NewDatagramHandler, NewStreamHandler
 
@@ -27,69 +31,47 @@ OWN_BACKLOG = 5  # socketserver.TCPServer.request_queue_size
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Run the library's server with a thread per client."""
 
-    class Server(socketserver.ThreadingMixIn, StreamServer):
+    class Client(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            serve_connection(self.request, new_handler())
+
+    class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
 
-    Server(listener, new_handler).serve_forever()
+    run_server(Server, listener, Client)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Run the library's server with a thread per datagram."""
+    feed = new_handler().feed
 
-    class Server(socketserver.ThreadingMixIn, DatagramServer):
+    class Datagram(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            answer_datagram(self, feed)
+
+    class Server(socketserver.ThreadingUDPServer):
         daemon_threads = True
+        max_packet_size = sockets.MAX_DATAGRAM_BYTES  # the library's 8 KiB would truncate datagrams
 
-    Server(sock, new_handler).serve_forever()
-
-
-class StreamServer(socketserver.TCPServer):
-    """The library's TCP server on an existing listener."""
-
-    def __init__(self, listener: socket.socket, new_handler: NewStreamHandler) -> None:
-        super().__init__(listener.getsockname(), socketserver.BaseRequestHandler, bind_and_activate=False)
-        self.socket.close()
-        self.socket = listener
-        self.acceptor = sockets.Acceptor(listener)
-        self.new_handler = new_handler
-
-    def get_request(self) -> tuple[Any, Any]:
-        """Accept a client.
-
-        Without free descriptors, the library would retry its own method in a busy loop.
-        """
-        conn = self.acceptor.accept_blocking()
-        return conn, None
-
-    def finish_request(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the library's signature
-        """Serve one client until it disconnects."""
-        serve_connection(request, self.new_handler())
-
-    def shutdown_request(self, request: Any) -> None:
-        """Close the connection, without the library's shutdown."""
-        request.close()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Drop the client without the library's traceback."""
+    run_server(Server, sock, Datagram)
 
 
-class DatagramServer(socketserver.UDPServer):
-    """The library's UDP server on an existing socket."""
+def run_server(
+    server_class: type[socketserver.TCPServer], sock: socket.socket, handler: type[socketserver.BaseRequestHandler]
+) -> None:
+    """Run a server of the library on an existing socket."""
+    server = server_class(sock.getsockname(), handler, bind_and_activate=False)
+    server.socket.close()
+    server.socket = sock
+    server.serve_forever()
 
-    max_packet_size = sockets.MAX_DATAGRAM_BYTES  # the library's 8 KiB would truncate datagrams
 
-    def __init__(self, sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-        super().__init__(sock.getsockname(), socketserver.BaseRequestHandler, bind_and_activate=False)
-        self.socket.close()
-        self.socket = sock
-        self.feed = new_handler().feed
-
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        """Answer one datagram."""
-        datagram, sock = request
-        reply = self.feed(datagram)
-        if reply is not None:
-            sock.sendto(reply, client_address)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the library's signature
-        """Count a reply that could not be sent, without the library's traceback."""
-        sockets.unsent_replies.add()
+def answer_datagram(handler: socketserver.BaseRequestHandler, feed: Callable[[bytes], bytes | None]) -> None:
+    """Answer one datagram, which the library passes together with the socket."""
+    datagram, sock = handler.request
+    reply = feed(datagram)
+    if reply is not None:
+        try:
+            sock.sendto(reply, handler.client_address)
+        except OSError:
+            sockets.unsent_replies.add()

@@ -1,5 +1,7 @@
 """A fixed number of threads, each of which serves one client at a time.
 
+Represents: tuned: each thread accepts its clients itself, with a small stack
+
 Each thread accepts a client, serves it until it disconnects, and accepts the next. Strengths: threads are started only
 once, and memory is bounded. Weakness: a client that stays connected occupies a thread, so clients beyond the size of
 the pool wait in the backlog; it suits short conversations. The interpreter lock lets only one thread at a time run

@@ -1,17 +1,17 @@
 """One thread, Twisted's reactor on epoll: one protocol object per client.
 
+Represents: as the documentation teaches
+
 This is the event loop that asyncio's protocols were modelled on. Strength: twenty years of protocols and of handling
-errors. Weakness: more Python between the socket and the protocol than in asyncio. Clients are accepted here, because
-Twisted closes their connections when descriptors run out instead of leaving them in the backlog.
+errors. Weakness: more Python between the socket and the protocol than in asyncio.
+
+When descriptors run out, Twisted closes the connections of waiting clients instead of leaving them in the backlog.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-
 from twisted.internet import reactor
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer, IReadDescriptor
+from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
 from twisted.internet.protocol import DatagramProtocol, Factory, Protocol
 from zope.interface import implementer
 
@@ -28,8 +28,10 @@ NEEDS = "twisted"
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    """Run a reactor that watches the listener."""
-    reactor.addReader(Listener(listener, new_handler))
+    """Run a reactor with a port for the listener."""
+    listener.setblocking(False)
+    factory = Factory.forProtocol(lambda: ClientProtocol(new_handler))
+    reactor.adoptStreamPort(listener.fileno(), listener.family, factory)
     reactor.run(installSignalHandlers=False)
 
 
@@ -38,43 +40,6 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     sock.setblocking(False)
     reactor.adoptDatagramPort(sock.fileno(), sock.family, PeersProtocol(new_handler), sockets.MAX_DATAGRAM_BYTES)
     reactor.run(installSignalHandlers=False)
-
-
-@implementer(IReadDescriptor)
-class Listener:
-    """The listener, watched by the reactor."""
-
-    def __init__(self, listener: socket.socket, new_handler: NewStreamHandler) -> None:
-        listener.setblocking(False)
-        self.listener = listener
-        self.acceptor = sockets.Acceptor(listener)
-        self.spare_fd = os.dup(
-            listener.fileno()
-        )  # reserved for the duplicate descriptor that the reactor makes of each client's
-        self.factory = Factory.forProtocol(lambda: ClientProtocol(new_handler))
-
-    def fileno(self) -> int:
-        """Return the descriptor to watch."""
-        return self.listener.fileno()
-
-    def logPrefix(self) -> str:  # noqa: N802 - Twisted's name
-        """Return the name used in the reactor's log."""
-        return "listener"
-
-    def doRead(self) -> None:  # noqa: N802 - Twisted's name
-        """Accept every client in the backlog."""
-        while (conn := self.acceptor.accept()) is not None:
-            conn.setblocking(False)
-            os.close(self.spare_fd)
-            with conn, contextlib.suppress(OSError):  # the client may have reset it already
-                reactor.adoptStreamConnection(conn.fileno(), conn.family, self.factory)
-            self.spare_fd = os.dup(self.listener.fileno())
-        if self.acceptor.out_of_fds:
-            reactor.removeReader(self)
-            reactor.callLater(sockets.ACCEPT_RETRY_S, reactor.addReader, self)
-
-    def connectionLost(self, reason: Any) -> None:  # noqa: N802 - Twisted's name
-        """Do nothing: the process exits."""
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -17,7 +18,7 @@ from tests.conformance.cases import MODELS, by_life_arm, by_process_arm
 from tests.conformance.checks import listening_backlog, max_backlog
 from tests.conformance.families import one_per_bind, one_per_conversation
 from tests.support.processes import ROOT, have_exited, limit_descriptors, read_line, run_program
-from tests.support.servers import Server, make_command, start_server
+from tests.support.servers import Server, make_command, start_command, start_server
 from tests.support.sockets import assert_serves, connect, exchange
 from tests.support.waiting import DEADLINE_S, wait_until
 
@@ -97,6 +98,36 @@ def test_signal_to_main_process_leaves_no_worker(model: str, transport: str, num
         os.kill(server.pid, number)
         assert server.process.wait(DEADLINE_S) == -number
         wait_until(lambda: have_exited(tree), "all processes have exited")
+
+
+WITHIN_GROUP = """
+import subprocess, sys
+subprocess.Popen(["sleep", "60"])
+sys.exit(subprocess.Popen(sys.argv[1:]).wait())
+"""
+
+
+@pytest.mark.parametrize("model", [name for name, model in MODELS.items() if model.forks])
+def test_client_process_ends_with_server_that_leads_no_group(model: str) -> None:
+    """Test the case in which the server must not kill its process group: others are in it."""
+    command = [sys.executable, "-c", WITHIN_GROUP, *make_command(model)]
+    with start_command(command) as server, connect(server) as conn:
+        exchange(conn, b"hello")
+        main = psutil.Process(server["pid"])
+        assert os.getpgid(main.pid) == server.pid != main.pid
+        (stranger,) = [process for process in server.tree() if process.name() == "sleep"]
+        (client_process,) = main.children()
+        main.kill()
+        wait_until(lambda: have_exited([client_process]), "the process of the client has exited")
+        assert not have_exited([stranger])
+
+
+@pytest.mark.parametrize("model", [name for name, model in MODELS.items() if model.forks])
+def test_forking_server_keeps_its_pid_and_few_libraries(model: str) -> None:
+    with start_server(model) as server:
+        assert server["pid"] == server.pid
+        mapped = {Path(mapping.path).name for mapping in psutil.Process(server.pid).memory_maps()}
+        assert not [name for name in mapped if name.startswith(("_ctypes", "libffi", "_json", "resource"))]
 
 
 @contextlib.contextmanager

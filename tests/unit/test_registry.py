@@ -1,7 +1,9 @@
 """The registry: which models exist, how they are described from their source, and what a broken one does."""
 
+import ast
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -107,6 +109,39 @@ def test_describe_takes_help_from_first_docstring_line(folder: Path) -> None:
     (folder / "silent.py").touch()
     assert registry.describe("newcomer").help == "Help text."
     assert registry.describe("silent").help == ""
+
+
+def test_package_models_state_what_they_represent() -> None:
+    for name in registry.names():
+        if name != "native":  # the baseline represents no server that anybody would write
+            assert registry.describe(name).represents, f"{name}: its docstring has no line {registry.REPRESENTS!r}"
+
+
+def test_library_models_that_teach_have_no_private_attribute() -> None:
+    for name in registry.names():
+        if registry.describe(name).represents.startswith("tuned"):
+            continue
+        path = Path(registry.__file__).parent / "models" / f"{name}.py"
+        attributes = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+        private = {attribute for attribute in attributes if re.match("_[^_]", attribute)}
+        assert not private | attributes & {"max_size"}, name
+
+
+@pytest.mark.parametrize(
+    "text", ["as the documentation teaches", "the standard library's defaults", "tuned: a larger buffer"]
+)
+def test_describe_reads_what_a_model_represents(folder: Path, text: str) -> None:
+    (folder / "newcomer.py").write_text(f'"""Help.\n\nRepresents: {text}\n\nMore.\n"""\n')
+    assert registry.describe("newcomer").represents == text
+    assert registry.describe("newcomer").broken == ""
+
+
+@pytest.mark.parametrize("text", ["tuned", "tuned:", "whatever", "as the documentation teaches, and more"])
+def test_describe_rejects_another_form_of_what_a_model_represents(folder: Path, text: str) -> None:
+    (folder / "newcomer.py").write_text(f'"""Help.\n\nRepresents: {text}\n"""\n')
+    assert "must be one of: as the documentation teaches; the standard library's defaults; tuned: HOW" in (
+        registry.describe("newcomer").broken
+    )
 
 
 BROKEN_SOURCES = [

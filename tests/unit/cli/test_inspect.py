@@ -22,6 +22,7 @@ def test_models_lists_names_and_descriptions(capsys: pytest.CaptureFixture[str])
     assert completed.code == 0
     for name in ("asyncio", "iterative", "multiprocessing", "select", "thread_per_client"):
         assert name in completed.stdout
+    assert "Represents: as the documentation teaches." in completed.stdout
 
 
 def test_presets_lists_questions_and_durations(capsys: pytest.CaptureFixture[str]) -> None:
