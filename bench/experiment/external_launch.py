@@ -6,9 +6,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.experiment.child_process import Child, ServerError, UnmanagedServer, external_command
+from bench.experiment.child_commands import external_command
+from bench.experiment.child_process import Child, ServerError, UnmanagedServer
 from bench.experiment.model_catalogue import external_arguments
 from bench.experiment.server import Server
+from bench.machine.child_environment import external_environment
 from bench.machine.process_usage import ProcessTree, UnknownUsage
 from bench.plan.external_server import ExternalServer
 from bench.schema.arms import Arm
@@ -37,7 +39,7 @@ def launch_external(
             cpus,
             capture_stdout=external.ready == "line",
             folder=external.folder,
-            environment=external.environment,
+            environment=external_environment() | external.environment,
         )
     )
     return Server(arm, child, ProcessTree(child.pid), _ready(external, _HOST, port), external)

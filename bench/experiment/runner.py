@@ -13,7 +13,8 @@ import msgspec
 
 from bench.experiment.block import Block
 from bench.experiment.calibration import Rates, calibrate, rates_by_load
-from bench.experiment.child_process import Child, ChildError, generator_command
+from bench.experiment.child_commands import generator_command
+from bench.experiment.child_process import Child, ChildError
 from bench.experiment.external_probe import needs_probe, probe_external_servers, warn_about_unserved
 from bench.experiment.generator_process import Generator
 from bench.experiment.keep_awake import keep_cpus_awake

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from bench.machine.child_environment import describe_environment
 from bench.machine.cpu_layout import Placement
 from bench.schema.csv_schema import SCHEMA
 
@@ -64,6 +65,7 @@ def describe(placement: Placement) -> dict[str, Any]:
             "load_average": list(os.getloadavg()),
             "python": f"{platform.python_implementation()} {platform.python_version()}",
             "packages": {name: _version(name) for name in _PACKAGES},
+            **describe_environment(),
             "kernel_settings": {name: _read(f"/proc/sys/{path}") for name, path in _KERNEL_SETTINGS.items()},
         },
     }
