@@ -13,7 +13,8 @@ compiled system calls of ``clients`` instead of duplicating them.
 - ``models``: one way to serve clients each. They import ``log``, ``parent_death``, ``runtime``, the above, one another.
 - ``registry``: finds and describes models without importing them; ``model_template``: the source of a new model.
 - ``fd_limit``, ``parent_death``, ``runtime``, ``log``: limits, lifetime, settings and messages of the process.
-- ``external``: starts a server that is not part of this package.
+- ``run_command``: starts a server that is not part of this package.
+- ``launch``: starts a module of this project by its path, so that nothing in the working folder is imported.
 - ``reference``: a server whose every reply is known in advance, to verify the load generator. Not a model.
-- ``__main__``: the command line. The only module that knows all of these.
+- ``command_line``: the command line, which ``__main__`` runs. The only module that knows all of these.
 """

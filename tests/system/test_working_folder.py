@@ -1,7 +1,6 @@
 """Commands in a working folder whose files have the names of modules that they import."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -53,7 +52,11 @@ def test_external_server_gets_its_own_arguments(folder: Path) -> None:
     [
         ("clients", ["talk", "127.0.0.1", "1"], "Connection refused"),
         ("servers", ["no_such_model"], "no server model 'no_such_model'"),
-        ("bench", ["run", "quick", "--models", "no_such_model"], "models: 'no_such_model' is not a server model"),
+        (
+            "bench",
+            ["run", "quick", "--models", "no_such_model"],
+            "--models no_such_model: 'no_such_model' is not a server model",
+        ),
     ],
 )
 def test_command_of_module_starts(module: str, arguments: list[str], expected: str, folder: Path) -> None:
@@ -82,10 +85,5 @@ def test_launcher_imports_nothing_else_beside_the_project(tmp_path: Path) -> Non
         (tmp_path / name / "__init__.py").write_text("")
     (tmp_path / "servers" / "launch.py").write_text((ROOT / "servers" / "launch.py").read_text())
     (tmp_path / "servers" / "probe.py").write_text("def main():\n    import bystander\n")
-    completed = subprocess.run(
-        [sys.executable, tmp_path / "servers" / "launch.py", "servers.probe"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    completed = run_program([sys.executable, str(tmp_path / "servers" / "launch.py"), "servers.probe"])
     assert "No module named 'bystander'" in completed.stderr
