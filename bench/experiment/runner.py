@@ -29,7 +29,7 @@ from bench.experiment.termination import sigterm_as_keyboard_interrupt
 from bench.formatting import format_duration, plural
 from bench.machine import environment
 from bench.machine.affinity import pinned
-from bench.machine.cpu_layout import Placement, cores, place
+from bench.machine.cpu_layout import Placement, place_here
 from bench.machine.doctor import findings, problems
 from bench.machine.fd_limit import hard_limit, raise_soft_limit
 from bench.machine.noise_probe import NoiseProbe
@@ -90,7 +90,7 @@ def _execute(
 
     open_folder: returns the folder, given the plan as its external servers can serve it, and the environment.
     """
-    placement = place(usable_cpus, cores(usable_cpus))
+    placement = place_here(usable_cpus)
     schedule = _resolve(plan, placement)
     raise_soft_limit()
     with sigterm_as_keyboard_interrupt(), contextlib.ExitStack() as stack:
@@ -115,6 +115,7 @@ def _resolve(plan: Plan, placement: Placement) -> Schedule:
         server_cpus=placement.server,
         generator_cpus=placement.generator,
         descriptor_limit=hard_limit(),
+        share_core=placement.shares_core,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 
+from bench.machine.cgroup import read_limits
 from bench.machine.child_environment import describe_environment
 from bench.machine.cpu_layout import Placement
 from bench.schema.csv_schema import SCHEMA
@@ -25,6 +26,7 @@ _DECISIVE_FACTS = (  # those that change results most, in this order
     "cpus",
     "server_cpus",
     "generator_cpus",
+    "cpu_quota",
     "architecture",
     "hypervisor",
     "kernel",
@@ -32,6 +34,7 @@ _DECISIVE_FACTS = (  # those that change results most, in this order
     "governor",
     "python",
     "memory_mb",
+    "memory_limit_mb",
 )
 _KERNEL_SETTINGS = {
     "somaxconn": "net/core/somaxconn",
@@ -45,6 +48,7 @@ _KERNEL_SETTINGS = {
 
 def describe(placement: Placement) -> dict[str, Any]:
     """Return the environment of a run, as plain JSON."""
+    limits = read_limits()
     return {
         "schema": SCHEMA,
         "holabench": {"version": _version("holabench"), "revision": _revision()},
@@ -57,6 +61,8 @@ def describe(placement: Placement) -> dict[str, Any]:
             "server_cpus": list(placement.server),
             "generator_cpus": list(placement.generator),
             "memory_mb": round(psutil.virtual_memory().total / 1e6),
+            "cpu_quota": limits.cpus,
+            "memory_limit_mb": None if limits.memory_bytes is None else round(limits.memory_bytes / 1e6),
             "kernel": platform.release(),
             "architecture": platform.machine(),
             "clocksource": _read("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
