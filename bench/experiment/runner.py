@@ -102,6 +102,8 @@ def _execute(
             schedule = _resolve(plan, placement)
             warn_about_unserved(schedule, observer)
         folder = open_folder(plan, environment.describe(placement))
+        if folder.lock_warning:
+            observer.on_warning(folder.lock_warning)
         observer.on_message(f"{_load_text(schedule, len(folder.read().finished_blocks))}, into {folder.path}")
         stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
         context = RunContext(schedule, generator, _noise_probe(placement), observer)
