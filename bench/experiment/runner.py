@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import math
+import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from bench.experiment.termination import sigterm_as_keyboard_interrupt
 from bench.formatting import format_duration, plural
 from bench.machine import environment
 from bench.machine.affinity import pinned
+from bench.machine.child_environment import speed_variables
 from bench.machine.cpu_layout import Placement, place_here
 from bench.machine.doctor import findings, problems
 from bench.machine.fd_limit import hard_limit, raise_soft_limit
@@ -102,6 +104,7 @@ def _execute(
             schedule = _resolve(plan, placement)
             warn_about_unserved(schedule, observer)
         folder = open_folder(plan, environment.describe(placement))
+        _report_variables(plan, observer)
         if folder.lock_warning:
             observer.on_warning(folder.lock_warning)
         observer.on_message(f"{_load_text(schedule, len(folder.read().finished_blocks))}, into {folder.path}")
@@ -136,6 +139,21 @@ def _start_generator(schedule: Schedule, observer: RunObserver) -> Iterator[Gene
         generator.await_ready()
         generator.set_thresholds(schedule.plan.thresholds)
         yield generator
+
+
+def _report_variables(plan: Plan, observer: RunObserver) -> None:
+    """Report variables of the user's environment that change the speed of programs."""
+    names = ", ".join(speed_variables(os.environ))
+    if not names:
+        return
+    started = [server.name for server in plan.external_servers if server.command]
+    if started:
+        observer.on_warning(
+            f"{names} may change the speed of {', '.join(started)}, and not of the models, which run without; unset it "
+            "for a fair comparison"
+        )
+    else:
+        observer.on_message(f"the models run without {names}")
 
 
 def _noise_probe(placement: Placement) -> NoiseProbe:

@@ -102,7 +102,14 @@ def _part(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _difference(name: str, before: object = None, now: object = None) -> list[str]:
     before, now = _normalised(before), _normalised(now)
-    return [] if before == now else [f"{name}: {before} before, {now} now"]
+    return [] if before == now or _is_same_memory(name, before, now) else [f"{name}: {before} before, {now} now"]
+
+
+def _is_same_memory(name: str, before: object, now: object) -> bool:
+    """Return whether two sizes of the memory differ by less than a per cent: each kernel reserves another part."""
+    if name != "memory_mb" or not isinstance(before, int) or not isinstance(now, int):
+        return False
+    return abs(before - now) < max(before, now) / 100
 
 
 def _normalised(value: object) -> object:
