@@ -98,8 +98,9 @@ def external_environment() -> dict[str, str]:
 
 
 def speed_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that can change how fast a program runs, sorted. Models get none of them."""
-    return {name: environment[name] for name in sorted(environment) if _changes_speed(name)}
+    """Return the variables that can change how fast a program runs, and that models do not get, sorted."""
+    kept = (name for name in sorted(environment) if _changes_speed(name) and environment[name] != _SET.get(name))
+    return {name: environment[name] for name in kept}
 
 
 def describe_environment() -> dict[str, object]:

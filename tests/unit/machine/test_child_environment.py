@@ -57,3 +57,4 @@ def test_speed_variables_are_recorded_with_values() -> None:
     assert DECISIVE.items() <= kept.items()
     assert "secret" not in json.dumps(recorded)
     assert speed_variables({"LD_PRELOAD": "a.so", **HARMLESS}) == {"LD_PRELOAD": "a.so"}
+    assert speed_variables({"PYTHONUNBUFFERED": "1", "NUMBA_NUM_THREADS": "4"}) == {"NUMBA_NUM_THREADS": "4"}
