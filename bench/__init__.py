@@ -5,11 +5,12 @@ The packages follow the stages of a run, and imports go one way. ``IMPORT_RULES`
 ``load`` reads a results folder from Python.
 """
 
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING
+# ``python -m bench`` runs this file before ``bench.__main__`` can take the working folder off the path. Until then a
+# file ``typing.py`` or ``pathlib.py`` in that folder would be imported, so nothing is imported here.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from os import PathLike
 
-if TYPE_CHECKING:  # the command line starts faster without it
     from bench.store.reader import RunData
 
 __all__ = ["load"]
@@ -45,7 +46,7 @@ IMPORT_RULES: dict[str, tuple[str, ...]] = {
         "clients.quality_codes",
         "clients.quality_catalogue",
     ),
-    "selftest": ("bench.experiment.child_process", "bench.machine"),
+    "selftest": ("bench.experiment.child_commands", "bench.experiment.child_process", "bench.machine"),
     "cli": ("bench", "servers.registry", "clients.cli_errors", "clients.quality_codes", "clients.quality_catalogue"),
 }
 # Modules that do no I/O: they compute from values, and tests need neither files nor processes for them.
@@ -66,7 +67,7 @@ PROCESS_STARTERS = {
 }
 
 
-def load(folder: str | PathLike[str]) -> "RunData":
+def load(folder: "str | PathLike[str]") -> "RunData":
     """Return a run with its tables as DataFrames: ``load("results/reference").trials``.
 
     The tables are ``trials``, ``slices``, ``rounds``, ``resources``, ``histograms``, ``max_rate``, ``summary`` and
@@ -74,6 +75,8 @@ def load(folder: str | PathLike[str]) -> "RunData":
     ``plan``, ``environment``, ``started_at`` and ``complete``. Raises bench.store.errors.StoreError if the folder is
     not a run, or has another schema.
     """
+    from pathlib import Path
+
     from bench.store.reader import read_run
 
     return read_run(Path(folder))

@@ -1,6 +1,17 @@
 """Entry point of ``holabench`` and of ``python -m bench``."""
 
+import os
 import sys
+
+
+def leave_working_folder() -> None:
+    """Take the working folder, which ``python -m`` has put first, off the path; keep this project importable.
+
+    A file ``socket.py`` or a folder ``clients`` in it would replace the real module.
+    """
+    if not sys.flags.safe_path and sys.path[0] in ("", os.getcwd()):  # noqa: PTH109 - pathlib may be such a file, too
+        del sys.path[0]
+        sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - as above
 
 
 def main() -> int:
@@ -13,4 +24,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    leave_working_folder()
     sys.exit(main())

@@ -3,8 +3,8 @@
 Import rule: this package imports numpy, scipy, numba, typer and the standard library, never ``servers`` or ``bench``.
 It defines the protocol a second time on purpose, so that it is an independent check of the servers.
 
-- programs: ``cli_load`` and ``worker`` (load a server for people and for bench), ``talk``; ``cli_options``,
-  ``cli_errors`` and ``escaping`` serve them
+- programs: ``cli_load`` and ``worker`` (load a server for people and for bench), ``talk``; ``command_line``,
+  ``cli_options``, ``cli_errors`` and ``escaping`` serve them
 - before a load: ``load_spec``, ``local_ports``, ``fd_limit``, ``protocol_check``
 - the load: ``generator``, on top of ``engine``, the compiled hot path; ``allocation``, ``thread_usage``,
   ``kernel_counters``

@@ -1,183 +1,26 @@
-"""``python -m clients``: load a server, talk to one, or run as bench's generator."""
+"""``python -m clients``: see ``clients.command_line``."""
 
-import json
 import os
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-import typer
-
-from clients import cli_errors
-from clients import cli_options as options
-from clients.cli_errors import Stop
-
-if TYPE_CHECKING:  # numba makes the start slower
-    from clients.cli_load import LoadResult
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help="Clients for the echo and hola protocols.\n\nExample: python -m clients talk 127.0.0.1 8000",
-)
 
 
-@app.command()
-def talk(
-    host: options.Host, port: options.Port, transport: options.Transport = "tcp", wait: options.Wait = 2.0
-) -> None:
-    """Talk to a server as the tutorial's client.
+def leave_working_folder() -> None:
+    """Take the working folder, which ``python -m`` has put first, off the path; keep this project importable.
 
-    Sends hola, prints the reply, waits, sends adios and prints the reply.
-
-    Example: python -m clients talk 127.0.0.1 8000
+    A file ``socket.py`` or a folder ``clients`` in it would replace the real module.
     """
-    from clients.talk import ConversationError, talk
-
-    try:
-        for reply in talk(host, port, transport, wait):
-            print(reply, flush=True)
-    except ConversationError as error:
-        raise Stop(str(error), 1) from error
-    except ValueError as error:
-        raise Stop(str(error)) from error
-
-
-@app.command()
-def load(
-    url: options.Url,
-    protocol: options.Protocol = "echo",
-    connections: options.Connections = 1,
-    message_bytes: options.MessageBytes = "64",
-    depth: options.Depth = 1,
-    lifecycle: options.Lifecycle = "persistent",
-    requests_per_session: options.RequestsPerSession = 10,
-    rate: options.Rate = 0.0,
-    arrivals: options.Arrivals = "poisson",
-    burst_on: options.BurstOn = 0.02,
-    burst_period: options.BurstPeriod = 0.1,
-    think: options.Think = 0.0,
-    seconds: options.Seconds = 5.0,
-    warmup: options.Warmup = 0.5,
-    timeout: options.Timeout = 1.0,
-    cpus: options.Cpus = "",
-    seed: options.Seed = 0,
-    json_file: options.JsonFile = "",
-    raw: options.Raw = "",
-    raw_rows: options.RawRows = 5_000_000,
-    hdr: options.Hdr = "",
-) -> None:
-    """Load a server and print what was measured.
-
-    Without --rate the loop is closed: each connection sends its next request when the reply has arrived. With --rate
-    the loop is open: requests are sent on a schedule that follows from the seed, and latency is measured from the
-    intended send time.
-
-    Examples of use:
-
-      python -m clients load tcp://127.0.0.1:8000 --connections 64 --cpus 0
-
-      python -m clients load udp://127.0.0.1:8000 --rate 2000 --seconds 10
-    """
-    from clients.addresses import resolve
-    from clients.cli_load import WINDOWS, name_options, parse_mix, parse_url, run_load
-    from clients.load_spec import LoadSpec, check_duration
-
-    transport, host, port = parse_url(url)
-    mix = parse_mix(message_bytes)
-    if raw and Path(raw).suffix not in (".npy", ".csv"):
-        raise Stop(f"--raw {raw}: the name must end in .npy or .csv")
-    pinned = parse_cpus(cpus)
-    try:
-        check_duration(seconds + warmup, warmup)
-        spec = LoadSpec(
-            transport=transport,
-            host=resolve(host)[0],
-            port=port,
-            protocol=protocol,
-            lifecycle=lifecycle,
-            connections=connections,
-            message_bytes=max(size for size, _ in mix),
-            mix=mix if len(mix) > 1 else (),
-            requests_per_session=requests_per_session,
-            depth=depth,
-            timeout_s=timeout,
-            think_s=think,
-            rate_rps=rate,
-            arrivals=arrivals,
-            burst_on_s=burst_on,
-            burst_period_s=burst_period,
-            seed=seed,
-            spin=bool(pinned),
-            parts=WINDOWS,
-            raw_rows=raw_rows if raw else 0,
-        )
-    except ValueError as error:
-        raise Stop(name_options(str(error))) from error
-    result = run_load(spec, host, pinned, seconds, warmup, lambda line: print(line, file=sys.stderr, flush=True))
-    _write_result(result, json_file, raw, hdr)
-
-
-def _write_result(result: "LoadResult", json_file: str, raw: str, hdr: str) -> None:
-    from clients.export import write_hdr_log, write_raw
-    from clients.load_description import describe
-
-    text = json.dumps(result.document, indent=2)
-    print(text if json_file == "-" else describe(result.document))
-    if raw:
-        _write("--raw", raw, lambda path: write_raw(path, result.raw))
-    if hdr:
-        _write("--hdr", hdr, lambda path: write_hdr_log(path, result))
-    if json_file not in ("", "-"):
-        _write("--json", json_file, lambda path: path.write_text(text + "\n"))
-
-
-def _write(option: str, name: str, write: Callable[[Path], object]) -> None:
-    try:
-        write(Path(name))
-    except OSError as error:
-        raise Stop(f"{option} {name}: {error.strerror or error}; the result is printed above", 1) from error
-
-
-@app.command()
-def worker(cpus: options.WorkerCpus = "") -> None:
-    """Run as the load generator of holabench (internal).
-
-    Reads one JSON command per line from stdin and writes one JSON answer per line to stdout.
-
-    Example: echo '{"do": "hello"}' | python -m clients worker
-    """
-    from clients.worker import run
-
-    run(parse_cpus(cpus))
-
-
-def parse_cpus(text: str) -> tuple[int, ...]:
-    """Parse `1,2` into CPU numbers.
-
-    Raises Stop for a CPU that this process may not use.
-    """
-    allowed = os.sched_getaffinity(0)
-    try:
-        cpus = tuple(int(part) for part in text.split(",") if part.strip())
-    except ValueError as error:
-        raise Stop(f"--cpus {text!r} is not a list of CPU numbers; expected e.g. 1,2") from error
-    for cpu in cpus:
-        if cpus.count(cpu) > 1:
-            raise Stop(f"--cpus {text}: CPU {cpu} is listed twice; each CPU runs one generator thread")
-        if cpu not in allowed:
-            available = ", ".join(map(str, sorted(allowed)))
-            raise Stop(f"--cpus {text}: CPU {cpu} is not available; available CPUs: {available}")
-    return cpus
+    if not sys.flags.safe_path and sys.path[0] in ("", os.getcwd()):  # noqa: PTH109 - pathlib may be such a file, too
+        del sys.path[0]
+        sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - as above
 
 
 def main() -> int:
     """Run the command line."""
-    return cli_errors.run(app, "python -m clients")
+    from clients.command_line import main as command
+
+    return command()
 
 
 if __name__ == "__main__":
+    leave_working_folder()
     sys.exit(main())

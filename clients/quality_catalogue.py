@@ -157,6 +157,16 @@ CATALOGUE = {
             transient=True,
         ),
         QualityCode(
+            name="CPU_THROTTLED",
+            short="the container's quota stopped the CPUs for {} of the time",
+            meaning="share of CPU time in which the quota of this container was used up and its processes were stopped",
+            advice="give the container more CPUs, or a cpuset instead of a quota",
+            suspect=0.001,
+            invalid=0.05,
+            format="{:.1%}",
+            transient=True,
+        ),
+        QualityCode(
             name="BACKGROUND_LOAD",
             short="other processes took {} of the servers' CPU time",
             meaning="share of the servers' CPU time used by unrelated processes",
@@ -206,8 +216,8 @@ CATALOGUE = {
         QualityCode(
             name="SHARED_CPUS",
             short="generator and server shared their CPUs",
-            meaning="generator and server ran on the same CPUs and took time from each other",
-            advice="use a machine with at least two CPUs; do not compare with pinned runs",
+            meaning="generator and server ran on the same CPUs, or on one core, and took time from each other",
+            advice="use a machine with at least two cores; compare rates and CPU times of this run only, no latencies",
             suspect=0,
             format="",
         ),

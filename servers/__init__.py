@@ -14,7 +14,8 @@ compiled system calls of ``clients`` instead of duplicating them.
 - ``registry``: finds and describes models without importing them; ``model_template``: the source of a new model.
 - ``fd_limit``, ``parent_death``, ``runtime``, ``log``: limits, lifetime, settings and messages of the process.
 - ``small_process``: continues a server that forks for each client in a fresh interpreter with few libraries.
-- ``external``: starts a server that is not part of this package.
+- ``run_command``, ``descendants``: start a server that is not part of this package, and end all its processes.
+- ``launch``: starts a module of this project by its path, so that nothing in the working folder is imported.
 - ``reference``: a server whose every reply is known in advance, to verify the load generator. Not a model.
-- ``__main__``: the command line. The only module that knows all of these.
+- ``command_line``: the command line, which ``__main__`` runs. The only module that knows all of these.
 """

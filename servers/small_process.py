@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-_PROGRAM = "from servers.small_process import main; main()"
+_LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launch.py")  # noqa: PTH100, PTH118, PTH120 - pathlib costs
 
 
 def replace_process(model: str, transport: str, protocol: str, sock: socket.socket, ready_line: str) -> NoReturn:
@@ -27,10 +27,10 @@ def replace_process(model: str, transport: str, protocol: str, sock: socket.sock
     sock.set_inheritable(True)
     options = ["-B"] if sys.dont_write_bytecode else []
     arguments = [model, transport, protocol, str(sock.fileno()), str(parent_death.watch_forks()), ready_line]
-    os.execv(sys.executable, [sys.executable, *options, "-c", _PROGRAM, *arguments])
+    os.execv(sys.executable, [sys.executable, *options, _LAUNCHER, "servers.small_process", *arguments])
 
 
-def main() -> None:
+def main() -> int:
     """Serve according to the arguments. Exits with code 1 if nobody reads the ready line any more."""
     from servers import protocols, registry
 
@@ -45,3 +45,4 @@ def main() -> None:
     except OSError:
         os._exit(1)
     getattr(model, f"serve_{transport}")(sock, protocols.HANDLERS[transport][protocol])
+    return 0

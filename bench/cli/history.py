@@ -119,6 +119,7 @@ def _print_limits(console: Console, selected: "Sequence[Series]") -> None:
 
 def _save_chart(selected: "list[Series]", path: Path) -> None:
     """Raises OSError; ValueError if the file name does not end in the name of an image format."""
+    import bench.report.charts.plain_matplotlib  # noqa: F401 - first, see there
     from bench.report.charts.history import draw_history
     from bench.report.charts.style import look
 

@@ -111,6 +111,6 @@ def doctor() -> int:
     marks = {"good": "ok", "note": "[yellow]note[/]", "bad": "[red]bad[/]"}
     for finding in checked:
         remedy = "" if finding.state == "good" else escape(finding.remedy)
-        table.add_row(marks[finding.state], finding.name, escape(finding.value), finding.why, remedy)
+        table.add_row(marks[finding.state], finding.name, *text_cells(finding.value), finding.why, remedy)
     stdout_console().print(table, highlight=False)
     return 1 if problems(checked) else 0

@@ -69,6 +69,7 @@ def render_results(outcome: "Outcome", console: Console, *, as_json: bool, chart
     if not outcome.blocks and not outcome.searches:
         return []
     from bench.report.chart_workers import chart_workers
+    from bench.store.errors import StoreError
 
     with chart_workers(outcome.folder.path) if charts else nullcontext() as workers:
         from bench.report.build import build
@@ -81,6 +82,8 @@ def render_results(outcome: "Outcome", console: Console, *, as_json: bool, chart
     if as_json:
         _print_json_rows("summary", results.summary)
         _print_json_rows("comparison", results.comparisons)
+    if results.chart_failure:
+        raise StoreError(results.chart_failure)
     from bench.analysis.run_problems import problems
 
     return problems(results.summary, results.trials)

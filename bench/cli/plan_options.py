@@ -1,7 +1,9 @@
 """From the options of a command line to a plan. Every error is one line: Stop, or PlanError."""
 
 import itertools
+import os
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -114,11 +116,13 @@ def add_seed(plan: Plan) -> Plan:
 def find_interpreters(plan: Plan, warn: Callable[[str], None]) -> Plan:
     """Return the plan with the paths of its interpreters. Interpreters that are not installed are left out.
 
-    Raises PlanError for an interpreter that is given by its path and does not work.
-    """
-    from bench.machine.interpreters import NoInterpreterError, find, own_label
+    An interpreter is named by its version. Where two have the same, both keep the plan's own names.
 
-    paths: dict[str, str] = {}
+    Raises PlanError for an interpreter that is given by its path and does not work, and for one that is listed twice.
+    """
+    from bench.machine.interpreters import Interpreter, NoInterpreterError, find, own_label
+
+    found: dict[str, Interpreter] = {}
     for label, wanted in plan.pythons.items():
         try:
             interpreter = find(wanted)
@@ -128,8 +132,29 @@ def find_interpreters(plan: Plan, warn: Callable[[str], None]) -> Plan:
             warn(f"skipping interpreter {label}: not installed")
             continue
         if "/" in wanted or interpreter.label != own_label():
-            paths[interpreter.label] = interpreter.path
+            found[label] = interpreter
+    _refuse_same_interpreter({label: interpreter.path for label, interpreter in found.items()})
+    versions = Counter(interpreter.label for interpreter in found.values())
+    paths = {
+        interpreter.label if versions[interpreter.label] == 1 else label: interpreter.path
+        for label, interpreter in found.items()
+    }
+    if len(paths) < len(found):
+        raise PlanError(
+            f"pythons: {', '.join(map(repr, found))}: a name of one is the version of another; choose other names",
+            key="pythons",
+        )
     return msgspec.structs.replace(plan, pythons=paths)
+
+
+def _refuse_same_interpreter(paths: Mapping[str, str]) -> None:
+    """Raise PlanError if two names mean the same interpreter. paths: by name."""
+    names: dict[str, str] = {}
+    for name, path in paths.items():
+        # The interpreter of a virtual environment is a link to another one, and has other packages.
+        other = names.setdefault(os.path.abspath(path), name)  # noqa: PTH100 - resolve() would follow links
+        if other != name:
+            raise PlanError(f"pythons: {other!r} and {name!r} are the same interpreter, {path}", key="pythons")
 
 
 def refuse_missing_programs(plan: Plan, given: Mapping[str, Any]) -> None:
@@ -215,13 +240,24 @@ def _as_typed(value: object) -> str:
 
 
 def _parse_interpreters(text: str) -> dict[str, str]:
-    """Find the interpreters of --python: path by label. Raises Stop."""
+    """Find the interpreters of --python: path by label. Raises Stop, also for two of one version."""
     from bench.machine.interpreters import NoInterpreterError, find
 
+    names = parse_names("--python", text)
     try:
-        interpreters = [find(name) for name in parse_names("--python", text)]
+        interpreters = [find(name) for name in names]
     except NoInterpreterError as error:
         raise Stop(f"--python {text}: {error}") from error
+    first: dict[str, str] = {}
+    for name, interpreter in zip(names, interpreters, strict=True):
+        other = first.setdefault(interpreter.label, name)
+        if names.count(name) > 1:
+            raise Stop(f"--python {text}: {name!r} is listed twice")
+        if other != name:
+            raise Stop(
+                f"--python {text}: {other!r} and {name!r} are both {interpreter.label}; to compare two of one version, "
+                f"name them in a plan file: pythons = {{first = {other!r}, second = {name!r}}}"
+            )
     return {interpreter.label: interpreter.path for interpreter in interpreters}
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from bench.cli.console import print_line, text_cells
 from bench.cli.plan_options import add_seed
 from bench.formatting import format_duration, plural
-from bench.machine.cpu_layout import cores, place
+from bench.machine.cpu_layout import place_here
 from bench.machine.fd_limit import hard_limit
 from bench.plan.definition import Plan
 from bench.plan.schedule import Schedule, ScheduledLoad, resolve
@@ -25,7 +25,7 @@ def print_plan(plan: Plan, console: Console) -> None:
     from bench.plan.time_budget import duration_s
 
     models, usable_cpus = known_models(plan), sorted(os.sched_getaffinity(0))
-    placement = place(usable_cpus, cores(usable_cpus))
+    placement = place_here(usable_cpus)
     schedule = resolve(
         add_seed(plan),
         models,

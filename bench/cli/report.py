@@ -21,7 +21,7 @@ def report(folder: RunArgument) -> None:
 
     Example: holabench report results/20261122T073100Z-quick
 
-    Exit codes: 0 success; 2 not a run folder, or nothing measured.
+    Exit codes: 0 success; 1 the charts could not be drawn; 2 not a run folder, or nothing measured.
     """
     from bench.report.chart_workers import chart_workers
     from bench.store.errors import StoreError
@@ -36,6 +36,8 @@ def report(folder: RunArgument) -> None:
         print_results(results, stderr_console())
     except (StoreError, PlanError) as error:
         raise Stop(str(error)) from error
+    if results.chart_failure:
+        raise Stop(results.chart_failure, 1)
     print(folder)
 
 

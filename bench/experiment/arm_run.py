@@ -88,7 +88,9 @@ class ArmRun:
         self.context.generator.discard(self.load_name)
         return rows
 
-    def finish(self, baseline_rps: float | None, background_load_share: float) -> tuple[TrialRow, list[HistogramRow]]:
+    def finish(
+        self, baseline_rps: float | None, background_load_share: float, throttled_share: float
+    ) -> tuple[TrialRow, list[HistogramRow]]:
         """Close the connections; return the rows of the trial.
 
         baseline_rps: rate of the baseline at this load.
@@ -103,5 +105,6 @@ class ArmRun:
             elapsed_s=sum(self.elapsed_s),
             memory_mb=memory_mb,
             background_load_share=background_load_share,
+            throttled_share=throttled_share,
         )
         return trial_row(self.trial, measurement), histogram_rows(self.trial, closed.histograms)

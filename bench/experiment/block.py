@@ -19,6 +19,7 @@ from bench.experiment.server import Servers
 from bench.experiment.server_pool import fresh_servers
 from bench.experiment.trial_rows import unmeasured_row
 from bench.machine.background_load import BackgroundLoad
+from bench.machine.cgroup_limits import Throttling
 from bench.machine.noise_probe import RoundConditions
 from bench.plan.schedule import ScheduledLoad
 from bench.plan.slice_lengths import Lengths, usual_length
@@ -73,14 +74,16 @@ class Block:
         for arm_run in arm_runs:
             self._run_step(arm_run, arm_run.open)
         background = BackgroundLoad(self._schedule.server_cpus)
+        throttling = Throttling(self._schedule.server_cpus + self._schedule.generator_cpus)
         self._run_rounds(load, arm_runs)
         # A running server may be part of the background load, and generator and servers may share CPUs.
         unmanaged = any(isinstance(arm_run.server.child, UnmanagedServer) for arm_run in arm_runs)
         background_load_share = math.nan
         if self._schedule.cpus_disjoint and not unmanaged:
             background_load_share = background.share()
+        throttled_share = throttling.share()
         for arm_run in arm_runs:
-            self._finish(arm_run, self._baseline_rps(arm_runs, arm_run), background_load_share)
+            self._finish(arm_run, self._baseline_rps(arm_runs, arm_run), background_load_share, throttled_share)
         disturbed = sum(row.disturbed for row in self._rounds[rounds:])
         self._context.observer.on_case(CaseFinished(self._trials[trials:], disturbed))
 
@@ -133,7 +136,9 @@ class Block:
         conditions = self._context.probe.end()
         alive = [arm_run for arm_run in arm_runs if not arm_run.failure]
         run_delay_share = max((arm_run.slices[-1].run_delay_share for arm_run in alive), default=0.0)
-        disturbed = may_repeat and (conditions.disturbed or run_delay_share > MAX_RUN_DELAY_SHARE)
+        # On a shared CPU the generator always waits for the server.
+        is_delayed = self._schedule.cpus_disjoint and run_delay_share > MAX_RUN_DELAY_SHARE
+        disturbed = may_repeat and (conditions.disturbed or is_delayed)
         self._rounds.append(self._round_row(load, number, conditions, run_delay_share, disturbed=disturbed))
         if disturbed:
             for arm_run in arm_runs:
@@ -182,11 +187,13 @@ class Block:
 
         self._run_step(arm_run, discard)
 
-    def _finish(self, arm_run: ArmRun, baseline_rps: float | None, background_load_share: float) -> None:
+    def _finish(
+        self, arm_run: ArmRun, baseline_rps: float | None, background_load_share: float, throttled_share: float
+    ) -> None:
         """Add the rows of a trial, or its failure."""
 
         def finish() -> None:
-            trial, histograms = arm_run.finish(baseline_rps, background_load_share)
+            trial, histograms = arm_run.finish(baseline_rps, background_load_share, throttled_share)
             self._trials.append(trial)
             self._slices += arm_run.slices
             self._resources += arm_run.resources + arm_run.generator_resources

@@ -9,18 +9,16 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 from bench.experiment.output_file import OutputFile
 from bench.machine.affinity import pinned
+from bench.machine.child_environment import model_environment
 
 READY_S = 60.0  # a compiled server compiles first on a new machine
 _EXIT_S = 2.0  # between the end of a process's output and its exit
-_HOME = Path(__file__).resolve().parents[2]  # ``servers`` and ``clients`` are imported from here
 
 
 class ChildError(Exception):
@@ -38,7 +36,7 @@ class Child:
     """A child process whose output this process reads.
 
     name: for messages. pipe_stdin: whether this process writes to it. stdout: where its output goes; without it this
-    process reads the output.
+    process reads the output. environment: all variables of the child; by default those of a model.
     """
 
     _stop_s = 2.0  # for it to exit after SIGTERM
@@ -68,7 +66,7 @@ class Child:
                 stdout=stdout.fileno() if stdout else subprocess.PIPE,
                 stderr=self._stderr.fileno(),
                 process_group=0,
-                env=environment_of_children() | dict(environment or {}),
+                env=model_environment() if environment is None else dict(environment),
                 cwd=folder or None,
             )
         self.pid = self._process.pid
@@ -171,42 +169,3 @@ class UnmanagedServer:
     alive = True
     exit_text = "is not managed by holabench"
     stderr_report = "its stderr is not available: holabench did not start it"
-
-
-def server_command(model: str, transport: str, protocol: str, workers: int, python: str = "") -> list[str]:
-    """Return the command line of a model's server, on a port that the kernel chooses.
-
-    python: path of the interpreter; "" means the one that runs holabench.
-    """
-    options = ["--transport", transport, "--protocol", protocol, "--workers", str(workers)]
-    return [python or sys.executable, "-m", "servers", model, *options]
-
-
-def generator_command(cpus: Sequence[int]) -> list[str]:
-    """Return the command line of the generator. cpus: of its threads."""
-    return [sys.executable, "-m", "clients", "worker", "--cpus", _comma_list(cpus)]
-
-
-def keep_awake_command(cpus: Sequence[int]) -> list[str]:
-    """Return the command line of the loop that keeps CPUs from halting."""
-    return [sys.executable, "-m", "bench.machine.idle_loop", "--cpus", _comma_list(cpus)]
-
-
-def environment_of_children() -> dict[str, str]:
-    """Return the environment of children.
-
-    Packages are importable, and libraries start no threads of their own. A server whose parent is not HOLABENCH_PARENT
-    exits at once: holabench was killed before the server could ask the kernel to end it together with its parent.
-    """
-    path = os.pathsep.join(filter(None, (str(_HOME), os.environ.get("PYTHONPATH"))))
-    changes = {
-        "PYTHONPATH": path,
-        "PYTHONUNBUFFERED": "1",
-        "NUMBA_NUM_THREADS": "1",
-        "HOLABENCH_PARENT": str(os.getpid()),
-    }
-    return {**os.environ, **changes}
-
-
-def _comma_list(cpus: Sequence[int]) -> str:
-    return ",".join(map(str, cpus))

@@ -10,6 +10,7 @@ from bench.experiment.listening import Listening, find_listening
 from bench.experiment.model_catalogue import filled
 from bench.experiment.server import Server
 from bench.experiment.supervised_child import SupervisedChild
+from bench.machine.child_environment import external_environment
 from bench.machine.process_usage import UnknownUsage
 from bench.plan.external_server import ExternalServer
 from bench.schema.arms import Arm
@@ -39,7 +40,7 @@ def launch_external(
             cpus,
             ready_line=external.ready == "line",
             folder=external.folder,
-            environment=external.environment,
+            environment=external_environment() | external.environment,
         )
     )
     return Server(arm, child, child.tree, _ready(external, _HOST, port), external, start_deadline_s)

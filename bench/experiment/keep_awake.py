@@ -3,7 +3,8 @@
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from bench.experiment.child_process import READY_S, Child, keep_awake_command
+from bench.experiment.child_commands import keep_awake_command
+from bench.experiment.child_process import READY_S, Child
 from bench.experiment.observer import RunObserver
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import math
+import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +14,8 @@ import msgspec
 
 from bench.experiment.block import Block
 from bench.experiment.calibration import Calibration, calibrate, lengths_by_case
-from bench.experiment.child_process import Child, ChildError, generator_command
+from bench.experiment.child_commands import generator_command
+from bench.experiment.child_process import Child, ChildError
 from bench.experiment.external_probe import probe_external_servers, warn_about_unserved
 from bench.experiment.generator_process import Generator
 from bench.experiment.keep_awake import keep_cpus_awake
@@ -29,7 +31,8 @@ from bench.experiment.termination import termination_as_keyboard_interrupt
 from bench.formatting import format_duration, plural
 from bench.machine import environment
 from bench.machine.affinity import pinned
-from bench.machine.cpu_layout import Placement, cores, place
+from bench.machine.child_environment import speed_variables
+from bench.machine.cpu_layout import Placement, place_here
 from bench.machine.doctor import findings, problems
 from bench.machine.fd_limit import hard_limit, raise_soft_limit
 from bench.machine.noise_probe import NoiseProbe
@@ -119,7 +122,7 @@ def _execute(
     open_folder: returns the folder, given the plan as its external servers can serve it, and the environment. minutes:
     see ``run``. recorded: calibration of a run that is resumed.
     """
-    placement = place(usable_cpus, cores(usable_cpus))
+    placement = place_here(usable_cpus)
     schedule = _resolve(plan, placement)
     raise_soft_limit()
     with termination_as_keyboard_interrupt(), contextlib.ExitStack() as stack:
@@ -133,6 +136,7 @@ def _execute(
             schedule = _resolve(plan, placement)
             warn_about_unserved(schedule, observer)
         machine = environment.describe(placement)
+        _report_variables(plan, observer)
         stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
         context = RunContext(schedule, generator, _noise_probe(placement), observer, failures)
         baselines = stack.enter_context(baseline_servers(context))
@@ -144,6 +148,8 @@ def _execute(
             plan = fit(plan, minutes, known_models(plan), lengths)
             context = replace(context, schedule=_resolve(plan, placement))
         folder = open_folder(plan, machine)
+        if folder.lock_warning:
+            observer.on_warning(folder.lock_warning)
         if recorded is None:
             folder.write_calibration(calibration.rates, calibration.lengths)
         _report_lengths(context, lengths)
@@ -159,6 +165,7 @@ def _resolve(plan: Plan, placement: Placement) -> Schedule:
         server_cpus=placement.server,
         generator_cpus=placement.generator,
         descriptor_limit=hard_limit(),
+        share_core=placement.shares_core,
     )
 
 
@@ -177,6 +184,21 @@ def _start_generator(schedule: Schedule, observer: RunObserver) -> Iterator[Gene
         generator.await_ready()
         generator.set_thresholds(schedule.plan.thresholds)
         yield generator
+
+
+def _report_variables(plan: Plan, observer: RunObserver) -> None:
+    """Report variables of the user's environment that change the speed of programs."""
+    names = ", ".join(speed_variables(os.environ))
+    if not names:
+        return
+    started = [server.name for server in plan.external_servers if server.command]
+    if started:
+        observer.on_warning(
+            f"{names} may change the speed of {', '.join(started)}, and not of the models, which run without; unset it "
+            "for a fair comparison"
+        )
+    else:
+        observer.on_message(f"the models run without {names}")
 
 
 def _noise_probe(placement: Placement) -> NoiseProbe:

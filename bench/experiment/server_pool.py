@@ -4,7 +4,8 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
-from bench.experiment.child_process import READY_S, Child, ChildError, ServerError, server_command
+from bench.experiment.child_commands import server_command
+from bench.experiment.child_process import READY_S, Child, ChildError, ServerError
 from bench.experiment.external_launch import attach, await_external, launch_external
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, Servers, load_settings

@@ -1,9 +1,9 @@
 """An external server: a command with its supervisor, its cgroup and its output."""
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 
+from bench.experiment.child_commands import external_command
 from bench.experiment.child_process import Child, ChildError
 from bench.experiment.output_file import OutputFile
 from bench.machine.cgroup import Cgroup, create_cgroup
@@ -42,7 +42,7 @@ class SupervisedChild(Child):
         try:
             super().__init__(
                 name,
-                [sys.executable, "-m", "servers.run_command", *option, *command],
+                external_command([*option, *command]),
                 cpus,
                 stdout=self.output,
                 stderr=errors,

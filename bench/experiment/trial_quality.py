@@ -16,6 +16,9 @@ BUSY_CPU_SHARE = 0.9  # a side this busy limits the rate
 # A server this busy can have missed at most a twentieth of its rate, whatever the generator did: a rate is the CPU
 # share over the CPU time per request (the utilisation law; Denning and Buzen 1978).
 SATURATED_CPU_SHARE = 0.95
+# Where the two sides take turns on one CPU, the generator always waits for the server, also between two clock readings.
+# SHARED_CPUS states that. All arms meet it alike, so their rates and CPU times can still be compared.
+_CAUSED_BY_SHARED_CPUS = ("RUN_DELAY", "LITTLES_LAW_VIOLATED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,16 @@ class Utilisation:
     server_workers: int = 1  # threads and processes of the server that may serve
     background_load_share: float = math.nan  # of the servers' CPUs, used by unrelated processes
     cpu_time_values: Mapping[str, float] = field(default_factory=dict)  # of the codes about the server's CPU time
+    throttled_share: float = 0.0  # of the CPUs' time, in which the container's quota was used up
 
 
 def judge(generator_flags: Sequence[QualityFlag], utilisation: Utilisation, thresholds: Thresholds) -> Judgement:
     """Judge a trial by the generator's flags and by how busy both sides were."""
     flags = {flag.code.name: flag for flag in generator_flags}
-    values = {"BACKGROUND_LOAD": utilisation.background_load_share}
+    values = {"BACKGROUND_LOAD": utilisation.background_load_share, "CPU_THROTTLED": utilisation.throttled_share}
     if not utilisation.cpus_disjoint:
         values["SHARED_CPUS"] = 1.0
+        flags = {name: flag for name, flag in flags.items() if name not in _CAUSED_BY_SHARED_CPUS}
     flags |= {flag.code.name: flag for flag in thresholds.raise_flags({**values, **utilisation.cpu_time_values})}
     saturated = flags.pop("GENERATOR_SATURATED", None)
     if saturated and not utilisation.is_baseline:

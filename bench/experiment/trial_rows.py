@@ -27,6 +27,7 @@ class TrialMeasurement:
     elapsed_s: float  # of all slices, from the first request to the last reply
     memory_mb: float | None
     background_load_share: float = math.nan  # of the servers' CPUs
+    throttled_share: float = 0.0  # of the CPUs' time, by the container's quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ def _judge(trial: TrialContext, measurement: TrialMeasurement) -> Judgement:
         server_workers=max(row.threads for row in measurement.resources),
         background_load_share=measurement.background_load_share,
         cpu_time_values=_cpu_time_values(trial, measurement),
+        throttled_share=measurement.throttled_share,
     )
     thresholds = schedule.thresholds
     flags = [thresholds.flag(flag["code"], flag["value"]) for flag in document["verdict"]["flags"]]

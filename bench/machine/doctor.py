@@ -15,8 +15,8 @@ from typing import Literal
 import psutil
 
 from bench.escaping import visible
-from bench.machine import fd_limit
-from bench.machine.cpu_layout import cores, place
+from bench.machine import cgroup_limits, fd_limit
+from bench.machine.cpu_layout import cores, place_here
 
 State = Literal["good", "note", "bad"]  # note: results are correct, but typical of this setting
 _OBSERVE_S = 0.5
@@ -31,6 +31,7 @@ _MIN_PORTS = 20_000
 _MAX_TIME_WAIT = 10_000
 _MIN_DESCRIPTORS = 4096
 _MIN_FREE_MB = 1000
+_MIN_QUOTA_CPUS = 2  # one for the generator, one for the servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +58,24 @@ def problems(found: list[Finding]) -> list[Finding]:
 
 def _check_cpus() -> Iterator[Finding]:
     usable = sorted(os.sched_getaffinity(0))
-    placement = place(usable, cores(usable))
+    placement = place_here(usable)
     generator, servers = _comma_list(placement.generator), _comma_list(placement.server)
     yield Finding(
         "CPUs",
         f"{len(usable)} of {os.cpu_count()} usable; generator: {generator}, servers: {servers}",
         "good" if placement.disjoint else "bad",
-        "a generator that shares a CPU with the server competes with it, so results reflect contention",
-        "give this process at least two CPUs (taskset, or the container's cpuset)",
+        "a generator that shares a CPU or a core with the server competes with it, so results reflect contention",
+        "give this process at least two cores (taskset, or the container's cpuset)",
     )
+    quota_cpus = cgroup_limits.read_limits().cpus
+    if quota_cpus is not None:
+        yield Finding(
+            "CPU quota",
+            f"{quota_cpus:g} CPUs",
+            "good" if quota_cpus >= _MIN_QUOTA_CPUS else "bad",
+            "when a container has used up its quota, the kernel stops all its processes until the next period",
+            "give the container at least two CPUs, or a cpuset instead of a quota",
+        )
     siblings = {str(core) for core in cores(usable).values() if "," in str(core) or "-" in str(core)}
     if siblings:
         yield Finding(
@@ -212,10 +222,14 @@ def _check_limits() -> Iterator[Finding]:
         "every connection needs one on each side; holabench raises the soft limit itself",
         "ulimit -Hn 65536, or limits.conf",
     )
+    limits = cgroup_limits.read_limits()
+    of_limit = "" if limits.memory_bytes is None else f" of the container's {limits.memory_bytes / 1e6:,.0f} MB"
     free_mb = psutil.virtual_memory().available / 1e6
+    if limits.free_memory_bytes is not None:
+        free_mb = min(free_mb, limits.free_memory_bytes / 1e6)
     yield Finding(
         "memory",
-        f"{free_mb:,.0f} MB free",
+        f"{free_mb:,.0f} MB free{of_limit}",
         "good" if free_mb > _MIN_FREE_MB else "bad",
         "a machine that swaps measures its disk",
         "stop other memory-intensive processes",

@@ -15,6 +15,8 @@ from typing import Any
 
 import psutil
 
+from bench.machine.cgroup_limits import read_limits
+from bench.machine.child_environment import describe_environment
 from bench.machine.cpu_layout import Placement
 from bench.schema.csv_schema import SCHEMA
 
@@ -24,6 +26,7 @@ _DECISIVE_FACTS = (  # those that change results most, in this order
     "cpus",
     "server_cpus",
     "generator_cpus",
+    "cpu_quota",
     "architecture",
     "hypervisor",
     "kernel",
@@ -31,6 +34,7 @@ _DECISIVE_FACTS = (  # those that change results most, in this order
     "governor",
     "python",
     "memory_mb",
+    "memory_limit_mb",
 )
 _KERNEL_SETTINGS = {
     "somaxconn": "net/core/somaxconn",
@@ -44,6 +48,7 @@ _KERNEL_SETTINGS = {
 
 def describe(placement: Placement) -> dict[str, Any]:
     """Return the environment of a run, as plain JSON."""
+    limits = read_limits()
     return {
         "schema": SCHEMA,
         "holabench": {"version": _version("holabench"), "revision": _revision()},
@@ -56,6 +61,8 @@ def describe(placement: Placement) -> dict[str, Any]:
             "server_cpus": list(placement.server),
             "generator_cpus": list(placement.generator),
             "memory_mb": round(psutil.virtual_memory().total / 1e6),
+            "cpu_quota": limits.cpus,
+            "memory_limit_mb": None if limits.memory_bytes is None else round(limits.memory_bytes / 1e6),
             "kernel": platform.release(),
             "architecture": platform.machine(),
             "clocksource": _read("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
@@ -64,6 +71,7 @@ def describe(placement: Placement) -> dict[str, Any]:
             "load_average": list(os.getloadavg()),
             "python": f"{platform.python_implementation()} {platform.python_version()}",
             "packages": {name: _version(name) for name in _PACKAGES},
+            **describe_environment(),
             "kernel_settings": {name: _read(f"/proc/sys/{path}") for name, path in _KERNEL_SETTINGS.items()},
         },
     }
@@ -94,7 +102,14 @@ def _part(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _difference(name: str, before: object = None, now: object = None) -> list[str]:
     before, now = _normalised(before), _normalised(now)
-    return [] if before == now else [f"{name}: {before} before, {now} now"]
+    return [] if before == now or _is_same_memory(name, before, now) else [f"{name}: {before} before, {now} now"]
+
+
+def _is_same_memory(name: str, before: object, now: object) -> bool:
+    """Return whether two sizes of the memory differ by less than a per cent: each kernel reserves another part."""
+    if name != "memory_mb" or not isinstance(before, int) or not isinstance(now, int):
+        return False
+    return abs(before - now) < max(before, now) / 100
 
 
 def _normalised(value: object) -> object:

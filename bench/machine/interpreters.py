@@ -39,7 +39,8 @@ def find(name: str) -> Interpreter:
     """
     for candidate in _candidates(name):
         try:
-            output = subprocess.run([candidate, "-c", _PRINT_IDENTITY], capture_output=True, timeout=_TRY_S, check=True)
+            command = [candidate, "-I", "-c", _PRINT_IDENTITY]  # isolated: from the user's variables and folder, too
+            output = subprocess.run(command, capture_output=True, timeout=_TRY_S, check=True)
             implementation, (major, minor), has_gil = json.loads(output.stdout)
         except (OSError, subprocess.SubprocessError, ValueError):
             continue

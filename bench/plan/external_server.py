@@ -88,7 +88,7 @@ class ExternalServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     ready: Annotated[
         Literal["line", "exchange"],
         Meta(
-            description="Sign that the server is up: its first line on standard output, or an answered request.",
+            description="Sign that the server is up: its first line on stdout (flushed), or an answered request.",
             examples=["line"],
         ),
     ] = "exchange"

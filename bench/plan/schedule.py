@@ -93,11 +93,7 @@ class Schedule:
     scenarios: tuple[ScheduledScenario, ...]  # in the order of the plan
     external_servers: Mapping[str, ExternalServer]  # by the model of their arms
     thresholds: Thresholds
-
-    @property
-    def cpus_disjoint(self) -> bool:
-        """True if servers and generator share no CPU."""
-        return not set(self.server_cpus) & set(self.generator_cpus)
+    cpus_disjoint: bool  # servers and generator share neither a CPU nor a core
 
     @property
     def block_loads(self) -> list[ScheduledLoad]:
@@ -127,12 +123,14 @@ def resolve(
     server_cpus: Sequence[int],
     generator_cpus: Sequence[int],
     descriptor_limit: int | None = None,
+    share_core: bool = False,
 ) -> Schedule:
     """Return the schedule of a plan that has a seed.
 
     Raises PlanError if the plan cannot be measured here.
 
     models: all that exist and the plan's external servers, by name. descriptor_limit: see ``validation.check``.
+    share_core: whether the two groups of CPUs are hardware threads of one core.
     """
     assert plan.seed is not None, "a plan gets its seed before it is run"
     check(plan, models, descriptor_limit)
@@ -155,6 +153,7 @@ def resolve(
         ),
         external_servers={server.name: server for server in plan.external_servers},
         thresholds=plan_thresholds(plan),
+        cpus_disjoint=not share_core and not set(server_cpus) & set(generator_cpus),
     )
 
 

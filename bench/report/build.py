@@ -10,7 +10,7 @@ from bench.analysis.comparisons import compare_arms
 from bench.analysis.rankings import unranked_models
 from bench.analysis.search_results import objectives, summarise_run
 from bench.plan.matrix import reference_arms
-from bench.report.chart_workers import ChartWorkers
+from bench.report.chart_workers import ChartError, ChartWorkers
 from bench.report.charts.catalogue import ChartTables, chart_names, chart_requests
 from bench.report.content import Picture
 from bench.report.render import RunContext, render
@@ -30,12 +30,13 @@ class Report:
     tables: list[ResultTable]
     charts: list[str]  # paths inside the folder; empty without chart workers
     changed_thresholds: list[str]
+    chart_failure: str = ""  # why there are no charts
 
 
 def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
     """Derive everything from a run and write it into its folder.
 
-    Without chart workers only the tables are written.
+    Without chart workers only the tables are written. If the charts cannot be drawn, the report has none.
 
     Raises StoreError if the folder cannot be read or written, or has no measurements.
     """
@@ -47,15 +48,19 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
     folder.write_table(file_names.SUMMARY, summary)
     folder.write_table(file_names.COMPARISONS, comparisons)
     pictures: list[Picture] = []
+    chart_failure = ""
     if chart_workers is not None:
         chart_tables = ChartTables(summary, comparisons, run.histograms, trials, run.slices)
-        pictures = _draw(folder, chart_workers, chart_tables)
+        try:
+            pictures = _draw(folder, chart_workers, chart_tables)
+        except ChartError as error:
+            chart_failure = str(error)
         markdown, page = render(summary, comparisons, trials, _context(run), pictures)
         folder.write_text("report.md", markdown)
         folder.write_text("report.html", page)
     tables = result_tables(summary, comparisons, unranked_models(trials), scenario_names)
     paths = [picture.path for picture in pictures]
-    return Report(summary, comparisons, trials, tables, paths, thresholds.changed())
+    return Report(summary, comparisons, trials, tables, paths, thresholds.changed(), chart_failure)
 
 
 def _draw(folder: RunFolder, chart_workers: ChartWorkers, tables: ChartTables) -> list[Picture]:

@@ -10,6 +10,7 @@ import gc
 import multiprocessing.context
 import os
 import signal
+import tempfile
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,10 @@ SERVER_ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # a fork would lose the threads of the library
 }
 
+_MAX_SOCKET_BYTES = 107  # of a path (unix(7)), without the closing zero
+_SOCKET_NAME_BYTES = len("/pymp-12345678/listener-12345678")  # what multiprocessing adds to the temporary folder
+_SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
+
 _worker_tables: "ChartTables | None" = None  # of a worker process, set when it starts
 
 
@@ -43,14 +48,19 @@ class DrawnChart:
     svg: bytes
 
 
+class ChartError(StoreError):
+    """The charts cannot be drawn. Everything else can be written."""
+
+
 class ChartWorkers:
     """The worker processes that draw the charts of one run.
 
-    Methods raise StoreError if the workers cannot draw.
+    Methods raise ChartError if the workers cannot draw. failure: why they cannot even be started.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, failure: ChartError | None = None) -> None:
         self._path = path
+        self._failure = failure
         self._processes = min(MAX_WORKERS, len(os.sched_getaffinity(0)))
         self._pool: ProcessPoolExecutor | None = None
         self._starter = ThreadPoolExecutor(1)
@@ -61,6 +71,8 @@ class ChartWorkers:
         Sending them takes a sixth of the CPU time that each worker would need to read the CSV files (0.03 instead of
         0.18 s for the standard preset).
         """
+        if self._failure is not None:
+            raise self._failure
         with _reporting_errors(self._path):
             self._pool = ProcessPoolExecutor(self._processes, _fork_server(), _initialise_worker, (tables,))
             # A thread starts the processes: Ctrl-C is raised in the main thread only. There it could interrupt the pool
@@ -94,11 +106,16 @@ def chart_workers(path: Path) -> Iterator[ChartWorkers]:
     """Provide workers that draw the charts of the run in a folder.
 
     Enter this before importing pandas: the fork server then imports matplotlib while this process imports and reads.
+    A server that cannot be started fails later: there are tables to write first.
     """
-    with _reporting_errors(path), _server_environment():
-        _fork_server()
-        forkserver.ensure_running()
-    workers = ChartWorkers(path)
+    failure = None
+    try:
+        with _reporting_errors(path), _server_environment():
+            _fork_server()
+            forkserver.ensure_running()
+    except ChartError as error:
+        failure = error
+    workers = ChartWorkers(path, failure)
     try:
         yield workers
     finally:
@@ -112,28 +129,30 @@ def _fork_server() -> multiprocessing.context.ForkServerContext:
     would take longer than drawing a chart.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", "bench.report.charts.builders"])
+    context.set_forkserver_preload(["bench.report.charts.plain_matplotlib", "__main__", "bench.report.charts.builders"])
     return context
 
 
 @contextlib.contextmanager
 def _reporting_errors(path: Path) -> Iterator[None]:
-    """Turn the errors of workers into a StoreError of one line."""
+    """Turn the errors of workers into a ChartError of one line."""
     hint = f"measurements are safe; retry with: holabench report {path}"
     try:
         yield
     except BrokenProcessPool as error:
-        raise StoreError(f"{path}: a chart worker exited, possibly out of memory; {hint}") from error
+        raise ChartError(f"{path}: a chart worker exited, possibly out of memory; {hint}") from error
     except OSError as error:  # e.g. no further process or no shared memory
-        raise StoreError(f"{path}: cannot draw the charts: {error.strerror or error}; {hint}") from error
+        raise ChartError(f"{path}: cannot draw the charts: {error.strerror or error}; {hint}") from error
 
 
 @contextlib.contextmanager
 def _server_environment() -> Iterator[None]:
     """Set what the fork server inherits; multiprocessing offers no arguments for it."""
     environment = {name: os.environ.get(name) for name in SERVER_ENVIRONMENT}
+    temporary_folder = tempfile.tempdir
     signal_mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     os.environ.update(SERVER_ENVIRONMENT)
+    tempfile.tempdir = _folder_for_socket()
     try:
         resource_tracker.ensure_running()  # before blocking SIGINT, because it ends by unblocking SIGINT
         # Ctrl-C at the terminal reaches all processes, and only this one reacts. Blocking delays it here and hides it
@@ -142,7 +161,17 @@ def _server_environment() -> Iterator[None]:
         yield
     finally:
         _restore_environment(environment)
+        tempfile.tempdir = temporary_folder
         signal.pthread_sigmask(signal.SIG_SETMASK, signal_mask)
+
+
+def _folder_for_socket() -> str:
+    """Return the temporary folder, or another one if the path of the server's socket would be too long in it."""
+    folders = [tempfile.gettempdir(), *_SHORT_FOLDERS]
+    for folder in folders:
+        if len(os.fsencode(folder)) + _SOCKET_NAME_BYTES <= _MAX_SOCKET_BYTES and os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    return folders[0]
 
 
 def _restore_environment(environment: Mapping[str, str | None]) -> None:

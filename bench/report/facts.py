@@ -28,6 +28,9 @@ def run_facts(
             facts.append(("CPUs", f"{len(servers)} for the servers, {generator} for the load generator"))
     facts += [("load", load) for load in _load_facts(trials)]
     facts.append(("network", _network(plan)))
+    variables = _mapping(machine.get("variables_kept_from_models"))
+    if variables and any(server.get("command") for server in plan.get("external_servers", ())):
+        facts.append(("external servers only", f"ran with {_value(variables)}, which may change their speed"))
     return [(name, text) for name, text in facts if text]
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.experiment.child_process import Child, ChildError, environment_of_children
+from bench.experiment.child_commands import module_command
+from bench.experiment.child_process import Child, ChildError
 from bench.machine.affinity import pinned
+from bench.machine.child_environment import model_environment
 
 READY_S = 60.0
 OUTCOME_LATE, OUTCOME_LOST = 1, 2  # in a raw record; 0 is ok, 3 corrupt
@@ -94,11 +95,11 @@ def _read_stamps(path: Path) -> Array:
 def _start_server(trial: Trial, folder: Path) -> Iterator[Mapping[str, Any]]:
     """Start the server; yields its ready line."""
     if trial.model:
-        command = [sys.executable, "-m", "servers", trial.model, "--transport", trial.transport]
+        command = module_command("servers", trial.model, "--transport", trial.transport)
     else:
         options = [f"--{name.replace('_', '-')}={value}" for name, value in trial.behaviour.items()]
         stamps = ["--stamps", str(folder / "stamps.csv")]
-        command = [sys.executable, "-m", "servers.reference", "--transport", trial.transport, *options, *stamps]
+        command = module_command("servers.reference", "--transport", trial.transport, *options, *stamps)
     with Child("the server", command, _cpus_without(trial.cpu)) as child:
         yield child.read_line(READY_S)
 
@@ -113,12 +114,12 @@ def _run_load(
     trial: Trial, folder: Path, ready: Mapping[str, Any], disturb: Disturbance | None
 ) -> tuple[dict[str, Any], Any]:
     """Run the generator; return its document and what the disturbance returned."""
-    command = [sys.executable, "-m", "clients", "load", f"{trial.transport}://127.0.0.1:{ready['port']}"]
+    command = module_command("clients", "load", f"{trial.transport}://127.0.0.1:{ready['port']}")
     command += ["--seconds", str(trial.seconds), "--warmup", "0", "--json", "-", "--raw", str(folder / "raw.npy")]
     command += ["--raw-rows", str(_MAX_RAW_ROWS), *trial.load]
     if trial.cpu is not None:
         command += ["--cpus", str(trial.cpu)]
-    env = environment_of_children() | ({"HOLABENCH_SABOTAGE": trial.sabotage} if trial.sabotage else {})
+    env = model_environment() | ({"HOLABENCH_SABOTAGE": trial.sabotage} if trial.sabotage else {})
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as generator:
         try:
             disturbance = None

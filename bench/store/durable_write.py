@@ -1,7 +1,15 @@
-"""Writing that survives a crash: on return the data is on the disk; on failure the file is as it was."""
+"""Writing that survives a crash: on return the data is on the disk; on failure the file is as it was.
 
+Some file systems cannot sync a file or a folder, such as network and FUSE file systems. They are written all the same:
+losing the last block in a crash of the machine is better than no run at all.
+"""
+
+import errno
 import os
 from pathlib import Path
+
+# What fsync(2) and the kernel's file systems answer if a sync is not possible.
+_UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EROFS)
 
 
 def write_synced(path: Path, data: bytes) -> None:
@@ -10,7 +18,7 @@ def write_synced(path: Path, data: bytes) -> None:
     with part.open("wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        _sync(file.fileno())
     part.replace(path)
     sync_folder(path.parent)
 
@@ -19,7 +27,7 @@ def sync_folder(folder: Path) -> None:
     """Make new names of files in a folder durable; syncing the files alone does not (fsync(2), NOTES)."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        _sync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -32,7 +40,7 @@ def append_synced(path: Path, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
+        _sync(descriptor)
     except OSError:
         os.truncate(path, size_before)
         raise
@@ -44,4 +52,13 @@ def truncate_synced(path: Path, size: int) -> None:
     """Truncate a file to a number of bytes. Raises OSError."""
     with path.open("r+b") as file:
         file.truncate(size)
-        os.fsync(file.fileno())
+        _sync(file.fileno())
+
+
+def _sync(descriptor: int) -> None:
+    """Sync a file or folder, if its file system can do that. Raises OSError if the data could not be written."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise

@@ -1,5 +1,6 @@
 """Create a run folder, lock it, and write its files."""
 
+import errno
 import fcntl
 import json
 from collections.abc import Mapping, Sequence
@@ -57,6 +58,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.lock_warning = ""  # why the folder could not be locked
         self._lock: IO[bytes] | None = None
 
     @classmethod
@@ -97,13 +99,21 @@ class RunFolder:
         return read_run(self.path)
 
     def lock(self) -> None:
-        """Keep other runs from writing into the folder. Raises StoreError if one does."""
+        """Keep other runs from writing into the folder. Raises StoreError if one does.
+
+        Some file systems have no locks, e.g. NFS without its lock service. Then ``lock_warning`` contains the reason.
+        """
         with reporting_write_errors(self.path / file_names.LOCK):
             lock = (self.path / file_names.LOCK).open("ab")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             lock.close()
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                self.lock_warning = (
+                    f"{self.path} cannot be locked ({os_reason(error)}); start no other run that writes into it"
+                )
+                return
             raise StoreError(f"another run is writing into {self.path}; wait until it finishes, or stop it") from error
         self._lock = lock
 

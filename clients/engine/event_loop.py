@@ -32,7 +32,7 @@ _SCAN_NS = 5_000_000  # how often every connection is checked for timeouts
 _SLOTS_PER_SCAN = 256  # slots checked at a time
 _MAX_SLEEP_NS = 1_000_000  # so that the loop notices an end that was moved forward
 _TICK_NS = 1_000_000
-_ENOSYS = errno.ENOSYS
+_ENOSYS, _EPERM = errno.ENOSYS, errno.EPERM
 
 
 @jit
@@ -141,7 +141,9 @@ def wait_for_events(state: ThreadState, wait_ns: int) -> int:
     if wait_ns == 0 or wait_ns == _MAX_SLEEP_NS:
         return syscalls.epoll_wait(state.poller, events_at, EVENTS_AT_ONCE, wait_ns // 1_000_000)
     count = syscalls.epoll_wait_ns(state.poller, events_at, EVENTS_AT_ONCE, wait_ns, clock(state))
-    if count == -_ENOSYS:  # an old kernel: the last millisecond is spent polling
+    # An old kernel, or a container whose seccomp profile refuses a call that it does not know: the last millisecond is
+    # spent polling.
+    if count in (-_ENOSYS, -_EPERM):
         return syscalls.epoll_wait(state.poller, events_at, EVENTS_AT_ONCE, 0)
     return count
 

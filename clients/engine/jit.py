@@ -5,13 +5,14 @@ import hashlib
 import importlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+
+from clients.engine.compile_cache import enable, usable_folder
 
 
 def compiled_sources() -> list[Path]:
@@ -34,21 +35,8 @@ def cache_folder() -> Path:
     digest = hashlib.sha256()
     for source in compiled_sources():
         digest.update(source.read_bytes())
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
     return base / "holabench" / digest.hexdigest()[:16]
-
-
-def _writable(folder: Path) -> Path:
-    """Create the folder and return it.
-
-    If the user's cache is read-only, a folder for this user in the temporary folder replaces it.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        folder = Path(tempfile.gettempdir()) / f"holabench-{os.getuid()}" / folder.name
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
 
 
 @contextlib.contextmanager
@@ -70,26 +58,26 @@ with _hidden("scipy.linalg"), contextlib.suppress(ImportError):
     importlib.import_module("numba.np.arraymath")
 
 if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = str(_writable(cache_folder()))  # type: ignore[attr-defined] # numba.core.config sets its names at run time
+    numba.config.CACHE_DIR = str(usable_folder(cache_folder()) or "")  # type: ignore[attr-defined] # numba.core.config sets its names at run time
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 int64 = cast("Callable[[Any], int]", np.int64)  # a conversion in compiled code; to the type checker an int
 
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+_OPTIONS: dict[str, Any] = {"nogil": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
 # Without the wrappers through which Python calls it, a function compiles in two thirds of the time.
 _INTERNAL_OPTIONS: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True}
 
 
 def jit(function: Function) -> Function:
     """Compile a function at its first call; ``.py_func`` is the original function."""
-    return cast("Function", numba.njit(**_OPTIONS)(function))
+    return _compiled(function, _OPTIONS)
 
 
 def jit_internal(function: Function) -> Function:
     """Compile a function that only compiled code calls."""
-    return cast("Function", numba.njit(**_INTERNAL_OPTIONS)(function))
+    return _compiled(function, _INTERNAL_OPTIONS)
 
 
 def jit_inline(function: Function) -> Function:
@@ -98,4 +86,11 @@ def jit_inline(function: Function) -> Function:
     For the path of every request. A call copies the thread's state word by word. Inlining reduced the user time per
     request from 1.3 to 0.8 us.
     """
-    return cast("Function", numba.njit(forceinline=True, **_INTERNAL_OPTIONS)(function))
+    return _compiled(function, {"forceinline": True, **_INTERNAL_OPTIONS})
+
+
+def _compiled(function: Function, options: dict[str, Any]) -> Function:
+    dispatcher = numba.njit(**options)(function)
+    if dispatcher is not function:  # as with NUMBA_DISABLE_JIT
+        enable(dispatcher)
+    return cast("Function", dispatcher)

@@ -117,7 +117,8 @@ _EPOLL_PWAIT2 = 441  # the number on every architecture; C libraries before glib
 def epoll_wait_ns(poller: int, events: int, room: int, wait_ns: int, clock: int) -> int:
     """Wait for events for at most ``wait_ns``.
 
-    clock: address of two int64 of scratch. Returns -ENOSYS before Linux 5.11.
+    clock: address of two int64 of scratch. Returns -ENOSYS before Linux 5.11, and -EPERM in some
+    containers.
     """
     timespec = view(clock, 2, _INT64)
     timespec[0], timespec[1] = wait_ns // ONE_SECOND_NS, wait_ns % ONE_SECOND_NS

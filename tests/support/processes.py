@@ -24,10 +24,12 @@ def run_program(
     descriptors: int | None = None,
     cwd: Path = ROOT,
     environment: Mapping[str, str] | None = None,
+    stdin: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command until it exits.
 
-    descriptors: its limit of open files. environment: variables to add to this process's environment.
+    descriptors: its limit of open files. environment: variables to add to this process's environment. stdin: its whole
+    input; by default that of this process.
     """
     if descriptors is not None:
         command = limit_descriptors(descriptors, command)
@@ -38,6 +40,7 @@ def run_program(
         timeout=timeout_s,
         check=False,
         cwd=cwd,
+        input=stdin,
         env={**os.environ, **(environment or {})},
     )
 

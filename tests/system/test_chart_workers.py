@@ -1,5 +1,6 @@
 """Chart workers that exit before the report, and a report that exits before them."""
 
+import errno
 import json
 import os
 import signal
@@ -20,6 +21,8 @@ from bench.store.reader import read_run
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
 from tests.support.commands import COMMAND_DEADLINE_S, run_python, start_python
+from tests.support.in_process import run_holabench
+from tests.support.processes import run_program
 
 pytestmark = pytest.mark.slow
 
@@ -121,3 +124,49 @@ def test_report_inside_run_folder_imports_nothing_from_it(folder: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert not list(folder.glob("ran-*"))
     assert (folder / "charts" / "throughput.png").exists()
+
+
+@pytest.mark.parametrize("settings", ["backend", "broken file", "file of the working folder"])
+def test_settings_of_the_user_change_no_chart(
+    settings: str, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "matplotlibrc").write_bytes(b"axes.facecolor: black\nfont.size: 40\n")
+    environment = {
+        "backend": {"MPLBACKEND": "module://no_such_package.backend_inline"},
+        "broken file": {"MATPLOTLIBRC": str(elsewhere / "broken"), "MPLCONFIGDIR": str(elsewhere)},
+        "file of the working folder": {},
+    }[settings]
+    (elsewhere / "broken").write_bytes(b"axes.facecolor: \xff\xfe\n")
+    command = [sys.executable, "-m", "bench", "report", str(folder)]
+    expected = run_program(command, timeout_s=COMMAND_DEADLINE_S)
+    assert expected.returncode == 0, expected.stderr
+    picture = (folder / "charts" / "throughput.png").read_bytes()
+    result = run_program(command, cwd=elsewhere, environment=environment, timeout_s=COMMAND_DEADLINE_S)
+    assert result.returncode == 0, result.stderr
+    assert (folder / "charts" / "throughput.png").read_bytes() == picture
+
+
+def test_long_temporary_folder_does_not_stop_the_charts(folder: Path) -> None:
+    long = folder / ("long_" * 20) / ("long_" * 20)
+    long.mkdir(parents=True)
+    result = run_python("-m", "bench", "report", str(folder), TMPDIR=str(long))
+    assert result.returncode == 0, result.stderr
+    assert (folder / "charts" / "throughput.png").exists()
+
+
+def test_tables_are_written_where_no_chart_worker_starts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> None:
+        raise OSError(errno.EPERM, "not permitted")
+
+    monkeypatch.setattr("bench.report.chart_workers.forkserver.ensure_running", refuse)
+    completed = run_holabench(capsys, "report", str(folder))
+    assert completed.code == 1
+    assert completed.stderr.splitlines()[-1].endswith(
+        f"cannot draw the charts: not permitted; measurements are safe; retry with: holabench report {folder}"
+    )
+    assert "asyncio" in completed.stderr
+    assert (folder / "report.html").exists()
+    assert (folder / "summary.csv").exists()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.support.commands import run_python, start_python
-from tests.support.processes import ROOT
+from tests.support.processes import ROOT, run_program
 from tests.support.servers import start_server
 
 pytestmark = pytest.mark.slow
@@ -111,6 +111,23 @@ def test_uncompiled_open_loop_has_same_schedule_as_compiled(tmp_path: Path) -> N
         assert (rows["received_ns"] >= rows["sent_ns"]).all()
     # Times are relative to the start of each load: fractions of a nanosecond may be rounded differently.
     assert np.diff(compiled["intended_ns"]) == pytest.approx(np.diff(plain["intended_ns"]), abs=2)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_load_far_beyond_reach_ends_with_its_codes(transport: str) -> None:
+    memory_kb = 4_000_000  # of addresses, most of them numba's: 20 million requests must not be kept
+    with start_server("select", transport) as ready:
+        url = f"{transport}://127.0.0.1:{ready['port']}"
+        load = [sys.executable, "-m", "clients", "load", url, "--rate", "1e8", "--connections", "4"]
+        load += ["--seconds", "0.2", "--warmup", "0", "--json", "-"]
+        limited = ["sh", "-c", f'ulimit -v {memory_kb} && exec "$@"', "sh", *load]
+        completed = run_program(limited, timeout_s=60.0)
+    assert completed.returncode == 0, completed.stderr
+    document = json.loads(completed.stdout)
+    codes = {flag["code"] for flag in document["verdict"]["flags"]}
+    assert {"UNSENT", "OVERLOAD"} <= codes
+    assert document["verdict"]["status"] != "valid"
+    assert document["sent"] + document["unsent"] == document["scheduled"] > 10_000_000
 
 
 def test_load_describes_open_loop() -> None:

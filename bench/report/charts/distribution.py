@@ -11,7 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from bench.analysis import statistics
-from bench.report.charts.layout import Label, Texts, label_right, page, panel_title, settle, spread_labels
+from bench.report.charts.layout import (
+    Label,
+    Texts,
+    body_height_in,
+    label_right,
+    page,
+    panel_title,
+    settle,
+    spread_labels,
+)
 from bench.report.charts.points import Point, of_transport, row_name, transports
 from bench.report.charts.style import GREY, Style, styles
 from bench.report.charts.sweeps import Sweep
@@ -117,7 +126,7 @@ def draw_distribution(
     panels = transports(drawn)
     if not panels:
         return None
-    figure, axes = page(texts, len(panels), body_in=4.6)
+    figure, axes = page(texts, len(panels), body_in=body_height_in(4.6, (point.arm for point in drawn)))
     looks = styles(point.label for point in points)
     names = []
     for ax, transport in zip(axes, panels, strict=True):
@@ -174,8 +183,16 @@ def _draw_curves(
         x = line.band_nines[in_band]
         ax.fill_between(x, line.low_us[in_band], line.high_us[in_band], color=look.colour, alpha=0.13, linewidth=0)
         alpha = 1.0 if point.verdict == "valid" else DOUBTFUL_ALPHA
-        dashes = ":" if point.verdict == "invalid" else "-"
-        ax.plot(line.nines[finite], line.us[finite], dashes, color=look.colour, alpha=alpha, linewidth=2, zorder=2)
+        dashes = ":" if point.verdict == "invalid" else look.dashes
+        ax.plot(
+            line.nines[finite],
+            line.us[finite],
+            linestyle=dashes,
+            color=look.colour,
+            alpha=alpha,
+            linewidth=2,
+            zorder=2,
+        )
         if finite.any():
             quality = "" if point.verdict == "valid" else f", {point.verdict}"
             end = float(line.nines[finite][-1]), float(line.us[finite][-1])

@@ -10,7 +10,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bench.formatting import on_axis
-from bench.report.charts.layout import Label, Texts, label_right, page, panel_title, settle, spread_labels
+from bench.report.charts.layout import (
+    Label,
+    Texts,
+    body_height_in,
+    label_right,
+    page,
+    panel_title,
+    settle,
+    spread_labels,
+)
 from bench.report.charts.style import GREY, Style, styles
 from bench.schema.arms import Arm
 
@@ -53,7 +62,7 @@ def draw_latency_by_rate(rows: pd.DataFrame, capacities: Mapping[str, float], te
         return None
     panels = sorted({arm.transport for arm in lines})
     notes = [*_knee_notes(knees, without_knee), *texts.notes]
-    figure, axes = page(Texts(texts.title, texts.subtitle, notes), len(panels), body_in=4.4)
+    figure, axes = page(Texts(texts.title, texts.subtitle, notes), len(panels), body_in=body_height_in(4.4, lines))
     looks = styles(arm.label for arm in lines)
     names = []
     for ax, transport in zip(axes, panels, strict=True):

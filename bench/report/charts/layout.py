@@ -4,7 +4,9 @@ Only matplotlib's object interface is used, because pyplot keeps figures and set
 """
 
 import itertools
+import math
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +19,7 @@ from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
 
 from bench.report.charts.style import GREY, INK, PALE
+from bench.schema.arms import Arm
 
 WIDTH_IN, DPI = 12.0, 150
 MARGIN_IN, HEADER_IN, LINE_IN = 0.3, 0.85, 0.17
@@ -25,6 +28,7 @@ TEXT_GREY = "#595959"
 _POINT_GAP, _NAME_GAP = 10.0, 5.0  # pixels between a leader line and its ends
 NOTE_CHARACTERS, SUBTITLE_CHARACTERS = 165, 130  # per line
 _LABEL_X = 1.03  # of names beside the axes, in widths of the axes
+_NAME_IN, _FRAME_IN = 0.2, 1.4  # height of a name beside the axes, and of titles and ticks around them
 Pixels = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
 
@@ -77,6 +81,12 @@ def page(texts: Texts, panels: int, body_in: float) -> tuple[Figure, list[Axes]]
     for ax in axes:
         _style_axes(ax)
     return figure, axes
+
+
+def body_height_in(usual_in: float, arms: Iterable[Arm]) -> float:
+    """Return the height of axes whose lines have a name each, so that the names of many arms have room."""
+    names = Counter(arm.transport for arm in set(arms) if not arm.control)
+    return max(usual_in, _NAME_IN * max(names.values(), default=0) + _FRAME_IN)
 
 
 def _wrap(text: str, characters: int, indent: str = "") -> list[str]:
@@ -138,7 +148,7 @@ def spread_labels(ax: Axes, names: Sequence[tuple[Label, Text]]) -> None:
     assert figure is not None, "axes of a page"
     gap = 1.3 * LABEL_SIZE * figure.dpi / 72 / box.height
     ends = ax.transAxes.inverted().transform(ax.transData.transform([(label.x, label.y) for label, _ in names]))
-    heights = spread([float(y) for _, y in ends], gap)
+    heights = spread([float(y) for _, y in ends], gap, top=1.0)
     for (label, text), (x, y), height in zip(names, ends, heights, strict=True):
         text.set_y(height)
         if leader := _leader_line(ax, (x, y), (_LABEL_X, height), label.ink):
@@ -164,12 +174,13 @@ def _leader_line(ax: Axes, point: tuple[float, float], name: tuple[float, float]
     return line
 
 
-def spread(targets: Sequence[float], gap: float) -> list[float]:
+def spread(targets: Sequence[float], gap: float, top: float = math.inf) -> list[float]:
     """Return positions at least ``gap`` apart, as near to the targets as possible.
 
     The order is that of the targets, and the sum of squared moves is the least.
 
-    With the gaps subtracted this is isotonic regression, solved by pooling neighbours that violate the order.
+    With the gaps subtracted this is isotonic regression, solved by pooling neighbours that violate the order. Positions
+    from 0 to ``top`` follow by clipping, if there is room for all.
 
     Source: Barlow et al., Statistical Inference under Order Restrictions (1972).
     """
@@ -183,6 +194,9 @@ def spread(targets: Sequence[float], gap: float) -> list[float]:
             size += previous_size
         pools.append((mean, size))
     shifted = [mean for mean, size in pools for _ in range(size)]
+    highest = top - (len(targets) - 1) * gap
+    if math.isfinite(highest) and highest >= 0:
+        shifted = [min(max(value, 0.0), highest) for value in shifted]
     positions = [0.0] * len(targets)
     for rank, index in enumerate(order):
         positions[index] = shifted[rank] + rank * gap

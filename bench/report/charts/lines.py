@@ -11,7 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from bench.formatting import on_axis
-from bench.report.charts.layout import Label, Texts, label_beside, label_right, page, panel_title, settle, spread_labels
+from bench.report.charts.layout import (
+    Label,
+    Texts,
+    body_height_in,
+    label_beside,
+    label_right,
+    page,
+    panel_title,
+    settle,
+    spread_labels,
+)
 from bench.report.charts.points import Point, of_transport, transports
 from bench.report.charts.style import GREY, Style, styles
 
@@ -25,7 +35,7 @@ def draw_lines(points: list[Point], texts: Texts, unit: str, *, logarithmic: boo
     logarithmic: the y axis too.
     """
     panels = transports(points)
-    figure, axes = page(texts, len(panels), body_in=4.6)
+    figure, axes = page(texts, len(panels), body_in=body_height_in(4.6, (point.arm for point in points)))
     looks = styles(point.label for point in points)
     top = max(point.high for point in points if point.drawable and math.isfinite(point.high))
     right, beside = [], []
@@ -85,7 +95,7 @@ def _draw_arm(ax: Axes, of_arm: Sequence[Point], step: float, look: Style) -> tu
     if last.arm.is_baseline:
         ax.plot(x, medians, color=look.colour, linewidth=1.2, linestyle=(0, (4, 3)), zorder=2)
     else:
-        ax.plot(x, medians, color=look.colour, linewidth=2, zorder=2)
+        ax.plot(x, medians, color=look.colour, linewidth=2, linestyle=look.dashes, zorder=2)
     for position, point in zip(x, of_arm, strict=True):
         draw_point(ax, position, point, look)
     return last, x[-1]

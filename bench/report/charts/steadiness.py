@@ -9,7 +9,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from bench.formatting import on_axis
-from bench.report.charts.layout import Label, Texts, label_right, page, panel_title, settle, spread_labels
+from bench.report.charts.layout import (
+    Label,
+    Texts,
+    body_height_in,
+    label_right,
+    page,
+    panel_title,
+    settle,
+    spread_labels,
+)
 from bench.report.charts.style import Style, styles
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import DISTURBED
@@ -29,7 +38,7 @@ def draw_rounds(slices: pd.DataFrame, metric: str, texts: Texts, unit: str) -> F
     if rows.empty or rows["number"].max() < 2:
         return None
     panels = sorted({arm.transport for arm in arms})
-    figure, axes = page(texts, len(panels), body_in=4.0)
+    figure, axes = page(texts, len(panels), body_in=body_height_in(4.0, arms))
     looks = styles(arm.label for arm in arms)
     names = []
     for ax, transport in zip(axes, panels, strict=True):
@@ -54,6 +63,6 @@ def _draw_arms(ax: Axes, rows: pd.DataFrame, arms: Sequence[Arm], metric: str, l
         quartiles = rows[rows["arm"] == arm.name].groupby("number")[metric].quantile(QUARTILES).unstack()
         x = quartiles.index.to_numpy(dtype=float)
         ax.fill_between(x, quartiles[0.25], quartiles[0.75], color=look.colour, alpha=0.15, linewidth=0)
-        ax.plot(x, quartiles[0.5], color=look.colour, linewidth=1.8)
+        ax.plot(x, quartiles[0.5], color=look.colour, linewidth=1.8, linestyle=look.dashes)
         labels.append(Label(arm.label, float(x[-1]), float(quartiles[0.5].iloc[-1]), look.ink))
     return labels

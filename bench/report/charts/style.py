@@ -1,4 +1,4 @@
-"""The look of a model: one colour and one marker, in every chart of every run."""
+"""The look of a model: one colour, one marker and one kind of line, in every chart of every run."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -35,11 +35,21 @@ FIXED = {
 # For all other models: the rest of that palette, and colours of Tol's "muted" that are far from those above.
 FREE_COLOURS = ("#56B4E9", "#332288", "#882255", "#000000", "#999933")
 FREE_MARKERS = ("P", "X", "p", "h", "<", ">", "d")
+# The second model of a colour is dashed, the third dash-dotted, and so on. None looks dotted, which means invalid.
+Dashes = tuple[int, tuple[float, ...]]
+SOLID: Dashes = (0, ())
+DASHES: tuple[Dashes, ...] = (
+    SOLID,
+    (0, (5, 1.5)),
+    (0, (8, 1.5, 2, 1.5)),
+    (0, (2.5, 1.5)),
+    (0, (8, 1.5, 2, 1.5, 2, 1.5)),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Colour and marker of a model.
+    """Colour, marker and line of a model.
 
     ink: a darker shade of the colour, for legible text on white.
     """
@@ -47,6 +57,7 @@ class Style:
     colour: str
     marker: str
     ink: str
+    dashes: Dashes = SOLID
 
     @property
     def marker_scale(self) -> float:
@@ -68,11 +79,13 @@ def styles(names: Iterable[str]) -> dict[str, Style]:
     Models without a fixed style get the free ones in alphabetical order.
     """
     names = sorted(set(names))
-    looks = {name: FIXED[name] for name in names if name in FIXED}
+    looks = {name: Style(*FIXED[name], darker(FIXED[name][0])) for name in names if name in FIXED}
     for position, name in enumerate(name for name in names if name not in FIXED):
         colour = FREE_COLOURS[position % len(FREE_COLOURS)]
-        looks[name] = colour, FREE_MARKERS[position % len(FREE_MARKERS)]
-    return {name: Style(colour, marker, darker(colour)) for name, (colour, marker) in looks.items()}
+        marker = FREE_MARKERS[position % len(FREE_MARKERS)]
+        dashes = DASHES[position // len(FREE_COLOURS) % len(DASHES)]
+        looks[name] = Style(colour, marker, darker(colour), dashes)
+    return looks
 
 
 def darker(colour: str) -> str:

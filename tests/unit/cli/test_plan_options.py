@@ -1,11 +1,15 @@
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from bench.cli.options import refuse_contradictions
-from bench.cli.plan_options import build_plan
+from bench.cli.plan_options import build_plan, find_interpreters
+from bench.plan.definition import PlanError
 from bench.plan.matrix import control_model, reference_model
+from bench.plan.toml import load_plan
 from clients.cli_errors import Stop
 
 TWO_RATES = """
@@ -129,3 +133,37 @@ def test_contradicting_options_are_refused(given: set[str], expected: str) -> No
 )
 def test_compatible_options_are_accepted(given: set[str]) -> None:
     refuse_contradictions(given)
+
+
+@pytest.fixture
+def second_python(tmp_path: Path) -> str:
+    """Return another path of the interpreter that runs the tests."""
+    path = tmp_path / "second" / "python"
+    path.parent.mkdir()
+    path.symlink_to(Path(sys.executable).resolve())
+    return str(path)
+
+
+def test_two_interpreters_of_one_version_need_names(second_python: str) -> None:
+    text = f"{sys.executable},{second_python}"
+    with pytest.raises(
+        Stop, match=r"are both 3\.\d+; to compare two of one version, name them in a plan file"
+    ) as caught:
+        build_plan("quick", {"python": text})
+    assert caught.value.code == 2
+    with pytest.raises(Stop, match="is listed twice"):
+        build_plan("quick", {"python": f"{second_python},{second_python}"})
+
+
+def test_two_named_interpreters_of_one_version_are_two_arms(second_python: str) -> None:
+    plan = structs.replace(load_plan("quick"), pythons={"first": sys.executable, "second": second_python})
+    found = find_interpreters(plan, lambda _: None)
+    assert found.pythons == {"first": sys.executable, "second": second_python}
+    alone = structs.replace(plan, pythons={"second": second_python})
+    assert list(find_interpreters(alone, lambda _: None).pythons) == [f"{sys.version_info[0]}.{sys.version_info[1]}"]
+
+
+def test_one_interpreter_with_two_names_is_refused(second_python: str) -> None:
+    plan = structs.replace(load_plan("quick"), pythons={"first": second_python, "second": second_python})
+    with pytest.raises(PlanError, match="'first' and 'second' are the same interpreter"):
+        find_interpreters(plan, lambda _: None)

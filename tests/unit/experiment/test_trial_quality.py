@@ -44,6 +44,19 @@ def test_shared_cpus_make_trial_suspect() -> None:
     assert (found.verdict, format_flags(found.flags)) == ("suspect", "SHARED_CPUS LATE_REPLIES=1")
 
 
+def test_shared_cpus_explain_what_the_generator_waited_for() -> None:
+    found = judge_trial("RUN_DELAY=79.5% LITTLES_LAW_VIOLATED=8.0%", Utilisation(0.1, 0.1, cpus_disjoint=False))
+    assert (found.verdict, format_flags(found.flags)) == ("suspect", "SHARED_CPUS")
+    alone = judge_trial("RUN_DELAY=79.5%", Utilisation(0.1, 0.1))
+    assert (alone.verdict, format_flags(alone.flags)) == ("invalid", "RUN_DELAY=79.5%")
+
+
+def test_throttled_container_makes_trial_invalid() -> None:
+    found = judge_trial("", Utilisation(0.1, 0.1, throttled_share=0.5))
+    assert (found.verdict, format_flags(found.flags)) == ("invalid", "CPU_THROTTLED=50.0%")
+    assert judge_trial("", Utilisation(0.1, 0.1, throttled_share=0.0)).verdict == "valid"
+
+
 @pytest.mark.parametrize(
     ("cell", "utilisation", "limited_by"),
     [

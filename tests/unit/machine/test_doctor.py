@@ -1,5 +1,6 @@
 import pytest
 
+from bench.machine.cgroup_limits import Limits
 from bench.machine.doctor import Finding, State, _busy_processes, findings, problems
 
 
@@ -38,6 +39,27 @@ def test_findings_reject_slow_clock_and_short_backlog(
     monkeypatch.setattr("bench.machine.doctor._read", lambda path: files.get(path, ""))
     found = {finding.name for finding in problems(findings())}
     assert found & {"clock source", "net.core.somaxconn"} == names
+
+
+@pytest.mark.parametrize(
+    ("limits", "states", "memory"),
+    [
+        (
+            Limits(0.5, 2_000_000_000, 900_000_000),
+            {"CPU quota": "bad", "memory": "bad"},
+            "900 MB free of the container's 2,000 MB",
+        ),
+        (Limits(8.0, 1 << 59, 1 << 59), {"CPU quota": "good", "memory": "good"}, "MB free of the container's"),
+        (Limits(), {"memory": "good"}, "MB free"),
+    ],
+)
+def test_limits_of_container_are_findings(
+    limits: Limits, states: dict[str, State], memory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.machine.cgroup_limits.read_limits", lambda: limits)
+    found = {finding.name: finding for finding in findings()}
+    assert {name: found[name].state for name in ("CPU quota", "memory") if name in found} == states
+    assert memory in found["memory"].value
 
 
 def test_busy_process_name_is_printed_without_control_characters() -> None:

@@ -19,6 +19,12 @@ def test_differences_ignore_white_space() -> None:
     assert differences(spaces, changed) == ["ip_local_port_range: 32768 60999 before, 15000 65000 now"]
 
 
+def test_differences_ignore_memory_reserved_by_the_kernel() -> None:
+    assert differences(make_environment(memory_mb=25281), make_environment(memory_mb=25282)) == []
+    changed = differences(make_environment(memory_mb=25281), make_environment(memory_mb=16000))
+    assert changed == ["memory_mb: 25281 before, 16000 now"]
+
+
 def test_describe_has_placement_and_equals_itself() -> None:
     environment = describe(Placement(generator=(0,), server=(1, 2)))
     assert environment["machine"]["generator_cpus"] == [0]

@@ -48,6 +48,7 @@ def test_schedule_knows_whether_cpus_are_shared() -> None:
     plan = make_plan(seed=1)
     assert resolve(plan, MODELS, server_cpus=(1,), generator_cpus=(0,)).cpus_disjoint
     assert not resolve(plan, MODELS, server_cpus=(0,), generator_cpus=(0,)).cpus_disjoint
+    assert not resolve(plan, MODELS, server_cpus=(1,), generator_cpus=(0,), share_core=True).cpus_disjoint
 
 
 def test_resolve_rejects_what_cannot_be_measured() -> None:

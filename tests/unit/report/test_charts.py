@@ -149,3 +149,16 @@ def test_style_of_model_does_not_depend_on_other_models() -> None:
 def test_styles_of_models_are_distinct() -> None:
     looks = styles([*FIXED, *(f"other_{number}" for number in range(30))])
     assert len({(style.colour, style.marker) for style in looks.values()}) == len(looks)
+
+
+def test_lines_of_thirty_models_are_distinct() -> None:
+    looks = styles([*FIXED, *(f"other_{number}" for number in range(25))])
+    assert len({(style.colour, style.dashes) for style in looks.values()}) == len(looks)
+
+
+def test_charts_of_twenty_models_are_legible() -> None:
+    rates = {f"model_number_{number}/tcp": {1: 1e4 + 300 * number, 16: 2e4 + 100 * number} for number in range(19)}
+    rates |= {"asyncio/tcp": {1: 1e4, 16: 2e4}}
+    figures = make_charts(synthetic.make_run(rates, blocks=6, rounds=3, histograms=True))
+    for figure in figures.values():
+        assert_legible(figure)
