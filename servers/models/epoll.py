@@ -24,22 +24,14 @@ if TYPE_CHECKING:
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Wait for connections with something to read, and answer them at once."""
-    readable = select.EPOLLIN
     with select.epoll() as poller:
         connections = EpollConnections(listener, new_handler, poller)
         connections.resume_accepting()
-        listener_fd, acceptor, flushing = connections.listener_fd, connections.acceptor, connections.flushing
-        poll, answer = poller.poll, connections.answer
+        poll, serve_ready, acceptor = poller.poll, connections.serve_ready, connections.acceptor
         while True:
             # PyPy does not accept None
             timeout_s = (connections.retry_accepting() or -1) if acceptor.out_of_fds else -1
-            for fd, event in poll(timeout_s):
-                if fd == listener_fd:
-                    connections.accept_one()
-                elif event & readable or fd not in flushing:
-                    answer(fd)
-                else:
-                    connections.flush(fd)
+            serve_ready([fd for fd, _ in poll(timeout_s)])
 
 
 class EpollConnections(ConnectionSet):

@@ -26,17 +26,10 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     poller = select.poll()
     connections = PollConnections(listener, new_handler, poller)
     connections.resume_accepting()
-    readable, poll, answer = select.POLLIN, poller.poll, connections.answer
-    listener_fd, acceptor, flushing = connections.listener_fd, connections.acceptor, connections.flushing
+    poll, serve_ready, acceptor = poller.poll, connections.serve_ready, connections.acceptor
     while True:
         timeout_s = connections.retry_accepting() if acceptor.out_of_fds else None
-        for fd, event in poll(None if timeout_s is None else 1000 * timeout_s + 1):
-            if fd == listener_fd:
-                connections.accept_one()
-            elif event & readable or fd not in flushing:
-                answer(fd)
-            else:
-                connections.flush(fd)
+        serve_ready([fd for fd, _ in poll(None if timeout_s is None else 1000 * timeout_s + 1)])
 
 
 class PollConnections(ConnectionSet):

@@ -30,17 +30,14 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Wait for connections with something to read, and answer them at once."""
     connections = SelectConnections(listener, new_handler)
     connections.resume_accepting()
-    listener_fd, answer = connections.listener_fd, connections.answer
+    serve_ready, acceptor = connections.serve_ready, connections.acceptor
+    reading, flushing = connections.reading, connections.flushing
     while True:
-        timeout_s = connections.retry_accepting() if connections.acceptor.out_of_fds else None
-        readable, writable, _ = select.select(connections.reading, connections.flushing, (), timeout_s)
-        for fd in readable:
-            if fd == listener_fd:
-                connections.accept_one()
-            else:
-                answer(fd)
-        for fd in writable:
-            connections.flush(fd)
+        timeout_s = connections.retry_accepting() if acceptor.out_of_fds else None
+        readable, writable, _ = select.select(reading, flushing, (), timeout_s)
+        serve_ready(readable)
+        if writable:
+            serve_ready(writable)
 
 
 class SelectConnections(ConnectionSet):
