@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from clients.quality_codes import QualityFlag, Thresholds
+from clients.quality_codes import Figure, QualityFlag, Thresholds
 
 BUSY_CPU_SHARE = 0.9  # a side this busy limits the rate
 # A server this busy can have missed at most a twentieth of its rate, whatever the generator did: a rate is the CPU
@@ -20,7 +20,7 @@ class Judgement:
     """The verdict on a trial, its flags, and the side that limited its rate."""
 
     verdict: str
-    flags: list[QualityFlag]
+    flags: list[QualityFlag]  # doubts and findings
     limited_by: str  # server, generator, neither (with the reason), or unknown for a running server
 
 
@@ -42,18 +42,26 @@ class Utilisation:
     background_load_share: float = math.nan  # of the servers' CPUs, used by unrelated processes
 
 
-def judge(generator_flags: Sequence[QualityFlag], utilisation: Utilisation, thresholds: Thresholds) -> Judgement:
-    """Judge a trial by the generator's flags and by how busy both sides were."""
-    flags = {flag.code.name: flag for flag in generator_flags}
+def judge(
+    generator_flags: Sequence[QualityFlag],
+    utilisation: Utilisation,
+    thresholds: Thresholds,
+    figure: Figure | None = None,
+) -> Judgement:
+    """Judge a trial by the generator's flags and by how busy both sides were.
+
+    figure: that the verdict is about; without it, the verdict is about the rate and the costs.
+    """
+    flags = {flag.name: flag for flag in generator_flags}
     values = {"BACKGROUND_LOAD": utilisation.background_load_share}
     if not utilisation.cpus_disjoint:
         values["SHARED_CPUS"] = 1.0
-    flags |= {flag.code.name: flag for flag in thresholds.raise_flags(values)}
+    flags |= {flag.name: flag for flag in thresholds.raise_flags(values)}
     saturated = flags.pop("GENERATOR_SATURATED", None)
     if saturated and not utilisation.is_baseline:
-        flags |= {flag.code.name: flag for flag in _judge_saturation(saturated, utilisation, thresholds)}
+        flags |= {flag.name: flag for flag in _judge_saturation(saturated, utilisation, thresholds)}
     merged = thresholds.merge(flags.values())
-    return Judgement(thresholds.worst(merged), merged, limiting_side(flags, utilisation))
+    return Judgement(thresholds.worst(merged, figure), merged, limiting_side(flags, utilisation))
 
 
 def _judge_saturation(flag: QualityFlag, utilisation: Utilisation, thresholds: Thresholds) -> list[QualityFlag]:

@@ -8,7 +8,7 @@ from typing import Any
 from bench.experiment.row_builder import TrialContext, as_number
 from bench.experiment.trial_quality import Judgement, Utilisation, judge
 from bench.schema.csv_schema import ResourceRow, SliceRow, TrialRow
-from clients.quality_codes import format_flags
+from clients.quality_codes import doubts, findings, format_flags
 
 _GENERATOR_COLUMNS = ("baseline_rps", "baseline_share", "run_delay_share", "involuntary_switches", "gc_runs")
 _STATISTICS = ("mean", "p50", "p90", "p99", "p99_9", "max")
@@ -42,7 +42,7 @@ class _ServerUsage:
 
 def unmeasured_row(trial: TrialContext, status: str, reason: str) -> TrialRow:
     """Return the row of a case that was skipped or failed. status: skipped or failed."""
-    return TrialRow(**_identity(trial), status=status, reason=reason, verdict=status, seed=trial.schedule.seed)
+    return TrialRow(**_identity(trial), status=status, reason=reason, seed=trial.schedule.seed)
 
 
 def trial_row(trial: TrialContext, measurement: TrialMeasurement) -> TrialRow:
@@ -97,7 +97,8 @@ def trial_row(trial: TrialContext, measurement: TrialMeasurement) -> TrialRow:
         background_load_share=_none_if_nan(measurement.background_load_share),
         limited_by=judgement.limited_by,
         verdict=judgement.verdict,
-        codes=format_flags(judgement.flags),
+        codes=format_flags(doubts(judgement.flags)),
+        findings=format_flags(findings(judgement.flags)),
         seed=trial.schedule.seed,
     )
 
@@ -116,7 +117,7 @@ def _judge(trial: TrialContext, measurement: TrialMeasurement) -> Judgement:
         background_load_share=measurement.background_load_share,
     )
     thresholds = schedule.thresholds
-    flags = [thresholds.flag(flag["code"], flag["value"]) for flag in document["verdict"]["flags"]]
+    flags = [thresholds.flag(flag["code"], flag["value"], flag["percentile"]) for flag in document["verdict"]["flags"]]
     return judge(flags, utilisation, thresholds)
 
 

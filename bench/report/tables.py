@@ -28,6 +28,7 @@ TABLE_METRICS = (
 RATIO_KINDS = (ComparisonKind.REFERENCE, ComparisonKind.CONTROL)  # shown in the column of ratios
 SIGNS: dict[str, str] = {Conclusion.EQUIVALENT: "=", Conclusion.INCONCLUSIVE: "?"}
 QUALITY_MARKS = {"suspect": "!", "invalid": "!!"}  # only where a figure is worse than the verdict of its row
+FINDING_MARK = "*"
 _SEVERITY = {**SEVERITY, "failed": 3, "skipped": 3}
 
 
@@ -68,7 +69,8 @@ class TableRow:
 
     arm: Arm
     verdict: str  # of the metric that the scenario asks for first; failed or skipped if it was not measured
-    codes: str  # or the reason
+    codes: str  # doubts about that metric, or the reason
+    findings: str  # about the server
     values: dict[str, Estimate]  # by metric
     quality: dict[str, tuple[str, str]]  # verdict and codes, by metric
     ratio: Ratio | None
@@ -86,6 +88,11 @@ class TableRow:
         verdict, _ = self.quality.get(metric, ("", ""))
         is_worse = _SEVERITY.get(verdict, 0) > _SEVERITY.get(self.verdict, 0)
         return QUALITY_MARKS.get(verdict, "") if is_worse else ""
+
+    @property
+    def marked_verdict(self) -> str:
+        """The verdict, with a mark if there are findings about the server: ``valid *``."""
+        return f"{self.verdict} {FINDING_MARK}" if self.findings else self.verdict
 
     @property
     def is_reference(self) -> bool:
@@ -189,7 +196,7 @@ def _row(arm: str, rows: pd.DataFrame, first: str, ratio: Ratio | None) -> Table
         values[metric] = Estimate(float(row["median"]), float(row["low"]), float(row["high"]))
         quality[metric] = outcome_of(row)
     verdict, codes = quality.get(first, ("", ""))
-    return TableRow(Arm.parse(arm), verdict, codes, values, quality, ratio)
+    return TableRow(Arm.parse(arm), verdict, codes, text(rows["findings"].iloc[0]), values, quality, ratio)
 
 
 def _with_references(rows: list[TableRow]) -> list[TableRow]:

@@ -38,9 +38,24 @@ ObjectiveLostShare = Annotated[
 ]
 
 Verdict = Annotated[
-    str, Column("Quality of the numbers: `valid`, `suspect` or `invalid`. Empty if nothing was measured.")
+    str,
+    Column(
+        "Whether the numbers can be used: `valid`, `suspect` or `invalid`. Empty if nothing was measured.",
+        how="The worst doubt in `codes` decides. A doubt about one percentile (`LATE_SENDS@p99`) counts for that "
+        "percentile alone.",
+    ),
 ]
-Codes = Annotated[str, Column("Quality codes with their values, separated by spaces, e.g. `LOSS=0.04%`.")]
+Codes = Annotated[
+    str,
+    Column("Doubts about the numbers: quality codes with their values, separated by spaces, e.g. `RUN_DELAY=2.1%`."),
+]
+Findings = Annotated[
+    str,
+    Column(
+        "Findings about the server: quality codes with their values, e.g. `LOSS=0.04%`. They are no reason for doubt.",
+        is_new=True,
+    ),
+]
 Status = Annotated[str, Column("Outcome: `ok`, `failed` or `skipped`.")]
 Reason = Annotated[str, Column("Why the case failed or was skipped. Empty if the status is `ok`.")]
 

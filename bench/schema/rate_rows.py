@@ -8,6 +8,7 @@ from bench.schema.common_columns import (
     ArmName,
     Codes,
     Connections,
+    Findings,
     MessageBytes,
     Model,
     ObjectiveLostShare,
@@ -84,5 +85,6 @@ class MaxRateRow:
     )
     verdict: Verdict
     codes: Codes
+    findings: Findings = ""
     status: Status = "ok"
     reason: Reason = ""

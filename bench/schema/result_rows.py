@@ -8,6 +8,7 @@ from bench.schema.common_columns import (
     ArmName,
     Codes,
     Connections,
+    Findings,
     MessageBytes,
     Model,
     Protocol,
@@ -56,6 +57,7 @@ class SummaryRow:
     high: Annotated[float | None, Column("Upper end of the median's interval.", interval=_OVER_BLOCKS)]
     verdict: Verdict
     codes: Codes
+    findings: Findings
     status: Status
     reason: Reason
 
@@ -98,6 +100,7 @@ class ComparisonRow:
     ]
     verdict: Verdict
     codes: Codes
+    findings: Findings
     kind: Annotated[
         str,
         Column(

@@ -9,6 +9,7 @@ from bench.schema.common_columns import (
     Block,
     Codes,
     Connections,
+    Findings,
     MessageBytes,
     Model,
     Protocol,
@@ -147,4 +148,5 @@ class TrialRow:
     ] = ""
     verdict: Verdict = ""
     codes: Codes = ""
+    findings: Findings = ""
     seed: Annotated[int | None, Column("Seed of the run.")] = None

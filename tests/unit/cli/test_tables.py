@@ -73,13 +73,23 @@ def test_names_cannot_contain_terminal_markup() -> None:
 def test_figure_worse_than_its_row_is_marked_and_explained(frames: Frames) -> None:
     summary, comparisons = frames
     is_p99 = (summary["arm"] == "select/udp") & (summary["metric"] == "service_p99_us")
-    codes = {"verdict": "invalid", "codes": "POLL_BATCH_DELAY=31.0%"}
+    codes = {"verdict": "invalid", "codes": "POLL_BATCH_DELAY@p99=31.0%"}
     marked = summary.assign(**{name: summary[name].mask(is_p99, value) for name, value in codes.items()})
     text = make_text((marked, comparisons))
     (line, *_) = [line for line in text.splitlines() if line.split()[1:2] == ["select"] and " !!" in line]
     assert line.rstrip().endswith("valid")
-    assert "POLL_BATCH_DELAY: generator's poll took 31.0% of the p99: select/udp" in text
+    assert "POLL_BATCH_DELAY@p99: generator's poll took 31.0% of a latency percentile: select/udp" in text
     assert "!! invalid: only that figure, not its row" in text
+
+
+def test_finding_is_marked_without_a_doubt_and_explained(frames: Frames) -> None:
+    summary, comparisons = frames
+    is_unfair = summary["arm"] == "multiprocessing/tcp"
+    found = summary.assign(findings=summary["findings"].mask(is_unfair, "UNFAIR_SERVICE=80.0%"))
+    text = make_text((found, comparisons))
+    rows = [line for line in text.splitlines() if line.split()[1:2] == ["multiprocessing"]]
+    assert [line.rstrip().endswith(" valid *") for line in rows] == [True, False] * 3
+    assert "* UNFAIR_SERVICE: fairness at 80.0% of an even spread: multiprocessing/tcp" in text
 
 
 def test_latency_table_divides_cpu_time_and_lists_cheapest_first(frames: Frames) -> None:

@@ -54,7 +54,11 @@ def make_document(**changes: Any) -> dict[str, Any]:
         "errors": {"timeout": 4}, "service_us": figures, "connect_us": None,
         "fairness": {"jain": 0.9, "starved": 0}, "generator": GENERATOR,
         "loop": "closed",
-        "verdict": {"status": "invalid", "codes": ["LOSS=0.909%"], "flags": [{"code": "LOSS", "value": 1 / 110}]},
+        "verdict": {"flags": [
+            {"code": "LOSS", "value": 1 / 110, "percentile": ""},
+            {"code": "LITTLES_LAW_VIOLATED", "value": 0.06, "percentile": ""},
+            {"code": "LATE_SENDS", "value": 0.006, "percentile": "p99"},
+        ]},
     } | changes  # fmt: skip
 
 
@@ -95,13 +99,14 @@ def test_trial_row_adds_up_its_slices() -> None:
     assert row.limited_by == "neither (waiting)"
     assert row.background_load_share == 0.02
     assert row.verdict == "invalid"  # two of 220 requests lost
-    assert "LOSS" in row.codes
+    assert row.findings == "LOSS=0.909%"
+    assert row.codes == "LATE_SENDS@p99=0.60% BACKGROUND_LOAD=2.0% LITTLES_LAW_VIOLATED=6.0%"
     assert "BACKGROUND_LOAD=2.0%" in row.codes
 
 
 def test_unmeasured_row_has_status_and_reason() -> None:
     row = unmeasured_row(TRIAL, "skipped", "it cannot")
-    assert (row.status, row.reason, row.verdict, row.seed) == ("skipped", "it cannot", "skipped", 3)
+    assert (row.status, row.reason, row.verdict, row.seed) == ("skipped", "it cannot", "", 3)
     assert row.mean_throughput_rps is None
 
 
