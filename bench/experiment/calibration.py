@@ -6,14 +6,14 @@ shows how its latency grows with its load. Both need the capacities, which a clo
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.experiment.child_process import ServerError
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, Servers
 from bench.experiment.server_pool import fresh_servers
-from bench.experiment.solo_load import load_alone
+from bench.experiment.solo_load import LoadResult, load_alone
 from bench.plan.scenario import COMMON
 from bench.plan.schedule import Schedule, ScheduledLoad
 from bench.schema.arms import Arm
@@ -21,11 +21,15 @@ from bench.schema.csv_schema import RateRow
 from bench.schema.load_points import LoadPoint
 
 COMMON_SHARE = 0.5  # of the smallest capacity: far from the queue of any arm, and the smallest arm is not idle either
-MAX_BASELINE_SHARE = 0.2  # of the generator's limit: closer to it the generator's own queue shows in the percentiles
+# Of the generator's limit. A request that is due while the generator handles another one leaves late. On two CPUs this
+# raised the median latency by 1 to 4% at 8,000 to 11,000 requests/s, by 5 to 8% at 14,000 and by 7 to 17% from 20,000
+# on (asyncio and native over TCP, five loads each; the generator's limit was 280,000).
+MAX_BASELINE_SHARE = 0.04
 _SLICES, _SLICE_S, _WARMUP_S = 4, 0.05, 0.005
 _TRIES, _REDUCTION = 6, 0.7
 _TRIAL_S = 0.2
-_SUSTAINED_SHARE = 0.97  # of the scheduled requests that an arm answers in the window if it sustains the rate
+_SUSTAINED_SHARE = 0.99  # of the scheduled requests that an arm answers in the window if it sustains the rate
+_REPEATS = 2  # of a trial that fails: a stall of the machine must not lower the rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,14 @@ class Rates:
 
     arm_rates: Mapping[tuple[LoadPoint, Arm], float]
     baseline_rates: Mapping[tuple[LoadPoint, str], float]  # capacity of the baseline by transport
+
+
+@dataclass(frozen=True, slots=True)
+class RateTrial:
+    """The result of a trial of one arm at a rate."""
+
+    is_sustained: bool  # the arm answered what was due
+    is_punctual: bool  # the generator did not raise the median latency
 
 
 def calibrate(context: RunContext, baseline_servers: Mapping[str, Servers]) -> list[RateRow]:
@@ -135,22 +147,51 @@ def _rates(
 def _common_rate(
     context: RunContext, load: ScheduledLoad, servers: Mapping[Arm, Server], capacities: Mapping[Arm, float]
 ) -> float:
-    """Return a rate that every arm sustains in a trial."""
+    """Return a rate that every arm sustains in a trial, and at which the generator is punctual with most of them."""
     baselines = [capacities[arm] for arm in context.schedule.baseline_arms if arm in capacities]
     highest_rps = MAX_BASELINE_SHARE * min(baselines, default=math.inf)
     rate_rps = round_down(min(COMMON_SHARE * min(capacities.values()), highest_rps))
+    return lower_until(
+        rate_rps, lambda rate_rps: suits([_try_rate(context, load, servers[arm], rate_rps) for arm in capacities])
+    )
+
+
+def lower_until(rate_rps: float, is_suitable: Callable[[float], bool]) -> float:
+    """Return the first of a few falling rates that is suitable, or the lowest of them."""
     for _ in range(_TRIES):
-        if all(_sustains(context, load, servers[arm], rate_rps) for arm in capacities):
+        if is_suitable(rate_rps):
             break
         rate_rps = round_down(_REDUCTION * rate_rps)
     return rate_rps
 
 
-def _sustains(context: RunContext, load: ScheduledLoad, server: Server, rate_rps: float) -> bool:
-    try:
-        result = load_alone(context, server, load, [_TRIAL_S], _WARMUP_S, rate_rps=rate_rps)
-    except ServerError:
-        return True  # the rate is not the cause
+def suits(trials: Sequence[RateTrial]) -> bool:
+    """Return whether a rate suits all arms. trials: one of each arm.
+
+    Every arm has to sustain the rate. The generator has to be punctual with most of them: with all of them, one
+    disturbance in many trials would lower the rate.
+    """
+    return all(trial.is_sustained for trial in trials) and 2 * sum(trial.is_punctual for trial in trials) >= len(trials)
+
+
+def _try_rate(context: RunContext, load: ScheduledLoad, server: Server, rate_rps: float) -> RateTrial:
+    """Return whether an arm sustains a rate in one of a few trials, and whether the generator was punctual."""
+    trial = RateTrial(is_sustained=True, is_punctual=True)
+    for _ in range(_REPEATS):
+        try:
+            result = load_alone(context, server, load, [_TRIAL_S], _WARMUP_S, rate_rps=rate_rps)
+        except ServerError:
+            return RateTrial(is_sustained=True, is_punctual=True)  # the rate is not the cause
+        trial = judge_rate_trial(result, rate_rps)
+        if trial.is_sustained and trial.is_punctual:
+            break
+    return trial
+
+
+def judge_rate_trial(result: LoadResult, rate_rps: float) -> RateTrial:
+    """Return whether a trial shows that an arm sustains a rate, and that the generator was punctual."""
     (figures,) = result.slices
     complete = figures["unsent"] == 0 and figures["lost"] == 0
-    return bool(complete and figures["replies"] >= _SUSTAINED_SHARE * rate_rps * _TRIAL_S)
+    late = any(flag["percentile"] == "p50" for flag in result.document["verdict"]["flags"])
+    answered = figures["replies"] >= _SUSTAINED_SHARE * rate_rps * _TRIAL_S
+    return RateTrial(bool(complete and answered), not late)

@@ -1,6 +1,16 @@
+import math
+
 import pytest
 
-from bench.experiment.calibration import rates_by_load, round_down
+from bench.experiment.calibration import (
+    RateTrial,
+    judge_rate_trial,
+    lower_until,
+    rates_by_load,
+    round_down,
+    suits,
+)
+from bench.experiment.solo_load import LoadResult
 from bench.plan.schedule import Schedule, resolve
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import RateRow
@@ -19,6 +29,39 @@ def make_schedule(**rate: object) -> Schedule:
 )
 def test_round_down_keeps_two_digits(rate_rps: float, expected: float) -> None:
     assert round_down(rate_rps) == expected
+
+
+def judge_trial(*flags: tuple[str, str], **figures: int) -> RateTrial:
+    """Judge a trial of 0.2 s at 10,000 requests/s. flags: code and percentile."""
+    counts = {"unsent": 0, "lost": 0, "replies": 2_000} | figures
+    raised = [{"code": code, "value": 1.0, "percentile": percentile} for code, percentile in flags]
+    return judge_rate_trial(LoadResult([counts], {"verdict": {"flags": raised}}, {}), 10_000.0)
+
+
+@pytest.mark.parametrize(
+    ("figures", "is_sustained"),
+    [({}, True), ({"replies": 1_980}, True), ({"replies": 1_934}, False), ({"lost": 1}, False), ({"unsent": 1}, False)],
+)
+def test_rate_is_sustained_if_99_percent_is_answered(figures: dict[str, int], is_sustained: bool) -> None:
+    assert judge_trial(**figures) == RateTrial(is_sustained, is_punctual=True)
+
+
+def test_generator_is_punctual_if_no_code_concerns_the_median() -> None:
+    assert judge_trial(("LATENESS_IN_LATENCY", "p99"), ("RUN_DELAY", "")).is_punctual
+    assert not judge_trial(("LATENESS_IN_LATENCY", "p50")).is_punctual
+
+
+def test_rate_suits_if_all_arms_sustain_it_and_most_are_loaded_punctually() -> None:
+    good, late, slow = RateTrial(True, True), RateTrial(True, False), RateTrial(False, True)
+    assert suits([good, good, late])
+    assert not suits([good, late, late])
+    assert not suits([good, good, slow])
+
+
+def test_rate_is_lowered_until_it_is_suitable() -> None:
+    assert lower_until(11_000.0, lambda rate_rps: rate_rps < 6_000) == 5_300
+    assert lower_until(11_000.0, bool) == 11_000
+    assert lower_until(11_000.0, math.isnan) < 2_000
 
 
 def test_common_rate_belongs_to_every_arm_and_baseline_to_transport() -> None:
