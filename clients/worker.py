@@ -147,7 +147,7 @@ def _unknown(command: dict[str, Any]) -> dict[str, Any]:
 def describe_slice(spec: LoadSpec, slice_: Slice) -> dict[str, Any]:
     """Return the figures of one slice.
 
-    A given-up request counts as lost in its slice; its reply counts as late in the slice in which it arrives.
+    A request is given up in its slice; its reply counts as late in the slice in which it arrives.
     """
     tally, usage = slice_.counts.tally, slice_.usage
     histograms, missing = named_histograms(spec, slice_.counts), never_answered(spec, slice_.counts)
@@ -170,7 +170,7 @@ def describe_slice(spec: LoadSpec, slice_: Slice) -> dict[str, Any]:
         "sessions": tally["sessions"],
         "sessions_per_s": sessions_per_s(spec, tally["replies"], slice_.duration_s),
         "late": tally["late"],
-        "lost": tally["timed_out"] + tally["broken"],
+        "given_up": tally["timed_out"] + tally["broken"],
         "corrupt": tally["corrupt"],
         **percentiles,
         "generator_cpu_us": usage.cpu_s * 1e6,

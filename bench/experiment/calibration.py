@@ -191,7 +191,7 @@ def _try_rate(context: RunContext, load: ScheduledLoad, server: Server, rate_rps
 def judge_rate_trial(result: LoadResult, rate_rps: float) -> RateTrial:
     """Return whether a trial shows that an arm sustains a rate, and that the generator was punctual."""
     (figures,) = result.slices
-    complete = figures["unsent"] == 0 and figures["lost"] == 0
+    complete = figures["unsent"] == 0 and figures["given_up"] == 0
     late = any(flag["percentile"] == "p50" for flag in result.document["verdict"]["flags"])
     answered = figures["replies"] >= _SUSTAINED_SHARE * rate_rps * _TRIAL_S
     return RateTrial(bool(complete and answered), not late)

@@ -6,7 +6,7 @@ from bench.schema.arms import Arm
 from bench.schema.column_docs import Column
 
 Block = Annotated[int, Column("Number of the block, from 0.")]
-Round = Annotated[int, Column("Number of the round inside its block and load point, from 0.")]
+Round = Annotated[int, Column("Number of the round inside its block and load point, or inside its search, from 0.")]
 
 ArmName = Annotated[
     str,
@@ -27,10 +27,19 @@ Connections = Annotated[int, Column("Number of connections that the generator ke
 MessageBytes = Annotated[
     int, Column("Size of a request of the protocol `echo`; 0 for `hola`, whose messages are fixed.", unit="bytes")
 ]
-RateRps = Annotated[
-    float | None,
-    Column("Rate at which the generator schedules requests. Empty in a closed loop.", unit="requests/s"),
+RATE_RPS = Column("Rate at which the generator schedules requests. Empty in a closed loop.", unit="requests/s")
+RateRps = Annotated[float | None, RATE_RPS]
+
+Metric = Annotated[str, Column("Name of the metric, e.g. `throughput_rps`; see [metrics](#metrics-of-summarycsv).")]
+Blocks = Annotated[
+    int,
+    Column(
+        "Number of blocks with a value; in a comparison, with values of both arms; of `max_rate_rps`, number of trials "
+        "that passed at `low`."
+    ),
 ]
+LOW = "Lower end of the interval of `median` or `ratio`."
+HIGH = "Upper end of the interval of `median` or `ratio`."
 
 ObjectiveP99Us = Annotated[float, Column("Objective: highest accepted 99th percentile of the latency.", unit="us")]
 ObjectiveLostShare = Annotated[
@@ -47,7 +56,10 @@ Verdict = Annotated[
 ]
 Codes = Annotated[
     str,
-    Column("Doubts about the numbers: quality codes with their values, separated by spaces, e.g. `RUN_DELAY=2.1%`."),
+    Column(
+        "Doubts about the numbers: quality codes with their values, separated by spaces, e.g. `RUN_DELAY=2.1%`. In "
+        "slices only `DISTURBED`: the round was repeated, so the slice counts nowhere."
+    ),
 ]
 Findings = Annotated[
     str,

@@ -33,14 +33,20 @@ def test_round_down_keeps_two_digits(rate_rps: float, expected: float) -> None:
 
 def judge_trial(*flags: tuple[str, str], **figures: int) -> RateTrial:
     """Judge a trial of 0.2 s at 10,000 requests/s. flags: code and percentile."""
-    counts = {"unsent": 0, "lost": 0, "replies": 2_000} | figures
+    counts = {"unsent": 0, "given_up": 0, "replies": 2_000} | figures
     raised = [{"code": code, "value": 1.0, "percentile": percentile} for code, percentile in flags]
     return judge_rate_trial(LoadResult([counts], {"verdict": {"flags": raised}}, {}), 10_000.0)
 
 
 @pytest.mark.parametrize(
     ("figures", "is_sustained"),
-    [({}, True), ({"replies": 1_980}, True), ({"replies": 1_934}, False), ({"lost": 1}, False), ({"unsent": 1}, False)],
+    [
+        ({}, True),
+        ({"replies": 1_980}, True),
+        ({"replies": 1_934}, False),
+        ({"given_up": 1}, False),
+        ({"unsent": 1}, False),
+    ],
 )
 def test_rate_is_sustained_if_99_percent_is_answered(figures: dict[str, int], is_sustained: bool) -> None:
     assert judge_trial(**figures) == RateTrial(is_sustained, is_punctual=True)

@@ -24,7 +24,7 @@ SCHEDULE = resolve(PLAN, MODELS, server_cpus=(1, 2), generator_cpus=(0,))
 TRIAL = TrialContext(SCHEDULE, block=4, arm=Arm("select", "udp"), load=SCHEDULE.block_loads[0])
 REPORT: dict[str, Any] = {
     "duration_s": 0.05, "elapsed_s": 0.06, "sent": 110, "replies": 90, "answered": 108, "sessions": 0,
-    "sessions_per_s": None, "late": 1, "lost": 1, "corrupt": 0, "service_p50_us": 40.0, "service_p99_us": None,
+    "sessions_per_s": None, "late": 1, "given_up": 1, "corrupt": 0, "service_p50_us": 40.0, "service_p99_us": None,
     "scheduled": None, "unsent": 0, "latency_p50_us": None, "latency_p99_us": None,
     "generator_cpu_us": 20_000.0, "generator_cpu_share": 0.4, "run_delay_share": 0.001,
 }  # fmt: skip
