@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.experiment.child_process import ServerError
+from bench.experiment.objective import kept_up
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, Servers
 from bench.experiment.server_pool import fresh_servers
@@ -19,6 +20,7 @@ from bench.plan.schedule import Schedule, ScheduledLoad
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import RateRow
 from bench.schema.load_points import LoadPoint
+from clients.quality_codes import Thresholds
 
 COMMON_SHARE = 0.5  # of the smallest capacity: far from the queue of any arm, and the smallest arm is not idle either
 # Of the generator's limit. A request that is due while the generator handles another one leaves late. On two CPUs this
@@ -28,7 +30,6 @@ MAX_BASELINE_SHARE = 0.04
 _SLICES, _SLICE_S, _WARMUP_S = 4, 0.05, 0.005
 _TRIES, _REDUCTION = 6, 0.7
 _TRIAL_S = 0.2
-_SUSTAINED_SHARE = 0.99  # of the scheduled requests that an arm answers in the window if it sustains the rate
 _REPEATS = 2  # of a trial that fails: a stall of the machine must not lower the rate
 
 
@@ -182,16 +183,15 @@ def _try_rate(context: RunContext, load: ScheduledLoad, server: Server, rate_rps
             result = load_alone(context, server, load, [_TRIAL_S], _WARMUP_S, rate_rps=rate_rps)
         except ServerError:
             return RateTrial(is_sustained=True, is_punctual=True)  # the rate is not the cause
-        trial = judge_rate_trial(result, rate_rps)
+        trial = judge_rate_trial(result, context.schedule.thresholds)
         if trial.is_sustained and trial.is_punctual:
             break
     return trial
 
 
-def judge_rate_trial(result: LoadResult, rate_rps: float) -> RateTrial:
+def judge_rate_trial(result: LoadResult, thresholds: Thresholds) -> RateTrial:
     """Return whether a trial shows that an arm sustains a rate, and that the generator was punctual."""
     (figures,) = result.slices
     complete = figures["unsent"] == 0 and figures["given_up"] == 0
     late = any(flag["percentile"] == "p50" for flag in result.document["verdict"]["flags"])
-    answered = figures["replies"] >= _SUSTAINED_SHARE * rate_rps * _TRIAL_S
-    return RateTrial(bool(complete and answered), not late)
+    return RateTrial(bool(complete and kept_up(result.document, thresholds)), not late)
