@@ -7,7 +7,7 @@ A code is a doubt if the number may differ from what another generator, or a qui
 finding if they would measure the same: then the number is right, and the code says what it contains.
 """
 
-from clients.quality_codes import RATES_AND_TIMES, REQUEST_TIMES, QualityCode, Quantity, Thresholds
+from clients.quality_codes import ALL_BUT_MEMORY, RATES_AND_TIMES, REQUEST_TIMES, QualityCode, Quantity, Thresholds
 from clients.quality_findings import FINDINGS
 
 CATALOGUE = {
@@ -143,6 +143,7 @@ CATALOGUE = {
             invalid=0.05,
             format="{:.1%}",
             transient=True,
+            concerns=RATES_AND_TIMES,
         ),
         QualityCode(
             name="CPU_STEAL",
@@ -153,6 +154,7 @@ CATALOGUE = {
             invalid=0.05,
             format="{:.1%}",
             transient=True,
+            concerns=ALL_BUT_MEMORY,
         ),
         QualityCode(
             name="BACKGROUND_LOAD",
@@ -163,6 +165,7 @@ CATALOGUE = {
             invalid=0.05,
             format="{:.1%}",
             transient=True,
+            concerns=ALL_BUT_MEMORY,
         ),
         QualityCode(
             name="GENERATOR_GC",
@@ -202,6 +205,7 @@ CATALOGUE = {
             suspect=0.02,
             invalid=0.05,
             format="{:.1%}",
+            concerns=RATES_AND_TIMES,
         ),
         QualityCode(
             name="SHARED_CPUS",

@@ -32,6 +32,7 @@ class Quantity(StrEnum):
 ALL_QUANTITIES = frozenset(Quantity)
 COSTS = frozenset({Quantity.CPU_TIME, Quantity.MEMORY})
 RATES_AND_TIMES = ALL_QUANTITIES - COSTS
+ALL_BUT_MEMORY = ALL_QUANTITIES - {Quantity.MEMORY}
 REQUEST_TIMES = frozenset({Quantity.LATENCY, Quantity.SERVICE_TIME})
 
 

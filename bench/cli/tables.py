@@ -28,6 +28,8 @@ HEADINGS = {
     "throughput_rps": "requests/s",
     "max_rate_rps": "requests/s",
     "sessions_per_s": "sessions/s",
+    "latency_p50_us": "p50 µs",
+    "latency_p99_us": "p99 µs",
     "service_p50_us": "p50 µs",
     "service_p99_us": "p99 µs",
     "cpu_us_per_request": "CPU µs/req",
@@ -37,6 +39,8 @@ SHORT_HEADINGS = {
     "throughput_rps": "req/s",
     "max_rate_rps": "req/s",
     "sessions_per_s": "sess/s",
+    "latency_p50_us": "p50",
+    "latency_p99_us": "p99",
     "service_p50_us": "p50",
     "service_p99_us": "p99",
     "cpu_us_per_request": "CPU µs",
@@ -47,7 +51,7 @@ SIGN_LEGEND: dict[str, str] = {
     Conclusion.INCONCLUSIVE: "? inconclusive",
 }
 MARK_LEGEND = "! suspect, !! invalid: only that figure, not its row"
-SERVICE_TIME_LEGEND = "p50, p99: service time"
+TIME_LEGENDS = {"latency_p50_us": "p50, p99: latency", "service_p50_us": "p50, p99: service time"}
 RATIO_LEGEND = "ratio: median of the ratios inside rounds, not the ratio of the medians"
 
 
@@ -144,7 +148,7 @@ def _caption(result: ResultTable) -> Text | None:
     lines = [*_unmeasured(result), *_doubts_by_code(result), *_findings_by_code(result)]
     if any(row.mark(metric) for row in result.rows for metric in result.metrics):
         lines.append(MARK_LEGEND)
-    legend = [SERVICE_TIME_LEGEND] if "service_p50_us" in result.metrics else []
+    legend = [text for metric, text in TIME_LEGENDS.items() if metric in result.metrics]
     legend += [RATIO_LEGEND] if any(row.ratio and math.isfinite(row.ratio.low) for row in result.rows) else []
     conclusions = {row.ratio.conclusion for row in result.rows if row.ratio}
     legend += [text for conclusion, text in SIGN_LEGEND.items() if conclusion in conclusions]

@@ -18,6 +18,8 @@ HEADINGS = {
     "throughput_rps": "requests/s",
     "max_rate_rps": "requests/s",
     "sessions_per_s": "sessions/s",
+    "latency_p50_us": "latency p50, µs",
+    "latency_p99_us": "latency p99, µs",
     "service_p50_us": "service time p50, µs",
     "service_p99_us": "service time p99, µs",
     "cpu_us_per_request": "CPU µs/request",

@@ -20,6 +20,8 @@ TABLE_METRICS = (
     "throughput_rps",
     "max_rate_rps",
     "sessions_per_s",
+    "latency_p50_us",
+    "latency_p99_us",
     "service_p50_us",
     "service_p99_us",
     "cpu_us_per_request",
@@ -167,9 +169,14 @@ def outcome_of(row: Mapping[Any, Any]) -> tuple[str, str]:
 
 
 def _metrics(rows: pd.DataFrame) -> list[str]:
-    """Return the metrics of a table: the headline metric, then the measured costs."""
+    """Return the metrics of a table: the headline metric, then the measured times and costs.
+
+    Where there is a latency, it is shown instead of the service time: it contains the wait for a free connection.
+    """
     first = headline(str(rows["scenario_kind"].iloc[0]))
     measured = set(rows["metric"])
+    if "latency_p50_us" in measured:
+        measured -= {"service_p50_us", "service_p99_us"}
     costs = (name for name in TABLE_METRICS if name in measured and not METRICS[name].more_is_better and name != first)
     return [first, *costs]
 
