@@ -4,7 +4,7 @@ No other place has them. The thresholds are conventions with reasons, not laws; 
 ``docs/quality-codes.md`` is generated from this table.
 
 A code is a doubt if the number may differ from what another generator, or a quiet machine, would measure. It is a
-finding if they would measure the same: then the number is right, and the code says what it contains.
+finding if they would measure the same: then the number is right, and the code names what it contains.
 """
 
 from clients.quality_codes import ALL_BUT_MEMORY, RATES_AND_TIMES, REQUEST_TIMES, QualityCode, Quantity, Thresholds
@@ -219,8 +219,8 @@ CATALOGUE = {
         QualityCode(
             name="BLOCKED_BY_LOSS",
             short="lost requests blocked connections {} of the time",
-            meaning="share of the connections' time that was spent waiting for lost replies: so much is missing of the "
-            "rate in a closed loop",
+            meaning="share of the connections' time that was spent waiting for lost replies: this share of the "
+            "rate is missing in a closed loop",
             advice="measure this load in an open loop, or with fewer connections; the rate depends on the timeout",
             suspect=0.01,
             invalid=0.05,

@@ -178,7 +178,7 @@ def _blocked_share(facts: Facts) -> float:
 
 
 def late_sends_share(lateness: Counts, percentile_ns: float) -> float:
-    """Return the share of requests sent late, as far as it matters for a percentile of the latency.
+    """Return the share of requests that were sent too late for a percentile of the latency.
 
     Source: 1 - Caladan's "schedule adherence". A request is punctual within 50 us, or within 5% of the percentile if
     that is more.

@@ -1,8 +1,8 @@
 """Quality codes and the verdicts that they lead to.
 
 A trial raises a *flag* when a measured value passes the threshold of a *code*. A code is a *doubt* or a *finding*. A
-doubt says that a number may be wrong: the worst doubt decides its *verdict*, valid, suspect or invalid. A finding says
-something about the server, and the number is right. ``clients.quality_catalogue`` lists the codes. Pure, and without
+doubt means that a number may be wrong: the worst doubt decides its *verdict*, valid, suspect or invalid. A finding is
+about the server, and the number is right. ``clients.quality_catalogue`` lists the codes. Pure, and without
 imports of the generator, so that bench uses the same table.
 """
 
@@ -38,7 +38,7 @@ REQUEST_TIMES = frozenset({Quantity.LATENCY, Quantity.SERVICE_TIME})
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What a verdict is about: a quantity, or one percentile of it (a key of QUANTILES)."""
+    """The subject of a verdict: a quantity, or one percentile of it (a key of QUANTILES)."""
 
     quantity: Quantity
     percentile: str = ""
@@ -130,7 +130,7 @@ class QualityFlag:
         return self.code.short.format(f"{extreme} {self.figure}") or self.figure
 
     def concerns(self, figure: Figure) -> bool:
-        """Return whether the flag says something about a figure."""
+        """Return whether the flag is about a figure."""
         return figure.quantity in self.code.concerns and self.percentile in ("", figure.percentile)
 
     @property

@@ -1,6 +1,6 @@
 """The findings: quality codes about the server, with their thresholds, meanings and advice.
 
-A finding says what a number contains, not that it is wrong. See ``clients.quality_catalogue``.
+A finding names what a number contains; the number is right. See ``clients.quality_catalogue``.
 """
 
 from clients.quality_codes import RATES_AND_TIMES, QualityCode

@@ -18,7 +18,7 @@ A trial raises a flag when a measured value passes the threshold of a *quality c
 | group | meaning | column of CSV files |
 |---|---|---|
 | doubts | Another generator, or a quiet machine, might measure another number. | `codes`: `RUN_DELAY=2.1%` |
-| findings | The number is right. The code tells what the server did. | `findings`: `UNFAIR_SERVICE=80.1%` |
+| findings | The number is right. The code shows what the server did. | `findings`: `UNFAIR_SERVICE=80.1%` |
 
 Doubts alone decide the *verdict*: `valid`, `suspect` or `invalid`. Findings have a mark of their own, `*`.
 
@@ -47,7 +47,7 @@ _DOUBTS = """
 _FINDINGS = """
 ## Findings
 
-| code | meaning | what it says or what to do | raised | transient |
+| code | meaning | what it means or what to do | raised | transient |
 |---|---|---|---|---|
 """
 

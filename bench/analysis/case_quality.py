@@ -24,8 +24,8 @@ class Quality:
 class CaseQuality:
     """The quality of one case.
 
-    Each metric is judged by the doubts that concern it: a late generator casts no doubt on the server's memory, and
-    what moves the 99th percentile may leave the median alone. The findings are those of the case.
+    Each metric has the doubts and findings that concern it: a late generator casts no doubt on the server's memory, and
+    what moves the 99th percentile may leave the median alone.
     """
 
     blocks: tuple[tuple[QualityFlag, ...], ...] = ()  # the flags of each measured block
@@ -41,7 +41,8 @@ class CaseQuality:
         if self.failed_blocks:
             verdict = worst_verdict([verdict, SUSPECT])
             raised.append(thresholds.flag("FAILED_BLOCKS", self.failed_blocks))
-        return Quality(verdict, tuple(thresholds.merge(raised)), tuple(thresholds.findings_of_blocks(self.blocks)))
+        found = [flag for flag in thresholds.findings_of_blocks(self.blocks) if flag.concerns(figure)]
+        return Quality(verdict, tuple(thresholds.merge(raised)), tuple(found))
 
 
 def case_quality(trials: pd.DataFrame, thresholds: Thresholds) -> CaseQuality:

@@ -159,7 +159,7 @@ def _measured_row(
     """Return the row of one metric. replies: their median number per block.
 
     A percentile with too few replies beyond it would be little more than the slowest reply, so it stays empty. A rate
-    of 0 is no measurement of a server, whatever the trials say.
+    of 0 is invalid, whatever codes the trials have.
     """
     interval = statistics.median_interval(values)
     flags: list[QualityFlag] = []

@@ -18,7 +18,7 @@ def percentile_needs(plan: Plan, scenario: Scenario) -> str:
     """Return which percentiles a scenario can print, and what the others need; empty for a search.
 
     A percentile with fewer than 10 requests beyond it in a block is not printed. How many requests a closed loop has is
-    not known before it runs, so the text says how fast a server has to be.
+    not known before it runs, so the text names the rate that a server needs.
     """
     seconds = counted_seconds(plan, scenario)
     if scenario.searches or not seconds:

@@ -149,7 +149,7 @@ def _note(table: ResultTable) -> str:
     if any(row.mark(metric) for row in table.rows for metric in table.metrics):
         notes.append("A figure with ! is suspect, with !! invalid, although the verdict of its row is better.")
     if any(row.findings for row in table.rows):
-        notes.append(f"{FINDING_MARK}: a finding about the server, listed below; it is no reason to doubt the figures.")
+        notes.append(f"{FINDING_MARK}: a finding about the server, listed below; the figures are right.")
     return " ".join(notes)
 
 

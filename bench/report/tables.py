@@ -14,7 +14,8 @@ from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind, Conclusion
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, headline
-from clients.quality_codes import SEVERITY
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
+from clients.quality_codes import SEVERITY, format_flags
 
 TABLE_METRICS = (
     "throughput_rps",
@@ -203,7 +204,12 @@ def _row(arm: str, rows: pd.DataFrame, first: str, ratio: Ratio | None) -> Table
         values[metric] = Estimate(float(row["median"]), float(row["low"]), float(row["high"]))
         quality[metric] = outcome_of(row)
     verdict, codes = quality.get(first, ("", ""))
-    return TableRow(Arm.parse(arm), verdict, codes, text(rows["findings"].iloc[0]), values, quality, ratio)
+    return TableRow(Arm.parse(arm), verdict, codes, _findings(rows), values, quality, ratio)
+
+
+def _findings(rows: pd.DataFrame) -> str:
+    """Return the findings of all metrics of an arm, each with its worst value."""
+    return format_flags(DEFAULT_THRESHOLDS.merge(DEFAULT_THRESHOLDS.parse(" ".join(map(text, rows["findings"])))))
 
 
 def _with_references(rows: list[TableRow]) -> list[TableRow]:

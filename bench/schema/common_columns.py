@@ -64,7 +64,7 @@ Codes = Annotated[
 Findings = Annotated[
     str,
     Column(
-        "Findings about the server: quality codes with their values, e.g. `LOSS=0.04%`. They are no reason for doubt.",
+        "Findings about the server: quality codes with their values, e.g. `LOSS=0.04%`. The numbers are right.",
         is_new=True,
     ),
 ]

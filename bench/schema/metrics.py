@@ -27,7 +27,7 @@ class Metric:
 
     @property
     def figure(self) -> Figure:
-        """What a verdict on the metric is about: its quantity, and its percentile if it is one."""
+        """The figure that a verdict on the metric is about: its quantity, and its percentile if it is one."""
         quantity, _, percentile = self.name.removesuffix("_us").partition("_")
         if quantity in _QUANTITIES_OF_TIMES:
             return Figure(_QUANTITIES_OF_TIMES[quantity], percentile.replace("_", "."))

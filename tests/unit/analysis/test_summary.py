@@ -93,6 +93,7 @@ def test_summary_has_findings_apart_from_doubts() -> None:
     assert set(table["verdict"]) == {"valid", "suspect"}
     row = only_row(table, metric="throughput_rps")
     assert (row["verdict"], row["codes"], row["findings"]) == ("valid", "", "ERRORS=3 UNFAIR_SERVICE=80.0%")
+    assert only_row(table, metric="memory_mb")["findings"] == "ERRORS=3", "unfair service does not concern memory"
 
 
 def test_summary_of_an_older_run_sorts_its_codes_into_both_groups() -> None:
