@@ -125,6 +125,23 @@ def test_parsed_flag_leads_to_its_verdict(cell: str, verdict: str) -> None:
     assert str(flag) == cell
 
 
+def test_findings_are_what_the_server_did_and_nothing_else() -> None:
+    assert {name for name, code in CATALOGUE.items() if code.is_finding} == {
+        "STARVED_CONNECTIONS",
+        "LOSS",
+        "OPEN_LOOP_LOSS",
+        "UNEXPLAINED_LOSS",
+        "OVERLOAD",
+        "UNSENT",
+        "CONNECTION_WAIT",
+        "DELAYED_ACK",
+        "SYN_RETRANSMITS",
+        "LATE_REPLIES",
+        "ERRORS",
+        "UNFAIR_SERVICE",
+    }
+
+
 @pytest.mark.parametrize("code", CATALOGUE.values(), ids=CATALOGUE)
 def test_catalogue_finding_has_one_threshold(code: QualityCode) -> None:
     assert not code.is_finding or code.invalid is None
