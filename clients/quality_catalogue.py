@@ -41,6 +41,15 @@ CATALOGUE = {
             format="{:.0f}",
         ),
         QualityCode(
+            name="DESCRIPTORS_EXHAUSTED",
+            short="connection attempts without a free descriptor in the generator: {}",
+            meaning="connection attempts that failed because the generator had no free file descriptor",
+            advice="raise the limit of open files (ulimit -n), or use fewer connections",
+            suspect=0,
+            invalid=0,
+            format="{:.0f}",
+        ),
+        QualityCode(
             name="GENERATOR_DROPS",
             short="replies dropped at the generator's sockets: {}",
             meaning="replies that the kernel dropped at the generator's own datagram sockets",

@@ -15,6 +15,7 @@ from clients.steady_state import drift_share, warmup_share
 _PUNCTUAL_NS = 50_000
 _PUNCTUAL_SHARE = 0.05  # of a percentile
 _CLOCK_READING_NS = 500  # per request, between its time stamp and the clock reading that counts it
+_OWN_ERRORS = {"no_ports", "no_descriptors"}  # of the generator: doubts of their own
 _MIN_REQUESTS = 1000  # fewer have no tail to judge
 _DELAYED_ACK_NS = (38_000_000, 48_000_000)
 _SYN_RETRANSMITS_NS = ((900_000_000, 1_400_000_000), (1_900_000_000, 2_400_000_000))
@@ -68,7 +69,8 @@ def _check_counts(facts: Facts) -> dict[str, float]:
         "CORRUPT_REPLIES": float(tally["corrupt"] or tally["wrong_reply"]),
         "LATE_REPLIES": float(tally["late"]),
         "PORTS_EXHAUSTED": float(tally["no_ports"]),
-        "ERRORS": float(sum(errors_of(tally).values())),
+        "DESCRIPTORS_EXHAUSTED": float(tally["no_descriptors"]),
+        "ERRORS": float(sum(count for kind, count in errors_of(tally).items() if kind not in _OWN_ERRORS)),
     }
     if facts.drops is not None:
         values["GENERATOR_DROPS"] = float(facts.drops["generator"])

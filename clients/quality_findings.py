@@ -111,7 +111,7 @@ FINDINGS = (
     QualityCode(
         name="ERRORS",
         short="failed socket operations: {}",
-        meaning="failed socket operations (trials.csv lists kinds and counts)",
+        meaning="failed socket operations that the server caused (trials.csv lists kinds and counts)",
         advice="look at the kinds: resets come from the server, refused connections from its backlog",
         suspect=0,
         format="{:.0f}",
