@@ -104,9 +104,10 @@ class InterimResults:
                 yield Notice(f"{subject}: failed: {_shorten(trial.reason)}")
         parsed = self.thresholds.parse(f"{trial.codes} {trial.findings}")
         flags = [flag for flag in parsed if flag.code.is_raised(flag.value, flag.percentile)]
-        for name, of_code in groupby(flags, key=lambda flag: flag.code.name):
-            self._trials_with[name] += 1
-            if self._is_new(name):
+        for code, of_code in groupby(flags, key=lambda flag: flag.code):
+            self._trials_with[code.name] += 1
+            # One block does not show whether a transient finding is the server's: see Thresholds.findings_of_blocks.
+            if not (code.is_finding and code.transient) and self._is_new(code.name):
                 worst = max(of_code, key=lambda flag: (SEVERITY[self.thresholds.verdict(flag)], flag.badness))
                 verdict = "" if worst.code.is_finding else f"{self.thresholds.verdict(worst)}: "
                 yield Notice(f"{subject}: {verdict}{worst.description}", worst.code.is_finding)

@@ -83,10 +83,16 @@ def test_notice_of_a_code_names_its_worst_percentile() -> None:
 
 
 def test_notice_of_a_finding_is_no_warning() -> None:
-    trial = replace(make_trial("select/tcp"), findings="UNFAIR_SERVICE=80.0%")
+    trial = replace(make_trial("select/tcp"), findings="ERRORS=3")
     (notice,) = InterimResults(DEFAULT_THRESHOLDS).add_case(CaseFinished([trial], 0))
     assert notice.is_finding
-    assert notice.text.endswith(": fairness at 80.0% of an even spread (UNFAIR_SERVICE)")
+    assert notice.text.endswith(": failed socket operations: 3 (ERRORS)")
+
+
+def test_transient_finding_is_counted_but_one_block_does_not_show_it() -> None:
+    results = InterimResults(DEFAULT_THRESHOLDS)
+    assert lines_of(results, replace(make_trial("select/tcp"), findings="OVERLOAD=97.0%")) == []
+    assert results.counts().startswith("OVERLOAD in 1 trial; ")
 
 
 def test_counts_have_every_trial_with_a_code_and_the_repeated_rounds() -> None:
