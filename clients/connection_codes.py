@@ -1,4 +1,4 @@
-"""Quality codes for connections that the server ended or refused. Their texts name what happened, and how often."""
+"""The findings about connections that the server ended or refused: a part of ``clients.quality_findings``."""
 
 from clients.quality_codes import QualityCode
 
@@ -10,6 +10,7 @@ CONNECTION_CODES = (
         advice="if it closes by design, use lifecycle 'session' with fewer requests_per_session; else see its log",
         suspect=0,
         format="{:.0f}",
+        is_finding=True,
     ),
     QualityCode(
         name="CONNECTIONS_RESET",
@@ -18,6 +19,7 @@ CONNECTION_CODES = (
         advice="see the server's log; if it closes by design, use lifecycle 'session' with fewer requests_per_session",
         suspect=0,
         format="{:.0f}",
+        is_finding=True,
     ),
     QualityCode(
         name="CONNECTIONS_REFUSED",
@@ -26,5 +28,6 @@ CONNECTION_CODES = (
         advice="the server had stopped listening, or needs a larger backlog",
         suspect=0,
         format="{:.0f}",
+        is_finding=True,
     ),
 )

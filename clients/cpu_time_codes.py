@@ -1,6 +1,6 @@
 """The quality codes about a server's CPU time: a part of ``clients.quality_catalogue``."""
 
-from clients.quality_codes import QualityCode
+from clients.quality_codes import COSTS, QualityCode, Quantity
 
 CPU_TIME_CODES = (
     # A reply takes system calls of the server, and a CPU has no more time than has passed. Such a figure belongs to
@@ -23,7 +23,7 @@ CPU_TIME_CODES = (
         "in systemd-run --user --scope -p Delegate=yes",
         suspect=0,
         format="",
-        concerns_rates=False,
+        concerns=COSTS,  # what nobody saw has memory, too
     ),
     # Processes that end leave their CPU time to their parent in ticks; two of them bound the error of the sum.
     QualityCode(
@@ -33,6 +33,6 @@ CPU_TIME_CODES = (
         advice="run longer (--seconds)",
         suspect=0.05,
         format="{:.1%}",
-        concerns_rates=False,
+        concerns=frozenset({Quantity.CPU_TIME}),
     ),
 )

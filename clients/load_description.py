@@ -33,8 +33,7 @@ def describe(result: dict[str, Any]) -> str:
         if result[key] is not None:
             lines.append(f"{name:12s} {_percentiles(result[key])}")
     lines += _describe_requests(result)
-    verdict = result["verdict"]
-    lines.append(f"verdict      {verdict['status']} {' '.join(verdict['codes'])}".rstrip())
+    lines += _describe_verdict(result)
     lines.append(f"generator    {result['generator']['cpu_share']:.0%} CPU use of its busiest thread")
     return "\n".join(lines)
 
@@ -75,6 +74,21 @@ def describe_errors(errors: Mapping[str, int]) -> list[str]:
         text, noun = _ERRORS[kind]
         texts.append(text.format(f"{count:,} {noun if count == 1 else _PLURALS.get(noun, noun + 's')}"))
     return texts
+
+
+def _describe_verdict(result: dict[str, Any]) -> list[str]:
+    """Return the verdict, with the percentiles whose own verdict differs, and the findings."""
+    verdict = result["verdict"]
+    times = result["latency_us"] or result["service_us"]
+    others: dict[str, list[str]] = {}
+    for name, of_percentile in verdict["percentiles"].items():
+        if of_percentile != verdict["status"] and times.get(name.replace(".", "_")) is not None:
+            others.setdefault(of_percentile, []).append(name)
+    parts = [verdict["status"], *(f"{', '.join(names)} {other}" for other, names in others.items())]
+    lines = [f"verdict      {'; '.join(parts)}"]
+    lines += [f"doubts       {' '.join(verdict['codes'])}"] if verdict["codes"] else []
+    lines += [f"findings     {' '.join(verdict['findings'])}"] if verdict["findings"] else []
+    return lines
 
 
 def _percentiles(summary: dict[str, float | str | None]) -> str:

@@ -41,6 +41,7 @@ class Slice:
 class Totals:
     """The sum of several slices."""
 
+    slices: int = 0
     duration_s: float = 0.0
     elapsed_s: float = 0.0
     busiest_cpu_s: float = 0.0  # CPU time of the busiest thread of each slice
@@ -58,6 +59,7 @@ class Totals:
         """Return the totals with another slice added."""
         counts, usage = slice_.counts, slice_.usage
         return type(self)(
+            slices=self.slices + 1,
             duration_s=self.duration_s + slice_.duration_s,
             elapsed_s=self.elapsed_s + usage.elapsed_s,
             busiest_cpu_s=self.busiest_cpu_s + usage.busiest_cpu_share * usage.elapsed_s,

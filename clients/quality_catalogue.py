@@ -1,12 +1,15 @@
-"""The quality codes with their thresholds, meanings and advice.
+"""The quality codes with their thresholds, meanings and advice: the doubts here, the findings in ``quality_findings``.
 
 No other place has them. The thresholds are conventions with reasons, not laws; a plan can change them.
 ``docs/quality-codes.md`` is generated from this table.
+
+A code is a doubt if the number may differ from what another generator, or a quiet machine, would measure. It is a
+finding if they would measure the same: then the number is right, and the code names what it contains.
 """
 
-from clients.connection_codes import CONNECTION_CODES
 from clients.cpu_time_codes import CPU_TIME_CODES
-from clients.quality_codes import QualityCode, Thresholds
+from clients.quality_codes import ALL_BUT_MEMORY, RATES_AND_TIMES, REQUEST_TIMES, QualityCode, Quantity, Thresholds
+from clients.quality_findings import FINDINGS
 
 CATALOGUE = {
     code.name: code
@@ -39,6 +42,15 @@ CATALOGUE = {
             format="{:.0f}",
         ),
         QualityCode(
+            name="DESCRIPTORS_EXHAUSTED",
+            short="connection attempts without a free descriptor in the generator: {}",
+            meaning="connection attempts that failed because the generator had no free file descriptor",
+            advice="raise the limit of open files (ulimit -n), or use fewer connections",
+            suspect=0,
+            invalid=0,
+            format="{:.0f}",
+        ),
+        QualityCode(
             name="GENERATOR_DROPS",
             short="replies dropped at the generator's sockets: {}",
             meaning="replies that the kernel dropped at the generator's own datagram sockets",
@@ -56,15 +68,6 @@ CATALOGUE = {
             invalid=0,
             format="{:.0f}",
         ),
-        QualityCode(
-            name="STARVED_CONNECTIONS",
-            short="connections without any reply: {}",
-            meaning="connections that got no reply at all",
-            advice="the model cannot serve this many persistent connections: compare it with short sessions instead",
-            suspect=0,
-            invalid=0,
-            format="{:.0f}",
-        ),
         # A busy generator adds its own queue to what it measures. Above 90% it is the limit itself.
         QualityCode(
             name="GENERATOR_SATURATED",
@@ -75,7 +78,7 @@ CATALOGUE = {
             invalid=0.90,
             format="{:.1%}",
             transient=True,
-            concerns_costs=False,
+            concerns=RATES_AND_TIMES,
         ),
         # Replaces GENERATOR_SATURATED where a closed loop bounds the error. By the utilisation law a server's rate is
         # its CPU share over its CPU time per request (Denning and Buzen 1978). A faster generator could only have used
@@ -89,7 +92,7 @@ CATALOGUE = {
             invalid=0.20,
             format="{:.1%}",
             transient=True,
-            concerns_costs=False,
+            concerns=RATES_AND_TIMES,
         ),
         # "Benchmark the test equipment first" (RFC 9971): near its own limit a tool measures itself.
         QualityCode(
@@ -100,41 +103,46 @@ CATALOGUE = {
             suspect=0.5,
             invalid=0.8,
             format="{:.1%}",
-            concerns_costs=False,
+            concerns=RATES_AND_TIMES,
         ),
-        # How punctual the open loop was. A request may leave 50 us late, or late by 5% of the median latency.
+        # How punctual the open loop was, for each percentile. Late requests can move a percentile only if they are many
+        # compared with the requests beyond it: the thresholds are a tenth of these, and all of these.
         QualityCode(
             name="LATE_SENDS",
             short="{} of requests sent late",
-            meaning="share of requests that the generator itself sent late",
+            meaning="share of requests that the generator sent late, by more than 50 µs and 5% of the percentile",
             advice="give the generator a CPU of its own; close other programs on it",
-            suspect=0.001,
-            invalid=0.05,
+            suspect=0.1,
+            invalid=1.0,
             format="{:.2%}",
             transient=True,
-            concerns_costs=False,
+            concerns=REQUEST_TIMES,
+            of_percentile=True,
+            of_tail=True,
         ),
         QualityCode(
             name="LATENESS_IN_LATENCY",
             short="late sends raised a latency percentile by {}",
-            meaning="increase of a latency percentile (p50, p99 or p99.9) caused by the generator's own lateness",
-            advice="give the generator a CPU of its own; the server is faster than these percentiles",
+            meaning="increase of a latency percentile caused by the generator's own lateness",
+            advice="give the generator a CPU of its own; the server is faster than this percentile",
             suspect=0.05,
             invalid=0.20,
             format="{:.1%}",
             transient=True,
-            concerns_costs=False,
+            concerns=frozenset({Quantity.LATENCY}),
+            of_percentile=True,
         ),
         QualityCode(
             name="POLL_BATCH_DELAY",
-            short="generator's poll took {} of the p99",
-            meaning="time the generator needed for the events of one poll (p99.9), as a share of the latency's p99",
+            short="generator's poll took {} of a latency percentile",
+            meaning="time the generator needed for the events of one poll, as a share of the latency's percentile",
             advice="use more generator CPUs or fewer connections per CPU: replies wait for each other in the generator",
             suspect=0.05,
             invalid=0.20,
             format="{:.1%}",
             transient=True,
-            concerns_costs=False,
+            concerns=REQUEST_TIMES,
+            of_percentile=True,
         ),
         QualityCode(
             name="RUN_DELAY",
@@ -145,6 +153,7 @@ CATALOGUE = {
             invalid=0.05,
             format="{:.1%}",
             transient=True,
+            concerns=RATES_AND_TIMES,
         ),
         QualityCode(
             name="CPU_STEAL",
@@ -155,6 +164,7 @@ CATALOGUE = {
             invalid=0.05,
             format="{:.1%}",
             transient=True,
+            concerns=ALL_BUT_MEMORY,
         ),
         QualityCode(
             name="CPU_THROTTLED",
@@ -165,6 +175,7 @@ CATALOGUE = {
             invalid=0.05,
             format="{:.1%}",
             transient=True,
+            concerns=ALL_BUT_MEMORY,
         ),
         QualityCode(
             name="BACKGROUND_LOAD",
@@ -175,6 +186,7 @@ CATALOGUE = {
             invalid=0.05,
             format="{:.1%}",
             transient=True,
+            concerns=ALL_BUT_MEMORY,
         ),
         *CPU_TIME_CODES,
         QualityCode(
@@ -184,6 +196,7 @@ CATALOGUE = {
             advice="report a bug: the generator must not collect garbage under load",
             suspect=0,
             format="{:.0f}",
+            concerns=RATES_AND_TIMES,
         ),
         QualityCode(
             name="MAJOR_FAULTS",
@@ -193,6 +206,7 @@ CATALOGUE = {
             suspect=0,
             format="{:.0f}",
             transient=True,
+            concerns=RATES_AND_TIMES,
         ),
         QualityCode(
             name="SLOW_CLOCKSOURCE",
@@ -201,6 +215,7 @@ CATALOGUE = {
             advice="select tsc or kvm-clock (/sys/devices/system/clocksource)",
             suspect=0,
             format="",
+            concerns=RATES_AND_TIMES,
         ),
         # Little's law (Little 1961), with a count of requests in flight that uses no time stamp. It detects lost
         # requests, double counts and faulty clocks.
@@ -212,6 +227,7 @@ CATALOGUE = {
             suspect=0.02,
             invalid=0.05,
             format="{:.1%}",
+            concerns=RATES_AND_TIMES,
         ),
         QualityCode(
             name="SHARED_CPUS",
@@ -221,58 +237,17 @@ CATALOGUE = {
             suspect=0,
             format="",
         ),
-        # A lost request blocks its slot of a closed loop until the timeout: 0.1% already lowers the rate.
+        # In a closed loop a lost request blocks its slot until the timeout, which the plan sets and not the server.
         QualityCode(
-            name="LOSS",
-            short="{} of requests lost",
-            meaning="share of requests without a reply in a closed loop",
-            advice="each one blocked its connection until the timeout: the true rate is higher",
-            suspect=0,
-            invalid=0.001,
-            format="{:.3%}",
-        ),
-        # In an open loop a lost request is a finding: it has infinite latency in the percentiles.
-        QualityCode(
-            name="OPEN_LOOP_LOSS",
-            short="{} of requests lost",
-            meaning="share of requests without a reply in an open loop; they count as infinite latency",
-            advice="the server, or a full socket buffer in front of it, dropped them: see kernel_drops",
-            suspect=0,
-            format="{:.3%}",
-        ),
-        QualityCode(
-            name="UNEXPLAINED_LOSS",
-            short="{} of datagrams lost, but not dropped by a socket",
-            meaning="lost datagrams that no socket of this machine dropped, as a share of those sent",
-            advice="the server read them and did not answer",
-            suspect=0.0001,
-            format="{:.3%}",
-        ),
-        QualityCode(
-            name="OVERLOAD",
-            short="replies at {} of the requested rate",
-            meaning="replies by their share inside the window, as a share of the requests due in it",
-            advice="the server cannot keep up with this rate: its latency grows for as long as the load lasts",
-            suspect=0.99,
-            low_is_bad=True,
-            format="{:.1%}",
-        ),
-        QualityCode(
-            name="UNSENT",
-            short="{} of requests never sent",
-            meaning="share of scheduled requests for which no connection was free in time",
-            advice="more connections or more depth would send them; they count as infinite latency",
-            suspect=0,
-            format="{:.3%}",
-        ),
-        QualityCode(
-            name="CONNECTION_WAIT",
-            short="{} of requests waited for a connection",
-            meaning="share of requests that waited for a free connection; the wait is part of the latency",
-            advice="a finding about the server, unless it needs more connections",
+            name="BLOCKED_BY_LOSS",
+            short="lost requests blocked connections {} of the time",
+            meaning="share of the connections' time that was spent waiting for lost replies: this share of the "
+            "rate is missing in a closed loop",
+            advice="measure this load in an open loop, or with fewer connections; the rate depends on the timeout",
             suspect=0.01,
+            invalid=0.05,
             format="{:.1%}",
-            concerns_costs=False,
+            concerns=frozenset({Quantity.RATE}),
         ),
         QualityCode(
             name="DRIFT",
@@ -291,52 +266,6 @@ CATALOGUE = {
             suspect=0.10,
             invalid=0.33,
             format="{:.0%}",
-        ),
-        # A delayed acknowledgement waits 40 ms. A cluster of latencies there means two small writes without
-        # TCP_NODELAY.
-        QualityCode(
-            name="DELAYED_ACK",
-            short="{} of latencies near 40 ms, as with delayed ACKs",
-            meaning="share of latencies around 40 ms, the delay of a postponed acknowledgement",
-            advice="set TCP_NODELAY in the server, or write each reply with one call",
-            suspect=0.001,
-            format="{:.2%}",
-        ),
-        # The kernel repeats a SYN that met a full backlog after 1 s and again after 2 s.
-        QualityCode(
-            name="SYN_RETRANSMITS",
-            short="{} of connects took one or two seconds",
-            meaning="share of connects that took one or two seconds, as after a full backlog",
-            advice="use a larger backlog (and net.core.somaxconn), or accept sooner",
-            suspect=0.001,
-            format="{:.2%}",
-        ),
-        QualityCode(
-            name="LATE_REPLIES",
-            short="replies after the timeout: {}",
-            meaning="replies that came after the timeout",
-            advice="the server or the machine stalled; rerun on a quiet machine",
-            suspect=0,
-            format="{:.0f}",
-        ),
-        *CONNECTION_CODES,
-        QualityCode(
-            name="ERRORS",
-            short="other failed socket operations: {}",
-            meaning="failed socket operations without a code of their own (trials.csv lists kinds and counts)",
-            advice="look at the kinds in the column errors",
-            suspect=0,
-            format="{:.0f}",
-        ),
-        # Jain's index over the index that an even chance would give; see R. Jain et al., DEC-TR-301 (1984).
-        QualityCode(
-            name="UNFAIR_SERVICE",
-            short="fairness at {} of an even spread",
-            meaning="Jain's fairness index of the connections, as a share of what an even spread would give",
-            advice="some connections were served much more often than others, which the average hides",
-            suspect=0.95,
-            low_is_bad=True,
-            format="{:.1%}",
         ),
         QualityCode(
             name="FAILED_BLOCKS",
@@ -382,16 +311,20 @@ CATALOGUE = {
             suspect=0,
             format="",
         ),
-        # The relative error of a percentile grows with the inverse root of the number of samples beyond it.
+        # The scatter of a percentile is part of its interval over the blocks. Its bias is not: a sample quantile with m
+        # values beyond it lies at (m + 1) / (n + 1) instead of m / n, which is 1/25 more for m = 25.
         QualityCode(
             name="FEW_SAMPLES",
             short="samples beyond the percentile: {}",
-            meaning="samples beyond the percentile in one block: below 100 it is rough, below 10 it is not printed",
+            meaning="samples beyond the percentile in one block: below 25 it is rough, below 10 it is not printed",
             advice="run longer (--seconds)",
-            suspect=100,
+            suspect=25,
             low_is_bad=True,
             format="{:.0f}",
+            of_percentile=True,
+            concerns=REQUEST_TIMES,
         ),
+        *FINDINGS,
     )
 }
 

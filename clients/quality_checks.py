@@ -1,7 +1,7 @@
 """Checks that cast doubt on the generator's or the server's figures. Pure."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from clients.engine.histogram_slots import Counts
 from clients.fairness import fairness
@@ -9,14 +9,13 @@ from clients.histogram import has_enough_beyond, quantile_ns, share_between
 from clients.load_spec import LoadSpec
 from clients.measurement import Slice, Totals, credited_replies, errors_of
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
-from clients.quality_codes import QualityFlag, Thresholds
+from clients.quality_codes import QUANTILES, Figure, QualityFlag, Quantity, Thresholds
 from clients.steady_state import drift_share, warmup_share
 
 _PUNCTUAL_NS = 50_000
-_PUNCTUAL_MEDIAN_SHARE = 0.05
-_LATENESS_QUANTILES = (0.5, 0.99, 0.999)
-_KINDS_WITH_CODES = ("closed", "reset", "connect_refused", "no_ports")
+_PUNCTUAL_SHARE = 0.05  # of a percentile
 _CLOCK_READING_NS = 500  # per request, between its time stamp and the clock reading that counts it
+_KINDS_WITH_CODES = {"closed", "reset", "connect_refused", "no_ports", "no_descriptors"}  # other errors are ERRORS
 _MIN_REQUESTS = 1000  # fewer have no tail to judge
 _DELAYED_ACK_NS = (38_000_000, 48_000_000)
 _SYN_RETRANSMITS_NS = ((900_000_000, 1_400_000_000), (1_900_000_000, 2_400_000_000))
@@ -40,10 +39,14 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict on a load and the flags that led to it."""
+    """The verdict on a load, on each of its percentiles, and the flags that were raised.
+
+    A doubt about one percentile does not count for the verdict on the load.
+    """
 
     verdict: str
-    flags: list[QualityFlag]
+    flags: list[QualityFlag]  # doubts and findings
+    percentile_verdicts: dict[str, str] = field(default_factory=dict)  # of the latency, else of the service time
 
 
 def judge(facts: Facts) -> Judgement:
@@ -51,7 +54,10 @@ def judge(facts: Facts) -> Judgement:
     values = _check_counts(facts) | _check_generator(facts) | _check_latency_shape(facts)
     values |= _check_open_loop(facts) if facts.spec.open_loop else _check_closed_loop(facts)
     flags = facts.thresholds.raise_flags(values)
-    return Judgement(facts.thresholds.worst(flags), flags)
+    quantity = Quantity.LATENCY if facts.spec.open_loop else Quantity.SERVICE_TIME
+    figures = {name: Figure(quantity, name) for name in QUANTILES}
+    percentiles = {name: facts.thresholds.worst(flags, figure) for name, figure in figures.items()}
+    return Judgement(facts.thresholds.worst(flags), flags, percentiles)
 
 
 def _check_counts(facts: Facts) -> dict[str, float]:
@@ -63,6 +69,7 @@ def _check_counts(facts: Facts) -> dict[str, float]:
         "CORRUPT_REPLIES": float(tally["corrupt"] or tally["wrong_reply"]),
         "LATE_REPLIES": float(tally["late"]),
         "PORTS_EXHAUSTED": float(tally["no_ports"]),
+        "DESCRIPTORS_EXHAUSTED": float(tally["no_descriptors"]),
         "CONNECTIONS_CLOSED": float(tally["closed"]),
         "CONNECTIONS_RESET": float(tally["reset"]),
         "CONNECTIONS_REFUSED": float(tally["connect_refused"]),
@@ -115,7 +122,7 @@ def _delayed_ack_share(counts: Counts) -> float:
 
 def _check_closed_loop(facts: Facts) -> dict[str, float]:
     sent = facts.totals.tally["sent"]
-    values = {"LOSS": facts.lost / sent if sent else 0.0}
+    values = {"LOSS": _lost_by_others_share(facts), "BLOCKED_BY_LOSS": _blocked_share(facts)}
     if not facts.spec.in_sessions and sent:
         spread = fairness(facts.served)
         values["STARVED_CONNECTIONS"] = float(spread["starved"])
@@ -126,43 +133,82 @@ def _check_closed_loop(facts: Facts) -> dict[str, float]:
 
 def _check_open_loop(facts: Facts) -> dict[str, float]:
     spec, totals = facts.spec, facts.totals
-    tally, lateness = totals.tally, totals.histograms["lateness"]
+    tally = totals.tally
     scheduled, counted = tally["scheduled"], tally["counted"]
     values = {
-        "OPEN_LOOP_LOSS": facts.lost / tally["sent"] if tally["sent"] else 0.0,
+        "OPEN_LOOP_LOSS": _lost_by_others_share(facts),
         "UNSENT": tally["unsent"] / scheduled if scheduled else 0.0,
         "CONNECTION_WAIT": tally["pooled"] / counted if counted else 0.0,
         "NEAR_GENERATOR_LIMIT": spec.rate_rps / facts.baseline_rps if facts.baseline_rps else math.nan,
     }
     if counted >= _MIN_REQUESTS:
-        p99_ns = quantile_ns(totals.primary, 0.99)
         values["OVERLOAD"] = credited_replies(tally) / counted
-        values["LATE_SENDS"] = late_sends_share(lateness, quantile_ns(totals.primary, 0.5))
-        values["LATENESS_IN_LATENCY"] = lateness_share(totals)
-        values["POLL_BATCH_DELAY"] = quantile_ns(totals.histograms["turnaround"], 0.999) / p99_ns
+    return values | _check_percentiles(totals)
+
+
+def _check_percentiles(totals: Totals) -> dict[str, float]:
+    """Return what the generator did to each percentile of the latency: a value for each code and percentile.
+
+    A percentile with too few requests beyond it, or with an infinite value, has none.
+    """
+    missing = totals.tally["counted"] - int(totals.primary.sum())
+    values: dict[str, float] = {}
+    for name, quantile in QUANTILES.items():
+        latency_ns = quantile_ns(totals.primary, quantile, missing)
+        is_printed = has_enough_beyond(totals.tally["counted"], 0.5 if quantile == 1 else quantile)
+        if is_printed and math.isfinite(latency_ns):
+            values[f"LATE_SENDS@{name}"] = late_sends_share(totals.histograms["lateness"], latency_ns)
+            values[f"LATENESS_IN_LATENCY@{name}"] = lateness_share(totals, quantile, missing)
+            values[f"POLL_BATCH_DELAY@{name}"] = poll_batch_share(totals.histograms["turnaround"], quantile, latency_ns)
     return values
 
 
-def late_sends_share(lateness: Counts, median_ns: float) -> float:
-    """Return the share of requests sent late.
+def _lost_by_others_share(facts: Facts) -> float:
+    """Return the share of requests that were lost, but not at the generator's own sockets."""
+    sent = facts.totals.tally["sent"]
+    at_generator = facts.drops["generator"] if facts.drops is not None else 0
+    return max(0, facts.lost - at_generator) / sent if sent else 0.0
 
-    Source: 1 - Caladan's "schedule adherence". A request is punctual within 50 us, or within 5% of the median latency
-    if that is more.
+
+def _blocked_share(facts: Facts) -> float:
+    """Return the share of the connections' time that a closed loop spent on waiting for lost replies.
+
+    A lost request blocks its place until the timeout, or to the end of its slice: on average half a slice.
     """
-    limit_ns = max(_PUNCTUAL_NS, 0 if math.isnan(median_ns) else _PUNCTUAL_MEDIAN_SHARE * median_ns)
+    spec, totals = facts.spec, facts.totals
+    if not totals.slices or totals.duration_s <= 0:
+        return 0.0
+    blocked_s = facts.lost * min(spec.timeout_s, totals.duration_s / totals.slices / 2)
+    return blocked_s / (spec.connections * spec.depth * totals.duration_s)
+
+
+def late_sends_share(lateness: Counts, percentile_ns: float) -> float:
+    """Return the share of requests that were sent too late for a percentile of the latency.
+
+    Source: 1 - Caladan's "schedule adherence". A request is punctual within 50 us, or within 5% of the percentile if
+    that is more.
+    """
+    limit_ns = max(_PUNCTUAL_NS, 0 if math.isnan(percentile_ns) else _PUNCTUAL_SHARE * percentile_ns)
     return 1 - share_between(lateness, 0, int(limit_ns)) if int(lateness.sum()) else math.nan
 
 
-def lateness_share(totals: Totals) -> float:
-    """Return how much the generator's lateness raises a percentile.
+def lateness_share(totals: Totals, quantile: float, missing: int = 0) -> float:
+    """Return how much the generator's lateness raises a percentile of the latency, as a share.
 
-    The result is the largest share of p50, p99 and p99.9.
+    missing: requests that were never answered.
     """
-    without_lateness = totals.histograms["without_send_delay"]
-    samples = int(without_lateness.sum())
-    quantiles = [quantile for quantile in _LATENESS_QUANTILES if has_enough_beyond(samples, quantile)]
-    shares = [quantile_ns(totals.primary, q) / quantile_ns(without_lateness, q) - 1 for q in quantiles]
-    return max(shares, default=math.nan)
+    without_lateness_ns = quantile_ns(totals.histograms["without_send_delay"], quantile, missing)
+    return quantile_ns(totals.primary, quantile, missing) / without_lateness_ns - 1
+
+
+def poll_batch_share(turnaround: Counts, quantile: float, latency_ns: float) -> float:
+    """Return the time of a poll's events as a share of a percentile of the latency.
+
+    A reply waits in the generator for the events of its poll that come before it. Half of the requests beyond a
+    percentile may be there because of this wait and the other half because of the server, whatever the two have to do
+    with each other. So the wait counts up to the percentile that lies half as far from the end.
+    """
+    return quantile_ns(turnaround, (1 + quantile) / 2) / latency_ns
 
 
 def littles_law_gap(totals: Totals) -> float:

@@ -14,11 +14,12 @@ from clients.load_spec import LoadSpec
 from clients.measurement import LoadCounts, Slice, Totals, errors_of, lost_of, replies_per_s
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_checks import Facts, judge
-from clients.quality_codes import Thresholds
+from clients.quality_codes import Thresholds, doubts, findings
 from clients.steady_state import precision, to_json, windows
 
 # 1: first. 2: open loop, depth, lateness, facts about the generator. 3: new names of codes and shares, flags.
-SCHEMA = 3
+# 4: findings apart from codes, and a verdict for each percentile.
+SCHEMA = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +170,12 @@ def _describe_verdict(spec: LoadSpec, totals: Totals, served: list[int], context
     judgement = judge(facts)
     return {
         "status": judgement.verdict,
-        "codes": [str(flag) for flag in judgement.flags],
-        "flags": [{"code": flag.code.name, "value": flag.value} for flag in judgement.flags],
+        "percentiles": judgement.percentile_verdicts,
+        "codes": [str(flag) for flag in doubts(judgement.flags)],
+        "findings": [str(flag) for flag in findings(judgement.flags)],
+        "flags": [
+            {"code": flag.code.name, "value": flag.value, "percentile": flag.percentile} for flag in judgement.flags
+        ],
     }
 
 

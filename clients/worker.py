@@ -152,7 +152,7 @@ def _unknown(command: dict[str, Any]) -> dict[str, Any]:
 def describe_slice(spec: LoadSpec, slice_: Slice) -> dict[str, Any]:
     """Return the figures of one slice.
 
-    A given-up request counts as lost in its slice; its reply counts as late in the slice in which it arrives.
+    A request is given up in its slice; its reply counts as late in the slice in which it arrives.
     """
     tally, usage = slice_.counts.tally, slice_.usage
     rate = replies_per_s(tally, slice_.duration_s)
@@ -177,7 +177,7 @@ def describe_slice(spec: LoadSpec, slice_: Slice) -> dict[str, Any]:
         "throughput_rps": rate,
         "sessions_per_s": sessions_per_s(spec, rate),
         "late": tally["late"],
-        "lost": tally["timed_out"] + tally["broken"],
+        "given_up": tally["timed_out"] + tally["broken"],
         "corrupt": tally["corrupt"],
         **percentiles,
         "generator_cpu_us": usage.cpu_s * 1e6,

@@ -14,10 +14,14 @@ from bench.schema.load_points import LoadPoint
 
 METRICS_FROM_SLICES = ["throughput_rps", "sessions_per_s", "service_p50_us", "latency_p50_us", "cpu_us_per_request"]
 METRICS_FROM_TRIALS = [
+    "service_p90_us",
     "service_p99_us",
     "service_p99_9_us",
+    "service_max_us",
+    "latency_p90_us",
     "latency_p99_us",
     "latency_p99_9_us",
+    "latency_max_us",
     "connect_p50_us",
     "rss_mb",
     "memory_mb",

@@ -1,53 +1,65 @@
-"""The quality of a case: verdict and flags of its trials, for each metric. Pure."""
+"""The quality of a case: doubts, verdict and findings of its trials, for each metric. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from clients.quality_codes import SUSPECT, VALID, QualityFlag, Thresholds, worst_verdict
-
-COST_METRICS = {"cpu_us_per_request", "rss_mb", "memory_mb"}
+from bench.analysis.cases import text
+from bench.schema.metrics import METRICS
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
+from clients.quality_codes import SUSPECT, VALID, QualityFlag, Thresholds, doubts, worst_verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """A verdict and the flags that led to it."""
+    """A verdict, the doubts that led to it, and the findings about the server."""
 
     verdict: str = VALID
-    flags: tuple[QualityFlag, ...] = ()
+    doubts: tuple[QualityFlag, ...] = ()
+    findings: tuple[QualityFlag, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CaseQuality:
-    """The quality of one case: of its rates and times, and of its costs.
+    """The quality of one case.
 
-    Rates and times are judged by the codes that concern them, CPU time and memory by those that concern costs.
+    Each metric has the doubts and findings that concern it: a late generator casts no doubt on the server's memory, and
+    what moves the 99th percentile may leave the median alone.
     """
 
-    rates: Quality = Quality()
-    costs: Quality = Quality()
+    blocks: tuple[tuple[QualityFlag, ...], ...] = ()  # the flags of each measured block
+    failed_blocks: int = 0
+    thresholds: Thresholds = DEFAULT_THRESHOLDS
 
     def for_metric(self, metric: str) -> Quality:
-        """Return the quality that applies to a metric."""
-        return self.costs if metric in COST_METRICS else self.rates
+        """Return the quality of a metric."""
+        figure, thresholds = METRICS[metric].figure, self.thresholds
+        of_blocks = [doubts(flag for flag in flags if flag.concerns(figure)) for flags in self.blocks]
+        verdict = thresholds.verdict_of_blocks(of_blocks, figure)
+        raised = [flag for flags in of_blocks for flag in flags]
+        if self.failed_blocks:
+            verdict = worst_verdict([verdict, SUSPECT])
+            raised.append(thresholds.flag("FAILED_BLOCKS", self.failed_blocks))
+        found = [flag for flag in thresholds.findings_of_blocks(self.blocks) if flag.concerns(figure)]
+        return Quality(verdict, tuple(thresholds.merge(raised)), tuple(found))
 
 
 def case_quality(trials: pd.DataFrame, thresholds: Thresholds) -> CaseQuality:
     """Return the quality of one case. trials: its rows of trials.csv, one per block."""
-    finished = trials["status"] == "ok"
-    blocks = [thresholds.parse(str(cell)) for cell in trials.loc[finished, "codes"].dropna()]
-    failed_blocks = int((trials["status"] == "failed").sum())
-    rate_blocks = [[flag for flag in flags if flag.code.concerns_rates] for flags in blocks]
-    cost_blocks = [[flag for flag in flags if flag.code.concerns_costs] for flags in blocks]
-    return CaseQuality(
-        _quality(rate_blocks, failed_blocks, thresholds), _quality(cost_blocks, failed_blocks, thresholds)
-    )
+    finished = trials[trials["status"] == "ok"]
+    blocks = tuple(tuple(flags_of(row, thresholds)) for row in _cells(finished))
+    return CaseQuality(blocks, int((trials["status"] == "failed").sum()), thresholds)
 
 
-def _quality(blocks: list[list[QualityFlag]], failed_blocks: int, thresholds: Thresholds) -> Quality:
-    verdict = thresholds.verdict_of_blocks(blocks)
-    flags = [flag for of_block in blocks for flag in of_block]
-    if failed_blocks:
-        verdict = worst_verdict([verdict, SUSPECT])
-        flags.append(thresholds.flag("FAILED_BLOCKS", failed_blocks))
-    return Quality(verdict, tuple(thresholds.merge(flags)))
+def flags_of(cells: Sequence[object], thresholds: Thresholds) -> list[QualityFlag]:
+    """Return the flags in the cells ``codes`` and ``findings`` of a row.
+
+    An older run has both kinds in ``codes``.
+    """
+    return thresholds.parse(" ".join(map(text, cells)))
+
+
+def _cells(trials: pd.DataFrame) -> list[Sequence[object]]:
+    names = [name for name in ("codes", "findings") if name in trials]
+    return [tuple(cells) for cells in trials[names].itertuples(index=False)]

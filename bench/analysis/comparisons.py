@@ -86,12 +86,13 @@ def _pair_quality(
     cases = [quality_of_cases.get(CaseKey(name, comparison.load_point), CaseQuality()) for name in names]
     both = [case.for_metric(metric) for case in cases]
     verdicts = [quality.verdict for quality in both]
-    flags = [flag for quality in both for flag in quality.flags]
+    flags = [flag for quality in both for flag in quality.doubts]
+    found = [flag for quality in both for flag in quality.findings]
     blocks = len(comparison.log_ratios)
     if blocks < MIN_BLOCKS_TO_COMPARE:
         verdicts.append(SUSPECT)
         flags.append(thresholds.flag("FEW_BLOCKS", blocks))
-    return Quality(worst_verdict(verdicts), tuple(thresholds.merge(flags)))
+    return Quality(worst_verdict(verdicts), tuple(thresholds.merge(flags)), tuple(thresholds.merge(found)))
 
 
 def _conclusion(
@@ -129,6 +130,7 @@ def _to_row(
         blocks=len(comparison.log_ratios),
         conclusion=conclusion.value,
         verdict=quality.verdict,
-        codes=format_flags(quality.flags),
+        codes=format_flags(quality.doubts),
+        findings=format_flags(quality.findings),
         kind=pair.kind.value,
     )

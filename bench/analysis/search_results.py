@@ -5,14 +5,22 @@ from collections import Counter
 
 import pandas as pd
 
-from bench.analysis.case_quality import Quality
+from bench.analysis.case_quality import Quality, case_quality, flags_of
 from bench.analysis.cases import CaseKey, text, to_table
 from bench.analysis.search_votes import MAX_LATE_SHARE, bounds
 from bench.analysis.statistics import Interval
 from bench.analysis.summary import CaseLabels, summarise
 from bench.schema.load_points import LoadPoint
 from bench.schema.result_rows import SummaryRow
-from clients.quality_codes import INVALID, MIN_SAMPLES_BEYOND, SUSPECT, Thresholds, worst_verdict
+from clients.quality_codes import (
+    INVALID,
+    MIN_SAMPLES_BEYOND,
+    SUSPECT,
+    Thresholds,
+    doubts,
+    findings,
+    worst_verdict,
+)
 
 METRIC = "max_rate_rps"
 _PLANNED_CASE = ["arm", *LoadPoint.PLANNED_COLUMNS]
@@ -95,7 +103,8 @@ def _row(case: CaseKey, trials: pd.DataFrame, thresholds: Thresholds) -> Summary
 def _unmeasured_row(labels: CaseLabels, trials: pd.DataFrame, thresholds: Thresholds) -> SummaryRow:
     """Return the row of a search without a counted trial, as its last trial explains."""
     last = trials.iloc[-1]
-    quality = Quality(text(last["verdict"]), tuple(thresholds.parse(text(last["codes"]))))
+    flags = flags_of((last["codes"], last.get("findings", "")), thresholds)
+    quality = Quality(text(last["verdict"]), tuple(doubts(flags)), tuple(findings(flags)))
     no_interval = Interval(math.nan, math.nan, math.nan, coverage=math.nan)
     return labels.row(METRIC, no_interval, 0, quality, text(last["status"]), text(last["reason"]))
 
@@ -108,7 +117,7 @@ def _quality(
     at_upper: trials at the upper bound. passed: trials that passed at the lower bound.
 
     An upper bound at which the server is overloaded is a result, not a defect. An upper bound with invalid trials is a
-    defect: the generator may have set it.
+    defect: the generator may have set it. The findings are those of the trials that passed.
     """
     raised = []
     if lower is None:
@@ -119,6 +128,7 @@ def _quality(
     if beyond < MIN_SAMPLES_BEYOND:
         raised.append(thresholds.flag("FEW_SAMPLES", beyond))
     invalid = at_upper.loc[at_upper["verdict"] == INVALID, "codes"]
-    flags = [flag for cell in invalid for flag in thresholds.parse(text(cell))]
+    flags = [flag for cell in invalid for flag in doubts(thresholds.parse(text(cell)))]
     verdicts = [INVALID for _ in invalid] + [SUSPECT for _ in raised]
-    return Quality(worst_verdict(verdicts), tuple(thresholds.merge([*flags, *raised])))
+    found = case_quality(passed, thresholds).for_metric(METRIC).findings
+    return Quality(worst_verdict(verdicts), tuple(thresholds.merge([*flags, *raised])), found)

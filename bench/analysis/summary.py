@@ -13,18 +13,32 @@ from bench.analysis.cases import CaseKey, group_by_case, text, to_table
 from bench.schema.column_docs import column_names
 from bench.schema.metrics import METRICS, headline
 from bench.schema.result_rows import SummaryRow
-from clients.quality_codes import MIN_SAMPLES_BEYOND, SUSPECT, QualityFlag, Thresholds, format_flags, worst_verdict
+from clients.quality_codes import (
+    MIN_SAMPLES_BEYOND,
+    QUANTILES,
+    REQUEST_TIMES,
+    SUSPECT,
+    QualityFlag,
+    Thresholds,
+    format_flags,
+    worst_verdict,
+)
 
 SUMMARY_COLUMNS = column_names(SummaryRow)
 OPTIONAL_METRICS = {  # without values, these metrics have no row unless the scenario asks for them
     "max_rate_rps",
     "sessions_per_s",
     "connect_p50_us",
+    "service_p90_us",
+    "service_max_us",
     "latency_p50_us",
+    "latency_p90_us",
     "latency_p99_us",
     "latency_p99_9_us",
+    "latency_max_us",
 }
-QUANTILES = {"service_p99_us": 0.99, "service_p99_9_us": 0.999, "latency_p99_us": 0.99, "latency_p99_9_us": 0.999}
+_RATES = {"throughput_rps", "sessions_per_s"}
+_TAILS = ("p90", "p99", "p99.9")  # percentiles that are not printed if few samples are beyond them
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +88,8 @@ class CaseLabels:
             low=interval.low,
             high=interval.high,
             verdict=quality.verdict,
-            codes=format_flags(quality.flags),
+            codes=format_flags(quality.doubts),
+            findings=format_flags(quality.findings),
             status=status,
             reason=reason,
         )
@@ -143,20 +158,25 @@ def _measured_row(
 ) -> SummaryRow:
     """Return the row of one metric. replies: their median number per block.
 
-    A percentile with too few replies beyond it would be little more than the slowest reply, so it stays empty.
+    A percentile with too few replies beyond it would be little more than the slowest reply, so it stays empty. A rate
+    of 0 is invalid, whatever codes the trials have.
     """
     interval = statistics.median_interval(values)
     flags: list[QualityFlag] = []
+    if metric in _RATES and interval.estimate == 0:
+        flags.append(thresholds.flag("NO_REPLIES"))
     if len(values) < statistics.MIN_BLOCKS_FOR_95:
         flags.append(thresholds.flag("FEW_BLOCKS", len(values)))
-    if metric in QUANTILES:
-        beyond = 0.0 if math.isnan(replies) else (1 - QUANTILES[metric]) * replies
+    figure = METRICS[metric].figure
+    if figure.percentile in _TAILS and figure.quantity in REQUEST_TIMES:
+        beyond = 0.0 if math.isnan(replies) else (1 - QUANTILES[figure.percentile]) * replies
         if beyond < thresholds.codes["FEW_SAMPLES"].suspect:
-            flags.append(thresholds.flag("FEW_SAMPLES", beyond))
+            flags.append(thresholds.flag("FEW_SAMPLES", beyond, figure.percentile))
         if beyond < MIN_SAMPLES_BEYOND:
             interval = replace(interval, estimate=math.nan, low=math.nan, high=math.nan)
     quality = case.for_metric(metric)
     if flags:
-        merged = tuple(thresholds.merge([*quality.flags, *flags]))
-        quality = Quality(worst_verdict([quality.verdict, SUSPECT]), merged)
+        merged = tuple(thresholds.merge([*quality.doubts, *flags]))
+        verdict = worst_verdict([quality.verdict, SUSPECT, thresholds.worst(flags, figure)])
+        quality = Quality(verdict, merged, quality.findings)
     return labels.row(metric, interval, len(values), quality)

@@ -53,7 +53,8 @@ def compare(
       holabench compare main branch --fail-if "cpu_us_per_request>5%"
 
     A --fail-if condition holds if the change is significant and larger than the limit, or if the metric could not be
-    measured any more. The output states the smallest change that could have been detected.
+    measured any more. If both runs have a baseline, the change of the ratio to it decides. The output states the
+    smallest change that could have been detected.
 
     Exit codes: 0 success; 2 wrong input, or nothing that a condition could judge; 4 a condition holds, or
     (with --require-power) could not have been detected.

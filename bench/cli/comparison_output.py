@@ -93,7 +93,7 @@ def print_comparison(console: Console, comparison: RunComparison, *, show_all: b
     for power in comparison.powers:
         print_line(console, _describe_power(power))
     for change in comparison.violations.changes:
-        print_line(console, f"broken: {change.arm}, {change.load_point}: {change.metric} {_ratio(change)}")
+        print_line(console, f"broken: {change.arm}, {change.load_point}: {change.metric} {_judged(change)}")
     gated_metrics = {power.rule.metric for power in comparison.powers}
     for text in _describe_missing(comparison.violations.missing, comparison.names, gated_metrics):
         print_line(console, f"broken: {text}")
@@ -242,10 +242,17 @@ def _ratio(change: Change) -> str:
 
 
 def _relative_ratio(change: Change) -> str:
-    """Return the change of the ratio to the baseline, which the drift of the machine does not affect."""
+    """Return the change of the ratio to the baseline inside rounds, which decides where it is known."""
     if math.isnan(change.relative_ratio):
         return "-"
     return f"{change.relative_ratio:.3f} [{change.relative_low:.3f}, {change.relative_high:.3f}]"
+
+
+def _judged(change: Change) -> str:
+    """Return the ratio that the conclusion is about."""
+    if math.isnan(change.relative_ratio):
+        return _ratio(change)
+    return f"{_relative_ratio(change)} relative to {BASELINE_MODEL}"
 
 
 def _to_json(values: dict[str, Any]) -> dict[str, Any]:

@@ -3,16 +3,19 @@
 import functools
 import math
 import statistics
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from bench.escaping import visible
 from bench.experiment.block import MAX_RUN_DELAY_SHARE
 from bench.experiment.observer import CaseFinished, SliceFinished
+from bench.formatting import plural
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import SliceRow, TrialRow
 from bench.schema.load_points import LoadPoint
-from clients.quality_codes import Thresholds, describe_flags, worst_verdict
+from clients.quality_codes import SEVERITY, Thresholds
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SPARKLINE_SLICES = 24
@@ -29,6 +32,14 @@ class RankedArm:
     half_width: float  # of the 95% interval; nan if there are few blocks
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line about a trial."""
+
+    text: str
+    is_finding: bool = False  # about the server; else a reason for doubt, or a failure
+
+
 @dataclass(slots=True)
 class InterimResults:
     """One figure of each arm's slices so far, by block, and the warnings so far.
@@ -41,7 +52,8 @@ class InterimResults:
     figures: dict[tuple[LoadPoint, str], dict[int, list[float]]] = field(default_factory=dict)
     delayed_slices: int = 0  # in which the generator was preempted
     repeated_rounds: int = 0  # that were disturbed
-    _reported: set[tuple[str, ...]] = field(default_factory=set)
+    _trials_with: Counter[str] = field(default_factory=Counter)  # trials by quality code, and those that failed
+    _reported: set[str] = field(default_factory=set)
 
     def add_slice(self, event: SliceFinished) -> None:
         """Add one slice."""
@@ -50,10 +62,18 @@ class InterimResults:
         blocks.setdefault(event.block, []).append(_figure(row))
         self.delayed_slices += row.run_delay_share > MAX_RUN_DELAY_SHARE
 
-    def add_case(self, event: CaseFinished) -> list[str]:
-        """Add a finished case; return a line for each failure and each quality code that is new for its arm."""
+    def add_case(self, event: CaseFinished) -> list[Notice]:
+        """Add a finished case; return what is new in the run: its first trial with a code, an arm that failed."""
         self.repeated_rounds += event.disturbed
-        return [line for trial in event.trials if (line := self._warning(trial))]
+        return [notice for trial in event.trials for notice in self._notices(trial)]
+
+    def counts(self) -> str:
+        """Return how many trials had each code, or failed, and how many rounds were repeated; empty for none."""
+        parts = [f"{name} in {plural(count, 'trial')}" for name, count in self._trials_with.most_common()]
+        if parts:
+            parts[-1] += "; the report lists all of them"
+        parts += [repeated_rounds(self.repeated_rounds)] if self.repeated_rounds else []
+        return ", ".join(parts)
 
     def ranking(self, load: LoadPoint, transport: str, *, lowest_first: bool = False) -> list[RankedArm]:
         """Return the arms of a transport, best first. Arms without a figure come last."""
@@ -75,27 +95,27 @@ class InterimResults:
             return ""
         return "".join(" " if math.isnan(value) else _BARS[min(7, int(8 * value / highest))] for value in values)
 
-    def _warning(self, trial: TrialRow) -> str:
+    def _notices(self, trial: TrialRow) -> Iterator[Notice]:
         load = str(LoadPoint.of(trial.scenario, trial.connections, trial.message_bytes))
         subject = f"{Arm.parse(trial.arm).display_name} in {load}"
         if trial.status == "failed":
-            is_new = self._report_once(trial.arm, load)
-            return f"{subject}: failed: {_shorten(trial.reason)}" if is_new else ""
-        raised = [(flag, self.thresholds.verdict(flag)) for flag in self.thresholds.parse(trial.codes)]
-        new = [
-            (flag, verdict)
-            for flag, verdict in raised
-            if verdict != "valid" and self._report_once(trial.arm, flag.code.name, verdict)
-        ]
-        if not new:
-            return ""
-        verdict = worst_verdict(verdict for _, verdict in new)
-        return f"{subject}: {verdict}: {describe_flags(flag for flag, _ in new)}"
+            self._trials_with["failed"] += 1
+            if self._is_new(f"failed {trial.arm}"):
+                yield Notice(f"{subject}: failed: {_shorten(trial.reason)}")
+        parsed = self.thresholds.parse(f"{trial.codes} {trial.findings}")
+        flags = [flag for flag in parsed if flag.code.is_raised(flag.value, flag.percentile)]
+        for code, of_code in groupby(flags, key=lambda flag: flag.code):
+            self._trials_with[code.name] += 1
+            # One block does not show whether a transient finding is the server's: see Thresholds.findings_of_blocks.
+            if not (code.is_finding and code.transient) and self._is_new(code.name):
+                worst = max(of_code, key=lambda flag: (SEVERITY[self.thresholds.verdict(flag)], flag.badness))
+                verdict = "" if worst.code.is_finding else f"{self.thresholds.verdict(worst)}: "
+                yield Notice(f"{subject}: {verdict}{worst.description}", worst.code.is_finding)
 
-    def _report_once(self, *key: str) -> bool:
-        """Return whether this is new, and remember it."""
-        is_new = key not in self._reported
-        self._reported.add(key)
+    def _is_new(self, kind: str) -> bool:
+        """Return whether this kind of warning is new, and remember it."""
+        is_new = kind not in self._reported
+        self._reported.add(kind)
         return is_new
 
 
@@ -131,6 +151,11 @@ def _student_quantile(degrees_of_freedom: int) -> float:
     from scipy import special  # a run has loaded it before the first block; other commands need not
 
     return float(special.stdtrit(degrees_of_freedom, 0.975))
+
+
+def repeated_rounds(count: int) -> str:
+    """Return how many rounds were repeated, and why."""
+    return f"{plural(count, 'round')} repeated because of interference from other processes"
 
 
 def _shorten(reason: str) -> str:

@@ -11,6 +11,7 @@ from bench.formatting import format_duration, plural
 from bench.machine.cpu_layout import place_here
 from bench.machine.fd_limit import hard_limit
 from bench.plan.definition import Plan
+from bench.plan.sample_sizes import percentile_needs
 from bench.plan.schedule import Schedule, ScheduledLoad, resolve
 from bench.plan.slice_lengths import short_cycle_s
 
@@ -37,6 +38,9 @@ def print_plan(plan: Plan, console: Console) -> None:
     console.print(_case_table(schedule))
     for reason in _skip_reasons(schedule):
         print_line(console, f"skipped: {reason}")
+    for needs in (percentile_needs(plan, scenario) for scenario in plan.scenarios):
+        if needs:
+            print_line(console, needs)
     if plan.pythons:
         print_line(console, f"interpreters, if installed: {', '.join(plan.pythons)}")
     print_line(console, _duration(plan, duration_s(plan, models)))

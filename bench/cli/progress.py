@@ -15,10 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.cli.console import print_line
-from bench.cli.interim_results import InterimResults, RankedArm, load_point_of, ranking_heading
+from bench.cli.interim_results import InterimResults, RankedArm, load_point_of, ranking_heading, repeated_rounds
 from bench.experiment.observer import CaseFinished, SliceFinished
 from bench.formatting import compact, plural
 from bench.schema.arms import Arm
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 
 if TYPE_CHECKING:
@@ -31,9 +32,8 @@ _MAX_ROWS = 8
 class ProgressDisplay:
     """Print what a run reports (a RunObserver). As a context manager it ends the live display."""
 
-    _results: InterimResults  # from the start of the run, which brings the thresholds
-
     def __init__(self, console: Console) -> None:
+        self._results = InterimResults(DEFAULT_THRESHOLDS)  # the start of the run brings the thresholds of its plan
         self._console = console
         self._blocks: int | None = None
         self._shown_cases: set[tuple[int, LoadPoint]] = set()
@@ -45,6 +45,8 @@ class ProgressDisplay:
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
+        if counts := self._results.counts():
+            self.on_message(counts)
 
     def on_message(self, text: str) -> None:
         """Print one line."""
@@ -73,11 +75,12 @@ class ProgressDisplay:
             print_line(self._console, self._describe(event))
 
     def on_case(self, event: CaseFinished) -> None:
-        """Print the warnings of a case that has finished."""
-        for line in self._results.add_case(event):
-            self.on_warning(line)
-        if event.disturbed and self._live is None:
-            self.on_warning(_repeated_rounds(event.disturbed))
+        """Print what is new in a case that has finished."""
+        for notice in self._results.add_case(event):
+            if notice.is_finding:
+                self.on_message(f"finding: {notice.text}")
+            else:
+                self.on_warning(notice.text)
 
     def _describe(self, event: SliceFinished) -> str:
         of_blocks = f" of {self._blocks}" if self._blocks else ""
@@ -125,7 +128,7 @@ def _interim_tables(results: InterimResults, event: SliceFinished) -> Iterator[T
         slices = plural(results.delayed_slices, "slice")
         yield Text(f"generator was preempted for more than 10% of {slices}", style="yellow")
     if results.repeated_rounds:
-        yield Text(_repeated_rounds(results.repeated_rounds), style="yellow")
+        yield Text(repeated_rounds(results.repeated_rounds), style="yellow")
 
 
 def _arm_text(name: str) -> str:
@@ -137,7 +140,3 @@ def _median_cell(ranked: RankedArm) -> str:
     if math.isnan(ranked.half_width) or not ranked.median > 0:
         return compact(ranked.median)
     return f"{compact(ranked.median)} ±{100 * ranked.half_width / ranked.median:.0f}%"
-
-
-def _repeated_rounds(count: int) -> str:
-    return f"repeated {plural(count, 'round')} because of interference from other processes"

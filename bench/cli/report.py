@@ -48,7 +48,7 @@ def print_results(results: "Report", console: Console) -> None:
     for table in render_tables(results.tables, console.width):
         console.print(table)
         console.print()
-    for advice in sample_size_advice(results.tables):
+    for advice in sample_size_advice(results.tables, results.seconds):
         print_line(console, advice)
     for line in results.changed_thresholds:
         print_line(console, f"threshold changed by the plan: {line}")

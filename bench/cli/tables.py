@@ -1,7 +1,7 @@
 """The result tables of a run on the terminal."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from rich import box
@@ -12,18 +12,24 @@ from rich.text import Text
 
 from bench.analysis.rankings import format_rank
 from bench.formatting import join_words, plural
-from bench.report.tables import ResultTable, TableRow
+from bench.report.tables import FINDING_MARK, ResultTable, TableRow
 from bench.schema.conclusions import Conclusion
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
-from clients.quality_codes import QualityFlag
+from clients.quality_codes import MIN_SAMPLES_BEYOND, QualityFlag
 
 FEW_BLOCKS, FEW_SAMPLES = "FEW_BLOCKS", "FEW_SAMPLES"  # mostly the same in all rows, so printed once
+_SAMPLES_NEEDED = (
+    MIN_SAMPLES_BEYOND,
+    CATALOGUE[FEW_SAMPLES].suspect,
+)  # beyond a percentile: to be printed, to be valid
 MAX_SERVERS = 3  # that are named beside a code; more are counted
 _UNBOUNDED_WIDTH = 10_000  # columns
 HEADINGS = {
     "throughput_rps": "requests/s",
     "max_rate_rps": "requests/s",
     "sessions_per_s": "sessions/s",
+    "latency_p50_us": "p50 µs",
+    "latency_p99_us": "p99 µs",
     "service_p50_us": "p50 µs",
     "service_p99_us": "p99 µs",
     "cpu_us_per_request": "CPU µs/req",
@@ -33,6 +39,8 @@ SHORT_HEADINGS = {
     "throughput_rps": "req/s",
     "max_rate_rps": "req/s",
     "sessions_per_s": "sess/s",
+    "latency_p50_us": "p50",
+    "latency_p99_us": "p99",
     "service_p50_us": "p50",
     "service_p99_us": "p99",
     "cpu_us_per_request": "CPU µs",
@@ -43,7 +51,8 @@ SIGN_LEGEND: dict[str, str] = {
     Conclusion.INCONCLUSIVE: "? inconclusive",
 }
 MARK_LEGEND = "! suspect, !! invalid: only that figure, not its row"
-SERVICE_TIME_LEGEND = "p50, p99: service time"
+TIME_LEGENDS = {"latency_p50_us": "p50, p99: latency", "service_p50_us": "p50, p99: service time"}
+RATIO_LEGEND = "ratio: median of the ratios inside rounds, not the ratio of the medians"
 
 
 def render_tables(tables: Sequence[ResultTable], width: int) -> list[Table]:
@@ -130,16 +139,17 @@ def _cells(row: TableRow, metrics: list[str], *, narrow: bool) -> list[Text]:
         Text(row.arm.display_label),
         *map(Text, numbers),
         ratio,
-        Text(row.verdict, style=COLOURS.get(row.verdict, "")),
+        Text(row.marked_verdict, style=COLOURS.get(row.verdict, "")),
     ]
 
 
 def _caption(result: ResultTable) -> Text | None:
     """Return the lines below a table: reasons for doubt, and what the signs mean."""
-    lines = [*_unmeasured(result), *_findings_by_code(result)]
+    lines = [*_unmeasured(result), *_doubts_by_code(result), *_findings_by_code(result)]
     if any(row.mark(metric) for row in result.rows for metric in result.metrics):
         lines.append(MARK_LEGEND)
-    legend = [SERVICE_TIME_LEGEND] if "service_p50_us" in result.metrics else []
+    legend = [text for metric, text in TIME_LEGENDS.items() if metric in result.metrics]
+    legend += [RATIO_LEGEND] if any(row.ratio and math.isfinite(row.ratio.low) for row in result.rows) else []
     conclusions = {row.ratio.conclusion for row in result.rows if row.ratio}
     legend += [text for conclusion, text in SIGN_LEGEND.items() if conclusion in conclusions]
     if legend:
@@ -156,36 +166,52 @@ def _unmeasured(result: ResultTable) -> list[str]:
     return [f"{', '.join(names)}: {reason}" for reason, names in servers.items()]
 
 
-def _findings_by_code(result: ResultTable) -> list[str]:
-    """Return a line for each code: its worst value, and the servers.
+def _doubts_by_code(result: ResultTable) -> list[str]:
+    """Return a line for each doubt: its worst value, and the servers.
 
-    The codes are those of the rows, and of figures that are worse than their row.
+    The doubts are those of the rows, and of figures that are worse than their row.
     """
-    flags_of_code: dict[str, dict[str, list[QualityFlag]]] = {}
+    cells_of_rows = []
     for row in result.rows:
         cells = [row.quality[metric][1] for metric in result.metrics if row.mark(metric)]
         if row.verdict in ("suspect", "invalid"):
             cells.append(row.codes)
-        for flag in DEFAULT_THRESHOLDS.parse(" ".join(cells)):
-            of_server = flags_of_code.setdefault(flag.code.name, {})
-            of_server.setdefault(row.arm.display_name, []).append(flag)
+        cells_of_rows.append((row.arm.display_name, " ".join(cells)))
+    return _lines_by_code(cells_of_rows)
+
+
+def _findings_by_code(result: ResultTable) -> list[str]:
+    """Return a line for each finding: its worst value, and the servers."""
+    lines = _lines_by_code([(row.arm.display_name, row.findings) for row in result.rows])
+    return [f"{FINDING_MARK} {line}" for line in lines]
+
+
+def _lines_by_code(cells_of_rows: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a line for each code, in the order of the catalogue. cells_of_rows: name of a server, and its codes."""
+    flags_of_code: dict[str, dict[str, list[QualityFlag]]] = {}
+    for server, cell in cells_of_rows:
+        for flag in DEFAULT_THRESHOLDS.parse(cell):
+            flags_of_code.setdefault(flag.name, {}).setdefault(server, []).append(flag)
     flags = [flag for of_server in flags_of_code.values() for of_row in of_server.values() for flag in of_row]
     return [
-        _finding(worst, list(flags_of_code[worst.code.name]))
+        _describe_code(worst, list(flags_of_code[worst.name]))
         for worst in DEFAULT_THRESHOLDS.merge(flags)
         if worst.code.name not in (FEW_BLOCKS, FEW_SAMPLES)
     ]
 
 
-def _finding(worst: QualityFlag, servers: Sequence[str]) -> str:
+def _describe_code(worst: QualityFlag, servers: Sequence[str]) -> str:
     """Return ``RUN_DELAY: generator preempted up to 62.0% of the time: 9 servers``."""
     names = ", ".join(servers) if len(servers) <= MAX_SERVERS else plural(len(servers), "server")
     description = worst.worst_description if len(servers) > 1 else worst.short_description
-    return ": ".join(filter(None, (worst.code.name, description, names)))
+    return ": ".join(filter(None, (worst.name, description, names)))
 
 
-def sample_size_advice(tables: Sequence[ResultTable]) -> list[str]:
-    """Return a line for figures that rest on too few blocks, and one for those that rest on too few replies."""
+def sample_size_advice(tables: Sequence[ResultTable], seconds: Mapping[str, float] = {}) -> list[str]:
+    """Return a line for figures that rest on too few blocks, and one for those that rest on too few replies.
+
+    seconds: of load in a block, by scenario.
+    """
     few_samples = _metrics_with(tables, lambda codes: FEW_SAMPLES in codes)
     few_blocks = _metrics_with(tables, lambda codes: FEW_BLOCKS in codes and FEW_SAMPLES not in codes)
     lines = []
@@ -196,9 +222,33 @@ def sample_size_advice(tables: Sequence[ResultTable]) -> list[str]:
         lines.append(f"{problem}: {CATALOGUE[FEW_BLOCKS].advice} ({FEW_BLOCKS})")
     if few_samples:
         figures = join_words(HEADINGS[metric] for metric in few_samples)
-        problem = f"Few replies per block, so {figures} is rough or not printed"
-        lines.append(f"{problem}: {CATALOGUE[FEW_SAMPLES].advice} ({FEW_SAMPLES})")
+        problem = f"Few replies per block, so {figures} is rough or not printed (-)"
+        lines.append(f"{problem}: {_seconds_advice(tables, seconds)} ({FEW_SAMPLES})")
     return lines
+
+
+def _seconds_advice(tables: Sequence[ResultTable], seconds: Mapping[str, float]) -> str:
+    """Return how long each scenario would have to load a server, for the slowest server that is shown."""
+    needs = []
+    for scenario in dict.fromkeys(table.load_point.scenario for table in tables):
+        samples = [flag.value for table in tables if table.load_point.scenario == scenario for flag in _few(table)]
+        known = [value for value in samples if value > 0]
+        if known and scenario in seconds:
+            printed, sound = (seconds[scenario] * count / min(known) for count in _SAMPLES_NEEDED)
+            shown = f"{_round_up(printed):g} s to be printed, " if min(known) < MIN_SAMPLES_BEYOND else ""
+            needs.append(f"{scenario} needs {shown}{_round_up(sound):g} s to be valid")
+    return "; ".join([CATALOGUE[FEW_SAMPLES].advice, *needs])
+
+
+def _few(table: ResultTable) -> list[QualityFlag]:
+    """Return the flags of the shown figures that rest on too few replies."""
+    cells = [row.quality[metric][1] for row in table.rows for metric in table.metrics if metric in row.quality]
+    return [flag for flag in DEFAULT_THRESHOLDS.parse(" ".join(cells)) if flag.code.name == FEW_SAMPLES]
+
+
+def _round_up(seconds: float) -> float:
+    """Return seconds with one decimal, or whole seconds from 10 on, rounded up."""
+    return float(math.ceil(seconds)) if seconds >= 10 else math.ceil(10 * seconds) / 10
 
 
 def _metrics_with(tables: Sequence[ResultTable], concerns: Callable[[set[str]], bool]) -> list[str]:

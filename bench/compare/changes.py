@@ -1,8 +1,8 @@
 """Changes between two runs: each arm at each load point, before and now. Pure.
 
-Within a run, ratios are taken inside rounds. Two runs have no common rounds, so these comparisons are unpaired, and
-their values contain whatever the machine did in the meantime. A change therefore counts only as far as the drift of
-the machine, measured by the baseline, does not explain it.
+Two runs have no common rounds, so their values contain whatever the machine did in the meantime. Their ratios to the
+baseline, taken inside the rounds of each run, do not: where both runs have a baseline, the change of these ratios
+decides. Otherwise the values themselves are compared.
 """
 
 import math
@@ -38,7 +38,7 @@ class Change:
     conclusion: str
     verdict: str
     baseline_ratio: float = math.nan  # the same change of the baseline, i.e. of the machine; nan if unknown
-    relative_ratio: float = math.nan  # change of the ratio to the baseline inside blocks, often the narrower estimate
+    relative_ratio: float = math.nan  # change of the ratio to the baseline inside rounds
     relative_low: float = math.nan
     relative_high: float = math.nan
     detectable_share: float = math.nan  # smallest change that is detected (with 80% probability); nan if unknown
@@ -48,6 +48,11 @@ class Change:
     def load_point(self) -> LoadPoint:
         """The load point without its rate."""
         return LoadPoint(self.scenario, self.connections, self.message_bytes)
+
+    @property
+    def judged_ratio(self) -> float:
+        """The ratio that the conclusion is about: relative to the baseline if that is known."""
+        return self.ratio if math.isnan(self.relative_ratio) else self.relative_ratio
 
     @property
     def is_judged(self) -> bool:
@@ -192,12 +197,14 @@ def _change(test: _Test, thresholds: tuple[Thresholds, Thresholds]) -> Change:
 
 
 def _block_change(test: _Test) -> tuple[float, float, float, Conclusion]:
-    """Return ratio, interval and conclusion of a metric that blocks measure."""
+    """Return ratio, interval and conclusion of a metric that blocks measure.
+
+    The ratio and its interval are those of the values; the conclusion is about the ratio to the baseline.
+    """
     change = statistics.unpaired_ratio(test.before.logs, test.after.logs, test.tests)
-    conclusion = conclude(test.metric, change)
-    is_explained = test.drift is not None and test.drift.explains(_relative_change(test), rises=change.low > 1)
-    if conclusion.is_difference and is_explained:
-        conclusion = Conclusion.INCONCLUSIVE
+    relative = _relative_change(test)
+    judged = change if test.drift is None or math.isnan(relative.ratio) else test.drift.beyond_drift(relative)
+    conclusion = conclude(test.metric, judged)
     ratio = test.after.median / test.before.median if math.isnan(change.ratio) else change.ratio
     return ratio, change.low, change.high, conclusion
 
@@ -211,16 +218,15 @@ def _relative_change(test: _Test) -> statistics.LogRatio:
 def _detectable_share(test: _Test) -> float:
     """Return the smallest change that is detected.
 
-    In blocks: the change that the interval, and the allowance for the drift of the machine, let through with 80%
-    probability. In searches: the change after which the bounds of the two runs cannot overlap.
+    In blocks: the change that the interval of the deciding ratio, and the allowance for the drift of the machine, let
+    through with 80% probability. In searches: the change after which the bounds of the two runs cannot overlap.
     """
     if test.metric == MAX_RATE:
         widths = [values.bounds[1] / values.bounds[0] for values in (test.before, test.after)]
         return math.prod(widths) - 1
-    log_change = statistics.detectable_log_change(test.before.logs, test.after.logs, test.tests)
-    if test.drift is not None:
-        log_change = max(log_change, test.drift.detectable_log_change(test.before, test.after, test.tests))
-    return math.expm1(log_change)
+    if test.drift is not None and not math.isnan(_relative_change(test).ratio):
+        return math.expm1(test.drift.detectable_log_change(test.before, test.after, test.tests))
+    return math.expm1(statistics.detectable_log_change(test.before.logs, test.after.logs, test.tests))
 
 
 def _search_change(test: _Test) -> tuple[float, float, float, Conclusion]:

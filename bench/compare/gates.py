@@ -34,7 +34,8 @@ class Rule:
         """Return whether a change is significant and larger than the rule allows."""
         if change.metric != self.metric or not Conclusion(change.conclusion).is_difference:
             return False
-        return change.ratio > 1 + self.share if self.rises else change.ratio < 1 + self.share
+        ratio = change.judged_ratio
+        return ratio > 1 + self.share if self.rises else ratio < 1 + self.share
 
     def has_power(self, change: Change) -> bool:
         """Return whether the comparison would detect a change of the rule's size.

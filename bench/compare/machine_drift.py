@@ -34,15 +34,22 @@ class MachineDrift:
         return worst_verdict(each.verdict(each.flag("MACHINE_DRIFT", self.share)) for each in thresholds)
 
     def relative_change(self, before: MetricValues, after: MetricValues, tests: int) -> LogRatio:
-        """Return the change of a model's ratio to the baseline, taken inside blocks."""
+        """Return the change of a model's ratio to the baseline, taken inside rounds."""
         return unpaired_ratio(before.log_ratios_to(self.before), after.log_ratios_to(self.after), tests)
 
-    def explains(self, relative: LogRatio, *, rises: bool) -> bool:
-        """Return whether the drift alone could have made a change.
+    def beyond_drift(self, relative: LogRatio) -> LogRatio:
+        """Return the intervals of a relative change, widened by what the drift alone could have done to a model.
 
-        relative: the change relative to the baseline. rises: whether the value of the model rose.
+        relative: the change relative to the baseline.
         """
-        return not (relative.low > self._allowance if rises else relative.high < 1 / self._allowance)
+        allowance = self._allowance
+        return replace(
+            relative,
+            low=relative.low / allowance,
+            high=relative.high * allowance,
+            low90=relative.low90 / allowance,
+            high90=relative.high90 * allowance,
+        )
 
     def detectable_log_change(self, before: MetricValues, after: MetricValues, tests: int) -> float:
         """Return the smallest change that the drift does not explain.

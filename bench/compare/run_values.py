@@ -3,18 +3,19 @@
 import itertools
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
-from bench.analysis.block_values import block_values, valid_slices
+from bench.analysis.block_values import METRICS_FROM_SLICES, block_log_ratios, block_values, valid_slices
 from bench.analysis.case_quality import case_quality
-from bench.analysis.cases import CaseKey, group_by_case
+from bench.analysis.cases import CaseKey, group_by_case, group_by_load_point
 from bench.analysis.search_results import group_searches, objectives, summarise_searches
 from bench.analysis.summary import why_unmeasured
 from bench.plan.definition import Plan
 from bench.plan.matrix import arms, competing_arms, load_points, scenario_load_points
+from bench.schema.arms import Arm
 from clients.quality_codes import Thresholds
 
 MAX_RATE = "max_rate_rps"
@@ -38,6 +39,7 @@ class MetricValues:
     median: float
     verdict: str
     logs_by_block: Mapping[int, float] = field(default_factory=dict)
+    log_ratios_in_rounds: tuple[float, ...] = ()  # to the baseline, one for each block; empty if rounds do not have it
     bounds: tuple[float, float] = (math.nan, math.nan)
     objective: tuple[float, float] = (math.nan, math.nan)  # of a search: latency in us, and share of lost requests
 
@@ -52,7 +54,12 @@ class MetricValues:
         return [*self.logs_by_block.values()]
 
     def log_ratios_to(self, baseline: "MetricValues") -> list[float]:
-        """Return the log ratios to a baseline, inside the blocks in which the baseline has a finite value."""
+        """Return the log ratios to a baseline: inside rounds, or else inside blocks.
+
+        Blocks in which the ratio is not finite are left out.
+        """
+        if self.log_ratios_in_rounds:
+            return [log for log in self.log_ratios_in_rounds if math.isfinite(log)]
         of_baseline = baseline.logs_by_block
         common = [block for block in self.logs_by_block if math.isfinite(of_baseline.get(block, math.nan))]
         return [self.logs_by_block[block] - of_baseline[block] for block in common]
@@ -94,10 +101,15 @@ def collect_values(
     unmeasured: dict[CaseKey, Unmeasured] = {}
     valid = valid_slices(slices, trials)
     slices_of_case = group_by_case(valid)
+    in_rounds = _log_ratios_in_rounds(valid)
     for case, case_trials in group_by_case(trials).items():
         if (case_trials["status"] == "ok").any():
             case_slices = slices_of_case.get(case, valid.iloc[:0])
-            values[case.planned] = dict(_block_metrics(case_trials, case_slices, thresholds))
+            metrics = _block_metrics(case_trials, case_slices, thresholds)
+            values[case.planned] = {
+                metric: replace(of_metric, log_ratios_in_rounds=in_rounds.get((case, metric), ()))
+                for metric, of_metric in metrics
+            }
         else:
             unmeasured[case.planned] = Unmeasured(*why_unmeasured(case_trials))
     for case, max_rate_values in _search_values(max_rate, thresholds):
@@ -116,6 +128,27 @@ def planned_cases(plan: Plan) -> set[CaseKey]:
     searches = [point for scenario in plan.scenarios if scenario.searches for point in scenario_load_points(scenario)]
     pairs = [*itertools.product(arms(plan), load_points(plan)), *itertools.product(competing_arms(plan), searches)]
     return {CaseKey(arm.name, point) for arm, point in pairs}
+
+
+def _log_ratios_in_rounds(slices: pd.DataFrame) -> dict[tuple[CaseKey, str], tuple[float, ...]]:
+    """Return the log ratios of each case to the baseline of its transport, by metric: one for each block.
+
+    slices: as ``valid_slices`` returns them. A ratio is taken inside each round, and its median is that of the block.
+    """
+    found: dict[tuple[CaseKey, str], tuple[float, ...]] = {}
+    for load_point, rounds in group_by_load_point(slices).items():
+        arms_here = [Arm.parse(str(name)) for name in rounds["arm"].unique()]
+        pairs = [
+            (arm.name, baseline.name)
+            for arm, baseline in itertools.product(arms_here, arms_here)
+            if baseline.is_baseline and arm.transport == baseline.transport and not arm.is_baseline
+        ]
+        for metric in (metric for metric in METRICS_FROM_SLICES if pairs and rounds[metric].notna().any()):
+            by_round = rounds.pivot_table(index=["block", "round"], columns="arm", values=metric, aggfunc="first")
+            present = [(arm, baseline) for arm, baseline in pairs if {arm, baseline} <= {*by_round.columns}]
+            for (arm, _), logs in block_log_ratios(by_round, present).items():
+                found[CaseKey(arm, load_point), metric] = tuple(logs)
+    return found
 
 
 def _block_metrics(

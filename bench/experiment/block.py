@@ -163,7 +163,7 @@ class Block:
             probe_us=conditions.probe_us,
             probe_ratio=conditions.probe_ratio,
             steal_share=conditions.steal_share,
-            run_delay_share=run_delay_share,
+            max_run_delay_share=run_delay_share,
             pressure_share=conditions.pressure_share,
             disturbed=disturbed,
         )

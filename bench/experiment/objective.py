@@ -55,17 +55,18 @@ def meets(result: LoadResult, objective: Objective, thresholds: Thresholds) -> b
         requests
         and requests - in_time <= MAX_LATE_SHARE * requests
         and missing <= objective.lost_share * document["scheduled"]
-        and _kept_up(document, requests, thresholds)
+        and kept_up(document, thresholds)
     )
 
 
-def _kept_up(document: Mapping[str, Any], requests: int, thresholds: Thresholds) -> bool:
-    """Return whether the replies kept up with the requests of the window.
+def kept_up(document: Mapping[str, Any], thresholds: Thresholds) -> bool:
+    """Return whether the replies kept up with the requests that were due in the window.
 
     Little's law gives the mean number of requests in flight. At both ends of the window this number varies like a
     Poisson count, so two standard deviations are allowed. For the few requests of a slow server that is more than the
     share that may fall behind.
     """
+    requests = document["latency_us"]["count"]
     in_flight = requests / document["duration_s"] * float(document["latency_us"]["mean"] or 0.0) / 1e6
     answered = document["throughput_rps"] * document["duration_s"]
     behind = thresholds.codes["OVERLOAD"].suspect * requests - answered

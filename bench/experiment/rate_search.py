@@ -25,11 +25,12 @@ from bench.plan.schedule import SEARCH_BLOCK, Schedule, ScheduledLoad, Scheduled
 from bench.plan.slice_lengths import MAX_SLICE_S, MIN_REQUESTS, Lengths, SliceLength, usual_length
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import MaxRateRow
-from clients.quality_codes import format_flags
+from clients.quality_codes import Figure, Quantity, doubts, findings, format_flags
 
 MIN_CAPACITY_SHARE, MAX_CAPACITY_SHARE = 0.4, 1.1  # ends of the search, relative to the capacity in a closed loop
 IDLE_SHARE = 0.05  # of the capacity: a rate at which no request waits
 _IDLE_S, _WARMUP_S = 0.3, 0.1
+_JUDGED_FIGURE = Figure(Quantity.LATENCY, "p99")  # that the objective is about
 _MAX_INVALID = 2  # consecutive invalid trials that are repeated; the next one counts as failed
 
 
@@ -168,11 +169,12 @@ class _Trial:
         assert step is not None
         rate_rps = arm_search.search.rate_rps(step)
         result: LoadResult | None = None
-        verdict = codes = failure = ""
+        verdict = codes = found = failure = ""
         try:
             result = self._load(server, rate_rps, baseline_rps)
             judgement = _judge(result, self.context.schedule)
-            verdict, codes = judgement.verdict, format_flags(judgement.flags)
+            verdict, codes = judgement.verdict, format_flags(doubts(judgement.flags))
+            found = format_flags(findings(judgement.flags))
         except ServerError as error:
             failure = str(error) or "no reason given"
         thresholds = self.context.schedule.thresholds
@@ -184,7 +186,7 @@ class _Trial:
         if counted:
             arm_search.search.record(step, passed=passed)
         python = "" if isinstance(server, str) else server.ready["python"]
-        outcome = TrialOutcome(self.number, step, rate_rps, passed, counted, verdict, codes, failure, python)
+        outcome = TrialOutcome(self.number, step, rate_rps, passed, counted, verdict, codes, found, failure, python)
         return trial_search_row(self.load, arm_search.arm, self.objective, outcome, result)
 
     @property
@@ -216,5 +218,7 @@ def _judge(result: LoadResult, schedule: Schedule) -> Judgement:
         cpus_disjoint=schedule.cpus_disjoint,
     )
     thresholds = schedule.thresholds
-    flags = [thresholds.flag(flag["code"], flag["value"]) for flag in result.document["verdict"]["flags"]]
-    return judge(flags, utilisation, thresholds)
+    flags = [
+        thresholds.flag(flag["code"], flag["value"], flag["percentile"]) for flag in result.document["verdict"]["flags"]
+    ]
+    return judge(flags, utilisation, thresholds, _JUDGED_FIGURE)

@@ -58,7 +58,7 @@ def slice_row(
         answered=report["answered"],
         sessions=report["sessions"],
         late=report["late"],
-        lost=report["lost"],
+        given_up=report["given_up"],
         corrupt=report["corrupt"],
         throughput_rps=report["throughput_rps"] or 0.0,
         sessions_per_s=report["sessions_per_s"],

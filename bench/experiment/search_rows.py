@@ -22,13 +22,14 @@ class TrialOutcome:
     counted: bool  # False if its numbers were invalid and the trial is repeated
     verdict: str  # empty if the trial failed
     codes: str
+    findings: str
     failure: str  # why the trial failed; empty if it did not
     python: str  # interpreter of the server
 
 
 def unsearched_row(load: ScheduledLoad, arm: Arm, objective: Objective, status: str, reason: str) -> MaxRateRow:
     """Return the row of an arm that could not be searched."""
-    return _row(load, arm, objective, verdict="", codes="", status=status, reason=reason)
+    return _row(load, arm, objective, verdict="", codes="", findings="", status=status, reason=reason)
 
 
 def trial_search_row(
@@ -47,6 +48,7 @@ def trial_search_row(
         counted=outcome.counted,
         verdict=outcome.verdict,
         codes=outcome.codes,
+        findings=outcome.findings,
         status="failed" if outcome.failure else "ok",
         reason=outcome.failure,
         **_figures(result),

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.machine.process_usage import TICK_NS, TICKS
-from clients.quality_codes import QualityFlag, Thresholds
+from clients.quality_codes import Figure, QualityFlag, Thresholds
 
 MIN_CPU_US_PER_REPLY = 0.1  # less than one system call takes; no server answers without one
 MAX_CPU_SHARE = 1.05  # of the servers' CPUs; readings before and after a slice are some microseconds late
@@ -26,7 +26,7 @@ class Judgement:
     """The verdict on a trial, its flags, and the side that limited its rate."""
 
     verdict: str
-    flags: list[QualityFlag]
+    flags: list[QualityFlag]  # doubts and findings
     limited_by: str  # server, generator, neither (with the reason), or unknown for a running server
 
 
@@ -50,20 +50,27 @@ class Utilisation:
     throttled_share: float = 0.0  # of the CPUs' time, in which the container's quota was used up
 
 
-def judge(generator_flags: Sequence[QualityFlag], utilisation: Utilisation, thresholds: Thresholds) -> Judgement:
-    """Judge a trial by the generator's flags and by how busy both sides were."""
-    flags = {flag.code.name: flag for flag in generator_flags}
+def judge(
+    generator_flags: Sequence[QualityFlag],
+    utilisation: Utilisation,
+    thresholds: Thresholds,
+    figure: Figure | None = None,
+) -> Judgement:
+    """Judge a trial by the generator's flags and by how busy both sides were.
+
+    figure: that the verdict is about; without it, the verdict is about the whole trial (see ``Thresholds.worst``).
+    """
+    flags = {flag.name: flag for flag in generator_flags}
     values = {"BACKGROUND_LOAD": utilisation.background_load_share, "CPU_THROTTLED": utilisation.throttled_share}
     if not utilisation.cpus_disjoint:
         values["SHARED_CPUS"] = 1.0
         flags = {name: flag for name, flag in flags.items() if name not in _CAUSED_BY_SHARED_CPUS}
-    flags |= {flag.code.name: flag for flag in thresholds.raise_flags({**values, **utilisation.cpu_time_values})}
+    flags |= {flag.name: flag for flag in thresholds.raise_flags({**values, **utilisation.cpu_time_values})}
     saturated = flags.pop("GENERATOR_SATURATED", None)
     if saturated and not utilisation.is_baseline:
-        flags |= {flag.code.name: flag for flag in _judge_saturation(saturated, utilisation, thresholds)}
+        flags |= {flag.name: flag for flag in _judge_saturation(saturated, utilisation, thresholds)}
     merged = thresholds.merge(flags.values())
-    verdict = thresholds.worst(flag for flag in merged if flag.code.concerns_rates)
-    return Judgement(verdict, merged, limiting_side(flags, utilisation))
+    return Judgement(thresholds.worst(merged, figure), merged, limiting_side(flags, utilisation))
 
 
 def cpu_time_values(cpu_us: float, elapsed_s: float, cpus: int, answered: int, source: str) -> dict[str, float]:

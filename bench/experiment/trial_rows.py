@@ -10,7 +10,7 @@ from bench.experiment.row_builder import TrialContext, as_number
 from bench.experiment.trial_quality import Judgement, Utilisation, cpu_time_values, judge
 from bench.machine.process_usage import CPU_SOURCES, UNKNOWN
 from bench.schema.csv_schema import ResourceRow, SliceRow, TrialRow
-from clients.quality_codes import format_flags
+from clients.quality_codes import doubts, findings, format_flags
 
 _GENERATOR_COLUMNS = ("baseline_rps", "baseline_share", "run_delay_share", "involuntary_switches", "gc_runs")
 _STATISTICS = ("mean", "p50", "p90", "p99", "p99_9", "max")
@@ -45,7 +45,7 @@ class _ServerUsage:
 
 def unmeasured_row(trial: TrialContext, status: str, reason: str) -> TrialRow:
     """Return the row of a case that was skipped or failed. status: skipped or failed."""
-    return TrialRow(**_identity(trial), status=status, reason=reason, verdict=status, seed=trial.schedule.seed)
+    return TrialRow(**_identity(trial), status=status, reason=reason, seed=trial.schedule.seed)
 
 
 def trial_row(trial: TrialContext, measurement: TrialMeasurement) -> TrialRow:
@@ -101,7 +101,8 @@ def trial_row(trial: TrialContext, measurement: TrialMeasurement) -> TrialRow:
         background_load_share=_none_if_nan(measurement.background_load_share),
         limited_by=judgement.limited_by,
         verdict=judgement.verdict,
-        codes=format_flags(judgement.flags),
+        codes=format_flags(doubts(judgement.flags)),
+        findings=format_flags(findings(judgement.flags)),
         seed=trial.schedule.seed,
     )
 
@@ -122,7 +123,7 @@ def _judge(trial: TrialContext, measurement: TrialMeasurement) -> Judgement:
         throttled_share=measurement.throttled_share,
     )
     thresholds = schedule.thresholds
-    flags = [thresholds.flag(flag["code"], flag["value"]) for flag in document["verdict"]["flags"]]
+    flags = [thresholds.flag(flag["code"], flag["value"], flag["percentile"]) for flag in document["verdict"]["flags"]]
     if statistics.median(row.throughput_rps for row in measurement.slices) == 0:  # it would be the rate of the block
         flags = thresholds.merge([*flags, thresholds.flag("NO_REPLIES", 1.0)])
     return judge(flags, utilisation, thresholds)

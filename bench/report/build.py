@@ -30,6 +30,7 @@ class Report:
     tables: list[ResultTable]
     charts: list[str]  # paths inside the folder; empty without chart workers
     changed_thresholds: list[str]
+    seconds: dict[str, float]  # of load on each arm in a block, by scenario
     chart_failure: str = ""  # why there are no charts
 
 
@@ -60,7 +61,8 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
         folder.write_text("report.html", page)
     tables = result_tables(summary, comparisons, unranked_models(trials), scenario_names)
     paths = [picture.path for picture in pictures]
-    return Report(summary, comparisons, trials, tables, paths, thresholds.changed(), chart_failure)
+    seconds = {scenario.name: scenario.seconds for scenario in run.plan.scenarios}
+    return Report(summary, comparisons, trials, tables, paths, thresholds.changed(), seconds, chart_failure)
 
 
 def _draw(folder: RunFolder, chart_workers: ChartWorkers, tables: ChartTables) -> list[Picture]:

@@ -1,6 +1,6 @@
-"""The caveats of a run, by scenario. Pure.
+"""The caveats and the findings of a run, by scenario. Pure.
 
-They are the quality codes of its figures, and the cases that were not measured.
+Caveats are the doubts about its figures, and the cases that were not measured. Findings are about the servers.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,13 +21,14 @@ MAX_PLACES, MAX_METRICS = 3, 2  # that are listed one by one
 
 @dataclass(frozen=True, slots=True)
 class Caveat:
-    """A quality code that figures of a scenario carry."""
+    """A quality code that figures of a scenario carry: a doubt about them, or a finding about servers."""
 
     code: str
     meaning: str
     cases: str  # how many of how many, and which figures unless the code concerns the headline metric
     limits: str  # the thresholds that the value passed
     places: str
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class ScenarioCaveats:
 
     caveats: tuple[Caveat, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    findings: tuple[Caveat, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +71,26 @@ def collect_caveats(
     for row in summary.to_dict("records"):
         if row["status"] == "ok":
             measured.setdefault(str(row["scenario"]), set()).add(_case(row))
-    occurrences = _occurrences(summary, thresholds)
+    doubtful = summary[summary["verdict"].isin(["suspect", "invalid"])]
+    occurrences = {
+        "codes": _occurrences(doubtful, "codes", thresholds),
+        "findings": _occurrences(summary, "findings", thresholds),
+    }
+
+    def of_kind(kind: str, scenario: str) -> tuple[Caveat, ...]:
+        codes = _by_code(occurrences[kind].get(scenario, []), thresholds)
+        return tuple(_caveat(code, headline(kinds[scenario]), len(measured.get(scenario, ()))) for code in codes)
+
     return {
         scenario: ScenarioCaveats(
-            tuple(
-                _caveat(of_code, headline(kinds[scenario]), len(measured.get(scenario, ())))
-                for of_code in _by_code(occurrences.get(scenario, []), thresholds)
-            ),
-            tuple(gaps.get(scenario, ())),
+            of_kind("codes", scenario), tuple(gaps.get(scenario, ())), of_kind("findings", scenario)
         )
-        for scenario in dict.fromkeys([*measured, *occurrences, *gaps])
+        for scenario in dict.fromkeys([*measured, *occurrences["codes"], *gaps])
     }
 
 
 def advice(caveats: Iterable[ScenarioCaveats], thresholds: Thresholds = DEFAULT_THRESHOLDS) -> list[tuple[str, str]]:
-    """Return (code, what to do about it) for every code that any scenario has."""
+    """Return (code, what to do about it) for every doubt that any scenario has."""
     names = {caveat.code for of_scenario in caveats for caveat in of_scenario.caveats}
     return [(name, thresholds.parse(name)[0].code.advice) for name in _in_order(names, thresholds)]
 
@@ -93,11 +100,15 @@ def limits(code: QualityCode) -> str:
 
     The text is empty for a code whose every value is suspect.
     """
-    if not code.meaning or not code.format:
+    if not code.meaning or not code.format or code.is_finding:
         return ""
+    factor = " of the requests beyond the percentile" if code.of_tail else ""
     side = "below" if code.low_is_bad else "above"
     parts = {"suspect": code.suspect, "invalid": code.invalid}
-    return ", ".join(f"{verdict} {side} {code.format.format(limit)}" for verdict, limit in parts.items() if limit)
+    limits_text = ", ".join(
+        f"{verdict} {side} {code.format.format(limit)}" for verdict, limit in parts.items() if limit
+    )
+    return f"{limits_text}{factor}"
 
 
 def _kinds(frame: pd.DataFrame) -> dict[str, str]:
@@ -111,13 +122,11 @@ def _case(row: Mapping[Any, Any]) -> str:
     return f"{Arm.parse(row['arm']).display_name} at {place}"
 
 
-def _occurrences(summary: pd.DataFrame, thresholds: Thresholds) -> dict[str, list[_Occurrence]]:
-    """Return every code of every figure that is not valid, by scenario."""
+def _occurrences(rows: pd.DataFrame, column: str, thresholds: Thresholds) -> dict[str, list[_Occurrence]]:
+    """Return every code of every figure, by scenario. rows: of the summary. column: ``codes`` or ``findings``."""
     occurrences: dict[str, list[_Occurrence]] = {}
-    for row in summary[summary["verdict"].isin(["suspect", "invalid"])].to_dict("records"):
-        if pd.isna(row["codes"]):
-            continue
-        for flag in thresholds.parse(str(row["codes"])):
+    for row in rows[rows[column].notna()].to_dict("records"):
+        for flag in thresholds.parse(str(row[column])):
             occurrence = _Occurrence(_case(row), str(row["metric"]), flag)
             occurrences.setdefault(str(row["scenario"]), []).append(occurrence)
     return occurrences
@@ -148,6 +157,7 @@ def _caveat(occurrences: Sequence[_Occurrence], first: str, measured: int) -> Ca
         cases=f"{len(worst)} of {plural(measured, 'case')}{_metrics_concerned(metrics, first)}",
         limits=limits(code),
         places=_places(worst),
+        advice=code.advice,
     )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from bench.analysis.rankings import format_rank
 from bench.formatting import format_ratio, with_interval
 from bench.report.caveats import ScenarioCaveats
-from bench.report.tables import Estimate, ResultTable, TableRow
+from bench.report.tables import FINDING_MARK, Estimate, ResultTable, TableRow
 from bench.schema.arms import Arm
 from bench.schema.metrics import METRICS
 
@@ -18,6 +18,8 @@ HEADINGS = {
     "throughput_rps": "requests/s",
     "max_rate_rps": "requests/s",
     "sessions_per_s": "sessions/s",
+    "latency_p50_us": "latency p50, µs",
+    "latency_p99_us": "latency p99, µs",
     "service_p50_us": "service time p50, µs",
     "service_p99_us": "service time p99, µs",
     "cpu_us_per_request": "CPU µs/request",
@@ -146,6 +148,8 @@ def _note(table: ResultTable) -> str:
         notes.append("Servers with overlapping ranks do not differ significantly; - is not ranked.")
     if any(row.mark(metric) for row in table.rows for metric in table.metrics):
         notes.append("A figure with ! is suspect, with !! invalid, although the verdict of its row is better.")
+    if any(row.findings for row in table.rows):
+        notes.append(f"{FINDING_MARK}: a finding about the server, listed below; the figures are right.")
     return " ".join(notes)
 
 
@@ -161,7 +165,7 @@ def _cells(row: TableRow, metrics: Iterable[str]) -> list[Cell]:
         Cell(row.arm.transport.upper()),
         *numbers,
         _ratio_cell(row),
-        Cell(row.verdict),
+        Cell(row.marked_verdict),
     ]
 
 

@@ -1,6 +1,6 @@
 """Render report.md and report.html.
 
-The findings come first, then what a reader needs to check, doubt or repeat them.
+The answers come first, then what a reader needs to check, doubt or repeat them.
 """
 
 import base64
@@ -17,9 +17,9 @@ from bench.analysis.rankings import unranked_models
 from bench.analysis.server_settings import SERVER_SETTINGS, server_settings, unequal_settings
 from bench.formatting import compact
 from bench.report import facts
+from bench.report.answers import Answer, answers, noise_floor, search_answers
 from bench.report.caveats import advice, collect_caveats
 from bench.report.content import COMPARISON_HEADINGS, Picture, comparison_rows, sections
-from bench.report.findings import Finding, findings, noise_floor, search_findings
 from bench.report.model_chooser import bar, choices, highest_rates, measured_range
 from bench.report.tables import result_tables
 from bench.report.terms import TERMS
@@ -27,7 +27,7 @@ from bench.schema.arms import Arm
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 
-NO_FINDING = "No comparison is possible: no block measured both a server and its reference."
+NO_ANSWER = "No comparison is possible: no block measured both a server and its reference."
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +90,13 @@ def _content(
 ) -> dict[str, Any]:
     """Return everything that a template shows."""
     unranked = unranked_models(trials)
-    statements = [*findings(comparisons, unranked), *search_findings(summary, unranked)]
+    statements = [*answers(comparisons, unranked), *search_answers(summary, unranked)]
     caveats = collect_caveats(summary, trials, run.thresholds)
     cases = choices(summary)
     started = run.started_at.strftime("%Y-%m-%d %H:%M UTC") if run.started_at else ""
     return {
-        "finding": statements[0] if statements else Finding("", NO_FINDING),
-        "more_findings": statements[1:],
+        "answer": statements[0] if statements else Answer("", NO_ANSWER),
+        "more_answers": statements[1:],
         "noise_floor": noise_floor(comparisons),
         "unranked": unranked,
         "run_facts": facts.run_facts(run.environment, run.plan, trials, started),

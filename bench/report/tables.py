@@ -14,12 +14,15 @@ from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind, Conclusion
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, headline
-from clients.quality_codes import SEVERITY
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
+from clients.quality_codes import SEVERITY, format_flags
 
 TABLE_METRICS = (
     "throughput_rps",
     "max_rate_rps",
     "sessions_per_s",
+    "latency_p50_us",
+    "latency_p99_us",
     "service_p50_us",
     "service_p99_us",
     "cpu_us_per_request",
@@ -28,6 +31,7 @@ TABLE_METRICS = (
 RATIO_KINDS = (ComparisonKind.REFERENCE, ComparisonKind.CONTROL)  # shown in the column of ratios
 SIGNS: dict[str, str] = {Conclusion.EQUIVALENT: "=", Conclusion.INCONCLUSIVE: "?"}
 QUALITY_MARKS = {"suspect": "!", "invalid": "!!"}  # only where a figure is worse than the verdict of its row
+FINDING_MARK = "*"
 _SEVERITY = {**SEVERITY, "failed": 3, "skipped": 3}
 
 
@@ -68,7 +72,8 @@ class TableRow:
 
     arm: Arm
     verdict: str  # of the metric that the scenario asks for first; failed or skipped if it was not measured
-    codes: str  # or the reason
+    codes: str  # doubts about that metric, or the reason
+    findings: str  # about the server
     values: dict[str, Estimate]  # by metric
     quality: dict[str, tuple[str, str]]  # verdict and codes, by metric
     ratio: Ratio | None
@@ -86,6 +91,11 @@ class TableRow:
         verdict, _ = self.quality.get(metric, ("", ""))
         is_worse = _SEVERITY.get(verdict, 0) > _SEVERITY.get(self.verdict, 0)
         return QUALITY_MARKS.get(verdict, "") if is_worse else ""
+
+    @property
+    def marked_verdict(self) -> str:
+        """The verdict, with a mark if there are findings about the server: ``valid *``."""
+        return f"{self.verdict} {FINDING_MARK}" if self.findings else self.verdict
 
     @property
     def is_reference(self) -> bool:
@@ -160,9 +170,14 @@ def outcome_of(row: Mapping[Any, Any]) -> tuple[str, str]:
 
 
 def _metrics(rows: pd.DataFrame) -> list[str]:
-    """Return the metrics of a table: the headline metric, then the measured costs."""
+    """Return the metrics of a table: the headline metric, then the measured times and costs.
+
+    Where there is a latency, it is shown instead of the service time: it contains the wait for a free connection.
+    """
     first = headline(str(rows["scenario_kind"].iloc[0]))
     measured = set(rows["metric"])
+    if "latency_p50_us" in measured:
+        measured -= {"service_p50_us", "service_p99_us"}
     costs = (name for name in TABLE_METRICS if name in measured and not METRICS[name].more_is_better and name != first)
     return [first, *costs]
 
@@ -189,7 +204,12 @@ def _row(arm: str, rows: pd.DataFrame, first: str, ratio: Ratio | None) -> Table
         values[metric] = Estimate(float(row["median"]), float(row["low"]), float(row["high"]))
         quality[metric] = outcome_of(row)
     verdict, codes = quality.get(first, ("", ""))
-    return TableRow(Arm.parse(arm), verdict, codes, values, quality, ratio)
+    return TableRow(Arm.parse(arm), verdict, codes, _findings(rows), values, quality, ratio)
+
+
+def _findings(rows: pd.DataFrame) -> str:
+    """Return the findings of all metrics of an arm, each with its worst value."""
+    return format_flags(DEFAULT_THRESHOLDS.merge(DEFAULT_THRESHOLDS.parse(" ".join(map(text, rows["findings"])))))
 
 
 def _with_references(rows: list[TableRow]) -> list[TableRow]:

@@ -22,4 +22,5 @@ TERMS = (
     ("equivalent", "The 90% interval of the ratio lies within 5% of 1."),
     ("inconclusive", "Neither: more blocks are needed, or figures are invalid."),
     ("suspect, invalid", "A quality check failed. A suspect figure is doubtful; do not use an invalid one."),
+    ("finding (*)", "The load showed something about the server, e.g. unfair service. The figures are right."),
 )

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from bench.schema import load_columns
 from bench.schema.column_docs import Column, microseconds, share
 from bench.schema.common_columns import (
     ArmName,
     Block,
+    Codes,
     Connections,
     CpuSource,
     MessageBytes,
@@ -39,26 +41,17 @@ class SliceRow:
     connections: Connections
     message_bytes: MessageBytes
     rate_rps: RateRps
-    duration_s: Annotated[float, Column("Length of the window.", unit="s")]
-    scheduled: Annotated[int | None, Column("Requests scheduled in the whole slice. Empty in a closed loop.")]
-    unsent: Annotated[int, Column("Scheduled requests of the whole slice that could not be sent.")]
-    sent: Annotated[int, Column("Requests sent in the whole slice.")]
-    replies: Annotated[int, Column("Correct replies that arrived inside the window.")]
+    duration_s: Annotated[float, load_columns.DURATION_S]
+    scheduled: Annotated[int | None, load_columns.SCHEDULED]
+    unsent: Annotated[int, load_columns.UNSENT]
+    sent: Annotated[int, load_columns.SENT]
+    replies: Annotated[int, load_columns.REPLIES]
     answered: Annotated[int, Column("Correct replies in the whole slice; the server's CPU time was spent on these.")]
-    sessions: Annotated[int, Column("Sessions that ended inside the window.")]
-    late: Annotated[
-        int, Column("Replies in the whole slice to requests given up before, in this slice or an earlier one.")
-    ]
-    lost: Annotated[int, Column("Requests of the whole slice given up, or broken with their connection.")]
-    corrupt: Annotated[int, Column("Replies in the whole slice with wrong bytes.")]
-    throughput_rps: Annotated[
-        float,
-        Column(
-            "Rate of correct replies.",
-            unit="requests/s",
-            how="Each reply counts by the share of its time in flight inside the window.",
-        ),
-    ]
+    sessions: Annotated[int, load_columns.SESSIONS]
+    late: Annotated[int, load_columns.LATE]
+    given_up: Annotated[int, load_columns.GIVEN_UP]
+    corrupt: Annotated[int, load_columns.CORRUPT]
+    throughput_rps: Annotated[float, load_columns.THROUGHPUT_RPS]
     sessions_per_s: Annotated[
         float | None,
         Column(
@@ -68,18 +61,16 @@ class SliceRow:
         ),
     ]
     service_p50_us: Annotated[float | None, microseconds("Median service time. Unanswered requests are infinite.")]
-    service_p99_us: Annotated[float | None, microseconds("99th percentile of the service time.")]
-    latency_p50_us: Annotated[float | None, microseconds("Median latency. Empty in a closed loop.")]
-    latency_p99_us: Annotated[float | None, microseconds("99th percentile of the latency. Empty in a closed loop.")]
+    service_p99_us: Annotated[float | None, load_columns.SERVICE_P99_US]
+    latency_p50_us: Annotated[float | None, load_columns.LATENCY_P50_US]
+    latency_p99_us: Annotated[float | None, load_columns.LATENCY_P99_US]
     server_cpu_us: Annotated[float, microseconds("CPU time of the server's processes in the whole slice.")]
     generator_cpu_us: Annotated[
         float, microseconds("CPU time of the generator in the whole slice, without polls that returned nothing.")
     ]
-    generator_cpu_share: Annotated[float, share("CPU time of the busiest generator thread in the time of the slice.")]
-    run_delay_share: Annotated[
-        float, share("Time of the slice in which the generator was ready to run and had no CPU.", "schedstat")
-    ]
-    codes: Annotated[str, Column("`DISTURBED` if the round was repeated: the slice counts nowhere. Else empty.")]
+    generator_cpu_share: Annotated[float, load_columns.GENERATOR_CPU_SHARE]
+    run_delay_share: Annotated[float, load_columns.RUN_DELAY_SHARE]
+    codes: Codes
 
     def __post_init__(self) -> None:
         set_arm_columns(self, self.arm)
@@ -101,7 +92,10 @@ class RoundRow:
         float, Column("Time of the noise probe divided by its usual time on the same CPU.", how="The largest CPU's.")
     ]
     steal_share: Annotated[float, share("CPU time that the hypervisor gave to others.", "steal ticks of `/proc/stat`")]
-    run_delay_share: Annotated[float, share("The largest `run_delay_share` of the round's slices.")]
+    max_run_delay_share: Annotated[
+        float,
+        Column("The largest `run_delay_share` of the round's slices.", unit="share", former_name="run_delay_share"),
+    ]
     pressure_share: Annotated[
         float | None,
         share("Time in which some process waited for a CPU. Empty if unknown.", "PSI, `/proc/pressure/cpu`"),
@@ -124,10 +118,10 @@ class ResourceRow:
     rate_rps: RateRps
     role: Annotated[str, Column("`server` or `generator`.")]
     cpu_us: Annotated[float, microseconds("CPU time of all its processes in the slice.")]
-    rss_mb: Annotated[float, Column("Resident memory, summed over its processes.", unit="MB")]
-    threads: Annotated[int, Column("Threads.")]
-    processes: Annotated[int, Column("Processes.")]
-    descriptors: Annotated[int, Column("Open file descriptors.")]
+    rss_mb: Annotated[float, load_columns.RSS_MB]
+    threads: Annotated[int, load_columns.THREADS]
+    processes: Annotated[int, load_columns.PROCESSES]
+    descriptors: Annotated[int, load_columns.DESCRIPTORS]
     switches: Annotated[
         int | None, Column("Context switches in the slice. Empty if threads were started or ended in it.")
     ]

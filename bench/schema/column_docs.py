@@ -16,7 +16,8 @@ class Column:
     unit: str = ""
     how: str = ""  # how the value is computed, where the meaning does not show it
     interval: str = ""  # level and kind of the interval that the value belongs to
-    may_be_missing: bool = False  # a text that earlier results of this schema lack; it is read as ""
+    is_new: bool = False  # added within the schema: an older file without the column is read with empty cells
+    former_name: str = ""  # of the column in an older file of the schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from bench.schema.arms import Arm
 from bench.schema.column_docs import Column
 
 Block = Annotated[int, Column("Number of the block, from 0.")]
-Round = Annotated[int, Column("Number of the round inside its block and load point, from 0.")]
+Round = Annotated[int, Column("Number of the round inside its block and load point, or inside its search, from 0.")]
 
 ArmName = Annotated[
     str,
@@ -27,10 +27,19 @@ Connections = Annotated[int, Column("Number of connections that the generator ke
 MessageBytes = Annotated[
     int, Column("Size of a request of the protocol `echo`; 0 for `hola`, whose messages are fixed.", unit="bytes")
 ]
-RateRps = Annotated[
-    float | None,
-    Column("Rate at which the generator schedules requests. Empty in a closed loop.", unit="requests/s"),
+RATE_RPS = Column("Rate at which the generator schedules requests. Empty in a closed loop.", unit="requests/s")
+RateRps = Annotated[float | None, RATE_RPS]
+
+Metric = Annotated[str, Column("Name of the metric, e.g. `throughput_rps`; see [metrics](#metrics-of-summarycsv).")]
+Blocks = Annotated[
+    int,
+    Column(
+        "Number of blocks with a value; in a comparison, with values of both arms; of `max_rate_rps`, number of trials "
+        "that passed at `low`."
+    ),
 ]
+LOW = "Lower end of the interval of `median` or `ratio`."
+HIGH = "Upper end of the interval of `median` or `ratio`."
 
 ObjectiveP99Us = Annotated[float, Column("Objective: highest accepted 99th percentile of the latency.", unit="us")]
 ObjectiveLostShare = Annotated[
@@ -38,18 +47,36 @@ ObjectiveLostShare = Annotated[
 ]
 
 Verdict = Annotated[
-    str, Column("Quality of the numbers: `valid`, `suspect` or `invalid`. Empty if nothing was measured.")
+    str,
+    Column(
+        "Whether the numbers can be used: `valid`, `suspect` or `invalid`. Empty if nothing was measured.",
+        how="The worst doubt in `codes` decides. A doubt about one percentile (`LATE_SENDS@p99`) counts for that "
+        "percentile alone, and one about CPU time or memory for these alone.",
+    ),
 ]
-Codes = Annotated[str, Column("Quality codes with their values, separated by spaces, e.g. `LOSS=0.04%`.")]
+Codes = Annotated[
+    str,
+    Column(
+        "Doubts about the numbers: quality codes with their values, separated by spaces, e.g. `RUN_DELAY=2.1%`. In "
+        "slices only `DISTURBED`: the round was repeated, so the slice counts nowhere."
+    ),
+]
+Findings = Annotated[
+    str,
+    Column(
+        "Findings about the server: quality codes with their values, e.g. `LOSS=0.04%`. The numbers are right.",
+        is_new=True,
+    ),
+]
 Status = Annotated[str, Column("Outcome: `ok`, `failed` or `skipped`.")]
-Reason = Annotated[str, Column("Why the case failed or was skipped. Empty if the status is `ok`.")]
+Reason = Annotated[str, Column("Why the case failed or was skipped. Empty if it was measured.")]
 
 CpuSource = Annotated[
     str,
     Column(
         "Source of the CPU time: `clocks` of the processes, the `cgroup` of an external server, `clocks and ticks` "
         "where processes ended and left their time to their parent, or `unknown`.",
-        may_be_missing=True,
+        is_new=True,
     ),
 ]
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.schema.conclusions import Conclusion
+from clients.quality_codes import Figure, Quantity
 
 
 class ScenarioKind(StrEnum):
@@ -24,10 +25,29 @@ class Metric:
     label: str
     more_is_better: bool = False
 
+    @property
+    def figure(self) -> Figure:
+        """The figure that a verdict on the metric is about: its quantity, and its percentile if it is one."""
+        quantity, _, percentile = self.name.removesuffix("_us").partition("_")
+        if quantity in _QUANTITIES_OF_TIMES:
+            return Figure(_QUANTITIES_OF_TIMES[quantity], percentile.replace("_", "."))
+        return Figure(_QUANTITIES_OF_COSTS.get(self.name, Quantity.RATE))
+
     def conclusion(self, ratio: float) -> Conclusion:
         """Return ``faster`` or ``slower`` for a ratio other than 1. An arm that costs or takes less is faster."""
         return Conclusion.FASTER if (ratio > 1) == self.more_is_better else Conclusion.SLOWER
 
+
+_QUANTITIES_OF_TIMES = {
+    "latency": Quantity.LATENCY,
+    "service": Quantity.SERVICE_TIME,
+    "connect": Quantity.CONNECT_TIME,
+}
+_QUANTITIES_OF_COSTS = {
+    "cpu_us_per_request": Quantity.CPU_TIME,
+    "rss_mb": Quantity.MEMORY,
+    "memory_mb": Quantity.MEMORY,
+}
 
 METRICS = {
     metric.name: metric
@@ -36,11 +56,15 @@ METRICS = {
         Metric("max_rate_rps", "requests/s", "highest rate that meets the objective (requests/s)", more_is_better=True),
         Metric("sessions_per_s", "sessions/s", "sessions per second", more_is_better=True),
         Metric("service_p50_us", "us", "median service time (µs)"),
+        Metric("service_p90_us", "us", "90th percentile of the service time (µs)"),
         Metric("service_p99_us", "us", "99th percentile of the service time (µs)"),
         Metric("service_p99_9_us", "us", "99.9th percentile of the service time (µs)"),
+        Metric("service_max_us", "us", "longest service time (µs)"),
         Metric("latency_p50_us", "us", "median latency (µs)"),
+        Metric("latency_p90_us", "us", "90th percentile of the latency (µs)"),
         Metric("latency_p99_us", "us", "99th percentile of the latency (µs)"),
         Metric("latency_p99_9_us", "us", "99.9th percentile of the latency (µs)"),
+        Metric("latency_max_us", "us", "longest latency (µs)"),
         Metric("connect_p50_us", "us", "median time to connect (µs)"),
         Metric("cpu_us_per_request", "us", "server CPU time per request (µs)"),
         Metric("rss_mb", "MB", "resident memory of the server, RSS (MB)"),

@@ -3,18 +3,23 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from bench.schema.column_docs import Column, microseconds
+from bench.schema import load_columns
+from bench.schema.column_docs import Column
 from bench.schema.common_columns import (
+    RATE_RPS,
     ArmName,
     Codes,
     Connections,
+    Findings,
     MessageBytes,
     Model,
     ObjectiveLostShare,
     ObjectiveP99Us,
     Protocol,
     Python,
+    RateRps,
     Reason,
+    Round,
     Scenario,
     ScenarioKindName,
     Status,
@@ -36,7 +41,7 @@ class RateRow:
     transport: Transport = field(init=False)
     rate: Annotated[str, Column("Rate as the plan asks for it, e.g. `common` or `rate_rps=20000`.")]
     capacity_rps: Annotated[float, Column("Rate of a short closed loop with the same arm.", unit="requests/s")]
-    rate_rps: Annotated[float, Column("Rate at which the arm is measured.", unit="requests/s")]
+    rate_rps: Annotated[float, RATE_RPS]
 
     def __post_init__(self) -> None:
         set_arm_columns(self, self.arm)
@@ -59,7 +64,7 @@ class SliceLengthRow:
     slice_s: Annotated[float, Column("Length of a slice, with its warm-up.", unit="s")]
     slice_warmup_s: Annotated[float, Column("Start of a slice whose replies are not counted.", unit="s")]
     round_interval: Annotated[int, Column("k if the arm has a slice in every k-th round. The baseline has fewer.")]
-    reason: Annotated[str, Column("Why the arm is skipped at this load point. Empty if it is measured.")]
+    reason: Reason
 
     def __post_init__(self) -> None:
         set_arm_columns(self, self.arm)
@@ -81,31 +86,28 @@ class MaxRateRow:
     transport: Transport
     protocol: Protocol
     python: Python = ""
-    round: Annotated[int, Column("Number of the round of searches, from 0.")] = 0
+    round: Round = 0
     step: Annotated[
         int | None, Column("Number of the rate on the scale of rates; neighbours are apart by `search_width`.")
     ] = None
-    rate_rps: Annotated[float | None, Column("Rate at which requests were scheduled.", unit="requests/s")] = None
+    rate_rps: RateRps = None
     objective_p99_us: ObjectiveP99Us
     objective_lost_share: ObjectiveLostShare
-    scheduled: Annotated[int | None, Column("Requests scheduled.")] = None
-    sent: Annotated[int | None, Column("Requests sent.")] = None
-    replies: Annotated[int | None, Column("Correct replies inside the window.")] = None
-    lost: Annotated[int | None, Column("Requests given up, or broken with their connection.")] = None
-    unsent: Annotated[int | None, Column("Scheduled requests that could not be sent.")] = None
-    throughput_rps: Annotated[
-        float | None, Column("Rate of correct replies.", unit="requests/s", how="as in slices.csv.gz")
-    ] = None
-    latency_p50_us: Annotated[float | None, microseconds("Median latency.")] = None
-    latency_p99_us: Annotated[float | None, microseconds("99th percentile of the latency.")] = None
-    generator_cpu_share: Annotated[
-        float | None, Column("CPU time of the busiest generator thread in the trial's time.", unit="share")
-    ] = None
+    scheduled: Annotated[int | None, load_columns.SCHEDULED] = None
+    sent: Annotated[int | None, load_columns.SENT] = None
+    replies: Annotated[int | None, load_columns.REPLIES] = None
+    lost: Annotated[int | None, load_columns.LOST] = None
+    unsent: Annotated[int | None, load_columns.UNSENT] = None
+    throughput_rps: Annotated[float | None, load_columns.THROUGHPUT_RPS] = None
+    latency_p50_us: Annotated[float | None, load_columns.LATENCY_P50_US] = None
+    latency_p99_us: Annotated[float | None, load_columns.LATENCY_P99_US] = None
+    generator_cpu_share: Annotated[float | None, load_columns.GENERATOR_CPU_SHARE] = None
     passed: Annotated[bool, Column("Whether the trial met the objective.")] = False
     counted: Annotated[bool, Column("Whether the trial decides its step. An invalid trial is repeated instead.")] = (
         False
     )
     verdict: Verdict
     codes: Codes
+    findings: Findings = ""
     status: Status = "ok"
     reason: Reason = ""

@@ -5,10 +5,15 @@ from typing import Annotated
 
 from bench.schema.column_docs import Column
 from bench.schema.common_columns import (
+    HIGH,
+    LOW,
     ArmName,
+    Blocks,
     Codes,
     Connections,
+    Findings,
     MessageBytes,
+    Metric,
     Model,
     Protocol,
     Python,
@@ -40,11 +45,9 @@ class SummaryRow:
     connections: Connections
     message_bytes: MessageBytes
     rate_rps: RateRps
-    metric: Annotated[str, Column("Name of the metric, e.g. `throughput_rps`; see [metrics](#metrics-of-summarycsv).")]
+    metric: Metric
     unit: Annotated[str, Column("Unit of `median`, `low` and `high`.")]
-    blocks: Annotated[
-        int, Column("Number of blocks with a value of the metric; of `max_rate_rps`: of trials that passed at `low`.")
-    ]
+    blocks: Blocks
     median: Annotated[
         float | None,
         Column(
@@ -52,10 +55,11 @@ class SummaryRow:
             how="The value of a block depends on the [metric](#metrics-of-summarycsv).",
         ),
     ]
-    low: Annotated[float | None, Column("Lower end of the median's interval.", interval=_OVER_BLOCKS)]
-    high: Annotated[float | None, Column("Upper end of the median's interval.", interval=_OVER_BLOCKS)]
+    low: Annotated[float | None, Column(LOW, interval=_OVER_BLOCKS)]
+    high: Annotated[float | None, Column(HIGH, interval=_OVER_BLOCKS)]
     verdict: Verdict
     codes: Codes
+    findings: Findings
     status: Status
     reason: Reason
 
@@ -69,7 +73,7 @@ class ComparisonRow:
     message_bytes: MessageBytes
     rate_rps: RateRps
     scenario_kind: ScenarioKindName
-    metric: Annotated[str, Column("Name of the compared metric.")]
+    metric: Metric
     arm: ArmName
     model: Model = field(init=False)
     transport: Transport = field(init=False)
@@ -82,12 +86,12 @@ class ComparisonRow:
             "the geometric mean over the blocks.",
         ),
     ]
-    low: Annotated[float | None, Column("Lower end of the interval of `ratio`.", interval=_OF_FAMILY)]
-    high: Annotated[float | None, Column("Upper end of the interval of `ratio`.", interval=_OF_FAMILY)]
+    low: Annotated[float | None, Column(LOW, interval=_OF_FAMILY)]
+    high: Annotated[float | None, Column(HIGH, interval=_OF_FAMILY)]
     p_holm: Annotated[
         float | None, Column("P-value of `ratio` = 1.", how="Student's t over blocks, Holm's correction in the family.")
     ]
-    blocks: Annotated[int, Column("Number of blocks in which both arms have a value.")]
+    blocks: Blocks
     conclusion: Annotated[
         str,
         Column(
@@ -98,6 +102,7 @@ class ComparisonRow:
     ]
     verdict: Verdict
     codes: Codes
+    findings: Findings
     kind: Annotated[
         str,
         Column(

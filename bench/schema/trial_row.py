@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from bench.schema import load_columns
 from bench.schema.column_docs import Column, microseconds, share
 from bench.schema.common_columns import (
     ArmName,
@@ -10,6 +11,7 @@ from bench.schema.common_columns import (
     Codes,
     Connections,
     CpuSource,
+    Findings,
     MessageBytes,
     Model,
     Protocol,
@@ -54,15 +56,15 @@ class TrialRow:
     status: Status
     reason: Reason
     rounds: Annotated[int, Column("Number of counted rounds.")] = 0
-    duration_s: Annotated[float | None, Column("Length of all windows together.", unit="s")] = None
-    scheduled: Annotated[int | None, Column("Requests scheduled. Empty in a closed loop.")] = None
-    unsent: Annotated[int | None, Column("Scheduled requests that could not be sent.")] = None
-    sent: Annotated[int | None, Column("Requests sent.", how="The sum of all outcomes.")] = None
-    replies: Annotated[int | None, Column("Correct replies that arrived inside the windows.")] = None
-    sessions: Annotated[int | None, Column("Sessions that ended inside the windows.")] = None
-    late: Annotated[int | None, Column("Requests answered after the timeout.")] = None
-    lost: Annotated[int | None, Column("Requests never answered, or broken with their connection.")] = None
-    corrupt: Annotated[int | None, Column("Requests answered with wrong bytes.")] = None
+    duration_s: Annotated[float | None, load_columns.DURATION_S] = None
+    scheduled: Annotated[int | None, load_columns.SCHEDULED] = None
+    unsent: Annotated[int | None, load_columns.UNSENT] = None
+    sent: Annotated[int | None, load_columns.SENT] = None
+    replies: Annotated[int | None, load_columns.REPLIES] = None
+    sessions: Annotated[int | None, load_columns.SESSIONS] = None
+    late: Annotated[int | None, load_columns.LATE] = None
+    lost: Annotated[int | None, load_columns.LOST] = None
+    corrupt: Annotated[int | None, load_columns.CORRUPT] = None
     duplicate: Annotated[int | None, Column("Second copies of a reply (datagrams).")] = None
     reordered: Annotated[int | None, Column("Replies after the reply to a later request (datagrams).")] = None
     errors: Annotated[str, Column("Errors of connections, as `KIND=COUNT` separated by spaces.")] = ""
@@ -81,13 +83,13 @@ class TrialRow:
     latency_mean_us: Annotated[float | None, microseconds("Mean latency. Empty in a closed loop.", _MEAN)] = None
     pooled_latency_p50_us: Annotated[float | None, microseconds("Median latency.", _POOLED)] = None
     latency_p90_us: Annotated[float | None, microseconds("90th percentile of the latency.", _TAIL)] = None
-    latency_p99_us: Annotated[float | None, microseconds("99th percentile of the latency.", _TAIL)] = None
+    latency_p99_us: Annotated[float | None, load_columns.LATENCY_P99_US] = None
     latency_p99_9_us: Annotated[float | None, microseconds("99.9th percentile of the latency.", _TAIL)] = None
     latency_max_us: Annotated[float | None, microseconds("Largest latency.", _POOLED)] = None
     service_mean_us: Annotated[float | None, microseconds("Mean service time.", _MEAN)] = None
     pooled_service_p50_us: Annotated[float | None, microseconds("Median service time.", _POOLED)] = None
     service_p90_us: Annotated[float | None, microseconds("90th percentile of the service time.", _TAIL)] = None
-    service_p99_us: Annotated[float | None, microseconds("99th percentile of the service time.", _TAIL)] = None
+    service_p99_us: Annotated[float | None, load_columns.SERVICE_P99_US] = None
     service_p99_9_us: Annotated[float | None, microseconds("99.9th percentile of the service time.", _TAIL)] = None
     service_max_us: Annotated[float | None, microseconds("Largest service time.", _POOLED)] = None
     connect_mean_us: Annotated[
@@ -115,16 +117,14 @@ class TrialRow:
         float | None,
         microseconds("Mean CPU time of the server for one request.", "CPU time / correct replies, of all slices"),
     ] = None
-    rss_mb: Annotated[
-        float | None, Column("Resident memory of the server, summed over its processes.", unit="MB", how=_MOST)
-    ] = None
+    rss_mb: Annotated[float | None, load_columns.RSS_MB] = None
     memory_mb: Annotated[
         float | None,
         Column("Memory of the server. Pages that workers share with their parent count once.", unit="MB"),
     ] = None
-    threads: Annotated[int | None, Column("Threads of the server.", how=_MOST)] = None
-    processes: Annotated[int | None, Column("Processes of the server.", how=_MOST)] = None
-    descriptors: Annotated[int | None, Column("Open file descriptors of the server.", how=_MOST)] = None
+    threads: Annotated[int | None, load_columns.THREADS] = None
+    processes: Annotated[int | None, load_columns.PROCESSES] = None
+    descriptors: Annotated[int | None, load_columns.DESCRIPTORS] = None
     switches_per_request: Annotated[
         float | None, Column("Context switches of the server.", how="switches / correct replies, of all slices")
     ] = None
@@ -132,14 +132,12 @@ class TrialRow:
         float | None, share("CPU time of the server in the time of its CPUs, at most one CPU for each worker.")
     ] = None
     cpu_source: CpuSource = ""
-    generator_cpu_share: Annotated[float | None, share("CPU time of the busiest generator thread in its time.")] = None
+    generator_cpu_share: Annotated[float | None, load_columns.GENERATOR_CPU_SHARE] = None
     baseline_rps: Annotated[
         float | None, Column("Rate of the baseline server at the same load point.", unit="requests/s")
     ] = None
     baseline_share: Annotated[float | None, share("`mean_throughput_rps` / `baseline_rps`")] = None
-    run_delay_share: Annotated[
-        float | None, share("Time in which the generator was ready to run and had no CPU.", "schedstat")
-    ] = None
+    run_delay_share: Annotated[float | None, load_columns.RUN_DELAY_SHARE] = None
     involuntary_switches: Annotated[int | None, Column("Times that the kernel took the CPU from the generator.")] = None
     gc_runs: Annotated[int | None, Column("Garbage collections of the generator.")] = None
     backlog: Annotated[int | None, Column("Length of the listen queue.", how=_SOCKETS)] = None
@@ -154,4 +152,5 @@ class TrialRow:
     ] = ""
     verdict: Verdict = ""
     codes: Codes = ""
+    findings: Findings = ""
     seed: Annotated[int | None, Column("Seed of the run.")] = None

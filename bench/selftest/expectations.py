@@ -94,7 +94,8 @@ def exact_quantile(ascending: Array, quantile: float) -> float:
 def _flag_texts(evidence: Evidence, names: Collection[str]) -> str:
     """Return the flags of the codes as the generator prints them, or ``none``."""
     verdict = evidence.document["verdict"]
-    texts = [text for flag, text in zip(verdict["flags"], verdict["codes"], strict=True) if flag["code"] in names]
+    printed = [*verdict["codes"], *verdict["findings"]]
+    texts = [text for flag, text in zip(verdict["flags"], printed, strict=True) if flag["code"] in names]
     return " ".join(texts) or "none"
 
 

@@ -12,10 +12,13 @@ Every column of every table in a run folder. [results/README.md](../results/READ
 
 - Names end in their unit: `_us` microseconds, `_ns` nanoseconds, `_s` seconds, `_rps` requests per second, `_mb`
   megabytes. A *share* is a number from 0 to 1, where 1 means all.
+- One name has one meaning in all tables. It is about the load of its row: a slice, a trial, or a trial of a search.
 - An empty cell is a value that does not exist or is unknown.
 - `inf` in a percentile means that too many requests were never answered.
 - Text that a spreadsheet would take for a formula starts with an apostrophe.
 - `summary.csv` and `comparisons.csv` are the only tables with intervals.
+- An older run of the same schema may lack a column, which is then read as empty. `lost` in its slices is now
+  `given_up`, and `run_delay_share` in its rounds is now `max_run_delay_share`.
 
 Contents:
 
@@ -72,11 +75,15 @@ _VALUES_OF_A_BLOCK = {
     "`low` is the rate of that step, `high` the rate of the next step",
     "sessions_per_s": _OF_ROUNDS,
     "service_p50_us": _OF_ROUNDS,
+    "service_p90_us": _OF_TRIAL,
     "service_p99_us": _OF_TRIAL,
     "service_p99_9_us": _OF_TRIAL,
+    "service_max_us": _OF_TRIAL,
     "latency_p50_us": _OF_ROUNDS,
+    "latency_p90_us": _OF_TRIAL,
     "latency_p99_us": _OF_TRIAL,
     "latency_p99_9_us": _OF_TRIAL,
+    "latency_max_us": _OF_TRIAL,
     "connect_p50_us": _OF_TRIAL,
     "cpu_us_per_request": "median over the rounds of `server_cpu_us` / `answered` in `slices.csv.gz`",
     "rss_mb": _OF_TRIAL,

@@ -11,13 +11,29 @@ _MAY_BE_INFINITE = ("latency_", "service_", "pooled_latency_", "pooled_service_"
 _MAX_EXACT = 2**53  # a larger integer that was read as a float may be another one
 
 
+def complete_columns(table: pd.DataFrame, row_type: type[Any]) -> pd.DataFrame:
+    """Return a table of an older version of the schema with the columns of this version.
+
+    Columns that were renamed get their new name, and columns that were added are empty.
+    """
+    specs = columns_of(row_type)
+    renamed = {
+        spec.column.former_name: spec.name
+        for spec in specs
+        if spec.name not in table and spec.column.former_name in table
+    }
+    missing = [spec for spec in specs if spec.column.is_new and spec.name not in table]
+    empty: dict[str, Any] = {spec.name: "" if spec.is_text else np.nan for spec in missing}
+    return table.rename(columns=renamed).assign(**empty) if renamed or empty else table
+
+
 def schema_error(table: pd.DataFrame, row_type: type[Any]) -> str:
     """Describe the first difference between a table and its row type, or return "".
 
     Extra columns are ignored.
     """
     for spec in columns_of(row_type):
-        if spec.name not in table and not spec.column.may_be_missing:
+        if spec.name not in table:
             return f"has no column {spec.name!r}"
         if not spec.is_text and (error := _column_error(table[spec.name], spec)):
             return error

@@ -169,7 +169,7 @@ class RunData:
         """Read a table with all its rows, but for a torn last one."""
         import pandas as pd
 
-        from bench.store.column_types import schema_error
+        from bench.store.column_types import complete_columns, schema_error
 
         row_type = file_names.TABLES[name]
         texts = text_columns(row_type)
@@ -182,11 +182,10 @@ class RunData:
             raise StoreError(f"{self.path / name} {error}; restore the file, or measure again") from error
         except (ValueError, OverflowError, pd.errors.ParserError) as error:
             raise StoreError(f"{self.path / name} cannot be read: {visible(str(error))}") from error
+        table = complete_columns(table, row_type)
         if error_text := schema_error(table, row_type):
             raise StoreError(f"{self.path / name} {visible(error_text)}")
         for column in texts:
-            if column not in table:  # of earlier results
-                table[column] = ""
             cells = table[column].fillna("")
             table[column] = cells.map({text: visible(text) for text in cells.unique()})
         return table

@@ -155,7 +155,8 @@ def _check_rows(name: str, trials: "pd.DataFrame", rows: "pd.DataFrame") -> None
 def _repair_file(name: str, file: RawFile, finished: Collection[int]) -> list[Repair]:
     """Return how to cut a raw file off after its last finished block. Raises NotResumableError."""
     if not file.header_end:
-        raise NotResumableError(name, "does not start with the names of its columns")
+        reason = "does not have the columns of this version of holabench; resume it with the version that started it"
+        raise NotResumableError(name, reason)
     keep = file.header_end
     later = list(file.segments)
     while later and later[0].blocks <= set(finished):

@@ -8,7 +8,7 @@ from bench.selftest.trial import STAMP_FIELDS, Evidence
 
 def make_evidence(*flags: tuple[str, float], texts: list[str]) -> Evidence:
     """Return the evidence of a trial whose verdict has these flags."""
-    verdict = {"codes": texts, "flags": [{"code": code, "value": value} for code, value in flags]}
+    verdict = {"codes": texts, "findings": [], "flags": [{"code": code, "value": value} for code, value in flags]}
     return Evidence({"verdict": verdict}, np.zeros(0), np.zeros(0, STAMP_FIELDS), None)
 
 

@@ -128,7 +128,7 @@ def make_slice(
         answered=replies,
         sessions=replies // SESSION_REQUESTS if scenario == "sessions" else 0,
         late=0,
-        lost=0,
+        given_up=0,
         corrupt=0,
         throughput_rps=requests,
         sessions_per_s=speed if scenario == "sessions" else None,

@@ -121,7 +121,7 @@ def test_faulty_server_is_a_failed_or_skipped_row_with_reason(tmp_path: Path) ->
         failed = trials[(trials["arm"] == f"{name}/tcp") & (trials["lifecycle"] == "persistent")]
         assert set(failed["status"]) == {"failed"}
         assert failed["reason"].str.contains(reason).all(), list(failed["reason"])
-        assert errors.count(f"warning: {name}/tcp in capacity, 2 connections, 64 bytes: failed: ") == 1, errors
+        assert errors.count(f"warning: {name}/tcp in ") == 1, errors
     assert (trials[trials["arm"] == "select/tcp"]["status"] == "ok").all()
     assert "exiting with code 3: ends/tcp (capacity)" in errors
 
@@ -167,7 +167,7 @@ def test_lossy_server_has_infinite_percentiles(tmp_path: Path) -> None:
     folder = Path(completed.stdout.strip())
     summary = pd.read_csv(folder / "summary.csv").query("arm == 'lossy/udp'").set_index("metric")
     assert (summary.loc[["latency_p50_us", "service_p50_us"], "median"] == math.inf).all()
-    assert summary["codes"].str.contains("OPEN_LOOP_LOSS=").all()
+    assert summary["findings"].str.contains("OPEN_LOOP_LOSS=").all()
     ratios = pd.read_csv(folder / "comparisons.csv").query("arm == 'lossy/udp' and metric == 'latency_p50_us'")
     assert list(ratios["conclusion"]) == ["inconclusive"]
     assert list(ratios["ratio"]) == [math.inf]

@@ -62,7 +62,7 @@ def test_trials_have_a_row_for_every_case(folder: Path) -> None:
 
 def test_slices_have_load_cost_and_position(folder: Path) -> None:
     slices = pd.read_csv(folder / "slices.csv.gz")
-    assert (slices["answered"] + slices["lost"] + slices["corrupt"] == slices["sent"]).all()
+    assert (slices["answered"] + slices["given_up"] + slices["corrupt"] == slices["sent"]).all()
     sums = slices.groupby(["scenario", "arm"])[["replies", "server_cpu_us", "generator_cpu_us"]].sum()
     assert (sums > 0).all(axis=None)
     for _, rows in slices.groupby(["block", "scenario", "round"]):

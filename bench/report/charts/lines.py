@@ -23,7 +23,7 @@ from bench.report.charts.layout import (
     spread_labels,
 )
 from bench.report.charts.points import Point, of_transport, transports
-from bench.report.charts.style import GREY, Style, styles
+from bench.report.charts.style import GREY, INK, Style, styles
 
 MAX_OCTAVES = 0.6  # width on the x axis of all arms at the same number of connections
 MARKER_SIZE = 7.5
@@ -112,13 +112,15 @@ def draw_point(ax: Axes, x: float, point: Point, look: Style) -> None:
 
 
 def draw_marker(ax: Axes, x: float, y: float, point: Point, look: Style) -> None:
-    """Draw the marker of a point without its interval."""
+    """Draw the marker of a point without its interval. A finding about the server is a ring around it."""
     face = {"valid": look.colour, "suspect": GREY}.get(point.verdict, "white")
     edge = GREY if point.verdict == "invalid" else "white"
     size = MARKER_SIZE * look.marker_scale
     ax.plot([x], [y], look.marker, color=face, markeredgecolor=edge, markeredgewidth=0.8, markersize=size, zorder=4)
     if point.verdict == "invalid":
         ax.plot([x], [y], "x", color=GREY, markersize=11, markeredgewidth=1.8, zorder=5)
+    if point.findings:
+        ax.plot([x], [y], "o", color="none", markeredgecolor=INK, markeredgewidth=1.0, markersize=13, zorder=5)
 
 
 def _label(point: Point, x: float, looks: dict[str, Style]) -> Label:

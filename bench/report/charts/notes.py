@@ -36,6 +36,7 @@ def notes(
     lines = _missing_points(points)
     for verdict, look in zip(("invalid", "suspect"), looks, strict=True):
         lines += _doubtful_points(points, verdict, look)
+    lines += _findings(points)
     if lost := [("", point) for point in points if point.median == math.inf]:
         lines += [f"Too many requests were lost for a figure: {places}." for _, places in _by_reason(lost)]
     lines += _noise_notes(points, comparisons, sweep, metric)
@@ -67,6 +68,23 @@ def _doubtful_points(points: Sequence[Point], verdict: str, look: str) -> list[s
         merged = DEFAULT_THRESHOLDS.merge(flag for of_point in flags.values() for flag in of_point)
         reasons = [(f"worst of each: {_describe(merged)}", point) for point in doubtful]
     return [f"{look} ({verdict}): {places}: {reason}" for reason, places in _by_reason(reasons)]
+
+
+def _findings(points: Sequence[Point]) -> list[str]:
+    """Return a line for each finding about servers, with its worst value and its places."""
+    places: dict[str, list[Point]] = {}
+    flags: list[QualityFlag] = []
+    for point in points:
+        for flag in DEFAULT_THRESHOLDS.parse(point.findings) if point.drawable and not point.arm.control else ():
+            places.setdefault(flag.code.name, []).append(point)
+            flags.append(flag)
+    lines = []
+    for worst in DEFAULT_THRESHOLDS.merge(flags):
+        of_code = places[worst.code.name]
+        found = worst.worst_description if len(of_code) > 1 else worst.short_description
+        ((_, where),) = _by_reason([("", point) for point in of_code])
+        lines.append(f"Ring (finding about the server): {where}: {found} ({worst.code.name})")
+    return lines
 
 
 def _describe(flags: Sequence[QualityFlag]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis import statistics
+from bench.analysis.cases import text
 from bench.report.charts.sweeps import Sweep
 from bench.report.tables import outcome_of
 from bench.schema.arms import BASELINE_MODEL, Arm
@@ -23,8 +24,9 @@ class Point:
     low: float
     high: float
     verdict: str  # failed or skipped if nothing was measured
-    codes: str  # or the reason
+    codes: str  # doubts, or the reason
     blocks: int
+    findings: str = ""  # about the server
 
     @property
     def label(self) -> str:
@@ -62,6 +64,7 @@ def _point(row: Mapping[Any, Any]) -> Point:
         verdict=verdict,
         codes=codes,
         blocks=int(row["blocks"]),
+        findings=text(row["findings"]),
     )
 
 

@@ -35,7 +35,7 @@ def test_summary_of_cpu_time_counts_answered_requests() -> None:
 
 def test_summary_percentile_with_few_samples_beyond_is_empty() -> None:
     trials, slices = make_tables({"asyncio/tcp": [[1e4] * 3] * 6})
-    for replies, shown, verdict in ((9_000, False, "suspect"), (50_000, True, "suspect"), (200_000, True, "valid")):
+    for replies, shown, verdict in ((9_000, False, "suspect"), (20_000, True, "suspect"), (50_000, True, "valid")):
         trials["replies"] = replies
         row = only_row(summarise(trials, slices, DEFAULT_THRESHOLDS), metric="service_p99_9_us")
         assert (not math.isnan(row["median"]), row["verdict"]) == (shown, verdict)
@@ -80,10 +80,46 @@ def test_summary_leaves_out_disturbed_rounds() -> None:
 
 def test_summary_has_the_worst_verdict_of_its_blocks() -> None:
     trials, slices = make_tables({"asyncio/tcp": [[10.0]] * 6})
-    set_codes(trials, "suspect", "LOSS=0.010%", trials["block"] == 2)
-    set_codes(trials, "invalid", "LOSS=0.300%", trials["block"] == 4)
+    set_codes(trials, "suspect", "LITTLES_LAW_VIOLATED=3.0%", trials["block"] == 2)
+    set_codes(trials, "invalid", "LITTLES_LAW_VIOLATED=7.0%", trials["block"] == 4)
     row = only_row(summarise(trials, slices, DEFAULT_THRESHOLDS), metric="throughput_rps")
-    assert (row["verdict"], row["codes"]) == ("invalid", "LOSS=0.300%")
+    assert (row["verdict"], row["codes"]) == ("invalid", "LITTLES_LAW_VIOLATED=7.0%")
+
+
+def test_summary_has_findings_apart_from_doubts() -> None:
+    trials, slices = make_tables({"multiprocessing/tcp": [[10.0]] * 6})
+    trials["findings"] = "UNFAIR_SERVICE=80.0% ERRORS=3"
+    table = summarise(trials, slices, DEFAULT_THRESHOLDS)
+    assert set(table["verdict"]) == {"valid", "suspect"}
+    row = only_row(table, metric="throughput_rps")
+    assert (row["verdict"], row["codes"], row["findings"]) == ("valid", "", "ERRORS=3 UNFAIR_SERVICE=80.0%")
+    assert only_row(table, metric="memory_mb")["findings"] == "ERRORS=3", "unfair service does not concern memory"
+
+
+def test_summary_of_an_older_run_sorts_its_codes_into_both_groups() -> None:
+    trials, slices = make_tables({"multiprocessing/tcp": [[10.0]] * 6})
+    set_codes(trials, "suspect", "RUN_DELAY=2.0% UNFAIR_SERVICE=80.0%", trials["block"] >= 0)
+    row = only_row(summarise(trials.drop(columns="findings"), slices, DEFAULT_THRESHOLDS), metric="throughput_rps")
+    assert (row["verdict"], row["codes"], row["findings"]) == ("suspect", "RUN_DELAY=2.0%", "UNFAIR_SERVICE=80.0%")
+
+
+def test_summary_of_a_rate_of_zero_is_invalid_without_any_code() -> None:
+    trials, slices = make_tables({"asyncio/tcp": [[1e4] * 3] * 6})
+    slices["throughput_rps"] = 0.0
+    row = only_row(summarise(trials, slices, DEFAULT_THRESHOLDS), metric="throughput_rps")
+    assert (row["median"], row["verdict"], row["codes"]) == (0.0, "invalid", "NO_REPLIES")
+
+
+def test_summary_judges_each_percentile_by_itself() -> None:
+    rows = synthetic.make_run({"asyncio/tcp": {16: 3e5}}, blocks=6, rounds=4)
+    codes = "LATE_SENDS@p50=0.50% LATE_SENDS@p99=0.50% LATE_SENDS@p99.9=0.50%"
+    times = {"latency_p50_us": 30.0, "latency_p99_us": 90.0, "latency_p99_9_us": 200.0, "latency_max_us": 900.0}
+    trials = rows.trials.assign(codes=codes, **times)
+    slices = rows.slices.assign(latency_p50_us=30.0)
+    table = summarise(trials, slices, DEFAULT_THRESHOLDS).set_index("metric")
+    verdicts = [table.loc[f"latency_{name}_us", "verdict"] for name in ("p50", "p99", "p99_9", "max")]
+    assert verdicts == ["valid", "suspect", "invalid", "valid"]
+    assert table.loc["latency_p99_us", "codes"] == "LATE_SENDS@p99=0.50%"
 
 
 def test_summary_of_no_rows_has_its_columns() -> None:
@@ -93,11 +129,11 @@ def test_summary_of_no_rows_has_its_columns() -> None:
 
 def test_summary_saturated_generator_affects_rates_but_not_costs() -> None:
     trials, slices = make_tables({"asyncio/tcp": [[1e4]] * 6, "select/tcp": [[2e4]] * 6})
-    set_codes(trials, "invalid", "GENERATOR_SATURATED=95.0% LATE_REPLIES=1", trials["arm"] == "select/tcp")
+    set_codes(trials, "invalid", "GENERATOR_SATURATED=95.0% SHARED_CPUS", trials["arm"] == "select/tcp")
     summary = summarise(trials, slices, DEFAULT_THRESHOLDS).query("arm == 'select/tcp'").set_index("metric")
     assert summary.loc["throughput_rps", "verdict"] == "invalid"
     cost = summary.loc["cpu_us_per_request"]
-    assert (cost["verdict"], cost["codes"]) == ("suspect", "LATE_REPLIES=1")
+    assert (cost["verdict"], cost["codes"]) == ("suspect", "SHARED_CPUS")
 
 
 def test_summary_late_sends_affect_times_but_not_costs() -> None:

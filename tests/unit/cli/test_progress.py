@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from bench.cli.interim_results import repeated_rounds
 from bench.cli.progress import ProgressDisplay
 from bench.experiment.observer import CaseFinished, SliceFinished
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
@@ -20,15 +21,15 @@ def test_display_on_terminal_shows_ranking_and_warnings(width: int) -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=width)
     with ProgressDisplay(console) as display:
         display.on_run_start(2, 1, DEFAULT_THRESHOLDS)
-        display.on_case(CaseFinished([make_trial("select/tcp", "LATE_REPLIES=1")], 1))
+        display.on_case(CaseFinished([make_trial("select/tcp", "GENERATOR_GC=1")], 1))
         preempted = replace(make_slice("select/tcp", 1e4).row, run_delay_share=0.5)
         display.on_slice(SliceFinished(0, "capacity", 16, 0, preempted))
     text = text_of(console)
     assert "select/tcp" in text
     assert "10.0k" in text
     assert "generator was preempted" in text
-    assert "(LATE_REPLIES)" in text
-    assert "repeated 1 round" in text
+    assert "(GENERATOR_GC)" in text
+    assert "1 round repeated" in text
 
 
 def test_display_at_given_rate_shows_cpu_time_per_request() -> None:
@@ -56,13 +57,13 @@ def test_display_without_terminal_prints_one_line_per_case_and_warning() -> None
         for _ in range(3):
             display.on_slice(make_slice("select/tcp", 1e4))
         for _ in range(2):
-            display.on_case(CaseFinished([make_trial("select/tcp", "LATE_REPLIES=1")], 0))
+            display.on_case(CaseFinished([make_trial("select/tcp", "GENERATOR_GC=1")], 0))
         display.on_case(CaseFinished([], 2))
         display.on_message("searching")
     first, second, *rest = text_of(console).splitlines()
     assert first == "block 1 of 1: capacity, 16 connections, 64 bytes"
     assert second.startswith("warning: select/tcp in capacity, 16 connections, 64 bytes: suspect: ")
     assert rest == [
-        "warning: repeated 2 rounds because of interference from other processes",
         "searching",
+        f"GENERATOR_GC in 2 trials; the report lists all of them, {repeated_rounds(2)}",
     ]

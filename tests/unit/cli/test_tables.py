@@ -54,6 +54,7 @@ def test_tables_print_reasons_signs_and_roles(frames: Frames) -> None:
     assert "asyncio (control)" in text
     assert "reference" in text
     assert "p50, p99: service time" in text
+    assert "ratio: median of the ratios inside rounds, not the ratio of the medians" in text
 
 
 def test_run_without_results_has_no_tables() -> None:
@@ -73,13 +74,23 @@ def test_names_cannot_contain_terminal_markup() -> None:
 def test_figure_worse_than_its_row_is_marked_and_explained(frames: Frames) -> None:
     summary, comparisons = frames
     is_p99 = (summary["arm"] == "select/udp") & (summary["metric"] == "service_p99_us")
-    codes = {"verdict": "invalid", "codes": "POLL_BATCH_DELAY=31.0%"}
+    codes = {"verdict": "invalid", "codes": "POLL_BATCH_DELAY@p99=31.0%"}
     marked = summary.assign(**{name: summary[name].mask(is_p99, value) for name, value in codes.items()})
     text = make_text((marked, comparisons))
     (line, *_) = [line for line in text.splitlines() if line.split()[1:2] == ["select"] and " !!" in line]
     assert line.rstrip().endswith("valid")
-    assert "POLL_BATCH_DELAY: generator's poll took 31.0% of the p99: select/udp" in text
+    assert "POLL_BATCH_DELAY@p99: generator's poll took 31.0% of a latency percentile: select/udp" in text
     assert "!! invalid: only that figure, not its row" in text
+
+
+def test_finding_is_marked_without_a_doubt_and_explained(frames: Frames) -> None:
+    summary, comparisons = frames
+    is_unfair = summary["arm"] == "multiprocessing/tcp"
+    found = summary.assign(findings=summary["findings"].mask(is_unfair, "UNFAIR_SERVICE=80.0%"))
+    text = make_text((found, comparisons))
+    rows = [line for line in text.splitlines() if line.split()[1:2] == ["multiprocessing"]]
+    assert [line.rstrip().endswith(" valid *") for line in rows] == [True, False] * 3
+    assert "* UNFAIR_SERVICE: fairness at 80.0% of an even spread: multiprocessing/tcp" in text
 
 
 def test_latency_table_divides_cpu_time_and_lists_cheapest_first(frames: Frames) -> None:
@@ -131,6 +142,26 @@ def test_few_samples_are_not_reported_as_few_blocks(frames: Frames) -> None:
     (line,) = sample_size_advice(result_tables(few, comparisons))
     assert line.startswith("Few replies per block, so p99")
     assert "--seconds" in line
+
+
+def test_few_samples_name_the_seconds_that_print_a_percentile(frames: Frames) -> None:
+    summary, comparisons = frames
+    is_p99 = summary["metric"] == "service_p99_us"
+    few = summary.assign(codes=summary["codes"].mask(is_p99, "FEW_SAMPLES@p99=4"))
+    (line,) = sample_size_advice(result_tables(few, comparisons), {"capacity": 0.3})
+    assert "capacity needs 0.8 s to be printed, 1.9 s to be valid" in line
+    some = summary.assign(codes=summary["codes"].mask(is_p99, "FEW_SAMPLES@p99=20"))
+    (line,) = sample_size_advice(result_tables(some, comparisons), {"capacity": 0.3})
+    assert "capacity needs 0.4 s to be valid" in line
+
+
+def test_table_of_an_open_loop_shows_latency_instead_of_service_time(frames: Frames) -> None:
+    summary, comparisons = frames
+    renamed = summary["metric"].replace({"service_p50_us": "latency_p50_us", "service_p99_us": "latency_p99_us"})
+    both = pd.concat([summary, summary.assign(metric=renamed)]).drop_duplicates(["arm", "connections", "metric"])
+    text = make_text((both, comparisons))
+    assert "p50, p99: latency" in text
+    assert "p50, p99: service time" not in text
 
 
 def test_enough_blocks_and_samples_need_no_advice(frames: Frames) -> None:

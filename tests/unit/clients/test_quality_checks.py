@@ -10,7 +10,7 @@ from clients.load_spec import LoadSpec
 from clients.measurement import Totals
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
 from clients.quality_checks import Facts, Judgement, judge
-from clients.quality_codes import Thresholds
+from clients.quality_codes import QUANTILES, Thresholds
 
 CLOSED = LoadSpec("tcp", "127.0.0.1", 7, connections=10)
 OPEN = replace(CLOSED, rate_rps=1000.0)
@@ -70,7 +70,7 @@ def judge_open(lost: int = 0, baseline_rps: float | None = None, **changes: Any)
 
 
 def test_judge_without_doubt_is_valid_and_raises_no_flag() -> None:
-    assert judge_closed() == judge_open() == Judgement("valid", [])
+    assert judge_closed() == judge_open() == Judgement("valid", [], dict.fromkeys(QUANTILES, "valid"))
 
 
 @pytest.mark.parametrize(
@@ -84,24 +84,28 @@ def test_judge_without_doubt_is_valid_and_raises_no_flag() -> None:
         ({"gc_runs": 1}, ("suspect", ["GENERATOR_GC=1"])),
         ({"major_faults": 2}, ("suspect", ["MAJOR_FAULTS=2"])),
         ({"tally": {"corrupt": 1}}, ("invalid", ["CORRUPT_REPLIES=1"])),
-        ({"tally": {"reset": 2, "closed": 1}}, ("suspect", ["CONNECTIONS_CLOSED=1", "CONNECTIONS_RESET=2"])),
-        ({"tally": {"connect_refused": 4}}, ("suspect", ["CONNECTIONS_REFUSED=4"])),
-        ({"tally": {"unreachable": 2, "closed": 1}}, ("suspect", ["CONNECTIONS_CLOSED=1", "ERRORS=2"])),
+        ({"tally": {"reset": 2, "closed": 1}}, ("valid", ["CONNECTIONS_CLOSED=1", "CONNECTIONS_RESET=2"])),
+        ({"tally": {"connect_refused": 4}}, ("valid", ["CONNECTIONS_REFUSED=4"])),
+        ({"tally": {"unreachable": 2, "closed": 1}}, ("valid", ["CONNECTIONS_CLOSED=1", "ERRORS=2"])),
         ({"tally": {"no_ports": 1}}, ("invalid", ["PORTS_EXHAUSTED=1"])),
-        ({"lost": 1}, ("suspect", ["LOSS=0.010%"])),
-        ({"lost": 11}, ("invalid", ["LOSS=0.110%"])),
-        ({"tally": {"late": 2}}, ("suspect", ["LATE_REPLIES=2"])),
+        ({"tally": {"no_descriptors": 2, "reset": 1}}, ("invalid", ["DESCRIPTORS_EXHAUSTED=2", "CONNECTIONS_RESET=1"])),
+        ({"lost": 1}, ("valid", ["LOSS=0.010%"])),
+        ({"lost": 50}, ("valid", ["LOSS=0.500%"])),
+        ({"lost": 2, "slices": 1}, ("suspect", ["BLOCKED_BY_LOSS=2.0%", "LOSS=0.020%"])),
+        ({"lost": 6, "slices": 1}, ("invalid", ["BLOCKED_BY_LOSS=6.0%", "LOSS=0.060%"])),
+        ({"lost": 6, "slices": 100}, ("valid", ["LOSS=0.060%"])),
+        ({"tally": {"late": 2}}, ("valid", ["LATE_REPLIES=2"])),
         ({"tally": {"sent": 0, "ok": 0}, "served": [0] * 10}, ("invalid", ["NO_REQUESTS_SENT"])),
         ({"tally": {"ok": 0, "credit": 0}}, ("invalid", ["NO_REPLIES"])),
         ({"tally": {"credit": 0}}, ("invalid", ["NO_REPLIES"])),  # all outside the window
-        ({"served": [5000, 5000] + [0] * 8}, ("invalid", ["STARVED_CONNECTIONS=8", "UNFAIR_SERVICE=20.0%"])),
-        ({"served": [1500] * 5 + [500] * 5}, ("suspect", ["UNFAIR_SERVICE=80.1%"])),
+        ({"served": [5000, 5000] + [0] * 8}, ("valid", ["STARVED_CONNECTIONS=8", "UNFAIR_SERVICE=20.0%"])),
+        ({"served": [1500] * 5 + [500] * 5}, ("valid", ["UNFAIR_SERVICE=80.1%"])),
         ({"tally": {"in_flight_ns": 2_065_000_000}}, ("suspect", ["LITTLES_LAW_VIOLATED=3.0%"])),
         ({"tally": {"in_flight_ns": 4_005_000_000}}, ("invalid", ["LITTLES_LAW_VIOLATED=100.0%"])),
-        ({"primary": make_histogram((200, 9_900), (41_000, 100))}, ("suspect", ["DELAYED_ACK=1.00%"])),
+        ({"primary": make_histogram((200, 9_900), (41_000, 100))}, ("valid", ["DELAYED_ACK=1.00%"])),
         (
             {"histograms": {"connect": make_histogram((50, 90), (1_010_000, 10))}},
-            ("suspect", ["SYN_RETRANSMITS=10.00%"]),
+            ("valid", ["SYN_RETRANSMITS=10.00%"]),
         ),
     ],
 )
@@ -113,23 +117,51 @@ def test_judge_closed_loop_raises_one_code_per_fact(facts: dict[str, Any], expec
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        ({"lost": 100}, ("suspect", ["OPEN_LOOP_LOSS=1.000%"])),
-        ({"tally": {"unsent": 50}}, ("suspect", ["UNSENT=0.500%"])),
-        ({"tally": {"pooled": 200}}, ("suspect", ["CONNECTION_WAIT=2.0%"])),
-        ({"tally": {"credit": 9_800 * WHOLE_CREDIT}}, ("suspect", ["OVERLOAD=98.0%"])),
+        ({"lost": 100}, ("valid", ["OPEN_LOOP_LOSS=1.000%"])),
+        ({"tally": {"unsent": 50}}, ("valid", ["UNSENT=0.500%"])),
+        ({"tally": {"pooled": 200}}, ("valid", ["CONNECTION_WAIT=2.0%"])),
+        ({"tally": {"credit": 9_800 * WHOLE_CREDIT}}, ("valid", ["OVERLOAD=98.0%"])),
         ({"baseline_rps": 1500.0}, ("suspect", ["NEAR_GENERATOR_LIMIT=66.7%"])),
         ({"baseline_rps": 1200.0}, ("invalid", ["NEAR_GENERATOR_LIMIT=83.3%"])),
-        ({"histograms": {"lateness": make_histogram((1, 9_900), (90, 100))}}, ("suspect", ["LATE_SENDS=1.00%"])),
-        (
-            {"histograms": {"without_send_delay": make_histogram((180, 10_000))}},
-            ("suspect", ["LATENESS_IN_LATENCY=11.1%"]),
-        ),
-        ({"histograms": {"turnaround": make_histogram((50, 9_000))}}, ("invalid", ["POLL_BATCH_DELAY=25.0%"])),
     ],
 )
 def test_judge_open_loop_raises_one_code_per_fact(facts: dict[str, Any], expected: tuple[str, list[str]]) -> None:
     judgement = judge_open(**facts)
     assert (judgement.verdict, codes(judgement)) == expected
+
+
+@pytest.mark.parametrize(
+    ("histograms", "verdicts"),
+    [
+        # 0.5% of the requests was sent 90 us late: half of those beyond p99, five times those beyond p99.9.
+        ({"lateness": make_histogram((1, 9_950), (90, 50))}, "valid valid suspect invalid suspect"),
+        # The generator's lateness raised every percentile by 11%.
+        ({"without_send_delay": make_histogram((180, 10_000))}, "suspect suspect suspect suspect suspect"),
+        # It raised none but the highest.
+        ({"without_send_delay": make_histogram((200, 9_985), (190, 15))}, "valid valid valid valid valid"),
+        # One poll in 50 took 50 us.
+        ({"turnaround": make_histogram((3, 8_820), (50, 180))}, "valid valid invalid invalid invalid"),
+    ],
+)
+def test_judge_open_loop_judges_each_percentile_by_itself(
+    histograms: dict[str, np.ndarray[tuple[int], np.dtype[np.int64]]], verdicts: str
+) -> None:
+    judgement = judge_open(histograms=histograms)
+    assert judgement.percentile_verdicts == dict(zip(QUANTILES, verdicts.split(), strict=True))
+    assert judgement.verdict == "valid", "rate and costs do not depend on single requests"
+
+
+def test_judge_lateness_beyond_p99_leaves_the_lower_percentiles_valid() -> None:
+    primary = make_histogram((200, 9_950), (300, 50))
+    without = make_histogram((200, 10_000))
+    judgement = judge_open(primary=primary, histograms={"without_send_delay": without})
+    assert list(judgement.percentile_verdicts.values()) == ["valid", "valid", "valid", "invalid", "invalid"]
+
+
+def test_judge_infinite_percentile_is_not_judged_by_lateness() -> None:
+    half_answered = make_histogram((200, 9_000))
+    judgement = judge_open(primary=half_answered, histograms={"without_send_delay": half_answered})
+    assert judgement.flags == []
 
 
 def test_judge_below_1000_requests_ignores_the_tail() -> None:
@@ -143,7 +175,8 @@ def test_judge_lost_datagrams_counts_kernel_drops() -> None:
 
     assert of({"generator": 0, "server": 100}) == ["OPEN_LOOP_LOSS=1.000%"]
     assert of({"generator": 0, "server": 40}) == ["OPEN_LOOP_LOSS=1.000%", "UNEXPLAINED_LOSS=0.600%"]
-    assert of({"generator": 1, "server": 99}) == ["GENERATOR_DROPS=1", "OPEN_LOOP_LOSS=1.000%"]
+    assert of({"generator": 1, "server": 99}) == ["GENERATOR_DROPS=1", "OPEN_LOOP_LOSS=0.990%"]
+    assert of({"generator": 100, "server": 0}) == ["GENERATOR_DROPS=100"]
 
 
 def test_judge_uses_the_thresholds_it_is_given() -> None:

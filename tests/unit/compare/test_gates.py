@@ -34,6 +34,15 @@ def test_rule_is_violated_by_significant_and_large_change(text: str, violated: b
     assert [change.arm for change in violations.changes] == (["select/tcp"] if violated else [])
 
 
+def test_rule_is_violated_by_a_change_that_only_rounds_show() -> None:
+    before, after = make_values_with_baseline(1, 1.0), make_values_with_baseline(2, 1.12, of_select=0.89)
+    (select,) = [
+        change for change in changes(before, after) if (change.arm, change.metric) == ("select/tcp", "throughput_rps")
+    ]
+    assert select.ratio > 0.95, "a faster machine hides the slower server"
+    assert [change.arm for change in check_rule(before, after, "throughput_rps<-5%").changes] == ["select/tcp"]
+
+
 @pytest.mark.parametrize("text", ["throughput_rps=5%", "throughput_rps>5", "speed", ""])
 def test_invalid_rule_is_rejected_with_an_example(text: str) -> None:
     with pytest.raises(RuleError, match=r"is not a valid condition; .*cpu_us_per_request>5%"):

@@ -1,6 +1,8 @@
+import math
+
 import pytest
 
-from bench.experiment.rate_calibration import rates_by_load, round_down, sustained_rps
+from bench.experiment.rate_calibration import lower_until, rates_by_load, round_down
 from bench.plan.schedule import Schedule, resolve
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import RateRow
@@ -38,7 +40,7 @@ def test_capacity_share_belongs_to_its_own_arm_only() -> None:
     assert rates.baseline_rates == {}
 
 
-def test_sustained_rate_allows_for_chance_in_few_requests() -> None:
-    assert sustained_rps(10_000, 0.2) == pytest.approx(9_700)
-    assert sustained_rps(50, 0.2) == pytest.approx((9.7 - 2 * 10**0.5) / 0.2)
-    assert sustained_rps(2, 0.2) == 0
+def test_rate_is_lowered_until_it_is_suitable() -> None:
+    assert lower_until(11_000.0, lambda rate_rps: rate_rps < 6_000) == 5_300
+    assert lower_until(11_000.0, bool) == 11_000
+    assert lower_until(11_000.0, math.isnan) < 2_000

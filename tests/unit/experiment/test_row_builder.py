@@ -27,7 +27,7 @@ SCHEDULE = resolve(PLAN, MODELS, server_cpus=(1, 2), generator_cpus=(0,))
 TRIAL = TrialContext(SCHEDULE, block=4, arm=Arm("select", "udp"), load=SCHEDULE.block_loads[0])
 REPORT: dict[str, Any] = {
     "duration_s": 0.05, "elapsed_s": 0.06, "sent": 110, "replies": 90, "answered": 108, "sessions": 0,
-    "throughput_rps": 1800.0, "sessions_per_s": None, "late": 1, "lost": 1, "corrupt": 0, "service_p50_us": 40.0,
+    "throughput_rps": 1800.0, "sessions_per_s": None, "late": 1, "given_up": 1, "corrupt": 0, "service_p50_us": 40.0,
     "service_p99_us": None,
     "scheduled": None, "unsent": 0, "latency_p50_us": None, "latency_p99_us": None,
     "generator_cpu_us": 20_000.0, "generator_cpu_share": 0.4, "run_delay_share": 0.001,
@@ -58,7 +58,11 @@ def make_document(**changes: Any) -> dict[str, Any]:
         "errors": {"timeout": 4}, "service_us": figures, "connect_us": None,
         "fairness": {"jain": 0.9, "starved": 0}, "generator": GENERATOR,
         "loop": "closed",
-        "verdict": {"status": "invalid", "codes": ["LOSS=0.909%"], "flags": [{"code": "LOSS", "value": 1 / 110}]},
+        "verdict": {"flags": [
+            {"code": "LOSS", "value": 1 / 110, "percentile": ""},
+            {"code": "LITTLES_LAW_VIOLATED", "value": 0.06, "percentile": ""},
+            {"code": "LATE_SENDS", "value": 0.006, "percentile": "p99"},
+        ]},
     } | changes  # fmt: skip
 
 
@@ -111,7 +115,8 @@ def test_trial_row_adds_up_its_slices() -> None:
     assert row.limited_by == "neither (waiting)"
     assert row.background_load_share == 0.02
     assert row.verdict == "invalid"  # two of 220 requests lost
-    assert "LOSS" in row.codes
+    assert row.findings == "LOSS=0.909%"
+    assert row.codes == "LATE_SENDS@p99=0.60% BACKGROUND_LOAD=2.0% LITTLES_LAW_VIOLATED=6.0%"
     assert "BACKGROUND_LOAD=2.0%" in row.codes
 
 
@@ -149,7 +154,7 @@ def test_trial_source_of_cpu_time_is_the_least_exact_of_its_slices() -> None:
 
 def test_unmeasured_row_has_status_and_reason() -> None:
     row = unmeasured_row(TRIAL, "skipped", "it cannot")
-    assert (row.status, row.reason, row.verdict, row.seed) == ("skipped", "it cannot", "skipped", 3)
+    assert (row.status, row.reason, row.verdict, row.seed) == ("skipped", "it cannot", "", 3)
     assert row.mean_throughput_rps is None
 
 

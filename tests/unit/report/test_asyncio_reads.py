@@ -4,8 +4,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from bench.report.answers import answers
 from bench.report.asyncio_reads import asyncio_reads
-from bench.report.findings import findings
 
 
 def make_row(arm: str, reference: str, ratio: float, conclusion: str, **values: Any) -> dict[str, Any]:
@@ -63,9 +63,9 @@ def test_cost_figures_give_no_sentence() -> None:
     assert asyncio_reads([row], "cpu_us_per_request") == ""
 
 
-def test_findings_contain_the_sentence() -> None:
+def test_answers_contain_the_sentence() -> None:
     common = {"scenario": "capacity", "scenario_kind": "capacity", "connections": 16, "message_bytes": 64}
     common |= {"rate_rps": math.nan, "metric": "throughput_rps", "codes": "", "blocks": 12, "p_holm": 0.001}
     row = common | make_row("asyncio_buffered/tcp", "asyncio/tcp", 2.0, "faster", low=1.9, high=2.1)
-    (finding,) = findings(pd.DataFrame([row]))
-    assert any("(asyncio.BufferedProtocol) has 2.00 times the requests per second" in text for text in finding.ratios)
+    (answer,) = answers(pd.DataFrame([row]))
+    assert any("(asyncio.BufferedProtocol) has 2.00 times the requests per second" in text for text in answer.ratios)

@@ -16,7 +16,7 @@ from tests.unit.report.chart_texts import assert_legible, visible_texts
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 JUDGED = {
-    ("thread_per_client/tcp", 64): ("suspect", "UNFAIR_SERVICE=90.0%"),
+    ("thread_per_client/tcp", 64): ("suspect", "CPU_STEAL=2.0% UNFAIR_SERVICE=90.0%"),
     ("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=93.0%"),
 }
 
@@ -73,8 +73,10 @@ def test_chart_prints_question_interval_and_notes(charts: dict[str, Figure]) -> 
     assert "Not measured: iterative/tcp at 16 and 64 connections (skipped: serves one connection at a time)" in notes
     invalid = "iterative/udp at 64 connections: generator used 93.0% of its CPU (GENERATOR_SATURATED)"
     assert f"Crossed out (invalid): {invalid}" in notes
-    suspect = "thread_per_client/tcp at 64 connections: fairness at 90.0% of an even spread (UNFAIR_SERVICE)"
+    suspect = "thread_per_client/tcp at 64 connections: hypervisor took 2.0% of the CPU time (CPU_STEAL)"
+    finding = "thread_per_client/tcp at 64 connections: fairness at 90.0% of an even spread (UNFAIR_SERVICE)"
     assert f"Grey (suspect): {suspect}" in notes
+    assert f"Ring (finding about the server): {finding}" in notes
     assert "Thin grey: asyncio (control); noise floor of ratios within rounds: " in notes
     assert "Not ranked, because it needs several CPUs and the servers had one: multiprocessing" in notes
 

@@ -95,14 +95,25 @@ def test_caveats_print_meaning_code_cases_and_thresholds(markdown: str) -> None:
     assert saturated.startswith("- **Share of its CPU that the generator used")
     assert "** (GENERATOR_SATURATED): 1 of 34 cases; suspect above 70.0%, invalid above 90.0%. " in saturated
     assert saturated.endswith("Seen in iterative/udp at 64 connections, 64 bytes: 93.0%")
-    both = "the 99th percentile of the service time and the 99.9th percentile of the service time"
+    only = "the 99.9th percentile of the service time"
     assert few.startswith("- **Samples beyond")
-    assert f"** (FEW_SAMPLES): 34 of 34 cases (only {both}); suspect below 100. " in few
+    assert f"** (FEW_SAMPLES): 34 of 34 cases (only {only}); suspect below 25. " in few
     skipped = "skipped: serves one connection at a time (6 blocks)"
     assert f"- **iterative/tcp at 16 connections, 64 bytes**: {skipped}" in gaps
     advice = rest.partition("## Caveats")[2].partition("\n## ")[0]
     assert "- **GENERATOR_SATURATED**: give the generator more CPUs" in advice
     assert markdown.count("hare of its CPU that the generator used") == 1
+
+
+def test_findings_are_sentences_apart_from_the_caveats() -> None:
+    texts = make_reports({("asyncio/tcp", 16): ("valid", "UNFAIR_SERVICE=80.0%")})
+    for text in texts:
+        assert "Findings about the servers in capacity" in text
+        assert "(UNFAIR_SERVICE): 1 of 4 cases. " in text
+        assert "Seen in asyncio/tcp at 16 connections, 64 bytes: 80.0%." in text
+        assert "No quality check failed" in text
+        assert "valid *" in text.replace("\\*", "*")
+    assert "Findings about the servers" not in make_reports({})[0]
 
 
 def test_scenario_without_caveats_reports_none() -> None:
@@ -114,14 +125,14 @@ def test_scenario_without_caveats_reports_none() -> None:
 
 
 def test_caveat_of_many_cases_names_only_the_worst() -> None:
-    text, page = make_reports({("asyncio/tcp", count): ("suspect", f"LATE_REPLIES={count}") for count in (1, 2, 4)})
-    assert "(LATE_REPLIES): 3 of 4 cases" in text
+    text, page = make_reports({("asyncio/tcp", count): ("suspect", f"GENERATOR_GC={count}") for count in (1, 2, 4)})
+    assert "(GENERATOR_GC): 3 of 4 cases" in text
     assert "64 bytes: 1; asyncio/tcp at 2" in text
-    text, page = make_reports({("asyncio/tcp", count): ("suspect", f"LATE_REPLIES={count}") for count in (1, 4, 16, 2)})
-    assert "(LATE_REPLIES): 4 of 4 cases" in text
+    text, page = make_reports({("asyncio/tcp", count): ("suspect", f"GENERATOR_GC={count}") for count in (1, 4, 16, 2)})
+    assert "(GENERATOR_GC): 4 of 4 cases" in text
     assert "Worst: asyncio/tcp at 16 connections, 64 bytes: 16\n" in text
-    assert '<a href="#code-LATE_REPLIES">LATE_REPLIES</a>): 4 of 4 cases' in page
-    assert page.count('id="code-LATE_REPLIES"') == 1
+    assert '<a href="#code-GENERATOR_GC">GENERATOR_GC</a>): 4 of 4 cases' in page
+    assert page.count('id="code-GENERATOR_GC"') == 1
 
 
 def test_report_lists_machine_seed_and_commands(markdown: str) -> None:

@@ -45,7 +45,7 @@ def make_block(block: int, **trial_values: Any) -> BlockRows:
     )  # fmt: skip
     slice_row = SliceRow(
         **load, round=0, position=0, duration_s=0.045, scheduled=None, unsent=0, sent=10, replies=9, answered=10,
-        sessions=0, late=0, lost=0, corrupt=0, throughput_rps=200.0, sessions_per_s=None, service_p50_us=50.0,
+        sessions=0, late=0, given_up=0, corrupt=0, throughput_rps=200.0, sessions_per_s=None, service_p50_us=50.0,
         service_p99_us=None, latency_p50_us=None, latency_p99_us=None, server_cpu_us=100.0, generator_cpu_us=50.0,
         generator_cpu_share=0.1, run_delay_share=0.0, codes="",
     )  # fmt: skip
@@ -54,7 +54,7 @@ def make_block(block: int, **trial_values: Any) -> BlockRows:
     )  # fmt: skip
     round_row = RoundRow(
         block=block, round=0, scenario="capacity", connections=16, message_bytes=64, probe_us=200.0, probe_ratio=1.0,
-        steal_share=0.0, run_delay_share=0.0, pressure_share=None, disturbed=False,
+        steal_share=0.0, max_run_delay_share=0.0, pressure_share=None, disturbed=False,
     )  # fmt: skip
     histogram = HistogramRow.of_slots(load, "service", [(1, 1, 5), (2048, 2063, 4)])
     return BlockRows([slice_row], [histogram], [resource], [round_row], [replace(trial, **trial_values)])

@@ -21,13 +21,13 @@ def path(tmp_path: Path) -> Path:
         arm="select/tcp", model="select", transport="tcp", protocol="echo", python="", scenario_kind="capacity",
         scenario="capacity", connections=16, message_bytes=64, rate_rps=None,
         metric="throughput_rps", unit="requests/s", blocks=2, median=1234.5,
-        low=1200.0, high=1300.0, verdict="valid", codes="", status="ok", reason="",
+        low=1200.0, high=1300.0, verdict="valid", codes="", findings="", status="ok", reason="",
     )  # fmt: skip
     comparison = ComparisonRow(
         scenario="capacity", connections=16, message_bytes=64, rate_rps=None,
         scenario_kind="capacity", metric="throughput_rps", arm="poll/tcp",
         reference="select/tcp", ratio=1.1, low=1.05, high=1.15, p_holm=0.01, blocks=2, conclusion="faster",
-        verdict="valid", codes="", kind="reference",
+        verdict="valid", codes="", findings="", kind="reference",
     )  # fmt: skip
     for name, row in (("summary.csv", summary), ("comparisons.csv", comparison)):
         (folder.path / name).write_text(csv_header(type(row)) + csv_rows(type(row), [row]))

@@ -101,7 +101,7 @@ def repeat_block_1(text: str) -> str:
         ("slices.csv.gz", lambda text: text.replace(",10,9,10,", ",7,6,7,", 1), "lacks rows of select/tcp in finished"),
         ("rounds.csv", lambda text: text[: text.index("\n1,") + 9], "has no rows of finished block 1"),
         ("resources.csv.gz", lambda text: text.replace("block,round", "block,turn", 1), "has no column 'round'"),
-        ("rounds.csv", lambda text: "extra," + text.replace("\n", "\n0,"), "does not start with the names of its"),
+        ("rounds.csv", lambda text: "extra," + text.replace("\n", "\n0,"), "does not have the columns of this version"),
         ("trials.csv", repeat_block_1, "has 2 rows of block 1; expected 1"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The findings of a run as sentences. Pure.
+"""The answers of a run as sentences. Pure.
 
 They come from the comparisons and from the bounds of the searches.
 """
@@ -32,16 +32,16 @@ Row = Mapping[Any, Any]  # a row of comparisons.csv
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """The findings at one load point."""
+class Answer:
+    """The answer at one load point."""
 
     load: str
     best: str  # sentences: who ranks first over each transport
     ratios: tuple[str, ...] = ()  # sentences: how the other arms compare with the reference
 
 
-def findings(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Finding]:
-    """Return a finding for each load point.
+def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Answer]:
+    """Return an answer for each load point.
 
     The most connections of a scenario come first, sessions last.
 
@@ -51,17 +51,17 @@ def findings(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Fi
         return []
     sessions = set(comparisons.loc[comparisons["scenario_kind"] == ScenarioKind.SESSIONS, "scenario"])
     scenarios = sorted(dict.fromkeys(comparisons["scenario"]), key=lambda name: name in sessions)
-    keyed_findings: list[tuple[tuple[int, int], Finding]] = []
+    keyed_answers: list[tuple[tuple[int, int], Answer]] = []
     for load_point, rows in group_by_load_point(comparisons).items():
         metric = headline(str(rows["scenario_kind"].iloc[0]))
         ranked = [row for row in rows[rows["metric"] == metric].to_dict("records") if not _models(row) & set(unranked)]
         noise = noise_floor_share(_controls(comparisons, metric))
-        if finding := _finding(load_point, metric, ranked, noise):
-            keyed_findings.append(((scenarios.index(load_point.scenario), -load_point.connections), finding))
-    return [finding for _, finding in sorted(keyed_findings, key=lambda pair: pair[0])]
+        if answer := _answer(load_point, metric, ranked, noise):
+            keyed_answers.append(((scenarios.index(load_point.scenario), -load_point.connections), answer))
+    return [answer for _, answer in sorted(keyed_answers, key=lambda pair: pair[0])]
 
 
-def search_findings(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Finding]:
+def search_answers(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Answer]:
     """Return the bounds of each search for a max rate.
 
     They are not intervals, so no arm is called better.
@@ -76,7 +76,7 @@ def search_findings(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> list
             if (bounds := _bounds(row for row in competing if Arm.parse(row["arm"]).transport == transport))
         ]
         if sentences:
-            searched.append(Finding(str(load_point), " ".join(sentences)))
+            searched.append(Answer(str(load_point), " ".join(sentences)))
     return searched
 
 
@@ -96,7 +96,7 @@ def noise_floor(comparisons: pd.DataFrame) -> str:
     return join_words(parts) if parts else ""
 
 
-def _finding(load_point: LoadPoint, metric: str, rows: Sequence[Row], noise: float | None) -> Finding | None:
+def _answer(load_point: LoadPoint, metric: str, rows: Sequence[Row], noise: float | None) -> Answer | None:
     with_reference = [row for row in rows if row["kind"] == ComparisonKind.REFERENCE]
     against_reference = {
         transport: [row for row in with_reference if Arm.parse(row["arm"]).transport == transport]
@@ -108,7 +108,7 @@ def _finding(load_point: LoadPoint, metric: str, rows: Sequence[Row], noise: flo
     best = [_first_rank(rows, metric, transport, noise) for transport in measured]
     ratios = [_relative_to_reference(compared, metric, transport) for transport, compared in measured.items()]
     ratios += [_udp_relative_to_tcp(rows), asyncio_reads(rows, metric)]
-    return Finding(str(load_point), " ".join(best), tuple(filter(None, ratios)))
+    return Answer(str(load_point), " ".join(best), tuple(filter(None, ratios)))
 
 
 def _first_rank(rows: Sequence[Row], metric: str, transport: str, noise: float | None) -> str:

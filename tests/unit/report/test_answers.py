@@ -3,7 +3,7 @@ import math
 import pandas as pd
 
 from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
-from bench.report.findings import findings, noise_floor, search_findings
+from bench.report.answers import answers, noise_floor, search_answers
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
 
@@ -16,35 +16,35 @@ def make_comparisons(rates: synthetic.Rates, *, noise: float, block_noise: float
     return compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS)
 
 
-def test_findings_of_equal_arms_report_no_difference() -> None:
+def test_answers_of_equal_arms_report_no_difference() -> None:
     rates = {"asyncio/tcp": {16: 3e4}, "select/tcp": {16: 3.001e4}, "iterative/tcp": {16: 3e4}}
-    (finding,) = findings(make_comparisons(rates, noise=0.02, block_noise=0.001))
+    (answer,) = answers(make_comparisons(rates, noise=0.02, block_noise=0.001))
     shared = "asyncio, iterative and select share the first rank in requests per second: no significant difference"
-    assert shared in finding.best
-    assert "no server differs significantly from asyncio in requests per second." in finding.ratios[0]
-    assert "Equivalent within 5%: iterative " in finding.ratios[0]
+    assert shared in answer.best
+    assert "no server differs significantly from asyncio in requests per second." in answer.ratios[0]
+    assert "Equivalent within 5%: iterative " in answer.ratios[0]
 
 
-def test_findings_of_inconclusive_arms_state_blocks_needed() -> None:
+def test_answers_of_inconclusive_arms_state_blocks_needed() -> None:
     rates = {"asyncio/tcp": {16: 30e3}, "select/tcp": {16: 30.5e3}}
-    (finding,) = findings(make_comparisons(rates, noise=0.2, block_noise=0.05))
-    assert "Inconclusive: select" in finding.ratios[0]
-    assert "Detecting a difference of 5% would take about " in finding.ratios[0]
+    (answer,) = answers(make_comparisons(rates, noise=0.2, block_noise=0.05))
+    assert "Inconclusive: select" in answer.ratios[0]
+    assert "Detecting a difference of 5% would take about " in answer.ratios[0]
 
 
-def test_findings_omit_unranked_models() -> None:
+def test_answers_omit_unranked_models() -> None:
     rows = synthetic.make_run(synthetic.UDP, blocks=6, rounds=4)
     comparisons = compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS)
-    assert any("multiprocessing" in str(finding) for finding in findings(comparisons))
-    assert not any("multiprocessing" in str(finding) for finding in findings(comparisons, ["multiprocessing"]))
+    assert any("multiprocessing" in str(answer) for answer in answers(comparisons))
+    assert not any("multiprocessing" in str(answer) for answer in answers(comparisons, ["multiprocessing"]))
 
 
-def test_findings_of_invalid_figures_draw_no_conclusion() -> None:
+def test_answers_of_invalid_figures_draw_no_conclusion() -> None:
     comparisons = make_comparisons(synthetic.UDP, noise=0.02, block_noise=0.001)
     invalid = comparisons.assign(verdict="invalid", conclusion="inconclusive")
-    for finding in findings(invalid):
-        assert finding.best == "No conclusion over UDP: the figures are invalid (see caveats)."
-        assert finding.ratios == ()
+    for answer in answers(invalid):
+        assert answer.best == "No conclusion over UDP: the figures are invalid (see caveats)."
+        assert answer.ratios == ()
     assert noise_floor(invalid) == ""
 
 
@@ -58,6 +58,7 @@ def test_lead_below_noise_floor_is_remarked() -> None:
         "metric": "throughput_rps",
         "verdict": "valid",
         "codes": "",
+        "findings": "",
         "blocks": 12,
         "p_holm": 0.001,
     }
@@ -68,12 +69,12 @@ def test_lead_below_noise_floor_is_remarked() -> None:
         | {"low": 1.01, "high": 1.03, "conclusion": "faster"},
     ]
     near = pd.DataFrame([common | row for row in rows])
-    (finding,) = findings(near)
+    (answer,) = answers(near)
     remark = "select has the most requests per second, but its lead over asyncio (1.02 times) is below the noise floor"
-    assert remark in finding.best
+    assert remark in answer.best
     far = near.assign(ratio=near["ratio"].replace(1.02, 1.2), high=near["high"].replace(1.03, 1.3))
     far.loc[far["kind"] == "control", "high"] = 1.03
-    assert "Over TCP, select has the most requests per second." in findings(far)[0].best
+    assert "Over TCP, select has the most requests per second." in answers(far)[0].best
 
 
 def test_noise_floor_lists_each_metric_without_its_unit() -> None:
@@ -84,7 +85,7 @@ def test_noise_floor_lists_each_metric_without_its_unit() -> None:
     assert noise_floor(pd.DataFrame(columns=COMPARISON_COLUMNS)) == ""
 
 
-def test_search_findings_print_bounds() -> None:
+def test_search_answers_print_bounds() -> None:
     common = {
         "scenario": "max_rate",
         "connections": 4,
@@ -103,7 +104,7 @@ def test_search_findings_print_bounds() -> None:
             for arm, (low, high, verdict) in bounds.items()
         ]
     )
-    (finding,) = search_findings(summary)
-    assert finding.load == "max_rate, 4 connections, 64 bytes"
-    assert finding.best.endswith("in requests per second: b 2.00k or more (suspect) and a 100 to 110.")
-    assert search_findings(summary, ["a", "b"]) == []
+    (answer,) = search_answers(summary)
+    assert answer.load == "max_rate, 4 connections, 64 bytes"
+    assert answer.best.endswith("in requests per second: b 2.00k or more (suspect) and a 100 to 110.")
+    assert search_answers(summary, ["a", "b"]) == []

@@ -1,0 +1,45 @@
+"""The requests that a percentile needs, and what a plan gives it. Pure."""
+
+from bench.formatting import compact
+from bench.plan.definition import Plan
+from bench.plan.ordering import round_count
+from bench.plan.scenario import Scenario
+from clients.quality_codes import MIN_SAMPLES_BEYOND, QUANTILES
+
+_TAILS = ("p99", "p99.9")
+
+
+def counted_seconds(plan: Plan, scenario: Scenario) -> float:
+    """Return the seconds of a block in which the requests of one arm count at one load point."""
+    return round_count(plan, scenario) * max(0.0, plan.slice_s - plan.slice_warmup_s)
+
+
+def percentile_needs(plan: Plan, scenario: Scenario) -> str:
+    """Return which percentiles a scenario can print, and what the others need; empty for a search.
+
+    A percentile with fewer than 10 requests beyond it in a block is not printed. How many requests a closed loop has is
+    not known before it runs, so the text names the rate that a server needs.
+    """
+    seconds = counted_seconds(plan, scenario)
+    if scenario.searches or not seconds:
+        return ""
+    if scenario.rate_rps is not None:
+        missing = [_seconds_needed(plan, scenario, name) for name in _TAILS if not _is_printed(scenario, name, seconds)]
+        return f"{scenario.name}: {'; '.join(missing)}" if missing else ""
+    rates = " and ".join(f"{compact(_requests(name) / seconds)} for {name}" for name in _TAILS)
+    return f"{scenario.name}: a percentile is printed from this many requests/s on: {rates} (more --seconds lower them)"
+
+
+def _is_printed(scenario: Scenario, percentile: str, seconds: float) -> bool:
+    return (scenario.rate_rps or 0.0) * seconds >= _requests(percentile)
+
+
+def _requests(percentile: str) -> float:
+    """Return the number of requests in a block that a percentile needs."""
+    return MIN_SAMPLES_BEYOND / (1 - QUANTILES[percentile])
+
+
+def _seconds_needed(plan: Plan, scenario: Scenario, percentile: str) -> str:
+    share = max(plan.slice_s - plan.slice_warmup_s, 1e-9) / plan.slice_s
+    seconds = _requests(percentile) / (scenario.rate_rps or 1.0) / share
+    return f"{percentile} needs --seconds {seconds:.2g} at {compact(scenario.rate_rps or 0.0)} requests/s"
