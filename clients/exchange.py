@@ -11,6 +11,7 @@ from clients.protocols import MAX_DATAGRAM_BYTES
 _RECV_BYTES = 1 << 20
 SURPLUS_BYTES = 256  # read beyond the expected reply: enough to show what a server adds
 DATAGRAM_TRIES = 3  # a datagram may be lost without an error
+_RESEND_S = 0.25  # a server that is still starting has many seconds, and a lost datagram must not use them up
 
 
 class End(enum.Enum):
@@ -63,12 +64,18 @@ def exchange_stream(sock: socket.socket, request: bytes, expected: bytes, end_s:
 
 
 def exchange_datagram(sock: socket.socket, request: bytes, end_s: float) -> tuple[Answer, int]:
-    """Send a datagram until a reply comes, a few times at most. Returns the reply, and how often it was sent."""
-    answer, sent = Answer(b"", End.SILENT), 0
+    """Send a datagram until a reply comes, a few times at most. Returns the reply, and how often it was sent.
+
+    After the last time, the reply has the socket's timeout.
+    """
+    answer, sent, timeout_s = Answer(b"", End.SILENT), 0, sock.gettimeout()
     while answer.end == End.SILENT and sent < DATAGRAM_TRIES and time.monotonic() <= end_s:
         sock.send(request)
         sent += 1
+        if timeout_s is not None and sent < DATAGRAM_TRIES:
+            sock.settimeout(min(timeout_s, _RESEND_S))
         answer = receive_datagram(sock)
+        sock.settimeout(timeout_s)
     return answer, sent
 
 

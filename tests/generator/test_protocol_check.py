@@ -180,6 +180,14 @@ def test_verify_accepts_late_replies_to_repeated_datagrams() -> None:
         verify(make_spec(port, "udp"), MESSAGE)
 
 
+def test_verify_resends_a_lost_datagram_long_before_the_timeout() -> None:
+    def lose_first(number: int, datagram: bytes) -> list[bytes]:
+        return [] if number == 1 else [datagram]
+
+    with start_udp_server(lose_first) as port:
+        verify(make_spec(port, "udp", timeout_s=3600.0), MESSAGE)
+
+
 def answer_once(conn: socket.socket, _number: int) -> None:
     conn.sendall(conn.recv(100))
 
