@@ -39,6 +39,9 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
             for fd, event in poll(timeout_s):
                 if fd == listener_fd:
                     connections.accept_one()
+                elif event == readable:  # nearly always; the other cases cost two more comparisons
+                    if answer(fd):
+                        connections.answer_rest(fd, ended=False)
                 elif event & readable or fd not in flushing:
                     if answer(fd) or event & ended:
                         connections.answer_rest(fd, ended=bool(event & ended))
