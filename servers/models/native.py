@@ -1,5 +1,7 @@
 """Compiled baseline: the most requests per second; its memory is mostly the compiler's.
 
+Represents: tuned: compiled to machine code, and polls for a moment before it sleeps
+
 One thread runs an epoll loop. It is the baseline of the comparison, and the server against which the load generator
 measures its own maximum. Each wait for events is followed by one recv and one send per event; over UDP the loop
 receives and replies. What remains of a request is the kernel's share. Before the loop sleeps it polls for a few

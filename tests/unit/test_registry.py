@@ -113,8 +113,7 @@ def test_describe_takes_help_from_first_docstring_line(folder: Path) -> None:
 
 def test_package_models_state_what_they_represent() -> None:
     for name in registry.names():
-        if name != "native":  # the baseline represents no server that anybody would write
-            assert registry.describe(name).represents, f"{name}: its docstring has no line {registry.REPRESENTS!r}"
+        assert registry.describe(name).represents, f"{name}: its docstring has no line {registry.REPRESENTS!r}"
 
 
 def test_library_models_that_teach_have_no_private_attribute() -> None:
