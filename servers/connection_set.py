@@ -118,7 +118,11 @@ class ConnectionSet:
                 self._end_reply(fd, reply, sent)
 
     def answer(self, fd: int) -> bool:
-        """Read from a connection and reply. Returns whether there may be more to read."""
+        """Read from one connection and reply. Returns whether there may be more to read.
+
+        The steps are those of ``serve_ready``. They are written twice because a shared method would be the call that
+        ``serve_ready`` avoids for each descriptor.
+        """
         conn, handler = self.connections[fd]
         try:
             data = conn.recv(RECV_BYTES)
