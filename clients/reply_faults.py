@@ -1,7 +1,9 @@
 """Describe what is wrong with a reply, from what was seen and from two trials with the same connection."""
 
 import contextlib
+import math
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +11,8 @@ from clients.exchange import SURPLUS_BYTES, Answer, End, read_more
 from clients.load_spec import LoadSpec
 
 _MAX_TRIAL_S = 1.0  # for a server that may react to something else
+_MAX_LATE_S = 4.0  # beyond the timeout, for a server that answers, but slowly
+_LATE_TIMEOUTS = 4
 _SHOWN_LETTERS = 30
 _SHOWN_BYTES = 6  # of a longer one
 
@@ -61,8 +65,9 @@ def is_copy(data: bytes, reply: bytes) -> bool:
 def describe_silence(sock: socket.socket, spec: LoadSpec, answer: Answer, exchange: Exchange, waited_s: float) -> str:
     """Return what a silent server may be waiting for.
 
-    Over TCP two trials show it: a line end, and the end of the client's stream. The connection cannot be used
-    afterwards. waited_s: how long the server was given.
+    Over TCP it gets more time first: a slow server would otherwise seem to answer the trials. Two trials follow: a line
+    end, and the end of the client's stream. The connection cannot be used afterwards. waited_s: how long the server was
+    given.
     """
     silent = f"did not answer {spec.protocol} within {waited_s:g} s"
     if answer.data:
@@ -71,6 +76,8 @@ def describe_silence(sock: socket.socket, spec: LoadSpec, answer: Answer, exchan
         return f"{silent}; it does not read the whole message"
     if spec.transport == "udp":
         return f"{silent}; it may wait for something that {spec.protocol} messages do not contain, e.g. a line end"
+    if late := _describe_late(sock, spec, answer, exchange, waited_s):
+        return late
     trial_s = min(spec.timeout_s, _MAX_TRIAL_S)
     with contextlib.suppress(OSError):
         sock.sendall(b"\n")
@@ -80,6 +87,24 @@ def describe_silence(sock: socket.socket, spec: LoadSpec, answer: Answer, exchan
         if read_more(sock, trial_s).data:
             return f"{silent}, but after the client closed its side: it reads to the end of the connection"
     return f"{silent}; the server may wait for a line end, and {spec.protocol} messages have none"
+
+
+def _describe_late(sock: socket.socket, spec: LoadSpec, answer: Answer, exchange: Exchange, waited_s: float) -> str:
+    """Return that the reply comes after the timeout, and how late; "" if it does not come.
+
+    answer: what came before the timeout.
+    """
+    begin_s = time.monotonic()
+    late = read_more(sock, min(_LATE_TIMEOUTS * spec.timeout_s, _MAX_LATE_S))
+    rest = exchange.expected[len(answer.data) :]
+    begins = bool(late.data) and not answer.data and rest.startswith(late.data)
+    if not begins and late.data != rest:
+        return ""
+    after_s = waited_s + time.monotonic() - begin_s
+    return (
+        f"answered {spec.protocol} only after {after_s:.2g} s, but a request times out after {waited_s:g} s; give it "
+        f"more time, e.g. --timeout {math.ceil(2 * after_s)}"
+    )
 
 
 def shorten(data: bytes) -> str:

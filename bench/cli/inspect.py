@@ -59,6 +59,7 @@ def plan(
     connections: options.Connections = "",
     message_bytes: options.MessageBytes = "",
     rate: options.Rate = "",
+    timeout: options.Timeout = None,
     seed: options.Seed = None,
     blocks: options.Blocks = None,
     seconds: options.Seconds = None,

@@ -57,6 +57,14 @@ Rate = Annotated[
         "Default: the plan's.",
     ),
 ]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        rich_help_panel=_LOAD,
+        help="Time after which a request counts as unanswered, for servers that answer slowly. Default: the plan's.",
+    ),
+]
 Seed = Annotated[
     int | None,
     typer.Option(
@@ -180,6 +188,7 @@ _PLAN_PARAMETERS = (
     "connections",
     "message_bytes",
     "rate",
+    "timeout",
     "seed",
     "reference",
     "blocks",

@@ -27,7 +27,7 @@ from bench.schema.metrics import ScenarioKind
 from clients.cli_errors import Stop
 
 _MAX_MINUTES = 100_000
-_OPTION_OF_KEY = {"pythons": "python"}  # where the names differ
+_OPTION_OF_KEY = {"pythons": "python", "timeout_s": "timeout"}  # where the names differ
 
 
 def as_refusal(error: PlanError, given: Mapping[str, Any]) -> Stop:
@@ -175,6 +175,8 @@ def refuse_missing_programs(plan: Plan, given: Mapping[str, Any]) -> None:
 
 def _plan_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
     overrides = {name: given[name] for name in ("blocks", "seed", "reference") if name in given}
+    if "timeout" in given:
+        overrides["timeout_s"] = given["timeout"]
     for name in ("models", "transports"):
         if name in given:
             overrides[name] = parse_names(f"--{name}", given[name])

@@ -41,6 +41,7 @@ def run(
     connections: options.Connections = "",
     message_bytes: options.MessageBytes = "",
     rate: options.Rate = "",
+    timeout: options.Timeout = None,
     seed: options.Seed = None,
     blocks: options.Blocks = None,
     seconds: options.Seconds = None,

@@ -111,6 +111,39 @@ def test_slow_server_is_measured_at_its_rate(tmp_path: Path) -> None:
     assert messages.index("longer slices") < messages.index("1 block, about ") < messages.index("block 1 of 1")
 
 
+def test_replies_after_the_timeout_are_explained_before_the_first_block(tmp_path: Path) -> None:
+    folder, messages = run_plan(tmp_path, PLAN + SCENARIOS, "--timeout", "0.02")
+    trials = of_slow_arm(pd.read_csv(folder / "trials.csv"))
+    assert set(trials["status"]) == {"failed"}
+    expected = r"tcp://\S+ answered echo only after [\d.]+ s, but a request times out after 0\.02 s; give it more time"
+    assert trials["reason"].str.match(expected).all(), list(trials["reason"])
+    assert messages.index("slow/tcp will not be measured with echo: ") < messages.index("block 1 of 1")
+    assert "timeout_s = 0.02" in (folder / "plan.toml").read_text()
+
+
+FIRST_REPLY_IS_SLOW = """
+import socket, sys, threading, time
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=100)
+delays_s = [1.2]
+
+def serve(conn):
+    while data := conn.recv(65536):
+        time.sleep(delays_s.pop() if delays_s else 0)
+        conn.sendall(data)
+
+while True:
+    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+"""
+
+
+def test_slow_first_reply_belongs_to_the_start(tmp_path: Path) -> None:
+    (tmp_path / "first.py").write_text(FIRST_REPLY_IS_SLOW)
+    plan = PLAN.replace(f"{ROOT}/tests/support/slow_echo.py", f"{tmp_path}/first.py")
+    folder, messages = run_plan(tmp_path, plan + SCENARIOS, "--timeout", "1", "--connections", "2")
+    trials = of_slow_arm(pd.read_csv(folder / "trials.csv"))
+    assert set(trials["status"]) == {"ok"}, messages
+
+
 def test_fast_server_keeps_its_slices_beside_a_slow_one(tmp_path: Path) -> None:
     folder, _ = run_plan(tmp_path, PLAN + SCENARIOS, "--seconds", "0.4", "--connections", "16")
     lengths = of_slow_arm(pd.read_csv(folder / "slice_lengths.csv"))
