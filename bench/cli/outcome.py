@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.console import Console
 
-from bench.cli.console import print_line
+from bench.cli.console import print_line, print_path
 from bench.cli.report import print_results
 from bench.formatting import plural
 from clients.cli_errors import Stop
@@ -40,8 +40,10 @@ def finish_run(outcome: "Outcome", console: Console, *, as_json: bool, charts: b
         print_line(console, hint)
     for command in commands:
         print_line(console, f"holabench {command} {outcome.folder.path}", indent=2)
-    path = str(outcome.folder.path)
-    print(json.dumps({"type": "run", "folder": path}) if as_json else path)
+    if as_json:
+        print(json.dumps({"type": "run", "folder": str(outcome.folder.path)}))
+    else:
+        print_path(outcome.folder.path)
     if failure:
         raise Stop(failure, 1)
     if interrupted:
@@ -53,7 +55,7 @@ def finish_run(outcome: "Outcome", console: Console, *, as_json: bool, charts: b
 
 def resume_hint(outcome: "Outcome", *, rendered: bool) -> tuple[str, list[str]]:
     """Return what happened to an unfinished run, and the commands that continue it; empty for a finished run."""
-    if outcome.interrupted or outcome.failure:
+    if (outcome.interrupted or outcome.failure) and not outcome.complete:
         stopped = "Interrupted" if outcome.interrupted else "Stopped"
         if not outcome.blocks and not outcome.searches:
             return f"{stopped} before the first block finished; nothing to report. Resume with:", ["run --resume"]

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bench.cli import options
 from bench.cli.console import print_line, stderr_console, stdout_console
-from bench.cli.outcome import finish_run
+from bench.cli.outcome import INTERRUPTED, finish_run
 from bench.cli.plan_options import (
     add_models_folder,
     add_seed,
@@ -95,6 +95,9 @@ def run(
             outcome = _measure(plan, output_dir, console, minutes)
     except PlanError as error:
         raise as_refusal(error, given) from error
+    except KeyboardInterrupt as error:  # later ones are in the outcome
+        what = f"; resume with: holabench run --resume {resume}" if resume else ", and no run folder exists"
+        raise Stop(f"interrupted before the first block; nothing was measured{what}", INTERRUPTED) from error
     return finish_run(outcome, console, as_json=as_json, charts=not no_charts)
 
 

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,22 @@ class Outcome:
     searches: int = 0  # rounds of searches
     failure: str = ""  # why the run stopped too early, unless it was interrupted
     interrupted: bool = False
+    complete: bool = False  # everything was measured, even if an interrupt followed
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What a run has measured so far. An interrupt may come at any moment, also while its servers are stopped."""
+
+    folder: RunFolder | None = None  # None before the first block
+    blocks: set[int] = field(default_factory=set)
+    searches: int = 0
+    failure: str = ""
+
+    def outcome(self, folder: RunFolder, *, interrupted: bool = False) -> Outcome:
+        """Return the outcome of a run that ends now."""
+        complete = folder.read().complete
+        return Outcome(folder, len(self.blocks), self.searches, self.failure, interrupted, complete)
 
 
 def run(
@@ -66,9 +82,9 @@ def run(
 ) -> Outcome:
     """Measure a plan that has a seed.
 
-    Ctrl-C, SIGTERM and SIGHUP end the run cleanly: finished blocks are kept. Raises PlanError before anything starts,
-    ChildError if the generator does not start, and StoreError if the folder cannot be created. Later failures end the
-    run, and are in the outcome.
+    Ctrl-C, SIGTERM and SIGHUP end the run cleanly: finished blocks are kept. Raises KeyboardInterrupt if one comes
+    before the folder exists, PlanError before anything starts, ChildError if the generator does not start, and
+    StoreError if the folder cannot be created. Later failures end the run, and are in the outcome.
 
     minutes: a time budget. The plan fits if all arms have the plan's slices. If some turn out to need longer ones, the
     plan is fitted again, which may raise PlanError after the calibration.
@@ -122,6 +138,24 @@ def _execute(
     open_folder: returns the folder, given the plan as its external servers can serve it, and the environment. minutes:
     see ``run``. recorded: calibration of a run that is resumed.
     """
+    progress = _Progress()
+    try:
+        return _execute_steps(plan, open_folder, usable_cpus, observer, progress, minutes, recorded)
+    except KeyboardInterrupt:
+        if progress.folder is None:
+            raise
+        return progress.outcome(progress.folder, interrupted=True)
+
+
+def _execute_steps(
+    plan: Plan,
+    open_folder: Callable[[Plan, Mapping[str, Any]], RunFolder],
+    usable_cpus: list[int],
+    observer: RunObserver,
+    progress: _Progress,
+    minutes: float | None,
+    recorded: Calibration | None,
+) -> Outcome:
     placement = place_here(usable_cpus)
     schedule = _resolve(plan, placement)
     raise_soft_limit()
@@ -148,14 +182,15 @@ def _execute(
             plan = fit(plan, minutes, known_models(plan), lengths)
             context = replace(context, schedule=_resolve(plan, placement))
         folder = open_folder(plan, machine)
+        progress.folder, progress.blocks = folder, set(folder.read().finished_blocks)
         if folder.lock_warning:
             observer.on_warning(folder.lock_warning)
         if recorded is None:
             folder.write_calibration(calibration.rates, calibration.lengths)
         _report_lengths(context, lengths)
-        finished = len(folder.read().finished_blocks)
-        observer.on_message(f"{_load_text(context.schedule, finished, lengths)}, into {folder.path}")
-        return _measure(context, folder, baselines, calibration)
+        observer.on_message(f"{_load_text(context.schedule, len(progress.blocks), lengths)}, into {folder.path}")
+        _measure(context, folder, baselines, calibration, progress)
+        return progress.outcome(folder)
 
 
 def _resolve(plan: Plan, placement: Placement) -> Schedule:
@@ -240,25 +275,24 @@ def _load_text(schedule: Schedule, finished: int, lengths: Lengths) -> str:
 
 
 def _measure(
-    context: RunContext, folder: RunFolder, baselines: Mapping[str, Servers], calibration: Calibration
-) -> Outcome:
+    context: RunContext,
+    folder: RunFolder,
+    baselines: Mapping[str, Servers],
+    calibration: Calibration,
+    progress: _Progress,
+) -> None:
     """Run the blocks that the folder lacks, then the searches."""
-    done, searched = set(folder.read().finished_blocks), 0
-    interrupted, failure = False, ""
     lengths = lengths_by_case(calibration.lengths)
     try:
-        for number, rows in _remaining_blocks(context, folder, done, baselines, calibration):
+        for number, rows in _remaining_blocks(context, folder, progress.blocks, baselines, calibration):
             folder.append(rows)
-            done.add(number)
+            progress.blocks.add(number)
         for search_rows in search_max_rates(context, baselines, lengths):
             folder.append_max_rates(search_rows)
-            searched += 1
-        folder.mark_complete(len(done))
-    except KeyboardInterrupt:
-        interrupted = True
+            progress.searches += 1
+        folder.mark_complete(len(progress.blocks))
     except (ChildError, StoreError) as error:
-        failure = str(error)
-    return Outcome(folder, len(done), searched, failure, interrupted)
+        progress.failure = str(error)
 
 
 def _remaining_blocks(

@@ -65,6 +65,57 @@ def test_interrupt_while_rendering_prints_report_command(tmp_path: Path) -> None
     assert "Traceback" not in errors
 
 
+PAUSE_WHEN_COMPLETE = """
+import signal, sys
+from bench.__main__ import main
+from bench.store.run_folder import RunFolder
+
+mark_complete = RunFolder.mark_complete
+
+def pause(*arguments):
+    mark_complete(*arguments)
+    print("complete", flush=True)
+    signal.pause()
+
+RunFolder.mark_complete = pause
+sys.argv = ["holabench", "run", *sys.argv[1:]]
+sys.exit(main())
+"""
+
+
+def test_interrupt_between_the_last_block_and_the_report_keeps_all(tmp_path: Path) -> None:
+    arguments = [*SMALL, "--blocks", "1", "--seconds", "0.05", "--output-dir", str(tmp_path)]
+    with start_python("-c", PAUSE_WHEN_COMPLETE, *arguments) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "complete\n"
+        run.send_signal(signal.SIGINT)
+        output, errors = run.communicate(timeout=60)
+    assert run.returncode == INTERRUPTED, errors
+    assert (Path(output.strip()) / "summary.csv").exists()
+    assert "run --resume" not in errors, "nothing is missing"
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("phase", ["preparing the load generator", "measuring how long replies take"])
+def test_interrupt_before_the_first_block_is_one_line(phase: str, end: signal.Signals, tmp_path: Path) -> None:
+    with start_python("-m", "bench", "run", *SMALL, "--output-dir", str(tmp_path)) as run:
+        assert run.stderr is not None
+        for line in run.stderr:
+            if line.startswith(phase):
+                break
+        children = psutil.Process(run.pid).children(recursive=True)
+        run.send_signal(end)
+        output, errors = run.communicate(timeout=60)
+    assert run.returncode == INTERRUPTED
+    last_line = "holabench: interrupted before the first block; nothing was measured, and no run folder exists"
+    assert errors.splitlines()[-1:] == [last_line], errors
+    assert "Traceback" not in errors
+    assert output == ""
+    assert not any(tmp_path.iterdir())
+    wait_until(lambda: have_exited(children), "all children have exited")
+
+
 def test_sigkill_leaves_no_process_behind(tmp_path: Path) -> None:
     arguments = ["quick", "--models", "multiprocessing", "--output-dir", str(tmp_path)]
     with start_python("-m", "bench", "run", *arguments) as run:
