@@ -30,7 +30,7 @@ class _Parser(argparse.ArgumentParser):
     """Reports errors in one line: the usage would not mention the wrong value."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
+        self.exit(2, f"{self.prog}: {_escape(message)}\n")
 
 
 class _HelpFormatter(argparse.HelpFormatter):
@@ -198,5 +198,10 @@ def _bind_error(options: argparse.Namespace, error: OSError) -> str:
 
 
 def _fail(code: int, message: str) -> int:
-    print(f"python -m servers: {message}", file=sys.stderr)
+    print(f"python -m servers: {_escape(message)}", file=sys.stderr)
     return code
+
+
+def _escape(text: str) -> str:
+    """Return text as one line: what a command line repeats of its input must not control the terminal."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)

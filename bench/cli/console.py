@@ -1,9 +1,12 @@
 """Consoles of the command line, and text that is safe to print on them."""
 
+import sys
+from pathlib import Path
+
 from rich.console import Console
 from rich.text import Text
 
-from bench.escaping import visible
+from bench.escaping import escape_text, visible
 
 STDERR_WIDTH = 140  # columns, where stderr is not a terminal: enough for a table of results
 STDOUT_WIDTH = 200  # columns, where stdout is not a terminal: nothing is cut in a pipe
@@ -24,6 +27,11 @@ def stdout_console() -> Console:
 def print_line(console: Console, line: str, style: str = "", indent: int = 0) -> None:
     """Print one line without cutting it. Escape sequences and rich's markup in it have no effect."""
     console.print(Text(" " * indent + visible(line), style), soft_wrap=True)
+
+
+def print_path(path: Path) -> None:
+    """Print the result of a command that is a path: exactly for a program that reads it, and visibly on a terminal."""
+    print(escape_text(str(path)) if sys.stdout.isatty() else path)
 
 
 def text_cells(*texts: str) -> list[Text]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from bench.cli.console import print_line, stderr_console
+from bench.cli.console import print_line, print_path, stderr_console
 from bench.plan.definition import PlanError
 from clients.cli_errors import Stop
 
@@ -38,7 +38,7 @@ def report(folder: RunArgument) -> None:
         raise Stop(str(error)) from error
     if results.chart_failure:
         raise Stop(results.chart_failure, 1)
-    print(folder)
+    print_path(folder)
 
 
 def print_results(results: "Report", console: Console) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.plan.external_server import PLACEHOLDERS, ExternalServer
 
 _INTERPRETER = re.compile(r"(python|pypy|php|node|ruby|perl|lua|deno|bun)[\d.]*\Z")
-_SCRIPT = re.compile(r".*\.(py|php|m?js|ts|rb|pl|lua)\Z")
+_SCRIPT = re.compile(r".*\.(py|php|m?js|ts|rb|pl|lua)\Z", re.DOTALL)
 _START_BYTES = 256  # of a program: enough for the line that names its interpreter
 _RUNTIME = re.compile(rf"\{{({'|'.join(PLACEHOLDERS)})\}}")  # has its value only when the server is started
 

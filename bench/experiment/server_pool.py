@@ -51,7 +51,7 @@ def verify(context: RunContext, server: Server, load: ScheduledLoad, concurrent_
     """Check that a server speaks the protocol of a load. Raises ServerError.
 
     While an external server may still be starting, it has the rest of that time to answer. If it needs more than the
-    load's timeout, it is asked again with that: a slow start is no failure, and slow replies are one.
+    load's timeout, it is asked again with that: slow replies are a failure, and a slow start is not.
     """
     plan_timeout_s, begin_s = context.schedule.plan.timeout_s, time.monotonic()
     start_timeout_s = math.ceil(server.start_deadline_s - begin_s)

@@ -82,9 +82,11 @@ def build(values: dict[str, Any], prefix: str) -> Plan:
 def encode(plan: Plan) -> str:
     """Return the plan as TOML that reads back as the same plan.
 
-    TOML has no None, so such keys are left out.
+    TOML has no None, so such keys are left out. Characters that could control a terminal are escapes: TOML asks that
+    only of those below U+0020 (toml.io, v1.0.0, "String"), and terminals know others.
     """
-    return tomli_w.dumps(_without_none(msgspec.to_builtins(plan)))
+    text = tomli_w.dumps(_without_none(msgspec.to_builtins(plan)))
+    return "".join(letter if letter.isprintable() or letter == "\n" else f"\\U{ord(letter):08x}" for letter in text)
 
 
 def _without_none(value: Any) -> Any:

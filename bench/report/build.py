@@ -9,6 +9,7 @@ import pandas as pd
 from bench.analysis.comparisons import compare_arms
 from bench.analysis.rankings import unranked_models
 from bench.analysis.search_results import objectives, summarise_run
+from bench.escaping import all_visible
 from bench.plan.matrix import reference_arms
 from bench.report.chart_workers import ChartError, ChartWorkers
 from bench.report.charts.catalogue import ChartTables, chart_names, chart_requests
@@ -78,7 +79,7 @@ def _draw(folder: RunFolder, chart_workers: ChartWorkers, tables: ChartTables) -
 
 
 def _context(run: RunData) -> RunContext:
-    plan = msgspec.to_builtins(run.plan)
+    plan = all_visible(msgspec.to_builtins(run.plan))
     return RunContext(run.environment, plan, objectives(run.max_rate), run.thresholds, _known_start(run))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
+from bench.escaping import visible
 from bench.schema.column_docs import column_names
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -30,12 +31,8 @@ def _cell(value: object) -> object:
         return ""
     if isinstance(value, float):
         return f"{value:.9g}"
-    return escape_formula(_one_line(value)) if isinstance(value, str) else value
-
-
-def _one_line(text: str) -> str:
-    """Return a text without line breaks: recovery relies on one line for each row."""
-    return text.replace("\r", " ").replace("\n", " ")
+    # Recovery relies on one line for each row, and `cat` must not send what a server wrote to the terminal.
+    return escape_formula(visible(value)) if isinstance(value, str) else value
 
 
 def escape_formula(value: object) -> object:
