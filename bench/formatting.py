@@ -35,8 +35,11 @@ def three_figures(value: float) -> str:
 
 
 def spread(median: float, low: float, high: float) -> str:
-    """Return a median with its interval in per cent: ``31.2k ±1.3%``, or ``31.2k -4/+19%`` if it is asymmetric."""
-    if not all(map(math.isfinite, (median, low, high))) or median <= 0:
+    """Return a median with its interval in per cent: ``31.2k ±1.3%``, or ``31.2k -4/+19%`` if it is asymmetric.
+
+    A single block has no interval, and nothing is printed for it: ±0.0% would claim that the figure is exact.
+    """
+    if not all(map(math.isfinite, (median, low, high))) or median <= 0 or low == high:
         return compact(median)
     below, above = 100 * (median - low) / median, 100 * (high - median) / median
     if is_symmetric(below, above, 1.0):

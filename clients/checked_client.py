@@ -1,12 +1,23 @@
 """One client of the protocol check: its socket, and what it has asked so far."""
 
+import contextlib
 import socket
 
 from clients import addresses
 from clients.exchange import Answer, End, exchange_datagram, exchange_stream, read_more, receive_datagram
 from clients.load_spec import LoadSpec
 from clients.protocols import PUES_ADIOS
-from clients.reply_faults import Exchange, describe_close, describe_fault, describe_silence, describe_surplus, is_copy
+from clients.reply_faults import (
+    Exchange,
+    describe_close,
+    describe_fault,
+    describe_silence,
+    describe_surplus,
+    is_copy,
+    shorten,
+)
+
+_MAX_GREETING_S = 1.0  # for a server to greet a client that does not ask
 
 
 class ProtocolError(Exception):
@@ -41,6 +52,8 @@ class CheckedClient:
             answer = self._ask_by_datagram(exchange, end_s)
         if answer.end not in (End.SILENT, End.UNREAD):
             if fault := describe_fault(answer, exchange, self._before):
+                if self._spec.transport == "tcp" and not self._before and answer.end == End.REPLIED:
+                    fault = self._find_greeting() or fault
                 raise ProtocolError(f"{self._url} {fault}")
             self._before.append(exchange)
         return answer
@@ -70,6 +83,17 @@ class CheckedClient:
         """Return the error of a server that did not answer. waited_s: how long it was given."""
         silence = describe_silence(self.sock, self._spec, answer, exchange, waited_s)
         return ProtocolError(f"{self._url} {silence}")
+
+    def _find_greeting(self) -> str:
+        """Return what the server sends to a client that has not asked, or ""; this connection is closed for the trial.
+
+        A greeting, as in SMTP (RFC 5321, section 3.1), arrives before the first reply or instead of it.
+        """
+        self.sock.close()
+        with contextlib.suppress(OSError), CheckedClient(self._spec).sock as sock:
+            if greeting := read_more(sock, min(self._spec.timeout_s, _MAX_GREETING_S)).data:
+                return f"sent {shorten(greeting)} before any request; {self._spec.protocol} has no greeting"
+        return ""
 
     def _ask_by_datagram(self, exchange: Exchange, end_s: float) -> Answer:
         """Exchange datagrams. Copies of the last reply that this client caused are skipped."""

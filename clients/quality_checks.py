@@ -173,13 +173,14 @@ def _lost_by_others_share(facts: Facts) -> float:
 def _blocked_share(facts: Facts) -> float:
     """Return the share of the connections' time that a closed loop spent on waiting for lost replies.
 
-    A lost request blocks its place until the timeout, or to the end of its slice: on average half a slice.
+    A lost request blocks its place until the timeout, or to the end of its slice: on average half a slice. That is too
+    much for a request that is lost because its connection ends, and no share is more than all of the time.
     """
     spec, totals = facts.spec, facts.totals
     if not totals.slices or totals.duration_s <= 0:
         return 0.0
     blocked_s = facts.lost * min(spec.timeout_s, totals.duration_s / totals.slices / 2)
-    return blocked_s / (spec.connections * spec.depth * totals.duration_s)
+    return min(1.0, blocked_s / (spec.connections * spec.depth * totals.duration_s))
 
 
 def late_sends_share(lateness: Counts, percentile_ns: float) -> float:

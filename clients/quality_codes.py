@@ -7,6 +7,7 @@ imports of the generator, so that bench uses the same table.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from enum import StrEnum
 
 VALID, SUSPECT, INVALID = "valid", "suspect", "invalid"
 SEVERITY = {VALID: 0, SUSPECT: 1, INVALID: 2}
+_SINGULAR = re.compile(r"\b1 connections\b")
 MIN_SAMPLES_BEYOND = 10  # a percentile with fewer samples beyond it is not printed
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}  # each has a verdict of its own
 
@@ -121,7 +123,7 @@ class QualityFlag:
     @property
     def short_description(self) -> str:
         """The flag in words, without its code: ``generator preempted 2.1% of the time``."""
-        return self.code.short.format(self.figure) or self.figure
+        return _SINGULAR.sub("1 connection", self.code.short.format(self.figure)) or self.figure
 
     @property
     def worst_description(self) -> str:

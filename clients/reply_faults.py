@@ -14,7 +14,6 @@ _MAX_TRIAL_S = 1.0  # for a server that may react to something else
 _MAX_LATE_S = 4.0  # beyond the timeout, for a server that answers, but slowly
 _LATE_TIMEOUTS = 4
 _SHOWN_LETTERS = 30
-_SHOWN_BYTES = 6  # of a longer one
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,10 @@ def shorten(data: bytes) -> str:
     """Return bytes as Python writes them, cut if that is long: a terminal shows the beginning of a message only."""
     if len(repr(data)) <= _SHOWN_LETTERS:
         return repr(data)
-    return f"{data[:_SHOWN_BYTES]!r}... ({len(data)} bytes)"
+    shown = 1
+    while len(repr(data[: shown + 1])) <= _SHOWN_LETTERS:
+        shown += 1
+    return f"{data[:shown]!r}... ({len(data)} bytes)"
 
 
 def describe_close(answer: Answer, exchange: Exchange | None, replies_before: int) -> str:

@@ -216,7 +216,7 @@ class Block:
                 raise ServerError(f"server {child.exit_text} while it was measured")
             step()
         except ServerError as error:
-            arm_run.failure = f"{error}; {child.stderr_report}"
+            arm_run.failure = str(error) if "stderr" in str(error) else f"{error}; {child.stderr_report}"
             self._context.generator.abandon(arm_run.load_name)
 
     def _baseline_rps(self, arm_runs: Sequence[ArmRun], arm_run: ArmRun) -> float | None:

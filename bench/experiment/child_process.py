@@ -169,3 +169,7 @@ class UnmanagedServer:
     alive = True
     exit_text = "is not managed by holabench"
     stderr_report = "its stderr is not available: holabench did not start it"
+
+    def stderr_tail(self) -> str:
+        """Return "": nobody reads its standard error."""
+        return ""

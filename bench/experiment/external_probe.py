@@ -14,7 +14,7 @@ from bench.experiment.child_process import ServerError
 from bench.experiment.observer import RunObserver
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, load_settings
-from bench.experiment.server_pool import fresh_servers
+from bench.experiment.server_pool import fresh_servers, has_ended
 from bench.plan.definition import Plan
 from bench.plan.external_server import ExternalServer
 from bench.plan.schedule import Schedule, ScheduledLoad
@@ -126,7 +126,10 @@ def _conversations(context: RunContext) -> Iterator[Conversation]:
                     continue
                 asks = arm.transport == "tcp" and _asks_clients(schedule.plan, asked[arm.model])
                 limit = _client_limit(context, server, scenario.loads[0]) if asks else ""
-                yield Conversation(arm.model, arm.transport, protocol, limit=limit)
+                failure = ""
+                if limit and has_ended(server.child):
+                    failure, limit = f"server {server.child.exit_text}; {server.child.stderr_report}", ""
+                yield Conversation(arm.model, arm.transport, protocol, failure, limit)
 
 
 def _client_limit(context: RunContext, server: Server, load: ScheduledLoad) -> str:

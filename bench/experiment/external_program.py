@@ -29,7 +29,8 @@ def find_problem(server: ExternalServer) -> str:
     """Return why the program of a server cannot be started and what to do, or "". server: with its values."""
     folder = "" if _RUNTIME.search(server.folder) else server.folder
     if folder and not Path(folder).is_dir():
-        return f"folder = {folder!r} " + ("is not a directory" if Path(folder).exists() else "does not exist")
+        remedy = "; write the whole path: only a shell replaces ~" if folder.startswith("~") else ""
+        return f"folder = {folder!r} " + ("is not a directory" if Path(folder).exists() else f"does not exist{remedy}")
     if not server.command:
         return ""
     words = _program_words(server)

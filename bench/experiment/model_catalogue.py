@@ -6,6 +6,7 @@ from typing import Any
 
 from bench.experiment.external_program import find_missing_program, find_problem
 from bench.plan.definition import Plan, PlanError
+from bench.plan.external_command import find_shell_syntax
 from bench.plan.external_server import ExternalServer
 from servers import registry
 from servers.registry import PROTOCOLS, Description
@@ -29,7 +30,7 @@ def describe_external(server: ExternalServer) -> Description:
 
     Raises PlanError.
     """
-    problem = find_problem(filled(server))
+    problem = find_shell_syntax(server.command) or find_problem(filled(server))
     if problem:
         raise PlanError(f"external server {server.name!r}: {problem}")
     values: dict[str, Any] = {f"serve_{transport}": None for transport in server.transports}

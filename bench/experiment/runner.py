@@ -60,7 +60,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Progress:
-    """What a run has measured so far. An interrupt may come at any moment, also while its servers are stopped."""
+    """The measurements of a run so far. An interrupt may come at any moment, also while its servers are stopped."""
 
     folder: RunFolder | None = None  # None before the first block
     blocks: set[int] = field(default_factory=set)
@@ -164,15 +164,17 @@ def _execute_steps(
         if plan.keep_awake and schedule.cpus_disjoint:
             stack.enter_context(keep_cpus_awake(schedule.server_cpus, observer))
         failures: Mapping[tuple[str, str, str], str] = {}
+        warned: set[str] = set()
         if plan.external_servers:
-            probed = probe_external_servers(RunContext(schedule, generator, _noise_probe(placement), observer), plan)
+            unprobed = RunContext(schedule, generator, _noise_probe(placement), observer, warned=warned)
+            probed = probe_external_servers(unprobed, plan)
             plan, failures = probed.plan, probed.failures
             schedule = _resolve(plan, placement)
             warn_about_unserved(schedule, observer)
         machine = environment.describe(placement)
         _report_variables(plan, observer)
         stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
-        context = RunContext(schedule, generator, _noise_probe(placement), observer, failures)
+        context = RunContext(schedule, generator, _noise_probe(placement), observer, failures, warned)
         baselines = stack.enter_context(baseline_servers(context))
         if recorded is None:
             observer.on_message("measuring how long replies take, which decides the length of slices ...")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from bench.experiment.child_commands import server_command
-from bench.experiment.child_process import READY_S, Child, ChildError, ServerError
+from bench.experiment.child_process import READY_S, Child, ChildError, ServerError, UnmanagedServer
 from bench.experiment.external_launch import attach, await_external, launch_external
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, Servers, load_settings
@@ -16,6 +16,7 @@ from bench.plan.schedule import Schedule, ScheduledLoad, ScheduledScenario
 from bench.schema.arms import Arm
 
 _MUCH_OUTPUT_BYTES = 1_000_000  # of one server: beyond a banner and some errors
+_EXIT_S, _POLL_S = 0.3, 0.01  # for a server that has closed its connections to end
 _SPEAKS = ("nobody listens", "times out after")  # in the message of a server that may well speak the protocol
 
 
@@ -61,11 +62,31 @@ def verify(context: RunContext, server: Server, load: ScheduledLoad, concurrent_
         try:
             server.ready = {**server.ready, "host": context.generator.verify(settings, concurrent_clients)}
         except ServerError as error:
-            if any(words in str(error) for words in _SPEAKS):
-                raise
-            raise ServerError(f"server does not speak {load.scenario.protocol}: {error}") from error
+            raise _explain_failed_check(server, load, error) from error
         if timeout_s > plan_timeout_s and time.monotonic() - begin_s > plan_timeout_s:
             timeouts_s.append(plan_timeout_s)
+
+
+def _explain_failed_check(server: Server, load: ScheduledLoad, error: ServerError) -> ServerError:
+    """Return the error of a protocol check with its cause: the end of the server, if it has ended."""
+    child = server.child
+    if has_ended(child):
+        return ServerError(f"server {child.exit_text} during the protocol check: {error}; {child.stderr_report}")
+    tail = child.stderr_tail()
+    problem = f"{error}; last stderr lines: {tail}" if tail else str(error)
+    if any(words in problem for words in _SPEAKS):
+        return ServerError(problem)
+    return ServerError(f"server does not speak {load.scenario.protocol}: {problem}")
+
+
+def has_ended(child: Child | UnmanagedServer) -> bool:
+    """Return whether a server has ended, or ends now: its connections are closed a moment before."""
+    end_s = time.monotonic() + _EXIT_S
+    while child.alive:
+        if time.monotonic() > end_s:
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def _launch_all(

@@ -43,7 +43,9 @@ def find_shell_syntax(command: Sequence[str]) -> str:
         return ""
     program, *arguments = command
     if _ASSIGNMENT.match(program):
-        remedy = f"write `env {program} PROGRAM`, or use `environment` in a plan"
+        in_plan = "or use `environment` in a plan"
+        needs_shell = _VARIABLE.search(program)
+        remedy = f"write its value, {in_plan}" if needs_shell else f"write `env {program} PROGRAM`, {in_plan}"
         return f"{program!r} sets a variable, and {_NO_SHELL}; {remedy}"
     if program in _BUILTINS:
         folder = "; to start in another directory use `folder` in a plan" if program == "cd" else ""

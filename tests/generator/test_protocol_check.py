@@ -116,6 +116,11 @@ def echo_late(conn: socket.socket, _number: int) -> None:
     conn.sendall(request)
 
 
+def greet(conn: socket.socket, number: int) -> None:
+    conn.sendall(b"220 mail ready\r\n")
+    echo(conn, number)
+
+
 def keep_open_after_adios(conn: socket.socket, number: int) -> None:
     make_replies(b"pues hola", b"pues hola", b"pues adios")(conn, number)
     read_only(conn, number)
@@ -139,6 +144,7 @@ SECOND = MESSAGE[::-1]
         (echo, "hola", "answered b'hola' to b'hola'; expected b'pues hola'; the server seems to echo: --protocol echo"),
         (read_only, "echo", "did not answer echo within 0.2 s; the server may wait for a line end, and echo messages"),
         (echo_lines, "echo", "did not answer echo within 0.2 s, but after a line end, which echo messages do not have"),
+        (greet, "echo", r"sent b'220 mail ready\r\n' before any request; echo has no greeting"),
         (echo_late, "echo", "but a request times out after 0.2 s; give it more time, e.g. --timeout 1"),
         (echo_at_the_end, "echo", "within 0.2 s, but after the client closed its side: it reads to the end of the"),
         (keep_open_after_adios, "hola", "did not close the connection within 0.2 s after b'pues adios', as hola"),
@@ -146,7 +152,7 @@ SECOND = MESSAGE[::-1]
     ],
     ids=[
         "closes", "resets", "answers-once", "cuts", "changes", "twice", "constant", "adds", "hola-twice", "echoes",
-        "silent", "lines", "late", "reads-to-end", "stays-open", "more-after-adios",
+        "silent", "lines", "greets", "late", "reads-to-end", "stays-open", "more-after-adios",
     ],
 )  # fmt: skip
 def test_verify_describes_what_the_server_did(converse: Converse, protocol: str, fault: str) -> None:

@@ -98,13 +98,36 @@ def test_scenarios_of_other_protocols_are_skipped(tmp_path: Path) -> None:
     assert "could not be measured" not in errors
 
 
+ENDS_AFTER_TWO_REPLIES = """
+import os, socket, sys, threading
+sock = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+asked = []
+
+def serve(conn):
+    while data := conn.recv(65536):
+        asked.append(data)
+        if len(asked) > 2:
+            print("out of luck", file=sys.stderr, flush=True)
+            os._exit(7)
+        conn.sendall(data)
+
+while True:
+    threading.Thread(target=serve, args=(sock.accept()[0],), daemon=True).start()
+"""
+
 FAULTY_SERVERS = {
+    "ends_later": ENDS_AFTER_TWO_REPLIES,
     "ends": "import sys; sys.exit(3)",
     "other": SPEAKS_ANOTHER_PROTOCOL,
     "once": ANSWERS_ONCE,
     "one": SERVES_ONE_CLIENT,
 }
-REASONS = {"ends": "3", "other": "'xxx", "once": "after 1 repl"}
+REASONS = {
+    "ends": "3",
+    "ends_later": "^server exited with code 7.*out of luck$",
+    "other": "'xxx",
+    "once": "after 1 repl",
+}
 
 
 def test_faulty_server_is_a_failed_or_skipped_row_with_reason(tmp_path: Path) -> None:

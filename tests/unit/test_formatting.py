@@ -24,6 +24,10 @@ def test_spread_prints_both_sides_of_asymmetric_interval() -> None:
     assert spread(100.0, 80.0, 101.5) == "100 -20/+1.5%"
 
 
+def test_spread_of_a_single_value_has_no_interval() -> None:
+    assert spread(100.0, 100.0, 100.0) == "100"
+
+
 def test_on_axis_prints_round_numbers() -> None:
     assert [on_axis(value) for value in (0.0, 250.0, 20_000.0, 2.5e6)] == ["0", "250", "20k", "2.5M"]
 

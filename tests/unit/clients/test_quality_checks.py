@@ -93,6 +93,7 @@ def test_judge_without_doubt_is_valid_and_raises_no_flag() -> None:
         ({"lost": 50}, ("valid", ["LOSS=0.500%"])),
         ({"lost": 2, "slices": 1}, ("suspect", ["BLOCKED_BY_LOSS=2.0%", "LOSS=0.020%"])),
         ({"lost": 6, "slices": 1}, ("invalid", ["BLOCKED_BY_LOSS=6.0%", "LOSS=0.060%"])),
+        ({"lost": 5000, "slices": 1}, ("invalid", ["BLOCKED_BY_LOSS=100.0%", "LOSS=50.000%"])),
         ({"lost": 6, "slices": 100}, ("valid", ["LOSS=0.060%"])),
         ({"tally": {"late": 2}}, ("valid", ["LATE_REPLIES=2"])),
         ({"tally": {"sent": 0, "ok": 0}, "served": [0] * 10}, ("invalid", ["NO_REQUESTS_SENT"])),

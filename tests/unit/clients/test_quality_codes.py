@@ -175,6 +175,12 @@ def test_flags_are_described_with_their_codes() -> None:
     )
 
 
+def test_single_connection_is_singular() -> None:
+    (one, several) = DEFAULT_THRESHOLDS.parse("CONNECTIONS_CLOSED=1 CONNECTIONS_RESET=21")
+    assert one.short_description == "the server closed 1 connection early"
+    assert several.short_description == "the server reset 21 connections"
+
+
 def test_doubt_about_costs_or_a_percentile_alone_leaves_the_row_valid() -> None:
     flags = DEFAULT_THRESHOLDS.parse("CPU_TIME_UNKNOWN CPU_TIME_COARSE=20.0% LATE_SENDS@p99=5.00%")
     assert DEFAULT_THRESHOLDS.worst(flags) == "valid"

@@ -81,6 +81,7 @@ def test_folder_must_be_a_directory(folder: Path) -> None:
     server = make_server(command=["true", "{port}"], folder=f"{folder}/own-server")
     assert find_problem(server) == f"folder = '{folder}/own-server' is not a directory"
     assert find_problem(make_server(command=["./x", "{port}"], folder="/srv/{protocol}")) == ""
+    assert find_problem(make_server(command=["./x", "{port}"], folder="~/srv")).endswith("only a shell replaces ~")
 
 
 def test_program_is_looked_for_on_the_path_of_the_server(folder: Path) -> None:

@@ -44,6 +44,11 @@ def test_external_server_without_its_folder_is_rejected() -> None:
         describe_external(make_external(command=["true"], folder="/nowhere"))
 
 
+def test_shell_syntax_is_explained_before_a_missing_file() -> None:
+    with pytest.raises(PlanError, match=r"'~/bin/x' begins with ~, which a shell would replace"):
+        describe_external(make_external(command=["~/bin/x", "{port}"]))
+
+
 def test_values_replace_known_braces_in_the_whole_definition() -> None:
     server = make_external(
         command=["{python}", "{examples}/echo.py", "{port}", "{other}"],

@@ -13,6 +13,7 @@ from bench.plan.external_server import ExternalServer
     [
         ("PORT={port} ./server", "'PORT={port}' sets a variable, and holabench starts the program without a shell"),
         ("A=1 B={port} ./server", "write `env A=1 PROGRAM`, or use `environment`"),
+        ("PORT=$(free) ./server", "write its value, or use `environment`"),
         ("cd /srv && ./server {port}", "'cd' is a command of the shell"),
         ("cd /srv; ./server {port}", "use `folder` in a plan"),
         ("source env.sh && ./server {port}", "'source' is a command of the shell"),
