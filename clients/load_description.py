@@ -44,7 +44,7 @@ def describe_load(result: dict[str, Any]) -> str:
     arrivals = f" ({result['arrivals']})" if result["arrivals"] else ""
     depth = f", depth {result['depth']}" if result["depth"] > 1 else ""
     return (
-        f"{result['protocol']}, {loop}{arrivals}, {result['connections']} connections{depth}, "
+        f"{result['protocol']}, {loop}{arrivals}, {_connections(result['connections'])}{depth}, "
         f"{result['lifecycle']}, {result['duration_s']:.2f} s"
     )
 
@@ -102,3 +102,7 @@ def _number(value: float | str | None) -> str:
     if isinstance(value, str) or math.isinf(value):
         return "inf"
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _connections(count: int) -> str:
+    return "1 connection" if count == 1 else f"{count} connections"

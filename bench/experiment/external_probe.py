@@ -19,6 +19,12 @@ from bench.plan.definition import Plan
 from bench.plan.external_server import ExternalServer
 from bench.plan.schedule import Schedule, ScheduledLoad
 
+_REMEDIES = {  # by words of the reason for which a server is skipped
+    " client at a time": "--connections 1",
+    " speaks echo, not ": "--protocol echo",
+    " speaks hola, not ": "--protocol hola",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
@@ -71,7 +77,11 @@ def warn_about_unserved(schedule: Schedule, observer: RunObserver) -> None:
     for arm in schedule.fresh_arms:
         if arm.model in schedule.external_servers and not any(scenario.serves(arm) for scenario in schedule.scenarios):
             reasons = {load.skip_reasons[arm] for scenario in schedule.scenarios for load in scenario.loads}
-            observer.on_warning(f"{arm.display_name} is skipped at every load point: {'; '.join(sorted(reasons))}")
+            remedies = [remedy for words, remedy in _REMEDIES.items() if any(words in reason for reason in reasons)]
+            remedy = f"; to measure it, use {' and '.join(remedies)}" if remedies else ""
+            observer.on_warning(
+                f"{arm.display_name} is skipped at every load point: {'; '.join(sorted(reasons))}{remedy}"
+            )
 
 
 def decide(

@@ -1,7 +1,7 @@
 import pytest
 
 from clients.engine.counters import ERRORS
-from clients.load_description import describe_errors
+from clients.load_description import describe_errors, describe_load
 
 
 @pytest.mark.parametrize("kind", ERRORS)
@@ -11,6 +11,12 @@ def test_every_kind_of_error_has_words(kind: str) -> None:
     assert "1,352 " in several
     assert "{" not in one + several
     assert one != several
+
+
+@pytest.mark.parametrize(("count", "text"), [(1, ", 1 connection, "), (64, ", 64 connections, ")])
+def test_load_of_one_connection_is_singular(count: int, text: str) -> None:
+    load = {"rate_rps": None, "arrivals": "", "depth": 1, "protocol": "echo", "lifecycle": "persistent"}
+    assert text in describe_load({**load, "connections": count, "duration_s": 1.0})
 
 
 def test_closed_connections_are_reported_in_words() -> None:

@@ -89,3 +89,12 @@ def test_warning_lists_server_that_is_skipped_everywhere(connections: int, warni
     lines = [call.args[0] for call in observer.on_warning.call_args_list]
     assert len(lines) == warnings
     assert all(line.startswith("mine/tcp is skipped at every load point: ") for line in lines)
+    assert all(line.endswith("; to measure it, use --connections 1") for line in lines)
+
+
+def test_warning_says_how_to_measure_a_server_of_one_protocol() -> None:
+    plan = msgspec.structs.replace(make_plan(16, ("hola",), protocols=["echo"]), seed=1)
+    observer = Mock()
+    warn_about_unserved(resolve(plan, known_models(plan), server_cpus=[1], generator_cpus=[0]), observer)
+    (call,) = observer.on_warning.call_args_list
+    assert call.args[0].endswith("mine speaks echo, not hola; to measure it, use --protocol echo")
