@@ -92,7 +92,7 @@ def test_warning_lists_server_that_is_skipped_everywhere(connections: int, warni
     assert all(line.endswith("; to measure it, use --connections 1") for line in lines)
 
 
-def test_warning_says_how_to_measure_a_server_of_one_protocol() -> None:
+def test_warning_states_how_to_measure_a_server_of_one_protocol() -> None:
     plan = msgspec.structs.replace(make_plan(16, ("hola",), protocols=["echo"]), seed=1)
     observer = Mock()
     warn_about_unserved(resolve(plan, known_models(plan), server_cpus=[1], generator_cpus=[0]), observer)
