@@ -113,7 +113,7 @@ def _refuse_unwritable(output_dir: Path) -> None:
     existing = next(path for path in (output_dir, *output_dir.absolute().parents) if path.exists())
     if not existing.is_dir():
         raise Stop(f"--output-dir {output_dir}: {existing} is a file; name a directory")
-    if not os.access(existing, os.W_OK | os.X_OK):
+    if not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):  # without, capabilities do not count
         raise Stop(f"--output-dir {output_dir}: {existing} cannot be written; name another directory")
 
 

@@ -117,7 +117,7 @@ def test_run_refuses_output_dir_that_is_a_file(tmp_path: Path, capsys: pytest.Ca
 def test_run_refuses_output_dir_that_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("os.access", lambda path, mode: (Path(path), mode) != (tmp_path, os.W_OK | os.X_OK))
+    monkeypatch.setattr("os.access", lambda path, mode, **_: (Path(path), mode) != (tmp_path, os.W_OK | os.X_OK))
     completed = run_holabench(capsys, "run", "quick", "--output-dir", str(tmp_path / "new" / "results"))
     assert completed.code == 2
     assert completed.stderr.endswith(f"results: {tmp_path} cannot be written; name another directory\n")
