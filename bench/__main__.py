@@ -9,7 +9,11 @@ def leave_working_folder() -> None:
 
     A file ``socket.py`` or a folder ``clients`` in it would replace the real module.
     """
-    if not sys.flags.safe_path and sys.path[0] in ("", os.getcwd()):  # noqa: PTH109 - pathlib may be such a file, too
+    try:
+        folder = os.getcwd()  # noqa: PTH109 - pathlib may be such a file, too
+    except OSError:  # it was removed
+        folder = ""
+    if not sys.flags.safe_path and sys.path[0] in ("", folder):
         del sys.path[0]
         sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - as above
 

@@ -3,14 +3,16 @@
 Does not import numba; bench uses it, too.
 """
 
+import errno
 import shlex
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 from typer.exceptions import TyperException
 
-from clients.escaping import escape_text
+from clients import output
 
 
 class Stop(Exception):  # noqa: N818 - some commands stop without an error
@@ -28,20 +30,43 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
     its code is 2.
     """
     command_line = list(sys.argv[1:] if arguments is None else arguments)
+    output.escape_what_cannot_be_encoded()
+    try:
+        _refuse_removed_folder()
+        code = _run(app, program, command_line)
+        output.flush()
+        return code
+    except Stop as stop:
+        output.print_error(f"{program}: {stop}")
+        return stop.code
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except OSError as error:
+        if not output.is_of_output(error):
+            raise
+        output.print_error(f"{program}: cannot print the result: {error.strerror}; send it elsewhere")
+        return 1
+    finally:
+        output.discard()
+
+
+def _run(app: typer.Typer, program: str, command_line: Sequence[str]) -> int:
     needs_help = not command_line and app.info.no_args_is_help is True
     try:
         result = app(["--help"] if needs_help else command_line, prog_name=program, standalone_mode=False)
     except TyperException as error:
-        sys.stderr.write(escape_text(f"{program}: {_describe(error, command_line)}; see {program} --help") + "\n")
-        return 2
-    except Stop as stop:
-        sys.stderr.write(escape_text(f"{program}: {stop}") + "\n")
-        return stop.code
-    except (KeyboardInterrupt, typer.Abort):
-        return 130
+        raise Stop(f"{_describe(error, command_line)}; see {program} --help") from error
     if needs_help:
         return 2
     return result if isinstance(result, int) else 0
+
+
+def _refuse_removed_folder() -> None:
+    try:
+        Path.cwd()
+    except OSError as error:
+        reason = "was removed" if error.errno == errno.ENOENT else f"cannot be used: {error.strerror}"
+        raise Stop(f"the working directory {reason}; change to another one (cd)") from error
 
 
 def _describe(error: TyperException, command_line: Sequence[str]) -> str:

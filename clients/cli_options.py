@@ -35,7 +35,7 @@ RequestsPerSession = Annotated[
 Rate = Annotated[
     float,
     typer.Option(
-        min=0.0, max=1e8, help="Requests per second over all connections, whatever the server does; 0: closed loop."
+        min=0.0, max=1e7, help="Requests per second over all connections, whatever the server does; 0: closed loop."
     ),
 ]
 Arrivals = Annotated[

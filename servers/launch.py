@@ -48,7 +48,11 @@ def main() -> int:
 
 def leave_working_folder() -> None:
     """Take the working folder, which ``python -m`` has put first, off the path; keep this project importable."""
-    if not getattr(sys.flags, "safe_path", False) and sys.path[0] in ("", os.getcwd()):  # noqa: PTH109 - as above
+    try:
+        folder = os.getcwd()  # noqa: PTH109 - as above
+    except OSError:  # it was removed
+        folder = ""
+    if not getattr(sys.flags, "safe_path", False) and sys.path[0] in ("", folder):
         del sys.path[0]
         sys.path.append(_HOME)
 

@@ -1,7 +1,9 @@
 """Consoles of the command line, and text that is safe to print on them."""
 
+import contextlib
 import sys
 from pathlib import Path
+from typing import IO, Any, cast
 
 from rich.console import Console
 from rich.text import Text
@@ -12,10 +14,30 @@ STDERR_WIDTH = 140  # columns, where stderr is not a terminal: enough for a tabl
 STDOUT_WIDTH = 200  # columns, where stdout is not a terminal: nothing is cut in a pipe
 
 
+class _LenientStream:
+    """Standard error, where a failed write stops nothing: its file may be on a full disk while a run measures."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def stderr_console() -> Console:
     """Return the console for everything except a command's result."""
-    console = Console(stderr=True)
-    return console if console.is_terminal else Console(stderr=True, width=STDERR_WIDTH)
+    stream = None if sys.stderr is None else cast("IO[str]", _LenientStream(sys.stderr))
+    console = Console(file=stream, stderr=True)
+    return console if console.is_terminal else Console(file=stream, stderr=True, width=STDERR_WIDTH)
 
 
 def stdout_console() -> Console:

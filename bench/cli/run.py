@@ -106,11 +106,19 @@ def _measure(plan: "Plan", output_dir: Path, console: Console, minutes: float | 
     from bench.experiment import runner
     from bench.experiment.targets import resolve_targets
 
-    if output_dir.exists() and not output_dir.is_dir():
-        raise Stop(f"--output-dir {output_dir}: is a file; name a directory")
+    _refuse_unwritable(output_dir)
     with ProgressDisplay(console) as display, _failures_as_stop():
         plan = add_seed(find_interpreters(resolve_targets(plan, display.on_message), display.on_message))
         return runner.run(plan, output_dir, _usable_cpus(), display, minutes)
+
+
+def _refuse_unwritable(output_dir: Path) -> None:
+    """Raise Stop before anything is measured if no run folder can be created."""
+    existing = next(path for path in (output_dir, *output_dir.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise Stop(f"--output-dir {output_dir}: {existing} is a file; name a directory")
+    if not os.access(existing, os.W_OK | os.X_OK, effective_ids=True):  # without, capabilities do not count
+        raise Stop(f"--output-dir {output_dir}: {existing} cannot be written; name another directory")
 
 
 def _resume(path: Path, console: Console) -> "Outcome":

@@ -59,7 +59,7 @@ def own_label() -> str:
 
 def _candidates(name: str) -> list[str]:
     if "/" in name:
-        return [str(Path(name).expanduser())]
+        return [os.path.expanduser(name)]  # noqa: PTH111 - pathlib raises an error where there is no such home
     program = f"python{name}" if name[:1].isdigit() else name
     on_path = shutil.which(program)
     in_pyenv = sorted(map(str, _pyenv().glob(f"{glob.escape(name)}*/bin/python")))
@@ -67,4 +67,4 @@ def _candidates(name: str) -> list[str]:
 
 
 def _pyenv() -> Path:
-    return Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    return Path(os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")) / "versions"  # noqa: PTH111 - as above

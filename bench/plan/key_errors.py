@@ -24,7 +24,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 _TABLES = {"scenarios": ("scenario", Scenario), "external_servers": ("external server", ExternalServer)}
 _HINTS = {
     "rate": "for a number use rate_rps (requests per second) or capacity_share (share of each arm's capacity)",
-    "rate_rps": "the generator sends up to 1e8 requests per second",
+    "rate_rps": "the generator sends up to 1e7 requests per second",
     "capacity_share": "write 0.5 for 50%; for requests per second use rate_rps",
     "target_precision": "write 0.03 for ±3%",
     "environment": 'write each value in quotes, as in {PORT = "{port}"}',

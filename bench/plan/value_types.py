@@ -6,7 +6,7 @@ import msgspec
 
 MAX_CONNECTIONS = 1_000_000  # the generator's tables are not made for more
 MAX_MESSAGE_BYTES = 64 << 20
-MAX_RATE_RPS = 1e8  # limit of the generator, see clients
+MAX_RATE_RPS = 1e7  # limit of the generator, see clients
 MAX_DURATION_S = 3600.0
 
 Transport = Literal["tcp", "udp"]

@@ -2,7 +2,7 @@
 
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pandas as pd
@@ -24,14 +24,19 @@ def run_facts(
         kind = ", virtual machine" if machine.get("hypervisor") else ""
         facts.append(("machine", f"{plural(int(cpus), 'CPU')} ({_value(machine.get('cpu_model'))}{kind})"))
         if servers := machine.get("server_cpus"):
-            generator = len(machine.get("generator_cpus") or ())
-            facts.append(("CPUs", f"{len(servers)} for the servers, {generator} for the load generator"))
+            facts.append(("CPUs", _cpus(servers, machine.get("generator_cpus") or ())))
     facts += [("load", load) for load in _load_facts(trials)]
     facts.append(("network", _network(plan)))
     variables = _mapping(machine.get("variables_kept_from_models"))
     if variables and any(server.get("command") for server in plan.get("external_servers", ())):
         facts.append(("external servers only", f"ran with {_value(variables)}, which may change their speed"))
     return [(name, text) for name, text in facts if text]
+
+
+def _cpus(servers: Collection[object], generator: Collection[object]) -> str:
+    if set(servers) & set(generator):
+        return f"{plural(len(servers), 'CPU')} for the servers and the load generator together"
+    return f"{len(servers)} for the servers, {len(generator)} for the load generator"
 
 
 def machine_facts(environment: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -73,7 +73,9 @@ class RunFolder:
             for name in file_names.RAW_TABLES:
                 write_synced(folder.path / name, header_bytes(name))
         except OSError as error:
-            raise StoreError(f"cannot create a run folder in {output_dir}: {os_reason(error)}") from error
+            raise StoreError(
+                f"cannot create a run folder in {output_dir}: {os_reason(error)}; name another one with --output-dir"
+            ) from error
         return folder
 
     def reopen(self) -> list[str]:

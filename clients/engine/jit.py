@@ -35,8 +35,16 @@ def cache_folder() -> Path:
     digest = hashlib.sha256()
     for source in compiled_sources():
         digest.update(source.read_bytes())
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    return base / "holabench" / digest.hexdigest()[:16]
+    return _user_cache() / "holabench" / digest.hexdigest()[:16]
+
+
+def _user_cache() -> Path:
+    if folder := os.environ.get("XDG_CACHE_HOME"):
+        return Path(folder)
+    try:
+        return Path("~/.cache").expanduser()
+    except RuntimeError:  # a container's user may have neither HOME nor an entry in /etc/passwd
+        return Path(os.devnull)  # is replaced, as any folder that cannot be used
 
 
 @contextlib.contextmanager

@@ -147,6 +147,13 @@ def test_settings_of_the_user_change_no_chart(
     assert (folder / "charts" / "throughput.png").read_bytes() == picture
 
 
+def test_cache_that_cannot_be_written_causes_no_message(folder: Path) -> None:
+    result = run_python("-m", "bench", "report", str(folder), HOME="/dev/null", XDG_CACHE_HOME="", MPLCONFIGDIR="")
+    assert result.returncode == 0, result.stderr
+    assert "atplotlib" not in result.stderr
+    assert "/dev/null" not in result.stderr
+
+
 def test_long_temporary_folder_does_not_stop_the_charts(folder: Path) -> None:
     long = folder / ("long_" * 20) / ("long_" * 20)
     long.mkdir(parents=True)

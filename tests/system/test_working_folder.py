@@ -37,6 +37,22 @@ def test_model_starts_under_each_interpreter(program: str, versions: str, model:
         assert_serves(server)
 
 
+@pytest.mark.parametrize("program", ["", "python3.10", "pypy3"])
+def test_model_starts_in_removed_folder(program: str, tmp_path: Path) -> None:
+    python = find_interpreter(program, f"{program.removeprefix('python')}*") if program else sys.executable
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    remove = ["sh", "-c", 'cd "$0" && rmdir "$0" && exec "$@"', str(gone)]
+    with start_command([*remove, *server_command("select", "tcp", "echo", 1, python)]) as server:
+        assert_serves(server)
+    if program == "pypy3":
+        return  # its own -m fails there
+    gone.mkdir()
+    module = [python, "-m", "servers", "no_such_model"]
+    completed = run_program([*remove, *module], environment={"PYTHONPATH": str(ROOT)})
+    assert "no server model 'no_such_model'" in completed.stderr
+
+
 def test_generator_starts(folder: Path) -> None:
     completed = run_program(generator_command([0]), cwd=folder, timeout_s=COMMAND_DEADLINE_S, stdin="")
     assert json.loads(completed.stdout.splitlines()[0])["ready"], completed.stderr

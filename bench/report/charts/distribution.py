@@ -22,7 +22,7 @@ from bench.report.charts.layout import (
     spread_labels,
 )
 from bench.report.charts.points import Point, of_transport, row_name, transports
-from bench.report.charts.style import GREY, Style, styles
+from bench.report.charts.style import GREY, Style, markers_along, styles
 from bench.report.charts.sweeps import Sweep
 from bench.schema.arms import Arm
 from clients.quality_codes import MIN_SAMPLES_BEYOND
@@ -173,7 +173,7 @@ def _draw_curves(
 ) -> list[Label]:
     """Draw the curve of each arm. Return the labels of the curves' ends."""
     labels = []
-    for point in sorted(drawn, key=lambda point: point.arm):
+    for number, point in enumerate(sorted(drawn, key=lambda point: point.arm)):
         line, look = curves[point.arm], looks[point.label]
         finite = np.isfinite(line.us)
         if point.arm.control:
@@ -192,11 +192,14 @@ def _draw_curves(
             alpha=alpha,
             linewidth=2,
             zorder=2,
+            marker=look.marker,
+            markersize=4.5,
+            markevery=markers_along(number),
         )
         if finite.any():
             quality = "" if point.verdict == "valid" else f", {point.verdict}"
             end = float(line.nines[finite][-1]), float(line.us[finite][-1])
-            labels.append(Label(row_name(point.label) + quality, *end, look.ink))
+            labels.append(Label(row_name(point.label) + quality, *end, look.ink, look.marker))
     return labels
 
 

@@ -23,10 +23,11 @@ from bench.report.charts.layout import (
 from bench.report.charts.style import GREY, Style, styles
 from bench.schema.arms import Arm
 
+_DOTTED = (0, (1, 1.5))
 LINES: Mapping[str, Mapping[str, object]] = {
     "latency_p50_us": {"linewidth": 1.0},
     "latency_p99_us": {"linewidth": 2.2},
-    "latency_p99_9_us": {"linewidth": 1.2, "linestyle": (0, (1, 1.5))},
+    "latency_p99_9_us": {"linewidth": 1.2, "linestyle": _DOTTED},
 }
 LINE_LEGEND = "thin: p50, thick: p99, dotted: p99.9"
 RING_LEGEND = 'Ring: the knee, where the rate of replies divided by their p99 is highest (Kleinrock\'s "power").'
@@ -142,11 +143,11 @@ def _draw_arm(ax: Axes, arm: Arm, rows: pd.DataFrame, look: Style, capacities: M
             continue
         x, y = of_metric["rate_rps"].to_numpy(float), of_metric["median"].to_numpy(float)
         colours = [GREY if verdict != "valid" else look.colour for verdict in of_metric["verdict"]]
-        dashed = {"linestyle": "--"} if arm.is_baseline and "linestyle" not in line else {}
-        ax.plot(x, y, color=look.colour, **{**line, **dashed})  # type: ignore[arg-type]  # keywords of a line
+        dashes = "--" if arm.is_baseline else look.dashes
+        ax.plot(x, y, color=look.colour, **{"linestyle": dashes, **line})  # type: ignore[arg-type]  # keywords of a line
         ax.scatter(x, y, c=colours, s=22, marker=look.marker, zorder=3)
         if metric == _TAIL:
-            ends = [Label(arm.display_label, float(x[-1]), float(y[-1]), look.ink)]
+            ends = [Label(arm.display_label, float(x[-1]), float(y[-1]), look.ink, look.marker)]
     if arm.name in capacities:
         ax.axvline(capacities[arm.name], ymax=0.06, color=look.colour, linewidth=2.5)
     return ends

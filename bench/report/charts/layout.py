@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import Bbox, ScaledTranslation, Transform
 
 from bench.report.charts.style import GREY, INK, PALE
 from bench.schema.arms import Arm
@@ -28,6 +28,7 @@ TEXT_GREY = "#595959"
 _POINT_GAP, _NAME_GAP = 10.0, 5.0  # pixels between a leader line and its ends
 NOTE_CHARACTERS, SUBTITLE_CHARACTERS = 165, 130  # per line
 _LABEL_X = 1.03  # of names beside the axes, in widths of the axes
+_MARKER_IN = 0.16  # width of a marker with its gap, before a name
 _NAME_IN, _FRAME_IN = 0.2, 1.4  # height of a name beside the axes, and of titles and ticks around them
 Pixels = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
@@ -47,12 +48,16 @@ class Texts:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A name that belongs beside a point (in data coordinates)."""
+    """A name that belongs beside a point (in data coordinates).
+
+    marker: of the line, drawn before the name; of many lines some have the same colour.
+    """
 
     text: str
     x: float
     y: float
     ink: str
+    marker: str = ""
 
 
 def page(texts: Texts, panels: int, body_in: float) -> tuple[Figure, list[Axes]]:
@@ -125,15 +130,19 @@ def label_right(ax: Axes, labels: Sequence[Label]) -> list[tuple[Label, Text]]:
 
     Call this before ``settle``, so that the layout makes room; ``spread_labels`` then moves each to its height.
     """
-    return [
-        (
-            label,
-            ax.text(
-                _LABEL_X, 0.5, label.text, transform=ax.transAxes, color=label.ink, fontsize=LABEL_SIZE, va="center"
-            ),
-        )
-        for label in labels
-    ]
+    names = []
+    for label in labels:
+        place = _beside_marker(ax, _MARKER_IN if label.marker else 0.0)
+        text = ax.text(_LABEL_X, 0.5, label.text, transform=place, color=label.ink, fontsize=LABEL_SIZE, va="center")
+        names.append((label, text))
+    return names
+
+
+def _beside_marker(ax: Axes, right_in: float) -> Transform:
+    """Return axes coordinates, moved to the right."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None, "axes of a page"
+    return ax.transAxes + ScaledTranslation(right_in, 0.0, figure.dpi_scale_trans)
 
 
 def spread_labels(ax: Axes, names: Sequence[tuple[Label, Text]]) -> None:
@@ -151,6 +160,10 @@ def spread_labels(ax: Axes, names: Sequence[tuple[Label, Text]]) -> None:
     heights = spread([float(y) for _, y in ends], gap, top=1.0)
     for (label, text), (x, y), height in zip(names, ends, heights, strict=True):
         text.set_y(height)
+        if label.marker:
+            key = Line2D([_LABEL_X], [height], marker=label.marker, color=label.ink, markersize=5, clip_on=False)
+            key.set_transform(_beside_marker(ax, _MARKER_IN / 2))
+            figure.add_artist(key)
         if leader := _leader_line(ax, (x, y), (_LABEL_X, height), label.ink):
             figure.add_artist(leader)  # among the lines of the axes it would look like a measurement
 

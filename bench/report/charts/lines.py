@@ -124,7 +124,7 @@ def draw_marker(ax: Axes, x: float, y: float, point: Point, look: Style) -> None
 
 
 def _label(point: Point, x: float, looks: dict[str, Style]) -> Label:
-    return Label(point.arm.display_label, x, point.median, looks[point.label].ink)
+    return Label(point.arm.display_label, x, point.median, looks[point.label].ink, looks[point.label].marker)
 
 
 def _connections_axis(ax: Axes, counts: Sequence[int]) -> None:

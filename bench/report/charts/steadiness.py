@@ -19,7 +19,7 @@ from bench.report.charts.layout import (
     settle,
     spread_labels,
 )
-from bench.report.charts.style import Style, styles
+from bench.report.charts.style import Style, markers_along, styles
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import DISTURBED
 
@@ -58,11 +58,14 @@ def draw_rounds(slices: pd.DataFrame, metric: str, texts: Texts, unit: str) -> F
 def _draw_arms(ax: Axes, rows: pd.DataFrame, arms: Sequence[Arm], metric: str, looks: dict[str, Style]) -> list[Label]:
     """Draw a line for each arm. Return the labels of the lines' ends."""
     labels = []
-    for arm in arms:
+    for number, arm in enumerate(arms):
         look = looks[arm.label]
         quartiles = rows[rows["arm"] == arm.name].groupby("number")[metric].quantile(QUARTILES).unstack()
         x = quartiles.index.to_numpy(dtype=float)
         ax.fill_between(x, quartiles[0.25], quartiles[0.75], color=look.colour, alpha=0.15, linewidth=0)
-        ax.plot(x, quartiles[0.5], color=look.colour, linewidth=1.8, linestyle=look.dashes)
-        labels.append(Label(arm.label, float(x[-1]), float(quartiles[0.5].iloc[-1]), look.ink))
+        ax.plot(
+            x, quartiles[0.5], color=look.colour, linewidth=1.8, linestyle=look.dashes,
+            marker=look.marker, markersize=4.5, markevery=markers_along(number),
+        )  # fmt: skip
+        labels.append(Label(arm.label, float(x[-1]), float(quartiles[0.5].iloc[-1]), look.ink, look.marker))
     return labels

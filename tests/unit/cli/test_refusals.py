@@ -1,5 +1,6 @@
 """Wrong input: one line that names the option and its value, and exit code 2, before anything is measured."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ from tests.support.in_process import run_holabench
         (["--target", "udp://[::1]:1"], ["--target udp://[::1]:1: nobody listens on udp://[::1]:1"]),
         (["--server", "select=python {port}"], ["--server 'select=python {port}'", "also a model of this plan"]),
         (["--models", "select,select"], ["--models select,select: 'select' is listed twice"]),
-        (["--rate", "2e8/s"], ["--rate 2e8/s: must be at most 100000000/s"]),
+        (["--rate", "2e7/s"], ["--rate 2e7/s: must be at most 10000000/s"]),
         (["--target-precision", "3%", "--max-minutes", "0"], ["--max-minutes 0: must be above 0"]),
         (["--resume", "results/RUN", "--models", "select"], ["--resume", "--models"]),
         (["quick", "--resume", "results/RUN"], ["--resume", "preset"]),
@@ -111,6 +112,16 @@ def test_run_refuses_output_dir_that_is_a_file(tmp_path: Path, capsys: pytest.Ca
     completed = run_holabench(capsys, "run", "quick", "--output-dir", str(tmp_path / "file"))
     assert completed.code == 2
     assert "is a file; name a directory" in completed.stderr
+
+
+def test_run_refuses_output_dir_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode, **_: (Path(path), mode) != (tmp_path, os.W_OK | os.X_OK))
+    completed = run_holabench(capsys, "run", "quick", "--output-dir", str(tmp_path / "new" / "results"))
+    assert completed.code == 2
+    assert completed.stderr.endswith(f"results: {tmp_path} cannot be written; name another directory\n")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("command", ["report", "compare", "history"])

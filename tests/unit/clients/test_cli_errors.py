@@ -1,3 +1,5 @@
+import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
@@ -5,6 +7,7 @@ import typer
 
 from clients import cli_errors
 from clients.cli_errors import Stop
+from tests.support.processes import ROOT, run_program
 
 app = typer.Typer()
 
@@ -78,6 +81,44 @@ def test_empty_command_line_prints_the_help_only(
     unasked = capsys.readouterr()
     assert unasked.out.strip() == asked.out.strip() != ""
     assert unasked.err == ""
+
+
+@pytest.mark.parametrize("command", [["models"], ["plan", "quick"], ["--help"], ["run", "quick", "--dry-run"]])
+def test_full_standard_output_is_one_line(command: list[str]) -> None:
+    completed = run_program(["sh", "-c", 'exec "$@" > /dev/full', "sh", sys.executable, "-m", "bench", *command])
+    assert completed.returncode == 1
+    assert completed.stderr == "holabench: cannot print the result: No space left on device; send it elsewhere\n"
+
+
+@pytest.mark.parametrize("redirection", ["> /dev/full", "2> /dev/full", ">&-", "2>&-", "| head -c 1 > /dev/null"])
+@pytest.mark.parametrize("command", [["models"], ["run", "quick", "--models", "none"]])
+def test_missing_output_causes_no_traceback(command: list[str], redirection: str) -> None:
+    shell = ["bash", "-c", f'set -o pipefail; "$@" {redirection}', "bash", sys.executable, "-m", "bench", *command]
+    completed = run_program(shell)
+    assert "Traceback" not in completed.stderr
+    if command[0] == "run":
+        assert completed.returncode == 2
+    elif redirection.startswith(("2>", ">&-")):
+        assert completed.returncode == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_letters_that_cannot_be_encoded_are_escaped(encoding: str) -> None:
+    variables = {"PYTHONIOENCODING": encoding, "LC_ALL": "C", "TERM": "dumb", "NO_COLOR": "1"}
+    code = "import sys; from clients import output; output.escape_what_cannot_be_encoded(); print('5 \u03a9')"
+    completed = run_program([sys.executable, "-c", code], environment=variables)
+    assert completed.stdout == ("5 \u03a9\n" if encoding == "utf-8" else "5 \\u03a9\n"), completed.stderr
+
+
+def test_removed_working_folder_is_one_line(tmp_path: Path) -> None:
+    for module in ("bench", "clients"):
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        shell = ["sh", "-c", 'cd "$0" && rmdir "$0" && exec "$@"', str(gone), sys.executable, "-m", module, "--help"]
+        completed = run_program(shell, environment={"PYTHONPATH": str(ROOT)})
+        assert completed.returncode == 2
+        assert completed.stderr.endswith("the working directory was removed; change to another one (cd)\n")
+        assert completed.stderr.count("\n") == 1
 
 
 def test_exit_codes_of_success_and_ctrl_c() -> None:

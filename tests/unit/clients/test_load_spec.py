@@ -30,7 +30,7 @@ UDP = replace(TCP, transport="udp")
         ({"burst_period_s": math.inf}, "burst_period_s inf is not a number from 1e-06 to 3600"),
         ({"burst_on_s": 1e-300, "burst_period_s": 1e300}, "burst_on_s 1e-300 is not"),
         ({"rate_rps": 1e6, "arrivals": "burst", "burst_on_s": 1e-6}, "is 1e\\+11 requests/s within bursts"),
-        ({"rate_rps": 1e-11}, "rate_rps 1e-11 is not a number from 0.001 to 1e\\+08"),
+        ({"rate_rps": 1e-11}, "rate_rps 1e-11 is not a number from 0.001 to 1e\\+07"),
         ({"rate_rps": math.nan}, "rate_rps nan is not"),
         ({"rate_rps": -1.0}, "rate_rps -1.0 is not"),
         ({"port": 99999}, "port 99999 is not a whole number from 1 to 65535"),

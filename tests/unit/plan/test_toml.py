@@ -41,7 +41,7 @@ def make_text(scenario: str, head: str = HEAD) -> str:
         ),
         (make_text("name='a', connections=[1], seconds=1, rate=0.5"), ["rate = 0.5", "capacity_share"]),
         (make_text("name='a', connections=[1], seconds=1, capacity_share=2"), ["capacity_share = 2", "at most 1;"]),
-        (make_text("name='a', connections=[1], seconds=1, rate_rps=2e8"), ["rate_rps = 200000000", "1e8 requests"]),
+        (make_text("name='a', connections=[1], seconds=1, rate_rps=2e7"), ["rate_rps = 20000000", "1e7 requests"]),
         (
             make_text("name='a', connections=[1], seconds=1, rate='common', capacity_share=0.5"),
             ["plan mine.toml: scenario 'a': rate and capacity_share exclude each other"],

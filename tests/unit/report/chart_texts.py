@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
@@ -11,6 +12,11 @@ from matplotlib.transforms import Bbox
 def panel_titles(figure: Figure) -> list[Text]:
     """Return the names of the panels."""
     return [text for text in figure.findobj(Text) if text.get_text().partition(" (")[0] in ("TCP", "UDP")]
+
+
+def find_name_markers(figure: Figure) -> list[Line2D]:
+    """Return the markers before the names of lines."""
+    return [line for line in figure.artists if isinstance(line, Line2D) and line.get_marker() != "None"]
 
 
 def visible_texts(figure: Figure) -> Iterator[tuple[str, Bbox]]:

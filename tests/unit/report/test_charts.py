@@ -10,9 +10,10 @@ from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.report.charts.builders import build_chart
 from bench.report.charts.catalogue import QUESTIONS, ChartTables, chart_names, chart_requests
 from bench.report.charts.style import FIXED, styles
+from bench.schema.arms import BASELINE_MODEL, Arm
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
-from tests.unit.report.chart_texts import assert_legible, visible_texts
+from tests.unit.report.chart_texts import assert_legible, find_name_markers, visible_texts
 
 REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 JUDGED = {
@@ -156,6 +157,20 @@ def test_styles_of_models_are_distinct() -> None:
 def test_lines_of_thirty_models_are_distinct() -> None:
     looks = styles([*FIXED, *(f"other_{number}" for number in range(25))])
     assert len({(style.colour, style.dashes) for style in looks.values()}) == len(looks)
+    assert len({(style.marker, style.dashes) for style in looks.values()}) == len(looks)  # printed in grey
+
+
+def test_names_of_27_models_show_the_marker_of_their_line() -> None:
+    rates = {f"model_{number}/tcp": {1: 1e4 + 300 * number, 16: 2e4 + 100 * number} for number in range(22)}
+    rates |= {f"{model}/tcp": {1: 1e4, 16: 2e4} for model in FIXED if model != BASELINE_MODEL}
+    looks = {(style.ink, style.marker) for style in styles(Arm.parse(arm).label for arm in rates).values()}
+    figures = make_charts(synthetic.make_run(rates, blocks=6, rounds=5, histograms=True))
+    for name in ("throughput", "service", "steady"):
+        keys = {(line.get_color(), line.get_marker()) for line in find_name_markers(figures[name])}
+        assert keys == looks, name
+    for name in ("service", "steady"):
+        lines = [line for ax in figures[name].axes for line in ax.lines]
+        assert len({(line.get_color(), line.get_marker()) for line in lines}) == len(rates), name
 
 
 def test_charts_of_twenty_models_are_legible() -> None:

@@ -1,16 +1,19 @@
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from bench.report.charts.builders import build_chart
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.latency_by_rate import RING_LEGEND, Knee, draw_latency_by_rate, find_knee
 from bench.report.charts.layout import Texts
 from bench.report.charts.sweeps import Sweep
-from tests.unit.report.chart_texts import assert_legible, visible_texts
+from tests.unit.report.chart_texts import assert_legible, find_name_markers, visible_texts
 
 TEXTS = Texts("title", "subtitle")
 
@@ -46,6 +49,21 @@ def test_chart_has_line_per_percentile_and_tick_at_capacity() -> None:
     assert {text for text, _ in visible_texts(figure)} >= {"asyncio", "select", "TCP", "UDP"}
     single_rate = pd.DataFrame([row for row in rows if row["rate_rps"] == 1e3])
     assert draw_latency_by_rate(single_rate, {}, TEXTS) is None
+
+
+def test_lines_of_one_colour_have_other_dashes_and_markers(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[object, object]] = []
+    plot = Axes.plot
+
+    def record(ax: Axes, *places: Any, **look: Any) -> list[Line2D]:
+        drawn.append((look["color"], look["linestyle"]))  # matplotlib itself calls any dashes "--"
+        return plot(ax, *places, **look)
+
+    monkeypatch.setattr(Axes, "plot", record)
+    rows = [row for number in range(8) for row in make_rows(f"model_{number}/tcp", {1e3: 100.0 + number, 2e3: 200.0})]
+    figure = make_chart(rows)
+    assert len(set(drawn)) == len(drawn) == 8  # of five colours
+    assert len({(line.get_color(), line.get_marker()) for line in find_name_markers(figure)}) == 8
 
 
 def test_knee_of_queue_is_at_half_its_capacity() -> None:

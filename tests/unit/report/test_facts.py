@@ -1,0 +1,18 @@
+import pandas as pd
+import pytest
+
+from bench.report.facts import run_facts
+
+
+@pytest.mark.parametrize(
+    ("servers", "generator", "expected"),
+    [
+        ([2, 3], [0], "2 for the servers, 1 for the load generator"),
+        ([0], [0], "1 CPU for the servers and the load generator together"),
+        ([0, 1], [0, 1], "2 CPUs for the servers and the load generator together"),
+    ],
+)
+def test_shared_cpus_are_not_counted_twice(servers: list[int], generator: list[int], expected: str) -> None:
+    machine = {"cpus": 4, "server_cpus": servers, "generator_cpus": generator}
+    facts = dict(run_facts({"machine": machine}, {}, pd.DataFrame(columns=["arm"]), ""))
+    assert facts["CPUs"] == expected
