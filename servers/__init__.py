@@ -10,6 +10,7 @@ compiled system calls of ``clients`` instead of duplicating them.
 - ``protocols``: bytes in, bytes out. Imports only ``log``; no sockets.
 - ``sockets``: creates every socket, so that no model gains from an option that the others lack.
 - ``connection_set``, ``datagrams``, ``worker_pool``: the parts that several models share.
+- ``native_poll_set``, ``native_hola``: the parts of ``models.native``, compiled with it.
 - ``models``: one way to serve clients each. They import ``log``, ``parent_death``, ``runtime``, the above, one another.
 - ``registry``: finds and describes models without importing them; ``model_template``: the source of a new model.
 - ``fd_limit``, ``parent_death``, ``runtime``, ``log``: limits, lifetime, settings and messages of the process.

@@ -2,6 +2,7 @@
 
 A family is a set of comparisons that answer one question and share one error rate: one metric at one load point, of all
 arms of one transport, or of every model's UDP with its TCP. The controls of all load points are one family per metric.
+The baseline with every arm of its transport is a family of its own: it shows whether the baseline is a limit.
 """
 
 import itertools
@@ -16,8 +17,9 @@ from bench.analysis.cases import group_by_load_point
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind
 from bench.schema.load_points import LoadPoint
-from bench.schema.metrics import ScenarioKind
+from bench.schema.metrics import ScenarioKind, headline
 
+_RATE_KINDS = (ScenarioKind.CAPACITY, ScenarioKind.SESSIONS)  # their headline metric is the rate of a closed loop
 COMPARED_METRICS = ("throughput_rps", "sessions_per_s", "cpu_us_per_request", "service_p50_us", "latency_p50_us")
 
 
@@ -99,6 +101,8 @@ def _families_at(
     """Yield the name and the family of each group of one metric at one load point."""
     arms = [Arm.parse(name) for name in by_round.columns]
     groups = _groups(arms, reference_arms)
+    if scenario_kind in _RATE_KINDS and metric == headline(scenario_kind):
+        groups |= _baseline_groups(arms)
     present = {arm.name for arm in arms}
     pairs = [(pair.arm, pair.reference) for group in groups.values() for pair in group if pair.reference in present]
     log_ratios = block_log_ratios(by_round, pairs)
@@ -118,8 +122,7 @@ def _groups(arms: Sequence[Arm], reference_arms: Mapping[str, str]) -> dict[str,
 
     The groups are the controls, the arms of each transport, and UDP with TCP.
 
-    Baselines are compared with no other arm. In a pair without the reference, the first arm by name is compared with
-    the second.
+    In a pair without the reference, the first arm by name is compared with the second.
     """
     competitors = [arm for arm in arms if arm.competes]
     kind = ComparisonKind.CONTROL
@@ -138,3 +141,15 @@ def _groups(arms: Sequence[Arm], reference_arms: Mapping[str, str]) -> dict[str,
         if (arm.transport, other.transport) == ("udp", "tcp") and arm.label == other.label
     ]
     return groups
+
+
+def _baseline_groups(arms: Sequence[Arm]) -> dict[str, list[Pair]]:
+    """Return the pairs of the baseline with each arm of its transport, by group: one for each transport."""
+    kind = ComparisonKind.BASELINE
+    return {
+        f"{kind} {baseline.transport}": [
+            Pair(baseline.name, arm.name, kind) for arm in arms if arm.competes and arm.transport == baseline.transport
+        ]
+        for baseline in arms
+        if baseline.is_baseline
+    }

@@ -145,7 +145,7 @@ def _cells(row: TableRow, metrics: list[str], *, narrow: bool) -> list[Text]:
 
 def _caption(result: ResultTable) -> Text | None:
     """Return the lines below a table: reasons for doubt, and what the signs mean."""
-    lines = [*_unmeasured(result), *_doubts_by_code(result), *_findings_by_code(result)]
+    lines = [*result.baseline, *_unmeasured(result), *_doubts_by_code(result), *_findings_by_code(result)]
     if any(row.mark(metric) for row in result.rows for metric in result.metrics):
         lines.append(MARK_LEGEND)
     legend = [text for metric, text in TIME_LEGENDS.items() if metric in result.metrics]

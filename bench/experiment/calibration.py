@@ -11,7 +11,6 @@ from bench.experiment.rate_calibration import calibrate_rates
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, Servers
 from bench.experiment.server_pool import fresh_servers
-from bench.plan.scenario import COMMON
 from bench.plan.schedule import ScheduledLoad
 from bench.plan.slice_lengths import SliceLength, choose_length
 from bench.schema.arms import Arm
@@ -46,10 +45,6 @@ def calibrate(context: RunContext, baseline_servers: Mapping[str, Servers]) -> C
                     load_rates = calibrate_rates(context, load, every, cycles_s)
                 rates += load_rates
                 lengths += _length_rows(context, load, every, cycles_s, {row.arm: row.rate_rps for row in load_rates})
-    for row in {(row.scenario, row.connections): row for row in rates if row.rate == COMMON}.values():
-        rate_rps = f"{row.rate_rps:,.0f}" if row.rate_rps >= 10 else f"{row.rate_rps:g}"
-        rate = f"{rate_rps} requests/s over {row.connections} connections"
-        context.observer.on_message(f"{row.scenario}: {rate}, a rate that every arm can sustain")
     return Calibration(rates, lengths)
 
 

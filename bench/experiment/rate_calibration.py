@@ -4,13 +4,13 @@ A rate that every arm can sustain makes latency and CPU time per request compara
 shows how its latency grows with its load. Both need the capacities, which a closed loop measures.
 """
 
-import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bench.experiment.child_process import ServerError
-from bench.experiment.rate_trials import RateTrial, judge_rate_trial, suits
+from bench.experiment.common_rate import CommonRate, choose_common_rate, describe_common_rate, round_down
+from bench.experiment.rate_trials import RateTrial, judge_rate_trial
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, Servers
 from bench.experiment.solo_load import load_alone
@@ -21,13 +21,8 @@ from bench.schema.arms import Arm
 from bench.schema.csv_schema import RateRow
 from bench.schema.load_points import LoadPoint
 
-COMMON_SHARE = 0.5  # of the smallest capacity: far from the queue of any arm, and the smallest arm is not idle either
-# Of the generator's limit. A request that is due while the generator handles another one leaves late. On two CPUs this
-# raised the median latency by 1 to 4% at 8,000 to 11,000 requests/s, by 5 to 8% at 14,000 and by 7 to 17% from 20,000
-# on (asyncio and native over TCP, five loads each; the generator's limit was 280,000).
-MAX_BASELINE_SHARE = 0.04
+MIN_ANSWERED_SHARE = 0.99  # a closed loop asks for no more than it gets, so a sound server answers everything
 _SLICES, _SLICE_S, _WARMUP_S = 4, 0.05, 0.005
-_TRIES, _REDUCTION = 6, 0.7
 _TRIAL_S = 0.2
 _REPEATS = 2  # of a trial that fails: a stall of the machine must not lower the rate
 
@@ -38,6 +33,19 @@ class Rates:
 
     arm_rates: Mapping[tuple[LoadPoint, Arm], float]
     baseline_rates: Mapping[tuple[LoadPoint, str], float]  # capacity of the baseline by transport
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """The rate of an arm in a short closed loop."""
+
+    rate_rps: float
+    answered_share: float  # of its requests
+
+    @property
+    def is_known(self) -> bool:
+        """Return whether the arm answered nearly everything. Else its rate is not what it can serve."""
+        return self.rate_rps > 0 and self.answered_share >= MIN_ANSWERED_SHARE
 
 
 def rates_by_load(schedule: Schedule, rows: Iterable[RateRow]) -> Rates:
@@ -61,18 +69,9 @@ def rates_by_load(schedule: Schedule, rows: Iterable[RateRow]) -> Rates:
     return Rates(arm_rates, baseline_rates)
 
 
-def round_down(rate_rps: float) -> float:
-    """Round a rate down to two digits, so that it is easy to repeat and to quote."""
-    decimals = 1 - math.floor(math.log10(rate_rps))
-    if decimals <= 0:
-        step = 10.0**-decimals
-        return math.floor(rate_rps / step) * step
-    return math.floor(round(rate_rps * 10.0**decimals, 6)) / 10.0**decimals  # 0.29 * 100 is 28.999999999999996
-
-
-def measure_capacity_rps(
+def measure_capacity(
     context: RunContext, load: ScheduledLoad, server: Server, length: SliceLength | None = None
-) -> float:
+) -> Capacity:
     """Return the rate of a server in a short closed loop. length: of its slices in a closed loop.
 
     It is 0 if the server cannot be loaded; the block reports the reason.
@@ -83,88 +82,70 @@ def measure_capacity_rps(
     try:
         result = load_alone(context, server, load, windows_s, warmup_s)
     except ServerError:
-        return 0.0
-    return statistics.median(float(figures["throughput_rps"]) for figures in result.slices)
+        return Capacity(0.0, answered_share=0.0)
+    rate_rps = statistics.median(float(figures["throughput_rps"]) for figures in result.slices)
+    sent = int(result.document["sent"])
+    return Capacity(rate_rps, answered_share=result.document["ledger"]["ok"] / sent if sent else 0.0)
 
 
 def calibrate_rates(
     context: RunContext, load: ScheduledLoad, servers: Servers, cycles_s: Mapping[Arm, float | None]
 ) -> list[RateRow]:
-    """Return the rates of one load point.
+    """Return the rates of one load point, and report a common rate.
 
     An arm whose capacity cannot be measured, or not in time, has none.
     """
-    plan = context.schedule.plan
-    closed = {arm: choose_length(plan, load.scenario, cycle_s) for arm, cycle_s in cycles_s.items()}
+    plan, scenario = context.schedule.plan, load.scenario
+    closed = {arm: choose_length(plan, scenario, cycle_s) for arm, cycle_s in cycles_s.items()}
     alive = {
         arm: server
         for arm, server in servers.items()
         if isinstance(server, Server) and arm in closed and not closed[arm].skip_reason
     }
-    measured = {arm: measure_capacity_rps(context, load, server, closed[arm]) for arm, server in alive.items()}
-    capacities = {arm: capacity_rps for arm, capacity_rps in measured.items() if capacity_rps}
-    point = load.point
-    return [
-        RateRow(
-            point.scenario,
-            point.connections,
-            point.message_bytes,
-            arm.name,
-            load.scenario.rate_text,
-            capacities[arm],
-            rate_rps,
-        )
-        for arm, rate_rps in _rates(context, load, alive, capacities, closed).items()
-    ]
-
-
-def _rates(
-    context: RunContext,
-    load: ScheduledLoad,
-    servers: Mapping[Arm, Server],
-    capacities: Mapping[Arm, float],
-    closed: Mapping[Arm, SliceLength],
-) -> dict[Arm, float]:
-    """Return the rate of each arm that has a capacity. closed: slices of a closed loop."""
-    scenario = load.scenario
+    measured = {arm: measure_capacity(context, load, server, closed[arm]) for arm, server in alive.items()}
+    capacities = {arm: capacity for arm, capacity in measured.items() if capacity.rate_rps}
     if not capacities:
-        return {}
+        return []
     if scenario.rate_rps is not None:
-        return dict.fromkeys(capacities, scenario.rate_rps)
-    if scenario.capacity_share is not None:
-        return {arm: round_down(scenario.capacity_share * capacity) for arm, capacity in capacities.items()}
-    return dict.fromkeys(capacities, _common_rate(context, load, servers, capacities, closed))
+        rates_rps = dict.fromkeys(capacities, scenario.rate_rps)
+    elif scenario.capacity_share is not None:
+        share = scenario.capacity_share
+        rates_rps = {arm: round_down(share * capacity.rate_rps) for arm, capacity in capacities.items()}
+    else:
+        common = _common_rate(context, load, alive, capacities, closed)
+        rates_rps = dict.fromkeys(capacities, common.rate_rps)
+        expected = [arm for arm in servers if not load.skip_reasons[arm] and not _is_skipped(closed.get(arm))]
+        unknown = [arm for arm in expected if arm not in capacities or not capacities[arm].is_known]
+        for line in describe_common_rate(common, unknown, load.point.connections):
+            context.observer.on_message(f"{load.point.scenario}: {line}")
+    return [_rate_row(load, arm, capacities[arm].rate_rps, rate_rps) for arm, rate_rps in rates_rps.items()]
+
+
+def _is_skipped(length: SliceLength | None) -> bool:
+    """Return whether an arm is not measured because its slices would be too long. It has a message of its own."""
+    return length is not None and bool(length.skip_reason)
+
+
+def _rate_row(load: ScheduledLoad, arm: Arm, capacity_rps: float, rate_rps: float) -> RateRow:
+    point = load.point
+    rate = load.scenario.rate_text
+    return RateRow(point.scenario, point.connections, point.message_bytes, arm.name, rate, capacity_rps, rate_rps)
 
 
 def _common_rate(
     context: RunContext,
     load: ScheduledLoad,
     servers: Mapping[Arm, Server],
-    capacities: Mapping[Arm, float],
+    capacities: Mapping[Arm, Capacity],
     closed: Mapping[Arm, SliceLength],
-) -> float:
-    """Return a rate that every arm sustains in a trial, and at which the generator is punctual with most of them."""
-    baselines = [capacities[arm] for arm in context.schedule.baseline_arms if arm in capacities]
-    highest_rps = MAX_BASELINE_SHARE * min(baselines, default=math.inf)
-
-    def suits_all(rate_rps: float) -> bool:
-        trials: list[RateTrial] = []
-        for arm in capacities:
-            trials.append(_try_rate(context, load, servers[arm], rate_rps, closed[arm]))
-            if not trials[-1].is_sustained:
-                break  # the trials of slow servers take seconds
-        return suits(trials)
-
-    return lower_until(round_down(min(COMMON_SHARE * min(capacities.values()), highest_rps)), suits_all)
-
-
-def lower_until(rate_rps: float, is_suitable: Callable[[float], bool]) -> float:
-    """Return the first of a few falling rates that is suitable, or the lowest of them."""
-    for _ in range(_TRIES):
-        if is_suitable(rate_rps):
-            break
-        rate_rps = round_down(_REDUCTION * rate_rps)
-    return rate_rps
+) -> CommonRate:
+    """Return the common rate of the arms whose capacity is known, or of all if none is."""
+    known = {arm: capacity.rate_rps for arm, capacity in capacities.items() if capacity.is_known}
+    return choose_common_rate(
+        known or {arm: capacity.rate_rps for arm, capacity in capacities.items()},
+        context.schedule.baseline_arms,
+        lambda arm, rate_rps: _try_rate(context, load, servers[arm], rate_rps, closed[arm]),
+    )
 
 
 def _try_rate(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bench.experiment.bisection import Search
 from bench.experiment.child_process import ServerError
 from bench.experiment.objective import Objective, choose_objective, meets
-from bench.experiment.rate_calibration import measure_capacity_rps
+from bench.experiment.rate_calibration import measure_capacity
 from bench.experiment.row_builder import as_number
 from bench.experiment.run_context import RunContext
 from bench.experiment.search_rows import TrialOutcome, trial_search_row, unsearched_row
@@ -71,7 +71,7 @@ def _search_load(
 ) -> Iterator[list[MaxRateRow]]:
     observer, name = context.observer, load.point.scenario
     baseline_rates = {
-        arm.transport: measure_capacity_rps(context, load, server)
+        arm.transport: measure_capacity(context, load, server).rate_rps
         for arm, server in baseline_servers.items()
         if isinstance(server, Server)
     }
@@ -141,7 +141,7 @@ def _measure_idle(
     """
     if isinstance(server, str):
         raise ServerError(server)
-    capacity_rps = measure_capacity_rps(context, load, server, length)
+    capacity_rps = measure_capacity(context, load, server, length).rate_rps
     if not capacity_rps:
         raise ServerError("its capacity could not be measured before the search")
     rate_rps = IDLE_SHARE * capacity_rps

@@ -121,7 +121,11 @@ def limiting_side(codes: Collection[str], utilisation: Utilisation) -> str:
 
 
 def _server_is_limit(utilisation: Utilisation) -> bool:
-    """Return whether the server used up its CPUs, and would have with any generator."""
+    """Return whether the server used up its CPUs, and would have with any generator.
+
+    The baseline polls, so it is busy also while it waits for the generator.
+    """
     server_busy = utilisation.server_cpu_share >= BUSY_CPU_SHARE
     generator_busy = utilisation.generator_cpu_share >= BUSY_CPU_SHARE
-    return (server_busy and not generator_busy) or utilisation.server_cpu_share >= SATURATED_CPU_SHARE
+    saturated = utilisation.server_cpu_share >= SATURATED_CPU_SHARE and not utilisation.is_baseline
+    return (server_busy and not generator_busy) or saturated

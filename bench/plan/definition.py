@@ -99,7 +99,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     baseline: Annotated[
         str,
         Meta(
-            description="Model that shows what the machine and the generator can do, and is not ranked. "
+            description="Compiled server that is measured beside the models, and is not ranked. "
             '`"none"` switches the baseline off.',
             examples=["none"],
         ),

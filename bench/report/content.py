@@ -150,7 +150,7 @@ def _note(table: ResultTable) -> str:
         notes.append("A figure with ! is suspect, with !! invalid, although the verdict of its row is better.")
     if any(row.findings for row in table.rows):
         notes.append(f"{FINDING_MARK}: a finding about the server, listed below; the figures are right.")
-    return " ".join(notes)
+    return " ".join([*notes, *table.baseline])
 
 
 def _cells(row: TableRow, metrics: Iterable[str]) -> list[Cell]:

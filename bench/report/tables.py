@@ -10,6 +10,7 @@ import pandas as pd
 from bench.analysis.cases import group_by_load_point, text
 from bench.analysis.rankings import ranks
 from bench.formatting import compact, spread
+from bench.report.baseline import describe_standing, standings
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind, Conclusion
 from bench.schema.load_points import LoadPoint
@@ -113,6 +114,7 @@ class ResultTable:
     load_point: LoadPoint
     metrics: list[str]
     rows: list[TableRow]
+    baseline: tuple[str, ...] = ()  # sentences: what the baseline shows over each transport
 
     @property
     def title(self) -> str:
@@ -135,10 +137,8 @@ def result_tables(
     if summary.empty:
         return []
     ratios = _ratios(comparisons)
-    rank_of = {
-        load_point: ranks(rows.to_dict("records"), unranked)
-        for load_point, rows in group_by_load_point(comparisons).items()
-    }
+    compared = {point: rows.to_dict("records") for point, rows in group_by_load_point(comparisons).items()}
+    rank_of = {load_point: ranks(rows, unranked) for load_point, rows in compared.items()}
     tables = []
     for load_point, rows in group_by_load_point(summary).items():
         ranks_here = rank_of.get(load_point, {})
@@ -149,7 +149,8 @@ def result_tables(
             )
             for arm, of_arm in rows.groupby("arm")
         ]
-        tables.append(ResultTable(load_point, metrics, _sorted(_with_references(table_rows), metrics[0])))
+        sentences = tuple(map(describe_standing, standings(compared.get(load_point, ()))))
+        tables.append(ResultTable(load_point, metrics, _sorted(_with_references(table_rows), metrics[0]), sentences))
     scenarios = list(dict.fromkeys([*scenario_names, *summary["scenario"]]))
 
     def position(table: ResultTable) -> tuple[int, int, int]:

@@ -8,7 +8,10 @@ TERMS = (
         "noise floor",
         "In one metric, the end farthest from 1 of any control's interval. Smaller differences may be noise.",
     ),
-    ("baseline", "A compiled server that shows what this machine and this load generator can reach. It is not ranked."),
+    (
+        "baseline",
+        "A compiled server, not ranked. A line below each table of rates states whether any server was faster.",
+    ),
     ("closed loop", "Each client sends its next request when the last reply arrives."),
     ("open loop", "Requests follow a schedule, whether or not earlier ones were answered."),
     ("service time", "Time from sending a request to its reply."),

@@ -3,7 +3,7 @@
 import functools
 from dataclasses import dataclass, replace
 
-BASELINE_MODEL = "native"  # compiled: shows what machine and generator can reach, and is compared with no other model
+BASELINE_MODEL = "native"  # compiled, not ranked; where no server is faster, it shows a limit of machine and generator
 _CONTROL_SUFFIX = "~control"
 
 
@@ -52,7 +52,7 @@ class Arm:
 
     @property
     def is_baseline(self) -> bool:
-        """Return whether the arm shows what machine and generator can reach."""
+        """Return whether the arm is the compiled server beside the models."""
         return self.label == BASELINE_MODEL
 
     @property

@@ -10,6 +10,7 @@ class ComparisonKind(StrEnum):
     TRANSPORTS = "transports"  # a model over UDP with the same model over TCP
     REFERENCE = "reference"  # an arm with the reference of its transport
     PAIR = "pair"  # two other arms of one transport
+    BASELINE = "baseline"  # the baseline with an arm of its transport, in the rate of a closed loop
 
 
 class Conclusion(StrEnum):

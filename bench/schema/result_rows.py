@@ -107,7 +107,7 @@ class ComparisonRow:
         str,
         Column(
             "What is compared: `control` (an arm with itself), `transports` (UDP with TCP), `reference` (an arm with "
-            "the reference) or `pair` (two other arms)."
+            "the reference), `pair` (two other arms) or `baseline` (the baseline with an arm)."
         ),
     ]
 

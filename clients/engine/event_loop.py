@@ -90,11 +90,11 @@ def handle_events(state: ThreadState, params: LoadParams, count: int, began_ns: 
         # As int64: numba would compile every function below a second time for unsigned numbers.
         flags = int64(events(state)[k * EVENT_WORDS])
         i = int64(events(state)[k * EVENT_WORDS + EVENT_DATA_WORD])
-        were_in_flight = progress(state)["in_flight"]
+        progress(state)["watched_in_flight"] = progress(state)["in_flight"]
         handle_event(state, params, i, flags)
         if params.open_loop or params.session:  # a connect takes a while, and the number in flight changes meanwhile
             now_ns = syscalls.now_ns(clock(state))
-            observe_in_flight(state, now_ns, were_in_flight + progress(state)["in_flight"])
+            observe_in_flight(state, now_ns, progress(state)["watched_in_flight"] + progress(state)["in_flight"])
             if params.open_loop and is_due(state, due_by(params, now_ns)):
                 dispatch_due(state, params, due_by(params, now_ns))
     now_ns = syscalls.now_ns(clock(state))

@@ -21,8 +21,9 @@ def compiled_sources() -> list[Path]:
     The baseline server is one of them: numba's index names its classes, and would fail to load after one was renamed.
     """
     engine = Path(__file__).parent
-    baseline = engine.parents[1] / "servers" / "models" / "native.py"
-    sources = [*sorted(engine.glob("*.py")), engine.parent / "protocols.py", baseline]
+    servers = engine.parents[1] / "servers"
+    baseline = [*sorted(servers.glob("native_*.py")), servers / "models" / "native.py"]
+    sources = [*sorted(engine.glob("*.py")), engine.parent / "protocols.py", *baseline]
     return [source for source in sources if source.exists()]
 
 

@@ -17,7 +17,15 @@ from clients.engine.load_params import HEADER_BYTES, LoadParams
 from clients.engine.messages import next_slot_of, reply_of, serial_of
 from clients.engine.outcomes import accept_reply, complete_request
 from clients.engine.records import CLOSING, OPEN, OUTCOME_CORRUPT, OUTCOME_LATE
-from clients.engine.scheduler import abandon_session, complete_session, fail, grace_is_over, on_connected, on_slot_free
+from clients.engine.scheduler import (
+    abandon_session,
+    complete_session,
+    fail,
+    grace_is_over,
+    observe_session_step,
+    on_connected,
+    on_slot_free,
+)
 from clients.engine.thread_state import OPTION_AT, RECEIVE_BYTES, RECEIVED_AT, ThreadState
 from clients.engine.views import (
     clock,
@@ -26,6 +34,7 @@ from clients.engine.views import (
     given_up,
     message_address,
     option,
+    progress,
     raw,
     received,
     requests,
@@ -65,6 +74,7 @@ def on_reply(state: ThreadState, params: LoadParams, i: int, slot: int, now_ns: 
     if params.session:
         conn["replies_to_come"] -= 1
         if conn["replies_to_come"] == 0:
+            observe_session_step(state, now_ns, progress(state)["in_flight"] + 1)
             if params.tcp and params.ends_with_adios:
                 conn["state"] = CLOSING
                 conn["state_since_ns"] = now_ns

@@ -42,6 +42,17 @@ def observe_in_flight(state: ThreadState, now_ns: int, doubled: int) -> None:
 
 
 @jit_internal
+def observe_session_step(state: ThreadState, now_ns: int, were_in_flight: int) -> None:
+    """Observe the number in flight inside an event, between two steps of a session.
+
+    A disconnect and a connect take longer than a fast reply. With the number before the event until half of them is
+    over, a load on one connection seemed to have 5% more in flight than its time stamps.
+    """
+    observe_in_flight(state, now_ns, 2 * were_in_flight)
+    progress(state)["watched_in_flight"] = progress(state)["in_flight"]
+
+
+@jit_internal
 def start_load(state: ThreadState, params: LoadParams, now_ns: int) -> None:
     """Begin a load.
 
@@ -123,7 +134,10 @@ def on_connected(state: ThreadState, params: LoadParams, i: int, now_ns: int) ->
             conn["parked_slots"] -= 1
             add_idle_slot(state, params, i, now_ns)
     else:
+        were_in_flight = progress(state)["in_flight"]
         fill_slots(state, params, i, now_ns)
+        if params.session:
+            observe_session_step(state, now_ns, were_in_flight)
 
 
 @jit_internal

@@ -61,6 +61,7 @@ PROGRESS = np.dtype(
         ("queue_first", np.int64),  # position of the first entry in the queue
         ("queue_length", np.int64),
         ("watched_at_ns", np.int64),  # when the number in flight was last observed
+        ("watched_in_flight", np.int64),  # their number then, or at the start of the event that is handled
         ("next_scanned", np.int64),  # the connection whose timeouts are checked next
         ("raw_rows", np.int64),  # raw rows written
     ]

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from matplotlib.figure import Figure
 
+from bench.report.baseline import baseline_note
 from bench.report.charts.catalogue import QUESTIONS, ChartRequest, ChartTables
 from bench.report.charts.distribution import common_connections, draw_distribution
 from bench.report.charts.dots import draw_dots
@@ -39,8 +40,9 @@ def _texts(tables: ChartTables, sweep: Sweep, points: list[Point], topic: str, m
 def _throughput(tables: ChartTables, sweep: Sweep) -> Figure | None:
     points = select_points(tables.summary, sweep, "throughput_rps")
     if _connection_counts(points) < 2:
-        return _dots(tables, sweep, "throughput", "throughput_rps")
-    texts = _texts(tables, sweep, points, "throughput", "throughput_rps").with_notes(DRIFT_NOTE)
+        return _rates(tables, sweep, "throughput", "throughput_rps")
+    further_notes = [*baseline_note(sweep.rows(tables.comparisons)), DRIFT_NOTE]
+    texts = _texts(tables, sweep, points, "throughput", "throughput_rps").with_notes(*further_notes)
     return draw_lines(points, texts, METRICS["throughput_rps"].label)
 
 
@@ -159,7 +161,7 @@ def _latency_by_rate(tables: ChartTables, sweep: Sweep) -> Figure | None:
 
 
 def _sessions(tables: ChartTables, sweep: Sweep) -> Figure | None:
-    return _dots(tables, sweep, "sessions", "sessions_per_s")
+    return _rates(tables, sweep, "sessions", "sessions_per_s")
 
 
 def _max_rate(tables: ChartTables, sweep: Sweep) -> Figure | None:
@@ -186,6 +188,10 @@ def _memory(tables: ChartTables, sweep: Sweep) -> Figure | None:
     if not transports(memory):
         return _dots(tables, sweep, "memory", "rss_mb")
     return _dots(tables, sweep, "memory", "memory_mb", lighter=rss, further_notes=[RSS_NOTE])
+
+
+def _rates(tables: ChartTables, sweep: Sweep, topic: str, metric: str) -> Figure | None:
+    return _dots(tables, sweep, topic, metric, further_notes=baseline_note(sweep.rows(tables.comparisons)))
 
 
 def _dots(

@@ -34,13 +34,33 @@ def test_families_are_controls_transports_and_each_transport() -> None:
 
 
 def test_family_has_all_pairs_of_a_transport_but_no_baseline() -> None:
-    (tcp,) = make_families("asyncio/tcp", "select/tcp", "iterative/tcp", "native/tcp")
+    tcp, _ = make_families("asyncio/tcp", "select/tcp", "iterative/tcp", "native/tcp")
     assert pairs_of(tcp) == {
         ("iterative/tcp", "asyncio/tcp", "reference"),
         ("select/tcp", "asyncio/tcp", "reference"),
         ("iterative/tcp", "select/tcp", "pair"),
     }
     assert tcp.independent == 2
+
+
+def test_baseline_is_compared_with_every_competing_arm_of_its_transport() -> None:
+    every = make_families("asyncio/tcp", "asyncio/tcp~control", "select/tcp", "native/tcp", "native/udp", "asyncio/udp")
+    of_baseline = [family for family in every if family.members[0].pair.kind == "baseline"]
+    assert [pairs_of(family) for family in of_baseline] == [
+        {("native/tcp", "asyncio/tcp", "baseline"), ("native/tcp", "select/tcp", "baseline")},
+        {("native/udp", "asyncio/udp", "baseline")},
+    ]
+
+
+def test_baseline_is_compared_in_the_rate_of_a_closed_loop_only() -> None:
+    rates = {arm: {16: 3e3} for arm in ("asyncio/tcp", "native/tcp")}
+    rows = synthetic.make_run(rates, scenario="sessions", blocks=3, rounds=2)
+    every = families(valid_slices(rows.slices, rows.trials), REFERENCE_ARMS)
+    metrics = [family.metric for family in every if family.members[0].pair.kind == "baseline"]
+    assert metrics == ["sessions_per_s"]
+    latency = rows.trials.assign(scenario_kind="latency")
+    every = families(valid_slices(rows.slices, latency), REFERENCE_ARMS)
+    assert not [family for family in every if family.members[0].pair.kind == "baseline"]
 
 
 def test_family_without_reference_has_pairs_only() -> None:

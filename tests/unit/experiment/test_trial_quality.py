@@ -64,6 +64,8 @@ def test_throttled_container_makes_trial_invalid() -> None:
         ("", Utilisation(0.95, 0.3), "generator"),
         ("", Utilisation(0.95, 0.94), "generator"),
         ("", Utilisation(0.95, 0.96), "server"),
+        ("", Utilisation(0.95, 0.98, is_baseline=True), "generator"),  # it polls while it waits
+        ("", Utilisation(0.6, 0.98, is_baseline=True), "server"),
         ("", Utilisation(math.nan, math.nan), "unknown"),
         ("", Utilisation(0.3, 0.3, in_flight=1.0, server_workers=4), "neither (waiting)"),
         ("", Utilisation(0.3, 0.3, in_flight=16.0, server_workers=1), "neither (waiting)"),

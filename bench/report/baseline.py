@@ -1,0 +1,108 @@
+"""The baseline beside the fastest server: whether the figures of a run allow to call it a limit. Pure.
+
+The baseline is meant to show how much this machine and this generator can do. It does so only where no server is
+faster, which each run decides from the ratios inside its rounds.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench.analysis.cases import group_by_load_point
+from bench.formatting import format_ratio, join_words, plural
+from bench.schema.arms import Arm
+from bench.schema.conclusions import ComparisonKind
+from clients.quality_codes import INVALID
+
+Row = Mapping[Any, Any]  # a row of comparisons.csv
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The rate of the baseline over that of the fastest server of its transport, with the interval."""
+
+    baseline: Arm
+    fastest: Arm
+    connections: int
+    ratio: float
+    low: float
+    high: float
+
+    @property
+    def is_limit(self) -> bool:
+        """Return whether no server was faster: the baseline shows a limit of the machine with this generator."""
+        return self.ratio >= 1
+
+    @property
+    def figures(self) -> str:
+        """The ratio with its interval: ``1.12 times (1.08 to 1.16)``."""
+        times = f"{format_ratio(self.ratio)} times"
+        is_known = math.isfinite(self.low) and math.isfinite(self.high)
+        return f"{times} ({format_ratio(self.low)} to {format_ratio(self.high)})" if is_known else times
+
+
+def standings(comparisons: Iterable[Row]) -> list[Standing]:
+    """Return the standing of the baseline over each transport, TCP first.
+
+    comparisons: rows of comparisons.csv at one load point. Pairs with invalid figures do not count.
+    """
+    found: dict[str, Standing] = {}
+    for row in comparisons:
+        ratio = float(row["ratio"])
+        if row["kind"] != ComparisonKind.BASELINE or row["verdict"] == INVALID or math.isnan(ratio):
+            continue
+        standing = Standing(
+            Arm.parse(row["arm"]),
+            Arm.parse(row["reference"]),
+            int(row["connections"]),
+            ratio,
+            float(row["low"]),
+            float(row["high"]),
+        )
+        transport = standing.baseline.transport
+        if transport not in found or ratio < found[transport].ratio:
+            found[transport] = standing
+    return [found[transport] for transport in sorted(found)]
+
+
+def describe_standing(standing: Standing) -> str:
+    """Return what the baseline shows at one load point, as a sentence."""
+    baseline, fastest = standing.baseline.label, standing.fastest.label
+    reached = f"{baseline} reaches {standing.figures} the rate of {fastest}, the fastest server"
+    over = f"Over {standing.baseline.transport.upper()}, {reached}"
+    if not standing.is_limit:
+        return f"{over}: a compiled baseline, not a limit."
+    if standing.low > 1:
+        return f"{over}: the limit of this machine with this generator."
+    return f"{over}: both are at the limit of this machine with this generator, within the interval."
+
+
+def baseline_note(comparisons: pd.DataFrame) -> list[str]:
+    """Return a line for a chart of rates, or none if it has no baseline with valid figures.
+
+    comparisons: rows of comparisons.csv of one sweep.
+    """
+    found = [
+        standing
+        for _, rows in group_by_load_point(comparisons).items()
+        for standing in standings(rows.to_dict("records"))
+    ]
+    if not found:
+        return []
+    label = found[0].baseline.label
+    over = [
+        f"{join_words(format_ratio(each.ratio) for each in of_transport)} over {transport.upper()}"
+        for transport in sorted({each.baseline.transport for each in found})
+        if (of_transport := [each for each in found if each.baseline.transport == transport])
+    ]
+    counts = list(dict.fromkeys(each.connections for each in found))
+    at = f" at {join_words(map(str, counts))} connections" if len(counts) > 1 else ""
+    line = f"{label}, the compiled baseline, by the fastest server{at}: {join_words(over)}."
+    exceeded = [each for each in found if not each.is_limit]
+    if not exceeded:
+        return [f"{line} So it shows the limit of this machine with this generator."]
+    places = [f"{each.baseline.transport.upper()} at {plural(each.connections, 'connection')}" for each in exceeded]
+    return [f"{line} It is not a limit over {join_words(places)}."]
