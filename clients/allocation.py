@@ -6,9 +6,11 @@ import numpy as np
 
 from clients.engine.buffers import Buffers, ThreadShare, bytes_needed, make_buffers, pack_address
 from clients.engine.load_params import LoadParams
+from clients.engine.raw_memory import Array
 from clients.engine.records import RAW
-from clients.engine.thread_state import SIZES_DRAWN
+from clients.engine.thread_state import SIZES_DRAWN, WORK
 from clients.load_spec import LoadSpec
+from clients.protocols import RELEASES_LOCK
 
 _FIRST_SOURCE = "127.1.0.1"  # the others count up from 127.1.0.0
 _MAX_MEMORY_SHARE = 0.5  # of the machine's memory, for messages and connections
@@ -43,7 +45,18 @@ def make_all_buffers(spec: LoadSpec, params: LoadParams, pollers: list[int], sou
             sources=sources,
             parts=spec.parts,
             sizes=drawn.astype(np.int64),
+            works=make_works(spec),
         )
         for k, poller in enumerate(pollers)
     ]
     return [make_buffers(share, params, random) for share in shares]
+
+
+def make_works(spec: LoadSpec) -> Array:
+    """Return the kinds of work of a load: WORK, shape (kinds,)."""
+    works = np.zeros(len(spec.works), WORK)
+    works["below"] = np.cumsum([weight for _, _, weight in spec.works]) / sum(weight for _, _, weight in spec.works)
+    lock = RELEASES_LOCK if spec.compute_kind == "release" else 0
+    words = [wait_us | (units | lock) << 32 for wait_us, units, _ in spec.works]
+    works["wait_and_compute"] = np.array(words, np.uint64).view(np.int64)
+    return works

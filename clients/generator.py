@@ -178,7 +178,7 @@ class LoadGenerator:
         self._loads += 1
         self._clear_histograms()
         seeds = np.random.SeedSequence([self.spec.seed, self._loads] if seed is None else seed)
-        thread_seeds = seeds.generate_state(len(self._buffers), np.uint32)
+        thread_seeds = seeds.generate_state(2 * len(self._buffers), np.uint64).view(np.int64).reshape(-1, 2)
         start_ns = time.monotonic_ns() + (_BEFORE_START_NS if len(self._buffers) > 1 else 0)
         window_ns, end_ns = start_ns + int(warmup_s * 1e9), start_ns + int(seconds * 1e9)
         for k, buffers in enumerate(self._buffers):
@@ -186,7 +186,7 @@ class LoadGenerator:
             buffers.schedule["end_ns"] = end_ns
             buffers.schedule["part_ns"] = (end_ns - window_ns) // self.spec.parts + 1
             buffers.schedule["bin_ns"] = max(_MIN_BIN_NS, (end_ns - window_ns) // BINS + 1)
-            buffers.schedule["seed"] = thread_seeds[k]
+            buffers.schedule["seed"], buffers.schedule["work_seed"] = thread_seeds[k]
             self._set_arrivals(buffers.arrivals, start_ns, k)
         if self._stopped:
             self._end_now()

@@ -4,9 +4,18 @@ import os
 import socket
 from dataclasses import dataclass
 
-from clients.engine.load_params import BURST, CONSTANT, HEADER_BYTES, POISSON, LoadParams
-from clients.engine.thread_state import MAX_PARTS
-from clients.protocols import MAX_DATAGRAM_BYTES, MAX_MESSAGE_BYTES, TRANSPORTS
+from clients.engine.load_params import BURST, CONSTANT, ECHO_HEADER_BYTES, POISSON, LoadParams
+from clients.engine.thread_state import MAX_PARTS, MAX_WORKS
+from clients.protocols import (
+    MAX_COMPUTE_UNITS,
+    MAX_DATAGRAM_BYTES,
+    MAX_FRAME_BYTES,
+    MAX_MESSAGE_BYTES,
+    MAX_WAIT_US,
+    PROTOCOLS,
+    TRANSPORTS,
+    WORK_HEADER_BYTES,
+)
 
 ARRIVAL_KINDS = {"constant": CONSTANT, "poisson": POISSON, "burst": BURST}
 LIFECYCLES = ("persistent", "session", "per_request")
@@ -15,9 +24,10 @@ MIN_RATE_RPS, MAX_RATE_RPS = 0.001, 1e8
 _MAX_LOAD_S = 90_000.0  # a day, and an hour of warm-up
 _CHOICES = {
     "transport": TRANSPORTS,
-    "protocol": ("echo", "hola"),
+    "protocol": PROTOCOLS,
     "lifecycle": LIFECYCLES,
     "arrivals": tuple(ARRIVAL_KINDS),
+    "compute_kind": ("lock", "release"),
 }
 # Allowed ranges. Values outside are mistakes, or do not fit 64 bits.
 _WHOLE = {
@@ -26,6 +36,8 @@ _WHOLE = {
     "message_bytes": (1, MAX_MESSAGE_BYTES),
     "requests_per_session": (1, 10**9),
     "depth": (1, 65_536),
+    "wait_us": (0, MAX_WAIT_US),
+    "compute_units": (0, MAX_COMPUTE_UNITS),
     "parts": (1, MAX_PARTS),
     "raw_rows": (0, 10**12),
 }
@@ -51,6 +63,10 @@ class LoadSpec:
     connections: int = 1
     message_bytes: int = 64
     mix: tuple[tuple[int, float], ...] = ()  # message sizes with their weights, instead of message_bytes
+    wait_us: int = 0  # protocol work: the server waits so long for each request ...
+    compute_units: int = 0  # ... and computes so much
+    compute_kind: str = "lock"  # while it computes, it holds the interpreter's lock, or releases it
+    work_mix: tuple[tuple[int, int, float], ...] = ()  # (wait_us, compute_units, weight), instead of these two
     requests_per_session: int = 10
     depth: int = 1  # maximum number of requests in flight on a connection
     timeout_s: float = 1.0
@@ -68,6 +84,7 @@ class LoadSpec:
         _check_choices(self)
         _check_numbers(self)
         _check_bursts(self)
+        _check_work(self)
         _check_combinations(self)
 
     @property
@@ -95,7 +112,17 @@ class LoadSpec:
     @property
     def numbered(self) -> bool:
         """True if a datagram's reply can be distinguished from an earlier one's."""
-        return self.transport == "udp" and self.protocol == "echo" and min(self.sizes) >= HEADER_BYTES
+        return self.transport == "udp" and self.protocol != "hola" and min(self.sizes) >= self.header_bytes
+
+    @property
+    def header_bytes(self) -> int:
+        """The bytes of a message up to the end of its header. A shorter echo has no number."""
+        return WORK_HEADER_BYTES if self.protocol == "work" else ECHO_HEADER_BYTES
+
+    @property
+    def works(self) -> tuple[tuple[int, int, float], ...]:
+        """The kinds of work that occur, as in ``work_mix``."""
+        return self.work_mix or ((self.wait_us, self.compute_units, 1.0),)
 
 
 def check_duration(seconds: float, warmup_s: float) -> None:
@@ -141,18 +168,42 @@ def _check_bursts(spec: LoadSpec) -> None:
         )
 
 
+def _check_work(spec: LoadSpec) -> None:
+    if not isinstance(spec.work_mix, tuple | list) or len(spec.work_mix) > MAX_WORKS:
+        raise ValueError(f"work_mix is not a list of at most {MAX_WORKS} kinds of work")
+    for work in spec.work_mix:
+        if not isinstance(work, tuple | list) or len(work) != 3:
+            raise ValueError(f"work_mix {work!r} is not a wait in us, compute units and a weight")
+        wait_us, units, weight = work
+        _check_whole("wait_us", wait_us, *_WHOLE["wait_us"])
+        _check_whole("compute_units", units, *_WHOLE["compute_units"])
+        _check_real("weight", weight, 1 / MAX_WEIGHT, MAX_WEIGHT)
+    if spec.protocol != "work":
+        if spec.wait_us or spec.compute_units or spec.work_mix:
+            raise ValueError(f"protocol {spec.protocol} has no wait and nothing to compute; use protocol work")
+        return
+    for size in spec.sizes:
+        _check_whole("message_bytes", size, WORK_HEADER_BYTES, MAX_FRAME_BYTES)
+    longest_us = max(wait_us for wait_us, _, _ in spec.works)
+    if longest_us >= spec.timeout_s * 1e6:
+        raise ValueError(
+            f"requests that wait {longest_us / 1e3:g} ms would all time out with timeout_s {spec.timeout_s:g}; make "
+            "the timeout longer than the wait"
+        )
+
+
 def _check_combinations(spec: LoadSpec) -> None:
     if spec.depth > 1 and spec.transport == "udp" and not spec.numbered:
         raise ValueError(
-            f"depth {spec.depth} over UDP needs echo messages of at least {HEADER_BYTES} bytes, which carry the number "
-            "of their request; use tcp, or depth 1"
+            f"depth {spec.depth} over UDP needs echo messages of at least {ECHO_HEADER_BYTES} bytes, which carry the "
+            "number of their request; use tcp, or depth 1"
         )
     if spec.think_s and spec.rate_rps:
         raise ValueError(
             f"rate_rps {spec.rate_rps:g} and think_s {spec.think_s:g} contradict each other: think time only applies "
             "to a closed loop; remove one"
         )
-    if spec.transport == "udp" and spec.protocol == "echo" and max(spec.sizes) > MAX_DATAGRAM_BYTES:
+    if spec.transport == "udp" and spec.protocol != "hola" and max(spec.sizes) > MAX_DATAGRAM_BYTES:
         raise ValueError(
             f"message_bytes {max(spec.sizes)} does not fit a datagram; the maximum is {MAX_DATAGRAM_BYTES}"
         )
@@ -170,10 +221,14 @@ def _check_real(name: str, value: object, least: float, most: float) -> None:
 
 def make_params(spec: LoadSpec, raw_room: int) -> LoadParams:
     """Return the load as the compiled loop takes it. raw_room: raw rows of one thread."""
-    echo = spec.protocol == "echo"
+    echo = spec.protocol != "hola"
     return LoadParams(
         tcp=int(spec.transport == "tcp"),
         echo=int(echo),
+        work=int(spec.protocol == "work"),
+        work_kinds=len(spec.works),
+        number_at=spec.header_bytes - 16 if spec.protocol == "work" else spec.header_bytes - 8,
+        header_bytes=spec.header_bytes,
         session=int(spec.in_sessions),
         ends_with_adios=int(spec.lifecycle == "session" and not echo),
         requests_per_session=spec.messages_per_session,

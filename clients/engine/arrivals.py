@@ -1,14 +1,14 @@
 """The schedule of an open loop, compiled: constant, Poisson or in bursts.
 
-Each time follows from the seed alone, whatever the server does. Times are made one by one, so an hour of load takes no
-more memory than a second. numba's random numbers equal those of numpy.random.RandomState bit for bit, so a test can
-compute the same schedule in advance.
+Each time follows from the seed alone, whatever the server does, so a test can compute the same schedule in advance.
+Times are made one by one, so an hour of load takes no more memory than a second.
 """
 
 import numpy as np
 
 from clients.engine.jit import int64, jit_inline, jit_internal
 from clients.engine.load_params import BURST, CONSTANT, LoadParams
+from clients.engine.random_numbers import exponential, next_state
 from clients.engine.thread_state import ThreadState
 from clients.engine.views import arrivals, progress, schedule
 
@@ -18,7 +18,7 @@ NEVER_NS = 1 << 62  # the schedule has ended
 @jit_internal
 def first_arrival(state: ThreadState, params: LoadParams) -> None:
     """Begin the schedule."""
-    np.random.seed(schedule(state)["seed"])  # noqa: NPY002 - compiled code supports the old interface only
+    progress(state)["arrivals_random"] = schedule(state)["seed"]
     next_arrival(state, params)
 
 
@@ -28,7 +28,9 @@ def next_arrival(state: ThreadState, params: LoadParams) -> None:
     process = arrivals(state)
     gap_ns = process["gap_ns"]
     if params.arrivals != CONSTANT:
-        gap_ns *= np.random.standard_exponential()  # noqa: NPY002 - as above
+        random = next_state(progress(state)["arrivals_random"])
+        progress(state)["arrivals_random"] = random
+        gap_ns *= exponential(random)
     process["position_ns"] += gap_ns
     position_ns = process["position_ns"]
     if params.arrivals == BURST:  # Poisson inside a burst; the position excludes the time between bursts

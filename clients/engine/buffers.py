@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clients.engine.histogram_slots import SLOTS, Counts
-from clients.engine.load_params import HEADER_BYTES, LoadParams
+from clients.engine.load_params import LoadParams
 from clients.engine.raw_memory import Array
 from clients.engine.records import CONNECTION, RAW, REQUEST
 from clients.engine.thread_state import BLOCK, WORDS, ThreadState
@@ -44,6 +44,7 @@ class ThreadShare:
     sources: int
     parts: int  # number of equal parts of the window
     sizes: Counts  # of messages, shape (SIZES_DRAWN,)
+    works: Array  # WORK, shape (kinds,)
 
 
 def bytes_needed(connections: int, params: LoadParams) -> int:
@@ -94,8 +95,10 @@ def _make_payload(numbers: range, params: LoadParams, random: np.random.Generato
     uint8, shape (connections, depth, message_bytes).
     """
     payload = random.integers(0, 256, (len(numbers), params.depth, params.message_bytes), np.uint8)
-    if params.message_bytes >= HEADER_BYTES:
-        payload[:, :, :4] = np.asarray(numbers, np.uint32).view(np.uint8).reshape(-1, 1, 4)
+    if params.message_bytes >= params.header_bytes:
+        payload[:, :, params.number_at - 4 : params.number_at] = (
+            np.asarray(numbers, np.uint32).view(np.uint8).reshape(-1, 1, 4)
+        )
     return payload
 
 
@@ -113,6 +116,7 @@ def _make_block(share: ThreadShare) -> Array:
     block["source"][: len(share.source)] = share.source
     block["words"] = np.frombuffer(WORDS, np.uint8)
     block["sizes"] = share.sizes
+    block["works"][: len(share.works)] = share.works
     return block
 
 

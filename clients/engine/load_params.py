@@ -5,7 +5,7 @@ Plain integers, decided once before the load begins.
 
 from typing import NamedTuple
 
-HEADER_BYTES = 12  # connection (4) and request number (8), at the start of every echo message with room for them
+ECHO_HEADER_BYTES = 12  # connection (4) and request number (8), at the start of every echo message with room for them
 CONSTANT, POISSON, BURST = range(3)  # kinds of arrivals
 
 
@@ -16,7 +16,11 @@ class LoadParams(NamedTuple):
     """
 
     tcp: int
-    echo: int
+    echo: int  # a reply repeats its request: the protocols echo and work
+    work: int  # the protocol is work
+    work_kinds: int  # number of kinds of work in the mix
+    number_at: int  # offset of the request number in a message, after the connection's
+    header_bytes: int  # a message with less has no room for the number
     session: int
     ends_with_adios: int  # hola sessions end with it
     requests_per_session: int

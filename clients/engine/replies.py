@@ -13,7 +13,7 @@ import socket
 from clients.engine import syscalls
 from clients.engine.connections import close_connection, count_connect_error, count_failure, mark_connected
 from clients.engine.jit import int64, jit_inline, jit_internal
-from clients.engine.load_params import HEADER_BYTES, LoadParams
+from clients.engine.load_params import LoadParams
 from clients.engine.messages import next_slot_of, reply_of, serial_of
 from clients.engine.outcomes import accept_reply, complete_request
 from clients.engine.records import CLOSING, OPEN, OUTCOME_CORRUPT, OUTCOME_LATE
@@ -171,11 +171,11 @@ def read_datagrams(state: ThreadState, params: LoadParams, i: int) -> None:
 
 
 @jit_inline
-def received_number(state: ThreadState) -> int:
+def received_number(state: ThreadState, params: LoadParams) -> int:
     """Return the request number in the datagram just received."""
     number = 0
     for k in range(8):
-        number |= int64(received(state)[4 + k]) << (8 * k)
+        number |= int64(received(state)[params.number_at + k]) << (8 * k)
     return number
 
 
@@ -185,10 +185,15 @@ def has_sent_number(state: ThreadState, params: LoadParams, i: int, got: int) ->
 
     Its number must be one that the connection has used.
     """
-    if not params.numbered or got < HEADER_BYTES:
+    if not params.numbered or got < params.header_bytes:
         return False
-    same_connection = syscalls.same_bytes(state.block + RECEIVED_AT, message_address(state, params, i, 0), 4)
-    serial = serial_of(params, received_number(state))
+    connection_at = params.number_at - 4
+    received_at, own_at = (
+        state.block + RECEIVED_AT + connection_at,
+        message_address(state, params, i, 0) + connection_at,
+    )
+    same_connection = syscalls.same_bytes(received_at, own_at, 4)
+    serial = serial_of(params, received_number(state, params))
     return bool(same_connection and 0 < serial <= connections(state)[i]["serial"])
 
 
@@ -200,7 +205,7 @@ def slot_of_datagram(state: ThreadState, params: LoadParams, i: int, got: int) -
     is exactly one.
     """
     if has_sent_number(state, params, i, got):
-        number = received_number(state)
+        number = received_number(state, params)
         slot = next_slot_of(params, number)
         return slot if requests(state, params, i)[slot]["number"] == number else -1
     return 0 if params.depth == 1 and connections(state)[i]["in_flight"] else -1
@@ -231,7 +236,7 @@ def count_unexpected(state: ThreadState, params: LoadParams, i: int, got: int, n
         else:
             counters(state)["duplicate"] += 1
         return
-    serial = serial_of(params, received_number(state))
+    serial = serial_of(params, received_number(state, params))
     position = 2 * (serial % params.lost_remembered)
     lost = given_up(state, params, i)
     if lost[position] != serial:

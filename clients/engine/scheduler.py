@@ -51,6 +51,7 @@ def start_load(state: ThreadState, params: LoadParams, now_ns: int) -> None:
     progress(state)["queue_length"] = 0
     progress(state)["next_scanned"] = 0
     progress(state)["watched_at_ns"] = now_ns
+    progress(state)["work_random"] = schedule(state)["work_seed"]
     for i in range(state.connection_count):
         connections(state)[i]["parked_slots"] = 0
     if params.open_loop:

@@ -17,6 +17,7 @@ EVENTS_AT_ONCE = 512
 RECEIVE_BYTES = 256 * 1024
 BINS = 1000  # short stretches of the window, for the warm-up check
 MAX_PARTS = 1000  # of a window, each with its own histogram
+MAX_WORKS = 64  # kinds of work in a mix
 SIZES_DRAWN = 4096  # message sizes of a mix, drawn before the load and used in turn
 WORDS = HOLA + ADIOS + PUES_HOLA + PUES_ADIOS  # what clients and server send in hola
 
@@ -50,6 +51,7 @@ SCHEDULE = np.dtype(
         ("part_ns", np.int64),  # length of a part
         ("bin_ns", np.int64),  # length of a bin
         ("seed", np.int64),  # of the arrivals
+        ("work_seed", np.int64),
     ]
 )
 
@@ -63,8 +65,13 @@ PROGRESS = np.dtype(
         ("watched_at_ns", np.int64),  # when the number in flight was last observed
         ("next_scanned", np.int64),  # the connection whose timeouts are checked next
         ("raw_rows", np.int64),  # raw rows written
+        ("arrivals_random", np.int64),  # states of the random numbers, see clients.engine.random_numbers
+        ("work_random", np.int64),
     ]
 )
+
+# A kind of work in a mix. A random number below ``below``, and not below that of an earlier kind, selects it.
+WORK = np.dtype([("below", np.float64), ("wait_and_compute", np.int64)])  # the last 8 bytes of a frame's header
 
 # Parameters of the arrival process, and its position.
 ARRIVALS = np.dtype(
@@ -114,6 +121,7 @@ BLOCK = np.dtype(
         ("words", np.uint8, len(WORDS)),  # WORDS
         ("events", np.uint32, EVENTS_AT_ONCE * EVENT_WORDS),
         ("sizes", np.int64, SIZES_DRAWN),
+        ("works", WORK, MAX_WORKS),
         ("histograms", HISTOGRAMS),
         ("bins", np.int64, (BINS, 2)),
         ("never_answered", np.int64, MAX_PARTS),

@@ -24,12 +24,14 @@ from clients.engine.thread_state import (
     HISTOGRAMS,
     IDENTITY,
     MAX_PARTS,
+    MAX_WORKS,
     OPTION_AT,
     PROGRESS,
     RECEIVE_BYTES,
     RECEIVED_AT,
     SCHEDULE,
     SIZES_DRAWN,
+    WORK,
     ThreadState,
     offset_of,
 )
@@ -45,6 +47,7 @@ _COUNTERS_AT = offset_of("counters")
 _ARRIVALS_AT = offset_of("arrivals")
 _IDENTITY_AT = offset_of("identity")
 _SIZES_AT = offset_of("sizes")
+_WORKS_AT = offset_of("works")
 _HISTOGRAMS_AT = offset_of("histograms")
 _BINS_AT = offset_of("bins")
 _NEVER_ANSWERED_AT = offset_of("never_answered")
@@ -129,6 +132,12 @@ def queue(state: ThreadState, params: LoadParams) -> Array:
 def sizes(state: ThreadState) -> Array:
     """int64, shape (SIZES_DRAWN,): message sizes in the order of their use."""
     return view(state.block + _SIZES_AT, SIZES_DRAWN, _INT64)
+
+
+@jit_inline
+def works(state: ThreadState) -> Array:
+    """WORK, shape (MAX_WORKS,): the kinds of work in the mix."""
+    return view(state.block + _WORKS_AT, MAX_WORKS, WORK)
 
 
 @jit_inline
