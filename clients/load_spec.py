@@ -4,8 +4,18 @@ import os
 import socket
 from dataclasses import dataclass
 
-from clients.engine.load_params import BURST, CONSTANT, ECHO_HEADER_BYTES, POISSON, LoadParams
-from clients.engine.thread_state import MAX_PARTS, MAX_WORKS
+from clients.engine.load_params import (
+    BURST,
+    CONSTANT,
+    ECHO_HEADER_BYTES,
+    NEVER_READS,
+    NORMAL,
+    POISSON,
+    SILENT,
+    TRICKLE,
+    LoadParams,
+)
+from clients.engine.thread_state import MAX_PARTS, MAX_PHASES, MAX_WORKS
 from clients.protocols import (
     MAX_COMPUTE_UNITS,
     MAX_DATAGRAM_BYTES,
@@ -18,6 +28,7 @@ from clients.protocols import (
 )
 
 ARRIVAL_KINDS = {"constant": CONSTANT, "poisson": POISSON, "burst": BURST}
+BEHAVIOURS = {"normal": NORMAL, "silent": SILENT, "trickle": TRICKLE, "never_reads": NEVER_READS}
 LIFECYCLES = ("persistent", "session", "per_request")
 MAX_WEIGHT = 1e9  # of one message size in a mix
 MIN_RATE_RPS, MAX_RATE_RPS = 0.001, 1e8
@@ -28,6 +39,7 @@ _CHOICES = {
     "lifecycle": LIFECYCLES,
     "arrivals": tuple(ARRIVAL_KINDS),
     "compute_kind": ("lock", "release"),
+    "behaviour": tuple(BEHAVIOURS),
 }
 # Allowed ranges. Values outside are mistakes, or do not fit 64 bits.
 _WHOLE = {
@@ -36,6 +48,7 @@ _WHOLE = {
     "message_bytes": (1, MAX_MESSAGE_BYTES),
     "requests_per_session": (1, 10**9),
     "depth": (1, 65_536),
+    "retries": (0, 1000),
     "wait_us": (0, MAX_WAIT_US),
     "compute_units": (0, MAX_COMPUTE_UNITS),
     "parts": (1, MAX_PARTS),
@@ -44,11 +57,31 @@ _WHOLE = {
 _REAL = {
     "timeout_s": (1e-6, 3600.0),
     "think_s": (0.0, 3600.0),
+    "trickle_s": (1e-6, 3600.0),
     "burst_on_s": (1e-6, 3600.0),
     "burst_period_s": (1e-6, 3600.0),
 }
+# A client that never reads sends at most so much, and all such clients together: some servers keep all their replies.
+_UNREAD_BYTES, _UNREAD_BYTES_OF_ALL = 16 << 20, 1 << 30
 _ALWAYS_NS = 1 << 60
 _SABOTAGE = "HOLABENCH_SABOTAGE"  # environment variable with which tests break the generator on purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of a load with a rate of its own. A list of these values, as JSON has it, will do."""
+
+    name: str
+    seconds: float
+    rate_rps: float = 0.0  # 0: closed loop
+    active: bool = True  # clients send
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"phase {self.name!r} has no name")
+        _check_real(f"seconds of phase {self.name!r}:", self.seconds, 0.001, _MAX_LOAD_S)
+        if self.rate_rps:
+            _check_real(f"rate_rps of phase {self.name!r}:", self.rate_rps, MIN_RATE_RPS, MAX_RATE_RPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +108,35 @@ class LoadSpec:
     arrivals: str = "poisson"
     burst_on_s: float = 0.02  # length of a burst
     burst_period_s: float = 0.1  # from the start of a burst to the start of the next
+    behaviour: str = "normal"
+    trickle_s: float = 0.1  # behaviour trickle: pause between two bytes
+    retries: int = 0  # times that a request without a reply within the timeout is sent again
+    phases: tuple[Phase, ...] = ()  # one after the other, without a pause; the rates replace rate_rps
     seed: int = 0
     spin: bool = False  # poll without sleeping: only where the generator has the CPU to itself
     parts: int = 1  # equal parts of a window, each with its own histogram
     raw_rows: int = 0  # maximum number of requests whose time stamps are kept
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "phases", _make_phases(self.phases))
         _check_choices(self)
         _check_numbers(self)
         _check_bursts(self)
         _check_work(self)
         _check_combinations(self)
+        _check_behaviour(self)
+        _check_retries(self)
+        _check_phases(self)
 
     @property
     def open_loop(self) -> bool:
         """True if requests are sent on a schedule, whatever the server does."""
-        return self.rate_rps > 0
+        return self.rate_rps > 0 or any(phase.rate_rps > 0 for phase in self.phases)
+
+    @property
+    def is_plain(self) -> bool:
+        """True if the loop of a single population can run the load."""
+        return self.behaviour == "normal" and not self.phases
 
     @property
     def in_sessions(self) -> bool:
@@ -209,6 +255,64 @@ def _check_combinations(spec: LoadSpec) -> None:
         )
 
 
+def _make_phases(phases: object) -> tuple[Phase, ...]:
+    """Return phases, which may be given as lists or dicts. Raises ValueError."""
+    if not isinstance(phases, tuple | list) or len(phases) > MAX_PHASES:
+        raise ValueError(f"phases is not a list of at most {MAX_PHASES} phases")
+    try:
+        return tuple(
+            phase if isinstance(phase, Phase) else Phase(**phase) if isinstance(phase, dict) else Phase(*phase)
+            for phase in phases
+        )
+    except TypeError as error:
+        raise ValueError(f"phases {phases!r}: each has a name, seconds, rate_rps and active") from error
+
+
+def _check_behaviour(spec: LoadSpec) -> None:
+    if spec.behaviour == "normal":
+        return
+    if spec.transport == "udp":
+        raise ValueError(f"behaviour {spec.behaviour!r} needs connections, and UDP has none; use tcp")
+    others = {
+        "rate_rps": spec.open_loop,
+        "depth": spec.depth > 1,
+        "think_s": spec.think_s > 0,
+        "retries": spec.retries > 0,
+        f"lifecycle {spec.lifecycle!r}": spec.in_sessions,
+    }
+    if wrong := [name for name, is_set in others.items() if is_set]:
+        raise ValueError(f"behaviour {spec.behaviour!r} and {wrong[0]} contradict each other; remove one")
+
+
+def _check_retries(spec: LoadSpec) -> None:
+    if not spec.retries:
+        return
+    if spec.transport == "udp" and not spec.numbered:
+        raise ValueError(
+            f"retries {spec.retries} over UDP needs messages of at least {spec.header_bytes} bytes of echo or work, "
+            "which carry the number of their request"
+        )
+    if spec.transport == "tcp" and spec.depth > 1:
+        raise ValueError(f"retries {spec.retries} over TCP opens a new connection, and needs depth 1")
+    if spec.lifecycle == "session":
+        raise ValueError(f"retries {spec.retries} needs lifecycle persistent or per_request")
+
+
+def _check_phases(spec: LoadSpec) -> None:
+    if not spec.phases:
+        return
+    if spec.think_s:
+        raise ValueError(f"phases and think_s {spec.think_s:g} contradict each other; remove one")
+    if spec.rate_rps:
+        raise ValueError(f"phases have their own rates; remove rate_rps {spec.rate_rps:g}")
+    rates = [phase.rate_rps for phase in spec.phases if phase.active]
+    if any(rates) and not all(rates):
+        raise ValueError("phases with a rate and closed loops contradict each other; give each active phase a rate")
+    names = [phase.name for phase in spec.phases]
+    if len(set(names)) < len(names):
+        raise ValueError(f"phases {', '.join(names)}: two have the same name")
+
+
 def _check_whole(name: str, value: object, least: int, most: int) -> None:
     if not isinstance(value, int) or not least <= value <= most:
         raise ValueError(f"{name} {value!r} is not a whole number from {least} to {most}")
@@ -241,6 +345,11 @@ def make_params(spec: LoadSpec, raw_room: int) -> LoadParams:
         open_loop=int(spec.open_loop),
         arrivals=ARRIVAL_KINDS[spec.arrivals],
         think_ns=int(spec.think_s * 1e9),
+        behaviour=BEHAVIOURS[spec.behaviour],
+        trickle_ns=int(spec.trickle_s * 1e9) if spec.behaviour == "trickle" else 0,
+        unread_limit_bytes=min(_UNREAD_BYTES, _UNREAD_BYTES_OF_ALL // spec.connections),
+        retries=spec.retries,
+        phases=len(spec.phases),
         lost_remembered=max(16, 4 * spec.depth) if spec.numbered else 1,
         raw_room=raw_room,
         ticks=int(os.environ.get(_SABOTAGE) == "tick_1ms"),

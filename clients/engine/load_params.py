@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 ECHO_HEADER_BYTES = 12  # connection (4) and request number (8), at the start of every echo message with room for them
 CONSTANT, POISSON, BURST = range(3)  # kinds of arrivals
+NORMAL, SILENT, TRICKLE, NEVER_READS = range(4)  # behaviours of a client
 
 
 class LoadParams(NamedTuple):
@@ -33,6 +34,11 @@ class LoadParams(NamedTuple):
     open_loop: int
     arrivals: int  # CONSTANT, POISSON or BURST
     think_ns: int  # closed loop: pause between a reply and the next request
+    behaviour: int  # NORMAL, SILENT, TRICKLE or NEVER_READS
+    trickle_ns: int  # TRICKLE: pause between two bytes
+    unread_limit_bytes: int  # NEVER_READS: a connection sends no more
+    retries: int  # times that a request without a reply is sent again
+    phases: int  # number of phases; 0: the load has none
     lost_remembered: int  # given-up requests that a connection remembers, to distinguish late replies from duplicates
     raw_room: int  # maximum number of raw rows
     ticks: int  # sleep in whole milliseconds: an injected fault that tests the instrument

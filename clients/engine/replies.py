@@ -16,7 +16,9 @@ from clients.engine.jit import int64, jit_inline, jit_internal
 from clients.engine.load_params import LoadParams
 from clients.engine.messages import next_slot_of, reply_of, serial_of
 from clients.engine.outcomes import accept_reply, complete_request
+from clients.engine.phases import find_late_in_phase
 from clients.engine.records import CLOSING, OPEN, OUTCOME_CORRUPT, OUTCOME_LATE
+from clients.engine.requests import continue_writing
 from clients.engine.scheduler import abandon_session, complete_session, fail, grace_is_over, on_connected, on_slot_free
 from clients.engine.thread_state import OPTION_AT, RECEIVE_BYTES, RECEIVED_AT, ThreadState
 from clients.engine.views import (
@@ -32,8 +34,8 @@ from clients.engine.views import (
 )
 
 EPOLLOUT = 0x4
-_EPOLL_FAILED = 0x8 | 0x10  # error, hung up
-EPOLL_BROKEN = _EPOLL_FAILED | 0x2000  # or the peer has closed its end
+EPOLL_FAILED = 0x8 | 0x10  # error, hung up
+EPOLL_BROKEN = EPOLL_FAILED | 0x2000  # or the peer has closed its end
 _SOL_SOCKET, _SO_ERROR = int(socket.SOL_SOCKET), int(socket.SO_ERROR)
 _DONTWAIT = int(socket.MSG_DONTWAIT)
 _EAGAIN = errno.EAGAIN
@@ -44,14 +46,20 @@ def finish_connect(state: ThreadState, params: LoadParams, i: int, flags: int) -
     """Record the result of a connect, and use the connection."""
     conn = connections(state)[i]
     now = syscalls.now_ns(clock(state))
-    if flags & _EPOLL_FAILED:
+    if flags & EPOLL_FAILED:
         option(state)[1] = 4
         option_at = state.block + OPTION_AT
         syscalls.get_option(conn["fd"], _SOL_SOCKET, _SO_ERROR, option_at, option_at + 4)
         count_connect_error(state, int64(option(state)[0]))
         fail(state, params, i, now)
     elif flags & EPOLLOUT:
-        mark_connected(state, i, now)
+        mark_connected(state, params, i, now)
+        if conn["in_flight"]:  # a request that is sent again
+            error = continue_writing(state, params, i)
+            if error:
+                count_failure(state, error)
+                fail(state, params, i, now)
+                return
         on_connected(state, params, i, now)
 
 
@@ -237,13 +245,15 @@ def count_unexpected(state: ThreadState, params: LoadParams, i: int, got: int, n
             counters(state)["duplicate"] += 1
         return
     serial = serial_of(params, received_number(state, params))
-    position = 2 * (serial % params.lost_remembered)
+    position = 3 * (serial % params.lost_remembered)
     lost = given_up(state, params, i)
     if lost[position] != serial:
         counters(state)["duplicate"] += 1
         return
     lost[position] = 0
     counters(state)["late"] += 1
+    if params.phases:
+        find_late_in_phase(state, params, int64(lost[position + 2]))
     if params.raw_room and lost[position + 1] >= 0:
         row = raw(state, params)[lost[position + 1]]
         row["outcome"] = OUTCOME_LATE
