@@ -27,14 +27,8 @@ from clients.result_document import Context
 def read_populations(file: Path, url: str, *, seed: int, spin: bool, raw_rows: int) -> dict[str, LoadSpec]:
     """Return the populations in a JSON file, which load the server of ``url``. Raises Stop."""
     transport, host, port = parse_url(url)
-    shared = {
-        "transport": transport,
-        "host": resolve(host)[0],
-        "port": port,
-        "seed": seed,
-        "spin": spin,
-        "raw_rows": raw_rows,
-    }
+    server = {"transport": transport, "host": resolve(host)[0], "port": port}
+    shared: dict[str, Any] = {**server, "seed": seed, "spin": spin, "raw_rows": raw_rows}
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(content, list):

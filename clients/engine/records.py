@@ -46,8 +46,8 @@ REQUEST = np.dtype(
     align=True,
 )
 
-# What a load with retries or phases also knows of a request. Other loads have none: larger requests cost a deep pipeline
-# 2% of its rate (4 connections of depth 64), because they no longer fit into the processor's first cache.
+# What a load with retries or phases also knows of a request. Other loads have none. Larger requests cost a deep
+# pipeline 2% of its rate (4 connections of depth 64): they no longer fit into the processor's first cache.
 ATTEMPT = np.dtype(
     [
         ("last_sent_ns", np.int64),  # for the last time; the timeout counts from here
