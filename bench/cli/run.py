@@ -40,6 +40,8 @@ def run(
     protocol: options.Protocol = "",
     connections: options.Connections = "",
     message_bytes: options.MessageBytes = "",
+    wait_ms: options.WaitMs = None,
+    compute_units: options.ComputeUnits = None,
     rate: options.Rate = "",
     timeout: options.Timeout = None,
     seed: options.Seed = None,

@@ -4,8 +4,9 @@
 nothing that was known before the first server started.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -16,11 +17,13 @@ from bench.plan.matrix import (
     arms,
     baseline_arms,
     competing_arms,
+    parts_of,
     reference_arms,
     scenario_load_points,
     skip_reason,
 )
 from bench.plan.ordering import arrival_seed, block_order, round_count, round_order, takes_part
+from bench.plan.population_loads import PopulationLoad, populations_at
 from bench.plan.scenario import Scenario
 from bench.plan.slice_lengths import SliceLength
 from bench.plan.validation import check, plan_thresholds
@@ -30,6 +33,29 @@ from clients.quality_codes import Thresholds
 from servers.registry import Description
 
 SEARCH_BLOCK = 0  # searches are not in blocks; their orders and arrivals are those of this block
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPart:
+    """One population in one phase: what a row of trials.csv is about."""
+
+    point: LoadPoint
+    population: PopulationLoad
+    phase: int | None = None  # position in the scenario; None without phases
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether the population has connections, and is not switched off in this phase."""
+        return not self.inactive_reason
+
+    @property
+    def inactive_reason(self) -> str:
+        """Why the population does nothing in this phase, or ""."""
+        if not self.population.connections:
+            return f"population {self.population.name} has no connections at this load point"
+        if self.phase is not None and not self.population.active[self.phase]:
+            return f"population {self.population.name} is off in phase {self.point.phase}"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +70,33 @@ class ScheduledLoad:
     skip_reasons: Mapping[Arm, str]  # of all arms; empty for an arm that is measured
     baseline_arms: frozenset[Arm]
     seed: int
+    populations: tuple[PopulationLoad, ...]  # one if the scenario has none
+
+    @property
+    def parts(self) -> list[LoadPart]:
+        """Every population in every phase, in the order of the plan; the first is what the scenario asks about."""
+        phases: Sequence[int | None] = range(len(self.scenario.phases)) or [None]
+        by_part = itertools.product(self.populations, phases)
+        points = parts_of(self.scenario, self.point)
+        return [LoadPart(point, load, phase) for point, (load, phase) in zip(points, by_part, strict=True)]
+
+    @property
+    def has_populations(self) -> bool:
+        """Return whether the generator is asked for populations by name."""
+        return bool(self.scenario.populations)
+
+    @property
+    def clients(self) -> list[PopulationLoad]:
+        """The populations that have connections at this load point."""
+        return [load for load in self.populations if load.connections]
+
+    @property
+    def timed_populations(self) -> list[PopulationLoad]:
+        """The populations whose requests are answered without a delay of the client's own, so that a cycle has a time.
+
+        A population without connections at this load point has none.
+        """
+        return [load for load in self.clients if load.behaviour == "normal"]
 
     def takes_part(self, arm: Arm, length: SliceLength, counted_rounds: int) -> bool:
         """Return whether an arm with slices of this length has one in the next round.
@@ -71,6 +124,13 @@ class ScheduledScenario:
 
     scenario: Scenario
     loads: tuple[ScheduledLoad, ...]
+
+    @property
+    def fresh_groups(self) -> "list[ScheduledScenario]":
+        """The scenario in parts that each need servers of their own: each load point with phases, else all together."""
+        if not self.scenario.phases:
+            return [self]
+        return [replace(self, loads=(load,)) for load in self.loads]
 
     def serves(self, arm: Arm) -> bool:
         """Return whether an arm serves any load point, and so needs a server."""
@@ -109,6 +169,16 @@ class Schedule:
     def protocol_scenarios(self) -> dict[str, ScheduledScenario]:
         """The first scenario of each protocol, for which the baseline servers are started."""
         return {scenario.scenario.protocol: scenario for scenario in reversed(self.scenarios)}
+
+    @property
+    def longest_timeout_s(self) -> float:
+        """The longest time that a request may take with all its retries."""
+        populations = [
+            population for scenario in self.scenarios for load in scenario.loads for population in load.populations
+        ]
+        usual_s = self.plan.timeout_s
+        timeouts_s = [(1 + each.retries) * (each.timeout_s or usual_s) for each in populations]
+        return max(usual_s, *timeouts_s)
 
     def block_order(self, block: int) -> list[ScheduledScenario]:
         """Return the scenarios of a block in its own random order."""
@@ -170,6 +240,7 @@ def _schedule_scenario(
             skip_reasons={arm: skip_reason(plan, arm, point, models) for arm in arms(plan)},
             baseline_arms=frozenset(baseline_arms(plan)),
             seed=seed,
+            populations=populations_at(scenario, point),
         )
         for point in scenario_load_points(scenario)
     )

@@ -12,6 +12,8 @@ from bench.formatting import format_ratio, with_interval
 from bench.report.caveats import ScenarioCaveats
 from bench.report.tables import FINDING_MARK, Estimate, ResultTable, TableRow
 from bench.schema.arms import Arm
+from bench.schema.conclusions import Pairing
+from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS
 
 HEADINGS = {
@@ -22,6 +24,8 @@ HEADINGS = {
     "latency_p99_us": "latency p99, µs",
     "service_p50_us": "service time p50, µs",
     "service_p99_us": "service time p99, µs",
+    "connect_p50_us": "connect p50, µs",
+    "connect_p99_us": "connect p99, µs",
     "cpu_us_per_request": "CPU µs/request",
     "memory_mb": "memory, MB",
 }
@@ -38,14 +42,25 @@ MEANINGS = {
         "Open loop: requests follow a schedule that no server can delay. CPU time is that of the server's processes. "
         "Latency counts from the time at which a request was due."
     ),
+    "latency_p99_us": (
+        "Several kinds of clients load the server at the same time. Latency counts from the time at which a request "
+        "was due. CPU time per request counts the requests of all clients."
+    ),
+    "memory_mb": "Clients that get no replies. The memory is that of the server while it holds their connections.",
     "max_rate_rps": (
         "The highest rate at which most trials met the objective. It depends on the objective as much as on the server."
     ),
 }
 
 
+RATIO_NOTES: dict[str, str] = {
+    Pairing.ROUNDS: "Ratios are taken within rounds, so they are not the quotients of the medians.",
+    Pairing.BLOCKS: "Ratios are taken within blocks, so they are not the quotients of the medians.",
+    Pairing.UNPAIRED: "Ratios are unpaired: a server remembers earlier phases, so each is measured once in a block.",
+}
 COMPARISON_HEADINGS = (
     "scenario",
+    "clients",
     "connections",
     "bytes",
     "metric",
@@ -144,7 +159,8 @@ def _note(table: ResultTable) -> str:
     if table.metrics[0] == "max_rate_rps":
         notes = ["Brackets: search bounds."]
     if any(row.ratio for row in table.rows):
-        notes.append("Ratios are taken within rounds, so they are not the quotients of the medians.")
+        pairings = {row.ratio.pairing for row in table.rows if row.ratio and row.ratio.reference != row.arm.name}
+        notes += [text for pairing, text in RATIO_NOTES.items() if pairing in pairings]
         notes.append("Servers with overlapping ranks do not differ significantly; - is not ranked.")
     if any(row.mark(metric) for row in table.rows for metric in table.metrics):
         notes.append("A figure with ! is suspect, with !! invalid, although the verdict of its row is better.")
@@ -183,6 +199,7 @@ def _comparison_cells(row: Mapping[Any, Any]) -> list[Cell]:
     ratio, low, high = (format_ratio(float(row[name])) for name in ("ratio", "low", "high"))
     texts = [
         str(row["scenario"]),
+        LoadPoint.from_row(row).part or "-",
         str(row["connections"]),
         str(row["message_bytes"] or "-"),
         METRICS[metric].label if metric in METRICS else metric,

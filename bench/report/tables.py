@@ -12,9 +12,9 @@ from bench.analysis.rankings import ranks
 from bench.formatting import compact, spread
 from bench.report.baseline import describe_standing, standings
 from bench.schema.arms import Arm
-from bench.schema.conclusions import ComparisonKind, Conclusion
+from bench.schema.conclusions import ComparisonKind, Conclusion, Pairing
 from bench.schema.load_points import LoadPoint
-from bench.schema.metrics import METRICS, headline
+from bench.schema.metrics import METRICS, ScenarioKind, headline
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import SEVERITY, format_flags
 
@@ -53,6 +53,7 @@ class Ratio:
     low: float
     high: float
     conclusion: str
+    pairing: str = Pairing.ROUNDS
 
     def __str__(self) -> str:
         """Return ``0.82 [0.80, 0.84] slower``, with a sign instead of the word for a tie.
@@ -152,10 +153,12 @@ def result_tables(
         sentences = tuple(map(describe_standing, standings(compared.get(load_point, ()))))
         tables.append(ResultTable(load_point, metrics, _sorted(_with_references(table_rows), metrics[0]), sentences))
     scenarios = list(dict.fromkeys([*scenario_names, *summary["scenario"]]))
+    # A scenario asks about its first population, and rows are in the order of the plan.
+    parts = list(dict.fromkeys(LoadPoint.from_row(row).planned.part for row in summary.to_dict("records")))
 
-    def position(table: ResultTable) -> tuple[int, int, int]:
+    def position(table: ResultTable) -> tuple[int, int, int, int]:
         point = table.load_point
-        return scenarios.index(point.scenario), point.message_bytes, point.connections
+        return scenarios.index(point.scenario), point.message_bytes, point.connections, parts.index(point.part)
 
     return sorted(tables, key=position)
 
@@ -175,8 +178,11 @@ def _metrics(rows: pd.DataFrame) -> list[str]:
 
     Where there is a latency, it is shown instead of the service time: it contains the wait for a free connection.
     """
-    first = headline(str(rows["scenario_kind"].iloc[0]))
+    kind = str(rows["scenario_kind"].iloc[0])
+    first = headline(kind)
     measured = set(rows["metric"])
+    if kind == ScenarioKind.HELD:  # there are no replies
+        return [first, *(name for name in ("connect_p50_us", "connect_p99_us") if name in measured)]
     if "latency_p50_us" in measured:
         measured -= {"service_p50_us", "service_p99_us"}
     costs = (name for name in TABLE_METRICS if name in measured and not METRICS[name].more_is_better and name != first)
@@ -194,7 +200,9 @@ def _ratios(comparisons: pd.DataFrame) -> dict[tuple[LoadPoint, str], Ratio]:
 
 def _ratio(row: Mapping[Any, Any]) -> Ratio:
     ratio, low, high = (float(row[name]) for name in ("ratio", "low", "high"))
-    return Ratio(str(row["reference"]), ratio, low, high, str(row["conclusion"]))
+    return Ratio(
+        str(row["reference"]), ratio, low, high, str(row["conclusion"]), text(row.get("pairing")) or Pairing.ROUNDS
+    )
 
 
 def _row(arm: str, rows: pd.DataFrame, first: str, ratio: Ratio | None) -> TableRow:
