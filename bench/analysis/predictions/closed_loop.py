@@ -60,17 +60,22 @@ def lockstep_clients(clients: int, demand: Demand, timer_step_s: float, workers:
 
     Such a loop reads all waiting requests before it computes how long to sleep. It rounds the time until the first
     timer up, so timers that began within ``timer_step_s`` end in one wake-up. Their requests stay together in every
-    later cycle: each waits for all others, and the cycle takes wait + N cpu. Reading takes about half of a request's
-    CPU time, so the requests of one wake-up have at most twice the step of CPU time. A larger number breaks into several
-    groups of that size. With a step of 0 each request is a group, which is the upper bound.
+    later cycle: each waits for all others, and the cycle takes wait + N cpu.
+
+    Reading takes about half of a request's CPU time, so this holds while N cpu is at most two steps. Above, the clients
+    come in several groups. The loop then sleeps for whole steps only, so the cycle is one to two steps longer than the
+    wait, depending on fractions of a step. The middle is predicted. With a step of 0 each request is a group of its
+    own, which is the upper bound.
 
     workers: processes, one loop each, among which the clients are spread evenly. Where there are fewer CPUs than
     workers, they share the CPUs, and a request takes longer.
     """
     loops = min(workers, clients)
     cpu_s = demand.cpu_s * max(1.0, loops / cpus)
-    cycle_s = demand.wait_s + min(clients / loops * cpu_s, 2 * timer_step_s + cpu_s)
-    return _first_full((clients / cycle_s, Resource.CLIENTS), (loops / cpu_s, Resource.CPU))
+    together_s = clients / loops * cpu_s
+    if together_s > 2 * timer_step_s + cpu_s / 2:
+        together_s = 1.5 * timer_step_s + cpu_s
+    return _first_full((clients / (demand.wait_s + together_s), Resource.CLIENTS), (loops / cpu_s, Resource.CPU))
 
 
 def waiting_slots(clients: int, demand: Demand, slots: int, cpus: float = 1, round_trip_s: float = 0.0) -> ClosedLoop:
