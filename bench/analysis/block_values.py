@@ -23,6 +23,7 @@ METRICS_FROM_TRIALS = [
     "latency_p99_9_us",
     "latency_max_us",
     "connect_p50_us",
+    "connect_p99_us",
     "rss_mb",
     "memory_mb",
 ]
@@ -42,6 +43,8 @@ def valid_slices(slices: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     finished = trials.loc[trials["status"] == "ok", [*keys, "scenario_kind"]].drop_duplicates()
     valid = slices[slices["codes"] != DISTURBED].merge(finished, on=keys)
     answered = valid["answered"].astype(float)
+    if "load_answered" in valid:  # the server's CPU time was spent on all populations
+        answered = valid["load_answered"].astype(float).fillna(answered)
     return valid.assign(cpu_us_per_request=valid["server_cpu_us"] / answered.where(answered > 0))
 
 
@@ -78,6 +81,16 @@ def block_log_ratios(rounds: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> 
     is_tie = np.isnan(medians) & has_rounds
     medians[is_tie] = 0.0
     return {pair: logs[~np.isnan(logs)].tolist() for pair, logs in zip(pairs, medians.T, strict=True)}
+
+
+def block_logs(rounds: pd.DataFrame) -> dict[str, tuple[float, ...]]:
+    """Return the logarithm of each block's value for each arm: of the median over its rounds.
+
+    rounds: as for ``block_log_ratios``. A block without a value is left out. The logarithm of 0 is minus infinity.
+    """
+    medians = rounds.groupby(level="block").median()
+    with np.errstate(divide="ignore"):
+        return {str(arm): tuple(np.log(medians[arm].dropna().to_numpy(dtype=float)).tolist()) for arm in medians}
 
 
 def _round_log_ratios(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -35,12 +35,14 @@ def compare_arms(
 
     The speed of a machine drifts by much more than the differences of interest, but hardly within a round. So the ratio
     is taken inside each round. Its median over the rounds is the value of a block, and the blocks give the interval.
+    A percentile of a mixed scenario is compared inside blocks, and phases are not paired.
     """
     valid = valid_slices(slices, trials)
     if valid.empty:
         return to_table([], ComparisonRow)
     quality = {case: case_quality(rows, thresholds) for case, rows in group_by_case(trials).items()}
-    rows = [row for family in families(valid, reference_arms) for row in _rows(family, quality, thresholds)]
+    measured = trials[trials["status"] == "ok"]
+    rows = [row for family in families(valid, measured, reference_arms) for row in _rows(family, quality, thresholds)]
     return to_table(rows, ComparisonRow)
 
 
@@ -75,7 +77,7 @@ def _rows(
     for comparison, interval, p_holm in zip(family.members, intervals, p_values, strict=True):
         quality = _pair_quality(comparison, family.metric, quality_of_cases, thresholds)
         conclusion = _conclusion(family, comparison, interval, p_holm, quality)
-        yield _to_row(family.metric, comparison, interval, p_holm, quality, conclusion)
+        yield _to_row(family, comparison, interval, p_holm, quality, conclusion)
 
 
 def _pair_quality(
@@ -88,7 +90,7 @@ def _pair_quality(
     verdicts = [quality.verdict for quality in both]
     flags = [flag for quality in both for flag in quality.doubts]
     found = [flag for quality in both for flag in quality.findings]
-    blocks = len(comparison.log_ratios)
+    blocks = comparison.blocks
     if blocks < MIN_BLOCKS_TO_COMPARE:
         verdicts.append(SUSPECT)
         flags.append(thresholds.flag("FEW_BLOCKS", blocks))
@@ -103,7 +105,7 @@ def _conclusion(
     The intervals of controls are not corrected for the number of load points. So Holm's p-value decides whether a
     control differs from its base.
     """
-    if quality.verdict == INVALID or len(comparison.log_ratios) < MIN_BLOCKS_TO_COMPARE:
+    if quality.verdict == INVALID or comparison.blocks < MIN_BLOCKS_TO_COMPARE:
         return Conclusion.INCONCLUSIVE
     if family.of_controls and interval.excludes_one and p_holm >= FAMILY_ERROR_RATE:
         return Conclusion.INCONCLUSIVE
@@ -111,26 +113,29 @@ def _conclusion(
 
 
 def _to_row(
-    metric: str, comparison: Comparison, interval: LogRatio, p_holm: float, quality: Quality, conclusion: Conclusion
+    family: Family, comparison: Comparison, interval: LogRatio, p_holm: float, quality: Quality, conclusion: Conclusion
 ) -> ComparisonRow:
     load_point, pair = comparison.load_point, comparison.pair
     return ComparisonRow(
         scenario=load_point.scenario,
         connections=load_point.connections,
         message_bytes=load_point.message_bytes,
+        population=load_point.population,
+        phase=load_point.phase,
         rate_rps=load_point.rate_rps,
         scenario_kind=comparison.scenario_kind.value,
-        metric=metric,
+        metric=family.metric,
         arm=pair.arm,
         reference=pair.reference,
         ratio=interval.ratio,
         low=interval.low,
         high=interval.high,
         p_holm=p_holm,
-        blocks=len(comparison.log_ratios),
+        blocks=comparison.blocks,
         conclusion=conclusion.value,
         verdict=quality.verdict,
         codes=format_flags(quality.doubts),
         findings=format_flags(quality.findings),
         kind=pair.kind.value,
+        pairing=family.pairing.value,
     )

@@ -11,14 +11,16 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bench.analysis import statistics
-from bench.analysis.block_values import block_log_ratios
+from bench.analysis.block_values import block_log_ratios, block_logs
 from bench.analysis.cases import group_by_load_point
 from bench.schema.arms import Arm
-from bench.schema.conclusions import ComparisonKind
+from bench.schema.conclusions import ComparisonKind, Pairing
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import ScenarioKind
 
 COMPARED_METRICS = ("throughput_rps", "sessions_per_s", "cpu_us_per_request", "service_p50_us", "latency_p50_us")
+METRIC_IN_BLOCKS = "latency_p99_us"  # the question of a mixed scenario; a slice has too few requests for it
+_OF_PLANNED_RATE = (ScenarioKind.LATENCY, ScenarioKind.MIXED)  # the plan decides the throughput
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,19 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two arms at one load point, with one log ratio per block."""
+    """Two arms at one load point, with one log ratio per block, or with the log values of both where none is paired."""
 
     pair: Pair
     load_point: LoadPoint
     scenario_kind: ScenarioKind
-    log_ratios: tuple[float, ...]
+    log_ratios: tuple[float, ...] = ()
+    logs: tuple[float, ...] = ()  # of the arm, one for each block; unpaired only
+    reference_logs: tuple[float, ...] = ()
+
+    @property
+    def blocks(self) -> int:
+        """The number of blocks with a value."""
+        return len(self.log_ratios) or min(len(self.logs), len(self.reference_logs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,7 @@ class Family:
     members: tuple[Comparison, ...]
     independent: int  # number of independent contrasts among the members
     of_controls: bool = False
+    pairing: Pairing = Pairing.ROUNDS
 
     def intervals(self) -> list[statistics.LogRatio]:
         """Return the ratio of each member with its interval.
@@ -55,6 +65,9 @@ class Family:
         The intervals of a family hold all at once. Those of controls hold one by one: each is the resolution of the
         run at its load point.
         """
+        if self.pairing == Pairing.UNPAIRED:
+            tests = 1 if self.of_controls else self.independent
+            return [statistics.unpaired_ratio(each.reference_logs, each.logs, tests) for each in self.members]
         if self.of_controls:
             return [statistics.log_ratios([member.log_ratios])[0] for member in self.members]
         return statistics.log_ratios([member.log_ratios for member in self.members], self.independent)
@@ -67,26 +80,47 @@ def holm_p_values(intervals: Sequence[statistics.LogRatio]) -> list[float]:
     return [next(adjusted) if p == p else p for p in p_values]
 
 
-def families(slices: pd.DataFrame, reference_arms: Mapping[str, str]) -> list[Family]:
+def families(slices: pd.DataFrame, trials: pd.DataFrame, reference_arms: Mapping[str, str]) -> list[Family]:
     """Return the families of a run, with the log ratios of their members.
 
-    slices: as ``valid_slices`` returns them. reference_arms: name of the reference arm of each transport.
+    slices: as ``valid_slices`` returns them. trials: those that were measured. reference_arms: name of the reference
+    arm of each transport.
     """
     by_question: dict[object, Family] = {}
-    for load_point, rounds in group_by_load_point(slices).items():
-        scenario_kind = ScenarioKind(str(rounds["scenario_kind"].iloc[0]))
-        for metric in COMPARED_METRICS:
-            # The plan decides the throughput of an open loop, so it is not compared there.
-            is_planned = metric == "throughput_rps" and scenario_kind == ScenarioKind.LATENCY
-            if is_planned or rounds[metric].isna().all():
-                continue
-            by_round = rounds.pivot_table(index=["block", "round"], columns="arm", values=metric, aggfunc="first")
-            for group, family in _families_at(by_round, metric, load_point, scenario_kind, reference_arms):
-                question = (metric, group) if family.of_controls else (load_point, metric, group)
-                earlier = by_question.get(question)
-                members = earlier.members + family.members if earlier else family.members
-                by_question[question] = replace(family, members=members)
+    for load_point, scenario_kind, metric, table in _questions(slices, trials):
+        pairing = _pairing(scenario_kind, metric)
+        for group, family in _families_at(table, metric, load_point, scenario_kind, reference_arms):
+            question = (metric, group, pairing) if family.of_controls else (load_point, metric, group)
+            earlier = by_question.get(question)
+            members = earlier.members + family.members if earlier else family.members
+            by_question[question] = replace(family, members=members, pairing=pairing)
     return list(by_question.values())
+
+
+def _questions(
+    slices: pd.DataFrame, trials: pd.DataFrame
+) -> Iterator[tuple[LoadPoint, ScenarioKind, str, pd.DataFrame]]:
+    """Yield each metric that is compared at each load point: its values by block and round, a column for each arm."""
+    trials_at = group_by_load_point(trials.assign(round=0))
+    for load_point, rounds in group_by_load_point(slices).items():
+        kind = ScenarioKind(str(rounds["scenario_kind"].iloc[0]))
+        for metric in COMPARED_METRICS:
+            is_planned = metric == "throughput_rps" and kind in _OF_PLANNED_RATE
+            if not is_planned and rounds[metric].notna().any():
+                yield load_point, kind, metric, _by_round(rounds, metric)
+        of_blocks = trials_at.get(load_point)
+        if kind == ScenarioKind.MIXED and of_blocks is not None and of_blocks[METRIC_IN_BLOCKS].notna().any():
+            yield load_point, kind, METRIC_IN_BLOCKS, _by_round(of_blocks, METRIC_IN_BLOCKS)
+
+
+def _by_round(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    return rows.pivot_table(index=["block", "round"], columns="arm", values=metric, aggfunc="first")
+
+
+def _pairing(scenario_kind: ScenarioKind, metric: str) -> Pairing:
+    if scenario_kind == ScenarioKind.PHASES:
+        return Pairing.UNPAIRED
+    return Pairing.BLOCKS if metric == METRIC_IN_BLOCKS else Pairing.ROUNDS
 
 
 def _families_at(
@@ -98,15 +132,22 @@ def _families_at(
 ) -> Iterator[tuple[str, Family]]:
     """Yield the name and the family of each group of one metric at one load point."""
     arms = [Arm.parse(name) for name in by_round.columns]
-    groups = _groups(arms, reference_arms)
     present = {arm.name for arm in arms}
-    pairs = [(pair.arm, pair.reference) for group in groups.values() for pair in group if pair.reference in present]
-    log_ratios = block_log_ratios(by_round, pairs)
-    for name, group in groups.items():
-        members = tuple(
-            Comparison(pair, load_point, scenario_kind, tuple(log_ratios.get((pair.arm, pair.reference), ())))
-            for pair in group
-        )
+    for name, group in _groups(arms, reference_arms).items():
+        measured = [pair for pair in group if pair.reference in present]
+        if _pairing(scenario_kind, metric) == Pairing.UNPAIRED:
+            logs = block_logs(by_round)
+            compared = {
+                pair: Comparison(pair, load_point, scenario_kind, (), logs[pair.arm], logs[pair.reference])
+                for pair in measured
+            }
+        else:
+            log_ratios = block_log_ratios(by_round, [(pair.arm, pair.reference) for pair in measured])
+            compared = {
+                pair: Comparison(pair, load_point, scenario_kind, tuple(log_ratios[pair.arm, pair.reference]))
+                for pair in measured
+            }
+        members = tuple(compared.get(pair) or Comparison(pair, load_point, scenario_kind) for pair in group)
         competitors = sum(arm.competes and arm.transport == name for arm in arms)
         independent = competitors - 1 if competitors else len(members)
         if members:

@@ -23,7 +23,7 @@ from clients.quality_codes import (
 )
 
 METRIC = "max_rate_rps"
-_PLANNED_CASE = ["arm", *LoadPoint.PLANNED_COLUMNS]
+_SEARCH = ["arm", *LoadPoint.LOAD_COLUMNS]  # a search has one population
 
 
 def summarise_run(
@@ -56,7 +56,7 @@ def summarise_searches(max_rate: pd.DataFrame | None, thresholds: Thresholds) ->
 
 def group_searches(max_rate: pd.DataFrame) -> dict[CaseKey, pd.DataFrame]:
     """Return the trials of each search, in the order of first appearance."""
-    groups = max_rate.groupby(_PLANNED_CASE, sort=False)
+    groups = max_rate.groupby(_SEARCH, sort=False)
     return {CaseKey(str(arm), LoadPoint.of(*load)): trials for (arm, *load), trials in groups}
 
 
@@ -64,7 +64,7 @@ def objectives(max_rate: pd.DataFrame | None) -> list[str]:
     """Describe the objective of each search, one line each."""
     if max_rate is None:
         return []
-    columns = [*LoadPoint.PLANNED_COLUMNS, "objective_p99_us", "objective_lost_share"]
+    columns = [*LoadPoint.LOAD_COLUMNS, "objective_p99_us", "objective_lost_share"]
     return [
         f"{row['scenario']}, {row['connections']} connections: 99% of the requests answered within "
         f"{float(row['objective_p99_us']) / 1e3:.3g} ms, at most {float(row['objective_lost_share']):.2%} lost"

@@ -5,8 +5,8 @@ import math
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -18,7 +18,9 @@ from bench.compare.gates import Rule, RulePower, Violations, find_violations, ru
 from bench.compare.run_values import RunValues
 from bench.formatting import compact, plural
 from bench.schema.arms import BASELINE_MODEL, Arm
-from bench.schema.load_points import LoadPoint
+
+if TYPE_CHECKING:
+    from bench.schema.load_points import LoadPoint
 
 _MAX_REASON_LENGTH = 160
 _UNBOUNDED_WIDTH = 10_000  # columns
@@ -213,13 +215,13 @@ def _describe_missing(missing: Sequence[Missing], names: Sequence[str], metrics:
 
 def _load_points(members: Sequence[Missing]) -> str:
     """Return load points by scenario and message size: ``capacity, 1, 16 and 64 connections, 64 bytes``."""
-    groups: dict[tuple[str, int], list[int]] = {}
+    groups: dict[LoadPoint, list[int]] = {}
     for item in members:
-        groups.setdefault((item.scenario, item.message_bytes), []).append(item.connections)
+        groups.setdefault(replace(item.load_point, connections=0), []).append(item.connections)
     texts = []
-    for (scenario, message_bytes), counts in groups.items():
+    for load_point, counts in groups.items():
         *smaller, largest = sorted(counts)
-        name, _, rest = str(LoadPoint.of(scenario, largest, message_bytes)).partition(", ")
+        name, _, rest = str(replace(load_point, connections=largest)).partition(", ")
         texts.append(f"{name}, {', '.join(map(str, smaller))} and {rest}" if smaller else f"{name}, {rest}")
     return "; ".join(texts)
 

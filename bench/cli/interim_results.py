@@ -45,7 +45,7 @@ class InterimResults:
     """One figure of each arm's slices so far, by block, and the warnings so far.
 
     The figure is the one in which the arms differ: requests or sessions per second. In an open loop, where the plan
-    sets these, it is the CPU time per request.
+    sets these, it is the CPU time per request, or with populations the median latency of the first.
     """
 
     thresholds: Thresholds  # of the plan
@@ -96,7 +96,7 @@ class InterimResults:
         return "".join(" " if math.isnan(value) else _BARS[min(7, int(8 * value / highest))] for value in values)
 
     def _notices(self, trial: TrialRow) -> Iterator[Notice]:
-        load = str(LoadPoint.of(trial.scenario, trial.connections, trial.message_bytes))
+        load = str(LoadPoint.of(trial.scenario, trial.connections, trial.message_bytes, trial.population, trial.phase))
         subject = f"{Arm.parse(trial.arm).display_name} in {load}"
         if trial.status == "failed":
             self._trials_with["failed"] += 1
@@ -120,12 +120,15 @@ class InterimResults:
 
 
 def load_point_of(event: SliceFinished) -> LoadPoint:
-    """Return the load point of a slice."""
-    return LoadPoint.of(event.scenario, event.connections, event.row.message_bytes)
+    """Return the load point of a slice; with populations, of the population that the scenario asks about."""
+    row = event.row
+    return LoadPoint.of(event.scenario, event.connections, row.message_bytes, row.population, row.phase)
 
 
 def ranking_heading(row: SliceRow) -> str:
     """Return the figure that the arms are ranked by."""
+    if row.population and row.rate_rps is not None:
+        return f"median latency of {row.population}, µs, lowest first"
     if row.rate_rps is not None:
         return "CPU µs per request, lowest first"
     return "requests/s" if row.sessions_per_s is None else "sessions/s"
@@ -133,9 +136,12 @@ def ranking_heading(row: SliceRow) -> str:
 
 def _figure(row: SliceRow) -> float:
     """Return the figure of a slice; nan if it has none."""
+    if row.population and row.rate_rps is not None:
+        return math.nan if row.latency_p50_us is None else row.latency_p50_us
     if row.rate_rps is not None:
-        return row.server_cpu_us / row.answered if row.answered else math.nan
-    return row.throughput_rps if row.sessions_per_s is None else row.sessions_per_s
+        return row.server_cpu_us / row.answered if row.answered and row.server_cpu_us is not None else math.nan
+    figure = row.throughput_rps if row.sessions_per_s is None else row.sessions_per_s
+    return math.nan if figure is None else figure
 
 
 def _half_width(values: Sequence[float]) -> float:

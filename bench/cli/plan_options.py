@@ -48,10 +48,10 @@ def build_plan(source: str, given: Mapping[str, Any]) -> Plan:
     """
     plan = load_plan(source)
     plan = apply_overrides(plan, _plan_overrides(given), _scenario_overrides(given))
-    if "message_bytes" in given and all(scenario.protocol != "echo" for scenario in plan.scenarios):
+    if "message_bytes" in given and not any(scenario.has_sizes for scenario in plan.scenarios):
         raise Stop(
-            f"--message-bytes {given['message_bytes']}: no scenario of plan {plan.name!r} uses the protocol echo; "
-            "messages of hola have a fixed size"
+            f"--message-bytes {given['message_bytes']}: no scenario of plan {plan.name!r} uses the protocol echo or "
+            "work; messages of hola have a fixed size"
         )
     if "rate" in given:
         plan = _override_rates(plan, given["rate"])
@@ -71,8 +71,8 @@ def apply_overrides(plan: Plan, plan_overrides: Mapping[str, Any], scenario_over
     """Return the plan with other values. scenario_overrides: for every scenario. Raises PlanError."""
     values = msgspec.to_builtins(plan) | dict(plan_overrides)
     for scenario in values["scenarios"]:
-        scenario.update(scenario_overrides)
-        if scenario["protocol"] != "echo":  # the messages of other protocols have a fixed size
+        scenario.update(_with_effect(scenario, scenario_overrides))
+        if scenario["protocol"] == "hola":  # its messages have a fixed size
             scenario["message_bytes"] = None
     if "models" in plan_overrides:
         # A model that was left out can be neither reference nor control; the first one takes its place.
@@ -80,6 +80,14 @@ def apply_overrides(plan: Plan, plan_overrides: Mapping[str, Any], scenario_over
             if role not in plan_overrides and values[role] not in ("", NONE, *values["models"]):
                 values[role] = values["models"][0]
     return build(values, "")
+
+
+def _with_effect(scenario: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the overrides that change a scenario. Populations may have numbers and phases lengths of their own."""
+    populations = scenario["populations"]
+    is_numbered = bool(populations) and all(population["connections"] is not None for population in populations)
+    without_effect = {"connections": is_numbered, "seconds": bool(scenario["phases"])}
+    return {key: value for key, value in overrides.items() if not without_effect.get(key)}
 
 
 def fit_to_budget(plan: Plan, minutes: float) -> Plan:

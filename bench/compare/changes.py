@@ -29,6 +29,8 @@ class Change:
     scenario: str
     connections: int
     message_bytes: int
+    population: str = ""
+    phase: str = ""
     metric: str
     before: float
     now: float
@@ -47,7 +49,7 @@ class Change:
     @property
     def load_point(self) -> LoadPoint:
         """The load point without its rate."""
-        return LoadPoint(self.scenario, self.connections, self.message_bytes)
+        return LoadPoint(self.scenario, self.connections, self.message_bytes, self.population, self.phase)
 
     @property
     def judged_ratio(self) -> float:
@@ -71,6 +73,8 @@ class Missing:
     scenario: str
     connections: int
     message_bytes: int
+    population: str = ""
+    phase: str = ""
     metrics: tuple[str, ...]
     status: str  # failed, skipped, missing, or ok where only some metrics are missing
     reason: str
@@ -79,7 +83,7 @@ class Missing:
     @property
     def load_point(self) -> LoadPoint:
         """The load point without its rate."""
-        return LoadPoint(self.scenario, self.connections, self.message_bytes)
+        return LoadPoint(self.scenario, self.connections, self.message_bytes, self.population, self.phase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def changes(before: RunValues, after: RunValues) -> list[Change]:
             values = before.cases[case][metric], after.cases[case][metric]
             test = _Test(case, metric, *values, drifts.get(case), len(measured))
             found.append(_change(test, (before.thresholds, after.thresholds)))
-    return sorted(found, key=lambda change: (change.scenario, change.message_bytes, change.connections, change.arm))
+    return sorted(found, key=_position)
 
 
 def missing(before: RunValues, after: RunValues) -> list[Missing]:
@@ -125,7 +129,12 @@ def missing(before: RunValues, after: RunValues) -> list[Missing]:
             lost = [metric for metric in metrics if not _is_comparable(after, case, metric)]
             if lost:
                 found.append(_missing(case, lost, "ok", _missing_reason(after.cases[case], lost)))
-    return sorted(found, key=lambda item: (item.arm, item.scenario, item.message_bytes, item.connections))
+    return sorted(found, key=lambda item: (item.arm, *_position(item)))
+
+
+def _position(item: Change | Missing) -> tuple[str, int, int, str, str, str]:
+    """Return the place of a change among all: by load, then by server."""
+    return item.scenario, item.message_bytes, item.connections, item.population, item.phase, item.arm
 
 
 def only_in_one(before: RunValues, after: RunValues) -> tuple[list[str], list[str]]:
@@ -154,6 +163,8 @@ def _missing(case: CaseKey, metrics: Iterable[str], status: str, reason: str) ->
         scenario=load_point.scenario,
         connections=load_point.connections,
         message_bytes=load_point.message_bytes,
+        population=load_point.population,
+        phase=load_point.phase,
         metrics=tuple(metrics),
         status=status,
         reason=reason,
@@ -180,6 +191,8 @@ def _change(test: _Test, thresholds: tuple[Thresholds, Thresholds]) -> Change:
         scenario=load_point.scenario,
         connections=load_point.connections,
         message_bytes=load_point.message_bytes,
+        population=load_point.population,
+        phase=load_point.phase,
         metric=test.metric,
         before=test.before.median,
         now=test.after.median,

@@ -14,7 +14,7 @@ from bench.analysis.cases import CaseKey, group_by_case, group_by_load_point
 from bench.analysis.search_results import group_searches, objectives, summarise_searches
 from bench.analysis.summary import why_unmeasured
 from bench.plan.definition import Plan
-from bench.plan.matrix import arms, competing_arms, load_points, scenario_load_points
+from bench.plan.matrix import arms, competing_arms, row_points, scenario_load_points
 from bench.schema.arms import Arm
 from clients.quality_codes import Thresholds
 
@@ -126,7 +126,7 @@ def collect_values(
 def planned_cases(plan: Plan) -> set[CaseKey]:
     """Return every case of a plan. Its searches have neither controls nor baselines."""
     searches = [point for scenario in plan.scenarios if scenario.searches for point in scenario_load_points(scenario)]
-    pairs = [*itertools.product(arms(plan), load_points(plan)), *itertools.product(competing_arms(plan), searches)]
+    pairs = [*itertools.product(arms(plan), row_points(plan)), *itertools.product(competing_arms(plan), searches)]
     return {CaseKey(arm.name, point) for arm, point in pairs}
 
 

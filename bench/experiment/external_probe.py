@@ -17,6 +17,7 @@ from bench.experiment.server import Server, load_settings
 from bench.experiment.server_pool import fresh_servers
 from bench.plan.definition import Plan
 from bench.plan.external_server import ExternalServer
+from bench.plan.matrix import connection_counts
 from bench.plan.schedule import Schedule, ScheduledLoad
 
 
@@ -109,7 +110,7 @@ def _asks_protocols(plan: Plan, server: ExternalServer) -> bool:
 def _asks_clients(plan: Plan, server: ExternalServer) -> bool:
     """Return whether the client limit of a server is unknown, and the plan has several persistent TCP clients."""
     persistent = [scenario for scenario in plan.scenarios if scenario.lifecycle == "persistent"]
-    several = any(max(scenario.connections) > 1 for scenario in persistent)
+    several = any(max(connection_counts(scenario)) > 1 or scenario.populations for scenario in persistent)
     return server.clients is None and several and "tcp" in plan.transports and "tcp" in server.transports
 
 

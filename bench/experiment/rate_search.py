@@ -193,7 +193,7 @@ class _Trial:
     def _window_s(self) -> float:
         """The plan's seconds, or more for a slow server."""
         is_longer = self.length.is_longer(self.context.schedule.plan)
-        return max(self.load.scenario.seconds, self.length.window_s if is_longer else 0.0)
+        return max(self.load.scenario.load_seconds, self.length.window_s if is_longer else 0.0)
 
     def _load(self, server: Server | str, rate_rps: float, baseline_rps: float | None) -> LoadResult:
         if isinstance(server, str):

@@ -1,5 +1,6 @@
 """Plain messages for the keys and values of a plan that msgspec rejects. Pure."""
 
+import itertools
 import math
 import re
 import shlex
@@ -8,9 +9,10 @@ from typing import Any, get_args
 
 from bench.plan.definition import Plan, PlanError
 from bench.plan.external_server import ExternalServer
+from bench.plan.population import Phase, Population, WorkShare
 from bench.plan.scenario import Scenario
 from bench.plan.suggestions import did_you_mean
-from bench.plan.value_types import Arrivals, Lifecycle, Protocol, Rate, Transport
+from bench.plan.value_types import Arrivals, Behaviour, ComputeKind, Lifecycle, Protocol, Rate, Transport
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "transports": get_args(Transport),
@@ -19,9 +21,20 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "lifecycle": get_args(Lifecycle),
     "arrivals": get_args(Arrivals),
     "rate": get_args(Rate),
+    "behaviour": get_args(Behaviour),
+    "compute_kind": get_args(ComputeKind),
     "ready": ("line", "exchange"),
 }
-_TABLES = {"scenarios": ("scenario", Scenario), "external_servers": ("external server", ExternalServer)}
+_TABLES: dict[str, tuple[str, type[Any]]] = {
+    "scenarios": ("scenario", Scenario),
+    "external_servers": ("external server", ExternalServer),
+}
+_TABLES_OF_SCENARIO: dict[str, tuple[str, type[Any]]] = {
+    "populations": ("population", Population),
+    "phases": ("phase", Phase),
+    "work_mix": ("kind of work", WorkShare),
+}
+_ALL_TABLES = _TABLES | _TABLES_OF_SCENARIO
 _HINTS = {
     "rate": "for a number use rate_rps (requests per second) or capacity_share (share of each arm's capacity)",
     "rate_rps": "the generator sends up to 1e8 requests per second",
@@ -59,8 +72,9 @@ def explain(message: str, values: Mapping[str, Any]) -> PlanError:
         value = _look_up(values, keys)
     except (KeyError, TypeError, IndexError):
         return PlanError(f"{where}{name}: {expected}")
-    if name in _TABLES and isinstance(value, dict):
-        return PlanError(f"[{name}] is a single table; write [[{name}]], because a plan may have several")
+    if name in _ALL_TABLES and isinstance(value, dict):
+        table, owner = (f"scenarios.{name}", "scenario") if name in _TABLES_OF_SCENARIO else (name, "plan")
+        return PlanError(f"[{table}] is a single table; write [[{table}]], because a {owner} may have several")
     rule = _rule(name, value, expected)
     hint = f"; {_HINTS[name]}" if name in _HINTS else ""
     error = PlanError.of_value(where, name, value, rule)
@@ -82,13 +96,19 @@ def not_finite(value: Any, name: str = "") -> str:
 
 
 def _table(keys: list[str], values: Mapping[str, Any]) -> tuple[str, type[Any]]:
-    """Return the table of a key: the text for a message, and the type."""
-    if len(keys) < 2 or keys[0] not in _TABLES or not keys[1].isdigit():
-        return "", Plan
-    label, struct = _TABLES[keys[0]]
-    table = values[keys[0]][int(keys[1])]
-    name = table.get("name") if isinstance(table, dict) else None
-    return f"{label} {name!r}: " if isinstance(name, str) else f"{label} number {int(keys[1]) + 1}: ", struct
+    """Return the innermost table of a key: the text for a message, and the type.
+
+    keys: the way to it, e.g. scenarios, 0, populations, 1, name.
+    """
+    where, struct, place = "", Plan, values
+    for name, position in itertools.pairwise(keys):
+        if name not in _ALL_TABLES or not position.isdigit() or not isinstance(place, Mapping):
+            continue
+        label, struct = _ALL_TABLES[name]
+        place = place[name][int(position)]
+        own_name = place.get("name") if isinstance(place, dict) else None
+        where += f"{label} {own_name!r}: " if isinstance(own_name, str) else f"{label} number {int(position) + 1}: "
+    return where, struct
 
 
 def _explain_field(field: str, struct: type[Any], *, is_unknown: bool) -> str:
@@ -97,10 +117,12 @@ def _explain_field(field: str, struct: type[Any], *, is_unknown: bool) -> str:
         return f"the key `{name}` is missing"
     if struct is not Plan and name in Plan.__struct_fields__:
         return f"`{name}` belongs at the top of the plan, above the first [[...]] table"
-    for table, (_, owner) in _TABLES.items():
-        if struct is Plan and name in owner.__struct_fields__:
-            return f"`{name}` belongs in a [[{table}]] table"
+    tables = _TABLES if struct is Plan else _TABLES_OF_SCENARIO if struct is Scenario else {}
+    prefix = "scenarios." if struct is Scenario else ""
     fields = struct.__struct_fields__
+    for table, (_, owner) in tables.items():
+        if name in owner.__struct_fields__ and name not in fields:
+            return f"`{name}` belongs in a [[{prefix}{table}]] table"
     suggestion = did_you_mean(name, fields, "`")
     return f"unknown key `{name}`{suggestion or '.'} The keys are: {', '.join(fields)}"
 
@@ -114,7 +136,7 @@ def _look_up(values: Mapping[str, Any], keys: list[str]) -> Any:
 
 def _rule(name: str, value: object, expected: str) -> str:
     """Return what the value of a key must be."""
-    if "`array`, got" in expected:
+    if re.match(r"Expected `array( \| null)?`, got", expected):
         return f"must be a list; write {name} = [{', '.join(map(_toml, _items(name, value)))}]"
     if name in _CHOICES:
         return f"must be one of {', '.join(_CHOICES[name])}"

@@ -9,6 +9,7 @@ from msgspec import inspect
 
 from bench.plan.definition import Plan
 from bench.plan.external_server import ExternalServer
+from bench.plan.population import Phase, Population, WorkShare
 from bench.plan.scenario import Scenario
 
 _HEAD = """\
@@ -22,6 +23,27 @@ Keys without a default are required. An unknown key is an error.
 _SECTIONS = (
     ("Plan", "Keys at the top of the file.", Plan),
     ("Scenarios", "Keys of each `[[scenarios]]` table: one question with its load.", Scenario),
+    (
+        "Populations",
+        (
+            "Keys of each `[[scenarios.populations]]` table: clients that behave alike. All populations of a scenario "
+            "load a server at the same time. The scenario asks about the first one."
+        ),
+        Population,
+    ),
+    (
+        "Phases",
+        (
+            "Keys of each `[[scenarios.phases]]` table: loads one after the other, without a pause, on one server that "
+            "is started for them. A population that a phase does not name goes on as it is."
+        ),
+        Phase,
+    ),
+    (
+        "Kinds of work",
+        "Keys of each table in `work_mix`, e.g. `work_mix = [{ weight = 99 }, { weight = 1, compute_units = 10000 }]`.",
+        WorkShare,
+    ),
     (
         "External servers",
         "Keys of each `[[external_servers]]` table: a server that is not one of the models.",

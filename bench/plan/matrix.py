@@ -1,14 +1,17 @@
 """The matrix of a plan: its arms, its load points, and the cases that are skipped."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bench.formatting import plural
 from bench.plan.definition import NONE, Plan
+from bench.plan.population_loads import populations_at, total_connections
 from bench.plan.scenario import Scenario
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 from servers.registry import Description
 
+_STREAM_BEHAVIOURS = {"trickle", "never_reads"}
 MIN_WORKERS = 2  # a model with several processes would be another model with one
 
 
@@ -65,8 +68,20 @@ def competing_arms(plan: Plan) -> list[Arm]:
 
 
 def load_points(plan: Plan) -> list[LoadPoint]:
-    """Return the load points that every block has."""
+    """Return the load points that every block has, each with all its populations."""
     return [point for scenario in plan.scenarios if not scenario.searches for point in scenario_load_points(scenario)]
+
+
+def row_points(plan: Plan) -> list[LoadPoint]:
+    """Return the load points that every block has a row about: of each population in each phase."""
+    return [point for whole in load_points(plan) for point in parts_of(plan.scenario(whole.scenario), whole)]
+
+
+def parts_of(scenario: Scenario, point: LoadPoint) -> list[LoadPoint]:
+    """Return a load point for each population in each phase; the load point itself if there is only one."""
+    phases = [phase.name for phase in scenario.phases] or [""]
+    names = [population.name for population in scenario.populations] or [""]
+    return [replace(point, population=name, phase=phase) for name in names for phase in phases]
 
 
 def scenario_load_points(scenario: Scenario) -> list[LoadPoint]:
@@ -77,9 +92,19 @@ def scenario_load_points(scenario: Scenario) -> list[LoadPoint]:
     """
     return [
         LoadPoint(scenario.name, connections, message_bytes)
-        for connections in sorted(set(scenario.connections))
+        for connections in connection_counts(scenario)
         for message_bytes in sorted(set(scenario.message_sizes))
     ]
+
+
+def connection_counts(scenario: Scenario) -> list[int]:
+    """Return the numbers of connections that a scenario varies, smallest first.
+
+    It is the number of all populations together if each of them has a number of its own.
+    """
+    if scenario.connections is not None:
+        return sorted(set(scenario.connections))
+    return [sum(population.connections or 0 for population in scenario.populations)]
 
 
 def skip_reason(plan: Plan, arm: Arm, point: LoadPoint, models: Mapping[str, Description]) -> str:
@@ -95,8 +120,12 @@ def skip_reason(plan: Plan, arm: Arm, point: LoadPoint, models: Mapping[str, Des
         return f"{arm.model} {model.unavailable_reason}"
     if arm.transport not in model.transports:
         return f"{arm.model} does not serve {arm.transport}"
-    if arm.transport == "tcp" and scenario.lifecycle == "persistent":
-        return _client_limit_reason(plan, model, point.connections)
+    loads = populations_at(scenario, point)
+    if arm.transport == "udp" and (behaviours := {load.behaviour for load in loads} & _STREAM_BEHAVIOURS):
+        return f"clients of behaviour {min(behaviours)} need a stream, and udp has none"
+    if arm.transport == "tcp":
+        persistent = [load for load in loads if load.lifecycle == "persistent"]
+        return _client_limit_reason(plan, model, total_connections(persistent))
     return ""
 
 

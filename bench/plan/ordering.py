@@ -15,8 +15,8 @@ BASELINE_EVERY = 3  # rounds
 
 
 def round_count(plan: Plan, scenario: Scenario) -> int:
-    """Return the number of rounds of each load point in a block."""
-    return max(1, round(scenario.seconds / plan.slice_s))
+    """Return the number of rounds of each load point in a block. All phases of a scenario are one slice."""
+    return 1 if scenario.phases else max(1, round(scenario.load_seconds / plan.slice_s))
 
 
 def takes_part(counted_rounds: int, interval: int, *, is_baseline: bool) -> bool:

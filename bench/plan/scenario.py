@@ -5,9 +5,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from bench.plan.population import NAME_PATTERN, Phase, Population, WorkShare
 from bench.plan.value_types import (
-    MAX_RATE_RPS,
+    MAX_NAME_LENGTH,
     Arrivals,
+    ComputeKind,
+    ComputeUnits,
     Connections,
     DurationS,
     Lifecycle,
@@ -15,6 +18,8 @@ from bench.plan.value_types import (
     Positive,
     Protocol,
     Rate,
+    RateRps,
+    WaitMs,
 )
 from bench.schema.metrics import ScenarioKind
 
@@ -25,7 +30,8 @@ _SESSION_REQUESTS = 10
 _ARRIVALS: Arrivals = "poisson"
 _LOST_SHARE = 0.001
 _SEARCH_WIDTH = 0.02
-_ECHO_BYTES = (64,)
+_SIZES = (64,)
+_COMPUTE_KIND: ComputeKind = "lock"
 _NO_SIZE = (0,)  # the messages of hola are fixed
 
 
@@ -35,8 +41,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     name: Annotated[
         str,
         Meta(
-            pattern=r"^[a-z][a-z0-9_]*\Z",
-            max_length=60,
+            pattern=NAME_PATTERN,
+            max_length=MAX_NAME_LENGTH,
             description="Name of the scenario in tables and files.",
             examples=["capacity"],
         ),
@@ -54,20 +60,58 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         Lifecycle,
         Meta(
             description="`persistent`: connections stay open. `session`: each client connects, sends its requests, "
-            "disconnects and connects again.",
+            "disconnects and connects again. `per_request`: the same with one request.",
             examples=["session"],
         ),
     ] = "persistent"
     connections: Annotated[
-        tuple[Connections, ...],
-        Meta(min_length=1, description="Numbers of simultaneous clients. Each is measured.", examples=[[1, 16, 64]]),
-    ]
+        Annotated[tuple[Connections, ...], Meta(min_length=1)] | None,
+        Meta(
+            description="Numbers of simultaneous clients. Each is measured. With populations: of each population "
+            "without a number of its own; 0 is allowed beside another population.",
+            examples=[[1, 16, 64]],
+            extra_json_schema={"default": "required, unless every population has a number"},
+        ),
+    ] = None
     message_bytes: Annotated[
         Annotated[tuple[MessageBytes, ...], Meta(min_length=1)] | None,
         Meta(
-            description="Sizes of the messages. Each is measured. Only echo has sizes.",
+            description="Sizes of the messages. Each is measured. Messages of `hola` have no sizes; those of `work` "
+            "include a header of 24 bytes.",
             examples=[[64, 1024]],
             extra_json_schema={"unit": "bytes", "default": "`[64]`"},
+        ),
+    ] = None
+    wait_ms: Annotated[
+        WaitMs | None,
+        Meta(
+            description="Wait that each request asks for, as for a database; protocol `work` only.",
+            examples=[5.0],
+            extra_json_schema={"unit": "ms", "default": "`0.0`"},
+        ),
+    ] = None
+    compute_units: Annotated[
+        ComputeUnits | None,
+        Meta(
+            description="Compute that each request asks for, in units of about 1 us; protocol `work` only.",
+            examples=[1000],
+            extra_json_schema={"default": "`0`"},
+        ),
+    ] = None
+    compute_kind: Annotated[
+        ComputeKind | None,
+        Meta(
+            description="`lock`: Python that holds the interpreter lock. `release`: hashing that releases it.",
+            examples=["release"],
+            extra_json_schema={"default": f'`"{_COMPUTE_KIND}"`'},
+        ),
+    ] = None
+    work_mix: Annotated[
+        Annotated[tuple[WorkShare, ...], Meta(min_length=1)] | None,
+        Meta(
+            description="Several kinds of requests, drawn at random with the seed, instead of `wait_ms` and "
+            "`compute_units`; see below.",
+            extra_json_schema={"default": "none"},
         ),
     ] = None
     requests_per_session: Annotated[
@@ -88,7 +132,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         ),
     ] = None
     rate_rps: Annotated[
-        Annotated[float, Meta(gt=0, le=MAX_RATE_RPS)] | None,
+        RateRps | None,
         Meta(
             description="Open loop at this rate, over all connections.",
             examples=[20000],
@@ -112,13 +156,14 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         ),
     ] = None
     seconds: Annotated[
-        DurationS,
+        DurationS | None,
         Meta(
-            description="Load on each arm at each load point of a block. In a search: load of each trial.",
+            description="Load on each arm at each load point of a block. In a search: load of each trial. Phases have "
+            "lengths of their own.",
             examples=[0.3],
-            extra_json_schema={"unit": "s"},
+            extra_json_schema={"unit": "s", "default": "required without phases"},
         ),
-    ]
+    ] = None
     objective_p99_us: Annotated[
         Annotated[float, Meta(ge=0)] | None,
         Meta(
@@ -145,20 +190,40 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         ),
     ] = None
 
+    populations: Annotated[
+        tuple[Population, ...],
+        Meta(
+            description="Clients of several kinds at the same time; see below. The scenario asks about the first.",
+            extra_json_schema={"default": "one kind"},
+        ),
+    ] = ()
+    phases: Annotated[
+        tuple[Phase, ...],
+        Meta(
+            description="Loads one after the other on one server; see below.",
+            extra_json_schema={"default": "one load"},
+        ),
+    ] = ()
+
     @property
     def loop(self) -> str:
-        """The kind of loop: ``open`` or ``closed``."""
+        """The kind of loop: ``open`` or ``closed``. With populations, that of the scenario's own rate."""
         is_open = self.rate is not None or self.rate_rps is not None or self.capacity_share is not None
         return "open" if is_open else "closed"
 
     @property
     def kind(self) -> ScenarioKind:
-        """The question that the scenario asks."""
+        """The question that a scenario with one population asks."""
         if self.searches:
             return ScenarioKind.MAX_RATE
         if self.loop == "open":
             return ScenarioKind.LATENCY
-        return ScenarioKind.SESSIONS if self.lifecycle == "session" else ScenarioKind.CAPACITY
+        return ScenarioKind.CAPACITY if self.lifecycle == "persistent" else ScenarioKind.SESSIONS
+
+    @property
+    def load_seconds(self) -> float:
+        """Load on each arm at each load point of a block."""
+        return sum(phase.seconds for phase in self.phases) or self.seconds or 0.0
 
     @property
     def searches(self) -> bool:
@@ -185,9 +250,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def requests_per_cycle(self) -> int:
         """Requests of what a connection repeats: of a whole session, or 1. In hola, ``adios`` ends a session."""
-        if self.lifecycle != "session":
-            return 1
-        return self.session_requests + (1 if self.protocol == "hola" else 0)
+        return requests_per_cycle(self.lifecycle, self.protocol, self.session_requests)
 
     @property
     def arrival_pattern(self) -> Arrivals:
@@ -212,6 +275,27 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def message_sizes(self) -> tuple[int, ...]:
         """Message sizes in bytes; a single 0 for a protocol whose messages are fixed."""
-        if self.protocol != "echo":
-            return _NO_SIZE
-        return self.message_bytes or _ECHO_BYTES
+        return (self.message_bytes or _SIZES) if self.has_sizes else _NO_SIZE
+
+    @property
+    def has_sizes(self) -> bool:
+        """True if the messages of the protocol have a size."""
+        return self.protocol != "hola"
+
+    @property
+    def work(self) -> tuple[WorkShare, ...]:
+        """The work that requests ask for: its kinds with their weights; one kind without a mix."""
+        own = WorkShare(weight=1.0, wait_ms=self.wait_ms or 0.0, compute_units=self.compute_units or 0)
+        return self.work_mix or (own,)
+
+    @property
+    def kind_of_compute(self) -> ComputeKind:
+        """The kind of compute that requests ask for."""
+        return self.compute_kind or _COMPUTE_KIND
+
+
+def requests_per_cycle(lifecycle: Lifecycle, protocol: Protocol, session_requests: int) -> int:
+    """Return the requests of what a connection repeats. In hola, ``adios`` ends a session."""
+    if lifecycle != "session":
+        return 1
+    return session_requests + (1 if protocol == "hola" else 0)

@@ -4,6 +4,7 @@
 nothing that was known before the first server started.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,11 +17,13 @@ from bench.plan.matrix import (
     arms,
     baseline_arms,
     competing_arms,
+    parts_of,
     reference_arms,
     scenario_load_points,
     skip_reason,
 )
 from bench.plan.ordering import arrival_seed, block_order, round_count, round_order, takes_part
+from bench.plan.population_loads import PopulationLoad, populations_at
 from bench.plan.scenario import Scenario
 from bench.plan.slice_lengths import SliceLength
 from bench.plan.validation import check, plan_thresholds
@@ -30,6 +33,20 @@ from clients.quality_codes import Thresholds
 from servers.registry import Description
 
 SEARCH_BLOCK = 0  # searches are not in blocks; their orders and arrivals are those of this block
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPart:
+    """One population in one phase: what a row of trials.csv is about."""
+
+    point: LoadPoint
+    population: PopulationLoad
+    phase: int | None = None  # position in the scenario; None without phases
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether the population sends requests in this phase."""
+        return self.phase is None or self.population.active[self.phase]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +61,25 @@ class ScheduledLoad:
     skip_reasons: Mapping[Arm, str]  # of all arms; empty for an arm that is measured
     baseline_arms: frozenset[Arm]
     seed: int
+    populations: tuple[PopulationLoad, ...]  # one if the scenario has none
+
+    @property
+    def parts(self) -> list[LoadPart]:
+        """Every population in every phase, in the order of the plan; the first is what the scenario asks about."""
+        phases: Sequence[int | None] = range(len(self.scenario.phases)) or [None]
+        by_part = itertools.product(self.populations, phases)
+        points = parts_of(self.scenario, self.point)
+        return [LoadPart(point, load, phase) for point, (load, phase) in zip(points, by_part, strict=True)]
+
+    @property
+    def has_populations(self) -> bool:
+        """Return whether the generator is asked for populations by name."""
+        return bool(self.scenario.populations)
+
+    @property
+    def longest_timeout_s(self) -> float | None:
+        """The longest timeout of a population that has one of its own."""
+        return max((load.timeout_s for load in self.populations if load.timeout_s is not None), default=None)
 
     def takes_part(self, arm: Arm, length: SliceLength, counted_rounds: int) -> bool:
         """Return whether an arm with slices of this length has one in the next round.
@@ -170,6 +206,7 @@ def _schedule_scenario(
             skip_reasons={arm: skip_reason(plan, arm, point, models) for arm in arms(plan)},
             baseline_arms=frozenset(baseline_arms(plan)),
             seed=seed,
+            populations=populations_at(scenario, point),
         )
         for point in scenario_load_points(scenario)
     )

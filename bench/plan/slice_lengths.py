@@ -7,7 +7,7 @@ within a few milliseconds; others get longer slices, in fewer rounds.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.plan.definition import Plan
 from bench.plan.scenario import Scenario
@@ -72,6 +72,11 @@ def usual_length(plan: Plan) -> SliceLength:
     return SliceLength(plan.slice_s, plan.slice_warmup_s)
 
 
+def planned_length(plan: Plan, scenario: Scenario) -> SliceLength:
+    """Return the slices of a scenario before the calibration. All phases are one slice without a warm-up."""
+    return SliceLength(scenario.load_seconds, 0.0) if scenario.phases else usual_length(plan)
+
+
 def short_cycle_s(plan: Plan) -> float:
     """Return the longest cycle for which the plan's slices are long enough."""
     return usual_length(plan).window_s / MIN_WINDOW_CYCLES
@@ -87,6 +92,8 @@ def choose_length(plan: Plan, scenario: Scenario, cycle_s: float | None, rate_rp
 
     cycle_s: None if no reply arrived; the plan's slices then show that. rate_rps: of an open loop.
     """
+    if scenario.phases:  # the plan decides their lengths
+        return replace(planned_length(plan, scenario), cycle_s=cycle_s)
     usual = usual_length(plan)
     warmup_s, window_s = usual.warmup_s, usual.window_s
     if cycle_s is not None and not is_short(plan, cycle_s):

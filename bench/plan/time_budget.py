@@ -10,7 +10,8 @@ from bench.formatting import plural
 from bench.plan.definition import MAX_BLOCKS, Plan, PlanError
 from bench.plan.matrix import arms, baseline_arms, competing_arms, load_points, scenario_load_points, skip_reason
 from bench.plan.ordering import round_count, takes_part
-from bench.plan.slice_lengths import Lengths, SliceLength, usual_length
+from bench.plan.scenario import Scenario
+from bench.plan.slice_lengths import Lengths, SliceLength, planned_length
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 from servers.registry import Description
@@ -57,7 +58,8 @@ def fit(plan: Plan, minutes: float, models: Mapping[str, Description], lengths: 
     blocks = int(left_s / _block_s(plan, models, lengths))
     if blocks >= MIN_BLOCKS:
         return msgspec.structs.replace(plan, blocks=min(blocks, MAX_BLOCKS))
-    fewest = min(round_count(plan, scenario) for scenario in plan.scenarios if not scenario.searches)
+    with_rounds = [round_count(plan, scenario) for scenario in plan.scenarios if _has_rounds(scenario)]
+    fewest = min(with_rounds, default=1)
     shorter = msgspec.structs.replace(plan, blocks=MIN_BLOCKS)
     for rounds in range(fewest - 1, MIN_ROUNDS - 1, -1):
         shorter = _with_rounds(plan, rounds / fewest)
@@ -87,9 +89,10 @@ class _Case:
 
 def _cases(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> Iterator[_Case]:
     """Yield every case of a block that is measured."""
-    baselines, usual = baseline_arms(plan), usual_length(plan)
+    baselines = baseline_arms(plan)
     for point in load_points(plan):
-        rounds = round_count(plan, plan.scenario(point.scenario))
+        scenario = plan.scenario(point.scenario)
+        rounds, usual = round_count(plan, scenario), planned_length(plan, scenario)
         for arm in arms(plan):
             length = lengths.get((point, arm), usual)
             if not skip_reason(plan, arm, point, models) and not length.skip_reason:
@@ -119,10 +122,15 @@ def _slowest_arm(plan: Plan, models: Mapping[str, Description], lengths: Lengths
 def _with_rounds(plan: Plan, share: float) -> Plan:
     """Return the plan with ``MIN_BLOCKS`` blocks and this share of the rounds in each."""
     scenarios = [
-        scenario if scenario.searches else msgspec.structs.replace(scenario, seconds=share * scenario.seconds)
+        msgspec.structs.replace(scenario, seconds=share * scenario.load_seconds) if _has_rounds(scenario) else scenario
         for scenario in plan.scenarios
     ]
     return msgspec.structs.replace(plan, blocks=MIN_BLOCKS, scenarios=tuple(scenarios))
+
+
+def _has_rounds(scenario: Scenario) -> bool:
+    """Return whether a block has several rounds of a scenario: neither a search nor phases."""
+    return not scenario.searches and not scenario.phases
 
 
 def _block_s(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> float:
@@ -133,14 +141,15 @@ def _block_s(plan: Plan, models: Mapping[str, Description], lengths: Lengths) ->
 
 def _searches_s(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> float:
     """Return the seconds of all searches. A trial needs a fresh server."""
-    trials_s, usual = 0.0, usual_length(plan)
+    trials_s = 0.0
     for scenario in plan.scenarios:
         if not scenario.searches:
             continue
+        usual = planned_length(plan, scenario)
         for point in scenario_load_points(scenario):
             for arm in competing_arms(plan):
                 length = lengths.get((point, arm), usual)
                 if not skip_reason(plan, arm, point, models) and not length.skip_reason:
-                    load_s = max(scenario.seconds, length.window_s) + 2 * length.drain_s
+                    load_s = max(scenario.load_seconds, length.window_s) + 2 * length.drain_s
                     trials_s += load_s + SERVER_START_S + SEARCH_OVERHEAD_S
     return DECIDED_SHARE * SEARCH_ROUNDS * trials_s

@@ -3,14 +3,14 @@
 Every failure is a PlanError of one line.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from bench.plan import scenario_checks
 from bench.plan.definition import NONE, Plan, PlanError
 from bench.plan.external_command import find_mistake
 from bench.plan.external_server import ExternalServer, is_address
 from bench.plan.matrix import arms, baseline_arms, load_points, scenario_load_points, skip_reason
-from bench.plan.scenario import Scenario
+from bench.plan.population_loads import populations_at, total_connections
 from bench.plan.suggestions import did_you_mean
 from bench.schema.arms import BASELINE_MODEL, Arm
 from bench.schema.load_points import LoadPoint
@@ -19,7 +19,6 @@ from clients.quality_codes import Thresholds
 from servers.registry import Description
 
 MAX_DATAGRAM_BYTES = 65_507
-_SEARCH_KEYS = ("objective_p99_us", "objective_lost_share", "search_width")
 SPARE_DESCRIPTORS = 64  # standard streams, pollers and pipes of the generator
 
 
@@ -47,11 +46,11 @@ def check_form(plan: Plan) -> None:
             f"slice_warmup_s = {plan.slice_warmup_s:g} must be shorter than the slice (slice_s = {plan.slice_s:g})"
         )
     for scenario in plan.scenarios:
-        _check_scenario(scenario)
+        scenario_checks.check_scenario(scenario, plan)
     competitors = (*plan.models, *(server.name for server in plan.external_servers))
-    _check_unique("models", competitors)
-    _check_unique("transports", plan.transports)
-    _check_unique("scenarios", [scenario.name for scenario in plan.scenarios])
+    scenario_checks.check_unique("models", competitors)
+    scenario_checks.check_unique("transports", plan.transports)
+    scenario_checks.check_unique("scenarios", [scenario.name for scenario in plan.scenarios])
     if plan.baseline not in (BASELINE_MODEL, NONE):  # tables and charts know the baseline by this name
         raise PlanError(f"baseline = {plan.baseline!r} must be {BASELINE_MODEL!r} or {NONE!r}")
 
@@ -74,37 +73,7 @@ def check(plan: Plan, models: Mapping[str, Description], descriptor_limit: int |
 def refuse_keys_without_effect(plan: Plan) -> None:
     """Raise PlanError if a scenario sets a key that changes nothing in its kind of load."""
     for scenario in plan.scenarios:
-        for keys, has_effect, need in (
-            (_SEARCH_KEYS, scenario.searches, "rate = 'highest'"),
-            (("arrivals",), scenario.loop == "open", "rate, rate_rps or capacity_share"),
-            (("requests_per_session",), scenario.lifecycle == "session", "lifecycle = 'session'"),
-        ):
-            for key in keys:
-                value = getattr(scenario, key)
-                if value is not None and not has_effect:
-                    raise PlanError(
-                        f"scenario {scenario.name!r}: {key} = {value!r} has no effect without {need}; "
-                        f"remove {key}, or add {need}"
-                    )
-
-
-def _check_scenario(scenario: Scenario) -> None:
-    name = f"scenario {scenario.name!r}"
-    rate_keys = [key for key in ("rate", "rate_rps", "capacity_share") if getattr(scenario, key) is not None]
-    if len(rate_keys) > 1:
-        raise PlanError(f"{name}: {' and '.join(rate_keys)} exclude each other; keep one of them")
-    if scenario.protocol != "echo" and scenario.message_bytes is not None:
-        sizes = list(scenario.message_bytes)
-        raise PlanError(
-            f"{name}: message_bytes = {sizes} has no effect with protocol = {scenario.protocol!r}, whose messages "
-            "are fixed; remove message_bytes, or use protocol = 'echo'"
-        )
-
-
-def _check_unique(key: str, names: Sequence[str]) -> None:
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise PlanError(f"{key}: {name!r} is listed twice", key=key)
+        scenario_checks.refuse_keys_without_effect(scenario)
 
 
 def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:
@@ -147,7 +116,8 @@ def _check_external(server: ExternalServer, transports: Sequence[str]) -> None:
 
 def _check_datagrams(plan: Plan) -> None:
     for scenario in plan.scenarios:
-        largest = max(scenario.message_sizes)
+        own = [population.message_bytes or 0 for population in scenario.populations]
+        largest = max(*scenario.message_sizes, *own, 0)
         if "udp" in plan.transports and largest > MAX_DATAGRAM_BYTES:
             problem = f"does not fit into a UDP datagram; use at most {MAX_DATAGRAM_BYTES}, or transports = ['tcp']"
             raise PlanError.of_value(f"scenario {scenario.name!r}: ", "message_bytes", largest, problem)
@@ -181,11 +151,12 @@ def _check_descriptors(plan: Plan, served: Mapping[LoadPoint, Sequence[Arm]], li
     in_blocks = set(load_points(plan))
     for point, point_arms in served.items():
         count = len(point_arms) if point in in_blocks else 1  # a search loads one arm after the other
-        needed = point.connections * count + SPARE_DESCRIPTORS
+        connections = total_connections(populations_at(plan.scenario(point.scenario), point))
+        needed = connections * count + SPARE_DESCRIPTORS
         if needed > limit and count:
             most = max(0, limit - SPARE_DESCRIPTORS) // count
             problem = (
                 f"needs {needed:,} file descriptors for {count} arms at the same time, but the hard limit is "
                 f"{limit:,}; use at most {most:,} connections, fewer models, or raise the limit (ulimit -Hn)"
             )
-            raise PlanError.of_value(f"scenario {point.scenario!r}: ", "connections", point.connections, problem)
+            raise PlanError.of_value(f"scenario {point.scenario!r}: ", "connections", connections, problem)

@@ -8,13 +8,23 @@ MAX_CONNECTIONS = 1_000_000  # the generator's tables are not made for more
 MAX_MESSAGE_BYTES = 64 << 20
 MAX_RATE_RPS = 1e8  # limit of the generator, see clients
 MAX_DURATION_S = 3600.0
+WORK_HEADER_BYTES = 24  # of a frame of the protocol work, the smallest one
+MAX_WORK_BYTES = 1 << 20
+MAX_WAIT_MS = 60_000.0
+MAX_COMPUTE_UNITS = (1 << 31) - 1
+MAX_NAME_LENGTH = 60
 
 Transport = Literal["tcp", "udp"]
-Protocol = Literal["echo", "hola"]
-Lifecycle = Literal["persistent", "session"]
+Protocol = Literal["echo", "hola", "work"]
+Lifecycle = Literal["persistent", "session", "per_request"]
+Behaviour = Literal["normal", "silent", "trickle", "never_reads"]
+ComputeKind = Literal["lock", "release"]
 Arrivals = Literal["poisson", "constant", "burst"]
 Rate = Literal["common", "highest"]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
-Connections = Annotated[int, msgspec.Meta(ge=1, le=MAX_CONNECTIONS)]
+Connections = Annotated[int, msgspec.Meta(ge=0, le=MAX_CONNECTIONS)]  # 0 only beside another population
 MessageBytes = Annotated[int, msgspec.Meta(ge=1, le=MAX_MESSAGE_BYTES)]
 DurationS = Annotated[float, msgspec.Meta(gt=0, le=MAX_DURATION_S)]
+RateRps = Annotated[float, msgspec.Meta(gt=0, le=MAX_RATE_RPS)]
+WaitMs = Annotated[float, msgspec.Meta(ge=0, le=MAX_WAIT_MS)]
+ComputeUnits = Annotated[int, msgspec.Meta(ge=0, le=MAX_COMPUTE_UNITS)]

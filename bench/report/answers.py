@@ -27,6 +27,7 @@ QUANTITIES = {
     "throughput_rps": "requests per second",
     "sessions_per_s": "sessions per second",
     "cpu_us_per_request": "CPU time per request",
+    "latency_p99_us": "99th percentile of the latency",
 }
 Row = Mapping[Any, Any]  # a row of comparisons.csv
 
@@ -121,7 +122,7 @@ def _first_rank(rows: Sequence[Row], metric: str, transport: str, noise: float |
         return f"No conclusion over {transport.upper()}: the figures are invalid (see caveats)."
     if len(first) > 1:
         return f"{over}, {join_words(labels)} share the first rank in {quantity}: no significant difference."
-    lead = "most" if METRICS[metric].more_is_better else "least"
+    lead = "lowest" if metric == "latency_p99_us" else "most" if METRICS[metric].more_is_better else "least"
     return f"{over}, {labels[0]} has the {lead} {quantity}{_lead_below_noise_floor(rows, rank_of, first[0], noise)}."
 
 

@@ -61,7 +61,7 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
         folder.write_text("report.html", page)
     tables = result_tables(summary, comparisons, unranked_models(trials), scenario_names)
     paths = [picture.path for picture in pictures]
-    seconds = {scenario.name: scenario.seconds for scenario in run.plan.scenarios}
+    seconds = {scenario.name: scenario.load_seconds for scenario in run.plan.scenarios}
     return Report(summary, comparisons, trials, tables, paths, thresholds.changed(), seconds, chart_failure)
 
 

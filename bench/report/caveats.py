@@ -117,7 +117,7 @@ def _kinds(frame: pd.DataFrame) -> dict[str, str]:
 
 def _case(row: Mapping[Any, Any]) -> str:
     """Return a case without its scenario: ``select/tcp at 64 connections, 64 bytes``."""
-    load_point = LoadPoint.of(row["scenario"], row["connections"], row["message_bytes"])
+    load_point = LoadPoint.from_row(row).planned
     place = str(load_point).removeprefix(f"{load_point.scenario}, ")
     return f"{Arm.parse(row['arm']).display_name} at {place}"
 

@@ -12,6 +12,7 @@ from bench.formatting import format_ratio, with_interval
 from bench.report.caveats import ScenarioCaveats
 from bench.report.tables import FINDING_MARK, Estimate, ResultTable, TableRow
 from bench.schema.arms import Arm
+from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS
 
 HEADINGS = {
@@ -22,6 +23,8 @@ HEADINGS = {
     "latency_p99_us": "latency p99, µs",
     "service_p50_us": "service time p50, µs",
     "service_p99_us": "service time p99, µs",
+    "connect_p50_us": "connect p50, µs",
+    "connect_p99_us": "connect p99, µs",
     "cpu_us_per_request": "CPU µs/request",
     "memory_mb": "memory, MB",
 }
@@ -38,6 +41,11 @@ MEANINGS = {
         "Open loop: requests follow a schedule that no server can delay. CPU time is that of the server's processes. "
         "Latency counts from the time at which a request was due."
     ),
+    "latency_p99_us": (
+        "Several kinds of clients load the server at the same time. Latency counts from the time at which a request "
+        "was due. CPU time per request counts the requests of all clients."
+    ),
+    "memory_mb": "Clients that get no replies. The memory is that of the server while it holds their connections.",
     "max_rate_rps": (
         "The highest rate at which most trials met the objective. It depends on the objective as much as on the server."
     ),
@@ -46,6 +54,7 @@ MEANINGS = {
 
 COMPARISON_HEADINGS = (
     "scenario",
+    "clients",
     "connections",
     "bytes",
     "metric",
@@ -183,6 +192,7 @@ def _comparison_cells(row: Mapping[Any, Any]) -> list[Cell]:
     ratio, low, high = (format_ratio(float(row[name])) for name in ("ratio", "low", "high"))
     texts = [
         str(row["scenario"]),
+        LoadPoint.from_row(row).part or "-",
         str(row["connections"]),
         str(row["message_bytes"] or "-"),
         METRICS[metric].label if metric in METRICS else metric,

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.formatting import plural
 from bench.schema.arms import Arm
+from bench.schema.load_points import LoadPoint
 
 UNKNOWN = "unknown"
 MACHINE_FACTS = ("cpu_model", "cpus", "memory_mb", "kernel", "clocksource", "python", "packages")  # listed first
@@ -75,7 +76,7 @@ def _load_facts(trials: pd.DataFrame) -> list[str]:
     measured = trials[competes & (trials["status"] == "ok") & trials["duration_s"].notna()]
     if measured.empty:
         return []
-    seconds = measured.groupby(["arm", "scenario", "connections", "message_bytes"])["duration_s"].sum()
+    seconds = measured.groupby(["arm", *LoadPoint.PLANNED_COLUMNS], dropna=False)["duration_s"].sum()
     low, high = seconds.min(), seconds.max()
     duration = f"{low:.1f} s" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f} s"
     return [f"{duration} of load per server and load point, over {plural(measured['block'].nunique(), 'block')}"]

@@ -25,6 +25,8 @@ TABLE_METRICS = (
     "latency_p99_us",
     "service_p50_us",
     "service_p99_us",
+    "connect_p50_us",
+    "connect_p99_us",
     "cpu_us_per_request",
     "memory_mb",
 )
@@ -151,10 +153,12 @@ def result_tables(
         ]
         tables.append(ResultTable(load_point, metrics, _sorted(_with_references(table_rows), metrics[0])))
     scenarios = list(dict.fromkeys([*scenario_names, *summary["scenario"]]))
+    # A scenario asks about its first population, and rows are in the order of the plan.
+    parts = list(dict.fromkeys(LoadPoint.from_row(row).planned.part for row in summary.to_dict("records")))
 
-    def position(table: ResultTable) -> tuple[int, int, int]:
+    def position(table: ResultTable) -> tuple[int, int, int, int]:
         point = table.load_point
-        return scenarios.index(point.scenario), point.message_bytes, point.connections
+        return scenarios.index(point.scenario), point.message_bytes, point.connections, parts.index(point.part)
 
     return sorted(tables, key=position)
 

@@ -14,6 +14,8 @@ from bench.schema.common_columns import (
     CpuSource,
     MessageBytes,
     Model,
+    Phase,
+    Population,
     RateRps,
     Round,
     Scenario,
@@ -40,18 +42,28 @@ class SliceRow:
     scenario: Scenario
     connections: Connections
     message_bytes: MessageBytes
+    population: Population = field(default="", kw_only=True)
+    phase: Phase = field(default="", kw_only=True)
     rate_rps: RateRps
     duration_s: Annotated[float, load_columns.DURATION_S]
     scheduled: Annotated[int | None, load_columns.SCHEDULED]
     unsent: Annotated[int, load_columns.UNSENT]
     sent: Annotated[int, load_columns.SENT]
     replies: Annotated[int, load_columns.REPLIES]
-    answered: Annotated[int, Column("Correct replies in the whole slice; the server's CPU time was spent on these.")]
+    answered: Annotated[int, Column("Correct replies in the whole slice.")]
+    load_answered: Annotated[
+        int | None,
+        Column(
+            "Correct replies of all populations in the whole slice; the server's CPU time was spent on these. Empty if "
+            "the scenario has only one.",
+            is_new=True,
+        ),
+    ] = field(default=None, kw_only=True)
     sessions: Annotated[int, load_columns.SESSIONS]
     late: Annotated[int, load_columns.LATE]
     given_up: Annotated[int, load_columns.GIVEN_UP]
     corrupt: Annotated[int, load_columns.CORRUPT]
-    throughput_rps: Annotated[float, load_columns.THROUGHPUT_RPS]
+    throughput_rps: Annotated[float | None, load_columns.THROUGHPUT_RPS]
     sessions_per_s: Annotated[
         float | None,
         Column(
@@ -64,7 +76,12 @@ class SliceRow:
     service_p99_us: Annotated[float | None, load_columns.SERVICE_P99_US]
     latency_p50_us: Annotated[float | None, load_columns.LATENCY_P50_US]
     latency_p99_us: Annotated[float | None, load_columns.LATENCY_P99_US]
-    server_cpu_us: Annotated[float, microseconds("CPU time of the server's processes in the whole slice.")]
+    server_cpu_us: Annotated[
+        float | None,
+        microseconds(
+            "CPU time of the server's processes in the whole slice. Empty in a phase, which is a part of one."
+        ),
+    ]
     generator_cpu_us: Annotated[
         float, microseconds("CPU time of the generator in the whole slice, without polls that returned nothing.")
     ]
@@ -145,6 +162,8 @@ class HistogramRow:
     scenario: Scenario
     connections: Connections
     message_bytes: MessageBytes
+    population: Population = field(default="", kw_only=True)
+    phase: Phase = field(default="", kw_only=True)
     rate_rps: RateRps
     quantity: Annotated[str, Column("Time that was recorded: `service`, `latency`, `lateness` or `connect`.")]
     upper_ns: Annotated[

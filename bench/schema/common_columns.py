@@ -14,20 +14,45 @@ ArmName = Annotated[
 ]
 Model = Annotated[str, Column("Server model of the arm, e.g. `select`.")]
 Transport = Annotated[str, Column("Transport of the arm: `tcp` or `udp`.")]
-Protocol = Annotated[str, Column("Protocol of the conversation: `echo` or `hola`.")]
+Protocol = Annotated[str, Column("Protocol of the conversation: `echo`, `hola` or `work`.")]
 Python = Annotated[
     str, Column("Interpreter that ran the server, e.g. `cpython 3.11.7`. Empty if no server reported one.")
 ]
 
 Scenario = Annotated[str, Column("Name of the scenario in `plan.toml`.")]
 ScenarioKindName = Annotated[
-    str, Column("What the scenario asks for: `capacity`, `sessions`, `latency` or `max_rate`.")
+    str,
+    Column(
+        "What the scenario asks for: `capacity`, `sessions`, `latency`, `max_rate`, `mixed`, `phases`, or `held` for a "
+        "population that gets no replies."
+    ),
 ]
-Connections = Annotated[int, Column("Number of connections that the generator keeps open, or of concurrent sessions.")]
+Connections = Annotated[
+    int,
+    Column(
+        "Number of connections that the generator keeps open, or of concurrent sessions. With populations: the number "
+        "that the scenario varies."
+    ),
+]
 MessageBytes = Annotated[
-    int, Column("Size of a request of the protocol `echo`; 0 for `hola`, whose messages are fixed.", unit="bytes")
+    int,
+    Column(
+        "Size of a request, of `work` with its header; 0 for `hola`, whose messages are fixed. With populations: the "
+        "size that the scenario varies.",
+        unit="bytes",
+    ),
 ]
-RATE_RPS = Column("Rate at which the generator schedules requests. Empty in a closed loop.", unit="requests/s")
+Population = Annotated[
+    str, Column("Population of the scenario that the row is about. Empty if the scenario has only one.", is_new=True)
+]
+Phase = Annotated[
+    str, Column("Phase of the scenario that the row is about. Empty if the scenario has only one.", is_new=True)
+]
+RATE_RPS = Column(
+    "Rate at which the generator schedules requests. Empty in a closed loop, and in phases, whose rates are in "
+    "`rates.csv`.",
+    unit="requests/s",
+)
 RateRps = Annotated[float | None, RATE_RPS]
 
 Metric = Annotated[str, Column("Name of the metric, e.g. `throughput_rps`; see [metrics](#metrics-of-summarycsv).")]

@@ -12,6 +12,14 @@ class ComparisonKind(StrEnum):
     PAIR = "pair"  # two other arms of one transport
 
 
+class Pairing(StrEnum):
+    """Where the ratio of a comparison is taken."""
+
+    ROUNDS = "rounds"  # inside each round
+    BLOCKS = "blocks"  # inside each block: a percentile that needs the requests of a whole trial
+    UNPAIRED = "unpaired"  # of independent values: phases, whose servers remember what was before
+
+
 class Conclusion(StrEnum):
     """The conclusion that the interval of a ratio allows."""
 

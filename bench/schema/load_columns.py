@@ -26,7 +26,8 @@ LOST = Column("Requests never answered, or broken with their connection.", how="
 THROUGHPUT_RPS = Column(
     "Rate of correct replies.",
     unit="requests/s",
-    how="Each reply counts by the share of its time in flight inside the window.",
+    how="Each reply counts by the share of its time in flight inside the window. Empty for a population that gets no "
+    "replies.",
 )
 LATENCY_P50_US = microseconds("Median latency. Empty in a closed loop.", _REQUESTS)
 LATENCY_P99_US = microseconds("99th percentile of the latency. Empty in a closed loop.", _ENOUGH)

@@ -9,38 +9,66 @@ from bench.formatting import compact, plural
 
 @dataclass(frozen=True, slots=True, order=True)
 class LoadPoint:
-    """A scenario with its number of connections, message size and rate.
+    """A scenario with its number of connections, message size and rate; one population of it in one phase.
 
-    message_bytes is 0 where the protocol has no size. rate_rps is None in a closed loop, and where the rate does not
-    matter (a planned load point, whose rate a calibration finds).
+    message_bytes is 0 where the protocol has no size. population and phase are empty where the scenario has only one.
+    connections and message_bytes are those of the scenario, so they are the same for all its populations. rate_rps is
+    that of the population. It is None in a closed loop, and where the rate does not matter (a planned load point, whose
+    rate a calibration finds).
     """
 
-    PLANNED_COLUMNS: ClassVar[tuple[str, ...]] = ("scenario", "connections", "message_bytes")  # of a planned load point
+    LOAD_COLUMNS: ClassVar[tuple[str, ...]] = ("scenario", "connections", "message_bytes")  # of all its populations
+    PLANNED_COLUMNS: ClassVar[tuple[str, ...]] = (*LOAD_COLUMNS, "population", "phase")  # of a planned load point
     COLUMNS: ClassVar[tuple[str, ...]] = (*PLANNED_COLUMNS, "rate_rps")
 
     scenario: str
     connections: int
     message_bytes: int
+    population: str = ""
+    phase: str = ""
     rate_rps: float | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[Any, Any]) -> "LoadPoint":
-        """Return the load point of a CSV row. An empty rate (nan) becomes None, so that load points compare equal."""
+        """Return the load point of a CSV row. An empty rate (nan) becomes None, so that load points compare equal.
+
+        A table without the columns of populations and phases has none.
+        """
         return cls.of(*(row.get(column) for column in cls.COLUMNS))
 
     @classmethod
-    def of(cls, scenario: Any, connections: Any, message_bytes: Any, rate_rps: Any = None) -> "LoadPoint":
+    def of(
+        cls,
+        scenario: Any,
+        connections: Any,
+        message_bytes: Any,
+        population: Any = "",
+        phase: Any = "",
+        rate_rps: Any = None,
+    ) -> "LoadPoint":
         """Return the load point of values as pandas returns them."""
         rate = None if rate_rps is None or rate_rps != rate_rps else float(rate_rps)
-        return cls(str(scenario), int(float(connections)), int(float(message_bytes)), rate)
+        names = ("" if name is None or name != name else str(name) for name in (population, phase))
+        return cls(str(scenario), int(float(connections)), int(float(message_bytes)), *names, rate)
 
     @property
     def planned(self) -> "LoadPoint":
         """The load point without its rate: the key that is the same in every run of a plan."""
         return replace(self, rate_rps=None)
 
+    @property
+    def whole(self) -> "LoadPoint":
+        """The load point of all populations and phases together, without a rate."""
+        return LoadPoint(self.scenario, self.connections, self.message_bytes)
+
+    @property
+    def part(self) -> str:
+        """The population and the phase as text: ``heavy during overload``; empty where there is only one."""
+        return " during ".join(filter(None, (self.population, self.phase)))
+
     def __str__(self) -> str:
-        """Return ``capacity, 64 connections, 1024 bytes`` and the rate if there is one."""
+        """Return ``capacity, 64 connections, 1024 bytes``, the population and the rate if there are any."""
         size = f", {self.message_bytes} bytes" if self.message_bytes else ""
+        part = f", {self.part}" if self.part else ""
         rate = "" if self.rate_rps is None else f", {compact(self.rate_rps)} requests/s"
-        return f"{self.scenario}, {plural(self.connections, 'connection')}{size}{rate}"
+        return f"{self.scenario}, {plural(self.connections, 'connection')}{size}{part}{rate}"

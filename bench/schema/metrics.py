@@ -8,12 +8,15 @@ from clients.quality_codes import Figure, Quantity
 
 
 class ScenarioKind(StrEnum):
-    """The question that a scenario asks. It follows from the scenario's rate and lifecycle."""
+    """The question that a scenario asks, of each of its populations. It follows from rate, lifecycle and behaviour."""
 
     CAPACITY = "capacity"  # closed loop, connections stay open: how many requests per second
     SESSIONS = "sessions"  # closed loop, clients connect and leave: how many sessions per second
     LATENCY = "latency"  # open loop at a given rate: latency, and CPU time per request
     MAX_RATE = "max_rate"  # open loop, search: the highest rate that meets an objective
+    MIXED = "mixed"  # open loop beside other populations: how long their requests take
+    PHASES = "phases"  # loads one after the other on one server: replies per second in each
+    HELD = "held"  # connections that get no replies: the memory of the server that holds them
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ METRICS = {
         Metric("latency_p99_9_us", "us", "99.9th percentile of the latency (µs)"),
         Metric("latency_max_us", "us", "longest latency (µs)"),
         Metric("connect_p50_us", "us", "median time to connect (µs)"),
+        Metric("connect_p99_us", "us", "99th percentile of the time to connect (µs)"),
         Metric("cpu_us_per_request", "us", "server CPU time per request (µs)"),
         Metric("rss_mb", "MB", "resident memory of the server, RSS (MB)"),
         Metric("memory_mb", "MB", "memory of the server (MB)"),
@@ -77,6 +81,9 @@ _HEADLINES = {
     ScenarioKind.SESSIONS: "sessions_per_s",
     ScenarioKind.LATENCY: "cpu_us_per_request",  # at a rate that every arm holds, the plan decides the throughput
     ScenarioKind.MAX_RATE: "max_rate_rps",
+    ScenarioKind.MIXED: "latency_p99_us",
+    ScenarioKind.PHASES: "throughput_rps",
+    ScenarioKind.HELD: "memory_mb",
 }
 
 

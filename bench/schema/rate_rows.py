@@ -15,6 +15,8 @@ from bench.schema.common_columns import (
     Model,
     ObjectiveLostShare,
     ObjectiveP99Us,
+    Phase,
+    Population,
     Protocol,
     Python,
     RateRps,
@@ -36,6 +38,8 @@ class RateRow:
     scenario: Scenario
     connections: Connections
     message_bytes: MessageBytes
+    population: Population = field(default="", kw_only=True)
+    phase: Phase = field(default="", kw_only=True)
     arm: ArmName
     model: Model = field(init=False)
     transport: Transport = field(init=False)

@@ -15,6 +15,8 @@ from bench.schema.common_columns import (
     MessageBytes,
     Metric,
     Model,
+    Phase,
+    Population,
     Protocol,
     Python,
     RateRps,
@@ -44,6 +46,8 @@ class SummaryRow:
     scenario: Scenario
     connections: Connections
     message_bytes: MessageBytes
+    population: Population = field(default="", kw_only=True)
+    phase: Phase = field(default="", kw_only=True)
     rate_rps: RateRps
     metric: Metric
     unit: Annotated[str, Column("Unit of `median`, `low` and `high`.")]
@@ -71,6 +75,8 @@ class ComparisonRow:
     scenario: Scenario
     connections: Connections
     message_bytes: MessageBytes
+    population: Population = field(default="", kw_only=True)
+    phase: Phase = field(default="", kw_only=True)
     rate_rps: RateRps
     scenario_kind: ScenarioKindName
     metric: Metric
@@ -82,8 +88,8 @@ class ComparisonRow:
         float | None,
         Column(
             "Value of `arm` divided by the value of `reference`.",
-            how="The ratio is taken inside each round. Its median over the rounds is the value of a block, and this is "
-            "the geometric mean over the blocks.",
+            how="See `pairing`. Inside rounds: the median over the rounds is the value of a block, and this is the "
+            "geometric mean over the blocks.",
         ),
     ]
     low: Annotated[float | None, Column(LOW, interval=_OF_FAMILY)]
@@ -110,6 +116,14 @@ class ComparisonRow:
             "the reference) or `pair` (two other arms)."
         ),
     ]
+    pairing: Annotated[
+        str,
+        Column(
+            "Where the ratio is taken: inside `rounds`, inside `blocks` (a percentile that slices do not have), or "
+            "`unpaired` (phases, whose servers remember what was before). Empty in an older run: inside rounds.",
+            is_new=True,
+        ),
+    ] = field(default="rounds", kw_only=True)
 
     def __post_init__(self) -> None:
         set_arm_columns(self, self.arm)

@@ -1,6 +1,6 @@
 """The row of a trial: all slices of one case in one block."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from bench.schema import load_columns
@@ -14,6 +14,8 @@ from bench.schema.common_columns import (
     Findings,
     MessageBytes,
     Model,
+    Phase,
+    Population,
     Protocol,
     Python,
     RateRps,
@@ -45,9 +47,35 @@ class TrialRow:
     scenario: Scenario
     scenario_kind: ScenarioKindName
     loop: Annotated[str, Column("`closed` or `open`.")]
-    lifecycle: Annotated[str, Column("`persistent` or `session`.")]
+    lifecycle: Annotated[str, Column("`persistent`, `session` or `per_request`.")]
     connections: Connections
     message_bytes: MessageBytes
+    population: Population = field(default="", kw_only=True)
+    phase: Phase = field(default="", kw_only=True)
+    behaviour: Annotated[
+        str, Column("How the clients behave: `normal`, `silent`, `trickle` or `never_reads`.", is_new=True)
+    ] = field(default="normal", kw_only=True)
+    population_connections: Annotated[int | None, Column("Connections of the row's population.", is_new=True)] = field(
+        default=None, kw_only=True
+    )
+    population_bytes: Annotated[
+        int | None,
+        Column("Size of a request of the row's population; the largest one of a mix.", unit="bytes", is_new=True),
+    ] = field(default=None, kw_only=True)
+    wait_us: Annotated[
+        float | None,
+        Column("Wait that a request asks for, as the mean of its mix. Protocol `work` only.", unit="us", is_new=True),
+    ] = field(default=None, kw_only=True)
+    compute_units: Annotated[
+        float | None,
+        Column("Units of compute that a request asks for, as the mean of its mix. Protocol `work` only.", is_new=True),
+    ] = field(default=None, kw_only=True)
+    compute_kind: Annotated[
+        str,
+        Column(
+            "Kind of compute: `lock` holds the interpreter lock, `release` releases it. Empty without.", is_new=True
+        ),
+    ] = field(default="", kw_only=True)
     depth: Annotated[int, Column("Requests of one connection that may be in flight.")]
     rate_rps: RateRps
     workers: Annotated[int | None, Column("Processes of the server that serve clients.")]
@@ -65,6 +93,7 @@ class TrialRow:
     late: Annotated[int | None, load_columns.LATE] = None
     lost: Annotated[int | None, load_columns.LOST] = None
     corrupt: Annotated[int | None, load_columns.CORRUPT] = None
+    retried: Annotated[int | None, Column("Requests that were sent again after the timeout.", is_new=True)] = None
     duplicate: Annotated[int | None, Column("Second copies of a reply (datagrams).")] = None
     reordered: Annotated[int | None, Column("Replies after the reply to a later request (datagrams).")] = None
     errors: Annotated[str, Column("Errors of connections, as `KIND=COUNT` separated by spaces.")] = ""
@@ -115,7 +144,10 @@ class TrialRow:
     starved: Annotated[int | None, Column("Connections without a single reply.")] = None
     mean_cpu_us_per_request: Annotated[
         float | None,
-        microseconds("Mean CPU time of the server for one request.", "CPU time / correct replies, of all slices"),
+        microseconds(
+            "Mean CPU time of the server for one request.",
+            "CPU time / correct replies of all populations, of all slices",
+        ),
     ] = None
     rss_mb: Annotated[float | None, load_columns.RSS_MB] = None
     memory_mb: Annotated[

@@ -85,7 +85,9 @@ _VALUES_OF_A_BLOCK = {
     "latency_p99_9_us": _OF_TRIAL,
     "latency_max_us": _OF_TRIAL,
     "connect_p50_us": _OF_TRIAL,
-    "cpu_us_per_request": "median over the rounds of `server_cpu_us` / `answered` in `slices.csv.gz`",
+    "connect_p99_us": _OF_TRIAL,
+    "cpu_us_per_request": "median over the rounds of `server_cpu_us` / `answered` in `slices.csv.gz`; with populations "
+    "/ `load_answered`, so that it is the same for all of them",
     "rss_mb": _OF_TRIAL,
     "memory_mb": _OF_TRIAL,
 }

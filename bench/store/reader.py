@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.escaping import all_visible, visible
 from bench.plan.definition import Plan, PlanError
-from bench.plan.matrix import arms, load_points
+from bench.plan.matrix import arms, row_points
 from bench.plan.toml import decode
 from bench.plan.validation import plan_thresholds
 from bench.schema.column_docs import columns_of, text_columns
@@ -147,8 +147,8 @@ class RunData:
 
     @property
     def rows_of_block(self) -> int:
-        """Return how many trials a finished block has: one for each arm at each load point."""
-        return len(arms(self.plan)) * len(load_points(self.plan))
+        """Return how many trials a finished block has: one for each arm at each load point, population and phase."""
+        return len(arms(self.plan)) * len(row_points(self.plan))
 
     def check_measured(self) -> None:
         """Raise StoreError if the run has neither a finished block nor a search."""
@@ -215,14 +215,14 @@ class RunData:
         file = self.path / file_names.TRIALS
         if unplanned := set(trials["arm"]) - {arm.name for arm in arms(self.plan)}:
             raise StoreError(f"{file} has rows of {min(unplanned)!r}, which is not an arm of plan.toml")
-        planned = set(load_points(self.plan))
-        for scenario, connections, size in (
-            trials[list(LoadPoint.PLANNED_COLUMNS)].drop_duplicates().itertuples(index=False, name=None)
-        ):
-            if LoadPoint.of(scenario, connections, size) not in planned:
+        planned = set(row_points(self.plan))
+        for cells in trials[list(LoadPoint.PLANNED_COLUMNS)].drop_duplicates().itertuples(index=False, name=None):
+            point = LoadPoint.of(*cells)
+            if point not in planned:
+                part = f" of {point.part}" if point.part else ""
                 raise StoreError(
-                    f"{file} has rows of {scenario!r} with {connections} connections and {size} bytes, "
-                    "which plan.toml does not contain"
+                    f"{file} has rows{part} of {point.scenario!r} with {point.connections} connections and "
+                    f"{point.message_bytes} bytes, which plan.toml does not contain"
                 )
 
 

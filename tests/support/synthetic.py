@@ -52,11 +52,13 @@ class Rows:
 
 
 def read_back(rows: Sequence[SliceRow | TrialRow | HistogramRow], row_type: type) -> pd.DataFrame:
-    """Return rows as pandas reads them from CSV: None becomes nan."""
+    """Return rows as pandas reads them from CSV: None becomes nan, but names of populations and phases stay texts."""
     columns = [field.name for field in fields(row_type)]
     table = pd.DataFrame([[getattr(row, column) for column in columns] for row in rows], columns=columns)
     texts = dict.fromkeys(text_columns(row_type), str) if row_type is HistogramRow else None
-    return pd.read_csv(io.StringIO(table.to_csv(index=False)), dtype=texts)
+    table = pd.read_csv(io.StringIO(table.to_csv(index=False)), dtype=texts)
+    names = {name: table[name].astype(object).fillna("") for name in ("population", "phase")}
+    return table.assign(**names)
 
 
 def make_run(

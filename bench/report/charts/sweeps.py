@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bench.analysis.cases import text
 from bench.formatting import compact, plural
 from bench.schema.arms import Arm
 from bench.schema.metrics import ScenarioKind
 
-SWEEP_COLUMNS = ["scenario", "message_bytes", "rate_rps", "scenario_kind"]
+SWEEP_COLUMNS = ["scenario", "message_bytes", "population", "phase", "rate_rps", "scenario_kind"]
 LIFECYCLES = {
     "persistent": "connections stay open",
     "session": "clients connect and disconnect",
@@ -30,17 +31,23 @@ class Sweep:
     message_bytes: int
     rate_rps: float | None
     kind: str = ScenarioKind.CAPACITY
+    population: str = ""
+    phase: str = ""
 
     @property
     def file_name(self) -> str:
         """The part of a chart's file name that differs between sweeps: ``capacity-64B``."""
         rate = "" if self.rate_rps is None else f"-{self.rate_rps:.0f}rps"
-        return f"{self.scenario}-{self.message_bytes}B{rate}"
+        parts = [self.scenario, *filter(None, (self.population, self.phase)), f"{self.message_bytes}B"]
+        return f"{'-'.join(parts)}{rate}"
 
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of a table that belong to this sweep."""
-        rate = table["rate_rps"].isna() if self.rate_rps is None else table["rate_rps"] == self.rate_rps
-        return table[(table["scenario"] == self.scenario) & (table["message_bytes"] == self.message_bytes) & rate]
+        is_of_load = (table["scenario"] == self.scenario) & (table["message_bytes"] == self.message_bytes)
+        is_of_load &= table["rate_rps"].isna() if self.rate_rps is None else table["rate_rps"] == self.rate_rps
+        for column, name in (("population", self.population), ("phase", self.phase)):
+            is_of_load &= table[column].map(text) == name
+        return table[is_of_load]
 
     def competing_arms(self, table: pd.DataFrame) -> int:
         """Return how many competing arms have rows in a table."""
@@ -53,10 +60,17 @@ class Sweep:
 
 def sweeps(summary: pd.DataFrame) -> list[Sweep]:
     """Return the sweeps of a run, in the order of the summary."""
-    rows = summary[SWEEP_COLUMNS].drop_duplicates().to_numpy()
+    rows = summary[SWEEP_COLUMNS].drop_duplicates().to_dict("records")
     return [
-        Sweep(str(name), int(size), None if pd.isna(rate) else float(rate), str(kind))
-        for name, size, rate, kind in rows
+        Sweep(
+            str(row["scenario"]),
+            int(row["message_bytes"]),
+            None if pd.isna(row["rate_rps"]) else float(row["rate_rps"]),
+            str(row["scenario_kind"]),
+            text(row["population"]),
+            text(row["phase"]),
+        )
+        for row in rows
     ]
 
 
@@ -71,12 +85,14 @@ def describe(sweep: Sweep, trials: pd.DataFrame, connections: int | None = None)
     if rows.empty:
         return f"{sweep.message_bytes}-byte messages"
     first = rows.iloc[0]
-    parts = [str(first["protocol"])]
-    if first["protocol"] == "echo":  # the messages of hola have sizes of their own
+    parts = [*filter(None, (sweep.population, sweep.phase)), str(first["protocol"])]
+    if first["protocol"] != "hola":  # its messages have sizes of their own
         parts.append(f"{sweep.message_bytes}-byte messages")
     rate = "" if sweep.rate_rps is None else f" at {compact(sweep.rate_rps)} requests/s"
     parts.append(f"{first['loop']} loop{rate}")
-    counts = {int(count) for count in rows["connections"]} if connections is None else {connections}
+    column = "population_connections" if sweep.population else "connections"
+    of_load = rows if connections is None else rows[rows["connections"] == connections]
+    counts = {int(count) for count in of_load[column].dropna()}
     if len(counts) == 1:
         parts.append(plural(min(counts), "client"))
     lifecycle = str(first["lifecycle"])

@@ -12,7 +12,7 @@ from tests.unit.analysis.builders import REFERENCE_ARMS, make_tables
 def make_families(*arms: str, reference_arms: dict[str, str] = REFERENCE_ARMS) -> list[Family]:
     """Return the families of throughput of a run with equal arms."""
     trials, slices = make_tables({arm: [[10.0, 10.1]] * 4 for arm in arms})
-    every = families(valid_slices(slices, trials), reference_arms)
+    every = families(valid_slices(slices, trials), trials, reference_arms)
     return [family for family in every if family.metric == "throughput_rps"]
 
 
@@ -51,7 +51,7 @@ def test_family_without_reference_has_pairs_only() -> None:
 def test_controls_of_all_load_points_are_one_family_per_metric() -> None:
     rates = {arm: {1: 3e4, 16: 3e4} for arm in ("asyncio/tcp", "asyncio/tcp~control", "select/tcp")}
     rows = synthetic.make_run(rates, blocks=3, rounds=2)
-    every = families(valid_slices(rows.slices, rows.trials), REFERENCE_ARMS)
+    every = families(valid_slices(rows.slices, rows.trials), rows.trials, REFERENCE_ARMS)
     sizes = [(family.of_controls, len(family.members)) for family in every if family.metric == "throughput_rps"]
     assert sizes == [(True, 2), (False, 1), (False, 1)]
 

@@ -54,6 +54,8 @@ def test_lead_below_noise_floor_is_remarked() -> None:
         "scenario_kind": "capacity",
         "connections": 16,
         "message_bytes": 64,
+        "population": "",
+        "phase": "",
         "rate_rps": math.nan,
         "metric": "throughput_rps",
         "verdict": "valid",
@@ -90,6 +92,8 @@ def test_search_answers_print_bounds() -> None:
         "scenario": "max_rate",
         "connections": 4,
         "message_bytes": 64,
+        "population": "",
+        "phase": "",
         "rate_rps": math.nan,
         "metric": "max_rate_rps",
     }

@@ -65,7 +65,15 @@ def test_cost_figures_give_no_sentence() -> None:
 
 def test_answers_contain_the_sentence() -> None:
     common = {"scenario": "capacity", "scenario_kind": "capacity", "connections": 16, "message_bytes": 64}
-    common |= {"rate_rps": math.nan, "metric": "throughput_rps", "codes": "", "blocks": 12, "p_holm": 0.001}
+    common |= {
+        "population": "",
+        "phase": "",
+        "rate_rps": math.nan,
+        "metric": "throughput_rps",
+        "codes": "",
+        "blocks": 12,
+        "p_holm": 0.001,
+    }
     row = common | make_row("asyncio_buffered/tcp", "asyncio/tcp", 2.0, "faster", low=1.9, high=2.1)
     (answer,) = answers(pd.DataFrame([row]))
     assert any("(asyncio.BufferedProtocol) has 2.00 times the requests per second" in text for text in answer.ratios)

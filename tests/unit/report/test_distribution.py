@@ -32,7 +32,7 @@ def test_common_connections_need_two_arms_on_each_transport() -> None:
         {"arm": arm, "connections": count, "quantity": "service", "scenario": "capacity", "message_bytes": 64}
         for arm, count in cases
     ]
-    histograms = pd.DataFrame(rows).assign(rate_rps=math.nan)
+    histograms = pd.DataFrame(rows).assign(population="", phase="", rate_rps=math.nan)
     sweep = Sweep("capacity", 64, None)
     assert common_connections(histograms, sweep, "service") == 1
     assert common_connections(histograms[histograms["connections"] == 64], sweep, "service") == 64

@@ -14,6 +14,7 @@ def make_rows(
 ) -> list[dict[str, object]]:
     """Return summary rows of one case."""
     case = {"arm": arm, "scenario": scenario, "connections": 64, "message_bytes": 1024, "rate_rps": rate_rps}
+    case |= {"population": "", "phase": ""}
     return [
         case | {"metric": metric, "median": median, "low": low, "high": high, "verdict": verdict}
         for metric, (median, low, high, verdict) in values.items()

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 
 from bench.schema.csv_schema import SliceRow, SummaryRow, TrialRow
+from bench.schema.load_points import LoadPoint
 from bench.store.column_types import complete_columns, schema_error
 from tests.support import synthetic
 
@@ -25,5 +26,14 @@ def test_column_with_a_former_name_is_read_under_its_new_name() -> None:
 
 
 def test_complete_table_stays_as_it_is() -> None:
-    table = pd.DataFrame(columns=["arm", "findings"])
-    assert list(complete_columns(table, SummaryRow).columns) == ["arm", "findings"]
+    columns = ["arm", "findings", "population", "phase"]
+    table = pd.DataFrame(columns=columns)
+    assert list(complete_columns(table, SummaryRow).columns) == columns
+
+
+def test_older_table_has_one_population_and_one_phase() -> None:
+    row = synthetic.make_slice(0, 0, "select/tcp", 16, "capacity", 1e4, np.random.default_rng(1))
+    older = synthetic.read_back([row], SliceRow).drop(columns=["population", "phase", "load_answered"])
+    completed = complete_columns(older, SliceRow)
+    assert LoadPoint.from_row(completed.iloc[0].to_dict()) == LoadPoint("capacity", 16, 64)
+    assert schema_error(completed, SliceRow) == ""
