@@ -16,10 +16,53 @@ Url = Annotated[
         "address in brackets. Of several addresses of a name, the first one on which a server listens is loaded."
     ),
 ]
-Protocol = Annotated[Literal["echo", "hola"], typer.Option(help="Protocol of the server.")]
+Protocol = Annotated[Literal["echo", "hola", "work"], typer.Option(help="Protocol of the server.")]
 Connections = Annotated[int, typer.Option(min=1, max=1_000_000, help="Number of concurrent clients.")]
 MessageBytes = Annotated[
-    str, typer.Option(help="Size of an echo message, or several sizes with weights, e.g. 64:9,1024:1.")
+    str, typer.Option(help="Size of a message of echo or work, or several sizes with weights, e.g. 64:9,1024:1.")
+]
+Populations = Annotated[
+    str,
+    typer.Option(
+        help="JSON file with several populations of clients, which load the server together: "
+        '[{"name": "quiet", "settings": {"connections": 8, "rate_rps": 500}}, ...]. The settings are the fields of '
+        "clients.load_spec.LoadSpec. Of the other options only those for time, CPUs, seed and --json apply."
+    ),
+]
+Behaviour = Annotated[
+    Literal["normal", "silent", "trickle", "never_reads"],
+    typer.Option(
+        help="silent: connect and say nothing. trickle: a byte of a request now and then. never_reads: send requests "
+        "until the socket is full, and never read."
+    ),
+]
+Trickle = Annotated[
+    float, typer.Option(min=1e-6, max=3600.0, help="With --behaviour trickle: seconds between two bytes.")
+]
+Retries = Annotated[
+    int,
+    typer.Option(min=0, max=1000, help="How often a request without a reply within the timeout is sent again."),
+]
+WaitMs = Annotated[
+    float,
+    typer.Option(min=0.0, max=60_000.0, help="With --protocol work: milliseconds that the server waits per request."),
+]
+ComputeUnits = Annotated[
+    int,
+    typer.Option(
+        min=0, max=60_000_000, help="With --protocol work: units, of about a microsecond, that it computes per request."
+    ),
+]
+ComputeKind = Annotated[
+    Literal["lock", "release"],
+    typer.Option(help="With --protocol work: compute in pure Python, or hash, which releases the interpreter's lock."),
+]
+WorkMix = Annotated[
+    str,
+    typer.Option(
+        help="With --protocol work: several kinds of work as WAIT_MS:UNITS:WEIGHT, instead of the options above, "
+        "e.g. 0:0:99,0:10000:1. Default: none."
+    ),
 ]
 Depth = Annotated[int, typer.Option(min=1, max=65536, help="Maximum number of requests in flight on each connection.")]
 Lifecycle = Annotated[

@@ -33,6 +33,7 @@ class Context:
     steal_share: float | None = None  # CPU time that the hypervisor gave to other machines
     good_clock: bool = True
     thresholds: Thresholds = DEFAULT_THRESHOLDS
+    active: bool = True  # False: a phase in which the clients send nothing
 
 
 def named_histograms(spec: LoadSpec, counts: LoadCounts | Totals) -> dict[str, Counts]:
@@ -64,7 +65,7 @@ def make_document(
 ) -> dict[str, Any]:
     """Return the document of all loads of a generator.
 
-    served: replies of each connection.
+    served: replies of each connection; empty if that is unknown.
     """
     rate = replies_per_s(totals.tally, totals.duration_s)
     whole_load = context.whole_load
@@ -75,7 +76,7 @@ def make_document(
         **_describe_counts(spec, totals, rate),
         "kernel_drops": context.drops,
         **_describe_latencies(spec, totals),
-        "fairness": None if spec.in_sessions else fairness(served),
+        "fairness": fairness(served) if served and not spec.in_sessions else None,
         "windows": [] if whole_load is None else windows(whole_load),
         "precision": None if whole_load is None else precision(whole_load),
         "generator": _describe_generator(totals, cpus, rate, context),
@@ -90,15 +91,30 @@ def _describe_load(spec: LoadSpec) -> dict[str, Any]:
         "transport": spec.transport,
         "loop": "open" if spec.open_loop else "closed",
         "lifecycle": spec.lifecycle,
+        "behaviour": spec.behaviour,
+        "trickle_s": spec.trickle_s if spec.behaviour == "trickle" else None,
+        "retries": spec.retries,
         "connections": spec.connections,
-        "message_bytes": max(spec.sizes) if spec.protocol == "echo" else None,
+        "message_bytes": max(spec.sizes) if spec.protocol != "hola" else None,
         "mix": [list(pair) for pair in spec.mix] or None,
+        **_describe_work(spec),
         "requests_per_session": spec.messages_per_session if spec.in_sessions else None,
         "depth": spec.depth,
         "think_s": spec.think_s,
         "rate_rps": spec.rate_rps or None,
         "arrivals": spec.arrivals if spec.open_loop else None,
         "seed": spec.seed,
+    }
+
+
+def _describe_work(spec: LoadSpec) -> dict[str, Any]:
+    """Return what each request asks of the server; null for a protocol without work, or for a mix of works."""
+    is_work, is_mix = spec.protocol == "work", bool(spec.work_mix)
+    return {
+        "wait_us": spec.wait_us if is_work and not is_mix else None,
+        "compute_units": spec.compute_units if is_work and not is_mix else None,
+        "compute_kind": spec.compute_kind if is_work else None,
+        "work_mix": [list(work) for work in spec.work_mix] or None,
     }
 
 
@@ -109,6 +125,9 @@ def _describe_counts(spec: LoadSpec, totals: Totals, rate: float | None) -> dict
         "scheduled": tally["scheduled"] if spec.open_loop else None,
         "sent": tally["sent"],
         "unsent": tally["unsent"],
+        "retried": tally["retried"],
+        "connects": tally["connects"],
+        "unread_bytes": tally["unread_bytes"] if spec.behaviour == "never_reads" else None,
         "replies": tally["replies"],
         "throughput_rps": rate,
         "sessions": tally["sessions"] if spec.in_sessions else None,
@@ -166,6 +185,7 @@ def _describe_verdict(spec: LoadSpec, totals: Totals, served: list[int], context
         steal_share=context.steal_share,
         good_clock=context.good_clock,
         thresholds=context.thresholds,
+        active=context.active,
     )
     judgement = judge(facts)
     return {
