@@ -74,6 +74,17 @@ def parse_mix(text: str) -> tuple[tuple[int, float], ...]:
     return mix
 
 
+def parse_work_mix(text: str) -> tuple[tuple[int, int, float], ...]:
+    """Parse `0:0:99,5:2000:1` (wait in ms, compute units, weight) into kinds of work. Raises Stop."""
+    try:
+        works = [part.split(":") for part in text.split(",")] if text else []
+        return tuple((round(float(wait_ms) * 1e3), int(units), float(weight)) for wait_ms, units, weight in works)
+    except (ValueError, OverflowError) as error:
+        raise Stop(
+            f"--work-mix {text!r}: expected WAIT_MS:UNITS:WEIGHT, several with commas, e.g. 0:0:99,5:0:1"
+        ) from error
+
+
 def name_options(message: str) -> str:
     """Return an error of LoadSpec with options instead of its fields: ``--think 1`` for ``think_s 1``."""
     return _FIELD_AND_NUMBER.sub(lambda match: _OPTIONS[match[1]], message)

@@ -16,10 +16,31 @@ Url = Annotated[
         "address in brackets. Of several addresses of a name, the first one on which a server listens is loaded."
     ),
 ]
-Protocol = Annotated[Literal["echo", "hola"], typer.Option(help="Protocol of the server.")]
+Protocol = Annotated[Literal["echo", "hola", "work"], typer.Option(help="Protocol of the server.")]
 Connections = Annotated[int, typer.Option(min=1, max=1_000_000, help="Number of concurrent clients.")]
 MessageBytes = Annotated[
-    str, typer.Option(help="Size of an echo message, or several sizes with weights, e.g. 64:9,1024:1.")
+    str, typer.Option(help="Size of a message of echo or work, or several sizes with weights, e.g. 64:9,1024:1.")
+]
+WaitMs = Annotated[
+    float,
+    typer.Option(min=0.0, max=60_000.0, help="With --protocol work: milliseconds that the server waits per request."),
+]
+ComputeUnits = Annotated[
+    int,
+    typer.Option(
+        min=0, max=60_000_000, help="With --protocol work: units, of about a microsecond, that it computes per request."
+    ),
+]
+ComputeKind = Annotated[
+    Literal["lock", "release"],
+    typer.Option(help="With --protocol work: compute in pure Python, or hash, which releases the interpreter's lock."),
+]
+WorkMix = Annotated[
+    str,
+    typer.Option(
+        help="With --protocol work: several kinds of work as WAIT_MS:UNITS:WEIGHT, instead of the options above, "
+        "e.g. 0:0:99,0:10000:1. Default: none."
+    ),
 ]
 Depth = Annotated[int, typer.Option(min=1, max=65536, help="Maximum number of requests in flight on each connection.")]
 Lifecycle = Annotated[

@@ -21,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Clients for the echo and hola protocols.\n\nExample: python -m clients talk 127.0.0.1 8000",
+    help="Clients for the protocols echo, hola and work.\n\nExample: python -m clients talk 127.0.0.1 8000",
 )
 
 
@@ -52,6 +52,10 @@ def load(
     protocol: options.Protocol = "echo",
     connections: options.Connections = 1,
     message_bytes: options.MessageBytes = "64",
+    wait_ms: options.WaitMs = 0.0,
+    compute_units: options.ComputeUnits = 0,
+    compute_kind: options.ComputeKind = "lock",
+    work_mix: options.WorkMix = "",
     depth: options.Depth = 1,
     lifecycle: options.Lifecycle = "persistent",
     requests_per_session: options.RequestsPerSession = 10,
@@ -83,7 +87,7 @@ def load(
       python -m clients load udp://127.0.0.1:8000 --rate 2000 --seconds 10
     """
     from clients.addresses import resolve
-    from clients.cli_load import WINDOWS, name_options, parse_mix, parse_url, run_load
+    from clients.cli_load import WINDOWS, name_options, parse_mix, parse_url, parse_work_mix, run_load
     from clients.load_spec import LoadSpec, check_duration
 
     transport, host, port = parse_url(url)
@@ -102,6 +106,10 @@ def load(
             connections=connections,
             message_bytes=max(size for size, _ in mix),
             mix=mix if len(mix) > 1 else (),
+            wait_us=round(wait_ms * 1e3),
+            compute_units=compute_units,
+            compute_kind=compute_kind,
+            work_mix=parse_work_mix(work_mix),
             requests_per_session=requests_per_session,
             depth=depth,
             timeout_s=timeout,

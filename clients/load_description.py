@@ -43,10 +43,25 @@ def describe_load(result: dict[str, Any]) -> str:
     loop = "closed loop" if result["rate_rps"] is None else f"open loop, {result['rate_rps']:,.0f} requests/s due"
     arrivals = f" ({result['arrivals']})" if result["arrivals"] else ""
     depth = f", depth {result['depth']}" if result["depth"] > 1 else ""
+    work = f" ({describe_work(result)})" if result["protocol"] == "work" else ""
     return (
-        f"{result['protocol']}, {loop}{arrivals}, {result['connections']} connections{depth}, "
+        f"{result['protocol']}{work}, {loop}{arrivals}, {result['connections']} connections{depth}, "
         f"{result['lifecycle']}, {result['duration_s']:.2f} s"
     )
+
+
+def describe_work(result: dict[str, Any]) -> str:
+    """Return what each request asks of the server: ``wait 5 ms, compute 200 units with the lock``."""
+    lock = "with the lock" if result["compute_kind"] == "lock" else "without the lock"
+    mix = result["work_mix"] or [[result["wait_us"], result["compute_units"], 1.0]]
+    total = sum(weight for _, _, weight in mix)
+    texts = []
+    for wait_us, units, weight in mix:
+        parts = [f"wait {wait_us / 1e3:g} ms"] if wait_us else []
+        parts += [f"compute {units:,} units {lock}"] if units else []
+        share = f"{weight / total:.3g}: " if len(mix) > 1 else ""
+        texts.append(share + (", ".join(parts) or "nothing"))
+    return "; ".join(texts)
 
 
 def _describe_requests(result: dict[str, Any]) -> list[str]:

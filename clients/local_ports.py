@@ -43,22 +43,24 @@ def port_reuse_s(*, loopback: bool) -> float:
     return _TIME_WAIT_S
 
 
-def sources_needed(spec: LoadSpec) -> int:
-    """Return how many source addresses the load needs.
+def sources_needed(*specs: LoadSpec) -> int:
+    """Return how many source addresses a load needs. specs: its populations, which load the same server.
 
     0 means that the kernel's choice is enough. Raises PortsExhaustedError.
     """
-    loopback, has_many_sources = _is_loopback(spec.host), _is_loopback(spec.host) and ":" not in spec.host
-    connects = spec.in_sessions and spec.transport == "tcp"
-    if connects and not spec.open_loop and has_many_sources:
-        return _CLOSED_LOOP_SOURCES
-    in_use = float(spec.connections)
-    if connects:
-        in_use += spec.rate_rps / spec.messages_per_session * port_reuse_s(loopback=loopback)
+    host = specs[0].host
+    loopback, has_many_sources = _is_loopback(host), _is_loopback(host) and ":" not in host
+    connecting = [spec for spec in specs if spec.in_sessions and spec.transport == "tcp"]
+    in_use = float(sum(spec.connections for spec in specs))
+    for spec in connecting:
+        rate_rps = max([spec.rate_rps, *(phase.rate_rps for phase in spec.phases)])
+        in_use += rate_rps / spec.messages_per_session * port_reuse_s(loopback=loopback)
     share = in_use / port_count()
+    needed = math.ceil(share / _COMFORTABLE_SHARE)
+    if has_many_sources and not all(spec.open_loop for spec in connecting):
+        return max(_CLOSED_LOOP_SOURCES, needed)
     if share <= _COMFORTABLE_SHARE:
         return 0
-    needed = math.ceil(share / _COMFORTABLE_SHARE)
     if has_many_sources and needed <= _MAX_SOURCES:
         return needed
     if share > _MAX_SHARE:

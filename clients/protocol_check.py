@@ -14,6 +14,7 @@ from clients.exchange import DATAGRAM_TRIES, End
 from clients.load_spec import LoadSpec
 from clients.protocols import ADIOS, HOLA, PUES_ADIOS, PUES_HOLA
 from clients.reply_faults import Exchange
+from clients.work_frames import make_frame
 
 _MIN_WHOLE_S = 10.0  # for a whole conversation, which may be long
 
@@ -55,7 +56,7 @@ def verify(spec: LoadSpec, message: bytes, concurrent_clients: int = 1) -> None:
     or always the same, is detected. message: the first line of an echo. Raises ProtocolError, which describes the
     fault.
     """
-    for conversation in _conversations(spec, message):
+    for conversation in _conversations(spec, message, concurrent_clients):
         with contextlib.ExitStack() as stack:
             try:
                 clients = []
@@ -67,13 +68,18 @@ def verify(spec: LoadSpec, message: bytes, concurrent_clients: int = 1) -> None:
                 raise _unreachable(spec, error) from error
 
 
-def _conversations(spec: LoadSpec, message: bytes) -> Iterator[list[Exchange]]:
+def _conversations(spec: LoadSpec, message: bytes, concurrent_clients: int) -> Iterator[list[Exchange]]:
     """Yield the exchanges of each connection: two, on one connection or one after the other."""
-    if spec.protocol == "echo":
-        second_message = message[::-1] if message[::-1] != message else bytes(~byte & 0xFF for byte in message)
-        lines = [Exchange(message, message), Exchange(second_message, second_message)]
-    else:
+    if spec.protocol == "hola":
         lines = [Exchange(HOLA, PUES_HOLA), Exchange(HOLA, PUES_HOLA)]
+    else:
+        second_message = message[::-1] if message[::-1] != message else bytes(~byte & 0xFF for byte in message)
+        if spec.protocol == "work":
+            # One client asks for the longest work, which the server may refuse; many would take turns.
+            work = max(spec.works)[:2] if concurrent_clients == 1 else (0, 0)
+            message = make_frame(spec, message, 1)
+            second_message = make_frame(spec, second_message, 2, *work)
+        lines = [Exchange(message, message), Exchange(second_message, second_message)]
     ends_with_adios = spec.protocol == "hola" and spec.lifecycle == "session"
     if spec.in_sessions and spec.messages_per_session - ends_with_adios == 1:
         per_connection = [[line] for line in lines]

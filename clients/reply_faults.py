@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from clients.exchange import SURPLUS_BYTES, Answer, End, read_more
 from clients.load_spec import LoadSpec
+from clients.work_frames import error_reason
 
 _MAX_TRIAL_S = 1.0  # for a server that may react to something else
 _SHOWN_LETTERS = 30
@@ -41,6 +42,8 @@ def describe_fault(answer: Answer, exchange: Exchange, before: Sequence[Exchange
             f"answered {shorten(data)} to {shorten(exchange.request)}; expected {shorten(expected)}; the server seems "
             "to echo: --protocol echo leaves hola out"
         )
+    if reason := error_reason(data):
+        return f"refused {shorten(exchange.request)}: {reason}"
     due = "the same bytes" if expected == exchange.request else shorten(expected)
     where = _first_difference(data, expected) if len(data) > _SHOWN_LETTERS else ""
     return f"answered {shorten(data)} to {shorten(exchange.request)}; expected {due}{where}"

@@ -91,14 +91,26 @@ def _describe_load(spec: LoadSpec) -> dict[str, Any]:
         "loop": "open" if spec.open_loop else "closed",
         "lifecycle": spec.lifecycle,
         "connections": spec.connections,
-        "message_bytes": max(spec.sizes) if spec.protocol == "echo" else None,
+        "message_bytes": max(spec.sizes) if spec.protocol != "hola" else None,
         "mix": [list(pair) for pair in spec.mix] or None,
+        **_describe_work(spec),
         "requests_per_session": spec.messages_per_session if spec.in_sessions else None,
         "depth": spec.depth,
         "think_s": spec.think_s,
         "rate_rps": spec.rate_rps or None,
         "arrivals": spec.arrivals if spec.open_loop else None,
         "seed": spec.seed,
+    }
+
+
+def _describe_work(spec: LoadSpec) -> dict[str, Any]:
+    """Return what each request asks of the server; null for a protocol without work, or for a mix of works."""
+    is_work, is_mix = spec.protocol == "work", bool(spec.work_mix)
+    return {
+        "wait_us": spec.wait_us if is_work and not is_mix else None,
+        "compute_units": spec.compute_units if is_work and not is_mix else None,
+        "compute_kind": spec.compute_kind if is_work else None,
+        "work_mix": [list(work) for work in spec.work_mix] or None,
     }
 
 

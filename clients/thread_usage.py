@@ -6,10 +6,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clients.engine.buffers import Buffers
 from clients.engine.counters import COUNTERS
-from clients.engine.event_loop import run_load
-from clients.engine.load_params import LoadParams
+from clients.thread_load import ThreadLoad
 
 _IDLE, _DRAINED = (list(COUNTERS.names or ()).index(name) for name in ("idle_ns", "drained_ns"))
 
@@ -51,17 +49,18 @@ def combine(runs: Sequence[ThreadRun], gc_runs: int) -> ThreadUsage:
     )
 
 
-def run_and_measure(buffers: Buffers, params: LoadParams, start_ns: int) -> ThreadRun:
+def run_and_measure(load: ThreadLoad, start_ns: int) -> ThreadRun:
     """Run the loop in this thread, and read the thread's clocks around it.
 
     The loop starts at ``start_ns``.
     """
+    buffers = load.buffers[0]
     idle_ns, drained_ns = int(buffers.counters[_IDLE]), int(buffers.counters[_DRAINED])
     usage, delay_ns = resource.getrusage(resource.RUSAGE_THREAD), _run_delay_ns()
     while time.monotonic_ns() < start_ns:  # not in the loop, where the wait would count as work
         pass
     cpu_ns, began_ns = time.thread_time_ns(), time.monotonic_ns()
-    run_load(buffers.state, params)
+    load.run()
     elapsed_ns = max(1, time.monotonic_ns() - began_ns)
     cpu_ns = time.thread_time_ns() - cpu_ns
     idle_ns = int(buffers.counters[_IDLE]) - idle_ns

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 
-from servers import fd_limit, parent_death, protocols, registry, runtime, small_process, sockets
+from servers import entry_points, fd_limit, parent_death, registry, runtime, small_process, sockets
 from servers.log import log
 
 TYPE_CHECKING = False
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import NoReturn
 
-    Serve = Callable[[socket.socket, protocols.NewHandler], None]
+
+MEASURE_UNITS = "measure-units"  # in place of a model's name, which has no hyphen
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,7 +48,13 @@ class _HelpFormatter(argparse.HelpFormatter):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until killed. Returns an exit code if start-up fails."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C stops it as SIGTERM does, without a traceback
-    options = _parse(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if list(arguments) == [MEASURE_UNITS]:
+        return _measure_units()
+    return _serve(_parse(arguments))
+
+
+def _serve(options: argparse.Namespace) -> int:
     if sys.platform != "linux":
         return _fail(1, f"the servers require Linux, not {sys.platform}: they use its socket options and prctl")
     try:
@@ -56,9 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(2, str(error.args[0]))
     except fd_limit.FdLimitError as error:
         return _fail(1, str(error))
-    serve: Serve | None = getattr(model, f"serve_{options.transport}", None)
+    serve = entry_points.find_serve(model, options.transport, options.protocol)
     if serve is None:
-        return _fail(2, f"the model {options.model!r} does not serve {options.transport}")
+        return _fail(2, f"the model {options.model!r} does not serve {options.protocol} over {options.transport}")
     prepare: Callable[[], None] | None = getattr(model, "prepare", None)
     if prepare is not None:
         prepare()
@@ -78,7 +85,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(ready_line, flush=True)
         except OSError:
             return 1  # the process that started this server has exited
-        serve(sock, protocols.HANDLERS[options.transport][options.protocol])
+        serve(sock)
+    return 0
+
+
+def _measure_units() -> int:
+    """Print what a unit of computing takes under this interpreter, as one line of JSON."""
+    from servers.work import units  # a server of another protocol does not need it
+
+    print(json.dumps(units.measure_units()))
     return 0
 
 
@@ -133,19 +148,20 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = _Parser(
         prog="python -m servers",
         description="Run one server until its process group is killed.",
-        epilog="Example: python -m servers select --transport udp --port 8000",
+        epilog="Example: python -m servers select --transport udp --port 8000. The word measure-units in place of a"
+        " model prints what a unit of computing takes under this interpreter.",
         formatter_class=_HelpFormatter,
     )
     parser.add_argument("model", help="name of the model (a file in servers/models), e.g. select")
     parser.add_argument(
         "--transport",
-        choices=sorted(protocols.HANDLERS),
+        choices=registry.TRANSPORTS,
         default="tcp",
         help="transport to serve (default: %(default)s)",
     )
     parser.add_argument(
         "--protocol",
-        choices=sorted(protocols.HANDLERS["tcp"]),
+        choices=registry.PROTOCOLS,
         default="echo",
         help="protocol to serve (default: %(default)s)",
     )

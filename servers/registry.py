@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 TRANSPORTS = ("tcp", "udp")
-PROTOCOLS = ("echo", "hola")
+REPLYING_PROTOCOLS = ("echo", "hola")  # answered at once, by serve_tcp and serve_udp
+PROTOCOLS = (*REPLYING_PROTOCOLS, "work")  # in work a request waits and computes first: serve_work_tcp, serve_work_udp
+DEFAULT_EXECUTOR = "default executor"  # a number of waits: that of the threads in asyncio's default executor
 REPRESENTS = "Represents: "  # starts the line of a model's docstring on whose server it is
 REPRESENTED = ("as the documentation teaches", "the standard library's defaults", "tuned: ")  # "tuned: " and how
 
@@ -30,6 +32,7 @@ class Description:
     - represents: what a user would have to write to get it: see ``REPRESENTED``; "" if its docstring has no such line.
     - transports: the ones that it serves.
     - protocols: the ones that it serves.
+    - max_waits: by transport, requests of ``work`` that can wait at a time in one process; None means no limit.
     - max_tcp_clients: number of TCP clients that one process can serve at a time; None means no limit.
     - parallel: whether it starts as many processes as requested, and so uses more than one CPU.
     - forks: whether it starts a process for each client.
@@ -46,6 +49,7 @@ class Description:
         "help",
         "install_hint",
         "max_tcp_clients",
+        "max_waits",
         "missing",
         "name",
         "needs",
@@ -61,7 +65,9 @@ class Description:
         self.broken = broken
         self.help = (docstring or "").partition("\n")[0]
         self.represents = _represented(docstring)
-        self.transports = tuple(transport for transport in TRANSPORTS if broken or f"serve_{transport}" in values)
+        replying = [transport for transport in TRANSPORTS if broken or f"serve_{transport}" in values]
+        working = [transport for transport in TRANSPORTS if broken or f"serve_work_{transport}" in values]
+        self.transports = tuple(transport for transport in TRANSPORTS if transport in {*replying, *working})
         self.max_tcp_clients: int | None = values.get("MAX_TCP_CLIENTS")
         self.parallel = values.get("PARALLEL") is True
         self.forks = values.get("FORKS") is True
@@ -69,7 +75,9 @@ class Description:
         self.needs: str = values.get("NEEDS") or ""
         self.missing = bool(broken) or _is_missing(self.needs)
         self.install_hint = f"fix {broken}" if broken else f"pip install {self.needs}"
-        self.protocols: tuple[str, ...] = PROTOCOLS
+        served = [*(REPLYING_PROTOCOLS if replying else ()), *(["work"] if working == list(self.transports) else ())]
+        self.protocols: tuple[str, ...] = tuple(served)
+        self.max_waits = {transport: _max_waits(values, transport) for transport in self.transports}
 
     @property
     def unavailable_reason(self) -> str:
@@ -180,6 +188,25 @@ def _is_represented(text: str) -> bool:
     return text in whole or (text.startswith(tuned) and len(text) > len(tuned))
 
 
+def _max_waits(values: dict[str, Any], transport: str) -> int | None:
+    """Return how many requests can wait at a time. Over TCP, each client has one that waits."""
+    waits = values.get(f"MAX_{transport.upper()}_WAITS")
+    if waits is None and transport == "tcp":
+        waits = values.get("MAX_TCP_CLIENTS")
+    if waits == DEFAULT_EXECUTOR:
+        return default_executor_threads()
+    limit: int | None = waits
+    return limit
+
+
+def default_executor_threads() -> int:
+    """Return how many threads asyncio's default executor has on this machine. From 3.13 on, the affinity counts."""
+    import os
+
+    cpus = getattr(os, "process_cpu_count", os.cpu_count)()
+    return min(32, (cpus or 1) + 4)
+
+
 def _bindings(statement: ast.stmt) -> dict[str, Any]:
     """Return the names that a top-level statement binds, with their literal values."""
     import ast
@@ -210,7 +237,9 @@ def _assignments(statement: ast.stmt) -> dict[str, Any]:
 
 def _constant_fault(name: str, value: object) -> str:
     """Return what is wrong with the value of a constant of the model, or ""."""
-    if name in ("MAX_TCP_CLIENTS", "OWN_BACKLOG"):
+    if name in ("MAX_TCP_WAITS", "MAX_UDP_WAITS") and value == DEFAULT_EXECUTOR:
+        return ""
+    if name in ("MAX_TCP_CLIENTS", "MAX_TCP_WAITS", "MAX_UDP_WAITS", "OWN_BACKLOG"):
         is_count = isinstance(value, int) and not isinstance(value, bool) and value > 0
         return "" if is_count or value is None else "must be a whole number above 0, written as a literal"
     if name in ("PARALLEL", "FORKS", "REUSEPORT"):

@@ -32,7 +32,8 @@ def replace_process(model: str, transport: str, protocol: str, sock: socket.sock
 
 def main() -> int:
     """Serve according to the arguments. Exits with code 1 if nobody reads the ready line any more."""
-    from servers import protocols, registry
+    from servers import registry
+    from servers.entry_points import find_serve
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the command line did before
     model_name, transport, protocol, fd, write_end, ready_line = sys.argv[1:]
@@ -44,5 +45,7 @@ def main() -> int:
         print(ready_line, flush=True)  # noqa: T201 - read by the program that started this
     except OSError:
         os._exit(1)
-    getattr(model, f"serve_{transport}")(sock, protocols.HANDLERS[transport][protocol])
+    serve = find_serve(model, transport, protocol)
+    if serve is not None:  # the command line has checked this
+        serve(sock)
     return 0

@@ -1,14 +1,17 @@
 """One arm at one load point of a block: its connections, its slices, its trial."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from bench.experiment.child_process import ServerError
 from bench.experiment.row_builder import TrialContext, histogram_rows, resource_row, slice_row
 from bench.experiment.run_context import RunContext
-from bench.experiment.server import Server, load_settings
+from bench.experiment.server import Server, population_settings
 from bench.experiment.server_pool import verify
-from bench.experiment.trial_rows import TrialMeasurement, trial_row
+from bench.experiment.trial_rows import TrialMeasurement, WholeLoad, trial_row
 from bench.machine.process_usage import ProcessTree, Usage
+from bench.plan.population_loads import PopulationLoad
 from bench.plan.slice_lengths import SliceLength
 from bench.schema.csv_schema import HistogramRow, ResourceRow, SliceRow, TrialRow
 
@@ -28,83 +31,179 @@ class GeneratorMeter:
         return before, self._usage
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredSlice:
+    """One slice of an arm: its rows, and what a round needs to know of it."""
+
+    shown: SliceRow  # of the population that the scenario asks about
+    rows: tuple[SliceRow, ...]  # of each population, or of each in each phase
+    resources: ResourceRow  # of the server
+    elapsed_s: float
+    run_delay_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class ArmRows:
+    """The rows of an arm at one load point of a block."""
+
+    trials: list[TrialRow]
+    slices: list[SliceRow]
+    histograms: list[HistogramRow]
+
+
 @dataclass(slots=True)
 class ArmRun:
     """One arm at one load point of a block. Its steps raise ServerError."""
 
     context: RunContext
-    trial: TrialContext
+    trials: Sequence[TrialContext]  # one for each population that has clients, in each phase in which it is active
     server: Server
     length: SliceLength
     meter: GeneratorMeter
     usage: Usage  # of the server when its last slice ended
-    slices: list[SliceRow] = field(default_factory=list)
-    resources: list[ResourceRow] = field(default_factory=list)
+    slices: list[MeasuredSlice] = field(default_factory=list)
     generator_resources: list[ResourceRow] = field(default_factory=list)
-    elapsed_s: list[float] = field(default_factory=list)
     failure: str = ""
+
+    @property
+    def trial(self) -> TrialContext:
+        """The trial of the population that the scenario asks about, in the first phase."""
+        return self.trials[0]
 
     @property
     def load_name(self) -> str:
         """The generator's name for the connections of the arm."""
         return self.trial.arm.name
 
+    @property
+    def resources(self) -> list[ResourceRow]:
+        """The resources of the server and of the generator, one of each for each slice."""
+        return [each.resources for each in self.slices] + self.generator_resources
+
     def open(self) -> None:
         """Open the connections, and warm the server up."""
-        context, load, generator = self.context, self.trial.load, self.context.generator
-        persistent = load.scenario.lifecycle == "persistent"
+        context, load = self.context, self.trial.load
+        first = load.populations[0]
+        persistent = first.lifecycle == "persistent"
         if self.server.external is not None:  # it may serve only one client at a time without a sign of that
-            verify(context, self.server, load, min(2, load.point.connections) if persistent else 1)
-        settings = load_settings(
-            load, self.server, context.schedule.plan.timeout_s, spin=context.schedule.cpus_disjoint
-        )
-        connected = generator.open(self.load_name, settings | {"rate_rps": self.trial.rate_rps or 0.0})
-        if persistent and connected < load.point.connections:
-            raise ServerError(f"only {connected} of {load.point.connections} connections could be opened")
+            verify(context, self.server, load, min(2, first.connections) if persistent else 1)
+        connected = self._connect()
+        for population in load.clients:
+            count = connected[population.name]
+            if population.lifecycle == "persistent" and count < population.connections:
+                of_population = f" of population {population.name}" if population.name else ""
+                total = f"{population.connections} connections{of_population}"
+                raise ServerError(f"only {count} of {total} could be opened")
         self.server.tree.pin(context.schedule.server_cpus)  # workers that were forked since its start
-        generator.warm(self.load_name, _WARMUP_S)
+        if not load.scenario.phases:  # their first one begins with a fresh server
+            context.generator.warm(self.load_name, _WARMUP_S)
         self.usage = self.server.tree.settled_usage()
         self.meter.advance()
 
     def measure_slice(self, number: int, position: int) -> SliceRow:
-        """Load the server for one slice of a round. position: in the round."""
-        trial, length = self.trial, self.length
-        seed = trial.load.arrival_seed(trial.block, number)
-        report = self.context.generator.slice(self.load_name, length.slice_s, length.warmup_s, seed)
+        """Load the server for one slice of a round; return a row to show. position: in the round."""
+        reports = self._load_slice(number)
         # The server was idle since its last slice, so one reading is the end of that slice and the start of this one.
         usage, generator_usages = self.server.tree.settled_usage(), self.meter.advance()
-        row = slice_row(trial, number, position, report, usage.cpu_ns - self.usage.cpu_ns)
-        self.slices.append(row)
-        self.elapsed_s.append(report["elapsed_s"])
-        self.resources.append(resource_row(trial, number, "server", self.usage, usage))
-        self.generator_resources.append(resource_row(trial, number, "generator", *generator_usages))
+        cpu_ns = usage.cpu_ns - self.usage.cpu_ns
+        rows = tuple(self._row(trial, number, position, reports, cpu_ns) for trial in self.trials)
+        resources = resource_row(self.trial, number, "server", self.usage, usage)
+        elapsed_s = max(report["elapsed_s"] for report in reports.values())
+        run_delay_share = max(report["run_delay_share"] for report in reports.values())
+        self.slices.append(MeasuredSlice(rows[0], rows, resources, elapsed_s, run_delay_share))
+        self.generator_resources.append(resource_row(self.trial, number, "generator", *generator_usages))
         self.usage = usage
-        return row
+        return rows[0]
 
-    def discard_last_slice(self) -> tuple[SliceRow, ResourceRow]:
-        """Remove the last slice from the trial; return its rows."""
-        self.elapsed_s.pop()
-        rows = self.slices.pop(), self.resources.pop()
+    def discard_last_slice(self) -> MeasuredSlice:
+        """Remove the last slice from the trial; return it."""
+        last = self.slices.pop()
         self.context.generator.discard(self.load_name)
-        return rows
+        return last
 
-    def finish(
-        self, baseline_rps: float | None, background_load_share: float, throttled_share: float
-    ) -> tuple[TrialRow, list[HistogramRow]]:
-        """Close the connections; return the rows of the trial.
+    def finish(self, baseline_rps: float | None, background_load_share: float, throttled_share: float) -> ArmRows:
+        """Close the connections; return the rows of the trials.
 
         baseline_rps: rate of the baseline at this load.
         """
         memory_mb = self.server.tree.memory_mb()
-        closed = self.context.generator.close(self.load_name, baseline_rps)
-        measurement = TrialMeasurement(
+        documents, histograms = self._close(baseline_rps)
+        of_load = WholeLoad(
             ready=self.server.ready,
-            slices=self.slices,
-            resources=self.resources,
-            document=closed.document,
-            elapsed_s=sum(self.elapsed_s),
+            resources=[each.resources for each in self.slices],
+            elapsed_s=sum(each.elapsed_s for each in self.slices),
             memory_mb=memory_mb,
+            answered=sum(document["ledger"]["ok"] for document in documents.values()),
             background_load_share=background_load_share,
             throttled_share=throttled_share,
         )
-        return trial_row(self.trial, measurement), histogram_rows(self.trial, closed.histograms)
+        rows = ArmRows([], [row for each in self.slices for row in each.rows], [])
+        for position, trial in enumerate(self.trials):
+            name, phase = trial.part.point.population, trial.part.phase
+            document = documents[name] if phase is None else documents[name]["phases"][phase]
+            key = name if phase is None else f"{name}/{trial.part.point.phase}"
+            slices = [each.rows[position] for each in self.slices]
+            rows.trials.append(trial_row(trial, TrialMeasurement(of_load, slices, document)))
+            rows.histograms.extend(histogram_rows(trial, histograms.get(key, {})))
+        return rows
+
+    def _connect(self) -> Mapping[str, int]:
+        """Open the connections of all populations; return their numbers by name."""
+        context, load, generator = self.context, self.trial.load, self.context.generator
+        timeout_s, spin = context.schedule.plan.timeout_s, context.schedule.cpus_disjoint
+        settings = {
+            population.name: population_settings(load, population, self.server, timeout_s, spin=spin)
+            | self._rate_settings(population)
+            for population in load.clients
+        }
+        if load.has_populations:
+            populations = [{"name": name, "settings": of_population} for name, of_population in settings.items()]
+            return generator.open_populations(self.load_name, populations)
+        return {"": generator.open(self.load_name, settings[""])}
+
+    def _rate_settings(self, population: PopulationLoad) -> dict[str, Any]:
+        """Return the rate of a population, or its rates in all phases."""
+        rates = {
+            trial.part.phase: trial.rate_rps or 0.0 for trial in self.trials if trial.part.population is population
+        }
+        phases = self.trial.load.scenario.phases
+        if not phases:
+            return {"rate_rps": rates[None]}
+        return {
+            "phases": [
+                [phase.name, phase.seconds, rates.get(position, 0.0), population.active[position]]
+                for position, phase in enumerate(phases)
+            ]
+        }
+
+    def _load_slice(self, number: int) -> Mapping[str, dict[str, Any]]:
+        """Load the server for one slice; return the figures of each population."""
+        trial, length, generator = self.trial, self.length, self.context.generator
+        seed = trial.load.arrival_seed(trial.block, number)
+        if trial.load.has_populations:
+            return generator.slice_populations(self.load_name, length.slice_s, length.warmup_s, seed)
+        return {"": generator.slice(self.load_name, length.slice_s, length.warmup_s, seed)}
+
+    def _row(
+        self, trial: TrialContext, number: int, position: int, reports: Mapping[str, dict[str, Any]], cpu_ns: float
+    ) -> SliceRow:
+        """Return the row of one population in a slice, or in one phase of it."""
+        point = trial.part.point
+        report = reports[point.population]
+        if trial.part.phase is not None:
+            return slice_row(trial, number, position, report["phases"][point.phase], None)
+        if not trial.load.has_populations:
+            return slice_row(trial, number, position, report, cpu_ns)
+        answered = sum(int(each["answered"]) for each in reports.values())
+        return slice_row(trial, number, position, report, cpu_ns, answered)
+
+    def _close(
+        self, baseline_rps: float | None
+    ) -> tuple[Mapping[str, dict[str, Any]], Mapping[str, Mapping[str, list[list[int]]]]]:
+        """Close the connections; return documents and histograms of each population by name."""
+        generator = self.context.generator
+        if self.trial.load.has_populations:
+            closed = generator.close_populations(self.load_name)
+            return closed.documents, closed.histograms
+        only = generator.close(self.load_name, baseline_rps)
+        return {"": only.document}, {"": only.histograms}

@@ -21,8 +21,8 @@ from bench.experiment.trial_rows import unmeasured_row
 from bench.machine.background_load import BackgroundLoad
 from bench.machine.cgroup_limits import Throttling
 from bench.machine.noise_probe import RoundConditions
-from bench.plan.schedule import ScheduledLoad
-from bench.plan.slice_lengths import Lengths, usual_length
+from bench.plan.schedule import LoadPart, ScheduledLoad
+from bench.plan.slice_lengths import Lengths, planned_length
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import DISTURBED, HistogramRow, ResourceRow, RoundRow, SliceRow, TrialRow
 from bench.store.run_folder import BlockRows
@@ -62,9 +62,10 @@ class Block:
         """
         for scenario in self._schedule.block_order(self._number):
             baselines = self._baseline_servers[scenario.scenario.protocol]
-            with fresh_servers(self._context, scenario, self._schedule.fresh_arms) as servers:
-                for load in scenario.loads:
-                    self._run_load(load, {**servers, **baselines})
+            for same_servers in scenario.fresh_groups:
+                with fresh_servers(self._context, same_servers, self._schedule.fresh_arms) as servers:
+                    for load in same_servers.loads:
+                        self._run_load(load, {**servers, **baselines})
         return BlockRows(self._slices, self._histograms, self._resources, self._rounds, self._trials)
 
     def _run_load(self, load: ScheduledLoad, servers: Servers) -> None:
@@ -94,22 +95,29 @@ class Block:
         """
         arm_runs = []
         for arm in self._schedule.arms:
-            rate_rps = self._rates.arm_rates.get((load.point, arm))
-            trial = TrialContext(self._schedule, self._number, arm, load, rate_rps)
+            trials = [self._trial(arm, load, part) for part in load.parts]
+            measured = [trial for trial in trials if trial.part.is_active]
             server = servers.get(arm, "")
-            length = self._lengths.get((load.point, arm), usual_length(self._schedule.plan))
-            if load.skip_reasons[arm]:
-                self._trials.append(unmeasured_row(trial, "skipped", load.skip_reasons[arm]))
-            elif length.skip_reason:
-                self._trials.append(unmeasured_row(trial, "skipped", length.skip_reason))
+            length = self._lengths.get((load.point, arm), planned_length(self._schedule.plan, load.scenario))
+            if reason := load.skip_reasons[arm] or length.skip_reason:
+                self._add_unmeasured(trials, "skipped", reason)
             elif isinstance(server, str):
-                self._trials.append(unmeasured_row(trial, "failed", server))
-            elif load.scenario.loop == "open" and rate_rps is None:
+                self._add_unmeasured(trials, "failed", server)
+            elif any(trial.part.population.is_open and trial.rate_rps is None for trial in measured):
                 reason = "its capacity could not be measured when the rates were calibrated"
-                self._trials.append(unmeasured_row(trial, "failed", reason))
+                self._add_unmeasured(trials, "failed", reason)
             else:
-                arm_runs.append(ArmRun(self._context, trial, server, length, self._meter, server.tree.usage()))
+                for trial in trials:
+                    if not trial.part.is_active:
+                        self._add_unmeasured([trial], "skipped", trial.part.inactive_reason)
+                arm_runs.append(ArmRun(self._context, measured, server, length, self._meter, server.tree.usage()))
         return arm_runs
+
+    def _trial(self, arm: Arm, load: ScheduledLoad, part: LoadPart) -> TrialContext:
+        return TrialContext(self._schedule, self._number, arm, load, part, self._rates.arm_rates.get((part.point, arm)))
+
+    def _add_unmeasured(self, trials: Sequence[TrialContext], status: str, reason: str) -> None:
+        self._trials += [unmeasured_row(trial, status, reason) for trial in trials]
 
     def _run_rounds(self, load: ScheduledLoad, arm_runs: Sequence[ArmRun]) -> None:
         """Run the rounds of a load point. Disturbed rounds are repeated, up to a limit."""
@@ -118,7 +126,8 @@ class Block:
         while counted < load.rounds:
             order = load.round_order(self._number, number, transports)
             in_turn = [arm_runs[k] for k in order if self._takes_part(arm_runs[k], counted)]
-            may_repeat = number - counted < MAX_REPEAT_SHARE * load.rounds
+            # Phases begin on a fresh server, which a second time would not be.
+            may_repeat = not load.scenario.phases and number - counted < MAX_REPEAT_SHARE * load.rounds
             counted += self._run_round(load, number, in_turn, may_repeat=may_repeat)
             number += 1
 
@@ -181,9 +190,9 @@ class Block:
         """Keep the rows of the last slice with a mark, and count nothing of it."""
 
         def discard() -> None:
-            row, resources = arm_run.discard_last_slice()
-            self._slices.append(replace(row, codes=DISTURBED))
-            self._resources.append(resources)
+            last = arm_run.discard_last_slice()
+            self._slices += [replace(row, codes=DISTURBED) for row in last.rows]
+            self._resources.append(last.resources)
 
         self._run_step(arm_run, discard)
 
@@ -193,15 +202,15 @@ class Block:
         """Add the rows of a trial, or its failure."""
 
         def finish() -> None:
-            trial, histograms = arm_run.finish(baseline_rps, background_load_share, throttled_share)
-            self._trials.append(trial)
-            self._slices += arm_run.slices
-            self._resources += arm_run.resources + arm_run.generator_resources
-            self._histograms += histograms
+            rows = arm_run.finish(baseline_rps, background_load_share, throttled_share)
+            self._trials += rows.trials
+            self._slices += rows.slices
+            self._resources += arm_run.resources
+            self._histograms += rows.histograms
 
         self._run_step(arm_run, finish)
         if arm_run.failure:
-            self._trials.append(unmeasured_row(arm_run.trial, "failed", arm_run.failure))
+            self._add_unmeasured(arm_run.trials, "failed", arm_run.failure)
 
     def _run_step(self, arm_run: ArmRun, step: Callable[[], object]) -> None:
         """Take a step with an arm that has not failed.
@@ -225,8 +234,12 @@ class Block:
         In an open loop it comes from the calibration, otherwise from this block.
         """
         trial = arm_run.trial
+        if trial.load.has_populations:  # each would have a rate of its own
+            return None
         if trial.rate_rps is not None:
             return self._rates.baseline_rates.get((trial.load.point, trial.arm.transport))
         baseline = Arm(self._schedule.plan.baseline, trial.arm.transport)
-        rates_rps = [row.throughput_rps for run in arm_runs if run.trial.arm == baseline for row in run.slices]
+        rates_rps = [
+            row.shown.throughput_rps or 0.0 for run in arm_runs if run.trial.arm == baseline for row in run.slices
+        ]
         return statistics.median(rates_rps) if rates_rps else None

@@ -6,14 +6,16 @@ The length of an arm's slices follows from the time of its replies.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bench.experiment.cycle import measure_cycle_s, measure_reply_s
-from bench.experiment.rate_calibration import calibrate_rates
+from bench.experiment.cycle import Cycles, measure_cycles, measure_reply_s
+from bench.experiment.population_rates import calibrate_rates
+from bench.experiment.rate_calibration import point_of
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, Servers
 from bench.experiment.server_pool import fresh_servers
+from bench.plan.population_loads import PopulationLoad
 from bench.plan.scenario import COMMON
 from bench.plan.schedule import ScheduledLoad
-from bench.plan.slice_lengths import SliceLength, choose_length
+from bench.plan.slice_lengths import SliceLength, choose_length, longest_length, planned_length
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import RateRow, SliceLengthRow
 from bench.schema.load_points import LoadPoint
@@ -40,54 +42,59 @@ def calibrate(context: RunContext, baseline_servers: Mapping[str, Servers]) -> C
         with fresh_servers(context, scenario, arms) as servers:
             every = servers if searches else {**servers, **baseline_servers[scenario.scenario.protocol]}
             for load in scenario.loads:
-                cycles_s = _measure_cycles(context, load, every)
-                load_rates: list[RateRow] = []
-                if scenario.scenario.loop == "open" and not searches:
-                    load_rates = calibrate_rates(context, load, every, cycles_s)
+                cycles = {each.name: measure_cycles(context, load, every, each) for each in load.timed_populations}
+                load_rates = [] if searches else calibrate_rates(context, load, every, cycles)
                 rates += load_rates
-                lengths += _length_rows(context, load, every, cycles_s, {row.arm: row.rate_rps for row in load_rates})
-    for row in {(row.scenario, row.connections): row for row in rates if row.rate == COMMON}.values():
+                lengths += _length_rows(context, load, every, cycles, load_rates)
+    for row in {point_of(row): row for row in rates if row.rate == COMMON}.values():
         rate_rps = f"{row.rate_rps:,.0f}" if row.rate_rps >= 10 else f"{row.rate_rps:g}"
-        rate = f"{rate_rps} requests/s over {row.connections} connections"
+        of_part = f" of {point_of(row).part}" if row.population else ""
+        rate = f"{rate_rps} requests/s{of_part} over {row.connections} connections"
         context.observer.on_message(f"{row.scenario}: {rate}, a rate that every arm can sustain")
     return Calibration(rates, lengths)
 
 
-def _measure_cycles(context: RunContext, load: ScheduledLoad, servers: Servers) -> dict[Arm, float | None]:
-    """Return the time of a cycle of each arm that is up and serves a load."""
-    return {
-        arm: measure_cycle_s(context, load, server)
-        for arm, server in servers.items()
-        if isinstance(server, Server) and not load.skip_reasons[arm]
-    }
-
-
 def _length_rows(
-    context: RunContext,
-    load: ScheduledLoad,
-    servers: Servers,
-    cycles_s: Mapping[Arm, float | None],
-    rates_rps: Mapping[str, float],
+    context: RunContext, load: ScheduledLoad, servers: Servers, cycles: Cycles, rates: Iterable[RateRow]
 ) -> list[SliceLengthRow]:
-    """Return the slices of each arm at one load point. rates_rps: of an open loop, by name of the arm."""
+    """Return the slices of each arm at one load point: long enough for each of its populations."""
     plan, rows = context.schedule.plan, []
-    for arm, cycle_s in cycles_s.items():
-        rate_rps, server, open_cycle_s = rates_rps.get(arm.name), servers[arm], cycle_s
-        if rate_rps is not None and cycle_s is not None and isinstance(server, Server):
-            open_cycle_s = _open_cycle_s(context, load, server, cycle_s, rate_rps)
-        rows.append(_length_row(load, arm, choose_length(plan, load.scenario, open_cycle_s, rate_rps)))
+    rates_rps = {(row.population, row.arm): row.rate_rps for row in rates}
+    for arm in servers:
+        lengths = []
+        for population in load.timed_populations:
+            if arm not in cycles[population.name]:
+                continue
+            cycle_s, rate_rps = cycles[population.name][arm], rates_rps.get((population.name, arm.name))
+            server = servers[arm]
+            if rate_rps is not None and cycle_s is not None and isinstance(server, Server):
+                cycle_s = _open_cycle_s(context, load, server, cycle_s, rate_rps, population)
+            # The scenario asks about its first population. Requests of another one may be rare.
+            asked_rps = rate_rps if population is load.populations[0] else None
+            lengths.append(choose_length(plan, load.scenario, cycle_s, asked_rps, population))
+        if load.scenario.phases:
+            lengths = [planned_length(plan, load.scenario)]
+        if lengths and not load.skip_reasons[arm]:
+            rows.append(_length_row(load, arm, longest_length(lengths)))
     return rows
 
 
-def _open_cycle_s(context: RunContext, load: ScheduledLoad, server: Server, cycle_s: float, rate_rps: float) -> float:
+def _open_cycle_s(
+    context: RunContext,
+    load: ScheduledLoad,
+    server: Server,
+    cycle_s: float,
+    rate_rps: float,
+    population: PopulationLoad,
+) -> float:
     """Return the time of a cycle at a rate. It is measured only if that may change the slices.
 
     cycle_s: in a closed loop.
     """
     fits = cycle_s <= context.schedule.plan.slice_warmup_s
-    if fits or load.scenario.lifecycle == "session":
+    if fits or population.lifecycle == "session" or load.scenario.phases:
         return cycle_s
-    return measure_reply_s(context, load, server, cycle_s, rate_rps)
+    return measure_reply_s(context, load, server, cycle_s, rate_rps, population)
 
 
 def _length_row(load: ScheduledLoad, arm: Arm, length: SliceLength) -> SliceLengthRow:

@@ -5,30 +5,47 @@ from typing import Any
 
 from bench.experiment.child_process import ServerError
 from bench.experiment.run_context import RunContext
-from bench.experiment.server import Server, load_settings
+from bench.experiment.server import Server, Servers, population_settings
 from bench.experiment.solo_load import load_alone
+from bench.plan.population_loads import PopulationLoad
 from bench.plan.schedule import ScheduledLoad
 from bench.plan.slice_lengths import is_short
+from bench.schema.arms import Arm
 
+Cycles = Mapping[str, Mapping[Arm, float | None]]  # time of a cycle in s, of each population by name
 _LOAD_S = 0.01
 _TRIES = 3  # the first load also starts threads and warms up the interpreter
 _SLOW_S = 0.2  # a load that takes this long is slow by itself, and a second try would cost as much
 
 
-def measure_cycle_s(context: RunContext, load: ScheduledLoad, server: Server) -> float | None:
-    """Return the time of a cycle in a closed loop with the connections of a load.
+def measure_cycles(
+    context: RunContext, load: ScheduledLoad, servers: Servers, population: PopulationLoad
+) -> dict[Arm, float | None]:
+    """Return the time of a cycle of one population alone, of each arm that is up and serves the load."""
+    return {
+        arm: measure_cycle_s(context, load, server, population)
+        for arm, server in servers.items()
+        if isinstance(server, Server) and not load.skip_reasons[arm]
+    }
+
+
+def measure_cycle_s(
+    context: RunContext, load: ScheduledLoad, server: Server, population: PopulationLoad
+) -> float | None:
+    """Return the time of a cycle in a closed loop with the connections of a population.
 
     None if there is no reply; the block reports the reason. The shortest of a few tries counts, unless the first is
     short enough for the plan's slices.
     """
     plan, generator, name = context.schedule.plan, context.generator, f"{server.arm.name} cycle"
-    settings = load_settings(load, server, plan.timeout_s, spin=context.schedule.cpus_disjoint)
+    spin = context.schedule.cpus_disjoint
+    settings = population_settings(load, population, server, plan.timeout_s, spin=spin)
     shortest_s: float | None = None
     try:
         generator.open(name, settings)
         for _ in range(_TRIES):
             figures = generator.slice(name, _LOAD_S, 0.0, None)
-            cycle_s = cycle_of(load, figures)
+            cycle_s = cycle_of(population, figures)
             if cycle_s is None:
                 break
             shortest_s = cycle_s if shortest_s is None else min(shortest_s, cycle_s)
@@ -40,14 +57,21 @@ def measure_cycle_s(context: RunContext, load: ScheduledLoad, server: Server) ->
     return shortest_s
 
 
-def measure_reply_s(context: RunContext, load: ScheduledLoad, server: Server, cycle_s: float, rate_rps: float) -> float:
+def measure_reply_s(
+    context: RunContext,
+    load: ScheduledLoad,
+    server: Server,
+    cycle_s: float,
+    rate_rps: float,
+    population: PopulationLoad,
+) -> float:
     """Return the longest time of a reply at a rate. It is at most ``cycle_s``, the time in a closed loop.
 
     A closed loop keeps every connection waiting, so its cycle may be much longer than a reply at the rate.
     """
     window_s = min(max(_LOAD_S, 1 / rate_rps), max(_LOAD_S, cycle_s))
     try:
-        result = load_alone(context, server, load, [window_s], 0.0, rate_rps=rate_rps)
+        result = load_alone(context, server, load, [window_s], 0.0, rate_rps=rate_rps, population=population)
     except ServerError:
         return cycle_s
     service_us = result.document["service_us"]
@@ -56,7 +80,7 @@ def measure_reply_s(context: RunContext, load: ScheduledLoad, server: Server, cy
     return min(cycle_s, float(service_us["max"]) / 1e6)
 
 
-def cycle_of(load: ScheduledLoad, figures: Mapping[str, Any]) -> float | None:
+def cycle_of(population: PopulationLoad, figures: Mapping[str, Any]) -> float | None:
     """Return the mean time of a cycle in one load, from its first request to its last reply.
 
     In that time every connection was busy, so it is the connections' time divided by the number of cycles. This also
@@ -65,5 +89,5 @@ def cycle_of(load: ScheduledLoad, figures: Mapping[str, Any]) -> float | None:
     answered = float(figures["answered"])
     if not answered:
         return None
-    cycles = answered / load.scenario.requests_per_cycle
-    return load.point.connections * float(figures["elapsed_s"]) / cycles
+    cycles = answered / population.requests_per_cycle
+    return population.connections * population.depth * float(figures["elapsed_s"]) / cycles

@@ -4,7 +4,7 @@ There is one method per command of ``clients.worker``. Every method raises Child
 which ends the run. A server that cannot be loaded raises ServerError, and the generator continues.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,14 @@ class ClosedLoad:
 
     document: dict[str, Any]
     histograms: Mapping[str, list[list[int]]]  # rows of lower_ns, upper_ns, count by quantity
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPopulations:
+    """Everything that the generator counted of a load with several populations."""
+
+    documents: Mapping[str, dict[str, Any]]  # by population
+    histograms: Mapping[str, Mapping[str, list[list[int]]]]  # by population, or by population/phase
 
 
 class Generator:
@@ -53,6 +61,15 @@ class Generator:
         """Open the connections of a load; return their number."""
         return int(self._ask({"do": "open", "id": load, "settings": settings})["connected"])
 
+    def open_populations(self, load: str, populations: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+        """Open the connections of several populations of one load; return their numbers by name.
+
+        populations: name and settings of each.
+        """
+        answer = self._ask({"do": "open", "id": load, "populations": [*populations]})
+        connected: dict[str, int] = answer["connected"]
+        return connected
+
     def warm(self, load: str, seconds: float) -> None:
         """Load a server without counting. A failure appears in the next slice."""
         self._send({"do": "warm", "id": load, "seconds": seconds})
@@ -61,6 +78,14 @@ class Generator:
         """Load a server for a slice; return its figures. seed: of the arrivals."""
         command = {"do": "slice", "id": load, "seconds": seconds, "warmup_s": warmup_s, "seed": seed}
         figures: dict[str, Any] = self._ask(command)["slice"]
+        return figures
+
+    def slice_populations(
+        self, load: str, seconds: float, warmup_s: float, seed: int | None
+    ) -> dict[str, dict[str, Any]]:
+        """Load a server for a slice with all populations of a load; return the figures of each by name."""
+        command = {"do": "slice", "id": load, "seconds": seconds, "warmup_s": warmup_s, "seed": seed}
+        figures: dict[str, dict[str, Any]] = self._ask(command)["slices"]
         return figures
 
     def discard(self, load: str) -> None:
@@ -74,6 +99,11 @@ class Generator:
         """
         answer = self._ask({"do": "close", "id": load, "baseline_rps": baseline_rps})
         return ClosedLoad(answer["document"], answer["histograms"])
+
+    def close_populations(self, load: str) -> ClosedPopulations:
+        """Close a load with several populations; return the counts of each."""
+        answer = self._ask({"do": "close", "id": load})
+        return ClosedPopulations(answer["documents"], answer["histograms"])
 
     def abandon(self, load: str) -> None:
         """Close a load whose server failed."""

@@ -4,6 +4,7 @@ A rate that every arm can sustain makes latency and CPU time per request compara
 shows how its latency grows with its load. Both need the capacities, which a closed loop measures.
 """
 
+import itertools
 import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping
@@ -14,9 +15,10 @@ from bench.experiment.rate_trials import RateTrial, judge_rate_trial, suits
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, Servers
 from bench.experiment.solo_load import load_alone
+from bench.plan.population_loads import PopulationLoad, RateRule
 from bench.plan.scenario import COMMON
 from bench.plan.schedule import Schedule, ScheduledLoad
-from bench.plan.slice_lengths import MAX_SLICE_S, MIN_REQUESTS, SliceLength, choose_length
+from bench.plan.slice_lengths import MAX_SLICE_S, MIN_REQUESTS, SliceLength, closed_length
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import RateRow
 from bench.schema.load_points import LoadPoint
@@ -34,31 +36,37 @@ _REPEATS = 2  # of a trial that fails: a stall of the machine must not lower the
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """The calibrated rates, by load point."""
+    """The calibrated rates, by load point: of each population in each phase."""
 
     arm_rates: Mapping[tuple[LoadPoint, Arm], float]
     baseline_rates: Mapping[tuple[LoadPoint, str], float]  # capacity of the baseline by transport
 
 
 def rates_by_load(schedule: Schedule, rows: Iterable[RateRow]) -> Rates:
-    """Return the rates as a block looks them up.
+    """Return the rates as a block looks them up: of each population in each phase.
 
     A common rate belongs to the load point, so it is also the rate of an arm without a row of its own.
     """
-    by_arm = {(LoadPoint(row.scenario, row.connections, row.message_bytes), row.arm): row for row in rows}
+    by_arm = {(point_of(row), row.arm): row for row in rows}
     any_row = {point: row for (point, _), row in by_arm.items()}
     arm_rates: dict[tuple[LoadPoint, Arm], float] = {}
     baseline_rates: dict[tuple[LoadPoint, str], float] = {}
     for load in schedule.block_loads:
-        for arm in schedule.arms:
-            arm_row = by_arm.get((load.point, arm.name))
-            common_row = any_row.get(load.point) if load.scenario.rate == COMMON else None
+        points = [part.point for part in load.parts]
+        for point, arm in itertools.product(points, schedule.arms):
+            arm_row = by_arm.get((point, arm.name))
+            common_row = any_row.get(point) if load.scenario.rate == COMMON else None
             row = arm_row or common_row
             if row is not None:
-                arm_rates[load.point, arm] = row.rate_rps
+                arm_rates[point, arm] = row.rate_rps
             if arm_row is not None and arm == Arm(schedule.plan.baseline, arm.transport):
-                baseline_rates[load.point, arm.transport] = arm_row.capacity_rps
+                baseline_rates[point, arm.transport] = arm_row.capacity_rps
     return Rates(arm_rates, baseline_rates)
+
+
+def point_of(row: RateRow) -> LoadPoint:
+    """Return the load point of a row, without its rate."""
+    return LoadPoint(row.scenario, row.connections, row.message_bytes, row.population, row.phase)
 
 
 def round_down(rate_rps: float) -> float:
@@ -71,7 +79,11 @@ def round_down(rate_rps: float) -> float:
 
 
 def measure_capacity_rps(
-    context: RunContext, load: ScheduledLoad, server: Server, length: SliceLength | None = None
+    context: RunContext,
+    load: ScheduledLoad,
+    server: Server,
+    length: SliceLength | None = None,
+    population: PopulationLoad | None = None,
 ) -> float:
     """Return the rate of a server in a short closed loop. length: of its slices in a closed loop.
 
@@ -81,81 +93,108 @@ def measure_capacity_rps(
     if length is not None and length.is_longer(context.schedule.plan):
         windows_s, warmup_s = [max(_SLICE_S, length.window_s)], max(_WARMUP_S, length.warmup_s)
     try:
-        result = load_alone(context, server, load, windows_s, warmup_s)
+        result = load_alone(context, server, load, windows_s, warmup_s, population=population)
     except ServerError:
         return 0.0
     return statistics.median(float(figures["throughput_rps"]) for figures in result.slices)
 
 
-def calibrate_rates(
-    context: RunContext, load: ScheduledLoad, servers: Servers, cycles_s: Mapping[Arm, float | None]
-) -> list[RateRow]:
-    """Return the rates of one load point.
+@dataclass(frozen=True, slots=True)
+class RateCalibration:
+    """The calibration of the rates at one load point, with one population alone."""
 
-    An arm whose capacity cannot be measured, or not in time, has none.
-    """
-    plan = context.schedule.plan
-    closed = {arm: choose_length(plan, load.scenario, cycle_s) for arm, cycle_s in cycles_s.items()}
-    alive = {
-        arm: server
-        for arm, server in servers.items()
-        if isinstance(server, Server) and arm in closed and not closed[arm].skip_reason
-    }
-    measured = {arm: measure_capacity_rps(context, load, server, closed[arm]) for arm, server in alive.items()}
-    capacities = {arm: capacity_rps for arm, capacity_rps in measured.items() if capacity_rps}
-    point = load.point
-    return [
-        RateRow(
-            point.scenario,
-            point.connections,
-            point.message_bytes,
-            arm.name,
-            load.scenario.rate_text,
-            capacities[arm],
-            rate_rps,
-        )
-        for arm, rate_rps in _rates(context, load, alive, capacities, closed).items()
-    ]
+    context: RunContext
+    load: ScheduledLoad
+    population: PopulationLoad
+    servers: Mapping[Arm, Server]  # that can be measured in time
+    closed: Mapping[Arm, SliceLength]  # slices of a closed loop
+    capacities: Mapping[Arm, float]  # of the arms that have one
 
+    @classmethod
+    def measure(
+        cls,
+        context: RunContext,
+        load: ScheduledLoad,
+        population: PopulationLoad,
+        servers: Servers,
+        cycles_s: Mapping[Arm, float | None],
+    ) -> "RateCalibration":
+        """Measure the capacities. An arm whose capacity cannot be measured, or not in time, has none."""
+        plan = context.schedule.plan
+        closed = {arm: closed_length(plan, load.scenario, population, cycle_s) for arm, cycle_s in cycles_s.items()}
+        alive = {
+            arm: server
+            for arm, server in servers.items()
+            if isinstance(server, Server) and arm in closed and not closed[arm].skip_reason
+        }
+        measured = {
+            arm: measure_capacity_rps(context, load, server, closed[arm], population) for arm, server in alive.items()
+        }
+        capacities = {arm: capacity_rps for arm, capacity_rps in measured.items() if capacity_rps}
+        return cls(context, load, population, alive, closed, capacities)
 
-def _rates(
-    context: RunContext,
-    load: ScheduledLoad,
-    servers: Mapping[Arm, Server],
-    capacities: Mapping[Arm, float],
-    closed: Mapping[Arm, SliceLength],
-) -> dict[Arm, float]:
-    """Return the rate of each arm that has a capacity. closed: slices of a closed loop."""
-    scenario = load.scenario
-    if not capacities:
-        return {}
-    if scenario.rate_rps is not None:
-        return dict.fromkeys(capacities, scenario.rate_rps)
-    if scenario.capacity_share is not None:
-        return {arm: round_down(scenario.capacity_share * capacity) for arm, capacity in capacities.items()}
-    return dict.fromkeys(capacities, _common_rate(context, load, servers, capacities, closed))
+    def scenario_rates(self) -> dict[Arm, float]:
+        """Return the rate that the scenario asks of each arm that has a capacity."""
+        scenario = self.load.scenario
+        if scenario.rate_rps is not None:
+            return dict.fromkeys(self.capacities, scenario.rate_rps)
+        if scenario.capacity_share is not None:
+            return self.shares_of_capacity(scenario.capacity_share)
+        return dict.fromkeys(self.capacities, self._common_rate()) if self.capacities else {}
 
+    def rates(self, rule: RateRule) -> dict[Arm, float]:
+        """Return the rate of each arm by the rule of a population."""
+        if rule.rate_rps is not None:
+            return dict.fromkeys(self.capacities, rule.rate_rps)
+        return self.shares_of_capacity(rule.capacity_share or 0.0)
 
-def _common_rate(
-    context: RunContext,
-    load: ScheduledLoad,
-    servers: Mapping[Arm, Server],
-    capacities: Mapping[Arm, float],
-    closed: Mapping[Arm, SliceLength],
-) -> float:
-    """Return a rate that every arm sustains in a trial, and at which the generator is punctual with most of them."""
-    baselines = [capacities[arm] for arm in context.schedule.baseline_arms if arm in capacities]
-    highest_rps = MAX_BASELINE_SHARE * min(baselines, default=math.inf)
+    def shares_of_capacity(self, share: float) -> dict[Arm, float]:
+        """Return a share of each arm's own capacity."""
+        return {arm: round_down(share * capacity) for arm, capacity in self.capacities.items()}
 
-    def suits_all(rate_rps: float) -> bool:
-        trials: list[RateTrial] = []
-        for arm in capacities:
-            trials.append(_try_rate(context, load, servers[arm], rate_rps, closed[arm]))
-            if not trials[-1].is_sustained:
-                break  # the trials of slow servers take seconds
-        return suits(trials)
+    def _common_rate(self) -> float:
+        """Return a rate that every arm sustains in a trial; the generator is punctual with most of them."""
+        baselines = [self.capacities[arm] for arm in self.context.schedule.baseline_arms if arm in self.capacities]
+        highest_rps = MAX_BASELINE_SHARE * min(baselines, default=math.inf)
 
-    return lower_until(round_down(min(COMMON_SHARE * min(capacities.values()), highest_rps)), suits_all)
+        def suits_all(rate_rps: float) -> bool:
+            trials: list[RateTrial] = []
+            for arm in self.capacities:
+                trials.append(self._try_rate(arm, rate_rps))
+                if not trials[-1].is_sustained:
+                    break  # the trials of slow servers take seconds
+            return suits(trials)
+
+        highest_rps = min(COMMON_SHARE * min(self.capacities.values()), highest_rps)
+        return lower_until(round_down(highest_rps), suits_all)
+
+    def _try_rate(self, arm: Arm, rate_rps: float) -> RateTrial:
+        """Return whether an arm sustains a rate in one of a few trials, and whether the generator was punctual.
+
+        The slices of a closed loop, whose replies are slower, are long enough.
+        """
+        closed, per_cycle = self.closed[arm], self.population.requests_per_cycle
+        is_longer = closed.is_longer(self.context.schedule.plan)
+        window_s, warmup_s = (closed.window_s, closed.warmup_s) if is_longer else (0.0, _WARMUP_S)
+        window_s = max(_TRIAL_S, window_s, min(MIN_REQUESTS * per_cycle / rate_rps, MAX_SLICE_S))
+        trial = RateTrial(is_sustained=True, is_punctual=True)
+        for _ in range(_REPEATS):
+            try:
+                result = load_alone(
+                    self.context,
+                    self.servers[arm],
+                    self.load,
+                    [window_s],
+                    warmup_s,
+                    rate_rps=rate_rps,
+                    population=self.population,
+                )
+            except ServerError:
+                return RateTrial(is_sustained=True, is_punctual=True)  # the rate is not the cause
+            trial = judge_rate_trial(result, self.context.schedule.thresholds)
+            if trial.is_sustained and trial.is_punctual:
+                break
+        return trial
 
 
 def lower_until(rate_rps: float, is_suitable: Callable[[float], bool]) -> float:
@@ -165,25 +204,3 @@ def lower_until(rate_rps: float, is_suitable: Callable[[float], bool]) -> float:
             break
         rate_rps = round_down(_REDUCTION * rate_rps)
     return rate_rps
-
-
-def _try_rate(
-    context: RunContext, load: ScheduledLoad, server: Server, rate_rps: float, closed: SliceLength
-) -> RateTrial:
-    """Return whether an arm sustains a rate in one of a few trials, and whether the generator was punctual.
-
-    closed: its slices in a closed loop, whose replies are slower.
-    """
-    is_longer = closed.is_longer(context.schedule.plan)
-    window_s, warmup_s = (closed.window_s, closed.warmup_s) if is_longer else (0.0, _WARMUP_S)
-    window_s = max(_TRIAL_S, window_s, min(MIN_REQUESTS * load.scenario.requests_per_cycle / rate_rps, MAX_SLICE_S))
-    trial = RateTrial(is_sustained=True, is_punctual=True)
-    for _ in range(_REPEATS):
-        try:
-            result = load_alone(context, server, load, [window_s], warmup_s, rate_rps=rate_rps)
-        except ServerError:
-            return RateTrial(is_sustained=True, is_punctual=True)  # the rate is not the cause
-        trial = judge_rate_trial(result, context.schedule.thresholds)
-        if trial.is_sustained and trial.is_punctual:
-            break
-    return trial

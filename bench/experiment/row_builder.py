@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.machine.process_usage import Usage, switches_between
-from bench.plan.schedule import Schedule, ScheduledLoad
+from bench.plan.schedule import LoadPart, Schedule, ScheduledLoad
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import HistogramRow, ResourceRow, SliceRow
 
@@ -22,11 +22,12 @@ class TrialContext:
     block: int
     arm: Arm
     load: ScheduledLoad
+    part: LoadPart  # that the rows are about: one of the load's
     rate_rps: float | None = None  # of an open loop
 
     @property
-    def factors(self) -> dict[str, Any]:
-        """The columns that every row repeats."""
+    def load_factors(self) -> dict[str, Any]:
+        """The columns that every row about the whole load repeats."""
         point = self.load.point
         return {
             "block": self.block,
@@ -34,18 +35,34 @@ class TrialContext:
             "scenario": point.scenario,
             "connections": point.connections,
             "message_bytes": point.message_bytes,
-            "rate_rps": self.rate_rps,
+            "rate_rps": self.planned_rate_rps,
         }
+
+    @property
+    def factors(self) -> dict[str, Any]:
+        """The columns that every row about one population in one phase repeats."""
+        return self.load_factors | {"population": self.part.point.population, "phase": self.part.point.phase}
+
+    @property
+    def planned_rate_rps(self) -> float | None:
+        """The rate in the rows. Phases are compared although each arm may have rates of its own, so they have none."""
+        return self.rate_rps if self.part.phase is None else None
 
 
 def slice_row(
-    trial: TrialContext, number: int, position: int, report: Mapping[str, Any], server_cpu_ns: float
+    trial: TrialContext,
+    number: int,
+    position: int,
+    report: Mapping[str, Any],
+    server_cpu_ns: float | None,
+    load_answered: int | None = None,
 ) -> SliceRow:
-    """Return the row of a slice.
+    """Return the row of a slice, or of a phase.
 
     number: of its round. position: in the round. report: figures of the generator. server_cpu_ns: CPU time of the
-    server's process tree in the slice.
+    server's process tree in the slice; None for a phase. load_answered: replies of all populations, if there are some.
     """
+    gets_replies = trial.part.population.gets_replies
     return SliceRow(
         **trial.factors,
         round=number,
@@ -60,13 +77,14 @@ def slice_row(
         late=report["late"],
         given_up=report["given_up"],
         corrupt=report["corrupt"],
-        throughput_rps=report["throughput_rps"] or 0.0,
+        load_answered=load_answered,
+        throughput_rps=(report["throughput_rps"] or 0.0) if gets_replies else None,
         sessions_per_s=report["sessions_per_s"],
         service_p50_us=as_number(report["service_p50_us"]),
         service_p99_us=as_number(report["service_p99_us"]),
         latency_p50_us=as_number(report["latency_p50_us"]),
         latency_p99_us=as_number(report["latency_p99_us"]),
-        server_cpu_us=server_cpu_ns / 1e3,
+        server_cpu_us=None if server_cpu_ns is None else server_cpu_ns / 1e3,
         generator_cpu_us=report["generator_cpu_us"],
         generator_cpu_share=report["generator_cpu_share"],
         run_delay_share=report["run_delay_share"],
@@ -80,7 +98,7 @@ def resource_row(trial: TrialContext, number: int, role: str, before: Usage, aft
     number: of its round. role: server or generator.
     """
     return ResourceRow(
-        **trial.factors,
+        **trial.load_factors,
         round=number,
         role=role,
         cpu_us=(after.cpu_ns - before.cpu_ns) / 1e3,

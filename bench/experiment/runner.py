@@ -174,7 +174,7 @@ def _start_generator(schedule: Schedule, observer: RunObserver) -> Iterator[Gene
     """Start the generator, and check the machine while it starts."""
     cpus = schedule.generator_cpus
     with Child("the load generator", generator_command(cpus), cpus, pipe_stdin=True) as child:
-        generator = Generator(child, schedule.plan.timeout_s)
+        generator = Generator(child, schedule.longest_timeout_s)
         observer.on_message("preparing the load generator (compiled on the first use on this machine) ...")
         for finding in problems(findings()):
             fix = f"To fix it: {finding.remedy}"

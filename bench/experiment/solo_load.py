@@ -6,7 +6,8 @@ from typing import Any
 
 from bench.experiment.child_process import ServerError
 from bench.experiment.run_context import RunContext
-from bench.experiment.server import Server, load_settings
+from bench.experiment.server import Server, population_settings
+from bench.plan.population_loads import PopulationLoad
 from bench.plan.schedule import ScheduledLoad
 
 
@@ -29,14 +30,16 @@ def load_alone(
     rate_rps: float = 0.0,
     seed: int | None = None,
     baseline_rps: float | None = None,
+    population: PopulationLoad | None = None,
 ) -> LoadResult:
     """Load a server that is otherwise idle. Raises ServerError.
 
     windows_s: lengths of the slices without their warm-up. rate_rps: of an open loop; 0 means a closed loop. seed: of
-    the arrivals.
+    the arrivals. population: the first one of the load if it is None.
     """
     generator, name = context.generator, f"{server.arm.name} alone"
-    settings = load_settings(load, server, context.schedule.plan.timeout_s, spin=context.schedule.cpus_disjoint)
+    timeout_s, spin = context.schedule.plan.timeout_s, context.schedule.cpus_disjoint
+    settings = population_settings(load, population or load.populations[0], server, timeout_s, spin=spin)
     generator.open(name, settings | {"rate_rps": rate_rps})
     slices: list[dict[str, Any]] = []
     failure: ServerError | None = None

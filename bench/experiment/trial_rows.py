@@ -17,17 +17,30 @@ _STATISTICS = ("mean", "p50", "p90", "p99", "p99_9", "max")
 
 
 @dataclass(frozen=True, slots=True)
+class WholeLoad:
+    """What is known of a load as a whole: of the server, and of all populations together."""
+
+    ready: Mapping[str, Any]  # the server's ready line
+    resources: Sequence[ResourceRow]  # of the server, one for each slice
+    elapsed_s: float  # of all slices, from the first request to the last reply
+    memory_mb: float | None
+    answered: int  # correct replies of all populations
+    background_load_share: float = math.nan  # of the servers' CPUs
+    throttled_share: float = 0.0  # of the CPUs' time, by the container's quota
+
+    @property
+    def server_cpu_us(self) -> float:
+        """CPU time of the server in all slices; nan if it is unknown."""
+        return sum(row.cpu_us for row in self.resources)
+
+
+@dataclass(frozen=True, slots=True)
 class TrialMeasurement:
     """Everything that is known of a trial when its last slice is over."""
 
-    ready: Mapping[str, Any]  # the server's ready line
+    load: WholeLoad
     slices: Sequence[SliceRow]
-    resources: Sequence[ResourceRow]  # of the server
     document: Mapping[str, Any]  # of the generator
-    elapsed_s: float  # of all slices, from the first request to the last reply
-    memory_mb: float | None
-    background_load_share: float = math.nan  # of the servers' CPUs
-    throttled_share: float = 0.0  # of the CPUs' time, by the container's quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +66,13 @@ def trial_row(trial: TrialContext, measurement: TrialMeasurement) -> TrialRow:
 
     It has the counts of all its slices and the figures of their merged histogram.
     """
-    document = measurement.document
+    load, document = measurement.load, measurement.document
     ledger = document["ledger"]
     fairness, lateness = document["fairness"] or {}, document["lateness_us"] or {}
-    usage = _server_usage(trial, measurement)
+    usage = _server_usage(trial, load)
     judgement = _judge(trial, measurement)
     return TrialRow(
-        **_identity(trial, measurement.ready),
+        **_identity(trial, load.ready),
         status="ok",
         reason="",
         rounds=len(measurement.slices),
@@ -72,10 +85,11 @@ def trial_row(trial: TrialContext, measurement: TrialMeasurement) -> TrialRow:
         late=ledger["late"],
         lost=ledger["lost"],
         corrupt=ledger["corrupt"],
+        retried=document.get("retried"),
         duplicate=ledger["duplicate"],
         reordered=ledger["reordered"],
         errors=" ".join(f"{kind}={count}" for kind, count in document["errors"].items()),
-        mean_throughput_rps=document["throughput_rps"],
+        mean_throughput_rps=document["throughput_rps"] if trial.part.population.gets_replies else None,
         mean_sessions_per_s=document["sessions_per_s"],
         **_percentile_columns("latency", document["latency_us"]),
         **_percentile_columns("service", document["service_us"]),
@@ -88,17 +102,17 @@ def trial_row(trial: TrialContext, measurement: TrialMeasurement) -> TrialRow:
         starved=fairness.get("starved"),
         mean_cpu_us_per_request=usage.mean_cpu_us_per_request,
         rss_mb=usage.rss_mb,
-        memory_mb=measurement.memory_mb,
+        memory_mb=load.memory_mb,
         threads=usage.threads,
         processes=usage.processes,
         descriptors=usage.descriptors,
         switches_per_request=usage.switches_per_request,
         server_cpu_share=usage.server_cpu_share,
-        cpu_source=_cpu_source(measurement),
+        cpu_source=_cpu_source(load),
         generator_cpu_share=document["generator"]["cpu_share"],
         **{name: document["generator"][name] for name in _GENERATOR_COLUMNS},
-        **measurement.ready["sockets"],
-        background_load_share=_none_if_nan(measurement.background_load_share),
+        **load.ready["sockets"],
+        background_load_share=_none_if_nan(load.background_load_share),
         limited_by=judgement.limited_by,
         verdict=judgement.verdict,
         codes=format_flags(doubts(judgement.flags)),
@@ -108,92 +122,95 @@ def trial_row(trial: TrialContext, measurement: TrialMeasurement) -> TrialRow:
 
 
 def _judge(trial: TrialContext, measurement: TrialMeasurement) -> Judgement:
-    schedule, document = trial.schedule, measurement.document
+    schedule, load, document = trial.schedule, measurement.load, measurement.document
     utilisation = Utilisation(
         document["generator"]["cpu_share"],
-        _server_cpu_share(trial, measurement),
+        _server_cpu_share(trial, load),
         closed_loop=document["loop"] == "closed",
         cpus_disjoint=schedule.cpus_disjoint,
         is_baseline=trial.arm in schedule.baseline_arms,
         in_flight=document["in_flight_mean"] or 0.0,
-        usable_cpus=_usable_cpus(trial, measurement),
-        server_workers=max(row.threads for row in measurement.resources),
-        background_load_share=measurement.background_load_share,
-        cpu_time_values=_cpu_time_values(trial, measurement),
-        throttled_share=measurement.throttled_share,
+        usable_cpus=_usable_cpus(trial, load),
+        server_workers=max(row.threads for row in load.resources),
+        background_load_share=load.background_load_share,
+        cpu_time_values=_cpu_time_values(trial, load),
+        throttled_share=load.throttled_share,
     )
     thresholds = schedule.thresholds
     flags = [thresholds.flag(flag["code"], flag["value"], flag["percentile"]) for flag in document["verdict"]["flags"]]
-    if statistics.median(row.throughput_rps for row in measurement.slices) == 0:  # it would be the rate of the block
+    rates_rps = [row.throughput_rps for row in measurement.slices if row.throughput_rps is not None]
+    if rates_rps and statistics.median(rates_rps) == 0:  # it would be the rate of the block
         flags = thresholds.merge([*flags, thresholds.flag("NO_REPLIES", 1.0)])
     return judge(flags, utilisation, thresholds)
 
 
-def _cpu_time_values(trial: TrialContext, measurement: TrialMeasurement) -> dict[str, float]:
-    source = _cpu_source(measurement)
-    if source == UNKNOWN and not any(row.processes for row in measurement.resources):
+def _cpu_time_values(trial: TrialContext, load: WholeLoad) -> dict[str, float]:
+    source = _cpu_source(load)
+    if source == UNKNOWN and not any(row.processes for row in load.resources):
         return {}  # a running server, of which nobody expects it
-    cpu_us = sum(row.server_cpu_us for row in measurement.slices)
-    answered = sum(row.answered for row in measurement.slices)
-    return cpu_time_values(cpu_us, measurement.elapsed_s, len(trial.schedule.server_cpus), answered, source)
+    cpus = len(trial.schedule.server_cpus)
+    return cpu_time_values(load.server_cpu_us, load.elapsed_s, cpus, load.answered, source)
 
 
-def _cpu_source(measurement: TrialMeasurement) -> str:
+def _cpu_source(load: WholeLoad) -> str:
     """Return the least exact source of the trial's CPU time."""
-    return max((row.cpu_source for row in measurement.resources), key=CPU_SOURCES.index, default=UNKNOWN)
+    return max((row.cpu_source for row in load.resources), key=CPU_SOURCES.index, default=UNKNOWN)
 
 
-def _server_usage(trial: TrialContext, measurement: TrialMeasurement) -> _ServerUsage:
+def _server_usage(trial: TrialContext, load: WholeLoad) -> _ServerUsage:
     """Return the server's resources.
 
     All are None for a running server, whose processes are not visible.
     """
-    resources = measurement.resources
+    resources, answered = load.resources, load.answered
     if not any(row.processes for row in resources):
         return _ServerUsage()
-    server_cpu_us = sum(row.server_cpu_us for row in measurement.slices)
-    answered = sum(row.answered for row in measurement.slices)
     switches = [row.switches for row in resources]
     known_switches = [count for count in switches if count is not None]
     all_known = len(known_switches) == len(switches)
     return _ServerUsage(
-        mean_cpu_us_per_request=_none_if_nan(server_cpu_us / answered) if answered else None,
+        mean_cpu_us_per_request=_none_if_nan(load.server_cpu_us / answered) if answered else None,
         rss_mb=max(row.rss_mb for row in resources),
         threads=max(row.threads for row in resources),
         processes=max(row.processes for row in resources),
         descriptors=max(row.descriptors for row in resources),
         switches_per_request=sum(known_switches) / answered if answered and all_known else None,
-        server_cpu_share=_none_if_nan(_server_cpu_share(trial, measurement)),
+        server_cpu_share=_none_if_nan(_server_cpu_share(trial, load)),
     )
 
 
-def _server_cpu_share(trial: TrialContext, measurement: TrialMeasurement) -> float:
+def _server_cpu_share(trial: TrialContext, load: WholeLoad) -> float:
     """Return the share of its usable CPUs that the server used; nan if unknown."""
-    if not measurement.elapsed_s:
+    if not load.elapsed_s:
         return 0.0
-    server_cpu_us = sum(row.server_cpu_us for row in measurement.slices)
-    return server_cpu_us / 1e6 / measurement.elapsed_s / _usable_cpus(trial, measurement)
+    return load.server_cpu_us / 1e6 / load.elapsed_s / _usable_cpus(trial, load)
 
 
-def _usable_cpus(trial: TrialContext, measurement: TrialMeasurement) -> int:
+def _usable_cpus(trial: TrialContext, load: WholeLoad) -> int:
     """Return the number of CPUs that the server can use.
 
     Only one thread of a worker runs Python at a time.
     """
-    return max(1, min(len(trial.schedule.server_cpus), int(measurement.ready["workers"])))
+    return max(1, min(len(trial.schedule.server_cpus), int(load.ready["workers"])))
 
 
 def _identity(trial: TrialContext, ready: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    scenario = trial.load.scenario
+    population = trial.part.population
     return trial.factors | {
         "model": trial.arm.model,
         "transport": trial.arm.transport,
-        "protocol": scenario.protocol,
+        "protocol": population.protocol,
         "python": ready["python"] if ready else "",
-        "scenario_kind": scenario.kind,
-        "loop": scenario.loop,
-        "lifecycle": scenario.lifecycle,
-        "depth": 1,
+        "scenario_kind": population.kind,
+        "loop": population.loop,
+        "lifecycle": population.lifecycle,
+        "behaviour": population.behaviour,
+        "population_connections": population.connections,
+        "population_bytes": population.message_bytes,
+        "wait_us": population.mean_wait_us,
+        "compute_units": population.mean_compute_units,
+        "compute_kind": population.compute_kind if population.mean_compute_units else "",
+        "depth": population.depth,
         "workers": ready["workers"] if ready else None,
         "server_cpus": " ".join(map(str, trial.schedule.server_cpus)),
         "generator_cpus": " ".join(map(str, trial.schedule.generator_cpus)),

@@ -11,8 +11,17 @@ from bench.plan.suggestions import did_you_mean
 
 _RATE_KEYS = ("rate_share", "rate_rps", "capacity_share")
 # Keys about requests, which a silent client does not send. Those with a default count if they differ from it.
-_REQUEST_KEYS = (*_RATE_KEYS, "message_bytes", "requests_per_session", "arrivals", "wait_ms", "compute_units")
-_REQUEST_KEYS += ("compute_kind", "work_mix", "timeout_s")
+_REQUEST_KEYS = (
+    *_RATE_KEYS,
+    "message_bytes",
+    "requests_per_session",
+    "arrivals",
+    "wait_ms",
+    "compute_units",
+    "compute_kind",
+    "work_mix",
+    "timeout_s",
+)
 
 
 def check_populations(where: str, scenario: Scenario) -> None:

@@ -5,6 +5,7 @@ Every failure is a PlanError of one line, which says what to do.
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from bench.plan.definition import Plan, PlanError
 from bench.plan.matrix import scenario_load_points
@@ -12,6 +13,9 @@ from bench.plan.population_checks import check_phases, check_populations
 from bench.plan.population_loads import populations_at
 from bench.plan.scenario import Scenario
 from bench.plan.value_types import MAX_WORK_BYTES, WORK_HEADER_BYTES
+
+if TYPE_CHECKING:
+    from bench.plan.population import Population
 
 RATE_KEYS = ("rate", "rate_rps", "capacity_share")
 WORK_KEYS = ("wait_ms", "compute_units", "compute_kind", "work_mix")
@@ -83,8 +87,9 @@ def check_work_bytes(where: str, size: int) -> None:
 
 
 def _check_work(where: str, scenario: Scenario) -> None:
-    for table in (scenario, *scenario.populations):
-        place = where if table is scenario else f"{where}population {table.name!r}: "
+    tables: list[tuple[str, Scenario | Population]] = [(where, scenario)]
+    tables += [(f"{where}population {population.name!r}: ", population) for population in scenario.populations]
+    for place, table in tables:
         given = [key for key in WORK_KEYS if getattr(table, key) is not None]
         if given and scenario.protocol != "work":
             value = "" if given[0] == "work_mix" else f" = {getattr(table, given[0])!r}"

@@ -6,7 +6,7 @@ nothing that was known before the first server started.
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -45,8 +45,17 @@ class LoadPart:
 
     @property
     def is_active(self) -> bool:
-        """Return whether the population sends requests in this phase."""
-        return self.phase is None or self.population.active[self.phase]
+        """Return whether the population has connections, and is not switched off in this phase."""
+        return not self.inactive_reason
+
+    @property
+    def inactive_reason(self) -> str:
+        """Why the population does nothing in this phase, or ""."""
+        if not self.population.connections:
+            return f"population {self.population.name} has no connections at this load point"
+        if self.phase is not None and not self.population.active[self.phase]:
+            return f"population {self.population.name} is off in phase {self.point.phase}"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +86,17 @@ class ScheduledLoad:
         return bool(self.scenario.populations)
 
     @property
-    def longest_timeout_s(self) -> float | None:
-        """The longest timeout of a population that has one of its own."""
-        return max((load.timeout_s for load in self.populations if load.timeout_s is not None), default=None)
+    def clients(self) -> list[PopulationLoad]:
+        """The populations that have connections at this load point."""
+        return [load for load in self.populations if load.connections]
+
+    @property
+    def timed_populations(self) -> list[PopulationLoad]:
+        """The populations whose requests are answered without a delay of the client's own, so that a cycle has a time.
+
+        A population without connections at this load point has none.
+        """
+        return [load for load in self.clients if load.behaviour == "normal"]
 
     def takes_part(self, arm: Arm, length: SliceLength, counted_rounds: int) -> bool:
         """Return whether an arm with slices of this length has one in the next round.
@@ -107,6 +124,13 @@ class ScheduledScenario:
 
     scenario: Scenario
     loads: tuple[ScheduledLoad, ...]
+
+    @property
+    def fresh_groups(self) -> "list[ScheduledScenario]":
+        """The scenario in parts that each need servers of their own: each load point with phases, else all together."""
+        if not self.scenario.phases:
+            return [self]
+        return [replace(self, loads=(load,)) for load in self.loads]
 
     def serves(self, arm: Arm) -> bool:
         """Return whether an arm serves any load point, and so needs a server."""
@@ -145,6 +169,16 @@ class Schedule:
     def protocol_scenarios(self) -> dict[str, ScheduledScenario]:
         """The first scenario of each protocol, for which the baseline servers are started."""
         return {scenario.scenario.protocol: scenario for scenario in reversed(self.scenarios)}
+
+    @property
+    def longest_timeout_s(self) -> float:
+        """The longest time that a request may take with all its retries."""
+        populations = [
+            population for scenario in self.scenarios for load in scenario.loads for population in load.populations
+        ]
+        usual_s = self.plan.timeout_s
+        timeouts_s = [(1 + each.retries) * (each.timeout_s or usual_s) for each in populations]
+        return max(usual_s, *timeouts_s)
 
     def block_order(self, block: int) -> list[ScheduledScenario]:
         """Return the scenarios of a block in its own random order."""

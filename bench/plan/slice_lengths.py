@@ -6,10 +6,11 @@ within a few milliseconds; others get longer slices, in fewer rounds.
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from bench.plan.definition import Plan
+from bench.plan.population_loads import PopulationLoad
 from bench.plan.scenario import Scenario
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
@@ -87,13 +88,20 @@ def is_short(plan: Plan, cycle_s: float) -> bool:
     return cycle_s <= short_cycle_s(plan)
 
 
-def choose_length(plan: Plan, scenario: Scenario, cycle_s: float | None, rate_rps: float | None = None) -> SliceLength:
+def choose_length(
+    plan: Plan,
+    scenario: Scenario,
+    cycle_s: float | None,
+    rate_rps: float | None = None,
+    population: PopulationLoad | None = None,
+) -> SliceLength:
     """Return the slices of an arm whose cycle takes ``cycle_s``.
 
-    cycle_s: None if no reply arrived; the plan's slices then show that. rate_rps: of an open loop.
+    cycle_s: None if no reply arrived; the plan's slices then show that. rate_rps: of an open loop. population: the one
+    that the cycle is of; None if the scenario has only one.
     """
-    if scenario.phases:  # the plan decides their lengths
-        return replace(planned_length(plan, scenario), cycle_s=cycle_s)
+    lifecycle = population.lifecycle if population else scenario.lifecycle
+    per_cycle = population.requests_per_cycle if population else scenario.requests_per_cycle
     usual = usual_length(plan)
     warmup_s, window_s = usual.warmup_s, usual.window_s
     if cycle_s is not None and not is_short(plan, cycle_s):
@@ -101,11 +109,26 @@ def choose_length(plan: Plan, scenario: Scenario, cycle_s: float | None, rate_rp
         window_s = _whole_cycles(cycle_s) * cycle_s
     if rate_rps is not None:
         warmup_s = max(warmup_s, cycle_s or 0.0)  # until then fewer requests are in flight than later
-        window_s = _window_of_requests(window_s, rate_rps / scenario.requests_per_cycle)
+        window_s = _window_of_requests(window_s, rate_rps / per_cycle)
     longest_s = max(MAX_SLICE_S, plan.slice_s)
     reason = ""
     if warmup_s + window_s > longest_s:
-        reason = _skip_reason(scenario, cycle_s or 0.0, rate_rps, warmup_s + window_s, longest_s)
+        is_rare = rate_rps is not None and MIN_REQUESTS * per_cycle / rate_rps > (warmup_s + window_s) / 2
+        rare_rps = rate_rps if is_rare else None
+        reason = _skip_reason(lifecycle, cycle_s or 0.0, rare_rps, warmup_s + window_s, longest_s)
+    return SliceLength(warmup_s + window_s, warmup_s, cycle_s, reason)
+
+
+def closed_length(plan: Plan, scenario: Scenario, population: PopulationLoad, cycle_s: float | None) -> SliceLength:
+    """Return the slices of a closed loop with one population alone."""
+    return choose_length(plan, scenario, cycle_s, population=population)
+
+
+def longest_length(lengths: Sequence[SliceLength]) -> SliceLength:
+    """Return slices that are long enough for several populations at the same time."""
+    window_s, warmup_s = max(each.window_s for each in lengths), max(each.warmup_s for each in lengths)
+    cycle_s = max((each.cycle_s for each in lengths if each.cycle_s is not None), default=None)
+    reason = next((each.skip_reason for each in lengths if each.skip_reason), "")
     return SliceLength(warmup_s + window_s, warmup_s, cycle_s, reason)
 
 
@@ -128,9 +151,10 @@ def _window_of_requests(window_s: float, per_s: float) -> float:
     return max(MIN_REQUESTS, math.ceil(per_s * window_s - 1e-9)) / per_s
 
 
-def _skip_reason(scenario: Scenario, cycle_s: float, rate_rps: float | None, slice_s: float, longest_s: float) -> str:
-    cycle = "session" if scenario.lifecycle == "session" else "reply"
-    if rate_rps is not None and MIN_REQUESTS * scenario.requests_per_cycle / rate_rps > slice_s / 2:
+def _skip_reason(lifecycle: str, cycle_s: float, rate_rps: float | None, slice_s: float, longest_s: float) -> str:
+    """Return why slices would be too long. rate_rps: of an open loop whose requests are rare."""
+    cycle = "session" if lifecycle == "session" else "reply"
+    if rate_rps is not None:
         begun = "sessions" if cycle == "session" else "requests"
         cause, advice = f"at {rate_rps:g} requests/s a slice with {MIN_REQUESTS} {begun}", "use a higher rate"
     else:

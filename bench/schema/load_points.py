@@ -48,8 +48,9 @@ class LoadPoint:
     ) -> "LoadPoint":
         """Return the load point of values as pandas returns them."""
         rate = None if rate_rps is None or rate_rps != rate_rps else float(rate_rps)
-        names = ("" if name is None or name != name else str(name) for name in (population, phase))
-        return cls(str(scenario), int(float(connections)), int(float(message_bytes)), *names, rate)
+        return cls(
+            str(scenario), int(float(connections)), int(float(message_bytes)), _name(population), _name(phase), rate
+        )
 
     @property
     def planned(self) -> "LoadPoint":
@@ -72,3 +73,8 @@ class LoadPoint:
         part = f", {self.part}" if self.part else ""
         rate = "" if self.rate_rps is None else f", {compact(self.rate_rps)} requests/s"
         return f"{self.scenario}, {plural(self.connections, 'connection')}{size}{part}{rate}"
+
+
+def _name(cell: Any) -> str:
+    """Return the name in a cell: empty for a missing one."""
+    return "" if cell is None or cell != cell else str(cell)

@@ -9,17 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from clients.engine.histogram_slots import SLOTS, Counts
-from clients.engine.load_params import HEADER_BYTES, LoadParams
+from clients.engine.load_params import LoadParams
 from clients.engine.raw_memory import Array
 from clients.engine.records import CONNECTION, RAW, REQUEST
-from clients.engine.thread_state import BLOCK, WORDS, ThreadState
+from clients.engine.thread_state import BINS, BLOCK, PHASE, WORDS, ThreadState
 
 
 @dataclass(frozen=True, slots=True)
 class Buffers:
-    """The arrays behind the addresses of a thread's state."""
+    """The arrays behind the addresses of a thread's state: of one population of clients."""
 
     state: ThreadState
+    population_number: int  # of the populations of the generator
     connections: Array  # CONNECTION
     primary: Counts  # shape (parts, SLOTS)
     histograms: Array  # HISTOGRAMS, shape ()
@@ -30,6 +31,8 @@ class Buffers:
     schedule: Array  # SCHEDULE, shape ()
     progress: Array  # PROGRESS, shape ()
     arrivals: Array  # ARRIVALS, shape ()
+    phases: Array  # PHASE, shape (phases + 2,), or none for a load without phases
+    goodput: Counts  # shape (BINS, 2), or none
     kept: tuple[Array, ...]  # arrays that only the compiled loop reads; referenced here so that they stay
 
 
@@ -44,13 +47,16 @@ class ThreadShare:
     sources: int
     parts: int  # number of equal parts of the window
     sizes: Counts  # of messages, shape (SIZES_DRAWN,)
+    works: Array  # WORK, shape (kinds,)
+    population: int = 0  # index among the populations of its thread
+    population_number: int = 0  # among all populations
 
 
 def bytes_needed(connections: int, params: LoadParams) -> int:
     """Return the memory that grows with the number of connections."""
     slots = connections * params.depth
     per_slot = params.message_bytes + REQUEST.itemsize + 16 + 4
-    return slots * per_slot + connections * (CONNECTION.itemsize + 16 * params.lost_remembered)
+    return slots * per_slot + connections * (CONNECTION.itemsize + 24 * params.lost_remembered)
 
 
 def make_buffers(share: ThreadShare, params: LoadParams, random: np.random.Generator) -> Buffers:
@@ -65,15 +71,19 @@ def make_buffers(share: ThreadShare, params: LoadParams, random: np.random.Gener
         "payload": _make_payload(share.numbers, params, random),
         "free_slots": np.tile(np.arange(params.depth, dtype=np.int32), count),
         "queue": np.zeros((count * params.depth, 2), np.int64),
-        "given_up": np.zeros((count, params.lost_remembered, 2), np.int64),
+        "given_up": np.zeros((count, params.lost_remembered, 3), np.int64),
         "primary": np.zeros((share.parts, SLOTS), np.int64),
         "raw": np.zeros(params.raw_room, RAW),
     }
     arrays["raw"]["connection"] = -1  # touch the pages now: a page first touched under load would make a request late
+    phases = np.zeros(params.phases + 2 if params.phases else 0, PHASE)
+    goodput = np.zeros((BINS if params.phases else 0, 2), np.int64)
     block = _make_block(share)
+    block["identity"]["phases"], block["identity"]["goodput"] = phases.ctypes.data, goodput.ctypes.data
     addresses = {name: array.ctypes.data for name, array in {**arrays, "block": block}.items()}
     return Buffers(
         ThreadState(poller=share.poller, connection_count=count, **addresses),
+        share.population_number,
         connections=connections,
         primary=arrays["primary"],
         histograms=block["histograms"],
@@ -84,6 +94,8 @@ def make_buffers(share: ThreadShare, params: LoadParams, random: np.random.Gener
         schedule=block["schedule"],
         progress=block["progress"],
         arrivals=block["arrivals"],
+        phases=phases,
+        goodput=goodput,
         kept=(block, *arrays.values()),
     )
 
@@ -94,8 +106,10 @@ def _make_payload(numbers: range, params: LoadParams, random: np.random.Generato
     uint8, shape (connections, depth, message_bytes).
     """
     payload = random.integers(0, 256, (len(numbers), params.depth, params.message_bytes), np.uint8)
-    if params.message_bytes >= HEADER_BYTES:
-        payload[:, :, :4] = np.asarray(numbers, np.uint32).view(np.uint8).reshape(-1, 1, 4)
+    if params.message_bytes >= params.header_bytes:
+        payload[:, :, params.number_at - 4 : params.number_at] = (
+            np.asarray(numbers, np.uint32).view(np.uint8).reshape(-1, 1, 4)
+        )
     return payload
 
 
@@ -109,10 +123,12 @@ def _make_block(share: ThreadShare) -> Array:
     identity["family"] = int(share.address[:2].view(np.uint16)[0])
     identity["address_bytes"] = size
     identity["sources"] = share.sources
+    identity["population"] = share.population
     block["address"][:size] = share.address
     block["source"][: len(share.source)] = share.source
     block["words"] = np.frombuffer(WORDS, np.uint8)
     block["sizes"] = share.sizes
+    block["works"][: len(share.works)] = share.works
     return block
 
 

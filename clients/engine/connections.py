@@ -28,7 +28,7 @@ from clients.engine.raw_memory import view
 from clients.engine.records import CLOSED, CONNECTING, OPEN
 from clients.engine.syscalls import EVENT_DATA_WORD
 from clients.engine.thread_state import ADDRESS_AT, EVENT_AT, OPTION_AT, SOURCE_AT, ThreadState
-from clients.engine.views import connections, counters, event, histograms, identity, option
+from clients.engine.views import connections, counters, event, histograms, identity, option, phases, progress
 
 # Constants as plain ints: compiled code freezes module globals.
 _STREAM = int(socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
@@ -78,6 +78,7 @@ def open_connection(state: ThreadState, params: LoadParams, i: int, now_ns: int)
         return CLOSED
     event(state)[0] = _STREAM_EVENTS if params.tcp else _DATAGRAM_EVENTS
     event(state)[EVENT_DATA_WORD] = i
+    event(state)[EVENT_DATA_WORD + 1] = identity(state)["population"]
     syscalls.epoll_control(state.poller, _EPOLL_CTL_ADD, fd, state.block + EVENT_AT)
     conn["fd"] = fd
     conn["state"] = CONNECTING if params.tcp else OPEN
@@ -140,10 +141,13 @@ def count_failure(state: ThreadState, error: int) -> None:
 
 
 @jit_internal
-def mark_connected(state: ThreadState, i: int, now_ns: int) -> None:
+def mark_connected(state: ThreadState, params: LoadParams, i: int, now_ns: int) -> None:
     """Record that a connect succeeded."""
     conn = connections(state)[i]
-    histograms(state)["connect"][slot_of(now_ns - conn["state_since_ns"])] += 1
+    connect_slot = slot_of(now_ns - conn["state_since_ns"])
+    histograms(state)["connect"][connect_slot] += 1
+    if params.phases:
+        phases(state, params)[progress(state)["phase"]]["connect"][connect_slot] += 1
     counters(state)["connects"] += 1
     conn["state"] = OPEN
 

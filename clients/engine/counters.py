@@ -23,6 +23,8 @@ _OUTCOMES = (
     "credit",  # replies by their share inside the window, in 1/WHOLE_CREDIT; see clients.engine.credit
     "sessions",  # sessions that completed inside the window
     "connects",  # connections opened
+    "retried",  # requests sent again; each request counts as sent once
+    "unread_bytes",  # sent by clients that never read
 )
 _TIMES = (
     "idle_ns",  # time spent in polls that returned no event
@@ -45,3 +47,6 @@ ERRORS = (
     "wrong_reply",
 )
 COUNTERS = np.dtype([(name, np.int64) for name in (*_OUTCOMES, *_TIMES, *_RAW, *ERRORS)])
+
+# Counted for each phase of a load, by the phase in which a request began. Each sent request is one of the last four.
+PHASE_REQUESTS = ("scheduled", "unsent", "counted", "pooled", "retried", "sent", "ok", "late", "lost", "corrupt")

@@ -90,17 +90,23 @@ def handle_events(state: ThreadState, params: LoadParams, count: int, began_ns: 
         # As int64: numba would compile every function below a second time for unsigned numbers.
         flags = int64(events(state)[k * EVENT_WORDS])
         i = int64(events(state)[k * EVENT_WORDS + EVENT_DATA_WORD])
-        were_in_flight = progress(state)["in_flight"]
-        handle_event(state, params, i, flags)
-        if params.open_loop or params.session:  # a connect takes a while, and the number in flight changes meanwhile
-            now_ns = syscalls.now_ns(clock(state))
-            observe_in_flight(state, now_ns, were_in_flight + progress(state)["in_flight"])
-            if params.open_loop and is_due(state, due_by(params, now_ns)):
-                dispatch_due(state, params, due_by(params, now_ns))
+        handle_and_observe(state, params, i, flags)
     now_ns = syscalls.now_ns(clock(state))
     if params.open_loop and is_counted(state, now_ns):
         histograms(state)["turnaround"][slot_of(now_ns - began_ns)] += 1
     return now_ns
+
+
+@jit_inline
+def handle_and_observe(state: ThreadState, params: LoadParams, i: int, flags: int) -> None:
+    """Handle one event, observe the number in flight where that takes a while, and send what is due meanwhile."""
+    were_in_flight = progress(state)["in_flight"]
+    handle_event(state, params, i, flags)
+    if params.open_loop or params.session:  # a connect takes a while, and the number in flight changes meanwhile
+        now_ns = syscalls.now_ns(clock(state))
+        observe_in_flight(state, now_ns, were_in_flight + progress(state)["in_flight"])
+        if params.open_loop and is_due(state, due_by(params, now_ns)):
+            dispatch_due(state, params, due_by(params, now_ns))
 
 
 @jit_inline

@@ -8,6 +8,7 @@ from clients.engine.histogram_slots import slot_of
 from clients.engine.jit import int64, jit_inline, jit_internal
 from clients.engine.load_params import LoadParams
 from clients.engine.messages import serial_of
+from clients.engine.phases import complete_in_phase
 from clients.engine.records import OUTCOME_LATE, OUTCOME_LOST, OUTCOME_OK
 from clients.engine.thread_state import ThreadState
 from clients.engine.views import (
@@ -51,7 +52,7 @@ def accept_reply(state: ThreadState, params: LoadParams, i: int, slot: int, now_
     A reply after the timeout counts as late.
     """
     request = requests(state, params, i)[slot]
-    if now_ns - request["sent_ns"] > params.timeout_ns:
+    if now_ns - request["last_sent_ns"] > params.timeout_ns and request["tries"] >= params.retries:
         counters(state)["timeout"] += 1
         counters(state)["timed_out"] += 1
         counters(state)["late"] += 1
@@ -104,6 +105,8 @@ def complete_request(state: ThreadState, params: LoadParams, i: int, slot: int, 
     counters(state)["flights_ns"] += max(0, inside_ns)
     if outcome != OUTCOME_OK:
         count_never_answered(state, int64(request["intended_ns"] if params.open_loop else request["sent_ns"]))
+    if params.phases:
+        complete_in_phase(state, params, i, slot, outcome, now_ns)
     if params.raw_room:
         _write_raw_row(state, params, i, slot, outcome, now_ns)
     request["number"] = 0
@@ -139,11 +142,12 @@ def time_out_request(state: ThreadState, params: LoadParams, i: int, slot: int, 
     Its number is remembered, so that a late reply is recognised.
     """
     serial = requests(state, params, i)[slot]["number"] // params.depth
-    position = 2 * (serial % params.lost_remembered)
+    position = 3 * (serial % params.lost_remembered)
     counters(state)["timed_out"] += 1
     raw_row = progress(state)["raw_rows"]
     given_up(state, params, i)[position] = serial
     given_up(state, params, i)[position + 1] = raw_row if raw_row < params.raw_room else -1
+    given_up(state, params, i)[position + 2] = requests(state, params, i)[slot]["phase"]
     complete_request(state, params, i, slot, int64(OUTCOME_LOST), now_ns)
 
 

@@ -27,6 +27,8 @@ CONNECTION = np.dtype(
         ("replies_to_come", np.int64),  # in the current session
         ("adios_number", np.int64),  # number of the request that is adios; 0 before it is sent
         ("intended_ns", np.int64),  # open loop: when the current session should have begun
+        ("next_byte_ns", np.int64),  # trickle, never reads: when it writes next, as in the queue; 0: it is not queued
+        ("poured_bytes", np.int64),  # never reads: bytes sent so far, over all connects
         ("start_delay_ns", np.int64),  # open loop: the generator's part of the delay until the session began
         ("served", np.int64),  # replies inside the window
     ],
@@ -38,8 +40,11 @@ REQUEST = np.dtype(
         ("number", np.int64),  # as in the message's header: serial number x depth + slot; 0: the slot is free
         ("intended_ns", np.int64),  # open loop: when the schedule asks for the request
         ("ready_ns", np.int64),  # when it could be sent: the later of intended and a slot being free (or connected)
-        ("sent_ns", np.int64),
+        ("sent_ns", np.int64),  # for the first time
         ("size_bytes", np.int64),  # of the message
+        ("last_sent_ns", np.int64),  # for the last time; the timeout counts from here
+        ("tries", np.int32),  # times that it was sent again
+        ("phase", np.int32),  # of the load, in which the request began; see clients.engine.phases
     ],
     align=True,
 )

@@ -9,6 +9,7 @@ from clients.engine.jit import int64, jit_inline
 from clients.engine.load_params import LoadParams
 from clients.engine.messages import next_slot_of, request_of, write_number
 from clients.engine.outcomes import is_counted
+from clients.engine.phases import begin_in_phase
 from clients.engine.records import OPEN
 from clients.engine.thread_state import SIZES_DRAWN, ThreadState
 from clients.engine.views import connections, counters, free_slots, histograms, progress, requests, schedule, sizes
@@ -29,7 +30,7 @@ def may_send(state: ThreadState, params: LoadParams, i: int, now_ns: int) -> boo
         return False
     if params.session:
         return bool(conn["requests_to_send"] > 0)
-    return bool(now_ns < schedule(state)["end_ns"])
+    return bool(now_ns < schedule(state)["send_until_ns"])
 
 
 @jit_inline
@@ -38,12 +39,14 @@ def send_request(state: ThreadState, params: LoadParams, i: int, intended_ns: in
 
     A slot must be free. Returns 0, or errno if the connection failed.
     """
-    slot = _fill_slot(state, params, i)
+    slot = fill_slot(state, params, i)
     request = requests(state, params, i)[slot]
     request["intended_ns"] = intended_ns
     request["ready_ns"] = ready_ns
     request["sent_ns"] = now_ns
-    _count_sent(state, params, i, slot)
+    request["last_sent_ns"] = now_ns
+    request["tries"] = 0
+    count_sent(state, params, i, slot)
     if params.echo:
         write_number(state, params, i, slot)
     if not params.tcp:
@@ -76,7 +79,7 @@ def continue_writing(state: ThreadState, params: LoadParams, i: int) -> int:
 
 
 @jit_inline
-def _fill_slot(state: ThreadState, params: LoadParams, i: int) -> int:
+def fill_slot(state: ThreadState, params: LoadParams, i: int) -> int:
     """Assign a number and a size to a free slot, which must exist. Returns the slot."""
     conn = connections(state)[i]
     conn["serial"] += 1
@@ -96,11 +99,14 @@ def _fill_slot(state: ThreadState, params: LoadParams, i: int) -> int:
 
 
 @jit_inline
-def _count_sent(state: ThreadState, params: LoadParams, i: int, slot: int) -> None:
+def count_sent(state: ThreadState, params: LoadParams, i: int, slot: int) -> None:
+    """Count a request that is sent."""
     request = requests(state, params, i)[slot]
     connections(state)[i]["in_flight"] += 1
     progress(state)["in_flight"] += 1
     counters(state)["sent"] += 1
+    if params.phases:
+        begin_in_phase(state, params, i, slot)
     if not is_counted(state, request["intended_ns"] if params.open_loop else request["sent_ns"]):
         return
     counters(state)["counted"] += 1

@@ -10,6 +10,7 @@ from clients.engine.connections import close_connection, count_failure, open_con
 from clients.engine.jit import int64, jit_inline, jit_internal
 from clients.engine.load_params import LoadParams
 from clients.engine.outcomes import count_never_answered, fail_in_flight, is_counted
+from clients.engine.phases import count_due_in_phase
 from clients.engine.queues import (
     add_idle_slot,
     add_thinking,
@@ -51,6 +52,7 @@ def start_load(state: ThreadState, params: LoadParams, now_ns: int) -> None:
     progress(state)["queue_length"] = 0
     progress(state)["next_scanned"] = 0
     progress(state)["watched_at_ns"] = now_ns
+    progress(state)["work_random"] = schedule(state)["work_seed"]
     for i in range(state.connection_count):
         connections(state)[i]["parked_slots"] = 0
     if params.open_loop:
@@ -166,6 +168,9 @@ def abandon_session(state: ThreadState, params: LoadParams, i: int, now_ns: int)
     if params.open_loop:
         counters(state)["unsent"] += conn["requests_to_send"]
         sent_nothing = conn["requests_to_send"] == params.requests_per_session
+        if params.phases:
+            due_ns, uncounted = int64(conn["intended_ns"]), 1 if sent_nothing else 0
+            count_due_in_phase(state, params, due_ns, 0, int64(conn["requests_to_send"]), uncounted)
         if sent_nothing and is_counted(state, conn["intended_ns"]):
             counters(state)["counted"] += 1
             count_never_answered(state, int64(conn["intended_ns"]))
@@ -230,10 +235,14 @@ def _send_due(state: ThreadState, params: LoadParams, i: int, free_since_ns: int
     next_arrival(state, params)
     if params.session:
         counters(state)["scheduled"] += params.requests_per_session
+        if params.phases:
+            count_due_in_phase(state, params, int64(intended_ns), params.requests_per_session, 0, 0)
         conn["intended_ns"], conn["start_delay_ns"] = intended_ns, now_ns - ready_ns
         reopen(state, params, i, now_ns)
         return
     counters(state)["scheduled"] += 1
+    if params.phases:
+        count_due_in_phase(state, params, int64(intended_ns), 1, 0, 0)
     error = send_request(state, params, i, intended_ns, ready_ns, now_ns)
     if error:
         count_failure(state, error)
@@ -251,6 +260,8 @@ def count_unsent(state: ThreadState, params: LoadParams) -> None:
         due_ns = int64(progress(state)["next_due_ns"])
         counters(state)["scheduled"] += count
         counters(state)["unsent"] += count
+        if params.phases:
+            count_due_in_phase(state, params, due_ns, count, count, 1)
         counters(state)["counted"] += 1 if is_counted(state, due_ns) else 0
         count_never_answered(state, due_ns)
         next_arrival(state, params)

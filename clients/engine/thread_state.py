@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clients.engine.counters import COUNTERS
+from clients.engine.counters import COUNTERS, PHASE_REQUESTS
 from clients.engine.histogram_slots import SLOTS
 from clients.engine.syscalls import EVENT_WORDS
 from clients.protocols import ADIOS, HOLA, PUES_ADIOS, PUES_HOLA
@@ -17,6 +17,8 @@ EVENTS_AT_ONCE = 512
 RECEIVE_BYTES = 256 * 1024
 BINS = 1000  # short stretches of the window, for the warm-up check
 MAX_PARTS = 1000  # of a window, each with its own histogram
+MAX_PHASES = 32
+MAX_WORKS = 64  # kinds of work in a mix
 SIZES_DRAWN = 4096  # message sizes of a mix, drawn before the load and used in turn
 WORDS = HOLA + ADIOS + PUES_HOLA + PUES_ADIOS  # what clients and server send in hola
 
@@ -47,9 +49,13 @@ SCHEDULE = np.dtype(
     [
         ("window_ns", np.int64),
         ("end_ns", np.int64),
+        ("send_until_ns", np.int64),  # closed loop: end_ns, or the end of a phase, or 0 for clients that send otherwise
+        ("act_until_ns", np.int64),  # the same for clients that trickle or never read
+        ("goodput_bin_ns", np.int64),  # with phases: length of a bin of replies by their arrival
         ("part_ns", np.int64),  # length of a part
         ("bin_ns", np.int64),  # length of a bin
         ("seed", np.int64),  # of the arrivals
+        ("work_seed", np.int64),
     ]
 )
 
@@ -63,8 +69,15 @@ PROGRESS = np.dtype(
         ("watched_at_ns", np.int64),  # when the number in flight was last observed
         ("next_scanned", np.int64),  # the connection whose timeouts are checked next
         ("raw_rows", np.int64),  # raw rows written
+        ("phase", np.int64),  # index of the current phase
+        ("due_phase", np.int64),  # index of the phase for which the schedule makes requests
+        ("arrivals_random", np.int64),  # states of the random numbers, see clients.engine.random_numbers
+        ("work_random", np.int64),
     ]
 )
+
+# A kind of work in a mix. A random number below ``below``, and not below that of an earlier kind, selects it.
+WORK = np.dtype([("below", np.float64), ("wait_and_compute", np.int64)])  # the last 8 bytes of a frame's header
 
 # Parameters of the arrival process, and its position.
 ARRIVALS = np.dtype(
@@ -74,6 +87,7 @@ ARRIVALS = np.dtype(
         ("on_ns", np.float64),
         ("period_ns", np.float64),
         ("start_ns", np.float64),
+        ("first_gap_share", np.float64),  # constant: of the first gap, so that the threads take turns
     ]
 )
 
@@ -85,6 +99,9 @@ IDENTITY = np.dtype(
         ("family", np.int64),  # address family of the server
         ("address_bytes", np.int64),  # length of its sockaddr
         ("sources", np.int64),  # number of source addresses; 0: the kernel chooses
+        ("population", np.int64),  # index among the populations of its thread
+        ("phases", np.int64),  # address: PHASE of the warm-up, of each phase, and of what began after the end
+        ("goodput", np.int64),  # address: ok replies by their arrival, of a load with phases
     ]
 )
 
@@ -97,6 +114,24 @@ HISTOGRAMS = np.dtype(
         ("connect", np.int64, SLOTS),  # from connect to established
         ("turnaround", np.int64, SLOTS),  # open loop: how long the events of one poll took
     ]
+)
+
+# One phase of a load. Its requests are those that began in it, open loop: were due in it.
+PHASE = np.dtype(
+    [
+        ("end_ns", np.int64),  # CLOCK_MONOTONIC
+        ("active", np.int64),  # clients send
+        ("gap_ns", np.float64),  # open loop: mean time between arrivals; 0: none
+        *((name, np.int64) for name in PHASE_REQUESTS),
+        ("at_end", COUNTERS),  # copy at the end of the phase, for what is counted by its own time
+        ("primary", np.int64, SLOTS),
+        ("service", np.int64, SLOTS),  # open loop, as are the next two
+        ("lateness", np.int64, SLOTS),
+        ("without_send_delay", np.int64, SLOTS),
+        ("turnaround", np.int64, SLOTS),
+        ("connect", np.int64, SLOTS),
+    ],
+    align=True,
 )
 
 BLOCK = np.dtype(
@@ -114,6 +149,7 @@ BLOCK = np.dtype(
         ("words", np.uint8, len(WORDS)),  # WORDS
         ("events", np.uint32, EVENTS_AT_ONCE * EVENT_WORDS),
         ("sizes", np.int64, SIZES_DRAWN),
+        ("works", WORK, MAX_WORKS),
         ("histograms", HISTOGRAMS),
         ("bins", np.int64, (BINS, 2)),
         ("never_answered", np.int64, MAX_PARTS),
@@ -130,6 +166,7 @@ def offset_of(field: str) -> int:
 
 
 # Addresses that system calls take. Compiled code freezes module globals, so the offsets are plain integers.
+COUNTERS_AT = offset_of("counters")
 CLOCK_AT = offset_of("clock")
 OPTION_AT = offset_of("option")
 EVENT_AT = offset_of("event")

@@ -18,18 +18,22 @@ from clients.engine.thread_state import (
     ARRIVALS,
     BINS,
     CLOCK_AT,
+    COUNTERS_AT,
     EVENT_AT,
     EVENTS_AT,
     EVENTS_AT_ONCE,
     HISTOGRAMS,
     IDENTITY,
     MAX_PARTS,
+    MAX_WORKS,
     OPTION_AT,
+    PHASE,
     PROGRESS,
     RECEIVE_BYTES,
     RECEIVED_AT,
     SCHEDULE,
     SIZES_DRAWN,
+    WORK,
     ThreadState,
     offset_of,
 )
@@ -41,10 +45,10 @@ _EVENT_WORDS_AT_ONCE = EVENTS_AT_ONCE * EVENT_WORDS
 _REQUEST_BYTES, _HISTOGRAM_BYTES = REQUEST.itemsize, SLOTS * 8
 _SCHEDULE_AT = offset_of("schedule")
 _PROGRESS_AT = offset_of("progress")
-_COUNTERS_AT = offset_of("counters")
 _ARRIVALS_AT = offset_of("arrivals")
 _IDENTITY_AT = offset_of("identity")
 _SIZES_AT = offset_of("sizes")
+_WORKS_AT = offset_of("works")
 _HISTOGRAMS_AT = offset_of("histograms")
 _BINS_AT = offset_of("bins")
 _NEVER_ANSWERED_AT = offset_of("never_answered")
@@ -65,7 +69,7 @@ def progress(state: ThreadState) -> Record:
 @jit_inline
 def counters(state: ThreadState) -> Record:
     """COUNTERS."""
-    return view(state.block + _COUNTERS_AT, 1, COUNTERS)[0]
+    return view(state.block + COUNTERS_AT, 1, COUNTERS)[0]
 
 
 @jit_inline
@@ -132,6 +136,12 @@ def sizes(state: ThreadState) -> Array:
 
 
 @jit_inline
+def works(state: ThreadState) -> Array:
+    """WORK, shape (MAX_WORKS,): the kinds of work in the mix."""
+    return view(state.block + _WORKS_AT, MAX_WORKS, WORK)
+
+
+@jit_inline
 def received(state: ThreadState) -> Array:
     """uint8, shape (RECEIVE_BYTES,): the data of the last recv."""
     return view(state.block + RECEIVED_AT, RECEIVE_BYTES, _BYTE)
@@ -157,12 +167,12 @@ def option(state: ThreadState) -> Array:
 
 @jit_inline
 def given_up(state: ThreadState, params: LoadParams, i: int) -> Array:
-    """int64, shape (lost_remembered, 2), flat: (serial number, raw row) pairs.
+    """int64, shape (lost_remembered, 3), flat: (serial number, raw row, phase).
 
     The serial numbers are those that a connection gave up. A serial number is stored at its remainder, so that it is
     found at once. A later one with the same remainder replaces it.
     """
-    return view(state.given_up + i * params.lost_remembered * 16, params.lost_remembered * 2, _INT64)
+    return view(state.given_up + i * params.lost_remembered * 24, params.lost_remembered * 3, _INT64)
 
 
 @jit_inline
@@ -205,6 +215,18 @@ def never_answered(state: ThreadState) -> Array:
     Each counts in the part of the window in which it began.
     """
     return view(state.block + _NEVER_ANSWERED_AT, MAX_PARTS, _INT64)
+
+
+@jit_inline
+def phases(state: ThreadState, params: LoadParams) -> Array:
+    """PHASE, shape (phases + 2,): the warm-up, the phases, and what began after the end."""
+    return view(identity(state)["phases"], params.phases + 2, PHASE)
+
+
+@jit_inline
+def goodput(state: ThreadState) -> Array:
+    """int64, shape (BINS, 2), flat: (sum of latencies in ns, ok replies) pairs, by when the replies arrived."""
+    return view(identity(state)["goodput"], 2 * BINS, _INT64)
 
 
 @jit_inline

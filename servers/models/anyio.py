@@ -11,16 +11,24 @@ a transport only at the end of a ``receive`` that had to wait. So a client whose
 
 from __future__ import annotations
 
+import contextlib
+
 import anyio
 import anyio.abc
 
 from servers import sockets
+from servers.work.coroutines import converse
+from servers.work.datagrams import DatagramBudget
+from servers.work.protocol import parse_datagram
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Awaitable, Callable
+    from typing import Any
 
     from servers.protocols import NewDatagramHandler, NewStreamHandler
+    from servers.work.protocol import Request
 
 NEEDS = "anyio"
 RECV_BYTES = 65_536
@@ -28,15 +36,7 @@ RECV_BYTES = 65_536
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Run the loop with one task that accepts clients."""
-    anyio.run(_serve_clients, listener, new_handler)
 
-
-def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    """Run the loop with one task for all peers."""
-    anyio.run(_answer_datagrams, sock, new_handler)
-
-
-async def _serve_clients(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     async def serve_client(stream: anyio.abc.SocketStream) -> None:
         handler = new_handler()
         async with stream:
@@ -46,6 +46,17 @@ async def _serve_clients(listener: socket.socket, new_handler: NewStreamHandler)
             except (anyio.EndOfStream, anyio.BrokenResourceError):
                 pass  # the client has finished, or it reset the connection
 
+    anyio.run(_accept_clients, listener, serve_client)
+
+
+def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
+    """Run the loop with one task for all peers."""
+    anyio.run(_answer_datagrams, sock, new_handler)
+
+
+async def _accept_clients(
+    listener: socket.socket, serve_client: Callable[[anyio.abc.SocketStream], Awaitable[None]]
+) -> None:
     listener.setblocking(False)
     acceptor = sockets.Acceptor(listener)
     clients = await anyio.abc.SocketListener.from_socket(listener)
@@ -71,3 +82,50 @@ async def _answer_datagrams(sock: socket.socket, new_handler: NewDatagramHandler
                     sock.sendto(reply, peer)
                 except OSError:
                     sockets.unsent_replies.add()
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Run the loop with one task that accepts clients, and one for each, which sleeps while a request waits."""
+
+    async def serve_client(stream: anyio.abc.SocketStream) -> None:
+        async def receive(size: int) -> bytes:
+            try:
+                data: bytes = await stream.receive(size)
+            except anyio.EndOfStream:
+                return b""
+            return data
+
+        async with stream:
+            with contextlib.suppress(anyio.BrokenResourceError):  # the client reset the connection
+                await converse(receive, stream.send, wait_and_compute)
+
+    anyio.run(_accept_clients, listener, serve_client)
+
+
+def serve_work_udp(sock: socket.socket) -> None:
+    """Run the loop with one task that receives, and another for each datagram."""
+    anyio.run(_answer_work, sock)
+
+
+async def wait_and_compute(request: Request) -> None:
+    """Sleep for the time of the wait, during which others are served. The computing delays them."""
+    if request.wait_s:
+        await anyio.sleep(request.wait_s)
+    request.compute()
+
+
+async def _answer_work(sock: socket.socket) -> None:
+    sock.setblocking(False)
+    budget, sending = DatagramBudget(), anyio.Lock()  # anyio refuses to send from two tasks at once
+    async with await anyio.abc.UDPSocket.from_socket(sock) as endpoint, anyio.create_task_group() as group:
+
+        async def answer(request: Request, peer: Any) -> None:
+            await wait_and_compute(request)
+            budget.give_back(request)
+            async with sending:
+                await endpoint.send((request.reply, peer))
+
+        async for datagram, peer in endpoint:
+            request = parse_datagram(datagram)
+            if request is not None and budget.take(request):
+                group.start_soon(answer, request, peer)

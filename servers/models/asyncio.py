@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 
 from servers import sockets
+from servers.work.asyncio_protocols import WorkClientProtocol, WorkPeersProtocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from servers.protocols import NewDatagramHandler, NewStreamHandler, StreamHandler
+    from servers.work.protocol import Request
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
@@ -33,6 +35,23 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Run a loop with a datagram endpoint."""
     asyncio.run(answer_datagrams(sock, lambda: PeersProtocol(sock, new_handler)))
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Run a loop with asyncio's server."""
+    asyncio.run(serve_clients(listener, lambda: WorkClientProtocol(wait_and_compute)))
+
+
+def serve_work_udp(sock: socket.socket) -> None:
+    """Run a loop with a datagram endpoint."""
+    asyncio.run(answer_datagrams(sock, lambda: WorkPeersProtocol(wait_and_compute)))
+
+
+async def wait_and_compute(request: Request) -> None:
+    """Await the end of the wait, during which others are served. The computing delays them."""
+    if request.wait_s:
+        await asyncio.sleep(request.wait_s)
+    request.compute()
 
 
 class ClientProtocol(asyncio.Protocol):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 
 from servers.models import asyncio as base
+from servers.work.asyncio_protocols import WorkClient
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,3 +66,26 @@ class BufferedClientProtocol(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """Read again: the client has read its replies."""
         self.transport.resume_reading()
+
+
+class BufferedWorkProtocol(WorkClient, asyncio.BufferedProtocol):
+    """One connection with its buffer, for requests that wait."""
+
+    def __init__(self) -> None:
+        super().__init__(base.wait_and_compute)
+        self.buffer = memoryview(bytearray(MIN_BUFFER_BYTES))
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - as above
+        """Return the buffer to read into."""
+        return self.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take in a copy of the bytes at the start of the buffer."""
+        self.receive(self.buffer[:nbytes].tobytes())
+        if nbytes == len(self.buffer) < MAX_BUFFER_BYTES:
+            self.buffer = memoryview(bytearray(4 * nbytes))
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Run a loop with asyncio's server."""
+    asyncio.run(base.serve_clients(listener, BufferedWorkProtocol))

@@ -15,17 +15,22 @@ import asyncio
 from servers import sockets
 from servers.connection_set import ConnectionSet
 from servers.datagrams import drain
+from servers.work.connection_set import WorkConnections
+from servers.work.datagrams import WorkDatagrams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
+    from typing import Any
 
     from servers.protocols import NewDatagramHandler, NewStreamHandler
+    from servers.work.protocol import Request
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Run a loop that watches the listener."""
-    asyncio.run(_accept_clients(listener, new_handler))
+    asyncio.run(_accept_clients(lambda: LoopConnections(listener, new_handler)))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
@@ -64,8 +69,8 @@ class LoopConnections(ConnectionSet):
         self.loop.call_later(sockets.ACCEPT_RETRY_S, self.resume_accepting)
 
 
-async def _accept_clients(listener: socket.socket, new_handler: NewStreamHandler) -> None:
-    LoopConnections(listener, new_handler).resume_accepting()
+async def _accept_clients(new_connections: Callable[[], LoopConnections]) -> None:
+    new_connections().resume_accepting()
     await asyncio.get_running_loop().create_future()  # run until killed
 
 
@@ -73,4 +78,44 @@ async def _answer_datagrams(sock: socket.socket, new_handler: NewDatagramHandler
     sock.setblocking(False)
     loop = asyncio.get_running_loop()
     loop.add_reader(sock, drain, sock, new_handler().feed)
+    await loop.create_future()  # run until killed
+
+
+class LoopWorkConnections(WorkConnections, LoopConnections):
+    """The connections, for requests that wait by the timers of the event loop."""
+
+    def start_timer(self, delay_s: float, fd: int, request: Request) -> asyncio.TimerHandle:
+        """Start a timer of the loop."""
+        return self.loop.call_later(delay_s, self.end_wait, fd, request)
+
+    def cancel_timer(self, timer: asyncio.TimerHandle) -> None:
+        """Cancel it."""
+        timer.cancel()
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Run a loop that watches the listener, and calls back when a wait is over."""
+    asyncio.run(_accept_clients(lambda: LoopWorkConnections(listener)))
+
+
+def serve_work_udp(sock: socket.socket) -> None:
+    """Run a loop that watches the socket, and calls back when a wait is over."""
+    asyncio.run(_answer_work(sock))
+
+
+class LoopDatagrams(WorkDatagrams):
+    """The datagrams of all peers, which wait by the timers of the event loop."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self.loop = asyncio.get_running_loop()
+
+    def start_timer(self, delay_s: float, request: Request, peer: Any) -> None:
+        """Start a timer of the loop."""
+        self.loop.call_later(delay_s, self.end_wait, request, peer)
+
+
+async def _answer_work(sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_reader(sock, LoopDatagrams(sock).receive)
     await loop.create_future()  # run until killed

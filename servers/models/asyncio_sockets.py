@@ -10,22 +10,30 @@ unregisters it, two system calls per request. A single client pays for this with
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from functools import partial
 
 from servers import sockets
+from servers.models.asyncio import wait_and_compute
+from servers.work.coroutines import converse
+from servers.work.datagrams import DatagramBudget
+from servers.work.protocol import parse_datagram
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable, Coroutine
     from typing import Any
 
     from servers.protocols import NewDatagramHandler, NewStreamHandler, StreamHandler
+    from servers.work.protocol import Request
 
 RECV_BYTES = 65_536
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Run a loop with one coroutine that accepts clients."""
-    asyncio.run(_accept_clients(listener, new_handler))
+    asyncio.run(_accept_clients(listener, lambda conn: _serve_client(conn, new_handler())))
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
@@ -33,7 +41,9 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     asyncio.run(_answer_datagrams(sock, new_handler))
 
 
-async def _accept_clients(listener: socket.socket, new_handler: NewStreamHandler) -> None:
+async def _accept_clients(
+    listener: socket.socket, serve: Callable[[socket.socket], Coroutine[None, None, None]]
+) -> None:
     loop = asyncio.get_running_loop()
     listener.setblocking(False)
     acceptor = sockets.Acceptor(listener)
@@ -46,12 +56,13 @@ async def _accept_clients(listener: socket.socket, new_handler: NewStreamHandler
             await asyncio.sleep(sockets.ACCEPT_RETRY_S)
             continue
         acceptor.out_of_fds = False
-        task = loop.create_task(_serve_client(loop, conn, new_handler()))
+        task = loop.create_task(serve(conn))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
 
-async def _serve_client(loop: asyncio.AbstractEventLoop, conn: socket.socket, handler: StreamHandler) -> None:
+async def _serve_client(conn: socket.socket, handler: StreamHandler) -> None:
+    loop = asyncio.get_running_loop()
     with conn:
         try:
             while not handler.done:
@@ -64,9 +75,8 @@ async def _serve_client(loop: asyncio.AbstractEventLoop, conn: socket.socket, ha
 
 
 async def _answer_datagrams(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
-    loop, feed = asyncio.get_running_loop(), new_handler().feed
+    feed, recvfrom = new_handler().feed, _recvfrom_of_loop()
     sock.setblocking(False)
-    recvfrom = loop.sock_recvfrom if hasattr(loop, "sock_recvfrom") else _recvfrom_before_python_3_11
     while True:
         datagram, peer = await recvfrom(sock, sockets.MAX_DATAGRAM_BYTES)
         reply = feed(datagram)
@@ -75,6 +85,10 @@ async def _answer_datagrams(sock: socket.socket, new_handler: NewDatagramHandler
                 sock.sendto(reply, peer)
             except OSError:  # also BlockingIOError: the reply is dropped, so that others need not wait
                 sockets.unsent_replies.add()
+
+
+def _recvfrom_of_loop() -> Callable[[socket.socket, int], Coroutine[None, None, tuple[bytes, Any]]]:
+    return getattr(asyncio.get_running_loop(), "sock_recvfrom", _recvfrom_before_python_3_11)
 
 
 async def _recvfrom_before_python_3_11(sock: socket.socket, size: int) -> tuple[bytes, Any]:
@@ -89,3 +103,41 @@ async def _recvfrom_before_python_3_11(sock: socket.socket, size: int) -> tuple[
                 await readiness
             finally:
                 loop.remove_reader(sock)
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Run a loop with one coroutine that accepts clients, and one for each, which awaits the end of each wait."""
+    asyncio.run(_accept_clients(listener, _serve_work))
+
+
+def serve_work_udp(sock: socket.socket) -> None:
+    """Run a loop with one coroutine that receives, and a task for each datagram."""
+    asyncio.run(_answer_work(sock))
+
+
+async def _serve_work(conn: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    with conn, contextlib.suppress(OSError):  # the client reset the connection
+        await converse(partial(loop.sock_recv, conn), partial(loop.sock_sendall, conn), wait_and_compute)
+
+
+async def _answer_work(sock: socket.socket) -> None:
+    loop, recvfrom, budget = asyncio.get_running_loop(), _recvfrom_of_loop(), DatagramBudget()
+    sock.setblocking(False)
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def answer(request: Request, peer: Any) -> None:
+        await wait_and_compute(request)
+        budget.give_back(request)
+        try:
+            sock.sendto(request.reply, peer)
+        except OSError:  # as above
+            sockets.unsent_replies.add()
+
+    while True:
+        datagram, peer = await recvfrom(sock, sockets.MAX_DATAGRAM_BYTES)
+        request = parse_datagram(datagram)
+        if request is not None and budget.take(request):
+            task = loop.create_task(answer(request, peer))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)

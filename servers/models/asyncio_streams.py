@@ -13,6 +13,8 @@ from __future__ import annotations
 import asyncio
 
 from servers import sockets
+from servers.models.asyncio import wait_and_compute
+from servers.work.coroutines import converse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +37,28 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
                     break
                 writer.write(handler.feed(data))
                 await writer.drain()
+        except OSError:
+            pass  # the client reset the connection
+        finally:
+            writer.close()
+
+    async def run() -> None:
+        server = await asyncio.start_server(serve_client, sock=listener, backlog=sockets.backlog(listener))
+        await server.serve_forever()
+
+    asyncio.run(run())
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Run a loop with asyncio's server for streams, whose coroutines await the end of each wait."""
+
+    async def serve_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def send(reply: bytes) -> None:
+            writer.write(reply)
+            await writer.drain()
+
+        try:
+            await converse(reader.read, send, wait_and_compute)
         except OSError:
             pass  # the client reset the connection
         finally:

@@ -14,6 +14,9 @@ import select
 
 from servers.connection_set import ConnectionSet
 from servers.datagrams import drain
+from servers.work.connection_set import WorkConnections
+from servers.work.datagrams import WorkDatagrams
+from servers.work.timers import epoll_timeout_s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,3 +72,28 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
         while True:
             poller.poll()
             drain(sock, feed)
+
+
+class EpollWorkConnections(WorkConnections, EpollConnections):
+    """The connections, for requests that wait."""
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Wait for connections with something to read or for the next timer, which epoll rounds up to the next ms."""
+    with select.epoll() as poller:
+        connections = EpollWorkConnections(listener, poller)
+        connections.resume_accepting()
+        while True:
+            connections.serve_ready([fd for fd, _ in poller.poll(epoll_timeout_s(connections.timeout_s()))])
+            connections.serve_due()
+
+
+def serve_work_udp(sock: socket.socket) -> None:
+    """Wait for datagrams or for the next timer."""
+    datagrams = WorkDatagrams(sock)
+    with select.epoll() as poller:
+        poller.register(sock, select.EPOLLIN)
+        while True:
+            if poller.poll(epoll_timeout_s(datagrams.timeout_s())):
+                datagrams.receive()
+            datagrams.serve_due()

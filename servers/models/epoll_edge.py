@@ -15,6 +15,9 @@ import select
 
 from servers.datagrams import drain
 from servers.models import epoll
+from servers.work.connection_set import WorkConnections
+from servers.work.datagrams import WorkDatagrams
+from servers.work.timers import epoll_timeout_s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,3 +88,45 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
         while True:
             poller.poll()
             drain(sock, feed)
+
+
+class EdgeWorkConnections(WorkConnections, EdgeConnections):
+    """The connections, for requests that wait."""
+
+    def answer_rest(self, fd: int, *, ended: bool) -> None:
+        """Read until nothing is left, or until a request waits and enough others are queued.
+
+        A connection that is not watched is reported again once it is.
+        """
+        more = True
+        while (more or ended) and fd in self.connections and fd not in self.flushing and fd not in self.unwatched:
+            more = self.answer(fd)
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Wait for new data or for the next timer, which epoll rounds up to the next ms."""
+    readable, ended = select.EPOLLIN, EPOLLRDHUP
+    with select.epoll() as poller:
+        connections = EdgeWorkConnections(listener, poller)
+        connections.resume_accepting()
+        while True:
+            for fd, event in poller.poll(epoll_timeout_s(connections.timeout_s())):
+                if fd == connections.listener_fd:
+                    connections.accept_one()
+                elif event & readable or fd not in connections.flushing:
+                    if connections.answer(fd) or event & ended:
+                        connections.answer_rest(fd, ended=bool(event & ended))
+                else:
+                    connections.flush(fd)
+            connections.serve_due()
+
+
+def serve_work_udp(sock: socket.socket) -> None:
+    """Wait for datagrams or for the next timer. After a timer, the socket is read in vain, which is one call."""
+    datagrams = WorkDatagrams(sock)
+    with select.epoll() as poller:
+        poller.register(sock, select.EPOLLIN | select.EPOLLET)
+        while True:
+            poller.poll(epoll_timeout_s(datagrams.timeout_s()))
+            datagrams.receive()
+            datagrams.serve_due()

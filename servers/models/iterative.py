@@ -10,6 +10,8 @@ client waits for another: one loop answers all peers, which is the best that a s
 from __future__ import annotations
 
 from servers import sockets
+from servers.work.blocking import BlockingDatagrams, serve_work
+from servers.work.protocol import RequestStream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from servers.protocols import NewDatagramHandler, NewStreamHandler, StreamHandler
 
 MAX_TCP_CLIENTS = 1
+MAX_UDP_WAITS = 1
 MIN_RECV_BYTES = 4_096
 MAX_RECV_BYTES = 65_536  # from 256 KiB on, glibc may map and unmap memory in each call: 20 us instead of 2.8
 
@@ -66,3 +69,15 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
                 sendto(reply, peer)
             except OSError:
                 sockets.unsent_replies.add()
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Serve one client after the other; a wait of the one is a wait of all."""
+    acceptor = sockets.Acceptor(listener)
+    while True:
+        serve_work(acceptor.accept_blocking(), RequestStream())
+
+
+def serve_work_udp(sock: socket.socket) -> None:
+    """Receive, wait and reply, one datagram at a time."""
+    serve_udp(sock, BlockingDatagrams)

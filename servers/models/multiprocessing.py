@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from servers.protocols import NewDatagramHandler, NewStreamHandler
 
 PARALLEL = True
+MAX_UDP_WAITS = 1  # per process: see the iterative model
 MAX_TCP_CLIENTS = 1000  # per process, approximately: see the select model
 
 
@@ -30,3 +31,13 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Run the workers; the kernel gives each datagram to one of them."""
     supervise_workers(lambda _: iterative.serve_udp(sock, new_handler))
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Run the workers, whose requests wait as in the select model."""
+    supervise_workers(lambda _: select.serve_work_tcp(listener))
+
+
+def serve_work_udp(sock: socket.socket) -> None:
+    """Run the workers, each of which waits for one datagram at a time."""
+    supervise_workers(lambda _: iterative.serve_work_udp(sock))

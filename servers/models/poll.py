@@ -13,6 +13,9 @@ import select
 
 from servers.connection_set import ConnectionSet
 from servers.datagrams import drain
+from servers.work.connection_set import WorkConnections
+from servers.work.datagrams import WorkDatagrams
+from servers.work.timers import poll_timeout_ms
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,3 +64,28 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     while True:
         poller.poll()
         drain(sock, feed)
+
+
+class PollWorkConnections(WorkConnections, PollConnections):
+    """The connections, for requests that wait."""
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Wait for connections with something to read or for the next timer, which poll rounds up to the next ms."""
+    poller = select.poll()
+    connections = PollWorkConnections(listener, poller)
+    connections.resume_accepting()
+    while True:
+        connections.serve_ready([fd for fd, _ in poller.poll(poll_timeout_ms(connections.timeout_s()))])
+        connections.serve_due()
+
+
+def serve_work_udp(sock: socket.socket) -> None:
+    """Wait for datagrams or for the next timer."""
+    datagrams = WorkDatagrams(sock)
+    poller = select.poll()
+    poller.register(sock, select.POLLIN)
+    while True:
+        if poller.poll(poll_timeout_ms(datagrams.timeout_s())):
+            datagrams.receive()
+        datagrams.serve_due()

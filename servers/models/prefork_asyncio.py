@@ -29,3 +29,13 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Run the workers; the kernel gives each datagram to one of them."""
     supervise_workers(lambda _: asyncio.serve_udp(sock, new_handler))
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Run the workers, whose requests wait as in the asyncio model."""
+    supervise_workers(lambda _: asyncio.serve_work_tcp(listener))
+
+
+def serve_work_udp(sock: socket.socket) -> None:
+    """Run the workers, whose requests wait as in the asyncio model."""
+    supervise_workers(lambda _: asyncio.serve_work_udp(sock))

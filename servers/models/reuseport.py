@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from servers.protocols import NewDatagramHandler, NewStreamHandler
 
 PARALLEL = True
+MAX_UDP_WAITS = 1  # per process: see the iterative model
 REUSEPORT = True
 
 
@@ -29,7 +30,7 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
 
     The listener stays open for the worker that replaces it.
     """
-    listeners = [listener, *(sockets.clone_reuseport(listener) for _ in range(runtime.workers - 1))]
+    listeners = _one_per_worker(listener)
     supervise_workers(lambda index: epoll.serve_tcp(listeners[index], new_handler))
 
 
@@ -38,5 +39,21 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
 
     The socket stays open for the worker that replaces it.
     """
-    socks = [sock, *(sockets.clone_reuseport(sock) for _ in range(runtime.workers - 1))]
+    socks = _one_per_worker(sock)
     supervise_workers(lambda index: iterative.serve_udp(socks[index], new_handler))
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Run each worker on its own listener; requests wait as in the epoll model."""
+    listeners = _one_per_worker(listener)
+    supervise_workers(lambda index: epoll.serve_work_tcp(listeners[index]))
+
+
+def serve_work_udp(sock: socket.socket) -> None:
+    """Run each worker on its own socket; it waits for one datagram at a time."""
+    socks = _one_per_worker(sock)
+    supervise_workers(lambda index: iterative.serve_work_udp(socks[index]))
+
+
+def _one_per_worker(sock: socket.socket) -> list[socket.socket]:
+    return [sock, *(sockets.clone_reuseport(sock) for _ in range(runtime.workers - 1))]

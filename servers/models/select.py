@@ -15,6 +15,8 @@ import select
 from servers.connection_set import ConnectionSet
 from servers.datagrams import drain
 from servers.log import Tally
+from servers.work.connection_set import WorkConnections
+from servers.work.datagrams import WorkDatagrams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,3 +88,28 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     while True:
         select.select(watched, (), ())
         drain(sock, feed)
+
+
+class SelectWorkConnections(WorkConnections, SelectConnections):
+    """The connections, for requests that wait."""
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Wait for connections with something to read or for the next timer, whose resolution is that of the kernel."""
+    connections = SelectWorkConnections(listener)
+    connections.resume_accepting()
+    while True:
+        readable, writable, _ = select.select(connections.reading, connections.flushing, (), connections.timeout_s())
+        connections.serve_ready(readable)
+        connections.serve_ready(writable)
+        connections.serve_due()
+
+
+def serve_work_udp(sock: socket.socket) -> None:
+    """Wait for datagrams or for the next timer."""
+    datagrams = WorkDatagrams(sock)
+    watched = (sock,)
+    while True:
+        if select.select(watched, (), (), datagrams.timeout_s())[0]:
+            datagrams.receive()
+        datagrams.serve_due()

@@ -16,11 +16,14 @@ import socketserver
 
 from servers import sockets
 from servers.models.iterative import serve_connection
+from servers.work.blocking import BlockingDatagrams, serve_work
+from servers.work.protocol import RequestStream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from typing import Any
 
     from servers.protocols import NewDatagramHandler, NewStreamHandler
 
@@ -30,10 +33,25 @@ OWN_BACKLOG = 5  # socketserver.TCPServer.request_queue_size
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Run the library's server with a thread per client."""
+    _serve_in_threads(listener, serve_connection, new_handler)
 
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Run the library's server with a thread per client, whose handler sleeps while a request waits."""
+    _serve_in_threads(listener, serve_work, RequestStream)
+
+
+def serve_work_udp(sock: socket.socket) -> None:
+    """Run the library's server with a thread per datagram, whose handler sleeps while the request waits."""
+    serve_udp(sock, BlockingDatagrams)
+
+
+def _serve_in_threads(
+    listener: socket.socket, serve: Callable[[socket.socket, Any], None], new_conversation: Callable[[], object]
+) -> None:
     class Client(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            serve_connection(self.request, new_handler())
+            serve(self.request, new_conversation())
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True

@@ -21,9 +21,12 @@ from queue import Empty, SimpleQueue
 from servers import sockets
 from servers.log import Tally
 from servers.models.iterative import serve_connection
+from servers.work.blocking import BlockingDatagrams, serve_work
+from servers.work.protocol import RequestStream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from servers.protocols import DatagramHandler, NewDatagramHandler, NewStreamHandler
@@ -40,6 +43,26 @@ STACK_BYTES = 256 * 1024
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Accept clients, and start a thread for each."""
+    start_threads(listener, serve_connection, new_handler)
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Accept clients, and start a thread for each, which sleeps while its request waits."""
+    start_threads(listener, serve_work, RequestStream)
+
+
+def serve_work_udp(sock: socket.socket) -> None:
+    """Pass each datagram to the thread of its peer, which sleeps while its request waits."""
+    serve_udp(sock, BlockingDatagrams)
+
+
+def start_threads(
+    listener: socket.socket, serve: Callable[[socket.socket, Any], None], new_conversation: Callable[[], object]
+) -> None:
+    """Accept clients, and start a thread for each, in which a function serves one connection.
+
+    new_conversation: makes the second argument of this function.
+    """
     _thread.stack_size(STACK_BYTES)
     acceptor = sockets.Acceptor(listener)
     refused = Tally("a connection was closed because no thread could be started")
@@ -47,7 +70,7 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
         conn = acceptor.accept_blocking()
         try:
             # Not threading.Thread, which waits until the thread runs: 160 us per session instead of 100.
-            _thread.start_new_thread(serve_connection, (conn, new_handler()))
+            _thread.start_new_thread(serve, (conn, new_conversation()))
         except RuntimeError:
             conn.close()
             refused.add()

@@ -16,38 +16,57 @@ import _thread
 from servers import sockets
 from servers.log import Tally
 from servers.models import iterative
+from servers.work.blocking import BlockingDatagrams, serve_work
+from servers.work.protocol import RequestStream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from typing import Any
 
     from servers.protocols import NewDatagramHandler, NewStreamHandler
 
 MAX_TCP_CLIENTS = 64  # number of threads; more would wait for the interpreter lock, not for clients
-UDP_THREADS = 4
+MAX_UDP_WAITS = 4  # number of threads over UDP
 STACK_BYTES = 256 * 1024
 
 
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Start the threads; the current one is the last of them."""
-    acceptor, busy_threads = sockets.Acceptor(listener), _BusyThreads()
-    _start(MAX_TCP_CLIENTS - 1, lambda: _serve_clients(acceptor, new_handler, busy_threads))
-    _serve_clients(acceptor, new_handler, busy_threads)
+    _serve_in_threads(listener, iterative.serve_connection, new_handler)
 
 
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Start the threads; the current one is the last of them."""
-    _start(UDP_THREADS - 1, lambda: iterative.serve_udp(sock, new_handler))
+    _start(MAX_UDP_WAITS - 1, lambda: iterative.serve_udp(sock, new_handler))
     iterative.serve_udp(sock, new_handler)
 
 
-def _serve_clients(acceptor: sockets.Acceptor, new_handler: NewStreamHandler, busy_threads: _BusyThreads) -> None:
-    while True:
-        conn = acceptor.accept_blocking()
-        busy_threads.begin()
-        iterative.serve_connection(conn, new_handler())
-        busy_threads.end()
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Start the threads, which sleep while a request waits."""
+    _serve_in_threads(listener, serve_work, RequestStream)
+
+
+def serve_work_udp(sock: socket.socket) -> None:
+    """Start the threads, which sleep while a request waits."""
+    serve_udp(sock, BlockingDatagrams)
+
+
+def _serve_in_threads(
+    listener: socket.socket, serve: Callable[[socket.socket, Any], None], new_conversation: Callable[[], object]
+) -> None:
+    acceptor, busy_threads = sockets.Acceptor(listener), _BusyThreads()
+
+    def serve_clients() -> None:
+        while True:
+            conn = acceptor.accept_blocking()
+            busy_threads.begin()
+            serve(conn, new_conversation())
+            busy_threads.end()
+
+    _start(MAX_TCP_CLIENTS - 1, serve_clients)
+    serve_clients()
 
 
 class _BusyThreads:

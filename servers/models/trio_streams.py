@@ -12,7 +12,12 @@ When descriptors run out, trio logs a traceback for each attempt to accept, and 
 
 from __future__ import annotations
 
+import contextlib
+
 import trio
+
+from servers.models.trio import wait_and_compute
+from servers.work.coroutines import converse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +42,19 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
                 await stream.send_all(handler.feed(data))
         except trio.BrokenResourceError:
             pass  # the client reset the connection
+
+    async def run() -> None:
+        await trio.serve_listeners(serve_client, [trio.SocketListener(trio.socket.from_stdlib_socket(listener))])
+
+    trio.run(run)
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Run trio with a task that accepts clients, and one for each, which sleeps while a request waits."""
+
+    async def serve_client(stream: trio.SocketStream) -> None:
+        with contextlib.suppress(trio.BrokenResourceError):  # the client reset the connection
+            await converse(stream.receive_some, stream.send_all, wait_and_compute)
 
     async def run() -> None:
         await trio.serve_listeners(serve_client, [trio.SocketListener(trio.socket.from_stdlib_socket(listener))])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import uvloop
 
 from servers.models import asyncio as base
+from servers.work.asyncio_protocols import WorkClientProtocol, WorkPeersProtocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,3 +30,13 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
 def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
     """Run a loop with a datagram endpoint."""
     uvloop.run(base.answer_datagrams(sock, lambda: base.PeersProtocol(sock, new_handler)))
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Run a loop with its server."""
+    uvloop.run(base.serve_clients(listener, lambda: WorkClientProtocol(base.wait_and_compute)))
+
+
+def serve_work_udp(sock: socket.socket) -> None:
+    """Run a loop with a datagram endpoint."""
+    uvloop.run(base.answer_datagrams(sock, lambda: WorkPeersProtocol(base.wait_and_compute)))

@@ -72,7 +72,7 @@ def test_new_file_is_a_new_model(copied_servers: Path) -> None:
         assert_serves(server)
     result = run_program(make_command("newcomer", "tcp"), cwd=copied_servers)
     assert result.returncode == 2
-    assert result.stderr == "python -m servers: the model 'newcomer' does not serve tcp\n"
+    assert result.stderr == "python -m servers: the model 'newcomer' does not serve echo over tcp\n"
 
 
 def test_model_with_missing_library_fails_with_install_hint(copied_servers: Path) -> None:

@@ -23,6 +23,7 @@ from clients.measurement import Slice
 from clients.result_document import Context, make_document
 from tests.support.scripted_servers import HOST, echo, start_tcp_server, start_udp_server
 from tests.support.servers import start_server as server
+from tests.support.splitmix import exponentials
 
 pytestmark = pytest.mark.serial
 
@@ -80,9 +81,8 @@ def test_open_loop_sends_every_scheduled_request(transport: str, arrivals: str) 
 def test_poisson_arrivals_follow_from_the_seed() -> None:
     with start_tcp_server(echo) as port:
         _, _, raw = run_load(make_tcp_spec(port, raw_rows=10_000), seed=7)
-    seed = int(np.random.SeedSequence(7).generate_state(1, np.uint32)[0])
-    random = np.random.RandomState(seed)
-    expected = random.standard_exponential(len(raw) - 1 + 1)[1:] * 1e9 / 2000
+    seed = int(np.random.SeedSequence(7).generate_state(2, np.uint64)[0])
+    expected = np.array(exponentials(seed, len(raw)))[1:] * 1e9 / 2000
     assert gaps_ns(raw) == pytest.approx(expected, abs=2)
 
 

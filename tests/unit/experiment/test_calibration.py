@@ -5,7 +5,8 @@ from pathlib import Path
 from bench.experiment.calibration import lengths_by_case
 from bench.experiment.cycle import cycle_of
 from bench.experiment.runner import recorded_calibration
-from bench.plan.schedule import ScheduledLoad, resolve
+from bench.plan.population_loads import PopulationLoad
+from bench.plan.schedule import resolve
 from bench.plan.slice_lengths import SliceLength
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import SliceLengthRow
@@ -16,24 +17,24 @@ from tests.unit.store.builders import make_folder
 ROW = SliceLengthRow("capacity", 16, 64, "select/tcp", 0.05, 0.25, 0.05, 4, "")
 
 
-def make_load(**scenario: object) -> ScheduledLoad:
+def make_population(**scenario: object) -> PopulationLoad:
     plan = make_plan(seed=1, scenarios=make_scenarios(connections=[64], **scenario))
-    return resolve(plan, MODELS, server_cpus=(1,), generator_cpus=(0,)).block_loads[0]
+    return resolve(plan, MODELS, server_cpus=(1,), generator_cpus=(0,)).block_loads[0].populations[0]
 
 
 def test_cycle_is_the_time_of_all_connections_by_their_cycles() -> None:
-    load = make_load()
+    population = make_population()
     # 64 clients ask once, and one is answered every 2.5 ms: the last one waits 160 ms, as all do afterwards.
-    assert cycle_of(load, {"answered": 64, "elapsed_s": 0.16}) == 0.16
+    assert cycle_of(population, {"answered": 64, "elapsed_s": 0.16}) == 0.16
     # In a load of 25 ms, ten clients ask again.
-    assert cycle_of(load, {"answered": 74, "elapsed_s": 0.185}) == 0.16
-    assert cycle_of(load, {"answered": 0, "elapsed_s": 5.0}) is None
+    assert cycle_of(population, {"answered": 74, "elapsed_s": 0.185}) == 0.16
+    assert cycle_of(population, {"answered": 0, "elapsed_s": 5.0}) is None
 
 
 def test_cycle_of_sessions_includes_all_requests() -> None:
-    load = make_load(lifecycle="session", requests_per_session=10, protocol="hola")
-    assert cycle_of(load, {"answered": 64 * 11, "elapsed_s": 0.5}) == 0.5
-    assert cycle_of(load, {"answered": 64 * 1, "elapsed_s": 0.05}) == 0.55  # broken off after one of eleven
+    population = make_population(lifecycle="session", requests_per_session=10, protocol="hola")
+    assert cycle_of(population, {"answered": 64 * 11, "elapsed_s": 0.5}) == 0.5
+    assert cycle_of(population, {"answered": 64 * 1, "elapsed_s": 0.05}) == 0.55  # broken off after one of eleven
 
 
 def test_lengths_are_found_by_load_point_and_arm() -> None:

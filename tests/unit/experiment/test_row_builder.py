@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from bench.experiment.row_builder import TrialContext, histogram_rows, resource_row, slice_row
-from bench.experiment.trial_rows import TrialMeasurement, trial_row, unmeasured_row
+from bench.experiment.trial_rows import TrialMeasurement, WholeLoad, trial_row, unmeasured_row
 from bench.machine.process_usage import TICKS, UNKNOWN, UnknownUsage, Usage
 from bench.plan.definition import Plan
 from bench.plan.schedule import resolve
 from bench.schema.arms import Arm
-from bench.schema.csv_schema import TrialRow
+from bench.schema.csv_schema import ResourceRow, TrialRow
 from tests.unit.plan.plans import MODELS
 
 PLAN = msgspec.convert(
@@ -24,7 +24,9 @@ PLAN = msgspec.convert(
     Plan,
 )
 SCHEDULE = resolve(PLAN, MODELS, server_cpus=(1, 2), generator_cpus=(0,))
-TRIAL = TrialContext(SCHEDULE, block=4, arm=Arm("select", "udp"), load=SCHEDULE.block_loads[0])
+TRIAL = TrialContext(
+    SCHEDULE, block=4, arm=Arm("select", "udp"), load=SCHEDULE.block_loads[0], part=SCHEDULE.block_loads[0].parts[0]
+)
 REPORT: dict[str, Any] = {
     "duration_s": 0.05, "elapsed_s": 0.06, "sent": 110, "replies": 90, "answered": 108, "sessions": 0,
     "throughput_rps": 1800.0, "sessions_per_s": None, "late": 1, "given_up": 1, "corrupt": 0, "service_p50_us": 40.0,
@@ -35,7 +37,7 @@ REPORT: dict[str, Any] = {
 
 
 def make_usage(runs: int, rss_mb: float) -> Usage:
-    return Usage(cpu_ns=runs * 1000, rss_mb=rss_mb, threads=1, processes=1, descriptors=7, runs={(9, 9): runs})
+    return Usage(cpu_ns=runs * 100_000, rss_mb=rss_mb, threads=1, processes=1, descriptors=7, runs={(9, 9): runs})
 
 
 GENERATOR = {
@@ -75,6 +77,17 @@ def test_slice_row_takes_the_rate_of_the_generator() -> None:
     assert row.sessions_per_s is None
 
 
+def make_load(
+    ready: dict[str, Any],
+    resources: list[ResourceRow],
+    elapsed_s: float = 0.06,
+    background_load_share: float = math.nan,
+) -> WholeLoad:
+    return WholeLoad(
+        ready, resources, elapsed_s, memory_mb=9.5, answered=216, background_load_share=background_load_share
+    )
+
+
 def make_trial_row(report: dict[str, Any] = REPORT, **document: Any) -> TrialRow:
     slices = [slice_row(TRIAL, number, 0, report, server_cpu_ns=5_400_000) for number in range(2)]
     resources = [resource_row(TRIAL, 0, "server", make_usage(0, 10.0), make_usage(54, 12.0)),
@@ -83,10 +96,8 @@ def make_trial_row(report: dict[str, Any] = REPORT, **document: Any) -> TrialRow
     ready = {"python": "cpython 3.11.7", "workers": 1, "sockets": sockets}
     return trial_row(
         TRIAL,
-        TrialMeasurement(
-            ready, slices, resources, make_document(**document), elapsed_s=0.12, memory_mb=9.5,
-            background_load_share=0.02,
-        ),
+        TrialMeasurement(make_load(ready, resources, elapsed_s=0.12, background_load_share=0.02), slices,
+                         make_document(**document)),
     )  # fmt: skip
 
 
@@ -125,7 +136,7 @@ def test_trial_of_unknown_cpu_time_keeps_its_memory() -> None:
     slices = [slice_row(TRIAL, 0, 0, REPORT, server_cpu_ns=math.nan)]
     resources = [resource_row(TRIAL, 0, "server", known, unknown)]
     ready = {"python": "", "workers": 1, "sockets": {}}
-    row = trial_row(TRIAL, TrialMeasurement(ready, slices, resources, make_document(), elapsed_s=0.06, memory_mb=9.5))
+    row = trial_row(TRIAL, TrialMeasurement(make_load(ready, resources), slices, make_document()))
     assert (row.mean_cpu_us_per_request, row.server_cpu_share, row.cpu_source) == (None, None, UNKNOWN)
     assert (row.rss_mb, row.memory_mb, row.processes) == (12.0, 9.5, 1)
     assert "CPU_TIME_UNKNOWN" in row.codes
@@ -136,18 +147,18 @@ def test_trial_of_running_server_has_no_code_about_cpu_time() -> None:
     slices = [slice_row(TRIAL, 0, 0, REPORT, server_cpu_ns=math.nan)]
     resources = [resource_row(TRIAL, 0, "server", usage, usage)]
     ready = {"python": "", "workers": 1, "sockets": {}}
-    row = trial_row(TRIAL, TrialMeasurement(ready, slices, resources, make_document(), elapsed_s=0.06, memory_mb=None))
+    row = trial_row(TRIAL, TrialMeasurement(make_load(ready, resources), slices, make_document()))
     assert (row.rss_mb, row.processes, row.cpu_source) == (None, None, UNKNOWN)
     assert "CPU_TIME" not in row.codes
 
 
 def test_trial_source_of_cpu_time_is_the_least_exact_of_its_slices() -> None:
-    ticks = replace(make_usage(108, 11.0), cpu_source=TICKS)
+    ticks = replace(make_usage(54, 11.0), cpu_source=TICKS)
     slices = [slice_row(TRIAL, number, 0, REPORT, server_cpu_ns=5_400_000) for number in range(2)]
     resources = [resource_row(TRIAL, 0, "server", make_usage(0, 10.0), ticks),
-                 resource_row(TRIAL, 1, "server", ticks, make_usage(162, 11.0))]  # fmt: skip
+                 resource_row(TRIAL, 1, "server", ticks, make_usage(108, 11.0))]  # fmt: skip
     ready = {"python": "", "workers": 1, "sockets": {}}
-    row = trial_row(TRIAL, TrialMeasurement(ready, slices, resources, make_document(), elapsed_s=0.12, memory_mb=9.5))
+    row = trial_row(TRIAL, TrialMeasurement(make_load(ready, resources, elapsed_s=0.12), slices, make_document()))
     assert row.cpu_source == TICKS
     assert "CPU_TIME_COARSE=185.2%" in row.codes  # two ticks of 10 ms, and 10.8 ms of CPU time
 

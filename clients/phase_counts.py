@@ -1,0 +1,107 @@
+"""The phases of a load as Python sets them, and what was counted in each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from clients.engine.buffers import Buffers
+from clients.engine.counters import PHASE_REQUESTS
+from clients.engine.credit import WHOLE_CREDIT
+from clients.engine.histogram_slots import Counts
+from clients.engine.thread_state import BINS
+from clients.load_spec import LoadSpec, Phase
+from clients.measurement import COUNTER_NAMES, HISTOGRAM_NAMES, LoadCounts, Slice
+from clients.thread_usage import ThreadUsage
+
+_MIN_GOODPUT_BIN_NS = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSlice:
+    """One phase of a load: its own specification, and what was counted."""
+
+    phase: Phase
+    spec: LoadSpec  # as if the phase were a load of its own
+    slice_: Slice
+
+
+@dataclass(frozen=True, slots=True)
+class Goodput:
+    """The ok replies of a load with phases, in short bins by when they arrived."""
+
+    bin_s: float
+    replies: list[int]
+    latency_us: list[float | None]  # mean; from the intended time in an open loop
+
+
+def set_phases(buffers: Buffers, spec: LoadSpec, window_ns: int, gap_ns: Callable[[float], float]) -> None:
+    """Set the phases of one thread, and clear their counts. gap_ns: of a rate."""
+    buffers.phases.fill(np.zeros((), buffers.phases.dtype))
+    buffers.goodput.fill(0)
+    end_ns = window_ns
+    first = spec.phases[0]
+    for row, phase, seconds in zip(
+        buffers.phases, [first, *spec.phases], [0.0, *(phase.seconds for phase in spec.phases)], strict=False
+    ):
+        end_ns += round(seconds * 1e9)
+        row["end_ns"] = end_ns
+        row["active"] = phase.active
+        row["gap_ns"] = gap_ns(phase.rate_rps) if phase.active else 0.0
+    buffers.schedule["goodput_bin_ns"] = max(_MIN_GOODPUT_BIN_NS, (end_ns - window_ns) // BINS + 1)
+
+
+def collect_phases(
+    buffers: Sequence[Buffers], spec: LoadSpec, window_ns: int, end_ns: int, usage: ThreadUsage
+) -> list[PhaseSlice]:
+    """Return what was counted in each phase. A load that was stopped has shorter phases, and empty ones."""
+    begin_ns, found = window_ns, []
+    for number, phase in enumerate(spec.phases, 1):
+        phase_end_ns = min(end_ns, int(buffers[0].phases[number]["end_ns"]))
+        slice_ = Slice(
+            start_s=begin_ns / 1e9,
+            duration_s=max(0, phase_end_ns - begin_ns) / 1e9,
+            counts=_collect_phase(buffers, spec, number),
+            usage=usage,
+        )
+        rate_rps = phase.rate_rps if phase.active else 0.0
+        found.append(PhaseSlice(phase, replace(spec, phases=(), rate_rps=rate_rps, parts=1, raw_rows=0), slice_))
+        begin_ns = phase_end_ns
+    return found
+
+
+def _collect_phase(buffers: Sequence[Buffers], spec: LoadSpec, number: int) -> LoadCounts:
+    rows = [thread.phases[number] for thread in buffers]
+    begun = {name: int(sum(row[name] for row in rows)) for name in PHASE_REQUESTS}
+    at_ends = [(thread.phases[number]["at_end"], thread.phases[number - 1]["at_end"]) for thread in buffers]
+    tally = {name: int(sum(end[name] - begin[name] for end, begin in at_ends)) for name in COUNTER_NAMES}
+    tally |= begun | {"timed_out": begun["lost"] + begun["late"], "broken": 0}
+    del tally["lost"]
+    # Replies inside the phase, whole: a phase is long against a request. Little's law is checked for the whole load.
+    tally |= {"credit": tally["replies"] * WHOLE_CREDIT, "flights_ns": 0}
+    primary = _sum_of(rows, "primary")
+    names = HISTOGRAM_NAMES if spec.open_loop else ("connect",)
+    return LoadCounts(
+        tally=tally,
+        primary=primary.reshape(1, -1),
+        never_answered=np.array([tally["counted"] - int(primary.sum())]),
+        histograms={name: _sum_of(rows, name) for name in names},
+        bins=np.zeros((BINS, 2), np.int64),
+        bin_s=0.0,
+    )
+
+
+def _sum_of(rows: Sequence[Counts], name: str) -> Counts:
+    total: Counts = np.sum([row[name] for row in rows], axis=0)
+    return total
+
+
+def goodput(buffers: Sequence[Buffers], duration_s: float) -> Goodput:
+    """Return the ok replies in the bins of the last load. duration_s: of its window."""
+    bin_s = int(buffers[0].schedule["goodput_bin_ns"]) / 1e9
+    bins = np.sum([thread.goodput for thread in buffers], axis=0)[: round(np.ceil(duration_s / bin_s))]
+    return Goodput(
+        bin_s=bin_s,
+        replies=[int(count) for _, count in bins],
+        latency_us=[float(sum_ns / count / 1e3) if count else None for sum_ns, count in bins],
+    )
