@@ -13,7 +13,7 @@ from rich.text import Text
 from bench.analysis.rankings import format_rank
 from bench.formatting import join_words, plural
 from bench.report.tables import FINDING_MARK, ResultTable, TableRow
-from bench.schema.conclusions import Conclusion
+from bench.schema.conclusions import Conclusion, Pairing
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
 from clients.quality_codes import MIN_SAMPLES_BEYOND, QualityFlag
 
@@ -32,6 +32,8 @@ HEADINGS = {
     "latency_p99_us": "p99 µs",
     "service_p50_us": "p50 µs",
     "service_p99_us": "p99 µs",
+    "connect_p50_us": "connect p50 µs",
+    "connect_p99_us": "connect p99 µs",
     "cpu_us_per_request": "CPU µs/req",
     "memory_mb": "MB",
 }
@@ -52,7 +54,11 @@ SIGN_LEGEND: dict[str, str] = {
 }
 MARK_LEGEND = "! suspect, !! invalid: only that figure, not its row"
 TIME_LEGENDS = {"latency_p50_us": "p50, p99: latency", "service_p50_us": "p50, p99: service time"}
-RATIO_LEGEND = "ratio: median of the ratios inside rounds, not the ratio of the medians"
+RATIO_LEGENDS: dict[str, str] = {
+    Pairing.ROUNDS: "ratio: median of the ratios inside rounds, not the ratio of the medians",
+    Pairing.BLOCKS: "ratio: mean of the ratios inside blocks, not the ratio of the medians",
+    Pairing.UNPAIRED: "ratio: unpaired, because phases are measured once in a block",
+}
 
 
 def render_tables(tables: Sequence[ResultTable], width: int) -> list[Table]:
@@ -149,7 +155,8 @@ def _caption(result: ResultTable) -> Text | None:
     if any(row.mark(metric) for row in result.rows for metric in result.metrics):
         lines.append(MARK_LEGEND)
     legend = [text for metric, text in TIME_LEGENDS.items() if metric in result.metrics]
-    legend += [RATIO_LEGEND] if any(row.ratio and math.isfinite(row.ratio.low) for row in result.rows) else []
+    pairings = {row.ratio.pairing for row in result.rows if row.ratio and math.isfinite(row.ratio.low)}
+    legend += [RATIO_LEGENDS[pairing] for pairing in sorted(pairings)]
     conclusions = {row.ratio.conclusion for row in result.rows if row.ratio}
     legend += [text for conclusion, text in SIGN_LEGEND.items() if conclusion in conclusions]
     if legend:

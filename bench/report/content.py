@@ -12,6 +12,7 @@ from bench.formatting import format_ratio, with_interval
 from bench.report.caveats import ScenarioCaveats
 from bench.report.tables import FINDING_MARK, Estimate, ResultTable, TableRow
 from bench.schema.arms import Arm
+from bench.schema.conclusions import Pairing
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS
 
@@ -52,6 +53,11 @@ MEANINGS = {
 }
 
 
+RATIO_NOTES: dict[str, str] = {
+    Pairing.ROUNDS: "Ratios are taken within rounds, so they are not the quotients of the medians.",
+    Pairing.BLOCKS: "Ratios are taken within blocks, so they are not the quotients of the medians.",
+    Pairing.UNPAIRED: "Ratios are unpaired: a server remembers earlier phases, so each is measured once in a block.",
+}
 COMPARISON_HEADINGS = (
     "scenario",
     "clients",
@@ -153,7 +159,8 @@ def _note(table: ResultTable) -> str:
     if table.metrics[0] == "max_rate_rps":
         notes = ["Brackets: search bounds."]
     if any(row.ratio for row in table.rows):
-        notes.append("Ratios are taken within rounds, so they are not the quotients of the medians.")
+        pairings = {row.ratio.pairing for row in table.rows if row.ratio and row.ratio.reference != row.arm.name}
+        notes += [text for pairing, text in RATIO_NOTES.items() if pairing in pairings]
         notes.append("Servers with overlapping ranks do not differ significantly; - is not ranked.")
     if any(row.mark(metric) for row in table.rows for metric in table.metrics):
         notes.append("A figure with ! is suspect, with !! invalid, although the verdict of its row is better.")

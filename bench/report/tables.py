@@ -11,9 +11,9 @@ from bench.analysis.cases import group_by_load_point, text
 from bench.analysis.rankings import ranks
 from bench.formatting import compact, spread
 from bench.schema.arms import Arm
-from bench.schema.conclusions import ComparisonKind, Conclusion
+from bench.schema.conclusions import ComparisonKind, Conclusion, Pairing
 from bench.schema.load_points import LoadPoint
-from bench.schema.metrics import METRICS, headline
+from bench.schema.metrics import METRICS, ScenarioKind, headline
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import SEVERITY, format_flags
 
@@ -25,8 +25,6 @@ TABLE_METRICS = (
     "latency_p99_us",
     "service_p50_us",
     "service_p99_us",
-    "connect_p50_us",
-    "connect_p99_us",
     "cpu_us_per_request",
     "memory_mb",
 )
@@ -54,6 +52,7 @@ class Ratio:
     low: float
     high: float
     conclusion: str
+    pairing: str = Pairing.ROUNDS
 
     def __str__(self) -> str:
         """Return ``0.82 [0.80, 0.84] slower``, with a sign instead of the word for a tie.
@@ -178,8 +177,11 @@ def _metrics(rows: pd.DataFrame) -> list[str]:
 
     Where there is a latency, it is shown instead of the service time: it contains the wait for a free connection.
     """
-    first = headline(str(rows["scenario_kind"].iloc[0]))
+    kind = str(rows["scenario_kind"].iloc[0])
+    first = headline(kind)
     measured = set(rows["metric"])
+    if kind == ScenarioKind.HELD:  # there are no replies
+        return [first, *(name for name in ("connect_p50_us", "connect_p99_us") if name in measured)]
     if "latency_p50_us" in measured:
         measured -= {"service_p50_us", "service_p99_us"}
     costs = (name for name in TABLE_METRICS if name in measured and not METRICS[name].more_is_better and name != first)
@@ -197,7 +199,9 @@ def _ratios(comparisons: pd.DataFrame) -> dict[tuple[LoadPoint, str], Ratio]:
 
 def _ratio(row: Mapping[Any, Any]) -> Ratio:
     ratio, low, high = (float(row[name]) for name in ("ratio", "low", "high"))
-    return Ratio(str(row["reference"]), ratio, low, high, str(row["conclusion"]))
+    return Ratio(
+        str(row["reference"]), ratio, low, high, str(row["conclusion"]), text(row.get("pairing")) or Pairing.ROUNDS
+    )
 
 
 def _row(arm: str, rows: pd.DataFrame, first: str, ratio: Ratio | None) -> TableRow:
