@@ -21,7 +21,8 @@ REPLYING_PROTOCOLS = ("echo", "hola")  # answered at once, by serve_tcp and serv
 PROTOCOLS = (*REPLYING_PROTOCOLS, "work")  # in work a request waits and computes first: serve_work_tcp, serve_work_udp
 DEFAULT_EXECUTOR = "default executor"  # a number of waits: that of the threads in asyncio's default executor
 REPRESENTS = "Represents: "  # starts the line of a model's docstring on whose server it is
-REPRESENTED = ("as the documentation teaches", "the standard library's defaults", "tuned: ")  # "tuned: " and how
+REPRESENTED = ("as the documentation teaches", "the standard library's defaults")
+REPRESENTED_WITH_DETAIL = {"tuned: ": "HOW", "a common mistake: ": "WHICH"}
 
 
 class Description:
@@ -65,9 +66,9 @@ class Description:
         self.broken = broken
         self.help = (docstring or "").partition("\n")[0]
         self.represents = _represented(docstring)
-        replying = [transport for transport in TRANSPORTS if broken or f"serve_{transport}" in values]
-        working = [transport for transport in TRANSPORTS if broken or f"serve_work_{transport}" in values]
-        self.transports = tuple(transport for transport in TRANSPORTS if transport in {*replying, *working})
+        replying = {transport for transport in TRANSPORTS if broken or f"serve_{transport}" in values}
+        working = {transport for transport in TRANSPORTS if broken or f"serve_work_{transport}" in values}
+        self.transports = tuple(transport for transport in TRANSPORTS if transport in replying | working)
         self.max_tcp_clients: int | None = values.get("MAX_TCP_CLIENTS")
         self.parallel = values.get("PARALLEL") is True
         self.forks = values.get("FORKS") is True
@@ -75,8 +76,9 @@ class Description:
         self.needs: str = values.get("NEEDS") or ""
         self.missing = bool(broken) or _is_missing(self.needs)
         self.install_hint = f"fix {broken}" if broken else f"pip install {self.needs}"
-        served = [*(REPLYING_PROTOCOLS if replying else ()), *(["work"] if working == list(self.transports) else ())]
-        self.protocols: tuple[str, ...] = tuple(served)
+        self.protocols: tuple[str, ...] = REPLYING_PROTOCOLS if replying else ()
+        if working and working >= replying:  # a plan asks for any of the protocols over any of the transports
+            self.protocols += ("work",)
         self.max_waits = {transport: _max_waits(values, transport) for transport in self.transports}
 
     @property
@@ -135,7 +137,8 @@ def describe(name: str) -> Description:
     docstring = ast.get_docstring(module)
     represented = _represented(docstring)
     if represented and not _is_represented(represented):
-        fault = f"{REPRESENTS}{represented} must be one of: {'; '.join(REPRESENTED)}HOW"
+        forms = [*REPRESENTED, *(f"{start}{detail}" for start, detail in REPRESENTED_WITH_DETAIL.items())]
+        fault = f"{REPRESENTS}{represented} must be one of: {'; '.join(forms)}"
         return Description(name, values, docstring, broken=f"{path}: {fault}")
     return Description(name, values, docstring)
 
@@ -184,8 +187,8 @@ def _represented(docstring: str | None) -> str:
 
 
 def _is_represented(text: str) -> bool:
-    *whole, tuned = REPRESENTED
-    return text in whole or (text.startswith(tuned) and len(text) > len(tuned))
+    with_detail = any(text.startswith(start) and len(text) > len(start) for start in REPRESENTED_WITH_DETAIL)
+    return text in REPRESENTED or with_detail
 
 
 def _max_waits(values: dict[str, Any], transport: str) -> int | None:

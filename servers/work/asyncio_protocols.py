@@ -49,15 +49,19 @@ class WorkClient(asyncio.BaseProtocol):
         return True
 
     async def _answer(self) -> None:
-        while True:
-            request = self._conversation.next_request()
-            if request is None:
-                break
-            self._read_or_pause()
-            await self._handle(request)
-            self.transport.write(request.reply)
-            if self._writable is not None:
-                await self._writable
+        try:
+            while True:
+                request = self._conversation.next_request()
+                if request is None:
+                    break
+                self._read_or_pause()
+                await self._handle(request)
+                self.transport.write(request.reply)
+                if self._writable is not None:
+                    await self._writable
+        except BaseException:  # the connection is lost, or the handler failed, which asyncio reports
+            self.transport.abort()
+            raise
         self._task = None
         if self._conversation.done:
             self.transport.close()

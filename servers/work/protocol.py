@@ -21,6 +21,10 @@ import struct
 from servers.log import Tally
 from servers.work.units import hold_lock, release_lock
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 WORK_HEADER_BYTES = 24
 MAX_FRAME_BYTES = 1 << 20
 MAX_WAIT_US = 60_000_000
@@ -51,10 +55,15 @@ class Request:
         self.units = compute & ~RELEASES_LOCK
         self.releases_lock = compute >= RELEASES_LOCK
 
+    @property
+    def computing(self) -> Callable[[int], object]:
+        """Return the function that computes so many units."""
+        return release_lock if self.releases_lock else hold_lock
+
     def compute(self) -> None:
         """Do the computing that the request asks for."""
         if self.units:
-            (release_lock if self.releases_lock else hold_lock)(self.units)
+            self.computing(self.units)
 
 
 class RequestStream:

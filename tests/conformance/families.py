@@ -32,12 +32,12 @@ def conversation(model: str, transport: str) -> tuple[frozenset[Place], str]:
 
 
 @functools.cache
-def loop(model: str, transport: str) -> tuple[Place, str]:
+def loop(model: str, transport: str, protocol: str = "echo") -> tuple[Place, str]:
     """Return the serve function of the loop, and the library that the model needs.
 
     A pool of workers runs the loop of another model; then this is that model's function.
     """
-    entry = _entry(model, transport)
+    entry = _entry(model, transport, protocol)
     delegates = {place for place in _uses(entry) if place.name == entry.name}
     return min(delegates, key=str) if delegates else entry, MODELS[model].needs
 
@@ -56,9 +56,10 @@ def one_per_conversation(transport: str) -> list[str]:
     return _representatives({model: conversation(model, transport) for model in models_with(transport)})
 
 
-def one_per_loop(transport: str) -> list[str]:
+def one_per_loop(transport: str, protocol: str = "echo") -> list[str]:
     """Return one model for each loop."""
-    return _representatives({model: loop(model, transport) for model in models_with(transport)})
+    models = models_with(transport, protocol=protocol)
+    return _representatives({model: loop(model, transport, protocol) for model in models})
 
 
 def _representatives(keys: Mapping[str, object]) -> list[str]:
@@ -74,8 +75,9 @@ def _preference(model: str) -> tuple[bool, bool, bool, str]:
     return bool(description.needs), description.parallel, description.max_tcp_clients is not None, model
 
 
-def _entry(model: str, transport: str) -> Place:
-    entry = Place(f"servers.models.{model}", f"serve_{transport}")
+def _entry(model: str, transport: str, protocol: str = "echo") -> Place:
+    name = f"serve_work_{transport}" if protocol == "work" else f"serve_{transport}"
+    entry = Place(f"servers.models.{model}", name)
     imported = _imports(entry.module).get(entry.name)  # a model may import its serve function from another one
     return imported if isinstance(imported, Place) else entry
 

@@ -80,7 +80,7 @@ def test_kill_of_group_ends_it_silently(model: str, transport: str) -> None:
 
 
 def check_group_signal(model: str, transport: str, number: signal.Signals) -> None:
-    with start_server(model, transport, "hola") as server:
+    with start_server(model, transport) as server:
         server.workers()
         tree = server.tree()
         os.killpg(server.pid, number)

@@ -11,11 +11,12 @@ import pytest
 
 from servers import registry, sockets
 from tests.conformance.cases import ARMS, MODELS
-from tests.conformance.families import one_per_conversation
+from tests.conformance.families import one_per_conversation, one_per_loop
 from tests.support.processes import ROOT, find_interpreter, run_program
 from tests.support.servers import describe, make_command, start_command
-from tests.support.sockets import assert_serves
+from tests.support.sockets import assert_serves, connect, exchange
 from tests.support.waiting import DEADLINE_S
+from tests.support.work_frames import RELEASE, make_frame
 
 FILES = sorted((ROOT / "servers").rglob("*.py"))
 OTHER_MINORS = [
@@ -45,7 +46,7 @@ def test_model_source_is_usable(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "version_pattern"), PYTHONS)
 def test_servers_run_under_every_installed_interpreter(name: str, version_pattern: str) -> None:
-    """Run all models over TCP, and one of each conversation and all pools over UDP."""
+    """Run all models over TCP, and one of each conversation and all pools over UDP; for work, one of each loop."""
     python = find_interpreter(name, version_pattern)
     subprocess.run([python, "-c", COMPILE_ALL, *map(str, FILES)], check=True, timeout=DEADLINE_S)
     over_udp = {*one_per_conversation("udp"), *(model for model in MODELS if MODELS[model].parallel)}
@@ -56,6 +57,11 @@ def test_servers_run_under_every_installed_interpreter(name: str, version_patter
         with start_command([python, "-B", *command[1:]]) as server:
             assert_serves(server)
             server.workers()
+    for model in one_per_loop("tcp", "work"):
+        if not MODELS[model].needs:
+            command = make_command(model, "tcp", "work", python=python)
+            with start_command([python, "-B", *command[1:]]) as server, connect(server) as conn:
+                exchange(conn, make_frame(wait_us=1_000, compute=5) + make_frame(compute=RELEASE | 5))
 
 
 @pytest.fixture

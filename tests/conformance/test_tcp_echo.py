@@ -1,11 +1,9 @@
 """Echo over TCP: order, many clients, ends of connections, slow readers."""
 
-import contextlib
 import errno
 import os
 import select
 import socket
-import threading
 
 import pytest
 
@@ -13,7 +11,7 @@ from tests.conformance.cases import by_shared_server
 from tests.conformance.checks import check_fresh_server
 from tests.conformance.families import one_per_conversation
 from tests.support.servers import Server
-from tests.support.sockets import assert_serves, connect, exchange, read_exactly, read_to_end, reset
+from tests.support.sockets import assert_serves, connect, exchange, read_exactly, read_to_end, reset, start_writer
 from tests.support.waiting import wait_until
 
 every_model = by_shared_server("tcp", "echo")
@@ -189,19 +187,3 @@ def skip_beyond_limit(server: Server, clients: int) -> None:
     limit = server.model.max_tcp_clients
     if limit is not None and clients > limit:
         pytest.skip(f"{server.model.name} declares that it serves {limit} TCP client at a time")
-
-
-def start_writer(conn: socket.socket, message: bytes) -> threading.Thread:
-    """Send the message in a thread, then half-close, while the caller reads.
-
-    If the server breaks the connection, the caller does not read the whole message, so the error is not raised here.
-    """
-
-    def write() -> None:
-        with contextlib.suppress(OSError):
-            conn.sendall(message)
-            conn.shutdown(socket.SHUT_WR)
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    return writer

@@ -10,11 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conformance.cases import models_with
+from tests.conformance.cases import MODELS, models_with
 from tests.support.processes import have_exited
 from tests.support.servers import Server, make_patched_command, start_command, start_server
 from tests.support.sockets import assert_serves, connect, exchange, exchange_datagram, make_udp_socket
 from tests.support.waiting import wait_until
+from tests.support.work_frames import make_frame
 
 
 @pytest.mark.parametrize("model", models_with("tcp", lambda model: model.parallel))
@@ -48,6 +49,26 @@ def test_killed_worker_is_replaced_and_breaks_only_its_connections(model: str) -
         assert f"worker {worker.pid} exited with code -9" in server.stderr()
         for _ in range(20):
             assert_serves(server)
+
+
+@pytest.mark.parametrize("transport", MODELS["asyncio_process_pool"].transports)
+def test_killed_computing_worker_is_replaced_without_loss(transport: str) -> None:
+    request = make_frame(compute=1_000)
+    with start_server("asyncio_process_pool", transport, "work", "--workers", "3") as server:
+        with contextlib.closing(connect(server) if transport == "tcp" else make_udp_socket(server)) as client:
+            for times in (1, 2):
+                client.sendall(request)
+                assert client.recv(100) == request
+                assert len(server.workers()) == 3
+                server.workers()[0].kill()
+                wait_until(lambda: len(server.tree()) == 1, "the library has given up all workers")
+                client.sendall(request)
+                assert client.recv(100) == request
+                assert f"a worker exited; all are replaced (so far: {times})" in server.stderr() or times > 1
+                assert len(server.workers()) == 3
+        if transport == "tcp":  # a worker that kept its copy of the connection would keep the client from its end
+            wait_until(lambda: count_connections(psutil.Process(server.pid)) == 0, "the connection is closed")
+            assert not [worker for worker in server.workers() if count_connections(worker)]
 
 
 @pytest.mark.parametrize("model", models_with("udp", lambda model: model.parallel))

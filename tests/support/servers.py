@@ -135,10 +135,16 @@ class SharedServer:
 
 
 def make_command(
-    model: str, transport: str = "tcp", protocol: str = "echo", *options: str, python: str = sys.executable
+    model: str, transport: str = "tcp", protocol: str = "", *options: str, python: str = sys.executable
 ) -> list[str]:
-    """Return the command line of a server."""
+    """Return the command line of a server. By default it serves the first protocol of the model."""
+    protocol = protocol or _first_protocol(model)
     return [python, "-m", "servers", model, "--transport", transport, "--protocol", protocol, *options]
+
+
+def _first_protocol(model: str) -> str:
+    """Return a protocol that the model serves; echo if there is no such model."""
+    return describe(model).protocols[0] if model in registry.names() else "echo"
 
 
 def make_patched_command(code: str, *arguments: str) -> list[str]:
@@ -148,9 +154,12 @@ def make_patched_command(code: str, *arguments: str) -> list[str]:
 
 @contextlib.contextmanager
 def start_server(
-    model: str, transport: str = "tcp", protocol: str = "echo", *options: str, descriptors: int | None = None
+    model: str, transport: str = "tcp", protocol: str = "", *options: str, descriptors: int | None = None
 ) -> Iterator[Server]:
-    """Start a server of a model. descriptors: its limit of open files."""
+    """Start a server of a model.
+
+    protocol: by default the first that it serves. descriptors: its limit of open files.
+    """
     with start_command(make_command(model, transport, protocol, *options), descriptors=descriptors) as server:
         yield server
 

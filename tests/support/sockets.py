@@ -1,9 +1,12 @@
 """TCP and UDP clients of a server; every call has a deadline."""
 
+import contextlib
 import socket
+import threading
 import weakref
 
 from tests.support.servers import Server
+from tests.support.work_frames import FRAME
 
 DEADLINE_S = 20.0  # far longer than any reply takes
 
@@ -71,9 +74,29 @@ def reset(conn: socket.socket) -> None:
     conn.close()
 
 
+def start_writer(conn: socket.socket, message: bytes) -> threading.Thread:
+    """Send the message in a thread, then half-close, while the caller reads.
+
+    If the server breaks the connection, the caller does not read the whole message, so the error is not raised here.
+    """
+
+    def write() -> None:
+        with contextlib.suppress(OSError):
+            conn.sendall(message)
+            conn.shutdown(socket.SHUT_WR)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    return writer
+
+
 def assert_serves(server: Server) -> None:
     """Check that a new client gets the right reply."""
-    request, reply = {"echo": (b"still there?", b"still there?"), "hola": (b"hola", b"pues hola")}[server["protocol"]]
+    request, reply = {
+        "echo": (b"still there?", b"still there?"),
+        "hola": (b"hola", b"pues hola"),
+        "work": (FRAME, FRAME),
+    }[server["protocol"]]
     if server["transport"] == "tcp":
         with connect(server) as conn:
             exchange(conn, request, reply)

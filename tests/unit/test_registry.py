@@ -104,6 +104,53 @@ def test_describe_finds_transports_of_any_binding(folder: Path, source: str, tra
     assert registry.describe("newcomer").transports == transports
 
 
+@pytest.mark.parametrize(
+    ("source", "protocols"),
+    [
+        ("def serve_tcp(listener, new_handler): ...", ("echo", "hola")),
+        ("def serve_work_tcp(listener): ...", ("work",)),
+        ("def serve_tcp(listener, new_handler): ...\ndef serve_work_tcp(listener): ...", ("echo", "hola", "work")),
+        ("serve_tcp = serve_udp = serve_work_tcp = print", ("echo", "hola")),
+        ("serve_tcp = serve_work_tcp = serve_work_udp = print", ("echo", "hola", "work")),
+        ("", ()),
+    ],
+)
+def test_describe_finds_protocols_served_over_every_transport(
+    folder: Path, source: str, protocols: tuple[str, ...]
+) -> None:
+    (folder / "newcomer.py").write_text(source)
+    assert registry.describe("newcomer").protocols == protocols
+
+
+def test_baseline_does_not_serve_work() -> None:
+    assert registry.describe("native").protocols == ("echo", "hola")
+
+
+@pytest.mark.parametrize(
+    ("model", "tcp", "udp"),
+    [
+        ("asyncio", None, None),
+        ("asyncio_blocking", 1, 1),
+        ("iterative", 1, 1),
+        ("multiprocessing", 1_000, 1),
+        ("select", 1_000, None),
+        ("socketserver_forking", 40, 40),
+        ("thread_per_client", None, None),
+        ("thread_pool", 64, 4),
+    ],
+)
+def test_describe_reads_how_many_requests_wait_at_a_time(model: str, tcp: int | None, udp: int | None) -> None:
+    assert registry.describe(model).max_waits == {"tcp": tcp, "udp": udp}
+
+
+@pytest.mark.parametrize(("cpus", "threads"), [(1, 5), (2, 6), (28, 32), (64, 32), (None, 5)])
+def test_default_executor_has_cpus_plus_4_threads(
+    monkeypatch: pytest.MonkeyPatch, cpus: int | None, threads: int
+) -> None:
+    monkeypatch.setattr(os, "process_cpu_count" if hasattr(os, "process_cpu_count") else "cpu_count", lambda: cpus)
+    assert registry.describe("asyncio_to_thread").max_waits == {"tcp": threads, "udp": threads}
+
+
 def test_describe_takes_help_from_first_docstring_line(folder: Path) -> None:
     (folder / "newcomer.py").write_text('"""Help text.\n\nMore text.\n"""\n')
     (folder / "silent.py").touch()
@@ -127,7 +174,13 @@ def test_library_models_that_teach_have_no_private_attribute() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["as the documentation teaches", "the standard library's defaults", "tuned: a larger buffer"]
+    "text",
+    [
+        "as the documentation teaches",
+        "the standard library's defaults",
+        "tuned: a larger buffer",
+        "a common mistake: a blocking call",
+    ],
 )
 def test_describe_reads_what_a_model_represents(folder: Path, text: str) -> None:
     (folder / "newcomer.py").write_text(f'"""Help.\n\nRepresents: {text}\n\nMore.\n"""\n')
@@ -135,12 +188,15 @@ def test_describe_reads_what_a_model_represents(folder: Path, text: str) -> None
     assert registry.describe("newcomer").broken == ""
 
 
-@pytest.mark.parametrize("text", ["tuned", "tuned:", "whatever", "as the documentation teaches, and more"])
+@pytest.mark.parametrize(
+    "text", ["tuned", "tuned:", "a common mistake: ", "whatever", "as the documentation teaches, and more"]
+)
 def test_describe_rejects_another_form_of_what_a_model_represents(folder: Path, text: str) -> None:
     (folder / "newcomer.py").write_text(f'"""Help.\n\nRepresents: {text}\n"""\n')
-    assert "must be one of: as the documentation teaches; the standard library's defaults; tuned: HOW" in (
-        registry.describe("newcomer").broken
-    )
+    assert (
+        "must be one of: as the documentation teaches; the standard library's defaults; tuned: HOW; "
+        "a common mistake: WHICH"
+    ) in registry.describe("newcomer").broken
 
 
 BROKEN_SOURCES = [
@@ -154,6 +210,9 @@ BROKEN_SOURCES = [
     (b"OWN_BACKLOG: int = -5\n", ":1: OWN_BACKLOG must be a whole number above 0"),
     (b"PARALLEL = 1\n", ":1: PARALLEL must be True or False"),
     (b"NEEDS = print\n", ":1: NEEDS must be the name of a library"),
+    (b"MAX_UDP_WAITS = 0\n", ":1: MAX_UDP_WAITS must be a whole number above 0"),
+    (b"MAX_TCP_WAITS = 'many'\n", ":1: MAX_TCP_WAITS must be a whole number above 0"),
+    (b"OWN_BACKLOG = 'default executor'\n", ":1: OWN_BACKLOG must be a whole number above 0"),
 ]
 
 
