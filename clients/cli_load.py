@@ -16,10 +16,9 @@ from clients.engine.histogram_slots import Counts
 from clients.engine.raw_memory import Array
 from clients.engine.threads import Threads
 from clients.fd_limit import TooManyConnectionsError, raise_fd_limit
-from clients.generator import LoadGenerator, compile_loops
+from clients.generator import LoadGenerator, PopulationsGenerator, compile_loops, compile_populations
 from clients.load_spec import MAX_WEIGHT, LoadSpec
 from clients.local_ports import PortsExhaustedError
-from clients.measurement import Slice
 from clients.protocol_check import ProtocolError, find_server
 from clients.protocols import MAX_MESSAGE_BYTES, TRANSPORTS
 from clients.result_document import Context, make_document
@@ -29,11 +28,13 @@ _OPTIONS = {
     "burst_on_s": "--burst-on",
     "burst_period_s": "--burst-period",
     "depth": "--depth",
+    "retries": "--retries",
     "message_bytes": "--message-bytes",
     "rate_rps": "--rate",
     "seconds": "--seconds",
     "think_s": "--think",
     "timeout_s": "--timeout",
+    "trickle_s": "--trickle",
     "warmup_s": "--warmup",
 }
 _FIELD_AND_NUMBER = re.compile(rf"\b({'|'.join(_OPTIONS)})(?= (?:-?[\d.]|nan|inf))")
@@ -117,17 +118,19 @@ def run_load(
             if spec.lifecycle == "persistent" and not connected:
                 raise Stop(f"none of {spec.connections} connections to the server could be opened", 1)
             drops, steal = kernel_counters.drops(spec), kernel_counters.steal_ticks(threads.cpus)
-            slice_ = _load_until_stopped(generator, seconds + warmup_s, warmup_s, report)
+            load_until_stopped(generator, seconds + warmup_s, warmup_s, report)
+            whole_load = generator.population.last
+            assert whole_load is not None
             context = Context(
                 warmup_s=warmup_s,
-                whole_load=slice_,
+                whole_load=whole_load,
                 steal_share=kernel_counters.steal_share_since(steal, threads.cpus),
                 drops=kernel_counters.drops_since(drops, spec),
                 good_clock=kernel_counters.has_good_clock(),
             )
             totals = generator.totals
             document = make_document(spec, totals, generator.served(), threads.cpus, context)
-            return LoadResult(document, totals.primary, generator.raw(), slice_.start_s)
+            return LoadResult(document, totals.primary, generator.raw(), whole_load.start_s)
     except (MemoryError, PortsExhaustedError) as error:
         raise Stop(str(error)) from error
     finally:
@@ -141,23 +144,26 @@ def _prepare(spec: LoadSpec, host: str) -> LoadSpec:
     """
     try:
         raise_fd_limit(spec.connections)
-        compile_loops()
+        if spec.is_plain:
+            compile_loops()
+        else:
+            compile_populations()
         message = np.random.default_rng(spec.seed).bytes(max(spec.sizes))
         return find_server(spec, host, message)
     except (ProtocolError, TooManyConnectionsError) as error:
         raise Stop(str(error), 1) from error
 
 
-def _load_until_stopped(
-    generator: LoadGenerator, seconds: float, warmup_s: float, report: Callable[[str], None]
-) -> Slice:
-    """Load in another thread: in this one the compiled loop would not notice Ctrl-C."""
+def load_until_stopped(
+    generator: LoadGenerator | PopulationsGenerator, seconds: float, warmup_s: float, report: Callable[[str], None]
+) -> None:
+    """Load in another thread, where Ctrl-C ends it early: in this one the compiled loop would not notice it."""
     end = time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(generator.load, seconds, warmup_s)
         try:
             report(f"under load until {end}; press Ctrl-C to stop early")  # the self-test waits for this line
-            return loading.result()
+            loading.result()
         except KeyboardInterrupt:
             generator.stop()
-            return loading.result()
+            loading.result()

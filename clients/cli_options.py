@@ -21,6 +21,28 @@ Connections = Annotated[int, typer.Option(min=1, max=1_000_000, help="Number of 
 MessageBytes = Annotated[
     str, typer.Option(help="Size of a message of echo or work, or several sizes with weights, e.g. 64:9,1024:1.")
 ]
+Populations = Annotated[
+    str,
+    typer.Option(
+        help="JSON file with several populations of clients, which load the server together: "
+        '[{"name": "quiet", "settings": {"connections": 8, "rate_rps": 500}}, ...]. The settings are the fields of '
+        "clients.load_spec.LoadSpec. Of the other options only those for time, CPUs, seed and --json apply."
+    ),
+]
+Behaviour = Annotated[
+    Literal["normal", "silent", "trickle", "never_reads"],
+    typer.Option(
+        help="silent: connect and say nothing. trickle: a byte of a request now and then. never_reads: send requests "
+        "until the socket is full, and never read."
+    ),
+]
+Trickle = Annotated[
+    float, typer.Option(min=1e-6, max=3600.0, help="With --behaviour trickle: seconds between two bytes.")
+]
+Retries = Annotated[
+    int,
+    typer.Option(min=0, max=1000, help="How often a request without a reply within the timeout is sent again."),
+]
 WaitMs = Annotated[
     float,
     typer.Option(min=0.0, max=60_000.0, help="With --protocol work: milliseconds that the server waits per request."),

@@ -13,6 +13,8 @@ from clients import cli_errors
 from clients import cli_options as options
 from clients.cli_errors import Stop
 
+_WITH_POPULATIONS = {"url", "populations", "seconds", "warmup", "cpus", "seed", "json_file"}
+
 if TYPE_CHECKING:  # numba makes the start slower
     from clients.cli_load import LoadResult
 
@@ -48,6 +50,7 @@ def talk(
 
 @app.command()
 def load(
+    context: typer.Context,
     url: options.Url,
     protocol: options.Protocol = "echo",
     connections: options.Connections = 1,
@@ -57,6 +60,10 @@ def load(
     compute_kind: options.ComputeKind = "lock",
     work_mix: options.WorkMix = "",
     depth: options.Depth = 1,
+    behaviour: options.Behaviour = "normal",
+    trickle: options.Trickle = 0.1,
+    retries: options.Retries = 0,
+    populations: options.Populations = "",
     lifecycle: options.Lifecycle = "persistent",
     requests_per_session: options.RequestsPerSession = 10,
     rate: options.Rate = 0.0,
@@ -85,6 +92,8 @@ def load(
       python -m clients load tcp://127.0.0.1:8000 --connections 64 --cpus 0
 
       python -m clients load udp://127.0.0.1:8000 --rate 2000 --seconds 10
+
+      python -m clients load tcp://127.0.0.1:8000 --populations quiet-and-greedy.json
     """
     from clients.addresses import resolve
     from clients.cli_load import WINDOWS, name_options, parse_mix, parse_url, parse_work_mix, run_load
@@ -95,6 +104,9 @@ def load(
     if raw and Path(raw).suffix not in (".npy", ".csv"):
         raise Stop(f"--raw {raw}: the name must end in .npy or .csv")
     pinned = parse_cpus(cpus)
+    if populations:
+        _load_populations(context, url, populations, pinned, seconds, warmup, seed, json_file)
+        return
     try:
         check_duration(seconds + warmup, warmup)
         spec = LoadSpec(
@@ -110,6 +122,9 @@ def load(
             compute_units=compute_units,
             compute_kind=compute_kind,
             work_mix=parse_work_mix(work_mix),
+            behaviour=behaviour,
+            trickle_s=trickle,
+            retries=retries,
             requests_per_session=requests_per_session,
             depth=depth,
             timeout_s=timeout,
@@ -125,8 +140,48 @@ def load(
         )
     except ValueError as error:
         raise Stop(name_options(str(error))) from error
-    result = run_load(spec, host, pinned, seconds, warmup, lambda line: print(line, file=sys.stderr, flush=True))
+    result = run_load(spec, host, pinned, seconds, warmup, _report)
     _write_result(result, json_file, raw, hdr)
+
+
+def _load_populations(
+    context: typer.Context,
+    url: str,
+    file: str,
+    pinned: tuple[int, ...],
+    seconds: float,
+    warmup: float,
+    seed: int,
+    json_file: str,
+) -> None:
+    """Load a server with the populations of a file."""
+    from clients.cli_populations import read_populations, run_populations
+    from clients.load_description import describe_populations
+    from clients.population_specs import phases_length_s
+
+    given = [name for name in context.params if is_given(context, name)]
+    if others := [name for name in given if name not in _WITH_POPULATIONS]:
+        option = "--" + others[0].replace("_", "-")
+        raise Stop(f"{option} and --populations {file} contradict each other; write the setting into the file")
+    specs = read_populations(Path(file), url, seed, spin=bool(pinned))
+    phases_s = phases_length_s(specs)
+    if phases_s and is_given(context, "seconds"):
+        raise Stop(f"--seconds {seconds:g}: the phases in {file} last {phases_s:g} s; remove the option")
+    documents = run_populations(specs, pinned, phases_s or seconds, warmup, _report)
+    text = json.dumps({"populations": documents}, indent=2)
+    print(text if json_file == "-" else describe_populations(documents))
+    if json_file not in ("", "-"):
+        _write("--json", json_file, lambda path: path.write_text(text + "\n"))
+
+
+def is_given(context: typer.Context, name: str) -> bool:
+    """Return whether an option is on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _report(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _write_result(result: "LoadResult", json_file: str, raw: str, hdr: str) -> None:

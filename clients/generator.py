@@ -15,7 +15,7 @@ from clients.allocation import allocate, check_memory
 from clients.engine import syscalls
 from clients.engine.raw_memory import Array
 from clients.engine.threads import Threads
-from clients.load_spec import LoadSpec, Phase, check_duration
+from clients.load_spec import LoadSpec, Phase, check_duration, check_phases_fill
 from clients.local_ports import sources_needed
 from clients.measurement import Slice, Totals
 from clients.population import LoadTimes, Population, close_connections
@@ -86,6 +86,7 @@ class PopulationsGenerator:
         each spec's seed, different for each load. Raises ValueError for an invalid length.
         """
         check_duration(seconds, warmup_s)
+        check_phases_fill(next(iter(self.specs.values())), seconds - warmup_s)
         gc_runs_before = gc_runs_so_far()
         start_ns = time.monotonic_ns() + (_BEFORE_START_NS if len(self._thread_loads) > 1 else 0)
         times = LoadTimes(start_ns, start_ns + int(warmup_s * 1e9), start_ns + int(seconds * 1e9))
@@ -120,7 +121,7 @@ class PopulationsGenerator:
 
     def close(self) -> None:
         """Close every connection."""
-        self._threads.each(lambda load: [close_connections(buffers) for buffers in load.buffers], self._thread_loads)
+        self._threads.each(close_connections, [load.buffers for load in self._thread_loads])
         self._close_pollers()
 
     def _close_pollers(self) -> None:

@@ -18,6 +18,7 @@ _ERRORS = {
     "unreachable": ("the network reported that {} could not reach the server", "connection"),
     "wrong_reply": ("the server sent {} with other bytes than expected", "reply"),
 }
+_BEHAVIOURS = {"silent": "say nothing", "trickle": "trickle", "never_reads": "never read"}
 _PLURALS = {"reply": "replies"}
 
 
@@ -38,14 +39,28 @@ def describe(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def describe_populations(documents: Mapping[str, dict[str, Any]]) -> str:
+    """Return the results of several populations: the name of each, its figures, and those of its phases."""
+    texts = []
+    for name, document in documents.items():
+        texts.append(f"population {name}\n{describe(document)}")
+        texts += [
+            f"population {name}, phase {phase['name']}\n{describe(phase)}" for phase in document.get("phases", [])
+        ]
+    return "\n\n".join(texts)
+
+
 def describe_load(result: dict[str, Any]) -> str:
     """Return the load in one line."""
-    loop = "closed loop" if result["rate_rps"] is None else f"open loop, {result['rate_rps']:,.0f} requests/s due"
+    loop = f"{result['loop']} loop"
+    loop += "" if result["rate_rps"] is None else f", {result['rate_rps']:,.0f} requests/s due"
     arrivals = f" ({result['arrivals']})" if result["arrivals"] else ""
     depth = f", depth {result['depth']}" if result["depth"] > 1 else ""
+    behaviour = "" if result["behaviour"] == "normal" else f" that {_BEHAVIOURS[result['behaviour']]}"
+    depth += f", {result['retries']} retries" if result["retries"] else ""
     work = f" ({describe_work(result)})" if result["protocol"] == "work" else ""
     return (
-        f"{result['protocol']}{work}, {loop}{arrivals}, {result['connections']} connections{depth}, "
+        f"{result['protocol']}{work}, {loop}{arrivals}, {result['connections']} connections{behaviour}{depth}, "
         f"{result['lifecycle']}, {result['duration_s']:.2f} s"
     )
 
@@ -68,6 +83,8 @@ def _describe_requests(result: dict[str, Any]) -> list[str]:
     counts = dict(result["ledger"])
     if result["unsent"]:
         counts["unsent"] = result["unsent"]
+    if result["retried"]:
+        counts["sent again"] = result["retried"]
     shown = [f"{count} {outcome}" for outcome, count in counts.items() if count or outcome == "ok"]
     lines = [f"requests     {', '.join(shown)}"]
     drops = result["kernel_drops"]

@@ -77,8 +77,7 @@ class Phase:
     active: bool = True  # clients send
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
-            raise ValueError(f"phase {self.name!r} has no name")
+        _check_text("phase", self.name)
         _check_real(f"seconds of phase {self.name!r}:", self.seconds, 0.001, _MAX_LOAD_S)
         if self.rate_rps:
             _check_real(f"rate_rps of phase {self.name!r}:", self.rate_rps, MIN_RATE_RPS, MAX_RATE_RPS)
@@ -180,6 +179,15 @@ def check_duration(seconds: float, warmup_s: float) -> None:
     _check_real("warmup_s", warmup_s, 0.0, seconds)
 
 
+def check_phases_fill(spec: LoadSpec, window_s: float) -> None:
+    """Raise ValueError with a one-line message unless the phases, if there are any, last as long as the window."""
+    phases_s = sum(phase.seconds for phase in spec.phases)
+    if spec.phases and window_s > 0 and abs(phases_s - window_s) > 1e-3:
+        raise ValueError(
+            f"the phases last {phases_s:g} s and the load {window_s:g} s after its warm-up; make them equal"
+        )
+
+
 def _check_choices(spec: LoadSpec) -> None:
     for name, allowed in _CHOICES.items():
         if getattr(spec, name) not in allowed:
@@ -215,11 +223,9 @@ def _check_bursts(spec: LoadSpec) -> None:
 
 
 def _check_work(spec: LoadSpec) -> None:
-    if not isinstance(spec.work_mix, tuple | list) or len(spec.work_mix) > MAX_WORKS:
-        raise ValueError(f"work_mix is not a list of at most {MAX_WORKS} kinds of work")
+    _check_list("work_mix", spec.work_mix, MAX_WORKS)
     for work in spec.work_mix:
-        if not isinstance(work, tuple | list) or len(work) != 3:
-            raise ValueError(f"work_mix {work!r} is not a wait in us, compute units and a weight")
+        _check_list("wait, compute and weight", work, 3, 3)
         wait_us, units, weight = work
         _check_whole("wait_us", wait_us, *_WHOLE["wait_us"])
         _check_whole("compute_units", units, *_WHOLE["compute_units"])
@@ -311,6 +317,17 @@ def _check_phases(spec: LoadSpec) -> None:
     names = [phase.name for phase in spec.phases]
     if len(set(names)) < len(names):
         raise ValueError(f"phases {', '.join(names)}: two have the same name")
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} {value!r} is not a name")
+
+
+def _check_list(name: str, value: object, most: int, length: int = 0) -> None:
+    """Check that a value is a list. length: the only allowed one, if not 0."""
+    if not isinstance(value, tuple | list) or len(value) > most or (length and len(value) != length):
+        raise ValueError(f"{name} {value!r} is not a list of {length or f'at most {most}'} values")
 
 
 def _check_whole(name: str, value: object, least: int, most: int) -> None:

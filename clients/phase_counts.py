@@ -1,7 +1,8 @@
 """The phases of a load as Python sets them, and what was counted in each."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from clients.engine.buffers import Buffers
 from clients.engine.counters import PHASE_REQUESTS
 from clients.engine.credit import WHOLE_CREDIT
 from clients.engine.histogram_slots import Counts
+from clients.engine.raw_memory import Array
 from clients.engine.thread_state import BINS
 from clients.load_spec import LoadSpec, Phase
 from clients.measurement import COUNTER_NAMES, HISTOGRAM_NAMES, LoadCounts, Slice
@@ -33,6 +35,10 @@ class Goodput:
     bin_s: float
     replies: list[int]
     latency_us: list[float | None]  # mean; from the intended time in an open loop
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the bins as plain values for JSON."""
+        return asdict(self)
 
 
 def set_phases(buffers: Buffers, spec: LoadSpec, window_ns: int, gap_ns: Callable[[float], float]) -> None:
@@ -91,7 +97,7 @@ def _collect_phase(buffers: Sequence[Buffers], spec: LoadSpec, number: int) -> L
     )
 
 
-def _sum_of(rows: Sequence[Counts], name: str) -> Counts:
+def _sum_of(rows: Sequence[Array], name: str) -> Counts:
     total: Counts = np.sum([row[name] for row in rows], axis=0)
     return total
 

@@ -1,7 +1,7 @@
 """The connections of one load specification, on all threads of a generator, and everything counted of them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +36,7 @@ class Population:
         self.spec = spec
         self.params = params
         self.buffers = buffers
+        self.last: Slice | None = None  # the last load
         self.phase_slices: list[PhaseSlice] = []  # of the last load
         self._kept = Totals()
         self._pending: Slice | None = None  # the last slice; discard_last() can still drop it
@@ -97,6 +98,7 @@ class Population:
             usage=usage,
         )
         self.phase_slices = collect_phases(self.buffers, self.spec, times.window_ns, times.end_ns, usage)
+        self.last = slice_
         if counted:
             self._pending = slice_
         for buffers in self.buffers:
@@ -183,10 +185,11 @@ class Population:
         arrivals["start_ns"] = start_ns
 
 
-def close_connections(buffers: Buffers) -> None:
-    """Close the connections of one thread; must run in that thread."""
-    for column in ("fd", "stale_fd"):
-        for fd in buffers.connections[column]:
-            if fd >= 0:
-                os.close(int(fd))
-        buffers.connections[column] = -1
+def close_connections(populations: Iterable[Buffers]) -> None:
+    """Close the connections of one thread, of all its populations; must run in that thread."""
+    for buffers in populations:
+        for column in ("fd", "stale_fd"):
+            for fd in buffers.connections[column]:
+                if fd >= 0:
+                    os.close(int(fd))
+            buffers.connections[column] = -1

@@ -16,6 +16,20 @@ _PUNCTUAL_NS = 50_000
 _PUNCTUAL_SHARE = 0.05  # of a percentile
 _CLOCK_READING_NS = 500  # per request, between its time stamp and the clock reading that counts it
 _KINDS_WITH_CODES = {"closed", "reset", "connect_refused", "no_ports", "no_descriptors"}  # other errors are ERRORS
+# Codes that say of a client only that it behaves as it was asked to.
+_MEANT: dict[str, set[str]] = {
+    "normal": set(),
+    "silent": {"NO_REQUESTS_SENT", "STARVED_CONNECTIONS", "UNFAIR_SERVICE"},
+    "trickle": {"NO_REQUESTS_SENT", "NO_REPLIES", "STARVED_CONNECTIONS", "UNFAIR_SERVICE"},
+    "never_reads": {
+        "NO_REQUESTS_SENT",
+        "NO_REPLIES",
+        "LOSS",
+        "BLOCKED_BY_LOSS",
+        "STARVED_CONNECTIONS",
+        "UNFAIR_SERVICE",
+    },
+}
 _MIN_REQUESTS = 1000  # fewer have no tail to judge
 _DELAYED_ACK_NS = (38_000_000, 48_000_000)
 _SYN_RETRANSMITS_NS = ((900_000_000, 1_400_000_000), (1_900_000_000, 2_400_000_000))
@@ -35,6 +49,7 @@ class Facts:
     steal_share: float | None = None
     good_clock: bool = True
     thresholds: Thresholds = DEFAULT_THRESHOLDS
+    active: bool = True  # False: a phase in which the clients send nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +68,8 @@ def judge(facts: Facts) -> Judgement:
     """Judge a load. A value that is unknown (nan) raises no flag."""
     values = _check_counts(facts) | _check_generator(facts) | _check_latency_shape(facts)
     values |= _check_open_loop(facts) if facts.spec.open_loop else _check_closed_loop(facts)
+    for code in _MEANT[facts.spec.behaviour] | (set() if facts.active else _MEANT["silent"]):
+        values.pop(code, None)
     flags = facts.thresholds.raise_flags(values)
     quantity = Quantity.LATENCY if facts.spec.open_loop else Quantity.SERVICE_TIME
     figures = {name: Figure(quantity, name) for name in QUANTILES}
@@ -123,7 +140,7 @@ def _delayed_ack_share(counts: Counts) -> float:
 def _check_closed_loop(facts: Facts) -> dict[str, float]:
     sent = facts.totals.tally["sent"]
     values = {"LOSS": _lost_by_others_share(facts), "BLOCKED_BY_LOSS": _blocked_share(facts)}
-    if not facts.spec.in_sessions and sent:
+    if facts.served and not facts.spec.in_sessions and sent:
         spread = fairness(facts.served)
         values["STARVED_CONNECTIONS"] = float(spread["starved"])
         if spread["jain"] is not None:

@@ -33,6 +33,7 @@ class Context:
     steal_share: float | None = None  # CPU time that the hypervisor gave to other machines
     good_clock: bool = True
     thresholds: Thresholds = DEFAULT_THRESHOLDS
+    active: bool = True  # False: a phase in which the clients send nothing
 
 
 def named_histograms(spec: LoadSpec, counts: LoadCounts | Totals) -> dict[str, Counts]:
@@ -64,7 +65,7 @@ def make_document(
 ) -> dict[str, Any]:
     """Return the document of all loads of a generator.
 
-    served: replies of each connection.
+    served: replies of each connection; empty if that is unknown.
     """
     rate = replies_per_s(totals.tally, totals.duration_s)
     whole_load = context.whole_load
@@ -75,7 +76,7 @@ def make_document(
         **_describe_counts(spec, totals, rate),
         "kernel_drops": context.drops,
         **_describe_latencies(spec, totals),
-        "fairness": None if spec.in_sessions else fairness(served),
+        "fairness": fairness(served) if served and not spec.in_sessions else None,
         "windows": [] if whole_load is None else windows(whole_load),
         "precision": None if whole_load is None else precision(whole_load),
         "generator": _describe_generator(totals, cpus, rate, context),
@@ -90,6 +91,9 @@ def _describe_load(spec: LoadSpec) -> dict[str, Any]:
         "transport": spec.transport,
         "loop": "open" if spec.open_loop else "closed",
         "lifecycle": spec.lifecycle,
+        "behaviour": spec.behaviour,
+        "trickle_s": spec.trickle_s if spec.behaviour == "trickle" else None,
+        "retries": spec.retries,
         "connections": spec.connections,
         "message_bytes": max(spec.sizes) if spec.protocol != "hola" else None,
         "mix": [list(pair) for pair in spec.mix] or None,
@@ -121,6 +125,9 @@ def _describe_counts(spec: LoadSpec, totals: Totals, rate: float | None) -> dict
         "scheduled": tally["scheduled"] if spec.open_loop else None,
         "sent": tally["sent"],
         "unsent": tally["unsent"],
+        "retried": tally["retried"],
+        "connects": tally["connects"],
+        "unread_bytes": tally["unread_bytes"] if spec.behaviour == "never_reads" else None,
         "replies": tally["replies"],
         "throughput_rps": rate,
         "sessions": tally["sessions"] if spec.in_sessions else None,
@@ -178,6 +185,7 @@ def _describe_verdict(spec: LoadSpec, totals: Totals, served: list[int], context
         steal_share=context.steal_share,
         good_clock=context.good_clock,
         thresholds=context.thresholds,
+        active=context.active,
     )
     judgement = judge(facts)
     return {

@@ -14,6 +14,18 @@ Reads one JSON command per line and writes one JSON answer per line:
     {"do": "close", "id": ...}                         -> {"ok": true, "document": {...}, "histograms": {...}}
                                                           (optional "baseline_rps": rate of the baseline at this load)
 
+Several populations of clients load a server together:
+
+    {"do": "open", "id": ..., "populations": [{"name": "quiet", "settings": {...}}, ...]}
+                                                       -> {"ok": true, "connected": {"quiet": ..., ...}}
+    {"do": "slice", ...}                               -> {"ok": true, "slices": {"quiet": {...}, ...}}
+    {"do": "close", ...}                               -> {"ok": true, "documents": {"quiet": {...}, ...},
+                                                           "histograms": {"quiet": {...}, "quiet/PHASE": {...}, ...}}
+
+If the load has phases, each slice has the slices of its phases under "phases". The seconds of a load are those of its
+warm-up and its phases. {"do": "prepare_populations"} compiles the loop for populations, which the first "open" does
+otherwise.
+
 "settings" are the fields of ``LoadSpec``. A failed command is answered {"ok": false, "error": "..."}. The worker exits
 when its standard input ends.
 """
@@ -31,15 +43,18 @@ from clients.addresses import resolve
 from clients.engine.histogram_slots import Counts
 from clients.engine.threads import Threads
 from clients.fd_limit import TooManyConnectionsError, raise_fd_limit
-from clients.generator import LoadGenerator, compile_loops
+from clients.generator import PopulationsGenerator, compile_loops, compile_populations
 from clients.histogram import coarse, has_enough_beyond, quantile_ns
 from clients.load_spec import LoadSpec
 from clients.local_ports import PortsExhaustedError
 from clients.measurement import Slice, replies_per_s
+from clients.population import Population
+from clients.population_document import all_histograms, make_documents
+from clients.population_specs import parse_populations
 from clients.protocol_check import ProtocolError, find_server
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
-from clients.result_document import Context, make_document, named_histograms, never_answered, sessions_per_s
+from clients.result_document import Context, named_histograms, never_answered, sessions_per_s
 from clients.steady_state import to_json
 
 # Includes OverflowError and other arithmetic errors: no value in a command may end a worker that serves other loads.
@@ -55,12 +70,16 @@ _COMMAND_ERRORS = (
 )
 
 
+_ONLY = ""  # the name of a population that is opened without one
+
+
 class Worker:
     """The open load generators by their id, and the threads that they share."""
 
     def __init__(self, cpus: Sequence[int]) -> None:
         self._threads = Threads(cpus)
-        self._generators: dict[str, LoadGenerator] = {}
+        self._generators: dict[str, PopulationsGenerator] = {}
+        self._compiled_populations = False
         self._thresholds = DEFAULT_THRESHOLDS
         self._drops: dict[str, dict[str, int] | None] = {}  # datagrams dropped before each generator was used
 
@@ -73,6 +92,8 @@ class Worker:
                 case {"do": "set_thresholds", "thresholds": dict(changes)}:
                     self._thresholds = Thresholds(CATALOGUE, changes)
                     return {"ok": True}
+                case {"do": "prepare_populations"}:
+                    return self._prepare_populations()
                 case {"do": "verify", "settings": dict(settings)}:
                     return _verify(settings, command.get("concurrent_clients", 1))
                 case {"id": str(name)}:
@@ -87,14 +108,15 @@ class Worker:
         """Execute a command on one generator."""
         match command:
             case {"do": "open", "settings": dict(settings)}:
-                return self._open(name, LoadSpec(**settings))
+                answer = self._open(name, {_ONLY: LoadSpec(**settings)})
+                return answer | {"connected": answer["connected"][_ONLY]} if answer["ok"] else answer
+            case {"do": "open", "populations": list(populations)}:
+                return self._open(name, parse_populations(populations))
             case {"do": "warm", "seconds": seconds}:
                 self._generators[name].load(seconds, seconds, counted=False)
                 return {"ok": True}
             case {"do": "slice", "seconds": seconds, "warmup_s": warmup_s}:
-                generator = self._generators[name]
-                slice_ = generator.load(seconds, warmup_s, seed=command.get("seed"))
-                return {"ok": True, "slice": describe_slice(generator.spec, slice_)}
+                return self._load(self._generators[name], seconds, warmup_s, command.get("seed"))
             case {"do": "discard"}:
                 self._generators[name].discard_last()
                 return {"ok": True}
@@ -108,24 +130,44 @@ class Worker:
             generator.close()
         self._threads.close()
 
-    def _open(self, name: str, spec: LoadSpec) -> dict[str, Any]:
-        open_connections = sum(generator.spec.connections for generator in self._generators.values())
+    def _open(self, name: str, specs: dict[str, LoadSpec]) -> dict[str, Any]:
+        if name in self._generators:
+            raise ValueError(f"id {name!r} is open already; close it first")
+        if len(specs) > 1 or not all(spec.is_plain for spec in specs.values()):
+            self._prepare_populations()
+        opened = [spec for generator in self._generators.values() for spec in generator.specs.values()]
         pollers = len(self._threads) * (len(self._generators) + 1)
-        raise_fd_limit(open_connections + spec.connections + pollers)
-        generator = LoadGenerator(spec, self._threads)
+        raise_fd_limit(sum(spec.connections for spec in (*opened, *specs.values())) + pollers)
+        generator = PopulationsGenerator(specs, self._threads)
         self._generators[name] = generator
         connected = generator.open()
-        self._drops[name] = kernel_counters.drops(spec)
+        self._drops[name] = kernel_counters.drops(_any_spec(generator))
         return {"ok": True, "connected": connected}
+
+    def _prepare_populations(self) -> dict[str, Any]:
+        """Compile the loop for populations, once: that must not count as load."""
+        compile_s = 0.0 if self._compiled_populations else compile_populations()
+        self._compiled_populations = True
+        return {"ok": True, "compile_s": compile_s}
+
+    def _load(
+        self, generator: PopulationsGenerator, seconds: float, warmup_s: float, seed: int | None
+    ) -> dict[str, Any]:
+        slices = generator.load(seconds, warmup_s, seed=seed)
+        described = {
+            name: describe_population_slice(generator.populations[name], slice_) for name, slice_ in slices.items()
+        }
+        if tuple(described) == (_ONLY,):
+            return {"ok": True, "slice": described[_ONLY]}
+        return {"ok": True, "slices": described}
 
     def _close(self, name: str, baseline_rps: float | None) -> dict[str, Any]:
         generator = self._generators.pop(name)
-        spec = generator.spec
-        drops = kernel_counters.drops_since(self._drops.pop(name), spec)
+        drops = kernel_counters.drops_since(self._drops.pop(name), _any_spec(generator))
         generator.close()
-        totals = generator.totals
         histograms = {
-            quantity: coarse(counts) for quantity, counts in named_histograms(spec, totals).items() if counts.any()
+            key: {quantity: coarse(counts) for quantity, counts in found.items() if counts.any()}
+            for key, found in all_histograms(generator.populations).items()
         }
         context = Context(
             baseline_rps=baseline_rps,
@@ -133,8 +175,15 @@ class Worker:
             good_clock=kernel_counters.has_good_clock(),
             thresholds=self._thresholds,
         )
-        document = make_document(spec, totals, generator.served(), self._threads.cpus, context)
-        return {"ok": True, "document": document, "histograms": histograms}
+        documents = make_documents(generator.populations, self._threads.cpus, context)
+        if tuple(documents) == (_ONLY,):
+            return {"ok": True, "document": documents[_ONLY], "histograms": histograms[_ONLY]}
+        return {"ok": True, "documents": documents, "histograms": histograms}
+
+
+def _any_spec(generator: PopulationsGenerator) -> LoadSpec:
+    """Return the specification of one population: all load the same server."""
+    return next(iter(generator.specs.values()))
 
 
 def _verify(settings: dict[str, Any], concurrent_clients: int) -> dict[str, Any]:
@@ -185,6 +234,16 @@ def describe_slice(spec: LoadSpec, slice_: Slice) -> dict[str, Any]:
         "run_delay_share": usage.run_delay_s / usage.elapsed_s if usage.elapsed_s else 0.0,
         "involuntary_switches": usage.involuntary_switches,
     }
+
+
+def describe_population_slice(population: Population, slice_: Slice) -> dict[str, Any]:
+    """Return the figures of one slice of a population, with those of its phases."""
+    described = describe_slice(population.spec, slice_)
+    if population.spec.phases:
+        described["phases"] = {
+            part.phase.name: describe_slice(part.spec, part.slice_) for part in population.phase_slices
+        }
+    return described
 
 
 def _quantile_us(counts: Counts, quantile: float, missing: int) -> float | str | None:

@@ -22,7 +22,8 @@ class Frame(NamedTuple):
 
 def parse_frame(content: bytes) -> Frame:
     """Return the fields of one whole frame."""
-    return Frame(*HEADER.unpack_from(content), content)
+    size, connection, number, wait_us, compute = HEADER.unpack_from(content)
+    return Frame(size, connection, number, wait_us, compute, content)
 
 
 def read_frames(conn: socket.socket) -> Iterator[Frame]:
