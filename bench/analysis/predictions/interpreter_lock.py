@@ -9,10 +9,16 @@ So a heavy request of H seconds is cut into stints. A stint begins with the heav
 after the first light request arrives, or with the heavy request. The first light request of a stint waits for an
 interval, and those that arrive after it wait for the rest of the same interval. With few light requests, each is the
 first of its stint, and waits for min(R, interval), where R is the rest of the heavy request.
+
+Several heavy requests take turns, one interval each. Their number is that of a processor that is shared equally:
+P(n) = (1 - load) load^n, with the load of the heavy requests alone (Kleinrock 1976, Queueing Systems II, section 4.4).
+A light request waits for the rest of one turn, half of it on average, and for one turn of each other heavy request. The
+rest of that request is as likely to be long as short, so its turn takes min(R, interval) too.
 """
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,43 +27,81 @@ _GRID_POINTS = 4000  # of the heavy request's time
 _BISECTIONS = 40
 
 
-def mean_lock_wait_s(light_rps: float, heavy_rps: float, heavy_s: float, interval_s: float) -> float:
-    """Return the mean wait of a light request for the lock, over all light requests."""
+@dataclass(frozen=True, slots=True)
+class LockLoad:
+    """The load of the lock: rates of both kinds of requests, the heavy one's CPU time, and the switch interval."""
+
+    light_rps: float
+    heavy_rps: float
+    heavy_s: float
+    interval_s: float = DEFAULT_SWITCH_INTERVAL_S
+
+    @property
+    def heavy_load(self) -> float:
+        """The share of time that heavy requests alone would hold the lock."""
+        return self.heavy_rps * self.heavy_s
+
+    @property
+    def turn_s(self) -> float:
+        """The longest time that a heavy request holds the lock while another thread waits."""
+        return min(self.interval_s, self.heavy_s)
+
+
+def mean_lock_wait_s(load: LockLoad) -> float:
+    """Return the mean wait of a light request for the lock, over all light requests. Infinite from a load of 1 on."""
+    if load.heavy_load >= 1:
+        return math.inf
 
     def waits_of_stint(held_s: float) -> float:
-        held = min(held_s, interval_s)
-        return held + light_rps * held**2 / 2
+        held = min(held_s, load.interval_s)
+        return held + load.light_rps * held**2 / 2
 
-    return heavy_rps / light_rps * _sum_over_stints(waits_of_stint, light_rps, heavy_s, interval_s)
+    beside_one_s = _sum_over_stints(waits_of_stint, load) / (load.light_rps * load.heavy_s)
+    others = load.heavy_load / (1 - load.heavy_load)  # mean number beside the first, where there is one
+    mean_turn_s = load.turn_s * (1 - load.turn_s / (2 * load.heavy_s))  # E[min(R, interval)], R uniform
+    rest_of_turn_s = (1 - load.heavy_load) * beside_one_s + load.heavy_load * load.turn_s / 2
+    return load.heavy_load * (rest_of_turn_s + others * mean_turn_s)
 
 
-def lock_wait_quantile_s(
-    light_rps: float, heavy_rps: float, heavy_s: float, interval_s: float, quantile: float
-) -> float:
-    """Return a quantile of that wait, e.g. 0.99: 0 if fewer requests than that wait at all."""
-    low, high = 0.0, min(interval_s, heavy_s)
-    if _share_that_waits_longer(0.0, light_rps, heavy_rps, heavy_s, interval_s) <= 1 - quantile:
+def lock_wait_quantile_s(load: LockLoad, quantile: float) -> float:
+    """Return a quantile of that wait, e.g. 0.99: 0 if fewer requests than that wait at all.
+
+    The turns of further heavy requests count with their full length.
+    """
+    if load.heavy_load >= 1:
+        return math.inf
+    beyond = 1 - quantile
+    if load.heavy_load <= beyond:
         return 0.0
+    turns = math.floor(math.log(beyond) / math.log(load.heavy_load))  # heavy_load^turns >= beyond
+    low, high = (turns - 1) * load.turn_s, (turns + 1) * load.turn_s
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        if _share_that_waits_longer(middle, light_rps, heavy_rps, heavy_s, interval_s) > 1 - quantile:
+        if _share_that_waits_longer(middle, load) > beyond:
             low = middle
         else:
             high = middle
     return high
 
 
-def _share_that_waits_longer(
-    wait_s: float, light_rps: float, heavy_rps: float, heavy_s: float, interval_s: float
-) -> float:
+def _share_that_waits_longer(wait_s: float, load: LockLoad) -> float:
+    """Return the share of light requests that wait longer: the sum over the number n of heavy requests."""
+    turns = math.floor(wait_s / load.turn_s)  # with n heavy requests, the wait is between n - 1 and n turns
+    beside_one = _share_beside_one(wait_s - turns * load.turn_s, load)
+    return (1 - load.heavy_load) * load.heavy_load ** (turns + 1) * beside_one + load.heavy_load ** (turns + 2)
+
+
+def _share_beside_one(wait_s: float, load: LockLoad) -> float:
+    """Return the share of light requests that wait longer, of those that find one heavy request."""
+
     def longer_waits_of_stint(held_s: float) -> float:
-        beyond = min(held_s, interval_s) - wait_s
-        return 1 + light_rps * beyond if beyond > 0 else 0.0
+        beyond = min(held_s, load.interval_s) - wait_s
+        return 1 + load.light_rps * beyond if beyond > 0 else 0.0
 
-    return heavy_rps / light_rps * _sum_over_stints(longer_waits_of_stint, light_rps, heavy_s, interval_s)
+    return _sum_over_stints(longer_waits_of_stint, load) / (load.light_rps * load.heavy_s)
 
 
-def _sum_over_stints(of_stint: Callable[[float], float], light_rps: float, heavy_s: float, interval_s: float) -> float:
+def _sum_over_stints(of_stint: Callable[[float], float], load: LockLoad) -> float:
     """Return the expected sum over the stints of one heavy request.
 
     of_stint: the expected sum of one stint, by the heavy request's time that is left when its first light request
@@ -66,12 +110,12 @@ def _sum_over_stints(of_stint: Callable[[float], float], light_rps: float, heavy
     With V(h) for the sum of a rest of h seconds, and exponential times between light requests,
     V' = rate (of_stint(h) + V(h - interval) - V(h)). The grid solves this step by step, with the exact decay.
     """
-    step_s = heavy_s / _GRID_POINTS
-    decay = math.exp(-light_rps * step_s)
+    step_s = load.heavy_s / _GRID_POINTS
+    decay = math.exp(-load.light_rps * step_s)
     grid_s = np.arange(_GRID_POINTS + 1) * step_s
     sums = np.zeros(_GRID_POINTS + 1)
     for point in range(_GRID_POINTS):
         left_s = (point + 0.5) * step_s
-        later = float(np.interp(left_s - interval_s, grid_s[: point + 1], sums[: point + 1], left=0.0))
+        later = float(np.interp(left_s - load.interval_s, grid_s[: point + 1], sums[: point + 1], left=0.0))
         sums[point + 1] = sums[point] * decay + (1 - decay) * (of_stint(left_s) + later)
     return float(sums[-1])

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 GRID_POINTS_PER_LONGEST = 1000  # of the wait's distribution, in the longest service time
 MAX_GRID_POINTS = 40_000
+SMALLEST_TAIL = 1e-5  # of the distribution; its quantiles up to 99.9% are used
+_BISECTIONS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ class Service:
     def __post_init__(self) -> None:
         if len(self.times_s) != len(self.shares) or not math.isclose(sum(self.shares), 1):
             raise ValueError("each service time needs a share, and the shares must add up to 1")
-        if min(self.times_s) <= 0 or min(self.shares) < 0:
-            raise ValueError("service times must be above 0, and shares at least 0")
+        if min(self.times_s) < 0 or min(self.shares) < 0:
+            raise ValueError("service times and shares must be at least 0")
 
     @property
     def mean_s(self) -> float:
@@ -40,6 +42,9 @@ class Service:
         return math.fsum(share * time**2 for time, share in zip(self.times_s, self.shares, strict=True))
 
 
+_NO_SERVICE = Service((0.0,), (1.0,))
+
+
 def mean_wait_s(rate_rps: float, service: Service) -> float:
     """Return the mean wait before service of Poisson arrivals at one server, in order of arrival.
 
@@ -49,8 +54,40 @@ def mean_wait_s(rate_rps: float, service: Service) -> float:
     return rate_rps * service.second_moment_s2 / (2 * (1 - load)) if load < 1 else math.inf
 
 
-def wait_quantile_s(rate_rps: float, service: Service, quantile: float) -> float:
-    """Return a quantile of the same wait, e.g. 0.99; infinite from a load of 1 on.
+@dataclass(frozen=True, slots=True)
+class WaitDistribution:
+    """The distribution of a wait on a grid: ``cumulated[k]`` is P(wait <= k cells)."""
+
+    cell_s: float
+    cumulated: NDArray[np.float64]
+
+    def quantile_s(self, quantile: float) -> float:
+        """Return a quantile of the wait, e.g. 0.99; infinite beyond the grid."""
+        return self.response_quantile_s(quantile, _NO_SERVICE)
+
+    def response_quantile_s(self, quantile: float, service: "Service") -> float:
+        """Return a quantile of the wait plus the service time of a request that is drawn from ``service``."""
+        low_s, high_s = 0.0, self.cell_s * (len(self.cumulated) - 1) + max(service.times_s)
+        if self._share_within(high_s, service) < quantile:
+            return math.inf
+        for _ in range(_BISECTIONS):
+            middle_s = (low_s + high_s) / 2
+            if self._share_within(middle_s, service) >= quantile:
+                high_s = middle_s
+            else:
+                low_s = middle_s
+        return high_s
+
+    def _share_within(self, limit_s: float, service: "Service") -> float:
+        grid = np.arange(len(self.cumulated))
+        return math.fsum(
+            share * float(np.interp((limit_s - time) / self.cell_s, grid, self.cumulated, left=0.0))
+            for time, share in zip(service.times_s, service.shares, strict=True)
+        )
+
+
+def wait_distribution(rate_rps: float, service: "Service") -> WaitDistribution:
+    """Return the distribution of the same wait. Raises ValueError from a load of 1 on.
 
     The wait is the sum of K residual service times, where K is geometric: P(K = k) = (1 - load) load^k. The residual of
     a mix of constant times has a density that falls in steps. On a grid, the distribution of the sum follows from
@@ -58,25 +95,22 @@ def wait_quantile_s(rate_rps: float, service: Service, quantile: float) -> float
     """
     load = rate_rps * service.mean_s
     if load >= 1:
-        return math.inf
-    if 1 - load >= quantile:
-        return 0.0
+        raise ValueError(f"a load of {load:g} has no steady state")
     cell_s = max(service.times_s) / GRID_POINTS_PER_LONGEST
     residual = _residual_cells(service, cell_s)
     # A residual is counted at both ends of its cell with equal parts, which keeps its mean.
     at_grid = np.append(residual, 0.0) / 2 + np.insert(residual, 0, 0.0) / 2
     scale = load / (1 - load * at_grid[0])
     wait = np.zeros(MAX_GRID_POINTS)
-    wait[0] = (1 - load) / (1 - load * at_grid[0])
-    total = wait[0]
+    wait[0] = total = (1 - load) / (1 - load * at_grid[0])
     reverse = at_grid[:0:-1]  # without point 0, longest first
-    for point in range(1, MAX_GRID_POINTS):
-        reach = min(point, len(reverse))
-        wait[point] = scale * float(reverse[len(reverse) - reach :] @ wait[point - reach : point])
-        if total + wait[point] >= quantile:
-            return float(cell_s * (point - 1 + (quantile - total) / wait[point]))
-        total += wait[point]
-    return math.inf
+    last = 0
+    while last < MAX_GRID_POINTS - 1 and total < 1 - SMALLEST_TAIL:
+        last += 1
+        reach = min(last, len(reverse))
+        wait[last] = scale * float(reverse[len(reverse) - reach :] @ wait[last - reach : last])
+        total += float(wait[last])
+    return WaitDistribution(cell_s, np.cumsum(wait[: last + 1]))
 
 
 def _residual_cells(service: Service, cell_s: float) -> NDArray[np.float64]:
@@ -99,6 +133,22 @@ def shared_response_s(rate_rps: float, service: Service, own_s: float, cpus: int
     if load >= 1:
         return math.inf
     return own_s * (1 + erlang_c(cpus, cpus * load) / (cpus * (1 - load)))
+
+
+def shared_response_quantile_s(
+    rate_rps: float, service: Service, own_s: float, quantile: float, cpus: int = 1
+) -> float:
+    """Return a quantile of the response time of requests that are so short that no other one begins or ends meanwhile.
+
+    Such a request shares the CPUs with the n requests that it finds, and takes own x max(1, (n + 1) / cpus).
+    """
+    load = rate_rps * service.mean_s / cpus
+    if load >= 1:
+        return math.inf
+    busy = erlang_c(cpus, cpus * load)  # P(n >= cpus); from there on, P(n >= cpus + k) = busy load^k
+    beyond = 1 - quantile
+    more = 0 if busy <= beyond else math.floor(math.log(beyond / busy) / math.log(load)) + 1
+    return own_s * max(1.0, (cpus + more) / cpus)
 
 
 def erlang_c(servers: int, offered: float) -> float:

@@ -85,29 +85,40 @@ def simulate_shared_responses(rate_rps: float, services_s: NDArray[np.float64], 
 
 
 def simulate_lock_waits(
-    light_rps: float, heavy_gap_s: float, heavy_s: float, interval_s: float, heavy_requests: int, seed: int
-) -> list[float]:
-    """Return the waits of light requests, which need the lock for no time, beside heavy ones at a constant distance.
+    light_rps: float, heavy_rps: float, heavy_s: float, interval_s: float, seconds: float, seed: int
+) -> NDArray[np.float64]:
+    """Return the waits of light requests for an interpreter lock, in the order in which they get it.
 
-    The heavy thread drops the lock one interval after the first waiter came, or when it is done. Then all waiters
-    have their turn.
+    Both kinds are Poisson. The threads that wait are a queue. The one in front asks for the lock once it has waited for
+    an interval, or for an interval since the last switch. A heavy thread that drops the lock joins the end of the
+    queue. A light request needs the lock for no time.
     """
     random = np.random.default_rng(seed)
-    end_s = heavy_requests * heavy_gap_s
-    arrivals_s = np.sort(random.uniform(0, end_s, random.poisson(light_rps * end_s)))
+    light = random.uniform(0, seconds, random.poisson(light_rps * seconds))
+    heavy = random.uniform(0, seconds, random.poisson(heavy_rps * seconds))
+    arrivals = deque(sorted([(at, 0.0) for at in light.tolist()] + [(at, heavy_s) for at in heavy.tolist()]))
+    queue = deque[tuple[float, float]]()  # time at which the wait began, CPU time that is left
     waits: list[float] = []
-    first = 0
-    for heavy in range(heavy_requests):
-        start_s = heavy * heavy_gap_s
-        done_s = start_s + heavy_s
-        while first < len(arrivals_s) and arrivals_s[first] < start_s + heavy_gap_s:
-            at_s = arrivals_s[first]
-            if at_s >= done_s:
-                waits.append(0.0)
-                first += 1
+    now, switched, left = 0.0, 0.0, 0.0  # left: of the thread that has the lock; 0 if none has it
+    while arrivals or queue or left:
+        arrival_s = arrivals[0][0] if arrivals else math.inf
+        done_s = now + left if left else math.inf
+        drop_s = max(queue[0][0], switched) + interval_s if queue and left else math.inf
+        next_s = min(arrival_s, done_s, drop_s)
+        left = max(0.0, left - (next_s - now)) if left else 0.0
+        now = next_s
+        if next_s == arrival_s:
+            queue.append(arrivals.popleft())
+            if left:
                 continue
-            drop_s = min(at_s + interval_s, done_s)
-            while first < len(arrivals_s) and arrivals_s[first] < drop_s:
-                waits.append(drop_s - arrivals_s[first])
-                first += 1
-    return waits
+        elif next_s == done_s:
+            left = 0.0
+        else:
+            queue.append((now, left))
+            left = 0.0
+        while queue and not left:
+            began_s, left = queue.popleft()
+            switched = now
+            if not left:
+                waits.append(now - began_s)
+    return np.array(waits)

@@ -1,46 +1,69 @@
-import numpy as np
+import math
+
 import pytest
 
-from bench.analysis.predictions.interpreter_lock import (
-    DEFAULT_SWITCH_INTERVAL_S,
-    lock_wait_quantile_s,
-    mean_lock_wait_s,
-)
+from bench.analysis.predictions.interpreter_lock import LockLoad, lock_wait_quantile_s, mean_lock_wait_s
 from tests.unit.analysis.predictions.simulations import BatchedMean, simulate_lock_waits
 
-HEAVY_RPS, HEAVY_S = 33.445, 0.01
+HEAVY_S = 0.01
+RARE_RPS = 0.05  # heavy requests that never meet
 
 
-@pytest.mark.parametrize(("interval_s", "mean_s"), [(0.005, 1.254e-3), (0.0005, 0.163e-3)])
-def test_rare_light_requests_wait_for_the_rest_or_the_interval(interval_s: float, mean_s: float) -> None:
-    # P(a heavy one holds the lock) x E[min(R, interval)], R uniform over 10 ms: 0.33445 x (5 - 25 / 20) ms.
-    assert mean_lock_wait_s(0.1, HEAVY_RPS, HEAVY_S, interval_s) == pytest.approx(mean_s, rel=2e-3)
+@pytest.mark.parametrize(("interval_s", "mean_s"), [(0.005, 3.75e-3), (0.0005, 0.4875e-3)])
+def test_rare_requests_wait_for_the_rest_or_the_interval(interval_s: float, mean_s: float) -> None:
+    # P(a heavy one holds the lock) x E[min(R, interval)], R uniform over 10 ms: 5 - 25 / 20 ms, and 0.5 - 0.25 / 20 ms.
+    load = LockLoad(0.1, RARE_RPS, HEAVY_S, interval_s)
+    assert mean_lock_wait_s(load) / load.heavy_load == pytest.approx(mean_s, rel=2e-3)
 
 
 def test_many_light_requests_share_the_wait_of_the_first() -> None:
     # Each stint is one interval, and its requests wait for half of it on average.
-    mean_s = mean_lock_wait_s(1e5, HEAVY_RPS, HEAVY_S, 0.0005)
-    assert mean_s == pytest.approx(HEAVY_RPS * HEAVY_S * 0.00025, rel=0.05)
+    load = LockLoad(1e5, RARE_RPS, HEAVY_S, 0.0005)
+    assert mean_lock_wait_s(load) / load.heavy_load == pytest.approx(0.00025, rel=0.05)
 
 
-@pytest.mark.parametrize("interval_s", [DEFAULT_SWITCH_INTERVAL_S, 0.0005])
+def test_light_requests_wait_for_a_turn_of_each_further_heavy_one() -> None:
+    # Load 1/2: where there is one, one more is there on average. Its turn takes 3.75 ms. Half of the requests find one
+    # heavy request alone, and the others wait for half of a turn.
+    alone, loaded = LockLoad(1000, RARE_RPS, HEAVY_S), LockLoad(1000, 50, HEAVY_S)
+    beside_one_s = mean_lock_wait_s(alone) / alone.heavy_load
+    assert mean_lock_wait_s(loaded) == pytest.approx(0.5 * (0.5 * beside_one_s + 0.5 * 0.0025 + 0.00375), rel=1e-3)
+
+
 @pytest.mark.parametrize("light_rps", [50.0, 3311.0])
-def test_lock_waits_agree_with_a_simulation(light_rps: float, interval_s: float) -> None:
-    waits_s = np.array(simulate_lock_waits(light_rps, 1 / HEAVY_RPS, HEAVY_S, interval_s, 20_000, seed=1))
+@pytest.mark.parametrize("interval_s", [0.005, 0.0005])
+def test_lock_waits_beside_one_heavy_request_agree_with_a_simulation(light_rps: float, interval_s: float) -> None:
+    waits_s = simulate_lock_waits(light_rps, 0.5, HEAVY_S, interval_s, 100_000 / light_rps, seed=1)
     mean = BatchedMean.of(waits_s)
-    predicted_s = mean_lock_wait_s(light_rps, HEAVY_RPS, HEAVY_S, interval_s)
-    assert predicted_s == pytest.approx(mean.mean, abs=4 * mean.standard_error)
-    quantile_s = lock_wait_quantile_s(light_rps, HEAVY_RPS, HEAVY_S, interval_s, 0.7)
+    load = LockLoad(light_rps, 0.5, HEAVY_S, interval_s)
+    assert mean_lock_wait_s(load) == pytest.approx(mean.mean, abs=4 * mean.standard_error)
+    quantile_s = lock_wait_quantile_s(load, 0.998)
+    assert 0 < quantile_s <= interval_s
     # Several requests may wait for exactly one interval, so the quantile lies between two shares.
-    shorter = BatchedMean.of((waits_s < quantile_s - 1e-9).astype(float))
-    not_longer = BatchedMean.of((waits_s <= quantile_s + 1e-9).astype(float))
-    assert shorter.mean - 4 * shorter.standard_error <= 0.7 <= not_longer.mean + 4 * not_longer.standard_error
+    shorter = BatchedMean.of((waits_s < quantile_s - 1e-5).astype(float))
+    not_longer = BatchedMean.of((waits_s <= quantile_s + 1e-5).astype(float))
+    assert shorter.mean - 4 * shorter.standard_error <= 0.998 <= not_longer.mean + 4 * not_longer.standard_error
+
+
+@pytest.mark.parametrize("heavy_rps", [10.0, 20.0, 40.0])
+@pytest.mark.parametrize("interval_s", [0.005, 0.0005])
+def test_lock_waits_beside_several_agree_within_tolerance(heavy_rps: float, interval_s: float) -> None:
+    waits_s = simulate_lock_waits(2000.0, heavy_rps, HEAVY_S, interval_s, seconds=100, seed=2)
+    mean = BatchedMean.of(waits_s)
+    load = LockLoad(2000.0, heavy_rps, HEAVY_S, interval_s)
+    assert mean_lock_wait_s(load) == pytest.approx(mean.mean, rel=0.1, abs=4 * mean.standard_error)
 
 
 def test_lock_wait_quantile_is_zero_while_few_requests_wait() -> None:
-    assert lock_wait_quantile_s(3311, HEAVY_RPS, HEAVY_S, 0.005, 0.5) == 0.0
+    assert lock_wait_quantile_s(LockLoad(2000, 20, HEAVY_S), 0.5) == 0.0
 
 
-def test_lock_wait_quantile_is_at_most_the_interval() -> None:
-    assert lock_wait_quantile_s(0.1, HEAVY_RPS, HEAVY_S, 0.005, 0.99) == pytest.approx(0.005)
-    assert lock_wait_quantile_s(3311, HEAVY_RPS, HEAVY_S, 0.005, 0.99) == pytest.approx(0.0049, rel=0.05)
+def test_lock_wait_quantile_counts_turns() -> None:
+    # Load 0.2: 4% find two heavy requests and 0.8% find three, so the 99th percentile is in the second turn.
+    assert 0.005 < lock_wait_quantile_s(LockLoad(2000, 20, HEAVY_S), 0.99) < 0.010
+    assert lock_wait_quantile_s(LockLoad(0.1, RARE_RPS, HEAVY_S), 0.9999) == pytest.approx(0.005)
+
+
+def test_lock_waits_of_an_overload_are_infinite() -> None:
+    assert mean_lock_wait_s(LockLoad(2000, 100, HEAVY_S)) == math.inf
+    assert lock_wait_quantile_s(LockLoad(2000, 101, HEAVY_S), 0.5) == math.inf
