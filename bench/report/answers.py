@@ -28,6 +28,7 @@ QUANTITIES = {
     "sessions_per_s": "sessions per second",
     "cpu_us_per_request": "CPU time per request",
     "latency_p99_us": "99th percentile of the latency",
+    "memory_mb": "memory",
 }
 Row = Mapping[Any, Any]  # a row of comparisons.csv
 
@@ -42,7 +43,7 @@ class Answer:
 
 
 def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Answer]:
-    """Return an answer for each load point.
+    """Return an answer for each load point: about the first population, where a scenario has several.
 
     The most connections of a scenario come first, sessions last.
 
@@ -50,6 +51,7 @@ def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Ans
     """
     if comparisons.empty:
         return []
+    comparisons = of_first_populations(comparisons)
     sessions = set(comparisons.loc[comparisons["scenario_kind"] == ScenarioKind.SESSIONS, "scenario"])
     scenarios = sorted(dict.fromkeys(comparisons["scenario"]), key=lambda name: name in sessions)
     keyed_answers: list[tuple[tuple[int, int], Answer]] = []
@@ -60,6 +62,15 @@ def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Ans
         if answer := _answer(load_point, metric, ranked, noise):
             keyed_answers.append(((scenarios.index(load_point.scenario), -load_point.connections), answer))
     return [answer for _, answer in sorted(keyed_answers, key=lambda pair: pair[0])]
+
+
+def of_first_populations(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows about the first population of each scenario, which the scenario asks about.
+
+    rows: in the order of the plan.
+    """
+    first = rows.groupby("scenario", sort=False)["population"].transform("first")
+    return rows[rows["population"] == first]
 
 
 def search_answers(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Answer]:

@@ -79,7 +79,9 @@ def page(texts: Texts, panels: int, body_in: float, rows: int = 1) -> tuple[Figu
     axes: list[Axes] = []
     for row in range(rows):
         left_axes = figure.add_subplot(rows, panels, row * panels + 1)
-        beside = (figure.add_subplot(rows, panels, row * panels + panel + 1, sharey=left_axes) for panel in range(1, panels))
+        beside = (
+            figure.add_subplot(rows, panels, row * panels + panel + 1, sharey=left_axes) for panel in range(1, panels)
+        )
         axes += [left_axes, *beside]
     for ax in axes:
         _style_axes(ax)

@@ -111,11 +111,14 @@ def _rates_at_one_load(request: ChartRequest, tables: ChartTables, rates: dict[S
 
 def _spans(medians: Sequence[Point], tails: Sequence[Point]) -> list[Span]:
     of_arm = {point.arm: point for point in tails}
-    unknown = {"median": math.nan, "low": math.nan, "high": math.nan, "predicted": math.nan}
     return [
-        Span(in_milliseconds(median), in_milliseconds(of_arm.get(median.arm, replace(median, **unknown))))
+        Span(in_milliseconds(median), in_milliseconds(of_arm.get(median.arm, _without_number(median))))
         for median in medians
     ]
+
+
+def _without_number(point: Point) -> Point:
+    return replace(point, median=math.nan, low=math.nan, high=math.nan, predicted=math.nan)
 
 
 def _panels(points: dict[Sweep, list[Point]]) -> tuple[list[_Panel], list[str]]:
