@@ -26,7 +26,8 @@ Populations = Annotated[
     typer.Option(
         help="JSON file with several populations of clients, which load the server together: "
         '[{"name": "quiet", "settings": {"connections": 8, "rate_rps": 500}}, ...]. The settings are the fields of '
-        "clients.load_spec.LoadSpec. Of the other options only those for time, CPUs, seed and --json apply."
+        "clients.load_spec.LoadSpec. Of the other options only those for time, CPUs, seed, --json and --raw apply. "
+        "Default: none."
     ),
 ]
 Behaviour = Annotated[

@@ -12,6 +12,7 @@ from clients import kernel_counters
 from clients.addresses import resolve
 from clients.cli_errors import Stop
 from clients.cli_load import load_until_stopped, parse_url
+from clients.engine.raw_memory import Array
 from clients.engine.threads import Threads
 from clients.fd_limit import TooManyConnectionsError, raise_fd_limit
 from clients.generator import PopulationsGenerator, compile_populations
@@ -23,10 +24,11 @@ from clients.protocol_check import ProtocolError, find_server
 from clients.result_document import Context
 
 
-def read_populations(file: Path, url: str, seed: int, *, spin: bool) -> dict[str, LoadSpec]:
+def read_populations(file: Path, url: str, *, seed: int, spin: bool, raw_rows: int) -> dict[str, LoadSpec]:
     """Return the populations in a JSON file, which load the server of ``url``. Raises Stop."""
     transport, host, port = parse_url(url)
-    shared = {"transport": transport, "host": resolve(host)[0], "port": port, "seed": seed, "spin": spin}
+    server = {"transport": transport, "host": resolve(host)[0], "port": port}
+    shared: dict[str, Any] = {**server, "seed": seed, "spin": spin, "raw_rows": raw_rows}
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(content, list):
@@ -37,15 +39,15 @@ def read_populations(file: Path, url: str, seed: int, *, spin: bool) -> dict[str
     except ValueError as error:  # includes errors of JSON and of its encoding
         raise Stop(f"--populations {file}: {error}") from error
     for name, spec in specs.items():
-        if (spec.transport, spec.port) != (transport, port) or spec.host != shared["host"]:
+        if {key: getattr(spec, key) for key in server} != server:
             raise Stop(f"--populations {file}: population {name!r} has a server of its own; all load {url}")
     return specs
 
 
 def run_populations(
     specs: dict[str, LoadSpec], cpus: Sequence[int], seconds: float, warmup_s: float, report: Callable[[str], None]
-) -> dict[str, dict[str, Any]]:
-    """Load a server and return the document of each population. Raises Stop.
+) -> tuple[dict[str, dict[str, Any]], Array]:
+    """Load a server; return the document of each population, and the raw rows of all. Raises Stop.
 
     report: called with a line when the load has begun; from then on Ctrl-C ends it early.
     """
@@ -66,7 +68,8 @@ def run_populations(
                 drops=kernel_counters.drops_since(drops, first),
                 good_clock=kernel_counters.has_good_clock(),
             )
-            return make_documents(generator.populations, threads.cpus, context)
+            raw = np.concatenate([population.raw() for population in generator.populations.values()])
+            return make_documents(generator.populations, threads.cpus, context), raw
     except (MemoryError, PortsExhaustedError, ValueError) as error:
         raise Stop(str(error)) from error
     finally:

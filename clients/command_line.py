@@ -13,7 +13,7 @@ from clients import cli_errors
 from clients import cli_options as options
 from clients.cli_errors import Stop
 
-_WITH_POPULATIONS = {"url", "populations", "seconds", "warmup", "cpus", "seed", "json_file"}
+_WITH_POPULATIONS = {"url", "populations", "seconds", "warmup", "cpus", "seed", "json_file", "raw", "raw_rows"}
 
 if TYPE_CHECKING:  # numba makes the start slower
     from clients.cli_load import LoadResult
@@ -105,7 +105,7 @@ def load(
         raise Stop(f"--raw {raw}: the name must end in .npy or .csv")
     pinned = parse_cpus(cpus)
     if populations:
-        _load_populations(context, url, populations, pinned, seconds, warmup, seed, json_file)
+        _load_populations(context, url, populations, pinned)
         return
     try:
         check_duration(seconds + warmup, warmup)
@@ -144,34 +144,30 @@ def load(
     _write_result(result, json_file, raw, hdr)
 
 
-def _load_populations(
-    context: typer.Context,
-    url: str,
-    file: str,
-    pinned: tuple[int, ...],
-    seconds: float,
-    warmup: float,
-    seed: int,
-    json_file: str,
-) -> None:
-    """Load a server with the populations of a file."""
+def _load_populations(context: typer.Context, url: str, file: str, pinned: tuple[int, ...]) -> None:
+    """Load a server with the populations of a file. The context has the other options."""
     from clients.cli_populations import read_populations, run_populations
+    from clients.export import write_raw
     from clients.load_description import describe_populations
     from clients.population_specs import phases_length_s
 
-    given = [name for name in context.params if is_given(context, name)]
-    if others := [name for name in given if name not in _WITH_POPULATIONS]:
+    given = context.params
+    others = [name for name in given if is_given(context, name) and name not in _WITH_POPULATIONS]
+    if others:
         option = "--" + others[0].replace("_", "-")
         raise Stop(f"{option} and --populations {file} contradict each other; write the setting into the file")
-    specs = read_populations(Path(file), url, seed, spin=bool(pinned))
+    raw_rows = given["raw_rows"] if given["raw"] else 0
+    specs = read_populations(Path(file), url, seed=given["seed"], spin=bool(pinned), raw_rows=raw_rows)
     phases_s = phases_length_s(specs)
     if phases_s and is_given(context, "seconds"):
-        raise Stop(f"--seconds {seconds:g}: the phases in {file} last {phases_s:g} s; remove the option")
-    documents = run_populations(specs, pinned, phases_s or seconds, warmup, _report)
+        raise Stop(f"--seconds {given['seconds']:g}: the phases in {file} last {phases_s:g} s; remove the option")
+    documents, rows = run_populations(specs, pinned, phases_s or given["seconds"], given["warmup"], _report)
     text = json.dumps({"populations": documents}, indent=2)
-    print(text if json_file == "-" else describe_populations(documents))
-    if json_file not in ("", "-"):
-        _write("--json", json_file, lambda path: path.write_text(text + "\n"))
+    print(text if given["json_file"] == "-" else describe_populations(documents))
+    if given["raw"]:
+        _write("--raw", given["raw"], lambda path: write_raw(path, rows))
+    if given["json_file"] not in ("", "-"):
+        _write("--json", given["json_file"], lambda path: path.write_text(text + "\n"))
 
 
 def is_given(context: typer.Context, name: str) -> bool:

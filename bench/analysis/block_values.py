@@ -24,6 +24,7 @@ METRICS_FROM_TRIALS = [
     "latency_max_us",
     "connect_p50_us",
     "connect_p99_us",
+    "recovery_s",
     "rss_mb",
     "memory_mb",
 ]

@@ -30,6 +30,7 @@ OPTIONAL_METRICS = {  # without values, these metrics have no row unless the sce
     "sessions_per_s",
     "connect_p50_us",
     "connect_p99_us",
+    "recovery_s",
     "service_p90_us",
     "service_max_us",
     "latency_p50_us",
@@ -147,7 +148,7 @@ def _measured_rows(
     replies = float(finished["replies"].median())
     for metric in METRICS:
         values = [float(value) for value in table[metric].dropna()] if metric in table else []
-        if values or metric not in OPTIONAL_METRICS:
+        if values or metric not in OPTIONAL_METRICS or metric == headline(labels.scenario_kind):
             yield _measured_row(labels, metric, values, quality, replies, thresholds)
 
 

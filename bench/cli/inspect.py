@@ -58,6 +58,8 @@ def plan(
     protocol: options.Protocol = "",
     connections: options.Connections = "",
     message_bytes: options.MessageBytes = "",
+    wait_ms: options.WaitMs = None,
+    compute_units: options.ComputeUnits = None,
     rate: options.Rate = "",
     seed: options.Seed = None,
     blocks: options.Blocks = None,

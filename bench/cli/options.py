@@ -30,7 +30,9 @@ Transports = Annotated[
 Protocol = Annotated[
     str,
     typer.Option(
-        metavar="NAME", rich_help_panel=_LOAD, help="Protocol of every scenario: echo or hola. Default: the plan's."
+        metavar="NAME",
+        rich_help_panel=_LOAD,
+        help="Protocol of every scenario: echo, hola or work. Default: the plan's.",
     ),
 ]
 Connections = Annotated[
@@ -44,7 +46,23 @@ Connections = Annotated[
 MessageBytes = Annotated[
     str,
     typer.Option(
-        metavar="NUMBERS", rich_help_panel=_LOAD, help="Sizes of echo messages, e.g. 64,1024. Default: the plan's."
+        metavar="NUMBERS", rich_help_panel=_LOAD, help="Sizes of messages, e.g. 64,1024. Default: the plan's."
+    ),
+]
+WaitMs = Annotated[
+    float | None,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=_LOAD,
+        help="Milliseconds that each request of the protocol work waits on the server, e.g. 5. Default: the plan's.",
+    ),
+]
+ComputeUnits = Annotated[
+    int | None,
+    typer.Option(
+        metavar="NUMBER",
+        rich_help_panel=_LOAD,
+        help="Units of about 1 us that each request of the protocol work computes, e.g. 1000. Default: the plan's.",
     ),
 ]
 Rate = Annotated[
@@ -179,6 +197,8 @@ _PLAN_PARAMETERS = (
     "protocol",
     "connections",
     "message_bytes",
+    "wait_ms",
+    "compute_units",
     "rate",
     "seed",
     "reference",

@@ -53,6 +53,10 @@ def build_plan(source: str, given: Mapping[str, Any]) -> Plan:
             f"--message-bytes {given['message_bytes']}: no scenario of plan {plan.name!r} uses the protocol echo or "
             "work; messages of hola have a fixed size"
         )
+    for name in ("wait_ms", "compute_units"):
+        if name in given and not any(scenario.protocol == "work" for scenario in plan.scenarios):
+            option = f"{option_name(name)} {_as_typed(given[name])}"
+            raise Stop(f"{option}: no scenario of plan {plan.name!r} uses the protocol work; add --protocol work")
     if "rate" in given:
         plan = _override_rates(plan, given["rate"])
     plan = _add_external_servers(plan, given.get("server") or [], given.get("target", ""))
@@ -87,6 +91,8 @@ def _with_effect(scenario: Mapping[str, Any], overrides: Mapping[str, Any]) -> d
     populations = scenario["populations"]
     is_numbered = bool(populations) and all(population["connections"] is not None for population in populations)
     without_effect = {"connections": is_numbered, "seconds": bool(scenario["phases"])}
+    protocol = overrides.get("protocol", scenario["protocol"])
+    without_effect |= dict.fromkeys(("wait_ms", "compute_units"), protocol != "work")
     return {key: value for key, value in overrides.items() if not without_effect.get(key)}
 
 
@@ -197,7 +203,7 @@ def _plan_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _scenario_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
-    overrides = {name: given[name] for name in ("protocol", "seconds") if name in given}
+    overrides = {name: given[name] for name in ("protocol", "seconds", "wait_ms", "compute_units") if name in given}
     for name in ("connections", "message_bytes"):
         if name in given:
             overrides[name] = parse_ints(f"--{name.replace('_', '-')}", given[name])

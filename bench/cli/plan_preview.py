@@ -11,6 +11,7 @@ from bench.formatting import format_duration, plural
 from bench.machine.cpu_layout import place_here
 from bench.machine.fd_limit import hard_limit
 from bench.plan.definition import Plan
+from bench.plan.population_texts import describe_scenario
 from bench.plan.sample_sizes import percentile_needs
 from bench.plan.schedule import Schedule, ScheduledLoad, resolve
 from bench.plan.slice_lengths import short_cycle_s
@@ -36,6 +37,9 @@ def print_plan(plan: Plan, console: Console) -> None:
     )
     print_line(console, f"{plan.name}: {plan.question}" if plan.question else plan.name)
     console.print(_case_table(schedule))
+    for scenario in plan.scenarios:
+        for line in describe_scenario(scenario):
+            print_line(console, line)
     for reason in _skip_reasons(schedule):
         print_line(console, f"skipped: {reason}")
     for needs in (percentile_needs(plan, scenario) for scenario in plan.scenarios):
@@ -58,7 +62,7 @@ def _case_table(schedule: Schedule) -> Table:
                 load.scenario.name,
                 str(load.point.connections),
                 str(load.point.message_bytes or "-"),
-                load.scenario.rate_text or "closed loop",
+                load.scenario.rate_text or ("see below" if load.has_populations else "closed loop"),
                 str(len(arms) - len(skipped)),
                 ", ".join(skipped) or "-",
             )

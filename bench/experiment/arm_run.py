@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.experiment.child_process import ServerError
-from bench.experiment.row_builder import TrialContext, histogram_rows, resource_row, slice_row
+from bench.experiment.recovery_time import recovery_s
+from bench.experiment.row_builder import TrialContext, histogram_rows, resource_row, slice_row, timeline_rows
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, population_settings
 from bench.experiment.server_pool import verify
@@ -13,7 +14,7 @@ from bench.experiment.trial_rows import TrialMeasurement, WholeLoad, trial_row
 from bench.machine.process_usage import ProcessTree, Usage
 from bench.plan.population_loads import PopulationLoad
 from bench.plan.slice_lengths import SliceLength
-from bench.schema.csv_schema import HistogramRow, ResourceRow, SliceRow, TrialRow
+from bench.schema.csv_schema import HistogramRow, ResourceRow, SliceRow, TimelineRow, TrialRow
 
 _WARMUP_S = 0.005  # load before the first round: threads start, and the interpreter specialises its code
 
@@ -49,6 +50,7 @@ class ArmRows:
     trials: list[TrialRow]
     slices: list[SliceRow]
     histograms: list[HistogramRow]
+    timeline: list[TimelineRow]
 
 
 @dataclass(slots=True)
@@ -137,13 +139,16 @@ class ArmRun:
             background_load_share=background_load_share,
             throttled_share=throttled_share,
         )
-        rows = ArmRows([], [row for each in self.slices for row in each.rows], [])
+        rows = ArmRows([], [row for each in self.slices for row in each.rows], [], [])
         for position, trial in enumerate(self.trials):
             name, phase = trial.part.point.population, trial.part.phase
             document = documents[name] if phase is None else documents[name]["phases"][phase]
             key = name if phase is None else f"{name}/{trial.part.point.phase}"
             slices = [each.rows[position] for each in self.slices]
-            rows.trials.append(trial_row(trial, TrialMeasurement(of_load, slices, document)))
+            recovered_s = None if phase is None else recovery_s(documents[name], phase)
+            rows.trials.append(trial_row(trial, TrialMeasurement(of_load, slices, document, recovered_s)))
+            if phase is not None and name not in {row.population for row in rows.timeline}:
+                rows.timeline.extend(timeline_rows(trial, documents[name]["goodput"]))
             rows.histograms.extend(histogram_rows(trial, histograms.get(key, {})))
         return rows
 

@@ -24,7 +24,7 @@ from bench.machine.noise_probe import RoundConditions
 from bench.plan.schedule import LoadPart, ScheduledLoad
 from bench.plan.slice_lengths import Lengths, planned_length
 from bench.schema.arms import Arm
-from bench.schema.csv_schema import DISTURBED, HistogramRow, ResourceRow, RoundRow, SliceRow, TrialRow
+from bench.schema.csv_schema import DISTURBED, HistogramRow, ResourceRow, RoundRow, SliceRow, TimelineRow, TrialRow
 from bench.store.run_folder import BlockRows
 
 MAX_RUN_DELAY_SHARE = 0.1  # of a slice; a round with a longer delay of the generator is disturbed
@@ -54,6 +54,7 @@ class Block:
         self._resources: list[ResourceRow] = []
         self._rounds: list[RoundRow] = []
         self._trials: list[TrialRow] = []
+        self._timeline: list[TimelineRow] = []
 
     def run(self) -> BlockRows:
         """Run every scenario.
@@ -66,7 +67,7 @@ class Block:
                 with fresh_servers(self._context, same_servers, self._schedule.fresh_arms) as servers:
                     for load in same_servers.loads:
                         self._run_load(load, {**servers, **baselines})
-        return BlockRows(self._slices, self._histograms, self._resources, self._rounds, self._trials)
+        return BlockRows(self._slices, self._histograms, self._resources, self._rounds, self._trials, self._timeline)
 
     def _run_load(self, load: ScheduledLoad, servers: Servers) -> None:
         """Measure all arms at one load point."""
@@ -207,6 +208,7 @@ class Block:
             self._slices += rows.slices
             self._resources += arm_run.resources
             self._histograms += rows.histograms
+            self._timeline += rows.timeline
 
         self._run_step(arm_run, finish)
         if arm_run.failure:

@@ -50,6 +50,10 @@ class Generator:
         """Set thresholds of quality codes that replace the defaults."""
         self._child.ask({"do": "set_thresholds", "thresholds": dict(thresholds)}, READY_S)
 
+    def prepare_populations(self) -> None:
+        """Compile the loop for several populations of a load. Otherwise the first load with some would wait for it."""
+        self._child.ask({"do": "prepare_populations"}, _COMPILE_S)
+
     def verify(self, settings: Mapping[str, Any], concurrent_clients: int = 1) -> str:
         """Check the protocol of a server byte by byte; return its address. The host of the settings may be a name.
 

@@ -11,7 +11,7 @@ from typing import Any
 from bench.machine.process_usage import Usage, switches_between
 from bench.plan.schedule import LoadPart, Schedule, ScheduledLoad
 from bench.schema.arms import Arm
-from bench.schema.csv_schema import HistogramRow, ResourceRow, SliceRow
+from bench.schema.csv_schema import HistogramRow, ResourceRow, SliceRow, TimelineRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,21 @@ def histogram_rows(trial: TrialContext, histograms: Mapping[str, Sequence[Sequen
     """Return a row for every histogram that is not empty."""
     factors = trial.factors
     return [HistogramRow.of_slots(factors, quantity, slots) for quantity, slots in histograms.items() if slots]
+
+
+def timeline_rows(trial: TrialContext, goodput: Mapping[str, Any] | None) -> list[TimelineRow]:
+    """Return a row for each short stretch of a load with phases. goodput: of the generator, for one population."""
+    if goodput is None:
+        return []
+    factors, stretch_s = trial.load_factors | {"population": trial.part.point.population}, float(goodput["bin_s"])
+    del factors["rate_rps"]
+    stretches = zip(goodput["replies"], goodput["latency_us"], strict=True)
+    return [
+        TimelineRow(
+            **factors, start_s=number * stretch_s, stretch_s=stretch_s, replies=replies, latency_mean_us=latency_us
+        )
+        for number, (replies, latency_us) in enumerate(stretches)
+    ]
 
 
 def as_number(value: float | str | None) -> float | None:

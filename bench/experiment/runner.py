@@ -183,6 +183,9 @@ def _start_generator(schedule: Schedule, observer: RunObserver) -> Iterator[Gene
             importlib.import_module(module)
         generator.await_ready()
         generator.set_thresholds(schedule.plan.thresholds)
+        if any(scenario.scenario.populations for scenario in schedule.scenarios):
+            observer.on_message("preparing the load generator for populations (compiled on the first use) ...")
+            generator.prepare_populations()
         yield generator
 
 

@@ -41,6 +41,7 @@ class TrialMeasurement:
     load: WholeLoad
     slices: Sequence[SliceRow]
     document: Mapping[str, Any]  # of the generator
+    recovery_s: float | None = None  # of a phase after an overload
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ def trial_row(trial: TrialContext, measurement: TrialMeasurement) -> TrialRow:
         in_flight_mean=document["in_flight_mean"],
         jain=fairness.get("jain"),
         starved=fairness.get("starved"),
+        recovery_s=measurement.recovery_s,
         mean_cpu_us_per_request=usage.mean_cpu_us_per_request,
         rss_mb=usage.rss_mb,
         memory_mb=load.memory_mb,
@@ -139,7 +141,8 @@ def _judge(trial: TrialContext, measurement: TrialMeasurement) -> Judgement:
     thresholds = schedule.thresholds
     flags = [thresholds.flag(flag["code"], flag["value"], flag["percentile"]) for flag in document["verdict"]["flags"]]
     rates_rps = [row.throughput_rps for row in measurement.slices if row.throughput_rps is not None]
-    if rates_rps and statistics.median(rates_rps) == 0:  # it would be the rate of the block
+    is_rare = trial.load.has_populations and document["loop"] == "open"  # a slice may have none of its requests
+    if rates_rps and not is_rare and statistics.median(rates_rps) == 0:  # it would be the rate of the block
         flags = thresholds.merge([*flags, thresholds.flag("NO_REPLIES", 1.0)])
     return judge(flags, utilisation, thresholds)
 

@@ -15,23 +15,28 @@ def counted_seconds(plan: Plan, scenario: Scenario) -> float:
 
 
 def percentile_needs(plan: Plan, scenario: Scenario) -> str:
-    """Return which percentiles a scenario can print, and what the others need; empty for a search.
+    """Return which percentiles a scenario can print, and what the others need; empty for a search and for phases.
 
     A percentile with fewer than 10 requests beyond it in a block is not printed. How many requests a closed loop has is
     not known before it runs, so the text names the rate that a server needs.
     """
     seconds = counted_seconds(plan, scenario)
-    if scenario.searches or not seconds:
+    if scenario.searches or scenario.phases or not seconds:
         return ""
-    if scenario.rate_rps is not None:
+    if _rate_rps(scenario) is not None:
         missing = [_seconds_needed(plan, scenario, name) for name in _TAILS if not _is_printed(scenario, name, seconds)]
         return f"{scenario.name}: {'; '.join(missing)}" if missing else ""
     rates = " and ".join(f"{compact(_requests(name) / seconds)} for {name}" for name in _TAILS)
     return f"{scenario.name}: a percentile is printed from this many requests/s on: {rates} (more --seconds lower them)"
 
 
+def _rate_rps(scenario: Scenario) -> float | None:
+    """Return the rate that the plan sets: with populations, of the one that the scenario asks about."""
+    return scenario.populations[0].rate_rps if scenario.populations else scenario.rate_rps
+
+
 def _is_printed(scenario: Scenario, percentile: str, seconds: float) -> bool:
-    return (scenario.rate_rps or 0.0) * seconds >= _requests(percentile)
+    return (_rate_rps(scenario) or 0.0) * seconds >= _requests(percentile)
 
 
 def _requests(percentile: str) -> float:
@@ -41,5 +46,5 @@ def _requests(percentile: str) -> float:
 
 def _seconds_needed(plan: Plan, scenario: Scenario, percentile: str) -> str:
     share = max(plan.slice_s - plan.slice_warmup_s, 1e-9) / plan.slice_s
-    seconds = _requests(percentile) / (scenario.rate_rps or 1.0) / share
-    return f"{percentile} needs --seconds {seconds:.2g} at {compact(scenario.rate_rps or 0.0)} requests/s"
+    seconds = _requests(percentile) / (_rate_rps(scenario) or 1.0) / share
+    return f"{percentile} needs --seconds {seconds:.2g} at {compact(_rate_rps(scenario) or 0.0)} requests/s"

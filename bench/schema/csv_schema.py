@@ -13,6 +13,7 @@ Schema history:
 from bench.schema.block_rows import DISTURBED, HistogramRow, ResourceRow, RoundRow, SliceRow
 from bench.schema.rate_rows import MaxRateRow, RateRow, SliceLengthRow
 from bench.schema.result_rows import ComparisonRow, SummaryRow
+from bench.schema.timeline_row import TimelineRow
 from bench.schema.trial_row import TrialRow
 
 SCHEMA = 2
@@ -29,5 +30,6 @@ __all__ = [
     "SliceLengthRow",
     "SliceRow",
     "SummaryRow",
+    "TimelineRow",
     "TrialRow",
 ]

@@ -47,6 +47,7 @@ _QUANTITIES_OF_TIMES = {
     "connect": Quantity.CONNECT_TIME,
 }
 _QUANTITIES_OF_COSTS = {
+    "recovery_s": Quantity.LATENCY,
     "cpu_us_per_request": Quantity.CPU_TIME,
     "rss_mb": Quantity.MEMORY,
     "memory_mb": Quantity.MEMORY,
@@ -70,6 +71,7 @@ METRICS = {
         Metric("latency_max_us", "us", "longest latency (µs)"),
         Metric("connect_p50_us", "us", "median time to connect (µs)"),
         Metric("connect_p99_us", "us", "99th percentile of the time to connect (µs)"),
+        Metric("recovery_s", "s", "time to recover from an overload (s)"),
         Metric("cpu_us_per_request", "us", "server CPU time per request (µs)"),
         Metric("rss_mb", "MB", "resident memory of the server, RSS (MB)"),
         Metric("memory_mb", "MB", "memory of the server (MB)"),

@@ -142,6 +142,17 @@ class TrialRow:
         Column("Jain's fairness index of the connections; 1 is even.", how="(Σx)² / (n Σx²) of replies x"),
     ] = None
     starved: Annotated[int | None, Column("Connections without a single reply.")] = None
+    recovery_s: Annotated[
+        float | None,
+        Column(
+            "Time from the start of the phase until the server has recovered from the overload before it. Infinite if "
+            "it has not at the end.",
+            unit="s",
+            how="the first stretch of `timeline.csv.gz` from which on the mean latency stays below the 99th percentile "
+            "before the overload",
+            is_new=True,
+        ),
+    ] = None
     mean_cpu_us_per_request: Annotated[
         float | None,
         microseconds(

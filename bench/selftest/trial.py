@@ -42,13 +42,14 @@ class Trial:
     model: str = ""  # a server model instead of the reference server
     cpu: int | None = None  # the generator's own; None: it has no CPU of its own and sleeps between its requests
     sabotage: str = ""  # a fault that the generator injects into itself
+    populations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # settings of several, by name
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """The records of the generator and the server."""
 
-    document: dict[str, Any]  # the generator's result
+    document: dict[str, Any]  # the generator's result; of the first population, with all under "populations"
     raw: Array  # one row per request, as ``clients load --raw`` writes it, sorted by intended, then by sent time
     stamps: Array  # STAMP_FIELDS, sorted by planned time; empty for a model
     disturbance: Any  # what the disturbance returned
@@ -115,8 +116,8 @@ def _run_load(
 ) -> tuple[dict[str, Any], Any]:
     """Run the generator; return its document and what the disturbance returned."""
     command = module_command("clients", "load", f"{trial.transport}://127.0.0.1:{ready['port']}")
-    command += ["--seconds", str(trial.seconds), "--warmup", "0", "--json", "-", "--raw", str(folder / "raw.npy")]
-    command += ["--raw-rows", str(_MAX_RAW_ROWS), *trial.load]
+    command += ["--warmup", "0", "--json", "-", "--raw", str(folder / "raw.npy"), "--raw-rows", str(_MAX_RAW_ROWS)]
+    command += [*_length_options(trial), *_populations_options(trial, folder), *trial.load]
     if trial.cpu is not None:
         command += ["--cpus", str(trial.cpu)]
     env = model_environment() | ({"HOLABENCH_SABOTAGE": trial.sabotage} if trial.sabotage else {})
@@ -133,7 +134,25 @@ def _run_load(
     if generator.returncode:
         raise ChildError(f"the generator exited with code {generator.returncode}: {errors.strip()}")
     document: dict[str, Any] = json.loads(output)
+    if trial.populations:
+        document |= document["populations"][next(iter(trial.populations))]
     return document, disturbance
+
+
+def _length_options(trial: Trial) -> list[str]:
+    """Return the option for the length of the load, unless its phases have lengths."""
+    has_phases = any("phases" in settings for settings in trial.populations.values())
+    return [] if has_phases else ["--seconds", str(trial.seconds)]
+
+
+def _populations_options(trial: Trial, folder: Path) -> list[str]:
+    """Write the file of the populations, if there are any; return the option that names it."""
+    if not trial.populations:
+        return []
+    file = folder / "populations.json"
+    populations = [{"name": name, "settings": settings} for name, settings in trial.populations.items()]
+    file.write_text(json.dumps(populations))
+    return ["--populations", str(file)]
 
 
 def _await_load(generator: "subprocess.Popen[str]") -> bool:

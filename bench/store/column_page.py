@@ -33,6 +33,7 @@ _FILES = {
     file_names.RESOURCES: "The resources of the server or of the generator at the end of a slice.",
     file_names.HISTOGRAMS: "One histogram of one trial, in slots two digits wide. "
     "[`bench.load`](python.md) returns one row for each slot.",
+    file_names.TIMELINE: "The replies of one population in a short stretch of a load with phases.",
     file_names.RATES: "The rate of one arm in an open loop, found by the calibration.",
     file_names.SLICE_LENGTHS: "The slices of one arm at one load point, found by the calibration.",
     file_names.MAX_RATE: "One trial of a search for a max rate.",
@@ -86,6 +87,7 @@ _VALUES_OF_A_BLOCK = {
     "latency_max_us": _OF_TRIAL,
     "connect_p50_us": _OF_TRIAL,
     "connect_p99_us": _OF_TRIAL,
+    "recovery_s": _OF_TRIAL,
     "cpu_us_per_request": "median over the rounds of `server_cpu_us` / `answered` in `slices.csv.gz`; with populations "
     "/ `load_answered`, so that it is the same for all of them",
     "rss_mb": _OF_TRIAL,

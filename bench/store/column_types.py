@@ -7,7 +7,17 @@ import pandas as pd
 
 from bench.schema.column_docs import ColumnSpec, columns_of
 
-_MAY_BE_INFINITE = ("latency_", "service_", "pooled_latency_", "pooled_service_", "median", "low", "high", "ratio")
+_MAY_BE_INFINITE = (
+    "latency_",
+    "service_",
+    "pooled_latency_",
+    "pooled_service_",
+    "median",
+    "low",
+    "high",
+    "ratio",
+    "recovery_s",
+)
 _MAX_EXACT = 2**53  # a larger integer that was read as a float may be another one
 
 

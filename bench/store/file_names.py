@@ -12,6 +12,7 @@ from bench.schema.csv_schema import (
     SliceLengthRow,
     SliceRow,
     SummaryRow,
+    TimelineRow,
     TrialRow,
 )
 
@@ -23,6 +24,7 @@ LOCK = "lock"
 SLICES = "slices.csv.gz"
 HISTOGRAMS = "histograms.csv.gz"
 RESOURCES = "resources.csv.gz"
+TIMELINE = "timeline.csv.gz"
 ROUNDS = "rounds.csv"
 TRIALS = "trials.csv"
 RATES = "rates.csv"
@@ -39,6 +41,7 @@ RAW_TABLES: dict[str, type[Any]] = {
     SLICES: SliceRow,
     HISTOGRAMS: HistogramRow,
     RESOURCES: ResourceRow,
+    TIMELINE: TimelineRow,
     ROUNDS: RoundRow,
     TRIALS: TrialRow,
 }

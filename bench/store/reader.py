@@ -108,6 +108,11 @@ class RunData:
         return self._finished(file_names.RESOURCES)
 
     @cached_property
+    def timeline(self) -> "pd.DataFrame | None":
+        """Return the replies of loads with phases over time; None for a run of an older version."""
+        return self._finished(file_names.TIMELINE) if self.has(file_names.TIMELINE) else None
+
+    @cached_property
     def histograms(self) -> "pd.DataFrame":
         """Return the histograms of all finished blocks, with a row for each used slot: lower_ns, upper_ns, count."""
         try:

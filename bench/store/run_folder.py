@@ -21,6 +21,7 @@ from bench.schema.csv_schema import (
     RoundRow,
     SliceLengthRow,
     SliceRow,
+    TimelineRow,
     TrialRow,
 )
 from bench.store import file_names, recovery
@@ -47,6 +48,7 @@ class BlockRows:
     resources: Sequence[ResourceRow]
     rounds: Sequence[RoundRow]
     trials: Sequence[TrialRow]
+    timeline: Sequence[TimelineRow] = ()  # of loads with phases
 
 
 class RunFolder:
@@ -137,6 +139,7 @@ class RunFolder:
             file_names.SLICES: rows.slices,
             file_names.HISTOGRAMS: rows.histograms,
             file_names.RESOURCES: rows.resources,
+            file_names.TIMELINE: rows.timeline,
             file_names.ROUNDS: rows.rounds,
             file_names.TRIALS: rows.trials,
         }

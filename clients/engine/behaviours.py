@@ -135,8 +135,6 @@ def _finish_request(state: ThreadState, params: LoadParams, i: int, slot: int, n
     request["intended_ns"] = 0
     request["ready_ns"] = now_ns
     request["sent_ns"] = now_ns
-    request["last_sent_ns"] = now_ns
-    request["tries"] = 0
     conn["writing_serial"] += 1
     conn["written_bytes"] = 0
     count_sent(state, params, i, slot)

@@ -11,7 +11,7 @@ import numpy as np
 from clients.engine.histogram_slots import SLOTS, Counts
 from clients.engine.load_params import LoadParams
 from clients.engine.raw_memory import Array
-from clients.engine.records import CONNECTION, RAW, REQUEST
+from clients.engine.records import ATTEMPT, CONNECTION, RAW, REQUEST
 from clients.engine.thread_state import BINS, BLOCK, PHASE, WORDS, ThreadState
 
 
@@ -55,7 +55,7 @@ class ThreadShare:
 def bytes_needed(connections: int, params: LoadParams) -> int:
     """Return the memory that grows with the number of connections."""
     slots = connections * params.depth
-    per_slot = params.message_bytes + REQUEST.itemsize + 16 + 4
+    per_slot = params.message_bytes + REQUEST.itemsize + ATTEMPT.itemsize + 16 + 4
     return slots * per_slot + connections * (CONNECTION.itemsize + 24 * params.lost_remembered)
 
 
@@ -77,9 +77,11 @@ def make_buffers(share: ThreadShare, params: LoadParams, random: np.random.Gener
     }
     arrays["raw"]["connection"] = -1  # touch the pages now: a page first touched under load would make a request late
     phases = np.zeros(params.phases + 2 if params.phases else 0, PHASE)
+    attempts = np.zeros(count * params.depth if params.phases or params.retries else 0, ATTEMPT)
     goodput = np.zeros((BINS if params.phases else 0, 2), np.int64)
     block = _make_block(share)
-    block["identity"]["phases"], block["identity"]["goodput"] = phases.ctypes.data, goodput.ctypes.data
+    for name, array in (("phases", phases), ("attempts", attempts), ("goodput", goodput)):
+        block["identity"][name] = array.ctypes.data
     addresses = {name: array.ctypes.data for name, array in {**arrays, "block": block}.items()}
     return Buffers(
         ThreadState(poller=share.poller, connection_count=count, **addresses),
@@ -96,7 +98,7 @@ def make_buffers(share: ThreadShare, params: LoadParams, random: np.random.Gener
         arrivals=block["arrivals"],
         phases=phases,
         goodput=goodput,
-        kept=(block, *arrays.values()),
+        kept=(block, attempts, *arrays.values()),
     )
 
 

@@ -12,6 +12,7 @@ from clients.engine.phases import complete_in_phase
 from clients.engine.records import OUTCOME_LATE, OUTCOME_LOST, OUTCOME_OK
 from clients.engine.thread_state import ThreadState
 from clients.engine.views import (
+    attempts,
     bins,
     connections,
     counters,
@@ -46,13 +47,28 @@ def count_never_answered(state: ThreadState, began_ns: int) -> None:
 
 
 @jit_inline
+def may_be_sent_again(state: ThreadState, params: LoadParams, i: int, slot: int) -> bool:
+    """Return whether a request has a try left."""
+    return bool(params.retries and attempts(state, params, i)[slot]["tries"] < params.retries)
+
+
+@jit_inline
+def last_sent_ns(state: ThreadState, params: LoadParams, i: int, slot: int) -> int:
+    """Return when a request was sent for the last time: the timeout counts from there."""
+    if params.retries:
+        return int64(attempts(state, params, i)[slot]["last_sent_ns"])
+    return int64(requests(state, params, i)[slot]["sent_ns"])
+
+
+@jit_inline
 def accept_reply(state: ThreadState, params: LoadParams, i: int, slot: int, now_ns: int) -> None:
     """Count the correct reply to a slot and free the slot.
 
     A reply after the timeout counts as late.
     """
     request = requests(state, params, i)[slot]
-    if now_ns - request["last_sent_ns"] > params.timeout_ns and request["tries"] >= params.retries:
+    is_late = now_ns - last_sent_ns(state, params, i, slot) > params.timeout_ns
+    if is_late and not may_be_sent_again(state, params, i, slot):
         counters(state)["timeout"] += 1
         counters(state)["timed_out"] += 1
         counters(state)["late"] += 1
@@ -147,7 +163,8 @@ def time_out_request(state: ThreadState, params: LoadParams, i: int, slot: int, 
     raw_row = progress(state)["raw_rows"]
     given_up(state, params, i)[position] = serial
     given_up(state, params, i)[position + 1] = raw_row if raw_row < params.raw_room else -1
-    given_up(state, params, i)[position + 2] = requests(state, params, i)[slot]["phase"]
+    if params.phases:
+        given_up(state, params, i)[position + 2] = attempts(state, params, i)[slot]["phase"]
     complete_request(state, params, i, slot, int64(OUTCOME_LOST), now_ns)
 
 

@@ -11,7 +11,7 @@ from clients.engine.jit import int64, jit_internal
 from clients.engine.load_params import NORMAL, LoadParams
 from clients.engine.records import OUTCOME_CORRUPT, OUTCOME_LATE, OUTCOME_OK
 from clients.engine.thread_state import BINS, COUNTERS_AT, PHASE, ThreadState
-from clients.engine.views import goodput, identity, phases, progress, requests, schedule
+from clients.engine.views import attempts, goodput, identity, phases, progress, requests, schedule
 
 _PHASE_BYTES, _COUNTERS_BYTES = PHASE.itemsize, COUNTERS.itemsize
 _AT_END = int(PHASE.fields["at_end"][1])  # type: ignore[index] # a dtype without fields has None
@@ -32,7 +32,7 @@ def begin_in_phase(state: ThreadState, params: LoadParams, i: int, slot: int) ->
     request = requests(state, params, i)[slot]
     began_ns = int64(request["intended_ns"] if params.open_loop else request["sent_ns"])
     index = phase_of(state, params, began_ns)
-    request["phase"] = index
+    attempts(state, params, i)[slot]["phase"] = index
     phase = phases(state, params)[index]
     phase["sent"] += 1
     phase["counted"] += 1
@@ -45,8 +45,7 @@ def begin_in_phase(state: ThreadState, params: LoadParams, i: int, slot: int) ->
 @jit_internal
 def complete_in_phase(state: ThreadState, params: LoadParams, i: int, slot: int, outcome: int, now_ns: int) -> None:
     """Count the outcome of a request in its phase."""
-    request = requests(state, params, i)[slot]
-    phase = phases(state, params)[request["phase"]]
+    phase = phases(state, params)[attempts(state, params, i)[slot]["phase"]]
     if outcome == OUTCOME_OK:
         phase["ok"] += 1
         _record_reply(state, params, i, slot, now_ns)
@@ -75,7 +74,7 @@ def find_late_in_phase(state: ThreadState, params: LoadParams, index: int) -> No
 def _record_reply(state: ThreadState, params: LoadParams, i: int, slot: int, now_ns: int) -> None:
     """Add an ok reply to the histograms of its phase, and to the bin in which it arrived."""
     request, sched = requests(state, params, i)[slot], schedule(state)
-    phase = phases(state, params)[request["phase"]]
+    phase = phases(state, params)[attempts(state, params, i)[slot]["phase"]]
     began_ns = request["intended_ns"] if params.open_loop else request["sent_ns"]
     phase["primary"][slot_of(now_ns - began_ns)] += 1
     if params.open_loop:

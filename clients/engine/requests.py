@@ -12,7 +12,17 @@ from clients.engine.outcomes import is_counted
 from clients.engine.phases import begin_in_phase
 from clients.engine.records import OPEN
 from clients.engine.thread_state import SIZES_DRAWN, ThreadState
-from clients.engine.views import connections, counters, free_slots, histograms, progress, requests, schedule, sizes
+from clients.engine.views import (
+    attempts,
+    connections,
+    counters,
+    free_slots,
+    histograms,
+    progress,
+    requests,
+    schedule,
+    sizes,
+)
 
 _NO_SIGNAL = int(socket.MSG_NOSIGNAL)
 _EAGAIN = errno.EAGAIN
@@ -44,8 +54,9 @@ def send_request(state: ThreadState, params: LoadParams, i: int, intended_ns: in
     request["intended_ns"] = intended_ns
     request["ready_ns"] = ready_ns
     request["sent_ns"] = now_ns
-    request["last_sent_ns"] = now_ns
-    request["tries"] = 0
+    if params.retries:
+        attempts(state, params, i)[slot]["last_sent_ns"] = now_ns
+        attempts(state, params, i)[slot]["tries"] = 0
     count_sent(state, params, i, slot)
     if params.echo:
         write_number(state, params, i, slot)

@@ -15,7 +15,7 @@ from clients.engine.phases import count_retry_in_phase
 from clients.engine.records import CLOSED
 from clients.engine.scheduler import fail
 from clients.engine.thread_state import ThreadState
-from clients.engine.views import connections, counters, requests
+from clients.engine.views import attempts, connections, counters
 
 _NO_SIGNAL = int(socket.MSG_NOSIGNAL)
 
@@ -23,12 +23,12 @@ _NO_SIGNAL = int(socket.MSG_NOSIGNAL)
 @jit_internal
 def send_again(state: ThreadState, params: LoadParams, i: int, slot: int, now_ns: int) -> None:
     """Send a request again, which must have a try left."""
-    request = requests(state, params, i)[slot]
-    request["tries"] += 1
-    request["last_sent_ns"] = now_ns
+    attempt = attempts(state, params, i)[slot]
+    attempt["tries"] += 1
+    attempt["last_sent_ns"] = now_ns
     counters(state)["retried"] += 1
     if params.phases:
-        count_retry_in_phase(state, params, int64(request["phase"]))
+        count_retry_in_phase(state, params, int64(attempt["phase"]))
     if params.tcp:
         _replace_connection(state, params, i, now_ns)
         return

@@ -6,7 +6,7 @@ Connections are checked a few at a time: a search through all of them would make
 from clients.engine import syscalls
 from clients.engine.jit import int64, jit_internal
 from clients.engine.load_params import LoadParams
-from clients.engine.outcomes import fail_in_flight, time_out_request
+from clients.engine.outcomes import fail_in_flight, last_sent_ns, may_be_sent_again, time_out_request
 from clients.engine.records import CLOSED, CLOSING, CONNECTING
 from clients.engine.retries import send_again
 from clients.engine.scheduler import RETRY_NS, abandon_session, fail, grace_is_over, on_slot_free, reopen
@@ -36,7 +36,7 @@ def check_connection(state: ThreadState, params: LoadParams, i: int, now_ns: int
     elif conn["state"] == CONNECTING:
         if waited_ns > params.timeout_ns:
             counters(state)["connect_timeout"] += 1
-            if conn["in_flight"] and requests(state, params, i)[0]["tries"] < params.retries:
+            if conn["in_flight"] and may_be_sent_again(state, params, i, int64(0)):
                 send_again(state, params, i, int64(0), now_ns)
             else:
                 fail(state, params, i, now_ns)
@@ -59,9 +59,9 @@ def give_up_overdue(state: ThreadState, params: LoadParams, i: int, now_ns: int)
     overdue = 0
     for slot in range(params.depth):
         request = requests(state, params, i)[slot]
-        if request["number"] and now_ns - request["last_sent_ns"] > params.timeout_ns:
+        if request["number"] and now_ns - last_sent_ns(state, params, i, slot) > params.timeout_ns:
             counters(state)["timeout"] += 1
-            if request["tries"] < params.retries:
+            if may_be_sent_again(state, params, i, slot):
                 send_again(state, params, i, slot, now_ns)
                 continue
             time_out_request(state, params, i, slot, now_ns)

@@ -12,7 +12,7 @@ from clients.engine.histogram_slots import SLOTS
 from clients.engine.jit import jit_inline
 from clients.engine.load_params import LoadParams
 from clients.engine.raw_memory import Array, view
-from clients.engine.records import CONNECTION, RAW, REQUEST
+from clients.engine.records import ATTEMPT, CONNECTION, RAW, REQUEST
 from clients.engine.syscalls import EVENT_WORDS
 from clients.engine.thread_state import (
     ARRIVALS,
@@ -42,7 +42,7 @@ Record = Any  # one element of a structured array
 
 _BYTE, _INT32, _UINT32, _INT64 = np.dtype(np.uint8), np.dtype(np.int32), np.dtype(np.uint32), np.dtype(np.int64)
 _EVENT_WORDS_AT_ONCE = EVENTS_AT_ONCE * EVENT_WORDS
-_REQUEST_BYTES, _HISTOGRAM_BYTES = REQUEST.itemsize, SLOTS * 8
+_REQUEST_BYTES, _ATTEMPT_BYTES, _HISTOGRAM_BYTES = REQUEST.itemsize, ATTEMPT.itemsize, SLOTS * 8
 _SCHEDULE_AT = offset_of("schedule")
 _PROGRESS_AT = offset_of("progress")
 _ARRIVALS_AT = offset_of("arrivals")
@@ -100,6 +100,12 @@ def connections(state: ThreadState) -> Array:
 def requests(state: ThreadState, params: LoadParams, i: int) -> Array:
     """REQUEST, shape (depth,): the slots of a connection."""
     return view(state.requests + i * params.depth * _REQUEST_BYTES, params.depth, REQUEST)
+
+
+@jit_inline
+def attempts(state: ThreadState, params: LoadParams, i: int) -> Array:
+    """ATTEMPT, shape (depth,): of the slots of a connection, in a load with retries or phases."""
+    return view(identity(state)["attempts"] + i * params.depth * _ATTEMPT_BYTES, params.depth, ATTEMPT)
 
 
 @jit_inline

@@ -1,7 +1,7 @@
 """The checks of the selftest, one module per theme. Each check is next to the function that judges it."""
 
 from bench.selftest.check import Check
-from bench.selftest.checks import accounting, latency, loss, sabotage, streams
+from bench.selftest.checks import accounting, latency, loss, populations, sabotage, streams
 
 
 def all_checks(scale: float = 1.0) -> list[Check]:
@@ -11,5 +11,6 @@ def all_checks(scale: float = 1.0) -> list[Check]:
         *loss.checks(scale),
         *streams.checks(scale),
         *accounting.checks(scale),
+        *populations.checks(scale),
         *sabotage.checks(scale),
     ]

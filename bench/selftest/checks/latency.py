@@ -52,11 +52,11 @@ def _judge_constant_delay(evidence: Evidence) -> list[Finding]:
         ledger_balances(evidence),
         at_least("minimum service time", DELAY_US, min_us, "us"),
         approx("median service time", DELAY_US, evidence.document["service_us"]["p50"], MAX_COST_US, "us"),
-        *_compare_every_latency(evidence),
+        *compare_every_latency(evidence),
     ]
 
 
-def _compare_every_latency(evidence: Evidence) -> list[Finding]:
+def compare_every_latency(evidence: Evidence) -> list[Finding]:
     """Compare each reply with the server's clock: none is received before it was sent, and the path costs little."""
     rows, stamps = match_stamps(evidence)
     start_ns = rows["intended_ns"] if evidence.document["loop"] == "open" else rows["sent_ns"]

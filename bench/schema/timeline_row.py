@@ -1,0 +1,40 @@
+"""The replies of a load with phases over time: a row for each short stretch."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from bench.schema.column_docs import Column, microseconds
+from bench.schema.common_columns import (
+    ArmName,
+    Block,
+    Connections,
+    MessageBytes,
+    Model,
+    Scenario,
+    Transport,
+    set_arm_columns,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineRow:
+    """The correct replies of one population in a short stretch of a load with phases: a row of timeline.csv.gz."""
+
+    block: Block
+    arm: ArmName
+    model: Model = field(init=False)
+    transport: Transport = field(init=False)
+    scenario: Scenario
+    connections: Connections
+    message_bytes: MessageBytes
+    population: Annotated[str, Column("Population of the scenario that the row is about.")]
+    start_s: Annotated[float, Column("Start of the stretch, from the start of the first phase.", unit="s")]
+    stretch_s: Annotated[float, Column("Length of the stretch.", unit="s")]
+    replies: Annotated[int, Column("Correct replies that arrived in the stretch, in time.")]
+    latency_mean_us: Annotated[
+        float | None,
+        microseconds("Mean latency of these replies; of the service time in a closed loop. Empty without replies."),
+    ]
+
+    def __post_init__(self) -> None:
+        set_arm_columns(self, self.arm)
