@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis import statistics
-from bench.analysis.cases import group_by_load_point
+from bench.analysis.cases import group_by_load_point, text
 from bench.analysis.comparisons import noise_floor_share
 from bench.analysis.rankings import ranks
 from bench.formatting import compact, format_percent, format_ratio, join_words
@@ -43,7 +43,7 @@ class Answer:
 
 
 def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Answer]:
-    """Return an answer for each load point: about the first population, where a scenario has several.
+    """Return an answer for each load point.
 
     The most connections of a scenario come first, sessions last.
 
@@ -51,7 +51,6 @@ def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Ans
     """
     if comparisons.empty:
         return []
-    comparisons = of_first_populations(comparisons)
     sessions = set(comparisons.loc[comparisons["scenario_kind"] == ScenarioKind.SESSIONS, "scenario"])
     scenarios = sorted(dict.fromkeys(comparisons["scenario"]), key=lambda name: name in sessions)
     keyed_answers: list[tuple[tuple[int, int], Answer]] = []
@@ -64,13 +63,14 @@ def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Ans
     return [answer for _, answer in sorted(keyed_answers, key=lambda pair: pair[0])]
 
 
-def of_first_populations(rows: pd.DataFrame) -> pd.DataFrame:
+def of_first_populations(rows: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     """Return the rows about the first population of each scenario, which the scenario asks about.
 
-    rows: in the order of the plan.
+    trials: whose populations are in the order of the plan. A scenario that they do not have keeps all its rows.
     """
-    first = rows.groupby("scenario", sort=False)["population"].transform("first")
-    return rows[rows["population"] == first]
+    first = trials.drop_duplicates("scenario").set_index("scenario")["population"].map(text)
+    of_scenario = rows["scenario"].map(first)
+    return rows[of_scenario.isna() | (rows["population"].map(text) == of_scenario)]
 
 
 def search_answers(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Answer]:

@@ -9,7 +9,6 @@ import pandas as pd
 from bench.analysis.cases import group_by_load_point, text
 from bench.analysis.rankings import Ranks, ranks
 from bench.formatting import compact, join_words, plural
-from bench.report.answers import of_first_populations
 from bench.report.charts.families import Work
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
@@ -42,7 +41,7 @@ def headlines(
 
     Empty if no request of the run waits or computes, and if all clients are alike.
 
-    unranked: models that are left out.
+    comparisons: about the first population of each scenario. unranked: models that are left out.
     """
     if comparisons.empty or trials.empty:
         return []
@@ -64,7 +63,7 @@ def _questions(comparisons: pd.DataFrame, trials: pd.DataFrame) -> list[_Questio
     """Return the question of each condition: handlers that reply at once first, then by their work."""
     questions: dict[str, _Question] = {}
     keys: dict[str, tuple[bool, Work]] = {}
-    for load_point, rows in group_by_load_point(of_first_populations(comparisons)).items():
+    for load_point, rows in group_by_load_point(comparisons).items():
         kind = str(rows["scenario_kind"].iloc[0])
         of_load = trials[
             (trials["scenario"] == load_point.scenario) & (trials["connections"] == load_point.connections)
@@ -96,7 +95,7 @@ def _condition(work: Work) -> str:
 
 
 def _others(rows: pd.DataFrame) -> str:
-    """Return the other populations in words: ``heavy requests, of which each computes about 10 ms``."""
+    """Return the other populations in words: ``heavy requests (each computes about 10 ms)``."""
     parts = []
     for population, of_population in rows.groupby("population", sort=False):
         behaviour = text(of_population["behaviour"].iloc[0])
@@ -106,7 +105,7 @@ def _others(rows: pd.DataFrame) -> str:
             continue
         work = _work(of_population)
         name = f"{str(population).replace('_', ' ')} requests"
-        parts.append(name if work == _AT_ONCE else f"{name}, of which each {work}")
+        parts.append(name if work == _AT_ONCE else f"{name} (each {work})")
     return join_words(parts) if parts else "no others"
 
 
@@ -115,28 +114,36 @@ def _medians(summary: pd.DataFrame, question: _Question) -> dict[str, float]:
     if rows is None:
         return {}
     usable = rows[(rows["status"] == "ok") & (rows["verdict"] != INVALID)]
-    return {str(row["arm"]): float(row["median"]) for row in usable.to_dict("records")}
+    medians = {str(row["arm"]): float(row["median"]) for row in usable.to_dict("records")}
+    return {arm: median for arm, median in medians.items() if Arm.parse(arm).competes}
 
 
 def _over(transport: str, question: _Question, ranked: Ranks, values: Mapping[str, float]) -> str:
     """Return the part of a sentence about one transport; "" if nothing was ranked."""
-    arms = [arm for arm in ranked if Arm.parse(arm).transport == transport and math.isfinite(values.get(arm, math.nan))]
+    of_transport = {arm: value for arm, value in values.items() if Arm.parse(arm).transport == transport}
+    if any(math.isnan(value) for value in of_transport.values()):  # an arm without a number might be the best one
+        return ""
+    arms = [arm for arm in ranked if math.isfinite(of_transport.get(arm, math.nan))]
     first = sorted(arm for arm in arms if ranked[arm][0] == 1)
     if not first:
         return ""
     others = sorted((arm for arm in arms if arm not in first), key=lambda arm: values[arm])
     is_time = question.metric == "latency_p99_us"
     last = others[-1:] if is_time else others[:1]
+    first.sort(key=lambda arm: values[arm] if is_time else -values[arm])
     best, worst = _named(first, values, question), _named(last, values, question)
     over = f"over {transport.upper()}"
-    tie = " (no significant difference)" if len(first) > 1 else ""
-    if is_time:
-        rest = f"; longest: {worst}" if worst else ""
-        kind = f"{question.population} requests".replace("_", " ").strip()
-        return f"99% of the {kind} {over} are answered soonest by {best}{tie}{rest}"
-    verb = "serves" if len(first) == 1 else "serve"
-    rest = f"; the fewest: {worst}" if worst else ""
-    return f"{best} {verb} the most requests {over} with {plural(question.clients, 'client')}{tie}{rest}"
+    kind = f"{question.population} requests".replace("_", " ").strip()
+    subject = f"99% of the {kind}" if is_time else f"{plural(question.clients, 'client')} {over}"
+    if len(first) > 1:
+        quantity = f"the 99th percentile of {kind} {over}" if is_time else f"requests per second with {subject}"
+        answer = f"{best} share the first rank in {quantity} (no significant difference)"
+    elif is_time:
+        answer = f"{subject} {over} are answered soonest by {best}"
+    else:
+        answer = f"{best} serves the most requests per second with {subject}"
+    rest = ("longest" if is_time else "the fewest") + f": {worst}"
+    return f"{answer}; {rest}" if worst else answer
 
 
 def _named(arms: Sequence[str], values: Mapping[str, float], question: _Question) -> str:

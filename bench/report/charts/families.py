@@ -25,10 +25,10 @@ class Work:
     compute_kind: str
 
     def __str__(self) -> str:
-        """Return ``waits 5 ms``, ``computes 1 ms, holds the lock`` or ``replies at once``."""
+        """Return ``waits 5 ms``, ``computes about 1 ms with the lock`` or ``replies at once``."""
         parts = [f"waits {_milliseconds(self.wait_us)}"] if self.wait_us else []
         if self.compute_units:
-            lock = {"lock": ", holds the lock", "release": ", releases the lock"}.get(self.compute_kind, "")
+            lock = {"lock": " with the lock", "release": " without the lock"}.get(self.compute_kind, "")
             parts.append(f"computes about {_milliseconds(self.compute_units)}{lock}")
         return ", ".join(parts) or "replies at once"
 

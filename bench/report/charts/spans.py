@@ -16,7 +16,7 @@ from bench.report.charts.style import GREY, INK, Style, styles
 
 ROW_IN, FRAME_IN = 0.42, 0.9
 SMALL = 8.5
-ROOM_RIGHT = 3.0  # of a logarithmic axis for the numbers, as a factor
+ROOM_SHARE = 0.16  # of a single panel, for the numbers at the right
 PREDICTION_NOTE_UPRIGHT = PREDICTION_NOTE.replace("Level", "Upright")
 
 
@@ -53,7 +53,7 @@ def draw_spans(panels: Mapping[str, Sequence[Span]], texts: Texts, unit: str) ->
     for ax, (heading, of_panel) in zip(axes, panels.items(), strict=True):
         panel_title(ax, heading)
         ax.set_xscale("log")
-        ax.set_xlim(min(numbers) / 1.5, max(numbers) * ROOM_RIGHT)
+        ax.set_xlim(*_limits(numbers, len(panels)))
         ax.set_xlabel(unit)
         ax.grid(visible=False, axis="y")
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: on_axis(value)))
@@ -82,6 +82,13 @@ def _order(first: Sequence[Span], spans: Sequence[Span]) -> list[str]:
 
     ordered = sorted((span for span in first if not span.median.arm.control), key=longest)
     return list(dict.fromkeys(span.key for span in [*ordered, *spans]))
+
+
+def _limits(numbers: Sequence[float], panels: int) -> tuple[float, float]:
+    """Return the ends of a logarithmic axis with room for the numbers at its right."""
+    low, high = math.log10(min(numbers)) - 0.15, math.log10(max(numbers))
+    room = min(0.6, ROOM_SHARE * panels)
+    return 10**low, 10 ** (high + (high - low) * room / (1 - room))
 
 
 def _numbers(span: Span) -> list[float]:
