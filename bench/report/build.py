@@ -7,6 +7,8 @@ import msgspec
 import pandas as pd
 
 from bench.analysis.comparisons import compare_arms
+from bench.analysis.predictions.machine_facts import recorded_cpus, recorded_units
+from bench.analysis.predictions.summary_columns import add_predictions
 from bench.analysis.rankings import unranked_models
 from bench.analysis.search_results import objectives, summarise_run
 from bench.plan.matrix import reference_arms
@@ -43,7 +45,7 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
     """
     run.check_measured()
     folder, trials, thresholds = RunFolder(run.path), run.trials, run.thresholds
-    summary = summarise_run(trials, run.slices, run.max_rate, thresholds)
+    summary = _with_predictions(run, summarise_run(trials, run.slices, run.max_rate, thresholds))
     comparisons = compare_arms(trials, run.slices, reference_arms(run.plan), thresholds)
     scenario_names = [scenario.name for scenario in run.plan.scenarios]
     folder.write_table(file_names.SUMMARY, summary)
@@ -63,6 +65,13 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
     paths = [picture.path for picture in pictures]
     seconds = {scenario.name: scenario.load_seconds for scenario in run.plan.scenarios}
     return Report(summary, comparisons, trials, tables, paths, thresholds.changed(), seconds, chart_failure)
+
+
+def _with_predictions(run: RunData, summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the summary with what a textbook predicts for its figures."""
+    return add_predictions(
+        summary, run.trials, run.plan, recorded_units(run.environment), recorded_cpus(run.environment)
+    )
 
 
 def _draw(folder: RunFolder, chart_workers: ChartWorkers, tables: ChartTables) -> list[Picture]:

@@ -66,6 +66,34 @@ class SummaryRow:
     findings: Findings
     status: Status
     reason: Reason
+    predicted: Annotated[
+        float | None,
+        Column(
+            "Predicted value, in the same unit.",
+            how="A closed form of quantities that were measured apart; see [predictions](predictions.md).",
+            is_new=True,
+        ),
+    ] = None
+    prediction_ratio: Annotated[float | None, Column("`median` / `predicted`.", is_new=True)] = None
+    prediction: Annotated[
+        str,
+        Column(
+            "`as predicted`: `prediction_ratio` is within a factor of 1.1. Else `not explained by this`. Empty without "
+            "a prediction.",
+            is_new=True,
+        ),
+    ] = ""
+    prediction_form: Annotated[
+        str, Column("Name of the form, with a section in [predictions](predictions.md).", is_new=True)
+    ] = ""
+    predicted_limit: Annotated[
+        str,
+        Column(
+            "Of a closed loop: what is full according to the prediction: `cpu`, `waiting slots` or `clients` (all of "
+            "them wait, and the server is idle part of the time).",
+            is_new=True,
+        ),
+    ] = ""
 
 
 @dataclass(frozen=True, slots=True)

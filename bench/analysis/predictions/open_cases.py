@@ -1,0 +1,121 @@
+"""Predictions for open loops in which some requests are heavy. Pure.
+
+All requests of a load share the server: those of every population with a rate.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.analysis.predictions.architectures import Concurrency
+from bench.analysis.predictions.curves import US
+from bench.analysis.predictions.forms import Form, Prediction, ServerFacts
+from bench.analysis.predictions.interpreter_lock import LockLoad, lock_wait_quantile_s
+from bench.analysis.predictions.queueing import (
+    Service,
+    shared_response_quantile_s,
+    wait_distribution,
+    work_mix,
+)
+
+QUANTILES = {"latency_p50_us": 0.5, "latency_p99_us": 0.99}
+MIN_HEAVY_RATIO = 10.0  # a heavy request computes at least ten times as long as any light one
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Like requests of an open loop: their rate, and their CPU time in seconds."""
+
+    population: str
+    rate_rps: float
+    cpu_s: float
+
+
+def predict_open(
+    population: str, requests: Sequence[Requests], server: ServerFacts, round_trip_s: float
+) -> dict[str, Prediction]:
+    """Return the predictions of the latency of one population, by metric; none if no form applies.
+
+    requests: those of all populations. round_trip_s: the part of a latency that uses none of the server's CPU time.
+    """
+    own = [kind for kind in requests if kind.population == population and kind.rate_rps > 0]
+    if not own:
+        return {}
+    concurrency = server.architecture.concurrency
+    if concurrency is Concurrency.LOOP and not server.architecture.process_pool:
+        return _in_order_of_arrival(own, requests, server, round_trip_s)
+    if concurrency is Concurrency.PROCESSES:
+        return _equal_shares(own, requests, server, round_trip_s)
+    if concurrency is Concurrency.THREADS and server.has_cpython_lock and server.slots is None:
+        return _interpreter_lock(own, requests, server, round_trip_s)
+    return {}
+
+
+def _in_order_of_arrival(
+    own: Sequence[Requests], requests: Sequence[Requests], server: ServerFacts, round_trip_s: float
+) -> dict[str, Prediction]:
+    """Return the prediction of event loops: M/G/1 for each worker, which has a CPU and an equal share of the load."""
+    if server.processes > server.server_cpus:
+        return {}
+    rate_rps = math.fsum(kind.rate_rps for kind in requests) / server.processes
+    service = _service(requests)
+    if rate_rps * service.mean_s >= 1:
+        return {metric: Prediction(math.inf, Form.FCFS) for metric in QUANTILES}
+    wait = wait_distribution(rate_rps, service)
+    return {
+        metric: Prediction((round_trip_s + wait.response_quantile_s(quantile, _service(own))) / US, Form.FCFS)
+        for metric, quantile in QUANTILES.items()
+    }
+
+
+def _equal_shares(
+    own: Sequence[Requests], requests: Sequence[Requests], server: ServerFacts, round_trip_s: float
+) -> dict[str, Prediction]:
+    """Return the prediction of a process for each client: the kernel shares the CPUs. Of light requests only."""
+    split = _light_and_heavy(requests)
+    if split is None or any(kind not in split[0] for kind in own):
+        return {}
+    rate_rps, service = math.fsum(kind.rate_rps for kind in requests), _service(requests)
+    own_s = _service(own).mean_s
+    return {
+        metric: Prediction(
+            (round_trip_s + shared_response_quantile_s(rate_rps, service, own_s, quantile, server.server_cpus)) / US,
+            Form.SHARED,
+        )
+        for metric, quantile in QUANTILES.items()
+    }
+
+
+def _interpreter_lock(
+    own: Sequence[Requests], requests: Sequence[Requests], server: ServerFacts, round_trip_s: float
+) -> dict[str, Prediction]:
+    """Return the prediction of threads under the interpreter lock. Of light requests only."""
+    split = _light_and_heavy(requests)
+    if split is None or any(kind not in split[0] for kind in own):
+        return {}
+    light, heavy = split
+    load = LockLoad(
+        light_rps=math.fsum(kind.rate_rps for kind in light),
+        heavy_rps=math.fsum(kind.rate_rps for kind in heavy),
+        heavy_s=heavy[0].cpu_s,
+        interval_s=server.architecture.switch_interval_s,
+    )
+    own_s = _service(own).mean_s
+    return {
+        metric: Prediction((round_trip_s + own_s + lock_wait_quantile_s(load, quantile)) / US, Form.LOCK)
+        for metric, quantile in QUANTILES.items()
+    }
+
+
+def _light_and_heavy(requests: Sequence[Requests]) -> tuple[list[Requests], list[Requests]] | None:
+    """Return the light requests and the heavy ones; None unless the heavy ones are alike and much longer."""
+    longest_s = max(kind.cpu_s for kind in requests)
+    heavy = [kind for kind in requests if kind.cpu_s == longest_s]
+    light = [kind for kind in requests if kind.cpu_s < longest_s and kind.rate_rps > 0]
+    if not light or longest_s < MIN_HEAVY_RATIO * max(kind.cpu_s for kind in light):
+        return None
+    return light, heavy
+
+
+def _service(requests: Sequence[Requests]) -> Service:
+    return work_mix([kind.cpu_s for kind in requests], [kind.rate_rps for kind in requests])

@@ -1,0 +1,148 @@
+"""The columns of summary.csv that compare each figure with its prediction. Pure."""
+
+import math
+from collections.abc import Iterator
+
+import pandas as pd
+
+from bench.analysis.cases import CaseKey, text
+from bench.analysis.predictions.agreement import agreement, prediction_ratio
+from bench.analysis.predictions.architectures import ARCHITECTURES
+from bench.analysis.predictions.closed_cases import predict_closed
+from bench.analysis.predictions.curves import Curves, handler_of
+from bench.analysis.predictions.forms import Form, Prediction, ServerFacts
+from bench.analysis.predictions.open_cases import Requests, predict_open
+from bench.analysis.predictions.straight_lines import extrapolated_memory_mb
+from bench.analysis.predictions.units import ComputeUnits
+from bench.plan.definition import Plan
+from bench.plan.population_loads import PopulationLoad, populations_at
+from bench.schema.arms import Arm
+from bench.schema.load_points import LoadPoint
+
+_LARGEST_EXTRAPOLATED = 1e12  # a memory in MB beyond this is a mistake of the inputs
+
+
+def add_predictions(
+    summary: pd.DataFrame, trials: pd.DataFrame, plan: Plan, units: ComputeUnits, machine_cpus: int
+) -> pd.DataFrame:
+    """Return the summary with its columns ``predicted``, ``prediction_ratio``, ``prediction`` and those after them.
+
+    machine_cpus: CPUs of the machine that measured.
+    """
+    if summary.empty:
+        return summary
+    predictions = dict(_all_predictions(summary, trials, plan, units, machine_cpus))
+    cells = []
+    for row in summary.to_dict("records"):
+        prediction = predictions.get((CaseKey.from_row(row), str(row["metric"])))
+        measured = float(row["median"])
+        predicted = math.nan if prediction is None else prediction.value
+        ratio = prediction_ratio(measured, predicted)
+        word = agreement(ratio)
+        form = prediction.form.value if prediction else ""
+        full = prediction.full.value if prediction and prediction.full else ""
+        cells.append((predicted, ratio, word.value, form, full))
+    names = ["predicted", "prediction_ratio", "prediction", "prediction_form", "predicted_limit"]
+    columns = pd.DataFrame(cells, columns=names, index=summary.index)
+    return summary.assign(**{name: columns[name] for name in names})
+
+
+def _all_predictions(
+    summary: pd.DataFrame, trials: pd.DataFrame, plan: Plan, units: ComputeUnits, machine_cpus: int
+) -> Iterator[tuple[tuple[CaseKey, str], Prediction]]:
+    curves = Curves.of_summary(summary, plan)
+    servers = _servers(trials, machine_cpus)
+    cases = {CaseKey.from_row(row) for row in summary[summary["status"] == "ok"].to_dict("records")}
+    names = {scenario.name for scenario in plan.scenarios}
+    for case in sorted(cases, key=lambda case: (case.arm, str(case.load_point))):
+        server, point = servers.get(case.arm), case.load_point
+        if server is None or point.scenario not in names or point.phase:
+            continue
+        loads = {load.name: load for load in populations_at(plan.scenario(point.scenario), point)}
+        load = loads[point.population]
+        handler = handler_of(load) if len(loads) == 1 else None
+        if handler is not None:
+            of_case = predict_closed(case.arm, handler, point.connections, server, curves, units)
+        else:
+            of_case = _predict_mixed(case, loads, cases, server, curves, units)
+        for metric, prediction in of_case.items():
+            yield (case, metric), prediction
+    yield from _memory_predictions(summary, plan)
+
+
+def _servers(trials: pd.DataFrame, machine_cpus: int) -> dict[str, ServerFacts]:
+    """Return the facts about the server of each arm with an architecture that is known."""
+    measured = trials[trials["status"] == "ok"].drop_duplicates("arm")
+    servers = {}
+    for row in measured.to_dict("records"):
+        architecture = ARCHITECTURES.get(Arm.parse(str(row["arm"])).model)
+        if architecture is not None:
+            workers = row["workers"]
+            servers[str(row["arm"])] = ServerFacts(
+                architecture,
+                python=text(row["python"]),
+                workers=int(workers) if workers == workers and workers is not None else 1,
+                server_cpus=max(1, len(text(row["server_cpus"]).split())),
+                machine_cpus=machine_cpus,
+            )
+    return servers
+
+
+def _predict_mixed(
+    case: CaseKey,
+    loads: dict[str, PopulationLoad],
+    cases: set[CaseKey],
+    server: ServerFacts,
+    curves: Curves,
+    units: ComputeUnits,
+) -> dict[str, Prediction]:
+    """Return the predictions of one population of an open loop, whose requests compute but do not wait."""
+    active = [load for load in loads.values() if load.behaviour != "silent"]
+    waits = any(kind.wait_ms for load in active for kind in load.work)
+    if waits or any(load.protocol != "work" or not load.is_open or load.depth != 1 for load in active):
+        return {}
+    rates = {
+        other.load_point.population: other.load_point.rate_rps
+        for other in cases
+        if other.arm == case.arm and other.load_point.whole == case.load_point.whole
+    }
+    own = loads[case.load_point.population]
+    idle = next((handler for arm, handler in curves.figures if arm == case.arm and handler.does_nothing), None)
+    base_cpu_s = curves.cpu_s(case.arm, idle, max(1, own.connections))
+    alone_s = curves.alone_s(case.arm, idle)
+    if not any(kind.compute_units for load in active for kind in load.work):
+        return {}
+    requests: list[Requests] = []
+    for load in active:
+        rate_rps, unit_s = rates.get(load.name), units.unit_s(server.python, str(load.compute_kind))
+        if rate_rps is None or unit_s is None:
+            return {}
+        whole = math.fsum(kind.weight for kind in load.work)
+        requests += [
+            Requests(load.name, rate_rps * kind.weight / whole, (base_cpu_s or 0.0) + kind.compute_units * unit_s)
+            for kind in load.work
+        ]
+    if base_cpu_s is None:  # then only waits for heavy requests can be predicted
+        of_tail = predict_open(own.name, requests, server, 0.0)
+        return {metric: prediction for metric, prediction in of_tail.items() if metric != "latency_p50_us"}
+    return predict_open(own.name, requests, server, max(0.0, (alone_s or base_cpu_s) - base_cpu_s))
+
+
+def _memory_predictions(summary: pd.DataFrame, plan: Plan) -> Iterator[tuple[tuple[CaseKey, str], Prediction]]:
+    """Yield the memory with silent clients, extrapolated from the two smallest numbers of them."""
+    with_silent = {
+        scenario.name
+        for scenario in plan.scenarios
+        if any(population.behaviour == "silent" for population in scenario.populations)
+    }
+    rows = summary[summary["scenario"].isin(with_silent) & (summary["metric"] == "memory_mb")]
+    rows = rows[rows["median"].notna() & (rows["phase"] == "")]
+    for _, of_curve in rows.groupby(["arm", "scenario", "message_bytes", "population"]):
+        records = of_curve.sort_values("connections").to_dict("records")
+        points = [(int(row["connections"]), float(row["median"])) for row in records]
+        if len({connections for connections, _ in points}) < len(points):
+            continue
+        for row in records[2:]:
+            value = extrapolated_memory_mb(int(row["connections"]), points[0], points[1])
+            if 0 < value < _LARGEST_EXTRAPOLATED:
+                yield (CaseKey(str(row["arm"]), LoadPoint.from_row(row)), "memory_mb"), Prediction(value, Form.LINEAR)

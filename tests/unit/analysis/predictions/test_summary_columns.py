@@ -1,0 +1,273 @@
+import math
+from collections.abc import Mapping
+
+import pandas as pd
+import pytest
+
+from bench.analysis.cases import to_table
+from bench.analysis.predictions.machine_facts import recorded_cpus, recorded_units
+from bench.analysis.predictions.summary_columns import add_predictions
+from bench.analysis.predictions.units import ComputeUnits
+from bench.plan.definition import Plan
+from bench.plan.toml import decode
+from bench.schema.arms import Arm
+from bench.schema.metrics import METRICS
+from bench.schema.result_rows import SummaryRow
+
+HEAD = """
+name = "plan"
+question = "q"
+models = ["asyncio"]
+transports = ["tcp"]
+baseline = "none"
+blocks = 6
+"""
+WAITING = (
+    HEAD
+    + """
+[[scenarios]]
+name = "no_wait"
+question = "q"
+protocol = "work"
+connections = [1, 16, 64, 1000]
+seconds = 0.3
+[[scenarios]]
+name = "wait"
+question = "q"
+protocol = "work"
+wait_ms = 5.0
+connections = [1, 16, 64, 1000]
+seconds = 0.3
+[[scenarios]]
+name = "compute"
+question = "q"
+protocol = "work"
+compute_units = 1000
+connections = [1, 64]
+seconds = 0.3
+"""
+)
+MIXED = (
+    WAITING
+    + """
+[[scenarios]]
+name = "mixed"
+question = "q"
+protocol = "work"
+rate_rps = 3000
+seconds = 1.0
+[[scenarios.populations]]
+name = "light"
+connections = 32
+rate_share = 0.99
+[[scenarios.populations]]
+name = "heavy"
+connections = 8
+rate_share = 0.01
+compute_units = 10000
+"""
+)
+IDLE = (
+    HEAD
+    + """
+[[scenarios]]
+name = "idle"
+question = "q"
+connections = [0, 100, 1000]
+seconds = 0.3
+[[scenarios.populations]]
+name = "active"
+connections = 64
+[[scenarios.populations]]
+name = "idle"
+behaviour = "silent"
+"""
+)
+UNITS = ComputeUnits({("cpython 3.11.7", "lock"): 1.0e-6})
+Figures = Mapping[tuple[str, int], Mapping[str, float]]  # of a scenario at a number of connections, by metric
+IDLE_FIGURES: Figures = {
+    ("no_wait", 1): {"service_p50_us": 30.0, "cpu_us_per_request": 20.0},
+    ("no_wait", 16): {"cpu_us_per_request": 10.0},
+    ("no_wait", 64): {"cpu_us_per_request": 10.0},
+}
+
+
+def make_row(arm: str, point: tuple[str, int], metric: str, median: float, part: tuple[str, float | None]) -> SummaryRow:
+    population, rate_rps = part
+    return SummaryRow(
+        arm=arm,
+        model=Arm.parse(arm).model,
+        transport="tcp",
+        protocol="work",
+        python="cpython 3.11.7",
+        scenario_kind="capacity",
+        scenario=point[0],
+        connections=point[1],
+        message_bytes=64,
+        population=population,
+        rate_rps=rate_rps,
+        metric=metric,
+        unit=METRICS[metric].unit,
+        blocks=6,
+        median=median,
+        low=median,
+        high=median,
+        verdict="valid",
+        codes="",
+        findings="",
+        status="ok",
+        reason="",
+    )
+
+
+def make_summary(arm: str, figures: Figures, part: tuple[str, float | None] = ("", None)) -> pd.DataFrame:
+    rows = [
+        make_row(arm, point, metric, median, part)
+        for point, metrics in figures.items()
+        for metric, median in metrics.items()
+    ]
+    return to_table(rows, SummaryRow)
+
+
+def predict(summary: pd.DataFrame, plan: Plan, server_cpus: str = "1", workers: float = 1.0) -> pd.DataFrame:
+    """Return the summary with its predictions, by scenario, connections, population and metric."""
+    arms = summary["arm"].unique()
+    trials = pd.DataFrame(
+        {"arm": arms, "status": "ok", "python": "cpython 3.11.7", "workers": workers, "server_cpus": server_cpus}
+    )
+    table = add_predictions(summary, trials, plan, UNITS, machine_cpus=2)
+    return table.set_index(["scenario", "connections", "population", "metric"])
+
+
+def test_waiting_loop_is_predicted_from_other_load_points() -> None:
+    figures = IDLE_FIGURES | {
+        ("wait", 1): {"service_p50_us": 5200.0, "throughput_rps": 192.0, "cpu_us_per_request": 80.0},
+        ("wait", 16): {"cpu_us_per_request": 16.0},
+        ("wait", 64): {"throughput_rps": 10_500.0, "service_p50_us": 6100.0, "cpu_us_per_request": 99.0},
+        ("wait", 1000): {"throughput_rps": 20_000.0, "cpu_us_per_request": 18.0},
+    }
+    table = predict(make_summary("asyncio/tcp", figures), decode(WAITING, "plan"))
+    row = table.loc[("wait", 64, "", "throughput_rps")]
+    # c = 17 us, the median of those with 16 and 1,000 connections; w = 5,170 us; r = 13 us
+    expected_rps = 64 / (0.00517 + 13e-6 + 64 * 17e-6)
+    assert row["predicted"] == pytest.approx(expected_rps)
+    assert row["prediction_ratio"] == pytest.approx(10_500 / expected_rps)
+    assert (row["prediction"], row["prediction_form"], row["predicted_limit"]) == ("as predicted", "lockstep", "clients")
+    assert table.loc[("wait", 64, "", "service_p50_us")]["predicted"] == pytest.approx(64e6 / expected_rps)
+    saturated = table.loc[("wait", 1000, "", "throughput_rps")]
+    assert saturated["predicted"] == pytest.approx(1e6 / 57.5)  # c with 16 and with 64: 16 and 99 us
+    assert (saturated["prediction"], saturated["predicted_limit"]) == ("not explained by this", "cpu")
+
+
+def test_one_waiting_connection_is_predicted_from_the_wait_asked_for() -> None:
+    figures = IDLE_FIGURES | {("wait", 1): {"service_p50_us": 6200.0, "cpu_us_per_request": 80.0}}
+    table = predict(make_summary("asyncio/tcp", figures), decode(WAITING, "plan"))
+    row = table.loc[("wait", 1, "", "service_p50_us")]
+    assert row["predicted"] == pytest.approx(5030)
+    assert row["prediction"] == "not explained by this"
+
+
+@pytest.mark.parametrize(
+    ("model", "workers", "cpus", "expected_rps", "form", "limit"),
+    [
+        ("asyncio_blocking", 1, "1", 1 / 0.00518, "slots", "waiting slots"),
+        ("asyncio_to_thread", 1, "1", 6 / 0.00518, "slots", "waiting slots"),
+        ("thread_per_client", 1, "1", 64 / 0.0052, "spread", "clients"),
+        ("select", 1, "1", 64 / 0.0052, "spread", "clients"),
+        ("prefork_asyncio", 2, "1 2", 64 / (0.00519 + 32 * 10e-6), "lockstep", "clients"),
+    ],
+)
+def test_architectures_have_their_own_forms(
+    model: str, workers: int, cpus: str, expected_rps: float, form: str, limit: str
+) -> None:
+    figures = IDLE_FIGURES | {
+        ("wait", 1): {"service_p50_us": 5200.0},
+        ("wait", 64): {"throughput_rps": 1000.0},
+    }
+    table = predict(make_summary(f"{model}/tcp", figures), decode(WAITING, "plan"), cpus, workers)
+    row = table.loc[("wait", 64, "", "throughput_rps")]
+    assert row["predicted"] == pytest.approx(expected_rps, rel=1e-3)
+    assert (row["prediction_form"], row["predicted_limit"]) == (form, limit)
+
+
+@pytest.mark.parametrize(("model", "cpus", "expected_rps"), [("asyncio", "1 2", 990.1), ("process_per_client", "1 2", 1980)])
+def test_compute_is_predicted_from_units_or_one_connection(model: str, cpus: str, expected_rps: float) -> None:
+    figures = IDLE_FIGURES | {
+        ("compute", 1): {"throughput_rps": 950.0},
+        ("compute", 64): {"throughput_rps": 970.0},
+    }
+    table = predict(make_summary(f"{model}/tcp", figures), decode(WAITING, "plan"), cpus)
+    assert table.loc[("compute", 64, "", "throughput_rps")]["predicted"] == pytest.approx(expected_rps, rel=1e-3)
+    assert table.loc[("compute", 1, "", "throughput_rps")]["predicted"] == pytest.approx(1 / 1030e-6, rel=1e-3)
+    measured = figures | {("compute", 1): {"service_p50_us": 1230.0}}
+    table = predict(make_summary("asyncio/tcp", measured), decode(WAITING, "plan"))
+    assert table.loc[("compute", 64, "", "throughput_rps")]["predicted"] == pytest.approx(1 / 1210e-6)
+
+
+def make_mixed(arm: str) -> pd.DataFrame:
+    figures: Figures = {("mixed", 0): {"latency_p50_us": 50.0, "latency_p99_us": 16_000.0}}
+    tables = [
+        make_summary(arm, IDLE_FIGURES),
+        make_summary(arm, figures, ("light", 2970.0)),
+        make_summary(arm, figures, ("heavy", 30.0)),
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_mixed_loads_of_a_loop_are_predicted_first_come_first_served() -> None:
+    table = predict(make_mixed("select/tcp"), decode(MIXED, "plan"))
+    light, heavy = (table.loc[("mixed", 0, population, "latency_p99_us")] for population in ("light", "heavy"))
+    assert light["prediction_form"] == "first come first served"
+    assert 15_000 < light["predicted"] < 25_000
+    assert heavy["predicted"] == pytest.approx(light["predicted"] + 10_000, rel=0.01)  # the same wait, its own 10 ms
+    assert 0 < table.loc[("mixed", 0, "light", "latency_p50_us")]["predicted"] < 100
+
+
+def test_mixed_loads_of_threads_are_predicted_with_the_lock() -> None:
+    threads = predict(make_mixed("thread_per_client/tcp"), decode(MIXED, "plan"))
+    light = threads.loc[("mixed", 0, "light", "latency_p99_us")]
+    assert light["prediction_form"] == "interpreter lock"
+    assert 5_000 < light["predicted"] < 15_000
+    assert math.isnan(threads.loc[("mixed", 0, "heavy", "latency_p99_us")]["predicted"])
+    short = predict(make_mixed("thread_switch_interval/tcp"), decode(MIXED, "plan"))
+    assert short.loc[("mixed", 0, "light", "latency_p99_us")]["predicted"] < light["predicted"] / 4
+
+
+def test_mixed_loads_have_no_prediction_with_fewer_cpus_than_workers() -> None:
+    table = predict(make_mixed("multiprocessing/tcp"), decode(MIXED, "plan"), server_cpus="1", workers=2)
+    assert table.loc[("mixed", 0, "light", "latency_p99_us")]["prediction"] == ""
+    table = predict(make_mixed("multiprocessing/tcp"), decode(MIXED, "plan"), server_cpus="1 2", workers=2)
+    assert table.loc[("mixed", 0, "light", "latency_p99_us")]["prediction"] != ""
+
+
+def test_memory_of_idle_connections_is_extrapolated() -> None:
+    figures: Figures = {("idle", n): {"memory_mb": 20 + n / 50} for n in (0, 100, 1000)}
+    table = predict(make_summary("asyncio/tcp", figures, ("idle", None)), decode(IDLE, "plan"))
+    row = table.loc[("idle", 1000, "idle", "memory_mb")]
+    assert (row["predicted"], row["prediction"]) == (pytest.approx(40), "as predicted")
+    assert math.isnan(table.loc[("idle", 100, "idle", "memory_mb")]["predicted"])
+
+
+def test_unknown_models_and_idle_handlers_have_no_prediction() -> None:
+    figures = IDLE_FIGURES | {("wait", 64): {"throughput_rps": 1000.0}}
+    table = predict(make_summary("my_server/tcp", figures), decode(WAITING, "plan"))
+    assert table["predicted"].isna().all()
+    assert (table["prediction"] == "").all()
+    table = predict(make_summary("asyncio/tcp", IDLE_FIGURES), decode(WAITING, "plan"))
+    assert table["predicted"].isna().all()
+
+
+def test_an_invalid_figure_is_no_input() -> None:
+    summary = make_summary("asyncio/tcp", IDLE_FIGURES | {("wait", 64): {"throughput_rps": 1000.0}})
+    summary.loc[summary["scenario"] == "no_wait", "verdict"] = "invalid"
+    assert predict(summary, decode(WAITING, "plan"))["predicted"].isna().all()
+
+
+def test_machine_facts_are_read_from_the_environment() -> None:
+    entry = {"python": "cpython 3.11.7", "lock": {"best_us": 1.02, "median_us": 2.0}, "release": {"best_us": 0}}
+    units = recorded_units({"compute_units": [entry, "damaged"]})
+    assert units.unit_s("cpython 3.11.7", "lock") == pytest.approx(1.02e-6)
+    assert units.unit_s("cpython 3.11.7", "release") is None
+    assert recorded_units({}).unit_s("cpython 3.11.7", "lock") is None
+    assert recorded_cpus({"machine": {"cpus": 2}}) == 2
+    assert recorded_cpus({}) == 1
