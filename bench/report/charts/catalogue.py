@@ -93,6 +93,8 @@ def chart_requests(summary: pd.DataFrame, trials: pd.DataFrame) -> list[ChartReq
     common = [sweep for sweep in open_loops if sweep.competing_arms(summary) > 1]
     sessions = [sweep for sweep in in_blocks if sweep.kind == ScenarioKind.SESSIONS and sweep not in open_loops]
     closed = [sweep for sweep in in_blocks if sweep.kind == ScenarioKind.CAPACITY and sweep not in open_loops]
+    if mixed and not family:  # requests of work that ask for nothing are there for the prediction
+        closed = [sweep for sweep in closed if work_of(sweep, trials) is None]
     capacity = [sweep for sweep in closed if sweep not in family and not sweep.part]
     # The chart of a family shows rate, time and CPU of all its sweeps.
     costs = capacity or sessions or list(family[-1:])

@@ -27,7 +27,7 @@ from bench.report.charts.style import GREY, INK, Style, styles
 
 MAX_OCTAVES = 0.6  # width on the x axis of all arms at the same number of connections
 MARKER_SIZE = 7.5
-PREDICTION_SIZE = 17.0  # wider than a marker, so that a tick shows that is right on it
+PREDICTION_SIZE = 15.0  # wider than a marker, so that a tick shows that is right on it
 PREDICTION_NOTE = "Level ticks: prediction from quantities that were measured apart, see docs/predictions.md."
 
 
