@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis import statistics
-from bench.analysis.cases import group_by_load_point
+from bench.analysis.cases import group_by_load_point, text
 from bench.analysis.comparisons import noise_floor_share
 from bench.analysis.rankings import ranks
 from bench.formatting import compact, format_percent, format_ratio, join_words
@@ -28,6 +28,7 @@ QUANTITIES = {
     "sessions_per_s": "sessions per second",
     "cpu_us_per_request": "CPU time per request",
     "latency_p99_us": "99th percentile of the latency",
+    "memory_mb": "memory",
 }
 Row = Mapping[Any, Any]  # a row of comparisons.csv
 
@@ -60,6 +61,16 @@ def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Ans
         if answer := _answer(load_point, metric, ranked, noise):
             keyed_answers.append(((scenarios.index(load_point.scenario), -load_point.connections), answer))
     return [answer for _, answer in sorted(keyed_answers, key=lambda pair: pair[0])]
+
+
+def of_first_populations(rows: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows about the first population of each scenario, which the scenario asks about.
+
+    trials: whose populations are in the order of the plan. A scenario that they do not have keeps all its rows.
+    """
+    first = trials.drop_duplicates("scenario").set_index("scenario")["population"].map(text)
+    of_scenario = rows["scenario"].map(first)
+    return rows[of_scenario.isna() | (rows["population"].map(text) == of_scenario)]
 
 
 def search_answers(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Answer]:

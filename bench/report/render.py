@@ -17,9 +17,10 @@ from bench.analysis.rankings import unranked_models
 from bench.analysis.server_settings import SERVER_SETTINGS, server_settings, unequal_settings
 from bench.formatting import compact
 from bench.report import facts
-from bench.report.answers import Answer, answers, noise_floor, search_answers
+from bench.report.answers import Answer, answers, noise_floor, of_first_populations, search_answers
 from bench.report.caveats import advice, collect_caveats
 from bench.report.content import COMPARISON_HEADINGS, Picture, comparison_rows, sections
+from bench.report.headlines import headlines
 from bench.report.model_chooser import bar, choices, highest_rates, measured_range
 from bench.report.tables import result_tables
 from bench.report.terms import TERMS
@@ -90,13 +91,15 @@ def _content(
 ) -> dict[str, Any]:
     """Return everything that a template shows."""
     unranked = unranked_models(trials)
-    statements = [*answers(comparisons, unranked), *search_answers(summary, unranked)]
+    asked = of_first_populations(comparisons, trials)
+    statements = [*answers(asked, unranked), *search_answers(summary, unranked)]
     caveats = collect_caveats(summary, trials, run.thresholds)
     cases = choices(summary)
     started = run.started_at.strftime("%Y-%m-%d %H:%M UTC") if run.started_at else ""
     return {
         "answer": statements[0] if statements else Answer("", NO_ANSWER),
         "more_answers": statements[1:],
+        "headlines": headlines(summary, asked, trials, unranked),
         "noise_floor": noise_floor(comparisons),
         "unranked": unranked,
         "run_facts": facts.run_facts(run.environment, run.plan, trials, started),

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from matplotlib.figure import Figure
 
+from bench.analysis.cases import text
 from bench.report.baseline import baseline_note
 from bench.report.charts.catalogue import QUESTIONS, ChartRequest, ChartTables
 from bench.report.charts.distribution import common_connections, draw_distribution
@@ -19,6 +20,7 @@ from bench.report.charts.notes import describe_codes, notes
 from bench.report.charts.points import Point, describe_interval, select_points, transports, trial_points
 from bench.report.charts.steadiness import draw_rounds
 from bench.report.charts.sweeps import Sweep, describe
+from bench.report.charts.work_charts import build_mixed_chart, build_work_chart
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind
 from bench.schema.metrics import METRICS
@@ -29,6 +31,8 @@ DRIFT_NOTE = "Bars include the machine's drift: even where they overlap, ratios 
 
 def build_chart(request: ChartRequest, tables: ChartTables) -> Figure | None:
     """Return the chart of a request, or None if there are no numbers for it."""
+    if request.topic in _FAMILY_BUILDERS:
+        return _FAMILY_BUILDERS[request.topic](request, tables)
     return _BUILDERS[request.topic](tables, request.sweep)
 
 
@@ -150,6 +154,7 @@ def _latency_by_rate(tables: ChartTables, sweep: Sweep) -> Figure | None:
     sweep: any of them.
     """
     rows = tables.summary[tables.summary["rate_rps"].notna() & (tables.summary["message_bytes"] == sweep.message_bytes)]
+    rows = rows[rows["population"].map(text) == ""]
     rows = rows[rows["connections"] == rows["connections"].max()]
     closed = tables.summary[tables.summary["rate_rps"].isna() & (tables.summary["metric"] == "throughput_rps")]
     # At another number of connections an arm reaches another rate.
@@ -215,6 +220,11 @@ def _connection_counts(points: Sequence[Point]) -> int:
     return len({point.connections for point in points if point.drawable})
 
 
+_FAMILY_BUILDERS: dict[str, Callable[[ChartRequest, ChartTables], Figure | None]] = {
+    "waiting": build_work_chart,
+    "computing": build_work_chart,
+    "mixed": build_mixed_chart,
+}
 _BUILDERS: dict[str, Callable[[ChartTables, Sweep], Figure | None]] = {
     "throughput": _throughput,
     "ratios": _ratios,

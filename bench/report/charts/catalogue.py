@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from bench.report.charts.families import mixed_family, work_family, work_of
 from bench.report.charts.sweeps import Sweep, sweeps
 from bench.schema.metrics import ScenarioKind
 from bench.store import file_names
 
 QUESTIONS = {
+    "waiting": "How many requests per second, if each request waits in the handler?",
+    "computing": "How many requests per second, if each request computes in the handler?",
+    "mixed": "How long does a request take beside clients of another kind?",
     "throughput": "How many requests per second can each server answer?",
     "ratios": "How much faster or slower than the reference is each server?",
     "transports": "What does UDP gain or lose against TCP, for the same model?",
@@ -51,10 +55,16 @@ class ChartTables:
 
 @dataclass(frozen=True, slots=True)
 class ChartRequest:
-    """A question about one sweep."""
+    """A question about one sweep, or about several side by side."""
 
     topic: str  # a key of QUESTIONS
     sweep: Sweep
+    beside: tuple[Sweep, ...] = ()  # further sweeps of the same chart
+
+    @property
+    def sweeps(self) -> tuple[Sweep, ...]:
+        """All sweeps of the chart."""
+        return (self.sweep, *self.beside)
 
     @property
     def question(self) -> str:
@@ -76,28 +86,47 @@ def chart_requests(summary: pd.DataFrame, trials: pd.DataFrame) -> list[ChartReq
         return []
     searches = [sweep for sweep in sweeps(summary) if sweep.kind == ScenarioKind.MAX_RATE]
     in_blocks = [sweep for sweep in sweeps(summary) if sweep not in searches and not trials.empty]
-    open_loops = [sweep for sweep in in_blocks if sweep.is_open_loop(trials)]
+    family, mixed = work_family(in_blocks, trials), mixed_family(in_blocks)
+    # A scenario asks about its first population, so the others have no charts.
+    open_loops = [sweep for sweep in in_blocks if sweep.is_open_loop(trials) and (not sweep.part or sweep in mixed)]
     # At a share of its own capacity every arm has a sweep of its own.
     common = [sweep for sweep in open_loops if sweep.competing_arms(summary) > 1]
     sessions = [sweep for sweep in in_blocks if sweep.kind == ScenarioKind.SESSIONS and sweep not in open_loops]
-    capacity = [sweep for sweep in in_blocks if sweep not in sessions and sweep not in open_loops]
+    closed = [sweep for sweep in in_blocks if sweep.kind == ScenarioKind.CAPACITY and sweep not in open_loops]
+    if mixed and not family:  # requests of work that ask for nothing are there for the prediction
+        closed = [sweep for sweep in closed if work_of(sweep, trials) is None]
+    capacity = [sweep for sweep in closed if sweep not in family and not sweep.part]
+    # The chart of a family shows rate, time and CPU of all its sweeps.
+    costs = capacity or sessions or list(family[-1:])
     sweeps_of = {
         "throughput": capacity,
-        "ratios": capacity,
+        "ratios": [*capacity, *family],
         "transports": capacity,
         "latency": common,
-        "latency_by_rate": open_loops[:1],
+        "latency_by_rate": [sweep for sweep in open_loops if not sweep.part][:1],
         "service": capacity,
         "tail": capacity,
         "sessions": sessions,
         "max_rate": searches,
-        "cpu": common or capacity or sessions,
-        "memory": capacity or sessions,
+        "cpu": common or costs,
+        "memory": costs,
         "fairness": capacity,
         "loss": [*capacity, *sessions, *common],
         "steady": capacity,
     }
-    return [ChartRequest(topic, sweep) for topic in QUESTIONS for sweep in sweeps_of[topic]]
+    of_families = {"waiting": (), "computing": (), "mixed": mixed, _family_topic(family, trials): family}
+    requests: list[ChartRequest] = []
+    for topic in QUESTIONS:
+        if topic in of_families:
+            requests += [ChartRequest(topic, of[0], of[1:]) for of in (of_families[topic],) if of]
+        else:
+            requests += [ChartRequest(topic, sweep) for sweep in sweeps_of[topic]]
+    return requests
+
+
+def _family_topic(family: Sequence[Sweep], trials: pd.DataFrame) -> str:
+    computes = any(work is not None and work.compute_units for work in (work_of(sweep, trials) for sweep in family))
+    return "computing" if computes else "waiting"
 
 
 def chart_names(drawn: Sequence[ChartRequest]) -> list[str]:

@@ -60,10 +60,10 @@ class Label:
     marker: str = ""
 
 
-def page(texts: Texts, panels: int, body_in: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure with its texts, and axes side by side that share their y axis.
+def page(texts: Texts, panels: int, body_in: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
+    """Return a figure with its texts, and axes: row by row, each row with ``panels`` axes that share their y axis.
 
-    body_in: height of the axes.
+    body_in: height of all rows together.
     """
     note_lines = [line for note in texts.notes for line in _wrap(note, NOTE_CHARACTERS, indent="    ")]
     subtitle_lines = _wrap(texts.subtitle, SUBTITLE_CHARACTERS)
@@ -81,8 +81,13 @@ def page(texts: Texts, panels: int, body_in: float) -> tuple[Figure, list[Axes]]
         figure.text(left, bottom, line, fontsize=NOTE_SIZE, color=TEXT_GREY, va="bottom")
     body = (left, footer_in / height_in, 1 - 2 * left, body_in / height_in)
     figure.set_layout_engine("constrained", rect=body, wspace=0.04)
-    axes = [figure.add_subplot(1, panels, 1)]
-    axes += [figure.add_subplot(1, panels, panel + 1, sharey=axes[0]) for panel in range(1, panels)]
+    axes: list[Axes] = []
+    for row in range(rows):
+        left_axes = figure.add_subplot(rows, panels, row * panels + 1)
+        beside = (
+            figure.add_subplot(rows, panels, row * panels + panel + 1, sharey=left_axes) for panel in range(1, panels)
+        )
+        axes += [left_axes, *beside]
     for ax in axes:
         _style_axes(ax)
     return figure, axes

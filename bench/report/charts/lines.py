@@ -27,6 +27,8 @@ from bench.report.charts.style import GREY, INK, Style, styles
 
 MAX_OCTAVES = 0.6  # width on the x axis of all arms at the same number of connections
 MARKER_SIZE = 7.5
+PREDICTION_SIZE = 15.0  # wider than a marker, so that a tick shows that is right on it
+PREDICTION_NOTE = "Level ticks: prediction from quantities that were measured apart, see docs/predictions.md."
 
 
 def draw_lines(points: list[Point], texts: Texts, unit: str, *, logarithmic: bool = False) -> Figure:
@@ -42,11 +44,11 @@ def draw_lines(points: list[Point], texts: Texts, unit: str, *, logarithmic: boo
     for ax, transport in zip(axes, panels, strict=True):
         panel_title(ax, transport.upper())
         drawn = [point for point in of_transport(points, transport) if point.drawable]
-        ends = _draw_arms(ax, drawn, looks)
+        ends = draw_arms(ax, drawn, looks)
         last = max(point.connections for point in drawn)
-        right.append(label_right(ax, [_label(point, x, looks) for point, x in ends if point.connections == last]))
-        beside.append([_label(point, x, looks) for point, x in ends if point.connections != last])
-        _connections_axis(ax, sorted({point.connections for point in drawn}))
+        right.append(label_right(ax, [name_label(point, x, looks) for point, x in ends if point.connections == last]))
+        beside.append([name_label(point, x, looks) for point, x in ends if point.connections != last])
+        connections_axis(ax, sorted({point.connections for point in drawn}))
     if logarithmic:
         axes[0].set_yscale("log")
         axes[0].yaxis.set_minor_formatter(NullFormatter())
@@ -61,7 +63,7 @@ def draw_lines(points: list[Point], texts: Texts, unit: str, *, logarithmic: boo
     return figure
 
 
-def _draw_arms(ax: Axes, drawn: Sequence[Point], looks: dict[str, Style]) -> list[tuple[Point, float]]:
+def draw_arms(ax: Axes, drawn: Sequence[Point], looks: dict[str, Style]) -> list[tuple[Point, float]]:
     """Draw each arm.
 
     Return the last point of each arm that is not a control, with its position on the x axis.
@@ -98,7 +100,14 @@ def _draw_arm(ax: Axes, of_arm: Sequence[Point], step: float, look: Style) -> tu
         ax.plot(x, medians, color=look.colour, linewidth=2, linestyle=look.dashes, zorder=2)
     for position, point in zip(x, of_arm, strict=True):
         draw_point(ax, position, point, look)
+        draw_prediction(ax, position, point, look)
     return last, x[-1]
+
+
+def draw_prediction(ax: Axes, x: float, point: Point, look: Style) -> None:
+    """Draw what a closed form predicts: a short level line through the place where the marker should be."""
+    if math.isfinite(point.predicted):
+        ax.plot([x], [point.predicted], "_", color=look.ink, markersize=PREDICTION_SIZE, markeredgewidth=1.6, zorder=6)
 
 
 def draw_point(ax: Axes, x: float, point: Point, look: Style) -> None:
@@ -123,11 +132,13 @@ def draw_marker(ax: Axes, x: float, y: float, point: Point, look: Style) -> None
         ax.plot([x], [y], "o", color="none", markeredgecolor=INK, markeredgewidth=1.0, markersize=13, zorder=5)
 
 
-def _label(point: Point, x: float, looks: dict[str, Style]) -> Label:
+def name_label(point: Point, x: float, looks: dict[str, Style]) -> Label:
+    """Return the name of an arm, at one of its points."""
     return Label(point.arm.display_label, x, point.median, looks[point.label].ink, looks[point.label].marker)
 
 
-def _connections_axis(ax: Axes, counts: Sequence[int]) -> None:
+def connections_axis(ax: Axes, counts: Sequence[int]) -> None:
+    """Give the x axis a tick at each number of connections."""
     ax.set_xscale("log", base=2)
     ax.set_xlim(counts[0] / 1.35, counts[-1] * 1.35)
     ax.xaxis.set_major_locator(FixedLocator([float(count) for count in counts]))

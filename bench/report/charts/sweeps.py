@@ -35,6 +35,11 @@ class Sweep:
     phase: str = ""
 
     @property
+    def part(self) -> str:
+        """The population and the phase that the sweep is about; empty where there is only one."""
+        return " during ".join(filter(None, (self.population, self.phase)))
+
+    @property
     def file_name(self) -> str:
         """The part of a chart's file name that differs between sweeps: ``capacity-64B``."""
         rate = "" if self.rate_rps is None else f"-{self.rate_rps:.0f}rps"

@@ -1,0 +1,71 @@
+"""Scenarios that differ only in the work of a request, side by side in one chart. Pure.
+
+This module does not import matplotlib.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.analysis.cases import text
+from bench.formatting import compact
+from bench.report.charts.sweeps import Sweep
+from bench.schema.metrics import ScenarioKind
+
+MAX_PANELS = 4  # side by side; more would be too narrow for their marks
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Work:
+    """What one request asks for. compute_units: about 1 us each. compute_kind: ``lock``, ``release`` or empty."""
+
+    wait_us: float
+    compute_units: float
+    compute_kind: str
+
+    def __str__(self) -> str:
+        """Return ``waits 5 ms``, ``computes about 1 ms with the lock`` or ``replies at once``."""
+        parts = [f"waits {_milliseconds(self.wait_us)}"] if self.wait_us else []
+        if self.compute_units:
+            lock = {"lock": " with the lock", "release": " without the lock"}.get(self.compute_kind, "")
+            parts.append(f"computes about {_milliseconds(self.compute_units)}{lock}")
+        return ", ".join(parts) or "replies at once"
+
+
+def work_of(sweep: Sweep, trials: pd.DataFrame) -> Work | None:
+    """Return what a request of a sweep asks for; None for protocols without work."""
+    rows = sweep.rows(trials)
+    rows = rows[rows["protocol"] == "work"]
+    if rows.empty:
+        return None
+    first = rows.iloc[0]
+    wait_us, units = (0.0 if pd.isna(first[name]) else float(first[name]) for name in ("wait_us", "compute_units"))
+    return Work(wait_us, units, text(first["compute_kind"]))
+
+
+def work_family(sweeps: Sequence[Sweep], trials: pd.DataFrame) -> tuple[Sweep, ...]:
+    """Return the closed loops of the protocol work, shortest wait first.
+
+    Empty if none of their requests waits or computes.
+    """
+    works = {
+        sweep: work
+        for sweep in sweeps
+        if sweep.kind == ScenarioKind.CAPACITY and not sweep.part and (work := work_of(sweep, trials)) is not None
+    }
+    has_work = any(work.wait_us or work.compute_units for work in works.values())
+    return tuple(sorted(works, key=lambda sweep: works[sweep])) if has_work else ()
+
+
+def mixed_family(sweeps: Sequence[Sweep]) -> tuple[Sweep, ...]:
+    """Return the first population of each scenario with several, if its requests follow a schedule."""
+    first: dict[str, Sweep] = {}
+    for sweep in sweeps:
+        if sweep.population and not sweep.phase:
+            first.setdefault(sweep.scenario, sweep)
+    return tuple(sweep for sweep in first.values() if sweep.kind == ScenarioKind.MIXED)
+
+
+def _milliseconds(microseconds: float) -> str:
+    return f"{compact(microseconds / 1e3).removesuffix('.00').removesuffix('.0')} ms"

@@ -1,0 +1,107 @@
+"""Several metrics against the number of connections: a row of panels for each metric, a column for each scenario."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from bench.formatting import on_axis
+from bench.report.charts.layout import (
+    Label,
+    Texts,
+    body_height_in,
+    label_beside,
+    label_right,
+    page,
+    panel_title,
+    settle,
+    spread_labels,
+)
+from bench.report.charts.lines import PREDICTION_NOTE, connections_axis, draw_arms, name_label
+from bench.report.charts.points import Point
+from bench.report.charts.style import Style, styles
+
+ROW_IN = 2.9  # height of a row of panels
+ABOVE_TOP = 1.06  # of a linear axis, so that a mark at the top is whole
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """A row of panels with a common scale: the points of each column, and the label of the axis.
+
+    top: the end of a linear axis; None for a logarithmic one.
+    """
+
+    label: str
+    columns: Sequence[Sequence[Point]]
+    top: float | None = None
+
+    @property
+    def drawn(self) -> list[list[Point]]:
+        """The points of each column that have a finite number."""
+        return [[point for point in column if point.drawable] for column in self.columns]
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The names of the lines in the last panel of a row: beside the axes, and inside."""
+
+    ax: Axes
+    outer: list[tuple[Label, Text]]
+    inner: list[Label]
+
+
+def draw_grid(rows: Sequence[MetricRow], headings: Sequence[str], texts: Texts) -> Figure | None:
+    """Return a chart of the rows that have a number, or None if none has.
+
+    headings: of the columns.
+    """
+    rows = [row for row in rows if any(row.drawn)]
+    points = [point for row in rows for column in row.drawn for point in column]
+    if not points:
+        return None
+    if any(math.isfinite(point.predicted) for point in points):
+        texts = texts.with_notes(PREDICTION_NOTE)
+    height_in = len(rows) * body_height_in(ROW_IN, {point.arm for point in points})
+    figure, axes = page(texts, len(headings), height_in, len(rows))
+    looks = styles(point.label for point in points)
+    counts = sorted({point.connections for point in points})
+    named = []
+    for position, row in enumerate(rows):
+        of_row = axes[position * len(headings) : (position + 1) * len(headings)]
+        named.append(_draw_row(of_row, row, looks, counts))
+        if position < len(rows) - 1:
+            for ax in of_row:
+                ax.set_xlabel("")
+    for ax, heading in zip(axes, headings, strict=False):
+        panel_title(ax, heading)
+    settle(figure)
+    for names in named:
+        spread_labels(names.ax, names.outer)
+        label_beside(names.ax, names.inner)
+    return figure
+
+
+def _draw_row(axes: Sequence[Axes], row: MetricRow, looks: Mapping[str, Style], counts: Sequence[int]) -> _Names:
+    """Draw a row of panels. Return the names of its lines."""
+    left, last = axes[0], axes[-1]
+    if row.top is None:
+        left.set_yscale("log")
+        left.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        left.set_ylim(0, ABOVE_TOP * row.top)
+    left.set_ylabel(row.label)
+    left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: on_axis(value)))
+    ends: list[tuple[Point, float]] = []
+    for ax, column in zip(axes, row.drawn, strict=True):
+        ends = draw_arms(ax, column, dict(looks))
+        connections_axis(ax, counts)
+        if ax is not left:
+            ax.tick_params(axis="y", labelleft=False)
+    outer = [name_label(point, x, dict(looks)) for point, x in ends if point.connections == counts[-1]]
+    inner = [name_label(point, x, dict(looks)) for point, x in ends if point.connections != counts[-1]]
+    return _Names(last, label_right(last, outer), inner)

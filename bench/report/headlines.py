@@ -1,0 +1,153 @@
+"""The first sentences of a report: which model is best when the handler replies at once, waits, or computes. Pure."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.analysis.cases import group_by_load_point, text
+from bench.analysis.rankings import Ranks, ranks
+from bench.formatting import compact, join_words, plural
+from bench.report.charts.families import Work
+from bench.schema.arms import Arm
+from bench.schema.load_points import LoadPoint
+from bench.schema.metrics import ScenarioKind, headline
+from clients.quality_codes import INVALID
+
+_BEHAVIOURS = {
+    "silent": "say nothing",
+    "trickle": "send one byte now and then",
+    "never_reads": "never read a reply",
+}
+_AT_ONCE = Work(0.0, 0.0, "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One sentence to come: the load point, its first metric and the condition in words."""
+
+    load_point: LoadPoint
+    metric: str
+    condition: str
+    population: str
+    clients: int
+
+
+def headlines(
+    summary: pd.DataFrame, comparisons: pd.DataFrame, trials: pd.DataFrame, unranked: Sequence[str] = ()
+) -> list[str]:
+    """Return a sentence for each kind of handler, at the most connections that were measured.
+
+    Empty if no request of the run waits or computes, and if all clients are alike.
+
+    comparisons: about the first population of each scenario. unranked: models that are left out.
+    """
+    if comparisons.empty or trials.empty:
+        return []
+    questions = _questions(comparisons, trials)
+    if all(question.condition == _condition(_AT_ONCE) for question in questions):
+        return []
+    rows_of = group_by_load_point(comparisons)
+    sentences = []
+    for question in questions:
+        ranked = ranks(rows_of[question.load_point].to_dict("records"), unranked)
+        values = _medians(summary, question)
+        parts = [_over(transport, question, ranked, values) for transport in ("tcp", "udp")]
+        if found := list(filter(None, parts)):
+            sentences.append(f"{question.condition}, {'; '.join(found)}.")
+    return sentences
+
+
+def _questions(comparisons: pd.DataFrame, trials: pd.DataFrame) -> list[_Question]:
+    """Return the question of each condition: handlers that reply at once first, then by their work."""
+    questions: dict[str, _Question] = {}
+    keys: dict[str, tuple[bool, Work]] = {}
+    for load_point, rows in group_by_load_point(comparisons).items():
+        kind = str(rows["scenario_kind"].iloc[0])
+        of_load = trials[
+            (trials["scenario"] == load_point.scenario) & (trials["connections"] == load_point.connections)
+        ]
+        own = of_load[of_load["population"].map(text) == load_point.population]
+        if kind not in (ScenarioKind.CAPACITY, ScenarioKind.MIXED) or load_point.phase or own.empty:
+            continue
+        work = _work(own)
+        condition = _condition(work)
+        if kind == ScenarioKind.MIXED:
+            condition = f"Beside {_others(of_load[of_load['population'].map(text) != load_point.population])}"
+        known = questions.get(condition)
+        if known is None or load_point.connections > known.load_point.connections:
+            clients = own["population_connections"].dropna()
+            count = load_point.connections if clients.empty else int(clients.iloc[0])
+            questions[condition] = _Question(load_point, headline(kind), condition, load_point.population, count)
+            keys[condition] = (kind == ScenarioKind.MIXED, work)
+    return [questions[condition] for condition in sorted(questions, key=lambda condition: keys[condition])]
+
+
+def _work(rows: pd.DataFrame) -> Work:
+    first = rows.iloc[0]
+    wait_us, units = (0.0 if pd.isna(first[name]) else float(first[name]) for name in ("wait_us", "compute_units"))
+    return Work(wait_us, units, text(first["compute_kind"]))
+
+
+def _condition(work: Work) -> str:
+    return f"When the handler {work}"
+
+
+def _others(rows: pd.DataFrame) -> str:
+    """Return the other populations in words: ``heavy requests (each computes about 10 ms)``."""
+    parts = []
+    for population, of_population in rows.groupby("population", sort=False):
+        behaviour = text(of_population["behaviour"].iloc[0])
+        if behaviour in _BEHAVIOURS:
+            count = int(of_population["population_connections"].iloc[0])
+            parts.append(f"{plural(count, 'client')} that {_BEHAVIOURS[behaviour]}")
+            continue
+        work = _work(of_population)
+        name = f"{str(population).replace('_', ' ')} requests"
+        parts.append(name if work == _AT_ONCE else f"{name} (each {work})")
+    return join_words(parts) if parts else "no others"
+
+
+def _medians(summary: pd.DataFrame, question: _Question) -> dict[str, float]:
+    rows = group_by_load_point(summary[summary["metric"] == question.metric]).get(question.load_point)
+    if rows is None:
+        return {}
+    usable = rows[(rows["status"] == "ok") & (rows["verdict"] != INVALID)]
+    medians = {str(row["arm"]): float(row["median"]) for row in usable.to_dict("records")}
+    return {arm: median for arm, median in medians.items() if Arm.parse(arm).competes}
+
+
+def _over(transport: str, question: _Question, ranked: Ranks, values: Mapping[str, float]) -> str:
+    """Return the part of a sentence about one transport; "" if nothing was ranked."""
+    of_transport = {arm: value for arm, value in values.items() if Arm.parse(arm).transport == transport}
+    if any(math.isnan(value) for value in of_transport.values()):  # an arm without a number might be the best one
+        return ""
+    arms = [arm for arm in ranked if math.isfinite(of_transport.get(arm, math.nan))]
+    first = sorted(arm for arm in arms if ranked[arm][0] == 1)
+    if not first:
+        return ""
+    others = sorted((arm for arm in arms if arm not in first), key=lambda arm: values[arm])
+    is_time = question.metric == "latency_p99_us"
+    last = others[-1:] if is_time else others[:1]
+    first.sort(key=lambda arm: values[arm] if is_time else -values[arm])
+    best, worst = _named(first, values, question), _named(last, values, question)
+    over = f"over {transport.upper()}"
+    kind = f"{question.population} requests".replace("_", " ").strip()
+    subject = f"99% of the {kind}" if is_time else f"{plural(question.clients, 'client')} {over}"
+    if len(first) > 1:
+        quantity = f"the 99th percentile of {kind} {over}" if is_time else f"requests per second with {subject}"
+        answer = f"{best} share the first rank in {quantity} (no significant difference)"
+    elif is_time:
+        answer = f"{subject} {over} are answered soonest by {best}"
+    else:
+        answer = f"{best} serves the most requests per second with {subject}"
+    rest = ("longest" if is_time else "the fewest") + f": {worst}"
+    return f"{answer}; {rest}" if worst else answer
+
+
+def _named(arms: Sequence[str], values: Mapping[str, float], question: _Question) -> str:
+    if not arms:
+        return ""
+    scale, unit = (1e-3, " ms") if question.metric == "latency_p99_us" else (1.0, "/s")
+    return join_words(f"{Arm.parse(arm).label} ({compact(scale * values[arm])}{unit})" for arm in arms)
