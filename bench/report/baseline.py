@@ -33,8 +33,11 @@ class Standing:
 
     @property
     def is_limit(self) -> bool:
-        """Return whether no server was faster: the baseline shows a limit of the machine with this generator."""
-        return self.ratio >= 1
+        """Return whether no server is faster, by the interval: the baseline shows a limit of machine and generator.
+
+        Without an interval (a single block) that is not known.
+        """
+        return self.low > 1
 
     @property
     def figures(self) -> str:
@@ -73,11 +76,11 @@ def describe_standing(standing: Standing) -> str:
     baseline, fastest = standing.baseline.label, standing.fastest.label
     reached = f"{baseline} reaches {standing.figures} the rate of {fastest}, the fastest server"
     over = f"Over {standing.baseline.transport.upper()}, {reached}"
-    if not standing.is_limit:
-        return f"{over}: a compiled baseline, not a limit."
-    if standing.low > 1:
+    if standing.is_limit:
         return f"{over}: the limit of this machine with this generator."
-    return f"{over}: both are at the limit of this machine with this generator, within the interval."
+    if standing.ratio < 1:
+        return f"{over}: a compiled baseline, not a limit."
+    return f"{over}: the interval leaves open whether a server is faster, so this is not known to be a limit."
 
 
 def baseline_note(comparisons: pd.DataFrame) -> list[str]:
@@ -105,4 +108,4 @@ def baseline_note(comparisons: pd.DataFrame) -> list[str]:
     if not exceeded:
         return [f"{line} So it shows the limit of this machine with this generator."]
     places = [f"{each.baseline.transport.upper()} at {plural(each.connections, 'connection')}" for each in exceeded]
-    return [f"{line} It is not a limit over {join_words(places)}."]
+    return [f"{line} It is not known to be a limit over {join_words(places)}."]
