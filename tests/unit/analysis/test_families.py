@@ -55,11 +55,11 @@ def test_baseline_is_compared_with_every_competing_arm_of_its_transport() -> Non
 def test_baseline_is_compared_in_the_rate_of_a_closed_loop_only() -> None:
     rates = {arm: {16: 3e3} for arm in ("asyncio/tcp", "native/tcp")}
     rows = synthetic.make_run(rates, scenario="sessions", blocks=3, rounds=2)
-    every = families(valid_slices(rows.slices, rows.trials), REFERENCE_ARMS)
+    every = families(valid_slices(rows.slices, rows.trials), rows.trials, REFERENCE_ARMS)
     metrics = [family.metric for family in every if family.members[0].pair.kind == "baseline"]
     assert metrics == ["sessions_per_s"]
     latency = rows.trials.assign(scenario_kind="latency")
-    every = families(valid_slices(rows.slices, latency), REFERENCE_ARMS)
+    every = families(valid_slices(rows.slices, latency), latency, REFERENCE_ARMS)
     assert not [family for family in every if family.members[0].pair.kind == "baseline"]
 
 
