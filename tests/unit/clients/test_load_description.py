@@ -15,7 +15,8 @@ def test_every_kind_of_error_has_words(kind: str) -> None:
 
 @pytest.mark.parametrize(("count", "text"), [(1, ", 1 connection, "), (64, ", 64 connections, ")])
 def test_load_of_one_connection_is_singular(count: int, text: str) -> None:
-    load = {"rate_rps": None, "arrivals": "", "depth": 1, "protocol": "echo", "lifecycle": "persistent"}
+    load = {"loop": "closed", "rate_rps": None, "arrivals": "", "depth": 1, "protocol": "echo"}
+    load |= {"lifecycle": "persistent", "behaviour": "normal", "retries": 0}
     assert text in describe_load({**load, "connections": count, "duration_s": 1.0})
 
 
