@@ -28,8 +28,8 @@ def make_mixed() -> Tables:
     random = np.random.default_rng(3)
     slices, trials = [], []
     for block in range(BLOCKS):
-        for arm in LIGHT_US:
-            for population, p99_us in (("light", LIGHT_US[arm]), ("heavy", HEAVY_US[arm])):
+        for arm, light_us in LIGHT_US.items():
+            for population, p99_us in (("light", light_us), ("heavy", HEAVY_US[arm])):
                 part = {"population": population, "rate_rps": 1000.0}
                 rows = [
                     replace(
@@ -45,7 +45,9 @@ def make_mixed() -> Tables:
                 trial = synthetic.make_finished_trial(block, arm, 16, "mixed", rows, "valid", "")
                 kind = ScenarioKind.MIXED.value
                 p99 = p99_us * random.lognormal(0, 0.02)
-                trials.append(replace(trial, latency_p99_us=p99, scenario_kind=kind, loop="open", **part))
+                trials.append(
+                    replace(trial, latency_p99_us=p99, replies=10_000, scenario_kind=kind, loop="open", **part)
+                )
     return synthetic.read_back(trials, TrialRow), synthetic.read_back(slices, SliceRow)
 
 
