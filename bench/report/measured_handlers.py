@@ -38,6 +38,8 @@ NO_WORK = Handlers()
 def measured_handlers(trials: pd.DataFrame) -> dict[LoadPoint, Handlers]:
     """Return the handlers of each load point of all populations and phases together (``LoadPoint.whole``)."""
     handlers: dict[LoadPoint, Handlers] = {}
+    if trials.empty:
+        return handlers
     for key, rows in trials.groupby(list(LoadPoint.LOAD_COLUMNS)):
         silent = rows[rows["behaviour"].map(text) == "silent"].drop_duplicates("population")
         handlers[LoadPoint.of(*key)] = Handlers(

@@ -16,7 +16,7 @@ from bench.report.charts.style import GREY, INK, Style, styles
 
 ROW_IN, FRAME_IN = 0.42, 0.9
 SMALL = 8.5
-ROOM_SHARE = 0.16  # of a single panel, for the numbers at the right
+ROOM_SHARE = 0.13  # of a single panel, for the numbers at the right
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.dots import draw_dots
-from bench.report.charts.families import MAX_PANELS, work_of
+from bench.report.charts.families import MAX_PANELS, others_of, work_of
 from bench.report.charts.grid import MetricRow, draw_grid
 from bench.report.charts.layout import Texts
 from bench.report.charts.notes import notes
@@ -110,11 +110,12 @@ def _rates_at_one_load(request: ChartRequest, tables: ChartTables, rates: dict[S
 
 
 def _spans(medians: Sequence[Point], tails: Sequence[Point]) -> list[Span]:
+    """Return the spans of all arms. An arm that was not measured has no median in the summary."""
     of_arm = {point.arm: point for point in tails}
-    return [
-        Span(in_milliseconds(median), in_milliseconds(of_arm.get(median.arm, _without_number(median))))
-        for median in medians
-    ]
+    measured = {median.arm for median in medians}
+    spans = [Span(median, of_arm.get(median.arm, _without_number(median))) for median in medians]
+    spans += [Span(_without_number(tail), tail) for tail in tails if tail.arm not in measured]
+    return [Span(in_milliseconds(span.median), in_milliseconds(span.p99)) for span in spans]
 
 
 def _without_number(point: Point) -> Point:
@@ -149,6 +150,8 @@ def _headings(tables: ChartTables, panels: Sequence[_Panel]) -> list[str]:
 def _texts(request: ChartRequest, tables: ChartTables, points: list[Point], legend: str = "") -> Texts:
     first = request.sweeps[0]
     load = describe(first, tables.trials)
+    if first.population and not request.beside:
+        load += f", beside {others_of(first, tables.trials)}"
     subtitle = "; ".join(filter(None, (load, legend, describe_interval(points))))
     return Texts(request.question, subtitle, notes(points, tables.comparisons, tables.trials, first, ""))
 

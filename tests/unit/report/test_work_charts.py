@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
@@ -111,6 +112,17 @@ def test_mixed_chart_shows_an_arm_without_a_tail() -> None:
     texts = [text for text, _ in visible_texts(figure)]
     assert "0.06" in texts
     assert LIGHT_P99_US["select"] not in texts
+
+
+def test_mixed_chart_names_an_arm_that_was_skipped() -> None:
+    rows = make_mixed()
+    iterative = rows.trials[rows.trials["model"] == "select"].assign(
+        arm="iterative/tcp", model="iterative", status="skipped", reason="serves one client", verdict=""
+    )
+    trials = pd.concat([rows.trials, iterative], ignore_index=True)
+    texts = [text for text, _ in visible_texts(drawn("mixed", make_tables(replace(rows, trials=trials))))]
+    assert {"iterative", "skipped"} <= set(texts)
+    assert "beside heavy requests (each computes about 10 ms with the lock)" in texts[1].replace("\n", " ")
 
 
 def test_swept_neighbours_are_the_axis_of_a_mixed_chart() -> None:
