@@ -1,4 +1,4 @@
-"""What a unit of compute of the protocol work takes on this machine, in each interpreter that runs servers."""
+"""Time of a unit of compute of the protocol work on this machine, in each interpreter that runs servers."""
 
 import contextlib
 from typing import Any
