@@ -21,7 +21,8 @@ from bench.experiment.trial_rows import unmeasured_row
 from bench.machine.background_load import BackgroundLoad
 from bench.machine.cgroup_limits import Throttling
 from bench.machine.noise_probe import RoundConditions
-from bench.plan.schedule import LoadPart, ScheduledLoad
+from bench.plan.population_loads import LoadPart
+from bench.plan.schedule import ScheduledLoad
 from bench.plan.slice_lengths import Lengths, planned_length
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import DISTURBED, HistogramRow, ResourceRow, RoundRow, SliceRow, TimelineRow, TrialRow
@@ -97,28 +98,26 @@ class Block:
         arm_runs = []
         for arm in self._schedule.arms:
             trials = [self._trial(arm, load, part) for part in load.parts]
-            measured = [trial for trial in trials if trial.part.is_active]
             server = servers.get(arm, "")
             length = self._lengths.get((load.point, arm), planned_length(self._schedule.plan, load.scenario))
             if reason := load.skip_reasons[arm] or length.skip_reason:
                 self._add_unmeasured(trials, "skipped", reason)
             elif isinstance(server, str):
                 self._add_unmeasured(trials, "failed", server)
-            elif any(trial.part.population.is_open and trial.rate_rps is None for trial in measured):
+            elif any(trial.part.population.is_open and trial.rate_rps is None for trial in trials):
                 reason = "its capacity could not be measured when the rates were calibrated"
                 self._add_unmeasured(trials, "failed", reason)
             else:
-                for trial in trials:
-                    if not trial.part.is_active:
-                        self._add_unmeasured([trial], "skipped", trial.part.inactive_reason)
-                arm_runs.append(ArmRun(self._context, measured, server, length, self._meter, server.tree.usage()))
+                arm_runs.append(ArmRun(self._context, trials, server, length, self._meter, server.tree.usage()))
         return arm_runs
 
     def _trial(self, arm: Arm, load: ScheduledLoad, part: LoadPart) -> TrialContext:
         return TrialContext(self._schedule, self._number, arm, load, part, self._rates.arm_rates.get((part.point, arm)))
 
     def _add_unmeasured(self, trials: Sequence[TrialContext], status: str, reason: str) -> None:
-        self._trials += [unmeasured_row(trial, status, reason) for trial in trials]
+        rates = self._rates.point_rates
+        at_rates = [replace(trial, rate_rps=rates.get(trial.part.point, trial.rate_rps)) for trial in trials]
+        self._trials += [unmeasured_row(trial, status, reason) for trial in at_rates]
 
     def _run_rounds(self, load: ScheduledLoad, arm_runs: Sequence[ArmRun]) -> None:
         """Run the rounds of a load point. Disturbed rounds are repeated, up to a limit."""

@@ -4,7 +4,6 @@
 nothing that was known before the first server started.
 """
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,13 +16,12 @@ from bench.plan.matrix import (
     arms,
     baseline_arms,
     competing_arms,
-    parts_of,
     reference_arms,
     scenario_load_points,
     skip_reason,
 )
 from bench.plan.ordering import arrival_seed, block_order, round_count, round_order, slice_s, takes_part
-from bench.plan.population_loads import PopulationLoad, populations_at
+from bench.plan.population_loads import LoadPart, PopulationLoad, parts_at, populations_at
 from bench.plan.scenario import Scenario
 from bench.plan.slice_lengths import SliceLength
 from bench.plan.validation import check, plan_thresholds
@@ -33,29 +31,6 @@ from clients.quality_codes import Thresholds
 from servers.registry import Description
 
 SEARCH_BLOCK = 0  # searches are not in blocks; their orders and arrivals are those of this block
-
-
-@dataclass(frozen=True, slots=True)
-class LoadPart:
-    """One population in one phase: what a row of trials.csv is about."""
-
-    point: LoadPoint
-    population: PopulationLoad
-    phase: int | None = None  # position in the scenario; None without phases
-
-    @property
-    def is_active(self) -> bool:
-        """Return whether the population has connections, and is not switched off in this phase."""
-        return not self.inactive_reason
-
-    @property
-    def inactive_reason(self) -> str:
-        """Why the population does nothing in this phase, or ""."""
-        if not self.population.connections:
-            return f"population {self.population.name} has no connections at this load point"
-        if self.phase is not None and not self.population.active[self.phase]:
-            return f"population {self.population.name} is off in phase {self.point.phase}"
-        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +49,8 @@ class ScheduledLoad:
 
     @property
     def parts(self) -> list[LoadPart]:
-        """Every population in every phase, in the order of the plan; the first is what the scenario asks about."""
-        phases: Sequence[int | None] = range(len(self.scenario.phases)) or [None]
-        by_part = itertools.product(self.populations, phases)
-        points = parts_of(self.scenario, self.point)
-        return [LoadPart(point, load, phase) for point, (load, phase) in zip(points, by_part, strict=True)]
+        """Each population in each phase in which it does something; the scenario asks about the first."""
+        return parts_at(self.scenario, self.point)
 
     @property
     def has_populations(self) -> bool:
