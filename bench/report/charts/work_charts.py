@@ -64,7 +64,8 @@ def build_mixed_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
         heading: _spans(of_transport(medians[sweep], over), of_transport(tails[sweep], over))
         for heading, (sweep, over) in zip(headings, panels, strict=True)
     }
-    texts = _texts(request, tables, every, legend=SPAN_LEGEND).with_notes(*left_out)
+    shown = [point for point in every if not point.arm.control]
+    texts = _texts(request, tables, shown, legend=SPAN_LEGEND).with_notes(*left_out)
     return draw_spans(spans, texts, "latency (ms), log scale")
 
 
