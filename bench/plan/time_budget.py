@@ -59,10 +59,10 @@ def fit(plan: Plan, minutes: float, models: Mapping[str, Description], lengths: 
     if blocks >= MIN_BLOCKS:
         return msgspec.structs.replace(plan, blocks=min(blocks, MAX_BLOCKS))
     with_rounds = [round_count(plan, scenario) for scenario in plan.scenarios if _has_rounds(scenario)]
-    fewest = min(with_rounds, default=1)
+    most = max(with_rounds, default=1)
     shorter = msgspec.structs.replace(plan, blocks=MIN_BLOCKS)
-    for rounds in range(fewest - 1, MIN_ROUNDS - 1, -1):
-        shorter = _with_rounds(plan, rounds / fewest)
+    for rounds in range(most - 1, MIN_ROUNDS - 1, -1):
+        shorter = _with_rounds(plan, rounds / most)
         if MIN_BLOCKS * _block_s(shorter, models, lengths) <= left_s:
             return shorter
     least_minutes = max(1, math.ceil(duration_s(shorter, models, lengths) / 60))
@@ -106,7 +106,8 @@ def _slowest_arm(plan: Plan, models: Mapping[str, Description], lengths: Lengths
     cases = list(_cases(plan, models, lengths))
     seconds: dict[Arm, float] = {}
     for case in cases:
-        if case.length.is_longer(plan):
+        planned_s = planned_length(plan, plan.scenario(case.point.scenario)).slice_s
+        if case.length.slice_s > 1.001 * planned_s:  # more than the rounding of a sum
             seconds[case.arm] = seconds.get(case.arm, 0.0) + case.seconds
     if not seconds:
         return ""
@@ -120,11 +121,17 @@ def _slowest_arm(plan: Plan, models: Mapping[str, Description], lengths: Lengths
 
 
 def _with_rounds(plan: Plan, share: float) -> Plan:
-    """Return the plan with ``MIN_BLOCKS`` blocks and this share of the rounds in each."""
-    scenarios = [
-        msgspec.structs.replace(scenario, seconds=share * scenario.load_seconds) if _has_rounds(scenario) else scenario
-        for scenario in plan.scenarios
-    ]
+    """Return the plan with ``MIN_BLOCKS`` blocks and this share of the rounds in each.
+
+    A scenario keeps ``MIN_ROUNDS``, or the fewer that it has.
+    """
+
+    def shorten(scenario: Scenario) -> Scenario:
+        usual = round_count(plan, scenario)
+        rounds = max(min(MIN_ROUNDS, usual), round(share * usual))
+        return msgspec.structs.replace(scenario, seconds=rounds * slice_s(plan, scenario))
+
+    scenarios = [shorten(scenario) if _has_rounds(scenario) else scenario for scenario in plan.scenarios]
     return msgspec.structs.replace(plan, blocks=MIN_BLOCKS, scenarios=tuple(scenarios))
 
 

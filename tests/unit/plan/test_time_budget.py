@@ -3,7 +3,7 @@ import pytest
 
 from bench.plan.definition import Plan, PlanError
 from bench.plan.ordering import round_count
-from bench.plan.time_budget import MIN_BLOCKS, duration_s, fit, load_s
+from bench.plan.time_budget import MIN_BLOCKS, MIN_ROUNDS, duration_s, fit, load_s
 from bench.plan.toml import load_plan
 from tests.unit.plan.plans import MODELS
 
@@ -24,7 +24,7 @@ def test_load_of_standard_leaves_time_for_overhead() -> None:
     assert 0.6 * 360 <= load_s(load_plan("standard"), MODELS) <= 0.9 * 360
 
 
-@pytest.mark.parametrize("minutes", [2.0, 4.0, 6.0, 30.0])
+@pytest.mark.parametrize("minutes", [3.0, 4.0, 6.0, 30.0])
 def test_fit_uses_the_time_and_no_more(minutes: float) -> None:
     plan = fit(load_plan("standard"), minutes, MODELS)
     assert plan.blocks >= MIN_BLOCKS
@@ -33,11 +33,12 @@ def test_fit_uses_the_time_and_no_more(minutes: float) -> None:
 
 def test_fit_changes_blocks_first_and_rounds_last() -> None:
     plan = load_plan("standard")
-    longer, shorter, shortest = (fit(plan, minutes, MODELS) for minutes in (30.0, 4.0, 2.0))
+    longer, shorter, shortest = (fit(plan, minutes, MODELS) for minutes in (30.0, 4.0, 3.0))
     assert longer.blocks > plan.blocks > shorter.blocks > MIN_BLOCKS
     assert round_counts(shorter) == round_counts(plan)
     assert shortest.blocks == MIN_BLOCKS
-    assert all(few < usual for few, usual in zip(round_counts(shortest), round_counts(plan), strict=True))
+    for few, usual in zip(round_counts(shortest), round_counts(plan), strict=True):
+        assert few < usual if usual > MIN_ROUNDS else few == usual
 
 
 def test_fit_rejects_too_little_time_with_the_minimum() -> None:
