@@ -192,7 +192,7 @@ def handle_one(state: ThreadState, params: LoadParams, i: int, flags: int) -> No
     handled = flags
     if params.behaviour == TRICKLE and connections(state)[i]["state"] == OPEN:
         read_early(state, params, i)
-        handled &= ~int64(EPOLLOUT)  # room in the socket is no reason to write the rest
+        handled &= ~int64(EPOLLOUT)  # with room in the socket, the rest would follow at once
     handle_and_observe(state, params, i, handled)
     if params.behaviour > SILENT:
         queue_writer(state, params, i, syscalls.now_ns(clock(state)))
