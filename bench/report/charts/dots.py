@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter
 
 from bench.formatting import compact, on_axis
 from bench.report.charts.layout import TEXT_GREY, Texts, page, panel_title, settle
-from bench.report.charts.lines import draw_marker
+from bench.report.charts.lines import draw_marker, draw_prediction
 from bench.report.charts.points import Point, of_transport, row_name, transports
 from bench.report.charts.style import GREY, INK, Style, styles
 
@@ -60,8 +60,9 @@ def draw_dots(
 
 
 def _top(points: Sequence[Point], second: SecondMarks) -> float:
-    ends = [end for point in points if point.drawable for end in (point.high, point.median) if math.isfinite(end)]
-    return max([*ends, *(second.get((point.arm.name, point.connections), 0.0) for point in points)])
+    ends = [end for point in points if point.drawable for end in (point.high, point.median, point.predicted)]
+    finite = [end for end in ends if math.isfinite(end)]
+    return max([*finite, *(second.get((point.arm.name, point.connections), 0.0) for point in points)])
 
 
 def _rows(points: Sequence[Point], first: str, *, more_is_better: bool) -> Rows:
@@ -104,7 +105,9 @@ def _draw_row(ax: Axes, point: Point, y: float, look: Style, second: SecondMarks
     colour = look.colour if point.verdict == "valid" else GREY
     ax.plot([point.low, point.high], [y, y], color=colour, linewidth=2, zorder=3, solid_capstyle="butt")
     draw_marker(ax, point.median, y, point, look)
-    right = max(end for end in (point.high, point.median) if math.isfinite(end))
+    if math.isfinite(point.predicted):
+        draw_prediction(ax, point.predicted, y, "|", look)
+    right = max(end for end in (point.high, point.median, point.predicted) if math.isfinite(end))
     text = compact(point.median)
     rss = second.get((point.arm.name, point.connections))
     if rss is not None and rss > MIN_RSS_RATIO * point.median:

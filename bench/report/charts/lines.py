@@ -37,7 +37,8 @@ def draw_lines(points: list[Point], texts: Texts, unit: str, *, logarithmic: boo
     panels = transports(points)
     figure, axes = page(texts, len(panels), body_in=body_height_in(4.6, (point.arm for point in points)))
     looks = styles(point.label for point in points)
-    top = max(point.high for point in points if point.drawable and math.isfinite(point.high))
+    heights = [height for point in points if point.drawable for height in (point.high, point.predicted)]
+    top = max(height for height in heights if math.isfinite(height))
     right, beside = [], []
     for ax, transport in zip(axes, panels, strict=True):
         panel_title(ax, transport.upper())
@@ -109,6 +110,14 @@ def draw_point(ax: Axes, x: float, point: Point, look: Style) -> None:
     colour = look.colour if point.verdict == "valid" else GREY
     ax.plot([x, x], [point.low, point.high], color=colour, linewidth=1.6, zorder=3, solid_capstyle="butt")
     draw_marker(ax, x, point.median, point, look)
+    if math.isfinite(point.predicted):
+        draw_prediction(ax, x, point.predicted, "_", look)
+
+
+def draw_prediction(ax: Axes, x: float, y: float, tick: str, look: Style) -> None:
+    """Draw the tick of a prediction, with an edge that shows it on a marker. tick: ``_``, or ``|`` on a level axis."""
+    ax.plot([x], [y], tick, color="white", markersize=17, markeredgewidth=4.2, zorder=6)
+    ax.plot([x], [y], tick, color=look.ink, markersize=15, markeredgewidth=2.0, zorder=7)
 
 
 def draw_marker(ax: Axes, x: float, y: float, point: Point, look: Style) -> None:
