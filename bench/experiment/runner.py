@@ -28,6 +28,7 @@ from bench.experiment.server import Servers
 from bench.experiment.server_pool import baseline_servers
 from bench.experiment.stopping_rule import current_precision, should_stop
 from bench.experiment.termination import termination_as_keyboard_interrupt
+from bench.experiment.work_units import measure_work_units
 from bench.formatting import format_duration, plural
 from bench.machine import environment
 from bench.machine.affinity import pinned
@@ -136,6 +137,8 @@ def _execute(
             schedule = _resolve(plan, placement)
             warn_about_unserved(schedule, observer)
         machine = environment.describe(placement)
+        if units := measure_work_units(schedule):
+            machine["work_units"] = units
         _report_variables(plan, observer)
         stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
         context = RunContext(schedule, generator, _noise_probe(placement), observer, failures)

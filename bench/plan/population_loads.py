@@ -1,4 +1,4 @@
-"""What each population of a scenario does at a load point: every key that was left out has its value. Pure.
+"""The load of each population of a scenario at a load point: every key that was left out has its value. Pure.
 
 A scenario without populations has one, whose name is empty.
 """
@@ -17,7 +17,7 @@ _TRICKLE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RateRule:
-    """How the rate of a population is decided. A closed loop has no rule."""
+    """The rule that decides the rate of a population. A closed loop has none."""
 
     rate_rps: float | None = None  # a number
     capacity_share: float | None = None  # of what the population alone gets from the arm

@@ -37,7 +37,7 @@ def test_server_that_is_slow_or_silent_at_the_end_has_not_recovered(last_us: flo
     assert recovery_s(make_document([*[500.0] * 9, last_us]), 2) == math.inf
 
 
-def test_stretch_without_a_due_request_says_nothing() -> None:
+def test_stretch_without_a_due_request_does_not_count() -> None:
     document = make_document([80_000.0, None, *([500.0] * 8)], rates=(5, 15, 5))
     assert recovery_s(document, 2) == pytest.approx(0.1)
 

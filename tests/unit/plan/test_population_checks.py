@@ -83,7 +83,7 @@ def test_contradicting_populations_are_refused_in_one_line(
 @pytest.mark.parametrize(
     ("phases", "parts"),
     [
-        ([{"name": "a", "rate_rps": {"ligth": 5}}], ["phase 'a': 'ligth' is not a population; did you mean 'light'?"]),
+        ([{"name": "a", "rate_rps": {"lihgt": 5}}], ["phase 'a': 'lihgt' is not a population; did you mean 'light'?"]),
         ([{"name": "a", "off": ["light"], "rate_rps": {"light": 5}}], ["phase 'a': 'light' is named twice"]),
         ([{"name": "a"}, {"name": "a"}], ["phases: 'a' is listed twice"]),
         (

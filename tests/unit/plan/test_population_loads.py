@@ -1,4 +1,4 @@
-"""What each population does at a load point, and the load points that rows are about."""
+"""The load of each population at a load point, and the load points that rows are about."""
 
 import pytest
 
