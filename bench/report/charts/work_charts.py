@@ -11,7 +11,7 @@ from bench.report.charts.dots import draw_dots
 from bench.report.charts.families import MAX_PANELS, others_of, work_of
 from bench.report.charts.grid import MetricRow, draw_grid
 from bench.report.charts.layout import Texts
-from bench.report.charts.notes import notes
+from bench.report.charts.notes import PREDICTION_NOTE, notes
 from bench.report.charts.points import Point, describe_interval, of_transport, select_points, transports, trial_points
 from bench.report.charts.spans import Span, draw_spans
 from bench.report.charts.sweeps import Sweep, describe
@@ -66,6 +66,9 @@ def build_mixed_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
     }
     shown = [point for point in every if not point.arm.control]
     texts = _texts(request, tables, shown, legend=SPAN_LEGEND).with_notes(*left_out)
+    predicted = any(math.isfinite(point.predicted) for of_sweep in tails.values() for point in of_sweep)
+    if predicted and PREDICTION_NOTE not in texts.notes:
+        texts = texts.with_notes(PREDICTION_NOTE)
     return draw_spans(spans, texts, "latency (ms), log scale")
 
 

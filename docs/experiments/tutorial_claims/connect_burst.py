@@ -3,7 +3,8 @@
 Every repetition starts a fresh server for each backlog, in random order. All clients connect at the same moment and
 send ``hola``; a client is done when it has ``pues hola``. The server has a CPU of its own where there are two.
 
-Run it in the project's folder: ``python docs/experiments/tutorial_claims/connect_burst.py > results.csv``
+Run it in the project's folder, with the numbers of clients:
+``python docs/experiments/tutorial_claims/connect_burst.py 10 100 1000 > results.csv``
 """
 
 import csv
@@ -23,7 +24,6 @@ from pathlib import Path
 
 MODELS = ("thread_per_client", "asyncio")
 BACKLOGS = (1, 5, 128, 1024)
-CLIENTS = 1_000
 REPETITIONS = 5
 DEADLINE_S = 5.0
 STEPS_S = (0.5, 1.5, 2.5, 3.5)  # a lost SYN is sent again after 1, 2 and 3 s; a step ends before the next one
@@ -48,22 +48,25 @@ def main() -> None:
     """Print a row for each burst."""
     rows = csv.writer(sys.stdout)
     steps = ["below_0.5_s", "0.5_to_1.5_s", "1.5_to_2.5_s", "2.5_to_3.5_s", "later"]
-    rows.writerow(["repetition", "model", "backlog", *steps, "refused", "unanswered", "median_s", "p99_s", "overflows"])
-    order = [(model, backlog) for model in MODELS for backlog in BACKLOGS]
+    rows.writerow(
+        ["clients", "repetition", "model", "backlog", *steps, "refused", "unanswered", "median_s", "p99_s", "overflows"]
+    )
+    clients = [int(word) for word in sys.argv[1:]]
+    order = [(count, model, backlog) for count in clients for model in MODELS for backlog in BACKLOGS]
     shuffle = random.Random(SEED).shuffle
     cpus = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cpus[0]})
     for repetition in range(REPETITIONS):
         shuffle(order)
-        for model, backlog in order:
+        for count, model, backlog in order:
             with running_server(model, backlog, cpus[-1]) as port:
                 overflows = listen_overflows()
-                burst = connect_all(port)
+                burst = connect_all(port, count)
                 overflows = listen_overflows() - overflows
             times_s = sorted(burst.times_s)
             quantiles = [f"{times_s[int(q * (len(times_s) - 1))]:.6f}" if times_s else "" for q in (0.5, 0.99)]
             outcome = [*burst.by_step(), burst.refused, burst.unanswered, *quantiles, overflows]
-            rows.writerow([repetition, model, backlog, *outcome])
+            rows.writerow([count, repetition, model, backlog, *outcome])
             sys.stdout.flush()
 
 
@@ -80,11 +83,11 @@ def running_server(model: str, backlog: int, cpu: int) -> Iterator[int]:
             server.kill()
 
 
-def connect_all(port: int) -> Burst:
-    """Connect all clients at once, and wait for the first reply of each."""
+def connect_all(port: int, count: int) -> Burst:
+    """Connect ``count`` clients at once, and wait for the first reply of each."""
     burst, poller, began_s = Burst(), select.epoll(), {}
     clients = {}
-    for _ in range(CLIENTS):
+    for _ in range(count):
         client = socket.socket()
         client.setblocking(False)
         clients[client.fileno()] = client
