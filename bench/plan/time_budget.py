@@ -107,7 +107,7 @@ def _slowest_arm(plan: Plan, models: Mapping[str, Description], lengths: Lengths
     cases = list(_cases(plan, models, lengths))
     seconds: dict[Arm, float] = {}
     for case in cases:
-        if case.length.is_longer(plan):
+        if case.length.is_longer(plan, plan.scenario(case.point.scenario)):
             seconds[case.arm] = seconds.get(case.arm, 0.0) + case.seconds
     if not seconds:
         return ""
