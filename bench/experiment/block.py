@@ -73,12 +73,19 @@ class Block:
     def _run_load(self, load: ScheduledLoad, servers: Servers) -> None:
         """Measure all arms at one load point."""
         trials, rounds = len(self._trials), len(self._rounds)
-        arm_runs = self._start_arm_runs(load, servers)
+        number = 0
+        for arm_runs in load.turns(self._start_arm_runs(load, servers)):
+            number = self._run_turn(load, arm_runs, number)
+        disturbed = sum(row.disturbed for row in self._rounds[rounds:])
+        self._context.observer.on_case(CaseFinished(self._trials[trials:], disturbed))
+
+    def _run_turn(self, load: ScheduledLoad, arm_runs: Sequence[ArmRun], number: int) -> int:
+        """Measure arms whose connections are open at the same time, from round ``number`` on; return the next one."""
         for arm_run in arm_runs:
             self._run_step(arm_run, arm_run.open)
         background = BackgroundLoad(self._schedule.server_cpus)
         throttling = Throttling(self._schedule.server_cpus + self._schedule.generator_cpus)
-        self._run_rounds(load, arm_runs)
+        number = self._run_rounds(load, arm_runs, number)
         # A running server may be part of the background load, and generator and servers may share CPUs.
         unmanaged = any(isinstance(arm_run.server.child, UnmanagedServer) for arm_run in arm_runs)
         background_load_share = math.nan
@@ -87,8 +94,7 @@ class Block:
         throttled_share = throttling.share()
         for arm_run in arm_runs:
             self._finish(arm_run, self._baseline_rps(arm_runs, arm_run), background_load_share, throttled_share)
-        disturbed = sum(row.disturbed for row in self._rounds[rounds:])
-        self._context.observer.on_case(CaseFinished(self._trials[trials:], disturbed))
+        return number
 
     def _start_arm_runs(self, load: ScheduledLoad, servers: Servers) -> list[ArmRun]:
         """Return an arm run for each arm that is measured.
@@ -119,17 +125,18 @@ class Block:
         at_rates = [replace(trial, rate_rps=rates.get(trial.part.point, trial.rate_rps)) for trial in trials]
         self._trials += [unmeasured_row(trial, status, reason) for trial in at_rates]
 
-    def _run_rounds(self, load: ScheduledLoad, arm_runs: Sequence[ArmRun]) -> None:
-        """Run the rounds of a load point. Disturbed rounds are repeated, up to a limit."""
+    def _run_rounds(self, load: ScheduledLoad, arm_runs: Sequence[ArmRun], number: int) -> int:
+        """Run rounds from ``number`` on; return the next number. Disturbed rounds are repeated, up to a limit."""
         transports = [arm_run.trial.arm.transport for arm_run in arm_runs]
-        counted, number = 0, 0
+        counted, first = 0, number
         while counted < load.rounds:
             order = load.round_order(self._number, number, transports)
             in_turn = [arm_runs[k] for k in order if self._takes_part(arm_runs[k], counted)]
             # Phases begin on a fresh server, which a second time would not be.
-            may_repeat = not load.scenario.phases and number - counted < MAX_REPEAT_SHARE * load.rounds
+            may_repeat = not load.scenario.phases and number - first - counted < MAX_REPEAT_SHARE * load.rounds
             counted += self._run_round(load, number, in_turn, may_repeat=may_repeat)
             number += 1
+        return number
 
     def _takes_part(self, arm_run: ArmRun, counted: int) -> bool:
         return arm_run.trial.load.takes_part(arm_run.trial.arm, arm_run.length, counted)

@@ -36,9 +36,11 @@ from bench.machine.child_environment import speed_variables
 from bench.machine.cpu_layout import Placement, place_here
 from bench.machine.doctor import findings, problems
 from bench.machine.fd_limit import hard_limit, raise_soft_limit
+from bench.machine.free_memory import free_memory_mb
 from bench.machine.noise_probe import NoiseProbe
 from bench.plan.definition import Plan
-from bench.plan.schedule import Schedule, resolve
+from bench.plan.host_limits import HostLimits
+from bench.plan.schedule import Schedule, describe_turns, resolve
 from bench.plan.slice_lengths import Lengths
 from bench.plan.time_budget import duration_s, fit, slices_per_block
 from bench.store.run_folder import BlockRows, RunFolder, StoreError
@@ -169,7 +171,7 @@ def _resolve(plan: Plan, placement: Placement) -> Schedule:
         known_models(plan),
         server_cpus=placement.server,
         generator_cpus=placement.generator,
-        descriptor_limit=hard_limit(),
+        limits=HostLimits(hard_limit(), free_memory_mb()),
         share_core=placement.shares_core,
     )
 
@@ -216,6 +218,8 @@ def _noise_probe(placement: Placement) -> NoiseProbe:
 def _report_lengths(context: RunContext, lengths: Lengths) -> None:
     """Report the arms with longer slices than the plan's, and those that are skipped for their length."""
     plan = context.schedule.plan
+    for line in describe_turns(context.schedule):
+        context.observer.on_message(line)
     for load in [*context.schedule.block_loads, *context.schedule.searches]:
         of_load = {arm: lengths[load.point, arm] for arm in context.schedule.arms if (load.point, arm) in lengths}
         for arm, length in of_load.items():

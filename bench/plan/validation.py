@@ -9,6 +9,7 @@ from bench.plan import scenario_checks
 from bench.plan.definition import NONE, Plan, PlanError
 from bench.plan.external_command import find_mistake
 from bench.plan.external_server import ExternalServer, is_address
+from bench.plan.host_limits import SPARE_DESCRIPTORS, descriptors_needed
 from bench.plan.matrix import arms, baseline_arms, load_points, scenario_load_points, skip_reason
 from bench.plan.population_loads import populations_at, total_connections
 from bench.plan.suggestions import did_you_mean
@@ -19,7 +20,6 @@ from clients.quality_codes import Thresholds
 from servers.registry import Description
 
 MAX_DATAGRAM_BYTES = 65_507
-SPARE_DESCRIPTORS = 64  # standard streams, pollers and pipes of the generator
 
 
 def plan_thresholds(plan: Plan) -> Thresholds:
@@ -144,19 +144,24 @@ def _served_arms(plan: Plan, models: Mapping[str, Description]) -> dict[LoadPoin
 def _check_descriptors(plan: Plan, served: Mapping[LoadPoint, Sequence[Arm]], limit: int | None) -> None:
     """Raise PlanError if the generator cannot open the connections.
 
-    It opens those of all arms of a load point at the same time.
+    It opens those of all arms of a load point at the same time. Arms of a scenario with populations take turns if these
+    are too many.
     """
     if limit is None:
         return
     in_blocks = set(load_points(plan))
     for point, point_arms in served.items():
-        count = len(point_arms) if point in in_blocks else 1  # a search loads one arm after the other
-        connections = total_connections(populations_at(plan.scenario(point.scenario), point))
-        needed = connections * count + SPARE_DESCRIPTORS
+        scenario = plan.scenario(point.scenario)
+        populations = populations_at(scenario, point)
+        # A search loads one arm after the other.
+        count = len(point_arms) if point in in_blocks and not scenario.populations else min(1, len(point_arms))
+        connections, needed = total_connections(populations), descriptors_needed(populations, count)
         if needed > limit and count:
             most = max(0, limit - SPARE_DESCRIPTORS) // count
+            at_once = f" for {count} arms at the same time" if count > 1 else ""
+            fewer = ", fewer models," if count > 1 else ""
             problem = (
-                f"needs {needed:,} file descriptors for {count} arms at the same time, but the hard limit is "
-                f"{limit:,}; use at most {most:,} connections, fewer models, or raise the limit (ulimit -Hn)"
+                f"needs {needed:,} file descriptors{at_once}, but the hard limit is {limit:,}; use at most {most:,} "
+                f"connections{fewer} or raise the limit (ulimit -Hn)"
             )
             raise PlanError.of_value(f"scenario {point.scenario!r}: ", "connections", connections, problem)

@@ -1,6 +1,7 @@
 """Populations and phases in the analysis: rows of one never count for another."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,7 @@ def make_mixed() -> Tables:
     for block in range(BLOCKS):
         for arm, light_us in LIGHT_US.items():
             for population, p99_us in (("light", light_us), ("heavy", HEAVY_US[arm])):
-                part = {"population": population, "rate_rps": 1000.0}
+                part: dict[str, Any] = {"population": population, "rate_rps": 1000.0}
                 rows = [
                     replace(
                         synthetic.make_slice(block, number, arm, 16, "mixed", 1000.0, random),
@@ -142,3 +143,12 @@ def test_population_that_gets_no_replies_is_described_by_memory() -> None:
     assert summary[summary["verdict"] == "invalid"].empty
     table = result_tables(summary, compare((trials, slices)))[0]
     assert table.metrics == ["memory_mb"]
+
+
+def test_arms_that_took_turns_are_compared_inside_blocks() -> None:
+    trials, slices = make_mixed()
+    later = slices["arm"] == "select/tcp"
+    in_turns = slices.assign(round=slices["round"] + ROUNDS * later)
+    row = only_row(compare((trials, in_turns)), metric="latency_p50_us", population="light")
+    assert (row["pairing"], row["conclusion"], row["blocks"]) == ("blocks", "slower", BLOCKS)
+    assert row["ratio"] == pytest.approx(2.0, rel=0.05)

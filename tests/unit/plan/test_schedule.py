@@ -1,6 +1,7 @@
 import pytest
 
 from bench.plan.definition import PlanError
+from bench.plan.host_limits import HostLimits
 from bench.plan.schedule import resolve
 from bench.plan.slice_lengths import usual_length
 from bench.plan.time_budget import slices_per_block
@@ -58,7 +59,7 @@ def test_resolve_rejects_what_cannot_be_measured() -> None:
             MODELS,
             server_cpus=(1,),
             generator_cpus=(0,),
-            descriptor_limit=4096,
+            limits=HostLimits(descriptors=4096),
         )
 
 
