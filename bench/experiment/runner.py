@@ -185,7 +185,9 @@ def _execute_steps(
             observer.on_message("measuring how long replies take, which decides the length of slices ...")
         calibration = recorded or calibrate(context, baselines)
         lengths = lengths_by_case(calibration.lengths)
-        if minutes is not None and any(length.is_longer(plan) for length in lengths.values()):
+        if minutes is not None and any(
+            length.is_longer(plan, plan.scenario(point.scenario)) for (point, _), length in lengths.items()
+        ):
             plan = fit(plan, minutes, known_models(plan), lengths)
             context = replace(context, schedule=_resolve(plan, placement))
         folder = open_folder(plan, machine)
@@ -263,7 +265,7 @@ def _report_lengths(context: RunContext, lengths: Lengths) -> None:
         longer = [
             f"{arm.display_name} {length.slice_s:.3g} s"
             for arm, length in of_load.items()
-            if length.is_longer(plan) and not length.skip_reason
+            if length.is_longer(plan, load.scenario) and not length.skip_reason
         ]
         if longer:
             context.observer.on_message(

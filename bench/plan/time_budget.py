@@ -106,8 +106,7 @@ def _slowest_arm(plan: Plan, models: Mapping[str, Description], lengths: Lengths
     cases = list(_cases(plan, models, lengths))
     seconds: dict[Arm, float] = {}
     for case in cases:
-        planned_s = planned_length(plan, plan.scenario(case.point.scenario)).slice_s
-        if case.length.slice_s > 1.001 * planned_s:  # more than the rounding of a sum
+        if case.length.is_longer(plan, plan.scenario(case.point.scenario)):
             seconds[case.arm] = seconds.get(case.arm, 0.0) + case.seconds
     if not seconds:
         return ""

@@ -28,12 +28,12 @@ class _Question:
 
     @property
     def is_time(self) -> bool:
-        """Whether the metric is a time, of which the shortest is best."""
+        """True if the metric is a time, of which the shortest is best."""
         return self.metric == "latency_p99_us"
 
     @property
     def asked(self) -> str:
-        """What is best: ``the most requests per second with 64 clients``."""
+        """The best figure in words: ``the most requests per second with 64 clients``."""
         if self.is_time:
             return f"the shortest 99th percentile of {self.population.replace('_', ' ')} requests"
         return f"the most requests per second with {plural(self.clients, 'client')}"

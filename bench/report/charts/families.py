@@ -18,7 +18,7 @@ MAX_PANELS = 4  # side by side; more would be too narrow for their marks
 
 @dataclass(frozen=True, slots=True, order=True)
 class Work:
-    """What one request asks for. compute_units: about 1 us each. compute_kind: ``lock``, ``release`` or empty."""
+    """The work that one request asks for. compute_units: about 1 us each. compute_kind: ``lock``, ``release`` or empty."""
 
     wait_us: float
     compute_units: float
@@ -35,7 +35,7 @@ class Work:
 
 AT_ONCE = Work(0.0, 0.0, "")
 _BEHAVIOURS = {
-    "silent": "say nothing",
+    "silent": "send nothing",
     "trickle": "send one byte now and then",
     "never_reads": "never read a reply",
 }

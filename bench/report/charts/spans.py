@@ -33,7 +33,7 @@ class Span:
 
     @property
     def drawable(self) -> bool:
-        """Whether it has a median to draw."""
+        """True if it has a median to draw."""
         return self.median.drawable and self.median.median > 0
 
 

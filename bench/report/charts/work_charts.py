@@ -141,7 +141,7 @@ def _panels(points: dict[Sweep, list[Point]]) -> tuple[list[_Panel], list[str]]:
 
 
 def _headings(tables: ChartTables, panels: Sequence[_Panel]) -> list[str]:
-    """Return what tells the panels apart: their work or their scenario, and their transport if it differs."""
+    """Return the titles of the panels: their work or their scenario, and their transport if it differs."""
     works = [work_of(sweep, tables.trials) if not sweep.population else None for sweep, _ in panels]
     texts = [
         str(work) if work is not None and works.count(work) == 1 else sweep.scenario.replace("_", " ")

@@ -46,7 +46,7 @@ def waiting() -> ChartTables:
         (Work(1_000.0, 10_000.0, "lock"), "waits 1 ms, computes about 10 ms with the lock"),
     ],
 )
-def test_work_of_a_request_is_told_in_words(work: Work, text: str) -> None:
+def test_work_of_a_request_is_put_into_words(work: Work, text: str) -> None:
     assert str(work) == text
 
 
