@@ -20,7 +20,7 @@ _MAX_MEMORY_SHARE = 0.5  # of the machine's memory, for messages and connections
 def check_memory(specs: Sequence[LoadSpec], thread_count: int) -> None:
     """Raise MemoryError with a one-line message for a load that needs too much memory."""
     limit = _MAX_MEMORY_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    needed = [bytes_needed(spec.connections, params_for(spec, thread_count)) for spec in specs]
+    needed = [bytes_needed(spec.connections, thread_count, params_for(spec, thread_count)) for spec in specs]
     needed = [size + spec.raw_rows * RAW.itemsize for size, spec in zip(needed, specs, strict=True)]
     if sum(needed) > limit:
         spec = specs[needed.index(max(needed))]

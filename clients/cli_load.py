@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from clients import kernel_counters
+from clients.addresses import resolve
 from clients.cli_errors import Stop
 from clients.engine.histogram_slots import Counts
 from clients.engine.raw_memory import Array
 from clients.engine.threads import Threads
 from clients.fd_limit import TooManyConnectionsError, raise_fd_limit
 from clients.generator import LoadGenerator, PopulationsGenerator, compile_loops, compile_populations
-from clients.load_spec import MAX_WEIGHT, LoadSpec
+from clients.load_spec import MAX_WEIGHT, LoadSpec, check_duration
 from clients.local_ports import PortsExhaustedError
 from clients.protocol_check import ProtocolError, find_server
 from clients.protocols import MAX_MESSAGE_BYTES, TRANSPORTS
@@ -84,6 +85,31 @@ def parse_work_mix(text: str) -> tuple[tuple[int, int, float], ...]:
         raise Stop(
             f"--work-mix {text!r}: expected WAIT_MS:UNITS:WEIGHT, several with commas, e.g. 0:0:99,5:0:1"
         ) from error
+
+
+def make_spec(
+    url: str, lengths_s: tuple[float, float], sizes: str, works: str, **settings: Any
+) -> tuple[LoadSpec, str]:
+    """Return the load of a command line, and the server's host as it was given. Raises Stop.
+
+    lengths_s: of the load with its warm-up, and of the warm-up. sizes, works: texts of --message-bytes and --work-mix.
+    """
+    transport, host, port = parse_url(url)
+    mix, work_mix = parse_mix(sizes), parse_work_mix(works)
+    try:
+        check_duration(*lengths_s)
+        return LoadSpec(
+            transport=transport,
+            host=resolve(host)[0],
+            port=port,
+            message_bytes=max(size for size, _ in mix),
+            mix=mix if len(mix) > 1 else (),
+            work_mix=work_mix,
+            parts=WINDOWS,
+            **settings,
+        ), host
+    except ValueError as error:
+        raise Stop(name_options(str(error))) from error
 
 
 def name_options(message: str) -> str:

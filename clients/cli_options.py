@@ -33,7 +33,7 @@ Populations = Annotated[
 Behaviour = Annotated[
     Literal["normal", "silent", "trickle", "never_reads"],
     typer.Option(
-        help="silent: connect and say nothing. trickle: a byte of a request now and then. never_reads: send requests "
+        help="silent: connect and send nothing. trickle: a byte of a request now and then. never_reads: send requests "
         "until the socket is full, and never read."
     ),
 ]

@@ -89,57 +89,44 @@ def load(
 
     Examples of use:
 
-      python -m clients load tcp://127.0.0.1:8000 --connections 64 --cpus 0
-
       python -m clients load udp://127.0.0.1:8000 --rate 2000 --seconds 10
 
       python -m clients load tcp://127.0.0.1:8000 --populations quiet-and-greedy.json
     """
-    from clients.addresses import resolve
-    from clients.cli_load import WINDOWS, name_options, parse_mix, parse_url, parse_work_mix, run_load
-    from clients.load_spec import LoadSpec, check_duration
+    from clients.cli_load import make_spec, run_load
 
-    transport, host, port = parse_url(url)
-    mix = parse_mix(message_bytes)
     if raw and Path(raw).suffix not in (".npy", ".csv"):
         raise Stop(f"--raw {raw}: the name must end in .npy or .csv")
     pinned = parse_cpus(cpus)
     if populations:
         _load_populations(context, url, populations, pinned)
         return
-    try:
-        check_duration(seconds + warmup, warmup)
-        spec = LoadSpec(
-            transport=transport,
-            host=resolve(host)[0],
-            port=port,
-            protocol=protocol,
-            lifecycle=lifecycle,
-            connections=connections,
-            message_bytes=max(size for size, _ in mix),
-            mix=mix if len(mix) > 1 else (),
-            wait_us=round(wait_ms * 1e3),
-            compute_units=compute_units,
-            compute_kind=compute_kind,
-            work_mix=parse_work_mix(work_mix),
-            behaviour=behaviour,
-            trickle_s=trickle,
-            retries=retries,
-            requests_per_session=requests_per_session,
-            depth=depth,
-            timeout_s=timeout,
-            think_s=think,
-            rate_rps=rate,
-            arrivals=arrivals,
-            burst_on_s=burst_on,
-            burst_period_s=burst_period,
-            seed=seed,
-            spin=bool(pinned),
-            parts=WINDOWS,
-            raw_rows=raw_rows if raw else 0,
-        )
-    except ValueError as error:
-        raise Stop(name_options(str(error))) from error
+    spec, host = make_spec(
+        url,
+        (seconds + warmup, warmup),
+        message_bytes,
+        work_mix,
+        protocol=protocol,
+        lifecycle=lifecycle,
+        connections=connections,
+        wait_us=round(wait_ms * 1e3),
+        compute_units=compute_units,
+        compute_kind=compute_kind,
+        behaviour=behaviour,
+        trickle_s=trickle,
+        retries=retries,
+        requests_per_session=requests_per_session,
+        depth=depth,
+        timeout_s=timeout,
+        think_s=think,
+        rate_rps=rate,
+        arrivals=arrivals,
+        burst_on_s=burst_on,
+        burst_period_s=burst_period,
+        seed=seed,
+        spin=bool(pinned),
+        raw_rows=raw_rows if raw else 0,
+    )
     result = run_load(spec, host, pinned, seconds, warmup, _report)
     _write_result(result, json_file, raw, hdr)
 

@@ -74,8 +74,8 @@ class PopulationsGenerator:
         return opened
 
     def _open_population(self, number: int, spec: LoadSpec) -> int:
-        deadline_ns = time.monotonic_ns() + int(spec.timeout_s * 1e9) + _AFTER_TIMEOUT_NS
-        return sum(self._threads.each(lambda load: load.connect(number, deadline_ns), self._thread_loads))
+        now_ns, patience_ns = time.monotonic_ns(), int(spec.timeout_s * 1e9) + _AFTER_TIMEOUT_NS
+        return sum(self._threads.each(lambda load: load.connect(number, now_ns, patience_ns), self._thread_loads))
 
     def load(
         self, seconds: float, warmup_s: float = 0.0, *, counted: bool = True, seed: int | None = None

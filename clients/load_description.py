@@ -18,7 +18,7 @@ _ERRORS = {
     "unreachable": ("the network reported that {} could not reach the server", "connection"),
     "wrong_reply": ("the server sent {} with other bytes than expected", "reply"),
 }
-_BEHAVIOURS = {"silent": "say nothing", "trickle": "trickle", "never_reads": "never read"}
+_BEHAVIOURS = {"silent": "send nothing", "trickle": "trickle", "never_reads": "never read"}
 _PLURALS = {"reply": "replies"}
 
 

@@ -61,7 +61,7 @@ _REAL = {
     "burst_on_s": (1e-6, 3600.0),
     "burst_period_s": (1e-6, 3600.0),
 }
-# A client that never reads sends at most so much, and all such clients together: some servers keep all their replies.
+# Limits of what one client that never reads sends, and all of them: some servers keep all their replies.
 _UNREAD_BYTES, _UNREAD_BYTES_OF_ALL = 16 << 20, 1 << 30
 _ALWAYS_NS = 1 << 60
 _SABOTAGE = "HOLABENCH_SABOTAGE"  # environment variable with which tests break the generator on purpose
@@ -95,8 +95,8 @@ class LoadSpec:
     connections: int = 1
     message_bytes: int = 64
     mix: tuple[tuple[int, float], ...] = ()  # message sizes with their weights, instead of message_bytes
-    wait_us: int = 0  # protocol work: the server waits so long for each request ...
-    compute_units: int = 0  # ... and computes so much
+    wait_us: int = 0  # protocol work: time that the server waits for each request ...
+    compute_units: int = 0  # ... and what it computes
     compute_kind: str = "lock"  # while it computes, it holds the interpreter's lock, or releases it
     work_mix: tuple[tuple[int, int, float], ...] = ()  # (wait_us, compute_units, weight), instead of these two
     requests_per_session: int = 10

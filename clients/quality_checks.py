@@ -16,7 +16,7 @@ _PUNCTUAL_NS = 50_000
 _PUNCTUAL_SHARE = 0.05  # of a percentile
 _CLOCK_READING_NS = 500  # per request, between its time stamp and the clock reading that counts it
 _KINDS_WITH_CODES = {"closed", "reset", "connect_refused", "no_ports", "no_descriptors"}  # other errors are ERRORS
-# Codes that say of a client only that it behaves as it was asked to.
+# Codes that only report that a client behaves as it was asked to.
 _MEANT: dict[str, set[str]] = {
     "normal": set(),
     "silent": {"NO_REQUESTS_SENT", "STARVED_CONNECTIONS", "UNFAIR_SERVICE"},

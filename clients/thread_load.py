@@ -13,6 +13,8 @@ from clients.engine.load_params import NORMAL, LoadParams
 from clients.engine.populations import connect_population, run_populations
 from clients.engine.raw_memory import Array
 
+_MAX_CONNECT_NS = 20_000_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class ThreadLoad:
@@ -43,13 +45,17 @@ class ThreadLoad:
         else:
             run_populations(*self._as_arrays())
 
-    def connect(self, number: int, deadline_ns: int) -> int:
-        """Open the connections of a population in this thread. Returns how many are open."""
+    def connect(self, number: int, now_ns: int, patience_ns: int) -> int:
+        """Open the connections of a population in this thread. Returns how many are open.
+
+        patience_ns: how long to wait, or for several populations how long to wait for the next connection.
+        """
         if number not in self.numbers:
             return 0
         if self.is_plain:
-            return connect_all(self.buffers[0].state, self.params[0], deadline_ns)
-        return connect_population(*self._as_arrays(), self.numbers.index(number), deadline_ns)
+            return connect_all(self.buffers[0].state, self.params[0], now_ns + patience_ns)
+        deadline_ns = now_ns + max(patience_ns, _MAX_CONNECT_NS)
+        return connect_population(*self._as_arrays(), self.numbers.index(number), deadline_ns, patience_ns)
 
     def _as_arrays(self) -> tuple[Array, Array]:
         return np.array([buffers.state for buffers in self.buffers]), np.array(self.params)

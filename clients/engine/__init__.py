@@ -9,6 +9,9 @@ It imports numpy and numba, and of the other modules only the constants of ``cli
 - ``arrivals``, ``messages``, ``outcomes``, ``requests``: when requests are due, their bytes, their end, and sending
 - ``queues``, ``scheduler``: which connection sends next
 - ``replies``, ``timeouts``: read replies, and give up what takes too long
-- ``event_loop``, ``connect_all``: the two entry points
+- ``phases``, ``retries``, ``behaviours``: rates that change, requests that are sent again, difficult clients
+- ``random_numbers``: of schedules and of work
+- ``event_loop``, ``connect_all``: the two entry points of a single load
+- ``populations``: those of a load with several populations of clients
 - ``threads``: one operating-system thread for each CPU
 """

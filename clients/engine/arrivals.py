@@ -36,7 +36,7 @@ def next_arrival(state: ThreadState, params: LoadParams) -> None:
 def _next_arrival_of_phases(state: ThreadState, params: LoadParams) -> None:
     """Advance to the next time of this phase, or to the first of the next phase that has any.
 
-    Each phase begins its arrivals anew, which for Poisson arrivals makes no difference: they have no memory.
+    Each phase begins its arrivals again. For Poisson arrivals that makes no difference: they have no memory.
     """
     process, end_ns = arrivals(state), schedule(state)["end_ns"]
     index = progress(state)["due_phase"]

@@ -109,9 +109,9 @@ def _pour(state: ThreadState, params: LoadParams, i: int) -> None:
 
 @jit_internal
 def _write_some(state: ThreadState, params: LoadParams, i: int, most: int) -> tuple[int, int, int]:
-    """Write at most so many bytes of the current request, which begins if there is none.
+    """Write up to ``most`` bytes of the current request, which begins if there is none.
 
-    Returns its slot, its size, and errno or 0. A full socket is no error.
+    Returns its slot, its size, and errno or 0. A full socket is not counted as an error.
     """
     conn = connections(state)[i]
     slot = int64(0)

@@ -52,11 +52,12 @@ class ThreadShare:
     population_number: int = 0  # among all populations
 
 
-def bytes_needed(connections: int, params: LoadParams) -> int:
-    """Return the memory that grows with the number of connections."""
+def bytes_needed(connections: int, threads: int, params: LoadParams) -> int:
+    """Return the memory that grows with the number of connections, or of phases."""
     slots = connections * params.depth
     per_slot = params.message_bytes + REQUEST.itemsize + ATTEMPT.itemsize + 16 + 4
-    return slots * per_slot + connections * (CONNECTION.itemsize + 24 * params.lost_remembered)
+    of_phases = threads * (params.phases + 2) * PHASE.itemsize if params.phases else 0
+    return of_phases + slots * per_slot + connections * (CONNECTION.itemsize + 24 * params.lost_remembered)
 
 
 def make_buffers(share: ThreadShare, params: LoadParams, random: np.random.Generator) -> Buffers:

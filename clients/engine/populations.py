@@ -269,32 +269,41 @@ def wake_clients(state: ThreadState, params: LoadParams, now_ns: int) -> None:
 
 
 @jit
-def connect_population(states: Array, params: Array, p: int, deadline_ns: int) -> int:
+def connect_population(states: Array, params: Array, p: int, deadline_ns: int, patience_ns: int) -> int:
     """Open every closed connection of one population, as ``connect_all`` does for a whole thread.
 
-    Events of the others are handled. Returns the number of open connections.
+    Ten thousand connections take a slow server a while, so the function continues as long as connections open: until
+    none has opened for ``patience_ns``, or until ``deadline_ns``. Events of the other populations are handled. Returns
+    the number of open connections.
     """
     state, own = state_of(states, p), params_of(params, p)
     i = 0
     connecting = 0
     now = syscalls.now_ns(clock(state))
-    while (i < state.connection_count or connecting > 0) and now < deadline_ns:
+    last_opened_ns = now
+    while (i < state.connection_count or connecting > 0) and now < min(deadline_ns, last_opened_ns + patience_ns):
         while i < state.connection_count and connecting < _CONNECTS_AT_ONCE:
             if connections(state)[i]["state"] == CLOSED and open_connection(state, own, i, now) == CONNECTING:
                 connecting += 1
             i += 1
         count = syscalls.epoll_wait(state.poller, state.block + EVENTS_AT, EVENTS_AT_ONCE, 1 if connecting else 0)
-        for k in range(count):
-            flags = int64(events(state)[k * EVENT_WORDS])
-            ready = int64(events(state)[k * EVENT_WORDS + EVENT_DATA_WORD])
-            q = int64(events(state)[k * EVENT_WORDS + EVENT_DATA_WORD + 1])
-            was_connecting = q == p and connections(state)[ready]["state"] == CONNECTING
-            handle_one(state_of(states, q), params_of(params, q), ready, flags)
-            if was_connecting and connections(state)[ready]["state"] != CONNECTING:
-                connecting -= 1
         now = syscalls.now_ns(clock(state))
+        for k in range(count):
+            ended = handle_while_connecting(states, params, p, events(state)[k * EVENT_WORDS :])
+            connecting -= ended
+            last_opened_ns = now if ended else last_opened_ns
     open_count = 0
     for k in range(state.connection_count):
         if connections(state)[k]["state"] == OPEN:
             open_count += 1
     return open_count
+
+
+@jit_internal
+def handle_while_connecting(states: Array, params: Array, p: int, event: Array) -> int:
+    """Handle an event. Returns 1 if it ended a connect of population ``p``, well or not, else 0."""
+    q, i = int64(event[EVENT_DATA_WORD + 1]), int64(event[EVENT_DATA_WORD])
+    state = state_of(states, q)
+    was_connecting = q == p and connections(state)[i]["state"] == CONNECTING
+    handle_one(state, params_of(params, q), i, int64(event[0]))
+    return int64(1 if was_connecting and connections(state)[i]["state"] != CONNECTING else 0)

@@ -23,7 +23,7 @@ def checks(scale: float) -> list[Check]:
 
 
 def _judge_quiet_population(evidence: Evidence) -> list[Finding]:
-    """All requests queue up together, and each quiet one takes what the server's plan says."""
+    """All requests queue up together, and each quiet one takes as long as the server planned."""
     quiet = _only(evidence, "quiet", 0, QUIET_CLIENTS)
     greedy = _only(evidence, "greedy", QUIET_CLIENTS, QUIET_CLIENTS + GREEDY_CLIENTS)
     rows = evidence.stamps[np.argsort(evidence.stamps["arrival_ns"], kind="stable")]
@@ -34,6 +34,8 @@ def _judge_quiet_population(evidence: Evidence) -> list[Finding]:
     return [
         ledger_balances(quiet),
         ledger_balances(greedy),
+        code_absent(quiet, "LITTLES_LAW_VIOLATED"),
+        code_absent(greedy, "LITTLES_LAW_VIOLATED"),
         equal("sent by all", len(evidence.stamps), quiet.document["sent"] + greedy.document["sent"]),
         approx("largest gap between plan and recursion", 0, gap_ns, _PLAN_TOLERANCE_NS, "ns"),
         at_least("median time of a quiet request at the server", 2, ahead, "ms"),
