@@ -8,6 +8,8 @@ from Python 3.9 on: the interpreter is one of the things that can be compared.
 compiled system calls of ``clients`` instead of duplicating them.
 
 - ``protocols``: bytes in, bytes out. Imports only ``log``; no sockets.
+- ``work``: the protocol whose requests wait and compute. It imports ``connection_set`` and ``sockets``, too.
+- ``entry_points``: chooses the function of a model that serves a protocol.
 - ``sockets``: creates every socket, so that no model gains from an option that the others lack.
 - ``connection_set``, ``datagrams``, ``worker_pool``: the parts that several models share.
 - ``models``: one way to serve clients each. They import ``log``, ``parent_death``, ``runtime``, the above, one another.

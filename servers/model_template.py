@@ -3,7 +3,8 @@
 Represents: tuned: what a server from the documentation would not do, in a few words
 
 The first line is the help text in ``holabench models``, which also shows what the model represents: ``as the
-documentation teaches``, ``the standard library's defaults`` or ``tuned: `` and how. Describe here how the model serves
+documentation teaches``, ``the standard library's defaults``, ``tuned: `` and how, or ``a common mistake: `` and which.
+Describe here how the model serves
 its clients, what it is good at, and what it is bad at.
 
 This file is a complete model: it waits with ``selectors`` for sockets that can be read or written, and serves them at
@@ -12,10 +13,13 @@ once. Replace what your model does differently, and keep the rules that make it 
 - Use the socket that you are given. ``servers.sockets`` created it with the same options for every model.
 - Create one handler per TCP connection with ``new_handler()``, and one for all UDP peers. Feed it what arrives and send
   what it returns. Once a TCP handler is ``done``, close its connection after everything is sent.
+- In the protocol ``work``, each request waits and computes before its reply. Wait as a user of this way to serve would,
+  and compute in the same place. The modules of ``servers.work`` contain the rest.
 - Log nothing while requests are served, except rare events by ``servers.log.Tally``. Install no signal handlers.
 
 Constants declare what the benchmark has to know. They are read from the source, so their values must be literals:
 
+- ``MAX_TCP_WAITS = 1``, ``MAX_UDP_WAITS = 1``: number of requests of ``work`` that one process lets wait at a time.
 - ``MAX_TCP_CLIENTS = 64``: number of TCP clients that one process can serve at the same time.
 - ``PARALLEL = True``: starts ``servers.runtime.workers`` processes by ``servers.worker_pool.supervise_workers``.
 - ``REUSEPORT = True``: these have their own sockets, made by ``servers.sockets.clone_reuseport``.
@@ -33,6 +37,8 @@ import selectors
 
 from servers.connection_set import ConnectionSet
 from servers.datagrams import drain
+from servers.work.connection_set import WorkConnections
+from servers.work.datagrams import WorkDatagrams
 
 TYPE_CHECKING = False  # importing typing would cost every server 4 ms and 1 MB
 if TYPE_CHECKING:
@@ -41,7 +47,8 @@ if TYPE_CHECKING:
     from servers.protocols import NewDatagramHandler, NewStreamHandler
 
 
-# Remove serve_tcp or serve_udp if the model does not serve this transport. Neither function returns.
+# Remove the functions of a transport that the model does not serve, and those with _work_ if it does not serve work.
+# None of them returns.
 def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
     """Wait for connections that can be read or written, and serve them at once.
 
@@ -114,3 +121,33 @@ def serve_udp(sock: socket.socket, new_handler: NewDatagramHandler) -> None:
         while True:
             selector.select()
             drain(sock, feed)
+
+
+def serve_work_tcp(listener: socket.socket) -> None:
+    """Wait for connections that can be read or written, or for the next timer.
+
+    Alternatives to this loop: ``servers.work.blocking.serve_work`` for a thread or a process per client,
+    ``servers.work.coroutines.converse`` for coroutines, ``servers.work.asyncio_protocols`` for asyncio's protocols.
+    """
+    with selectors.DefaultSelector() as selector:
+        connections = SelectorWorkConnections(listener, selector)
+        connections.resume_accepting()
+        while True:
+            ready = selector.select(connections.timeout_s())
+            connections.serve_ready([key.fd for key, _ in ready])
+            connections.serve_due()
+
+
+class SelectorWorkConnections(WorkConnections, SelectorConnections):
+    """The connections, for requests that wait: with timers, and with one request of a connection in progress."""
+
+
+def serve_work_udp(sock: socket.socket) -> None:
+    """Wait for datagrams or for the next timer."""
+    datagrams = WorkDatagrams(sock)
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_READ)
+        while True:
+            if selector.select(datagrams.timeout_s()):
+                datagrams.receive()
+            datagrams.serve_due()

@@ -22,7 +22,7 @@ def models(models_from: options.ModelsFrom = None) -> None:
 
     add_models_folder(models_from)
     table = Table(box=None, pad_edge=False)
-    for heading in ("model", "transports", "TCP clients", "CPUs", "description"):
+    for heading in ("model", "transports", "protocols", "TCP clients", "CPUs", "description"):
         table.add_column(heading, overflow="fold")
     for model in known_models().values():
         clients = "unlimited" if model.max_tcp_clients is None else str(model.max_tcp_clients)
@@ -30,7 +30,8 @@ def models(models_from: options.ModelsFrom = None) -> None:
         unavailable = f" ({model.unavailable_reason})" if model.missing else ""
         represents = f" Represents: {model.represents}." if model.represents else ""
         description = (model.help + represents + unavailable).strip()
-        table.add_row(*text_cells(model.name, ", ".join(model.transports), clients, cpus, description))
+        transports, protocols = ", ".join(model.transports), ", ".join(model.protocols)
+        table.add_row(*text_cells(model.name, transports, protocols, clients, cpus, description))
     stdout_console().print(table)
 
 

@@ -2,10 +2,10 @@
 
 Represents: as the documentation teaches
 
-It is the usual remedy for a call that blocks. Strength: the loop goes on, whatever the call is. Weaknesses: the threads
-are those of the default executor, min(32, CPUs + 4), so no more requests wait at a time; computing that holds the
-interpreter lock still delays the loop; and a request costs two switches between threads. The wait of a client that has
-left goes on to its end, because a thread cannot be cancelled. Only ``work`` differs from the asyncio model.
+It is the usual remedy for a call that blocks. Strength: the loop serves others, whatever the call is. Weaknesses: the
+threads are those of the default executor, min(32, CPUs + 4), so no more requests wait at a time; computing that holds
+the interpreter lock still delays the loop; and a request costs two switches between threads. The wait of a client that
+has left lasts to its end, because a thread cannot be cancelled. Only ``work`` differs from the asyncio model.
 """
 
 from __future__ import annotations

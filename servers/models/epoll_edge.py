@@ -122,7 +122,10 @@ def serve_work_tcp(listener: socket.socket) -> None:
 
 
 def serve_work_udp(sock: socket.socket) -> None:
-    """Wait for datagrams or for the next timer. After a timer, the socket is read in vain, which is one call."""
+    """Wait for datagrams or for the next timer.
+
+    After a timer, there may be nothing to read. Finding that out costs one call.
+    """
     datagrams = WorkDatagrams(sock)
     with select.epoll() as poller:
         poller.register(sock, select.EPOLLIN | select.EPOLLET)

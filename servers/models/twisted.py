@@ -160,7 +160,7 @@ class WorkClientProtocol(Protocol):  # type: ignore[misc]  # Any, because mypy s
             (self.transport.resumeProducing if self.reading else self.transport.pauseProducing)()
 
     def end_wait(self, request: Request) -> None:
-        """Reply, and go on with the next request."""
+        """Reply, then answer the next request."""
         self.timer = None
         self.reply(request)
         self.proceed()
@@ -191,7 +191,7 @@ class WorkClientProtocol(Protocol):  # type: ignore[misc]  # Any, because mypy s
         self.writable = False
 
     def resumeProducing(self) -> None:  # noqa: N802 - Twisted's name
-        """Go on: the client has read its replies."""
+        """Answer again: the client has read its replies."""
         self.writable = True
         self.proceed()
 

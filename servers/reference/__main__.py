@@ -1,8 +1,9 @@
 """Run the reference server: ``python -m servers.reference --delay-ns 2000000``.
 
-It echoes messages of a fixed size that start with the generator's connection and request number. Delays and faults
-follow ``behaviour``. For each reply it records when the request arrived, when the reply was due and when it was sent.
-On SIGTERM it writes these time stamps to a file and exits.
+It echoes messages of a fixed size that start with the generator's connection and request number. In the protocol
+``work`` it echoes frames and adds their waits to its delays; it computes nothing. Delays and faults follow
+``behaviour``. For each reply it records when the request arrived, when the reply was due and when it was sent. On
+SIGTERM it writes these time stamps to a file and exits.
 
 It runs in one thread. It sleeps until shortly before the next reply is due and then spins, so late wake-ups do not add
 up.
@@ -28,11 +29,13 @@ from servers.reference.behaviour import (
     CLOSES,
     FALLS_SILENT,
     RESETS,
+    WORK_OFFSET,
     Behaviour,
     Reply,
     ReplyPlanner,
     action_at,
     parse_header,
+    wait_ns_of,
 )
 
 TYPE_CHECKING = False
@@ -64,10 +67,11 @@ class Peer:
 class ReferenceServer:
     """The server, with replies that are not due yet and the time stamps of the others."""
 
-    def __init__(self, sock: socket.socket, behaviour: Behaviour, message_bytes: int) -> None:
+    def __init__(self, sock: socket.socket, behaviour: Behaviour, message_bytes: int | None) -> None:
         self.sock = sock
         self.behaviour = behaviour
-        self.message_bytes = message_bytes
+        self.message_bytes = message_bytes  # None: frames of work, which contain their length
+        self.header_offset = 0 if message_bytes else WORK_OFFSET
         self.planner = ReplyPlanner(behaviour, time.monotonic_ns())
         self.stamps: list[tuple[int, int, int, int, int, str]] = []  # rows of COLUMNS
         self.queue: list[tuple[int, int, Reply, Any, RequestId]] = []  # a heap, ordered by due time
@@ -119,13 +123,19 @@ class ReferenceServer:
             self.disconnect(peer)
             return
         peer.pending += data
-        while len(peer.pending) >= self.message_bytes and peer.conn in self.peers:
-            message, peer.pending = peer.pending[: self.message_bytes], peer.pending[self.message_bytes :]
+        while peer.conn in self.peers:
+            size = self.message_bytes or int.from_bytes(peer.pending[:WORK_OFFSET], "little")
+            if len(peer.pending) < max(size, WORK_OFFSET):
+                return
+            if size < WORK_OFFSET:  # not a frame, and without an end
+                self.disconnect(peer)
+                return
+            message, peer.pending = peer.pending[:size], peer.pending[size:]
             self.take_request(peer, message, arrival_ns)
 
     def take_request(self, peer: Peer, message: bytes, arrival_ns: int) -> None:
         """Schedule the reply to a request on a stream, or end the connection."""
-        header = parse_header(message)
+        header = parse_header(message, self.header_offset)
         peer.requests += header != (-1, -1)
         action = action_at(self.behaviour, peer.requests)
         if action not in (RESETS, CLOSES, FALLS_SILENT):
@@ -147,10 +157,12 @@ class ReferenceServer:
 
         destination: the peer of a stream, or the address of a datagram.
         """
-        request = (*parse_header(message), arrival_ns)
-        replies = [Reply(arrival_ns, message)] if request[0] < 0 else self.planner.replies(message, arrival_ns)
+        request = (*parse_header(message, self.header_offset), arrival_ns)
+        wait_ns = 0 if self.message_bytes else wait_ns_of(message)
+        replies = [Reply(arrival_ns, message)] if request[0] < 0 else self.planner.replies(message, arrival_ns, wait_ns)
         for reply in replies:
-            answered = request if reply.message is message else (*parse_header(reply.message), arrival_ns)
+            header = request[:2] if reply.message is message else parse_header(reply.message, self.header_offset)
+            answered = (*header, arrival_ns)
             if not reply.copies:
                 self.stamp(reply, answered, 0)
                 continue
@@ -217,7 +229,7 @@ def main() -> int:
     parent_death.die_with_parent()
     tcp = options.transport == "tcp"
     sock = sockets.bind_tcp("127.0.0.1", 0, 4096) if tcp else sockets.bind_udp("127.0.0.1", 0)
-    server = ReferenceServer(sock, behaviour, options.message_bytes)
+    server = ReferenceServer(sock, behaviour, None if options.protocol == "work" else options.message_bytes)
     gc.disable()
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -246,10 +258,13 @@ def _parse() -> argparse.Namespace:
         "--transport", choices=("tcp", "udp"), default="tcp", help="transport to serve (default: %(default)s)"
     )
     parser.add_argument(
+        "--protocol", choices=("echo", "work"), default="echo", help="protocol to serve (default: %(default)s)"
+    )
+    parser.add_argument(
         "--message-bytes",
         type=int,
         default=64,
-        help="size of every message, which splits a stream into requests (default: %(default)s)",
+        help="size of every message of echo, which splits a stream into requests (default: %(default)s)",
     )
     parser.add_argument("--stamps", help="CSV file for the time stamps of all replies, written on exit")
     for name in vars(Behaviour()):

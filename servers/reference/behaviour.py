@@ -6,6 +6,7 @@ With a known behaviour, every value that a load generator reports can be calcula
 from __future__ import annotations
 
 HEADER_BYTES = 12  # of a generator's message: connection (4 bytes) and request number (8), little-endian
+WORK_OFFSET = 4  # of these in a frame of work, behind its length; the time to wait (4 bytes) follows them
 MAX_CONNECTIONS = 1 << 24  # a message with a higher connection number is not a generator's, and is echoed at once
 
 # What happens to a connection at a request. The values appear as ``kind`` in the time stamps.
@@ -54,14 +55,23 @@ class Reply:
         self.copies = copies  # 0: never sent
 
 
-def parse_header(message: bytes) -> tuple[int, int]:
-    """Return connection and request number; (-1, -1) if not a generator's message."""
-    if len(message) < HEADER_BYTES:
+def parse_header(message: bytes, offset: int = 0) -> tuple[int, int]:
+    """Return connection and request number; (-1, -1) if not a generator's message.
+
+    offset: where these begin.
+    """
+    if len(message) < offset + HEADER_BYTES:
         return -1, -1
-    connection = int.from_bytes(message[:4], "little")
+    connection = int.from_bytes(message[offset : offset + 4], "little")
     if connection >= MAX_CONNECTIONS:
         return -1, -1
-    return connection, int.from_bytes(message[4:12], "little")
+    return connection, int.from_bytes(message[offset + 4 : offset + HEADER_BYTES], "little")
+
+
+def wait_ns_of(frame: bytes) -> int:
+    """Return the time that a frame of work asks the server to wait."""
+    start = WORK_OFFSET + HEADER_BYTES
+    return 1_000 * int.from_bytes(frame[start : start + 4], "little")
 
 
 class ReplyPlanner:
@@ -74,11 +84,14 @@ class ReplyPlanner:
         self._free_ns = 0  # when the server has served all requests so far, with service_ns
         self._swapped: Reply | None = None  # waits for the next request
 
-    def replies(self, message: bytes, arrival_ns: int) -> list[Reply]:
-        """Return the replies that this request causes. None is due before its arrival."""
+    def replies(self, message: bytes, arrival_ns: int, wait_ns: int = 0) -> list[Reply]:
+        """Return the replies that this request causes. None is due before its arrival.
+
+        wait_ns: added to the delay of this request, or to its service time: one server blocks while a request waits.
+        """
         behaviour = self.behaviour
         self.count += 1
-        reply = Reply(self._due_ns(arrival_ns), message)
+        reply = Reply(self._due_ns(arrival_ns, wait_ns), message)
         if self._hits(behaviour.drop_every):
             reply.kind, reply.copies = "dropped", 0
         elif self._hits(behaviour.duplicate_every):
@@ -103,13 +116,13 @@ class ReplyPlanner:
     def _hits(self, every: int) -> bool:
         return every > 0 and self.count % every == 0
 
-    def _due_ns(self, arrival_ns: int) -> int:
+    def _due_ns(self, arrival_ns: int, wait_ns: int) -> int:
         behaviour = self.behaviour
         if behaviour.service_ns:
-            self._free_ns = max(arrival_ns, self._free_ns) + behaviour.service_ns
+            self._free_ns = max(arrival_ns, self._free_ns) + behaviour.service_ns + wait_ns
             due_ns = self._free_ns
         else:
-            due_ns = arrival_ns + behaviour.delay_ns
+            due_ns = arrival_ns + behaviour.delay_ns + wait_ns
         if behaviour.stall_period_ns:
             period_start_ns = due_ns - (due_ns - self.start_ns) % behaviour.stall_period_ns
             due_ns = max(due_ns, period_start_ns + behaviour.stall_ns)

@@ -1,4 +1,4 @@
-"""The protocol ``work``: a framed echo in which each request says how long its answer takes.
+"""The protocol ``work``: a framed echo in which each request states how long its answer takes.
 
 It stands for a handler that waits for a database, or that computes. A model waits and computes in its own idiom, so
 unlike ``echo`` and ``hola`` this protocol cannot be a handler from bytes to bytes. These modules contain what the

@@ -76,7 +76,7 @@ class WorkClient(asyncio.BaseProtocol):
         self._writable = asyncio.get_running_loop().create_future()
 
     def resume_writing(self) -> None:
-        """Go on: the client has read its replies."""
+        """Answer again: the client has read its replies."""
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
         self._writable = None

@@ -21,7 +21,7 @@ class WorkConnections(ConnectionSet):
     A connection is read while its request waits, so a client that has left is noticed. It is not read while replies
     wait to be sent, while many requests wait for their turn, or after the client has closed its side.
 
-    A model derives a class from this one and from its own connections, which say how the kernel is asked. Its loop
+    A model derives a class from this one and from its own connections, which ask the kernel. Its loop
     calls ``serve_due`` and sleeps no longer than ``timeout_s``.
     """
 
@@ -99,7 +99,7 @@ class WorkConnections(ConnectionSet):
         self.timers.cancel(timer)
 
     def end_wait(self, fd: int, request: Request) -> None:
-        """Compute, reply, and go on with the next request of the connection."""
+        """Compute and reply, then answer the next request of the connection."""
         del self.waiting[fd]
         if self._reply(fd, self.connections[fd][0], request):
             self.proceed(fd)
@@ -125,7 +125,7 @@ class WorkConnections(ConnectionSet):
         return False
 
     def flush(self, fd: int) -> None:
-        """Send more of a reply that did not fit into the send buffer, and go on once it is sent."""
+        """Send more of a reply that did not fit into the send buffer, and answer the next request once it is sent."""
         conn = self.connections[fd][0]
         rest = self.flushing[fd]
         try:

@@ -1,4 +1,4 @@
-"""The requests of one TCP connection, for models whose loop goes on reading while a request waits."""
+"""The requests of one TCP connection, for models whose loop reads while a request waits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_QUEUED_BYTES = 65_536
 
 
 class Conversation:
-    """What a client has asked for and has not got yet. One request is in progress at a time.
+    """The requests that a client has sent and that are not answered yet. One request is in progress at a time.
 
     So pipelined requests are answered in their order, and a client gains no waits at once by sending them together: it
     is served as by a thread of its own.
@@ -45,7 +45,7 @@ class Conversation:
 
     @property
     def wants_data(self) -> bool:
-        """Return whether to go on reading: the stream has not ended, and few requests wait for their turn."""
+        """Return whether to read more: the stream has not ended, and few requests wait for their turn."""
         return self._queued_bytes < MAX_QUEUED_BYTES and not self._stream.done
 
     @property

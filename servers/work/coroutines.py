@@ -22,8 +22,8 @@ async def converse(
 
     One request is in progress at a time, and the others of the same read wait for their turn.
 
-    receive: reads at most so many bytes; ``b""`` is the end of the stream. send: sends all bytes. handle: waits and
-    computes as the model does.
+    receive: reads at most this number of bytes; ``b""`` is the end of the stream. send: sends all bytes. handle: waits
+    and computes as the model does.
     """
     stream = RequestStream()
     while not stream.done:

@@ -57,7 +57,7 @@ class Request:
 
     @property
     def computing(self) -> Callable[[int], object]:
-        """Return the function that computes so many units."""
+        """Return the function that computes a number of units."""
         return release_lock if self.releases_lock else hold_lock
 
     def compute(self) -> None:
@@ -77,7 +77,7 @@ class RequestStream:
     def __init__(self) -> None:
         self.done = False
         self._pending = bytearray()  # an incomplete frame, shorter than MAX_FRAME_BYTES
-        self._needed_bytes = _LENGTH_BYTES  # nothing can be decided about it before it has so many bytes
+        self._needed_bytes = _LENGTH_BYTES  # nothing can be decided about it before it has this length
 
     def feed(self, data: bytes) -> list[Request]:
         """Return the requests that this data completes, in their order. ``b""`` is the end of the stream.

@@ -1,6 +1,6 @@
 """Fixed amounts of computing.
 
-A unit is the same number of steps everywhere, never "until the clock says". So a faster interpreter finishes sooner,
+A unit is the same number of steps everywhere. So a faster interpreter finishes sooner,
 and a server that loses its CPU takes longer. ``python -m servers measure-units`` prints what a unit takes.
 """
 
@@ -47,7 +47,7 @@ _cached_zeros = b""
 
 
 def _zeros(size: int) -> bytes:
-    """Return at least so many zero bytes. They are kept: each process maps them once."""
+    """Return at least this number of zero bytes. They are kept: each process maps them once."""
     global _cached_zeros  # noqa: PLW0603 - a cache; two threads at worst fill it twice
     if len(_cached_zeros) < size:
         _cached_zeros = bytes(size)

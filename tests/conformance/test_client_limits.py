@@ -12,6 +12,7 @@ from tests.conformance.shortages import LIBRARY_SHORTAGES
 from tests.support.servers import Server, start_server
 from tests.support.sockets import DEADLINE_S, assert_serves, connect, exchange, read_exactly
 from tests.support.waiting import wait_until
+from tests.support.work_frames import FRAME, make_frame
 
 REQUEST = b"ask"
 SILENT_AT_LIMIT = {"socketserver_forking"}  # the library does not report that all of its processes are busy
@@ -38,6 +39,25 @@ def test_clients_beyond_descriptor_limit_are_served_in_turn(model: str) -> None:
             conn.close()
         serve_all_in_turn([conn for conn in conns if conn not in served])
         assert_serves(server)
+        wait_until(server.is_idle, "the server is idle")
+
+
+@pytest.mark.parametrize("model", ["asyncio_reader", "epoll", "epoll_edge", "poll", "select"])
+def test_loop_with_timers_retries_when_descriptors_are_free_again(model: str) -> None:
+    """In work, the timeout of the loop follows the timers and the pause after a failed accept."""
+    with start_server(model, "tcp", "work", descriptors=64) as server:
+        conns = connect_and_send(server, 100, FRAME)
+        served = wait_until_settled(server, conns, least=40)
+        assert len(served) < len(conns)
+        assert "clients wait in the backlog" in server.stderr()
+        for conn in served:
+            assert read_exactly(conn, len(FRAME)) == FRAME
+            conn.sendall(make_frame(wait_us=500_000))
+        wait_until(server.is_idle, "the server retries with pauses")
+        for conn in served:
+            assert read_exactly(conn, 24) == make_frame(wait_us=500_000)
+            conn.close()
+        serve_all_in_turn([conn for conn in conns if conn not in served], FRAME)
         wait_until(server.is_idle, "the server is idle")
 
 
@@ -128,7 +148,7 @@ def test_model_without_limit_serves_more_clients_than_select_could(model: str) -
         serve_all_in_turn(conns)
 
 
-def connect_and_send(server: Server, clients: int) -> list[socket.socket]:
+def connect_and_send(server: Server, clients: int, request: bytes = REQUEST) -> list[socket.socket]:
     """Open connections and send a request on each.
 
     Does not wait until the server accepts them. Opens fewer where the backlog is a library's own: once that is full,
@@ -139,7 +159,7 @@ def connect_and_send(server: Server, clients: int) -> list[socket.socket]:
         conn = connect(server) if server.model.own_backlog is None else connect_unless_full(server)
         if conn is None:
             break
-        conn.sendall(REQUEST)
+        conn.sendall(request)
         conns.append(conn)
     return conns
 
@@ -194,7 +214,7 @@ def wait_until_settled(server: Server, conns: list[socket.socket], least: int) -
     return find_answered(conns)
 
 
-def serve_all_in_turn(conns: list[socket.socket]) -> None:
+def serve_all_in_turn(conns: list[socket.socket], request: bytes = REQUEST) -> None:
     """Close answered connections until all are served.
 
     Waiting clients get the places that become free.
@@ -203,6 +223,6 @@ def serve_all_in_turn(conns: list[socket.socket]) -> None:
     while waiting:
         wait_until(lambda: find_answered(waiting), f"one more of {len(waiting)} clients is served")
         for conn in find_answered(waiting):
-            assert read_exactly(conn, len(REQUEST)) == REQUEST
+            assert read_exactly(conn, len(request)) == request
             conn.close()
             waiting.remove(conn)

@@ -20,7 +20,7 @@ every_loop = by_shared_server("tcp", "work", one_per_loop("tcp", "work"))
 MIB = 1 << 20
 NO_PROGRESS_S = 0.3  # a server that has taken nothing for so long has stopped reading
 LONG_WAIT_US = 60_000_000  # no test waits for its end
-# These go on with a wait after the client has left: a blocked thread or a coroutine does not look at its connection.
+# These notice only after a wait that the client has left: a thread or a coroutine that waits does not read.
 NOTICES_AFTER_THE_WAIT = {
     "anyio",
     "asyncio_blocking",

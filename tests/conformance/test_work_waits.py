@@ -1,4 +1,4 @@
-"""How many requests of work wait at a time: what each model promises, ten thousand timers, the default executor."""
+"""Requests of work that wait at once: as many as each model promises, ten thousand timers, the default executor."""
 
 import contextlib
 import os

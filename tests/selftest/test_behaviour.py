@@ -9,11 +9,14 @@ from servers.reference.behaviour import (
     FALLS_SILENT,
     RESETS,
     STAYS,
+    WORK_OFFSET,
     Behaviour,
     ReplyPlanner,
     action_at,
     parse_header,
+    wait_ns_of,
 )
+from tests.support.work_frames import make_frame
 
 MS = 1_000_000
 
@@ -43,6 +46,28 @@ def plan_replies(times_ms: list[float], **behaviour: int) -> list[tuple[int, flo
 )
 def test_replies_are_due_after_delay_service_and_stall(behaviour: dict[str, int], expected_ms: list[float]) -> None:
     assert [due_ms for _, due_ms, _, _ in plan_replies([0, 1, 2, 10], **behaviour)] == expected_ms
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "expected_ms"),
+    [
+        ({}, [4, 1, 2, 15]),
+        ({"delay_ns": 5 * MS}, [9, 6, 7, 20]),
+        ({"service_ns": 3 * MS}, [7, 10, 13, 21]),
+    ],
+)
+def test_wait_of_a_request_adds_to_its_delay_or_service(behaviour: dict[str, int], expected_ms: list[float]) -> None:
+    planner = ReplyPlanner(Behaviour(**behaviour), 0)
+    requests = zip([0, 1, 2, 10], [4, 0, 0, 5], strict=True)
+    replies = [planner.replies(make_message(1), arrival * MS, wait * MS) for arrival, wait in requests]
+    assert [reply.due_ns / MS for (reply,) in replies] == expected_ms
+
+
+def test_header_of_a_work_frame_begins_behind_its_length() -> None:
+    frame = make_frame(b"payload", connection=5, number=9, wait_us=1_500)
+    assert parse_header(frame, WORK_OFFSET) == (5, 9)
+    assert parse_header(frame[:15], WORK_OFFSET) == (-1, -1)
+    assert wait_ns_of(frame) == 1_500_000
 
 
 @pytest.mark.parametrize(
