@@ -11,6 +11,7 @@ from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, population_settings
 from bench.experiment.server_pool import verify
 from bench.experiment.trial_rows import TrialMeasurement, WholeLoad, trial_row
+from bench.machine.kernel_counters import growth, kernel_memory_mb, listen_overflows
 from bench.machine.process_usage import ProcessTree, Usage
 from bench.plan.population_loads import PopulationLoad
 from bench.plan.slice_lengths import SliceLength
@@ -65,6 +66,8 @@ class ArmRun:
     usage: Usage  # of the server when its last slice ended
     slices: list[MeasuredSlice] = field(default_factory=list)
     generator_resources: list[ResourceRow] = field(default_factory=list)
+    opening_kernel_mb: float | None = None  # growth of the kernel's memory
+    listen_overflows: int | None = 0  # in all slices; None: unknown
     failure: str = ""
 
     @property
@@ -89,6 +92,7 @@ class ArmRun:
         persistent = first.lifecycle == "persistent"
         if self.server.external is not None:  # it may serve only one client at a time without a sign of that
             verify(context, self.server, load, min(2, first.connections) if persistent else 1)
+        kernel_mb = kernel_memory_mb()
         connected = self._connect()
         for population in load.clients:
             count = connected[population.name]
@@ -100,11 +104,14 @@ class ArmRun:
         if not load.scenario.phases:  # their first one begins with a fresh server
             context.generator.warm(self.load_name, _WARMUP_S)
         self.usage = self.server.tree.settled_usage()
+        self.opening_kernel_mb = growth(kernel_mb, kernel_memory_mb())
         self.meter.advance()
 
     def measure_slice(self, number: int, position: int) -> SliceRow:
         """Load the server for one slice of a round; return a row to show. position: in the round."""
+        overflows = listen_overflows()
         reports = self._load_slice(number)
+        self._count_overflows(overflows)
         # The server was idle since its last slice, so one reading is the end of that slice and the start of this one.
         usage, generator_usages = self.server.tree.settled_usage(), self.meter.advance()
         cpu_ns = usage.cpu_ns - self.usage.cpu_ns
@@ -138,6 +145,8 @@ class ArmRun:
             answered=sum(document["ledger"]["ok"] for document in documents.values()),
             background_load_share=background_load_share,
             throttled_share=throttled_share,
+            opening_kernel_mb=self.opening_kernel_mb,
+            listen_overflows=self.listen_overflows,
         )
         rows = ArmRows([], [row for each in self.slices for row in each.rows], [], [])
         for position, trial in enumerate(self.trials):
@@ -180,6 +189,12 @@ class ArmRun:
                 for position, phase in enumerate(phases)
             ]
         }
+
+    def _count_overflows(self, before: int | None) -> None:
+        """Add the connects that the listen queue turned away in a slice. before: the counter when it began."""
+        more = growth(before, listen_overflows())
+        known = more is not None and self.listen_overflows is not None
+        self.listen_overflows = int((self.listen_overflows or 0) + (more or 0)) if known else None
 
     def _load_slice(self, number: int) -> Mapping[str, dict[str, Any]]:
         """Load the server for one slice; return the figures of each population."""

@@ -26,7 +26,7 @@ from bench.plan.ordering import arrival_seed, block_order, round_count, round_or
 from bench.plan.population_loads import PopulationLoad, populations_at
 from bench.plan.scenario import Scenario
 from bench.plan.slice_lengths import SliceLength
-from bench.plan.validation import check, plan_thresholds
+from bench.plan.validation import check, load_reasons, plan_thresholds
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 from clients.quality_codes import Thresholds
@@ -204,6 +204,7 @@ def resolve(
     """
     assert plan.seed is not None, "a plan gets its seed before it is run"
     check(plan, models, descriptor_limit)
+    too_large = load_reasons(plan, models, descriptor_limit)
     seed = plan.seed
     plan = msgspec.structs.replace(plan, workers=plan.workers or max(MIN_WORKERS, len(server_cpus)))
     every_arm, baselines = arms(plan), baseline_arms(plan)
@@ -218,7 +219,7 @@ def resolve(
         searched_arms=tuple(competing_arms(plan)),
         reference_arms=reference_arms(plan),
         scenarios=tuple(
-            _schedule_scenario(plan, seed, position, scenario, models)
+            _schedule_scenario(plan, seed, position, scenario, models, too_large)
             for position, scenario in enumerate(plan.scenarios)
         ),
         external_servers={server.name: server for server in plan.external_servers},
@@ -228,8 +229,14 @@ def resolve(
 
 
 def _schedule_scenario(
-    plan: Plan, seed: int, position: int, scenario: Scenario, models: Mapping[str, Description]
+    plan: Plan,
+    seed: int,
+    position: int,
+    scenario: Scenario,
+    models: Mapping[str, Description],
+    too_large: Mapping[LoadPoint, str],
 ) -> ScheduledScenario:
+    """Return a scenario with its loads. too_large: why the generator cannot open the connections of some."""
     loads = tuple(
         ScheduledLoad(
             scenario=scenario,
@@ -237,7 +244,7 @@ def _schedule_scenario(
             point=point,
             rounds=round_count(plan, scenario),
             usual_slice_s=plan.slice_s,
-            skip_reasons={arm: skip_reason(plan, arm, point, models) for arm in arms(plan)},
+            skip_reasons={arm: skip_reason(plan, arm, point, models) or too_large.get(point, "") for arm in arms(plan)},
             baseline_arms=frozenset(baseline_arms(plan)),
             seed=seed,
             populations=populations_at(scenario, point),

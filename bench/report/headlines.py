@@ -10,16 +10,12 @@ from bench.analysis.cases import group_by_load_point, text
 from bench.analysis.rankings import Ranks, ranks
 from bench.formatting import compact, join_words, plural
 from bench.report.charts.families import Work
+from bench.report.disturbed_servers import BEHAVIOURS
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import ScenarioKind, headline
 from clients.quality_codes import INVALID
 
-_BEHAVIOURS = {
-    "silent": "say nothing",
-    "trickle": "send one byte now and then",
-    "never_reads": "never read a reply",
-}
 _AT_ONCE = Work(0.0, 0.0, "")
 
 
@@ -99,9 +95,9 @@ def _others(rows: pd.DataFrame) -> str:
     parts = []
     for population, of_population in rows.groupby("population", sort=False):
         behaviour = text(of_population["behaviour"].iloc[0])
-        if behaviour in _BEHAVIOURS:
+        if behaviour in BEHAVIOURS:
             count = int(of_population["population_connections"].iloc[0])
-            parts.append(f"{plural(count, 'client')} that {_BEHAVIOURS[behaviour]}")
+            parts.append(f"{plural(count, 'client')} that {BEHAVIOURS[behaviour]}")
             continue
         work = _work(of_population)
         name = f"{str(population).replace('_', ' ')} requests"

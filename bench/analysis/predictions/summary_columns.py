@@ -6,12 +6,13 @@ from collections.abc import Iterator
 import pandas as pd
 
 from bench.analysis.cases import CaseKey, text
-from bench.analysis.predictions.agreement import agreement, prediction_ratio
+from bench.analysis.predictions.agreement import Agreement, agreement, prediction_ratio
 from bench.analysis.predictions.architectures import ARCHITECTURES
 from bench.analysis.predictions.closed_cases import predict_closed
 from bench.analysis.predictions.curves import Curves, handler_of
 from bench.analysis.predictions.forms import Form, Prediction, ServerFacts
 from bench.analysis.predictions.open_cases import Requests, predict_open
+from bench.analysis.predictions.phase_cases import planned_overloads
 from bench.analysis.predictions.straight_lines import extrapolated_memory_mb
 from bench.analysis.predictions.units import ComputeUnits
 from bench.plan.definition import Plan
@@ -38,7 +39,8 @@ def add_predictions(
         measured = float(row["median"])
         predicted = math.nan if prediction is None else prediction.value
         ratio = prediction_ratio(measured, predicted)
-        word = agreement(ratio)
+        both_infinite = measured == predicted == math.inf  # it does not recover, as predicted
+        word = Agreement.AS_PREDICTED if both_infinite else agreement(ratio)
         form = prediction.form.value if prediction else ""
         full = prediction.full.value if prediction and prediction.full else ""
         cells.append((predicted, ratio, word.value, form, full))
@@ -68,6 +70,7 @@ def _all_predictions(
         for metric, prediction in of_case.items():
             yield (case, metric), prediction
     yield from _memory_predictions(summary, plan)
+    yield from _recovery_predictions(cases, plan)
 
 
 def _servers(trials: pd.DataFrame, machine_cpus: int) -> dict[str, ServerFacts]:
@@ -126,6 +129,16 @@ def _predict_mixed(
         of_tail = predict_open(own.name, requests, server, 0.0)
         return {metric: prediction for metric, prediction in of_tail.items() if metric != "latency_p50_us"}
     return predict_open(own.name, requests, server, max(0.0, (alone_s or base_cpu_s) - base_cpu_s))
+
+
+def _recovery_predictions(cases: set[CaseKey], plan: Plan) -> Iterator[tuple[tuple[CaseKey, str], Prediction]]:
+    """Yield the time to recover after each overload of the plan."""
+    for planned in planned_overloads(plan):
+        recovery = planned.recovery
+        for case in cases if recovery is not None else ():
+            point = case.load_point
+            if (point.scenario, point.population, point.phase) == (planned.scenario, planned.population, planned.phase):
+                yield (case, "recovery_s"), recovery
 
 
 def _memory_predictions(summary: pd.DataFrame, plan: Plan) -> Iterator[tuple[tuple[CaseKey, str], Prediction]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.report.charts.families import mixed_family, work_family, work_of
+from bench.report.charts.families import disturbed_family, mixed_family, work_family, work_of
 from bench.report.charts.sweeps import Sweep, sweeps
 from bench.schema.metrics import ScenarioKind
 from bench.store import file_names
@@ -17,6 +17,9 @@ QUESTIONS = {
     "waiting": "How many requests per second, if each request waits in the handler?",
     "computing": "How many requests per second, if each request computes in the handler?",
     "mixed": "How long does a request take beside clients of another kind?",
+    "disturbed": "How long does a request take beside slow or idle clients, and what memory do they cost?",
+    "overload": "How does a server recover, when it got more requests than it can serve?",
+    "burst": "When does each of many clients that connect at once have its answer?",
     "throughput": "How many requests per second can each server answer?",
     "ratios": "How much faster or slower than the reference is each server?",
     "transports": "What does UDP gain or lose against TCP, for the same model?",
@@ -33,6 +36,8 @@ QUESTIONS = {
     "steady": "Was the rate steady during the measurement?",
 }
 _SOURCES = {
+    "overload": file_names.TIMELINE,
+    "burst": file_names.HISTOGRAMS,
     "latency": file_names.HISTOGRAMS,
     "service": file_names.HISTOGRAMS,
     "ratios": file_names.COMPARISONS,
@@ -51,6 +56,7 @@ class ChartTables:
     histograms: pd.DataFrame
     trials: pd.DataFrame
     slices: pd.DataFrame
+    timeline: pd.DataFrame | None = None  # of loads with phases
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +92,14 @@ def chart_requests(summary: pd.DataFrame, trials: pd.DataFrame) -> list[ChartReq
         return []
     searches = [sweep for sweep in sweeps(summary) if sweep.kind == ScenarioKind.MAX_RATE]
     in_blocks = [sweep for sweep in sweeps(summary) if sweep not in searches and not trials.empty]
-    family, mixed = work_family(in_blocks, trials), mixed_family(in_blocks)
+    family, every_mixed = work_family(in_blocks, trials), mixed_family(in_blocks)
+    disturbed = disturbed_family(in_blocks, trials)
+    mixed = tuple(sweep for sweep in every_mixed if sweep not in disturbed)
     # A scenario asks about its first population, so the others have no charts.
-    open_loops = [sweep for sweep in in_blocks if sweep.is_open_loop(trials) and (not sweep.part or sweep in mixed)]
+    open_loops = [
+        sweep for sweep in in_blocks if sweep.is_open_loop(trials) and (not sweep.part or sweep in every_mixed)
+    ]
+    open_loops = [sweep for sweep in open_loops if sweep not in disturbed]  # their chart has all
     # At a share of its own capacity every arm has a sweep of its own.
     common = [sweep for sweep in open_loops if sweep.competing_arms(summary) > 1]
     sessions = [sweep for sweep in in_blocks if sweep.kind == ScenarioKind.SESSIONS and sweep not in open_loops]
@@ -114,7 +125,13 @@ def chart_requests(summary: pd.DataFrame, trials: pd.DataFrame) -> list[ChartReq
         "loss": [*capacity, *sessions, *common],
         "steady": capacity,
     }
-    of_families = {"waiting": (), "computing": (), "mixed": mixed, _family_topic(family, trials): family}
+    of_families = {
+        "waiting": (),
+        "computing": (),
+        "mixed": mixed,
+        "disturbed": disturbed,
+        _family_topic(family, trials): family,
+    }
     requests: list[ChartRequest] = []
     for topic in QUESTIONS:
         if topic in of_families:

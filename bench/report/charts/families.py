@@ -58,6 +58,16 @@ def work_family(sweeps: Sequence[Sweep], trials: pd.DataFrame) -> tuple[Sweep, .
     return tuple(sorted(works, key=lambda sweep: works[sweep])) if has_work else ()
 
 
+def disturbed_family(sweeps: Sequence[Sweep], trials: pd.DataFrame) -> tuple[Sweep, ...]:
+    """Return the sweeps of ``mixed_family`` whose other clients all are silent, trickle or never read."""
+    return tuple(sweep for sweep in mixed_family(sweeps) if _is_beside_slow_clients(sweep, trials))
+
+
+def _is_beside_slow_clients(sweep: Sweep, trials: pd.DataFrame) -> bool:
+    others = trials[(trials["scenario"] == sweep.scenario) & (trials["population"].map(text) != sweep.population)]
+    return not others.empty and not (others["behaviour"].map(text) == "normal").any()
+
+
 def mixed_family(sweeps: Sequence[Sweep]) -> tuple[Sweep, ...]:
     """Return the first population of each scenario with several, if its requests follow a schedule."""
     first: dict[str, Sweep] = {}
