@@ -65,9 +65,9 @@ def _curves(sweep: Sweep, tables: ChartTables) -> dict[Arm, pd.DataFrame]:
         scheduled = float(trials.loc[trials["arm"] == str(name), "scheduled"].sum())
         if not arm.competes or not scheduled:
             continue
-        slots = of_arm.groupby("upper_ns", as_index=False)["count"].sum().sort_values("upper_ns")
-        percent = 100 * slots["count"].cumsum() / scheduled
-        curves[arm] = pd.DataFrame({"seconds": slots["upper_ns"].astype(float) / 1e9, "percent": percent})
+        counts = of_arm.groupby("upper_ns")["count"].sum().sort_index()
+        seconds = counts.index.to_numpy(dtype=float) / 1e9
+        curves[arm] = pd.DataFrame({"seconds": seconds, "percent": (100 * counts.cumsum() / scheduled).to_numpy()})
     return curves
 
 

@@ -9,6 +9,7 @@ from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.families import MAX_PANELS
 from bench.report.charts.grid import MetricRow, draw_grid
 from bench.report.charts.layout import Texts
+from bench.report.charts.lines import CountAxis
 from bench.report.charts.notes import notes
 from bench.report.charts.points import Point, describe_interval, select_points
 from bench.report.charts.sweeps import Sweep, describe
@@ -39,7 +40,7 @@ def build_disturbed_chart(request: ChartRequest, tables: ChartTables) -> Figure 
     texts = Texts(request.question, subtitle, notes(every, tables.comparisons, tables.trials, sweeps[-1], ""))
     texts = texts.with_notes(*(_effects(sweep, tables) for sweep in sweeps))
     headings = [sweep.scenario.replace("_", " ") for sweep in sweeps]
-    return draw_grid(rows, headings, texts, "other clients")
+    return draw_grid(rows, headings, texts, CountAxis("other clients"))
 
 
 def _effects(sweep: Sweep, tables: ChartTables) -> str:

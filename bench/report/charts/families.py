@@ -13,6 +13,7 @@ from bench.formatting import compact
 from bench.report.charts.sweeps import Sweep
 from bench.schema.metrics import ScenarioKind
 
+MIN_SIZES = 3  # fewer have a chart each
 MAX_PANELS = 4  # side by side; more would be too narrow for their marks
 
 
@@ -59,13 +60,37 @@ def work_family(sweeps: Sequence[Sweep], trials: pd.DataFrame) -> tuple[Sweep, .
 
 
 def disturbed_family(sweeps: Sequence[Sweep], trials: pd.DataFrame) -> tuple[Sweep, ...]:
-    """Return the sweeps of ``mixed_family`` whose other clients all are silent, trickle or never read."""
+    """Return the sweeps of ``mixed_family`` over the number of clients that are silent, trickle or never read."""
     return tuple(sweep for sweep in mixed_family(sweeps) if _is_beside_slow_clients(sweep, trials))
 
 
 def _is_beside_slow_clients(sweep: Sweep, trials: pd.DataFrame) -> bool:
+    if sweep.rows(trials)["connections"].nunique() < 2:
+        return False
     others = trials[(trials["scenario"] == sweep.scenario) & (trials["population"].map(text) != sweep.population)]
     return not others.empty and not (others["behaviour"].map(text) == "normal").any()
+
+
+def idle_family(sweeps: Sequence[Sweep]) -> tuple[Sweep, ...]:
+    """Return the sweeps of scenarios whose clients all send nothing that a server answers."""
+    populations: dict[str, set[str]] = {}
+    for sweep in sweeps:
+        populations.setdefault(sweep.scenario, set()).add(sweep.kind)
+    return tuple(sweep for sweep in sweeps if populations[sweep.scenario] == {ScenarioKind.HELD} and not sweep.phase)
+
+
+def sizes_family(sweeps: Sequence[Sweep], trials: pd.DataFrame) -> tuple[Sweep, ...]:
+    """Return the closed loops of a scenario with at least MIN_SIZES message sizes and one number of connections.
+
+    Empty if there is none.
+    """
+    of_scenarios: dict[str, list[Sweep]] = {}
+    for sweep in sweeps:
+        one_number = sweep.rows(trials)["connections"].nunique() == 1
+        if sweep.kind == ScenarioKind.CAPACITY and not sweep.part and one_number:
+            of_scenarios.setdefault(sweep.scenario, []).append(sweep)
+    found = max(of_scenarios.values(), key=len, default=[])
+    return tuple(found) if len(found) >= MIN_SIZES else ()
 
 
 def mixed_family(sweeps: Sequence[Sweep]) -> tuple[Sweep, ...]:

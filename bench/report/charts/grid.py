@@ -21,7 +21,7 @@ from bench.report.charts.layout import (
     settle,
     spread_labels,
 )
-from bench.report.charts.lines import PREDICTION_NOTE, connections_axis, draw_arms, name_label
+from bench.report.charts.lines import CONNECTIONS, PREDICTION_NOTE, CountAxis, connections_axis, draw_arms, name_label
 from bench.report.charts.points import Point
 from bench.report.charts.style import Style, styles
 
@@ -56,7 +56,7 @@ class _Names:
 
 
 def draw_grid(
-    rows: Sequence[MetricRow], headings: Sequence[str], texts: Texts, counted: str = "connections"
+    rows: Sequence[MetricRow], headings: Sequence[str], texts: Texts, counted: CountAxis = CONNECTIONS
 ) -> Figure | None:
     """Return a chart of the rows that have a number, or None if none has.
 
@@ -89,7 +89,7 @@ def draw_grid(
 
 
 def _draw_row(
-    axes: Sequence[Axes], row: MetricRow, looks: Mapping[str, Style], counts: Sequence[int], counted: str
+    axes: Sequence[Axes], row: MetricRow, looks: Mapping[str, Style], counts: Sequence[int], counted: CountAxis
 ) -> _Names:
     """Draw a row of panels. Return the names of its lines."""
     left, last = axes[0], axes[-1]

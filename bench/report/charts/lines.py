@@ -4,7 +4,8 @@ TCP and UDP are side by side on one scale.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -140,11 +141,19 @@ def name_label(point: Point, x: float, looks: dict[str, Style]) -> Label:
     return Label(point.arm.display_label, x, point.median, looks[point.label].ink)
 
 
-def connections_axis(ax: Axes, counts: Sequence[int], label: str = "connections") -> None:
-    """Give the x axis a tick at each number of connections. 0 stands one doubling left of the next number.
+@dataclass(frozen=True, slots=True)
+class CountAxis:
+    """What the x axis counts, and how a number is written beside a tick."""
 
-    label: what the numbers count.
-    """
+    label: str = "connections"
+    tick_text: Callable[[float], str] = "{:g}".format
+
+
+CONNECTIONS = CountAxis()
+
+
+def connections_axis(ax: Axes, counts: Sequence[int], counted: CountAxis = CONNECTIONS) -> None:
+    """Give the x axis a tick at each number of connections. 0 stands one doubling left of the next number."""
     if counts[0] > 0:
         ax.set_xscale("log", base=2)
         ax.set_xlim(counts[0] / 1.35, counts[-1] * 1.35)
@@ -153,8 +162,8 @@ def connections_axis(ax: Axes, counts: Sequence[int], label: str = "connections"
         ax.set_xlim(-0.5 * _smallest_positive(counts), counts[-1] * 1.35)
     ax.xaxis.set_major_locator(FixedLocator([float(count) for count in counts]))
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.set_xlabel(f"{label} (log scale)")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: counted.tick_text(value)))
+    ax.set_xlabel(f"{counted.label} (log scale)")
 
 
 def _smallest_positive(counts: Iterable[int]) -> int:

@@ -71,7 +71,8 @@ def _curves(sweep: Sweep, tables: ChartTables) -> dict[Arm, pd.DataFrame]:
     for name, of_arm in rows.groupby("arm"):
         arm = Arm.parse(str(name))
         if arm.competes:
-            curves[arm] = of_arm.groupby("middle_s", as_index=False)["rps"].median()
+            medians = of_arm.groupby("middle_s")["rps"].median()
+            curves[arm] = pd.DataFrame({"middle_s": medians.index.to_numpy(dtype=float), "rps": medians.to_numpy()})
     return curves
 
 

@@ -92,7 +92,9 @@ IDLE_FIGURES: Figures = {
 }
 
 
-def make_row(arm: str, point: tuple[str, int], metric: str, median: float, part: tuple[str, float | None]) -> SummaryRow:
+def make_row(
+    arm: str, point: tuple[str, int], metric: str, median: float, part: tuple[str, float | None]
+) -> SummaryRow:
     population, rate_rps = part
     return SummaryRow(
         arm=arm,
@@ -152,7 +154,11 @@ def test_waiting_loop_is_predicted_from_other_load_points() -> None:
     expected_rps = 64 / (0.00517 + 13e-6 + 64 * 17e-6)
     assert row["predicted"] == pytest.approx(expected_rps)
     assert row["prediction_ratio"] == pytest.approx(10_500 / expected_rps)
-    assert (row["prediction"], row["prediction_form"], row["predicted_limit"]) == ("as predicted", "lockstep", "clients")
+    assert (row["prediction"], row["prediction_form"], row["predicted_limit"]) == (
+        "as predicted",
+        "lockstep",
+        "clients",
+    )
     assert table.loc[("wait", 64, "", "service_p50_us")]["predicted"] == pytest.approx(64e6 / expected_rps)
     saturated = table.loc[("wait", 1000, "", "throughput_rps")]
     assert saturated["predicted"] == pytest.approx(1e6 / 57.5)  # c with 16 and with 64: 16 and 99 us
@@ -190,7 +196,9 @@ def test_architectures_have_their_own_forms(
     assert (row["prediction_form"], row["predicted_limit"]) == (form, limit)
 
 
-@pytest.mark.parametrize(("model", "cpus", "expected_rps"), [("asyncio", "1 2", 990.1), ("process_per_client", "1 2", 1980)])
+@pytest.mark.parametrize(
+    ("model", "cpus", "expected_rps"), [("asyncio", "1 2", 990.1), ("process_per_client", "1 2", 1980)]
+)
 def test_compute_is_predicted_from_units_or_one_connection(model: str, cpus: str, expected_rps: float) -> None:
     figures = IDLE_FIGURES | {
         ("compute", 1): {"throughput_rps": 950.0},
