@@ -14,9 +14,14 @@ from bench.schema.load_points import LoadPoint
 BASELINE_EVERY = 3  # rounds
 
 
+def slice_s(plan: Plan, scenario: Scenario) -> float:
+    """Return the length of a slice of a scenario, as the plan sets it."""
+    return scenario.slice_s or plan.slice_s
+
+
 def round_count(plan: Plan, scenario: Scenario) -> int:
     """Return the number of rounds of each load point in a block. All phases of a scenario are one slice."""
-    return 1 if scenario.phases else max(1, round(scenario.load_seconds / plan.slice_s))
+    return 1 if scenario.phases else max(1, round(scenario.load_seconds / slice_s(plan, scenario)))
 
 
 def takes_part(counted_rounds: int, interval: int, *, is_baseline: bool) -> bool:

@@ -4,6 +4,7 @@ from bench.formatting import compact
 from bench.plan.definition import Plan
 from bench.plan.ordering import round_count
 from bench.plan.scenario import Scenario
+from bench.plan.slice_lengths import usual_length
 from clients.quality_codes import MIN_SAMPLES_BEYOND, QUANTILES
 
 _TAILS = ("p99", "p99.9")
@@ -11,7 +12,7 @@ _TAILS = ("p99", "p99.9")
 
 def counted_seconds(plan: Plan, scenario: Scenario) -> float:
     """Return the seconds of a block in which the requests of one arm count at one load point."""
-    return round_count(plan, scenario) * max(0.0, plan.slice_s - plan.slice_warmup_s)
+    return round_count(plan, scenario) * max(0.0, usual_length(plan, scenario).window_s)
 
 
 def percentile_needs(plan: Plan, scenario: Scenario) -> str:
@@ -45,6 +46,7 @@ def _requests(percentile: str) -> float:
 
 
 def _seconds_needed(plan: Plan, scenario: Scenario, percentile: str) -> str:
-    share = max(plan.slice_s - plan.slice_warmup_s, 1e-9) / plan.slice_s
+    usual = usual_length(plan, scenario)
+    share = max(usual.window_s, 1e-9) / usual.slice_s
     seconds = _requests(percentile) / (_rate_rps(scenario) or 1.0) / share
     return f"{percentile} needs --seconds {seconds:.2g} at {compact(_rate_rps(scenario) or 0.0)} requests/s"

@@ -173,6 +173,15 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             extra_json_schema={"unit": "s", "default": "required without phases"},
         ),
     ] = None
+    slice_s: Annotated[
+        Annotated[float, Meta(ge=0.005, le=600)] | None,
+        Meta(
+            description="Length of a slice of this scenario; its first tenth is not counted. Where requests queue "
+            "behind heavy ones, slices have to be long against a heavy request.",
+            examples=[0.25],
+            extra_json_schema={"unit": "s", "default": "the plan's"},
+        ),
+    ] = None
     objective_p99_us: Annotated[
         Annotated[float, Meta(ge=0)] | None,
         Meta(

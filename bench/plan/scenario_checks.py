@@ -107,6 +107,9 @@ def _check_length(where: str, scenario: Scenario) -> None:
         raise PlanError(
             f"{where}seconds = {scenario.seconds:g} has no effect, because each phase has a length; remove seconds"
         )
+    if scenario.slice_s is not None and (scenario.phases or scenario.searches):
+        cause = "all phases are one slice" if scenario.phases else "a search has no slices"
+        raise PlanError(f"{where}slice_s = {scenario.slice_s:g} has no effect, because {cause}; remove slice_s")
     if not scenario.phases and scenario.seconds is None:
         raise PlanError(f"{where}the key `seconds` is missing")
 

@@ -22,7 +22,7 @@ from bench.plan.matrix import (
     scenario_load_points,
     skip_reason,
 )
-from bench.plan.ordering import arrival_seed, block_order, round_count, round_order, takes_part
+from bench.plan.ordering import arrival_seed, block_order, round_count, round_order, slice_s, takes_part
 from bench.plan.population_loads import PopulationLoad, populations_at
 from bench.plan.scenario import Scenario
 from bench.plan.slice_lengths import SliceLength
@@ -243,7 +243,7 @@ def _schedule_scenario(
             scenario_position=position,
             point=point,
             rounds=round_count(plan, scenario),
-            usual_slice_s=plan.slice_s,
+            usual_slice_s=slice_s(plan, scenario),
             skip_reasons={arm: skip_reason(plan, arm, point, models) or too_large.get(point, "") for arm in arms(plan)},
             baseline_arms=frozenset(baseline_arms(plan)),
             seed=seed,

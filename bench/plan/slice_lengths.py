@@ -20,6 +20,7 @@ from bench.schema.load_points import LoadPoint
 MIN_WINDOW_CYCLES = 4
 LONG_WINDOW_CYCLES = 2  # where four cycles take more than LONG_WINDOW_S: each connection is seen at least twice
 LONG_WINDOW_S = 1.0
+WARMUP_SHARE = 0.1  # of a slice whose length its scenario sets
 MIN_REQUESTS = 10  # of an open loop in a window
 FEW_REQUESTS = 20  # fewer requests at a constant rate are off by more than 5% if the window holds no whole number
 MAX_SLICE_S = 60.0
@@ -68,14 +69,16 @@ class SliceLength:
 Lengths = Mapping[tuple[LoadPoint, Arm], SliceLength]  # an arm without an entry has the plan's slices
 
 
-def usual_length(plan: Plan) -> SliceLength:
-    """Return the plan's own slices."""
-    return SliceLength(plan.slice_s, plan.slice_warmup_s)
+def usual_length(plan: Plan, scenario: Scenario | None = None) -> SliceLength:
+    """Return the slices that the plan sets: for a scenario with slices of its own, those."""
+    if scenario is None or scenario.slice_s is None:
+        return SliceLength(plan.slice_s, plan.slice_warmup_s)
+    return SliceLength(scenario.slice_s, max(plan.slice_warmup_s, WARMUP_SHARE * scenario.slice_s))
 
 
 def planned_length(plan: Plan, scenario: Scenario) -> SliceLength:
     """Return the slices of a scenario before the calibration. All phases are one slice without a warm-up."""
-    return SliceLength(scenario.load_seconds, 0.0) if scenario.phases else usual_length(plan)
+    return SliceLength(scenario.load_seconds, 0.0) if scenario.phases else usual_length(plan, scenario)
 
 
 def short_cycle_s(plan: Plan) -> float:
@@ -102,15 +105,15 @@ def choose_length(
     """
     lifecycle = population.lifecycle if population else scenario.lifecycle
     per_cycle = population.requests_per_cycle if population else scenario.requests_per_cycle
-    usual = usual_length(plan)
+    usual = usual_length(plan, scenario)
     warmup_s, window_s = usual.warmup_s, usual.window_s
-    if cycle_s is not None and not is_short(plan, cycle_s):
+    if cycle_s is not None and cycle_s > window_s / MIN_WINDOW_CYCLES:
         warmup_s = max(warmup_s, cycle_s)
         window_s = _whole_cycles(cycle_s) * cycle_s
     if rate_rps is not None:
         warmup_s = max(warmup_s, cycle_s or 0.0)  # until then fewer requests are in flight than later
         window_s = _window_of_requests(window_s, rate_rps / per_cycle)
-    longest_s = max(MAX_SLICE_S, plan.slice_s)
+    longest_s = max(MAX_SLICE_S, usual.slice_s)
     reason = ""
     if warmup_s + window_s > longest_s:
         is_rare = rate_rps is not None and MIN_REQUESTS * per_cycle / rate_rps > (warmup_s + window_s) / 2

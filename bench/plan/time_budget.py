@@ -9,7 +9,7 @@ import msgspec
 from bench.formatting import plural
 from bench.plan.definition import MAX_BLOCKS, Plan, PlanError
 from bench.plan.matrix import arms, baseline_arms, competing_arms, load_points, scenario_load_points, skip_reason
-from bench.plan.ordering import round_count, takes_part
+from bench.plan.ordering import round_count, slice_s, takes_part
 from bench.plan.scenario import Scenario
 from bench.plan.slice_lengths import Lengths, SliceLength, planned_length
 from bench.schema.arms import Arm
@@ -44,7 +44,7 @@ def slices_per_block(plan: Plan, models: Mapping[str, Description], lengths: Len
 
 def load_s(plan: Plan, models: Mapping[str, Description]) -> float:
     """Return the seconds of load in all blocks of a run with the plan's slices."""
-    return slices_per_block(plan, models) * plan.slice_s * plan.blocks
+    return plan.blocks * sum(case.slices * case.length.slice_s for case in _cases(plan, models, NO_LENGTHS))
 
 
 def fit(plan: Plan, minutes: float, models: Mapping[str, Description], lengths: Lengths = NO_LENGTHS) -> Plan:
@@ -96,7 +96,7 @@ def _cases(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> I
         for arm in arms(plan):
             length = lengths.get((point, arm), usual)
             if not skip_reason(plan, arm, point, models) and not length.skip_reason:
-                interval = length.round_interval(rounds, plan.slice_s)
+                interval = length.round_interval(rounds, slice_s(plan, scenario))
                 slices = sum(takes_part(number, interval, is_baseline=arm in baselines) for number in range(rounds))
                 yield _Case(point, arm, length, slices)
 

@@ -68,6 +68,8 @@ def of_first_populations(rows: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFra
 
     trials: whose populations are in the order of the plan. A scenario that they do not have keeps all its rows.
     """
+    if rows.empty or trials.empty:
+        return rows
     first = trials.drop_duplicates("scenario").set_index("scenario")["population"].map(text)
     of_scenario = rows["scenario"].map(first)
     return rows[of_scenario.isna() | (rows["population"].map(text) == of_scenario)]

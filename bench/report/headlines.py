@@ -29,6 +29,18 @@ class _Question:
     population: str
     clients: int
 
+    @property
+    def is_time(self) -> bool:
+        """Whether the metric is a time, of which the shortest is best."""
+        return self.metric == "latency_p99_us"
+
+    @property
+    def asked(self) -> str:
+        """What is best: ``the most requests per second with 64 clients``."""
+        if self.is_time:
+            return f"the shortest 99th percentile of {self.population.replace('_', ' ')} requests"
+        return f"the most requests per second with {plural(self.clients, 'client')}"
+
 
 def headlines(
     summary: pd.DataFrame, comparisons: pd.DataFrame, trials: pd.DataFrame, unranked: Sequence[str] = ()
@@ -51,7 +63,7 @@ def headlines(
         values = _medians(summary, question)
         parts = [_over(transport, question, ranked, values) for transport in ("tcp", "udp")]
         if found := list(filter(None, parts)):
-            sentences.append(f"{question.condition}, {'; '.join(found)}.")
+            sentences.append(f"{question.condition}, {question.asked}: {'; '.join(found)}.")
     return sentences
 
 
@@ -124,26 +136,13 @@ def _over(transport: str, question: _Question, ranked: Ranks, values: Mapping[st
     if not first:
         return ""
     others = sorted((arm for arm in arms if arm not in first), key=lambda arm: values[arm])
-    is_time = question.metric == "latency_p99_us"
-    last = others[-1:] if is_time else others[:1]
-    first.sort(key=lambda arm: values[arm] if is_time else -values[arm])
-    best, worst = _named(first, values, question), _named(last, values, question)
-    over = f"over {transport.upper()}"
-    kind = f"{question.population} requests".replace("_", " ").strip()
-    subject = f"99% of the {kind}" if is_time else f"{plural(question.clients, 'client')} {over}"
-    if len(first) > 1:
-        quantity = f"the 99th percentile of {kind} {over}" if is_time else f"requests per second with {subject}"
-        answer = f"{best} share the first rank in {quantity} (no significant difference)"
-    elif is_time:
-        answer = f"{subject} {over} are answered soonest by {best}"
-    else:
-        answer = f"{best} serves the most requests per second with {subject}"
-    rest = ("longest" if is_time else "the fewest") + f": {worst}"
-    return f"{answer}; {rest}" if worst else answer
+    first.sort(key=lambda arm: values[arm] if question.is_time else -values[arm])
+    last = others[-1:] if question.is_time else others[:1]
+    tie = " (no significant difference)" if len(first) > 1 else ""
+    worst = f", {'longest' if question.is_time else 'fewest'} {_named(last, values, question)}" if last else ""
+    return f"over {transport.upper()} {_named(first, values, question)}{tie}{worst}"
 
 
 def _named(arms: Sequence[str], values: Mapping[str, float], question: _Question) -> str:
-    if not arms:
-        return ""
-    scale, unit = (1e-3, " ms") if question.metric == "latency_p99_us" else (1.0, "/s")
+    scale, unit = (1e-3, " ms") if question.is_time else (1.0, "/s")
     return join_words(f"{Arm.parse(arm).label} ({compact(scale * values[arm])}{unit})" for arm in arms)

@@ -1,7 +1,7 @@
 """The model chooser of the report: measured cases, filtered by a reader's needs. Pure."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.analysis.cases import group_by_case, text
 from bench.formatting import with_interval
+from bench.report.measured_handlers import NO_WORK, Handlers
 from bench.report.tables import Estimate
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
@@ -47,6 +48,7 @@ class Choice:
     p99_us: Judged
     cpu_us: Judged
     memory_mb: Judged
+    handlers: Handlers = NO_WORK  # what the requests asked for
 
     @property
     def verdict(self) -> str:
@@ -66,16 +68,25 @@ class Choice:
             "bytes": float(self.load_point.message_bytes),
             "memory": self.memory_mb.estimate.median,
         }
-        return {name: "" if math.isnan(value) else f"{value:.6g}" for name, value in numbers.items()}
+        texts = {name: "" if math.isnan(value) else f"{value:.6g}" for name, value in numbers.items()}
+        return texts | self.handlers.filter_values
 
 
-def choices(summary: pd.DataFrame) -> list[Choice]:
-    """Return every measured case of the competing arms, valid or not."""
+def choices(summary: pd.DataFrame, handlers: Mapping[LoadPoint, Handlers] | None = None) -> list[Choice]:
+    """Return every measured case of the competing arms, valid or not.
+
+    handlers: by load point of all populations together; None if no request waits or computes.
+    """
     if summary.empty:
         return []
     rows = summary[summary["metric"].isin(_METRICS)]
     cases = (
-        _choice(Arm.parse(case.arm), case.load_point, of_case.to_dict("records"))
+        _choice(
+            Arm.parse(case.arm),
+            case.load_point,
+            of_case.to_dict("records"),
+            (handlers or {}).get(case.load_point.whole, NO_WORK),
+        )
         for case, of_case in group_by_case(rows).items()
     )
     return [choice for choice in cases if choice.arm.competes and _is_measured(choice)]
@@ -109,7 +120,7 @@ def _is_measured(choice: Choice) -> bool:
     return any(judged.is_known for judged in (choice.rate, choice.p99_us, choice.cpu_us, choice.memory_mb))
 
 
-def _choice(arm: Arm, load_point: LoadPoint, rows: Sequence[dict[Any, Any]]) -> Choice:
+def _choice(arm: Arm, load_point: LoadPoint, rows: Sequence[dict[Any, Any]], handlers: Handlers) -> Choice:
     judged = {
         str(row["metric"]): Judged(
             Estimate(float(row["median"]), float(row["low"]), float(row["high"])), text(row["verdict"])
@@ -127,4 +138,5 @@ def _choice(arm: Arm, load_point: LoadPoint, rows: Sequence[dict[Any, Any]]) -> 
         p99_us=judged.get(p99, Judged()),
         cpu_us=judged.get("cpu_us_per_request", Judged()),
         memory_mb=judged.get("memory_mb", Judged()),
+        handlers=handlers,
     )

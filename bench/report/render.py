@@ -22,6 +22,7 @@ from bench.report.caveats import advice, collect_caveats
 from bench.report.content import COMPARISON_HEADINGS, Picture, comparison_rows, sections
 from bench.report.disturbed_servers import disturbance_sentences
 from bench.report.headlines import headlines
+from bench.report.measured_handlers import measured_handlers, offered_values
 from bench.report.model_chooser import bar, choices, highest_rates, measured_range
 from bench.report.tables import result_tables
 from bench.report.terms import TERMS
@@ -95,7 +96,8 @@ def _content(
     asked = of_first_populations(comparisons, trials)
     statements = [*answers(asked, unranked), *search_answers(summary, unranked)]
     caveats = collect_caveats(summary, trials, run.thresholds)
-    cases = choices(summary)
+    cases = choices(of_first_populations(summary, trials), measured_handlers(trials))
+    handlers = [choice.handlers for choice in cases]
     started = run.started_at.strftime("%Y-%m-%d %H:%M UTC") if run.started_at else ""
     return {
         "answer": statements[0] if statements else Answer("", NO_ANSWER),
@@ -107,6 +109,8 @@ def _content(
         "pictures": pictures,
         "sections": sections(run.plan, result_tables(summary, comparisons, unranked), pictures, caveats),
         "choices": cases,
+        "offered_work": offered_values(handlers),
+        "has_idle": any(each.idle_connections for each in handlers),
         "highest_rates": highest_rates(cases),
         "measured_range": measured_range(cases),
         "comparisons": comparison_rows(comparisons),

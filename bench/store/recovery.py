@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.plan.slice_lengths import usual_length
 from bench.schema.csv_schema import DISTURBED
 from bench.schema.load_points import LoadPoint
 from bench.store import file_names
@@ -86,7 +87,7 @@ def read_state(run: RunData) -> FolderState:
         tables={name: run.all_trials if name == file_names.TRIALS else run.table(name) for name in existing},
         has_rates=run.rates is not None,
         has_lengths=run.slice_lengths is not None,
-        usual_window_s=run.plan.slice_s - run.plan.slice_warmup_s,
+        usual_window_s=max(usual_length(run.plan, scenario).window_s for scenario in run.plan.scenarios),
         has_searches=run.max_rate is not None,
     )
 

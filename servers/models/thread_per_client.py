@@ -37,7 +37,8 @@ IDLE_S = 5.0  # after one to two times this, the thread of a silent peer exits; 
 TIMEVAL = struct.Struct("@ll")  # seconds and microseconds, from sys/time.h
 MAX_QUEUED = 256  # datagrams per peer; about as many short ones as fill the kernel's buffer
 # glibc keeps 40 MB of stacks for reuse, which is five stacks of the default 8 MiB. Starting and ending 64 threads took
-# 25 to 30% less time with this size (three times the median of 60 bursts).
+# 25 to 30% less time with this size (three times the median of 60 bursts). It saves no memory: 1,000 idle threads used
+# 13.4 KiB each with either size. Only the address space of each was 1.2 MiB instead of 9.
 STACK_BYTES = 256 * 1024
 
 

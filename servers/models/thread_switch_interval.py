@@ -3,8 +3,10 @@
 Represents: tuned: sys.setswitchinterval(0.0005), so that a thread gives up the interpreter lock sooner
 
 A thread that wants the interpreter lock waits for the switch interval, then asks the thread that computes to let go.
-So beside a request that computes for longer, each step of a light request takes up to one interval. Strength: light
-requests wait a tenth as long. Weakness: computing threads are switched ten times as often.
+So beside a request that computes for longer, a light request takes about one interval. Strength: beside one client that
+computed 10 ms at a time, the median of a light request was 0.67 ms instead of 5.1, its 99th percentile 1.8 to 2.4 ms
+instead of 7.1 to 7.5 (two runs of 2 s on one CPU). Weakness: computing threads are switched ten times as often; that
+client's own rate was 1 to 2% lower.
 """
 
 from __future__ import annotations

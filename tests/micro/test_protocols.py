@@ -4,6 +4,8 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from servers.protocols import HANDLERS
+from servers.work.protocol import RequestStream
+from tests.support.work_frames import make_frame
 
 _ECHO = bytes(64)
 
@@ -22,6 +24,12 @@ def test_feed_hola_split_into_bytes(benchmark: BenchmarkFixture) -> None:
         return b"".join(handler.feed(bytes([byte])) or b"" for byte in b"hola")
 
     assert benchmark(feed) == b"pues hola"
+
+
+def test_feed_one_work_frame(benchmark: BenchmarkFixture) -> None:
+    stream, frame = RequestStream(), make_frame(bytes(40))
+    (request,) = benchmark(stream.feed, frame)
+    assert request.reply == frame
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])

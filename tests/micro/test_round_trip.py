@@ -19,6 +19,8 @@ _MESSAGE = bytes(range(64))
 def test_round_trip(benchmark: BenchmarkFixture, model: str, transport: str) -> None:
     if transport not in registry.describe(model).transports:
         pytest.skip(f"{model} does not serve {transport}")
+    if "echo" not in registry.describe(model).protocols:
+        pytest.skip(f"{model} does not serve echo")
     kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
     with server(model, transport) as ready, socket.socket(socket.AF_INET, kind) as sock:
         sock.settimeout(10)

@@ -13,6 +13,7 @@ from scipy import stats
 
 from bench.schema.column_docs import column_names, text_columns
 from bench.schema.csv_schema import SCHEMA, HistogramRow, SliceRow, TrialRow
+from bench.schema.result_rows import ComparisonRow
 from bench.store import file_names
 from bench.store.histograms import one_row_per_slot
 
@@ -229,6 +230,11 @@ def concat_runs(*runs: Rows) -> Rows:
     """Return the rows of several scenarios as one run."""
     names = ("slices", "trials", "histograms")
     return Rows(*(pd.concat([getattr(rows, name) for rows in runs], ignore_index=True) for name in names))
+
+
+def no_comparisons() -> pd.DataFrame:
+    """Return comparisons.csv of a run that compared nothing."""
+    return pd.DataFrame(columns=column_names(ComparisonRow))
 
 
 def student_quantile(q: float, degrees: int) -> float:

@@ -31,6 +31,7 @@ MARKER_SIZE = 7.5
 ZERO_OCTAVES = 1.0  # width on the x axis from no connections to the fewest
 PREDICTION_SIZE = 15.0  # wider than a marker, so that a tick shows that is right on it
 PREDICTION_NOTE = "Level ticks: prediction from quantities that were measured apart, see docs/predictions.md."
+UPRIGHT_PREDICTION_NOTE = PREDICTION_NOTE.replace("Level", "Upright")
 
 
 def draw_lines(points: list[Point], texts: Texts, unit: str, *, logarithmic: bool = False) -> Figure:
@@ -112,6 +113,12 @@ def draw_prediction(ax: Axes, x: float, point: Point, look: Style) -> None:
     """Draw what a closed form predicts: a short level line through the place where the marker should be."""
     if math.isfinite(point.predicted):
         ax.plot([x], [point.predicted], "_", color=look.ink, markersize=PREDICTION_SIZE, markeredgewidth=1.6, zorder=6)
+
+
+def draw_upright_prediction(ax: Axes, y: float, point: Point, look: Style) -> None:
+    """Draw the same in a chart whose numbers are on the x axis."""
+    if math.isfinite(point.predicted):
+        ax.plot([point.predicted], [y], "|", color=look.ink, markersize=PREDICTION_SIZE, markeredgewidth=1.6, zorder=6)
 
 
 def draw_point(ax: Axes, x: float, point: Point, look: Style) -> None:

@@ -10,14 +10,13 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bench.formatting import compact, on_axis
 from bench.report.charts.layout import Texts, page, panel_title, settle
-from bench.report.charts.lines import PREDICTION_NOTE, PREDICTION_SIZE, draw_marker
+from bench.report.charts.lines import UPRIGHT_PREDICTION_NOTE, draw_marker, draw_upright_prediction
 from bench.report.charts.points import Point, row_name
 from bench.report.charts.style import GREY, INK, Style, styles
 
 ROW_IN, FRAME_IN = 0.42, 0.9
 SMALL = 8.5
 ROOM_SHARE = 0.16  # of a single panel, for the numbers at the right
-PREDICTION_NOTE_UPRIGHT = PREDICTION_NOTE.replace("Level", "Upright")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def draw_spans(panels: Mapping[str, Sequence[Span]], texts: Texts, unit: str) ->
     if not drawn:
         return None
     if any(math.isfinite(point.predicted) for span in drawn for point in (span.median, span.p99)):
-        texts = texts.with_notes(PREDICTION_NOTE_UPRIGHT)
+        texts = texts.with_notes(UPRIGHT_PREDICTION_NOTE)
     order = _order(next(iter(panels.values())), spans)
     figure, axes = page(texts, len(panels), ROW_IN * len(order) + FRAME_IN)
     looks = styles(span.median.label for span in spans)
@@ -108,10 +107,7 @@ def _draw_span(ax: Axes, span: Span, y: float, look: Style) -> None:
     for point in points:
         shade = look.colour if point.verdict == "valid" else GREY
         ax.plot([point.low, point.high], [y, y], color=shade, linewidth=3.2, zorder=3, solid_capstyle="butt")
-        if math.isfinite(point.predicted) and point.predicted > 0:
-            ax.plot(
-                [point.predicted], [y], "|", color=look.ink, markersize=PREDICTION_SIZE, markeredgewidth=1.6, zorder=6
-            )
+        draw_upright_prediction(ax, y, point, look)
     ax.plot([span.median.median], [y], "o", color="white", markeredgecolor=colour, markersize=6.0, zorder=4)
     if span.p99.drawable:
         draw_marker(ax, span.p99.median, y, span.p99, look)

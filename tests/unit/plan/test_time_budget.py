@@ -15,6 +15,8 @@ def round_counts(plan: Plan) -> list[int]:
 def test_duration_of_presets_is_as_documented() -> None:
     assert 45 < duration_s(load_plan("quick"), MODELS) < 75
     assert 240 < duration_s(load_plan("standard"), MODELS) < 360
+    for preset in ("waiting", "computing", "mixed", "blocking"):
+        assert 180 < duration_s(load_plan(preset), MODELS) < 480, preset
     assert 30 * 60 < duration_s(load_plan("thorough"), MODELS) < 75 * 60
 
 

@@ -105,7 +105,7 @@ def test_capacity_tick_uses_the_same_number_of_connections() -> None:
         for connections, median in ((1, 1e3), (64, 4e3), (256, 2e3))
     ]
     empty = pd.DataFrame()
-    tables = ChartTables(pd.DataFrame(rows).assign(message_bytes=64), empty, empty, empty, empty)
+    tables = ChartTables(pd.DataFrame(rows).assign(message_bytes=64, population=""), empty, empty, empty, empty)
     figure = build_chart(ChartRequest("latency_by_rate", Sweep("latency", 64, 1e3)), tables)
     assert figure is not None
     ticks = [line for line in figure.axes[0].lines if line.get_linewidth() == 2.5]

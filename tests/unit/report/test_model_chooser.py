@@ -3,8 +3,13 @@ import math
 import pandas as pd
 import pytest
 
+from bench.analysis.summary import summarise
+from bench.report.measured_handlers import measured_handlers, offered_values
 from bench.report.model_chooser import bar, choices, highest_rates, measured_range
 from bench.report.tables import Estimate
+from clients.quality_catalogue import DEFAULT_THRESHOLDS
+from tests.support import synthetic
+from tests.unit.report.work_runs import WAITING, make_mixed, make_waiting
 
 Values = dict[str, tuple[float, float, float, str]]  # median, low, high and verdict, by metric
 
@@ -49,7 +54,8 @@ def test_choice_judges_each_figure_for_itself(summary: pd.DataFrame) -> None:
 
 def test_choice_filters_by_pessimistic_ends(summary: pd.DataFrame) -> None:
     values = choices(summary)[0].filter_values
-    assert values == {"rate": "90", "p99": "12", "connections": "64", "bytes": "1024", "memory": "13"}
+    of_load = {"connections": "64", "bytes": "1024", "wait": "0", "compute": "0", "idle": "0"}
+    assert values == {"rate": "90", "p99": "12", "memory": "13"} | of_load
     assert choices(summary)[1].filter_values["p99"] == ""
 
 
@@ -62,3 +68,28 @@ def test_bars_have_a_scale_for_each_unit(summary: pd.DataFrame) -> None:
 def test_measured_range_names_the_largest_load(summary: pd.DataFrame) -> None:
     assert measured_range(choices(summary)) == "up to 64 connections and messages of up to 1024 bytes"
     assert measured_range([]) == ""
+
+
+def test_choices_have_the_work_of_their_load() -> None:
+    rows = synthetic.concat_runs(make_mixed(), make_waiting(5_000.0, WAITING))
+    summary = summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS)
+    cases = choices(summary, measured_handlers(rows.trials))
+    works = {(choice.load_point.scenario, choice.handlers.wait_ms, choice.handlers.compute_ms) for choice in cases}
+    assert works == {("mixed", 0.0, 10.0), ("wait", 5.0, 0.0)}
+    assert offered_values(choice.handlers for choice in cases) == {"wait": ["0", "5"], "compute": ["0", "10"]}
+
+
+def test_idle_connections_are_those_of_silent_clients() -> None:
+    rows = make_mixed()
+    is_heavy = rows.trials["population"] == "heavy"
+    silent = rows.trials.assign(
+        behaviour=rows.trials["behaviour"].mask(is_heavy, "silent"),
+        population_connections=rows.trials["population_connections"].mask(is_heavy, 1_000),
+    )
+    (handlers,) = measured_handlers(silent).values()
+    assert handlers.filter_values["idle"] == "1000"
+
+
+def test_run_without_work_offers_no_choice_of_it() -> None:
+    rows = synthetic.make_run({"select/tcp": {1: 1e4}}, blocks=1, rounds=1)
+    assert offered_values(measured_handlers(rows.trials).values()) == {}

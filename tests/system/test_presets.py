@@ -1,0 +1,54 @@
+"""The presets that ask what a handler's work costs, each with little load on real servers."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.support.commands import run_python
+
+pytestmark = pytest.mark.slow
+SUCCESS = (0, 3)  # 3: some results are invalid, e.g. if the generator is as busy as its server
+LITTLE_LOAD = ["--blocks", "1", "--seconds", "0.1"]
+FEW_CLIENTS = [*LITTLE_LOAD, "--connections", "1,8"]
+RUN_TIMEOUT_S = 110.0
+
+
+def run_preset(preset: str, models: str, options: list[str], output_dir: Path) -> Path:
+    """Run a preset. Return the folder of the run."""
+    arguments = [preset, "--models", models, "--seed", "7", *options, "--output-dir", str(output_dir)]
+    completed = run_python("-m", "bench", "run", *arguments, timeout_s=RUN_TIMEOUT_S)
+    assert completed.returncode in SUCCESS, completed.stderr
+    return Path(completed.stdout.strip())
+
+
+@pytest.mark.parametrize(
+    ("preset", "models", "options", "chart"),
+    [
+        ("waiting", "iterative,asyncio", FEW_CLIENTS, "waiting"),
+        ("computing", "select,asyncio_process_pool", FEW_CLIENTS, "computing"),
+        ("mixed", "thread_switch_interval,asyncio", LITTLE_LOAD, "mixed"),
+        ("blocking", "asyncio_blocking,asyncio_to_thread", LITTLE_LOAD, "mixed"),
+    ],
+)
+def test_preset_measures_every_case_and_draws_its_chart(
+    preset: str, models: str, options: list[str], chart: str, tmp_path: Path
+) -> None:
+    folder = run_preset(preset, models, options, tmp_path)
+    trials = pd.read_csv(folder / "trials.csv")
+    failed = trials[trials["status"] == "failed"]
+    assert failed.empty, failed[["arm", "scenario", "population", "reason"]].to_string()
+    measured = trials[trials["status"] == "ok"]
+    assert set(measured["model"]) == set(models.split(","))
+    assert (measured["replies"] > 0).all()
+    assert (measured["sent"] >= measured[["late", "lost", "corrupt"]].sum(axis=1)).all()
+    assert (folder / "charts" / f"{chart}.svg").exists()
+
+
+def test_waiting_servers_reach_what_their_idiom_allows(tmp_path: Path) -> None:
+    folder = run_preset("waiting", "iterative,asyncio", FEW_CLIENTS, tmp_path)
+    summary = pd.read_csv(folder / "summary.csv").query("metric == 'throughput_rps' and scenario == 'wait_50ms'")
+    rates = summary.set_index(["model", "connections"])["median"]
+    assert rates["asyncio", 8] > 4 * rates["iterative", 1]  # eight waits at once; timings of a busy machine vary
+    assert rates["iterative", 1] <= 20  # nobody waits for less than 50 ms
+    assert summary.query("model == 'iterative' and connections == 8")["status"].tolist() == ["skipped"]
