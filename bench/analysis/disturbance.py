@@ -1,4 +1,4 @@
-"""What other clients do to the requests of the first population: each server is immune, degrades or breaks. Pure."""
+"""The effect of other clients on the first population: a server is immune, degrades or breaks. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ MIN_FACTOR = 2.0  # a 99th percentile that doubles is a difference that users no
 
 
 class Effect(StrEnum):
-    """What happens to the requests of the first population when the other clients become more."""
+    """The effect on the requests of the first population when the number of other clients grows."""
 
     IMMUNE = "immune"
     DEGRADES = "degrades"
@@ -46,8 +46,8 @@ def disturbances(rows: pd.DataFrame) -> list[Disturbance]:
 
     rows: of ``summary.csv``, with the 99th percentile of the latency of one population at each number of other clients.
 
-    An arm *breaks* where it is not made for so many clients, fails, or leaves so many requests unanswered that the
-    percentile is infinite. It *degrades* where the percentile has at least doubled and the intervals are apart.
+    An arm *breaks* where it is not made for this many clients, fails, or leaves too many requests unanswered for a
+    finite percentile. It *degrades* where the percentile has at least doubled and the intervals are apart.
     """
     of_arms = {Arm.parse(str(name)): of_arm for name, of_arm in rows.groupby("arm", sort=True)}
     return [

@@ -26,7 +26,7 @@ def kernel_memory_mb() -> float | None:
 def listen_overflows() -> int | None:
     """Return how often a full listen queue turned a connect away, since this network namespace exists.
 
-    None if the kernel does not tell. Each retransmission of a SYN that is turned away counts again.
+    None if it is unknown. Each retransmission of a SYN that is turned away counts again.
     """
     try:
         lines = _NETSTAT.read_text().splitlines()

@@ -1,4 +1,4 @@
-"""Which servers are immune to slow or idle clients, as sentences. Pure."""
+"""Sentences on the servers that are immune to slow or idle clients, and on those that are not. Pure."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from bench.report.charts.families import disturbed_family
 from bench.report.charts.sweeps import Sweep, sweeps
 
 BEHAVIOURS = {
-    "silent": "say nothing",
+    "silent": "send nothing",
     "trickle": "send one byte now and then",
     "never_reads": "never read a reply",
 }
@@ -25,7 +25,7 @@ def disturbance_sentences(summary: pd.DataFrame, trials: pd.DataFrame) -> list[s
         return []
     sentences = []
     for sweep in disturbed_family(sweeps(summary), trials):
-        rows = sweep.rows(summary)
+        rows = sweep.all_rows(summary)
         found = disturbances(rows[rows["metric"] == "latency_p99_us"])
         others = _behaviour(sweep, trials)
         if effects := effects_in_words(found):
@@ -93,4 +93,4 @@ def _behaviour(sweep: Sweep, trials: pd.DataFrame) -> str:
 
 
 def _third_person(behaviour: str) -> str:
-    return {"silent": "says nothing", "trickle": "sends byte by byte", "never_reads": "never reads"}[behaviour]
+    return {"silent": "sends nothing", "trickle": "sends byte by byte", "never_reads": "never reads"}[behaviour]

@@ -11,7 +11,7 @@ from bench.report.charts.grid import MetricRow, draw_grid
 from bench.report.charts.layout import Texts
 from bench.report.charts.lines import CountAxis
 from bench.report.charts.notes import notes
-from bench.report.charts.points import Point, describe_interval, select_points
+from bench.report.charts.points import Point, all_points, describe_interval, select_points
 from bench.report.charts.sweeps import Sweep, describe
 from bench.report.charts.work_charts import in_milliseconds
 from bench.report.disturbed_servers import effects_in_words
@@ -21,7 +21,7 @@ from bench.schema.metrics import METRICS
 def build_disturbed_chart(request: ChartRequest, tables: ChartTables) -> Figure | None:
     """Return latency and memory against the number of slow or idle clients; None if there are no numbers."""
     sweeps = _widest_last(request.sweeps, tables)
-    latencies = {sweep: _over_tcp(select_points(tables.summary, sweep, "latency_p99_us")) for sweep in sweeps}
+    latencies = {sweep: _over_tcp(all_points(tables.summary, sweep, "latency_p99_us")) for sweep in sweeps}
     sweeps = [sweep for sweep in sweeps if any(point.drawable for point in latencies[sweep])][:MAX_PANELS]
     if not sweeps:
         return None
@@ -45,7 +45,7 @@ def build_disturbed_chart(request: ChartRequest, tables: ChartTables) -> Figure 
 
 def _effects(sweep: Sweep, tables: ChartTables) -> str:
     """Return one line: which servers are immune, degrade or break."""
-    rows = sweep.rows(tables.summary)
+    rows = sweep.all_rows(tables.summary)
     found = disturbances(rows[rows["metric"] == "latency_p99_us"])
     return f"{sweep.scenario.replace('_', ' ').capitalize()}: {effects_in_words(found)}."
 

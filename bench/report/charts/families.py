@@ -4,7 +4,7 @@ This module does not import matplotlib.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -98,7 +98,9 @@ def mixed_family(sweeps: Sequence[Sweep]) -> tuple[Sweep, ...]:
     first: dict[str, Sweep] = {}
     for sweep in sweeps:
         if sweep.population and not sweep.phase:
-            first.setdefault(sweep.scenario, sweep)
+            known = first.setdefault(sweep.scenario, sweep)
+            if known.rate_rps is None and replace(known, rate_rps=sweep.rate_rps) == sweep:
+                first[sweep.scenario] = sweep  # the rows without a rate are those of servers that were skipped
     return tuple(sweep for sweep in first.values() if sweep.kind == ScenarioKind.MIXED)
 
 

@@ -36,7 +36,7 @@ def build_idle_chart(request: ChartRequest, tables: ChartTables) -> Figure | Non
         for label, of_row in points.items()
     ]
     blocks = int(request.sweep.rows(trials)["block"].nunique())
-    subtitle = f"clients connect and say nothing; median of {blocks} blocks, bars: range of the blocks"
+    subtitle = f"clients connect and send nothing; median of {blocks} blocks, bars: range of the blocks"
     texts = Texts(request.question, subtitle, [NOTE])
     return draw_grid(rows, [over.upper() for over in shown], texts, CountAxis("idle connections"))
 

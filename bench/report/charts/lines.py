@@ -150,7 +150,7 @@ def name_label(point: Point, x: float, looks: dict[str, Style]) -> Label:
 
 @dataclass(frozen=True, slots=True)
 class CountAxis:
-    """What the x axis counts, and how a number is written beside a tick."""
+    """The quantity on the x axis, and how a number is written beside a tick."""
 
     label: str = "connections"
     tick_text: Callable[[float], str] = "{:g}".format
@@ -160,7 +160,7 @@ CONNECTIONS = CountAxis()
 
 
 def connections_axis(ax: Axes, counts: Sequence[int], counted: CountAxis = CONNECTIONS) -> None:
-    """Give the x axis a tick at each number of connections. 0 stands one doubling left of the next number."""
+    """Give the x axis a tick at each number of connections. 0 is one doubling left of the next number."""
     if counts[0] > 0:
         ax.set_xscale("log", base=2)
         ax.set_xlim(counts[0] / 1.35, counts[-1] * 1.35)

@@ -37,7 +37,13 @@ def _population(rows: synthetic.Rows, name: str, p99_us: dict[str, float]) -> sy
     share, units, clients = (0.99, 0.0, 64) if name == "light" else (0.01, 10_000.0, 8)
     common = {"population": name, "rate_rps": share * 2_900.0}
     work = {"protocol": "work", "wait_us": 0.0, "compute_units": units, "compute_kind": "lock" if units else ""}
-    more = {"scenario_kind": "mixed", "loop": "open", "behaviour": "normal", "population_connections": clients, "replies": 10_000}
+    more = {
+        "scenario_kind": "mixed",
+        "loop": "open",
+        "behaviour": "normal",
+        "population_connections": clients,
+        "replies": 10_000,
+    }
     p99 = rows.trials["model"].map(p99_us).astype(float) * (1 + 0.001 * rows.trials["block"])
     trials = rows.trials.assign(**common, **work, **more, latency_p99_us=p99, pooled_latency_p50_us=60.0)
     slices = rows.slices.assign(**common, latency_p50_us=60.0)
