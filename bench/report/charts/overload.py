@@ -25,6 +25,7 @@ from bench.report.charts.layout import (
 from bench.report.charts.points import select_points
 from bench.report.charts.style import INK, PALE, Style, styles
 from bench.report.charts.sweeps import Sweep
+from bench.report.phase_sentences import recovery_times
 from bench.schema.arms import Arm
 
 
@@ -102,17 +103,6 @@ def _draw_curve(ax: Axes, arm: Arm, curve: pd.DataFrame, look: Style) -> Label:
 
 def _notes(sweeps: Iterable[Sweep], tables: ChartTables) -> list[str]:
     """Return a line for each scenario: the measured times to recover, and the predicted one."""
-    lines = []
-    for sweep in sweeps:
-        points = [point for point in select_points(tables.summary, sweep, "recovery_s") if point.arm.competes]
-        measured = ", ".join(f"{point.arm.label} {_seconds(point.median)}" for point in points)
-        predicted = {_seconds(point.predicted) for point in points if not math.isnan(point.predicted)}
-        expected = f" (predicted: {', '.join(sorted(predicted))})" if predicted else ""
-        lines.append(f"{sweep.scenario.replace('_', ' ').capitalize()}, time to recover{expected}: {measured}.")
-    return lines
-
-
-def _seconds(value: float) -> str:
-    if math.isnan(value):
-        return "unknown"
-    return "not in this phase" if value == math.inf else f"{value:.2f} s"
+    times = {sweep: recovery_times(select_points(tables.summary, sweep, "recovery_s")) for sweep in sweeps}
+    names = {sweep: sweep.scenario.replace("_", " ").capitalize() for sweep in times}
+    return [f"{names[sweep]}, time to recover{of_sweep}." for sweep, of_sweep in times.items() if of_sweep]

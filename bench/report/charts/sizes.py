@@ -4,8 +4,6 @@ from dataclasses import replace
 
 from matplotlib.figure import Figure
 
-from bench.analysis.predictions.straight_lines import cost_by_size
-from bench.formatting import compact
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.grid import MetricRow, draw_grid
 from bench.report.charts.layout import Texts
@@ -13,6 +11,7 @@ from bench.report.charts.lines import CountAxis
 from bench.report.charts.notes import notes
 from bench.report.charts.points import Point, describe_interval, of_transport, select_points, transports
 from bench.report.charts.sweeps import Sweep
+from bench.report.phase_sentences import byte_costs, cost_points
 
 _UNITS = ((1 << 20, " MiB"), (1 << 10, " KiB"))
 
@@ -37,7 +36,10 @@ def build_sizes_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
     first = request.sweeps[0]
     subtitle = f"{_clients(first, tables)}, each sends its next message after the echo; {describe_interval(rates)}"
     lines = notes(rates, tables.comparisons, tables.trials, first, "")
-    texts = Texts(request.question, subtitle, [*lines, *_fits(costs)])
+    fits = byte_costs(cost_points(request.sweeps, tables.summary))
+    if fits:
+        lines.append(f"CPU time of a request, least relative squares: {'; '.join(fits)}.")
+    texts = Texts(request.question, subtitle, lines)
     return draw_grid(rows, [over.upper() for over in shown], texts, CountAxis("size of a message", in_bytes))
 
 
@@ -59,15 +61,3 @@ def _at_size(point: Point, size: int, factor: float) -> Point:
 def _clients(sweep: Sweep, tables: ChartTables) -> str:
     rows = sweep.rows(tables.trials)
     return f"{int(rows['connections'].max())} clients"
-
-
-def _fits(costs: list[Point]) -> list[str]:
-    """Return the line CPU time = a + b x bytes of each competing arm."""
-    parts = []
-    for arm in sorted({point.arm for point in costs if point.arm.competes}):
-        of_arm = [point for point in costs if point.arm == arm and point.drawable]
-        if len({point.connections for point in of_arm}) > 1:
-            line = cost_by_size([point.connections for point in of_arm], [point.median for point in of_arm])
-            cost = f"{compact(line.per_request_us)} µs + {compact(1e3 * line.per_byte_us)} ns per byte"
-            parts.append(f"{arm.display_name} {cost} (within {100 * line.largest_error:.0f}%)")
-    return [f"CPU time of a request, least relative squares: {'; '.join(parts)}."] if parts else []

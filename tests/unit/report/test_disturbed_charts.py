@@ -6,6 +6,7 @@ from bench.report.charts.builders import build_chart
 from bench.report.charts.catalogue import ChartTables, chart_requests
 from bench.report.charts.sizes import in_bytes
 from bench.report.disturbed_servers import disturbance_sentences
+from bench.report.phase_sentences import phase_sentences
 from tests.support import synthetic
 from tests.unit.report.chart_texts import assert_legible, visible_texts
 from tests.unit.report.disturbed_runs import make_disturbed, make_phases, make_tables, make_timeline
@@ -109,3 +110,19 @@ def test_sizes_share_a_chart_with_the_cost_of_a_byte() -> None:
     assert "CPU time of a request, least relative squares: asyncio/tcp" in texts_of(figure)
     assert "throughput" not in {request.topic for request in chart_requests(tables.summary, tables.trials)}
     assert_legible(figure)
+
+
+def test_burst_sentence_has_queue_and_median() -> None:
+    rows = make_phases("backlog_5", {"burst": 0.01}, lifecycle="per_request", backlog=5, listen_overflows=994)
+    slices = rows.slices.assign(latency_p50_us=1_010_000.0)
+    tables = make_tables(synthetic.Rows(slices, rows.trials.assign(pooled_latency_p50_us=1_010_000.0), rows.histograms))
+    (sentence,) = phase_sentences(tables.summary, tables.trials)
+    assert sentence == (
+        "950 clients connect at once, with a listen queue of 5: half of them have their answer after asyncio 1.01 s, "
+        "thread_per_client 1.01 s."
+    )
+
+
+def test_run_without_phases_and_sizes_has_no_sentence_about_them() -> None:
+    tables = make_tables(synthetic.make_run(synthetic.TCP, blocks=6, rounds=3))
+    assert phase_sentences(tables.summary, tables.trials) == []
