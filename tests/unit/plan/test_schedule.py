@@ -66,3 +66,11 @@ def test_resolve_needs_a_seed() -> None:
     plan = load_plan("quick")
     with pytest.raises(AssertionError, match="seed"):
         resolve(plan, MODELS, server_cpus=(1,), generator_cpus=(0,))
+
+
+def test_load_point_beyond_the_descriptors_is_skipped_beside_a_smaller_one() -> None:
+    plan = make_plan(seed=1, models=["select", "epoll"], scenarios=make_scenarios(connections=[10, 900]))
+    schedule = resolve(plan, MODELS, server_cpus=(1,), generator_cpus=(0,), descriptor_limit=1000)
+    few, many = schedule.block_loads
+    assert not any(few.skip_reasons.values())
+    assert all("needs 5,464 file descriptors for 6 arms" in reason for reason in many.skip_reasons.values())
