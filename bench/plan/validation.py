@@ -165,9 +165,11 @@ def descriptor_reasons(
     Raises PlanError if all load points of a scenario are too large.
     """
     reasons: dict[LoadPoint, str] = {}
+    if limit is None:
+        return reasons
     for scenario in plan.scenarios:
         points = scenario_load_points(scenario)
-        for point in points if limit is not None else ():
+        for point in points:
             count = 1 if scenario.searches else len(served[point])  # a search loads one arm after the other
             connections = total_connections(populations_at(scenario, point))
             needed = connections * count + SPARE_DESCRIPTORS

@@ -49,9 +49,8 @@ def effects_in_words(found: Sequence[Disturbance]) -> str:
     ]
     broken = [f"{each.arm.label} at {each.connections}" for each in found if each.effect is Effect.BREAKS]
     unknown = [each.arm.label for each in found if each.effect is Effect.UNKNOWN]
-    for word, names in (("degrades", degraded), ("breaks", broken), ("not measured", unknown)):
-        if names:
-            parts.append(f"{word}: {', '.join(names)}")
+    groups = (("degrades", degraded), ("breaks", broken), ("not measured", unknown))
+    parts += [f"{word}: {', '.join(labels)}" for word, labels in groups if labels]
     return "; ".join(parts) if len(unknown) < len(found) else ""
 
 

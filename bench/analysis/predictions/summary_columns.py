@@ -20,6 +20,7 @@ from bench.plan.population_loads import PopulationLoad, populations_at
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 
+_MIN_MORE_CONNECTIONS = 50  # between the two points of a line: the memory of fewer is hidden by that of a page or two
 _LARGEST_EXTRAPOLATED = 1e12  # a memory in MB beyond this is a mistake of the inputs
 
 
@@ -135,7 +136,9 @@ def _recovery_predictions(cases: set[CaseKey], plan: Plan) -> Iterator[tuple[tup
     """Yield the time to recover after each overload of the plan."""
     for planned in planned_overloads(plan):
         recovery = planned.recovery
-        for case in cases if recovery is not None else ():
+        if recovery is None:
+            continue
+        for case in cases:
             point = case.load_point
             if (point.scenario, point.population, point.phase) == (planned.scenario, planned.population, planned.phase):
                 yield (case, "recovery_s"), recovery
@@ -153,9 +156,12 @@ def _memory_predictions(summary: pd.DataFrame, plan: Plan) -> Iterator[tuple[tup
     for _, of_curve in rows.groupby(["arm", "scenario", "message_bytes", "population"]):
         records = of_curve.sort_values("connections").to_dict("records")
         points = [(int(row["connections"]), float(row["median"])) for row in records]
-        if len({connections for connections, _ in points}) < len(points):
+        far = [point for point in points if point[0] >= points[0][0] + _MIN_MORE_CONNECTIONS]
+        if len({connections for connections, _ in points}) < len(points) or not far:
             continue
-        for row in records[2:]:
-            value = extrapolated_memory_mb(int(row["connections"]), points[0], points[1])
+        for row in records:
+            if int(row["connections"]) <= far[0][0]:
+                continue
+            value = extrapolated_memory_mb(int(row["connections"]), points[0], far[0])
             if 0 < value < _LARGEST_EXTRAPOLATED:
                 yield (CaseKey(str(row["arm"]), LoadPoint.from_row(row)), "memory_mb"), Prediction(value, Form.LINEAR)

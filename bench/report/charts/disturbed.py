@@ -38,16 +38,17 @@ def build_disturbed_chart(request: ChartRequest, tables: ChartTables) -> Figure 
     every = [point for sweep in sweeps for point in latencies[sweep]]
     subtitle = f"{describe(sweeps[-1], tables.trials)}; {describe_interval(every)}"
     texts = Texts(request.question, subtitle, notes(every, tables.comparisons, tables.trials, sweeps[-1], ""))
-    texts = texts.with_notes(*(_effects(sweep, tables) for sweep in sweeps))
+    texts = texts.with_notes(*filter(None, (_effects(sweep, tables) for sweep in sweeps)))
     headings = [sweep.scenario.replace("_", " ") for sweep in sweeps]
     return draw_grid(rows, headings, texts, CountAxis("other clients"))
 
 
 def _effects(sweep: Sweep, tables: ChartTables) -> str:
-    """Return one line: which servers are immune, degrade or break."""
+    """Return one line on the servers that are immune, degrade or break; "" if nothing is known."""
     rows = sweep.all_rows(tables.summary)
     found = disturbances(rows[rows["metric"] == "latency_p99_us"])
-    return f"{sweep.scenario.replace('_', ' ').capitalize()}: {effects_in_words(found)}."
+    effects = effects_in_words(found)
+    return f"{sweep.scenario.replace('_', ' ').capitalize()}: {effects}." if effects else ""
 
 
 def _widest_last(sweeps: Sequence[Sweep], tables: ChartTables) -> list[Sweep]:

@@ -21,12 +21,14 @@ def judge(*rows: dict[str, object]) -> Disturbance:
 
 def test_arm_without_a_longer_tail_is_immune() -> None:
     found = judge(make_row(0, 200.0), make_row(64, 190.0), make_row(1024, 240.0))
-    assert (found.effect, found.connections, found.factor) == (Effect.IMMUNE, 1024, pytest.approx(1.2))
+    assert (found.effect, found.connections) == (Effect.IMMUNE, 1024)
+    assert found.factor == pytest.approx(1.2)
 
 
 def test_arm_degrades_at_the_first_number_that_doubles_the_tail() -> None:
     found = judge(make_row(0, 200.0), make_row(16, 390.0), make_row(64, 500.0), make_row(256, 900.0))
-    assert (found.effect, found.connections, found.factor) == (Effect.DEGRADES, 64, pytest.approx(2.5))
+    assert (found.effect, found.connections) == (Effect.DEGRADES, 64)
+    assert found.factor == pytest.approx(2.5)
 
 
 def test_doubled_tail_within_wide_intervals_is_no_effect() -> None:

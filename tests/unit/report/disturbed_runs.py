@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -33,7 +34,7 @@ def make_disturbed(scenario: str = "silent", behaviour: str = "silent") -> synth
     return synthetic.concat_runs(quiet, slow)
 
 
-def make_phases(scenario: str, phases: Mapping[str, float], **more: object) -> synthetic.Rows:
+def make_phases(scenario: str, phases: Mapping[str, float], **more: str | float) -> synthetic.Rows:
     """Return a load of one population with phases. phases: seconds by name. more: columns of the trials."""
     rates = {"asyncio/tcp": {950: 500.0}, "thread_per_client/tcp": {950: 450.0}}
     rows = synthetic.make_run(rates, scenario=scenario, blocks=3, rounds=1, block_noise=0.001, noise=0.01)
@@ -78,10 +79,11 @@ def make_tables(
 def _population(rows: synthetic.Rows, name: str, behaviour: str, rate_rps: float | None) -> synthetic.Rows:
     is_quiet = behaviour == "normal"
     common = {"population": name, "rate_rps": rate_rps}
-    more = {
+    more: dict[str, Any] = {
         "scenario_kind": "mixed" if is_quiet else "held",
         "loop": "open" if is_quiet else "closed",
         "behaviour": behaviour,
+        "replies": 10_000,
         "population_connections": 16,
         "latency_p99_us": [_p99_us(row) for row in rows.trials.to_dict("records")] if is_quiet else None,
         "memory_mb": 10.0 + 0.01 * rows.trials["connections"],

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -71,7 +72,7 @@ def test_overload_chart_marks_the_overload_and_its_predicted_end() -> None:
     (area,) = ax.patches
     assert area.get_window_extent().x0 == pytest.approx(ax.transData.transform((1.5, 0))[0])
     assert area.get_window_extent().x1 == pytest.approx(ax.transData.transform((3.5, 0))[0])
-    assert [5.5, 5.5] in [list(map(float, line.get_xdata())) for line in ax.get_lines()]
+    assert [5.5, 5.5] in [np.asarray(line.get_xdata()).tolist() for line in ax.get_lines()]
     assert "Patient, time to recover (predicted: 2.00 s): asyncio 2.10 s, thread_per_client 2.10 s." in texts_of(figure)
     assert_legible(figure)
 
@@ -85,8 +86,10 @@ def test_burst_chart_is_a_share_of_all_clients() -> None:
     load = {"block": 0, "scenario": "backlog_5", "connections": 950, "message_bytes": 64, "rate_rps": None}
     histograms = pd.DataFrame(slots).assign(**load, population="clients", phase="burst", quantity="latency")
     figure = draw_topic("burst", make_tables(rows, histograms=histograms))
-    (curve,) = (line for line in figure.axes[0].get_lines() if len(line.get_xdata()) == 4)
-    assert list(curve.get_ydata()) == pytest.approx([0.0, 0.6, 80.0, 80.0])  # of 3 blocks with 1000 clients each
+    (curve,) = (line for line in figure.axes[0].get_lines() if np.size(line.get_xdata()) == 4)
+    assert np.asarray(curve.get_ydata()).tolist() == pytest.approx(
+        [0.0, 0.6, 80.0, 80.0]
+    )  # of 3 blocks with 1000 clients each
     assert figure.axes[0].get_title(loc="left") == "listen queue of 5"
     assert "Listen queue of 5: connects turned away in a block (median): asyncio 994" in texts_of(figure)
     assert_legible(figure)

@@ -35,5 +35,5 @@ def test_memory_per_client_is_a_slope_with_the_ends_of_both_intervals() -> None:
     )
     estimate, low, high = kib_per_client(rows)
     assert estimate == pytest.approx(4.0)  # 4.096 MB are 4,000 KiB
-    assert (low, high) == (pytest.approx(3.9e6 / 1024 / 1000), pytest.approx(4.3e6 / 1024 / 1000))
+    assert [low, high] == pytest.approx([3.9e6 / 1024 / 1000, 4.3e6 / 1024 / 1000])
     assert all(math.isnan(value) for value in kib_per_client(rows.iloc[:1]))

@@ -10,7 +10,7 @@ from bench.plan.toml import decode
 
 def make_plan(after: float, retries: int, timeout_s: float = 0.5, during: float = 1.5) -> Plan:
     """Return a plan with an overload of 2 s."""
-    return decode(f"""
+    text = f"""
 name = "plan"
 models = ["asyncio"]
 transports = ["tcp"]
@@ -36,7 +36,8 @@ capacity_share = {{ clients = {during} }}
 name = "after"
 seconds = 4.0
 capacity_share = {{ clients = {after} }}
-""")
+"""
+    return decode(text, "text")
 
 
 def test_queue_of_an_overload_drains_with_the_spare_capacity() -> None:
