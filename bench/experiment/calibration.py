@@ -42,6 +42,8 @@ def calibrate(context: RunContext, baseline_servers: Mapping[str, Servers]) -> C
         with fresh_servers(context, scenario, arms) as servers:
             every = servers if searches else {**servers, **baseline_servers[scenario.scenario.protocol]}
             for load in scenario.loads:
+                if load.has_planned_rates:
+                    continue
                 cycles = {each.name: measure_cycles(context, load, every, each) for each in load.timed_populations}
                 load_rates = [] if searches else calibrate_rates(context, load, every, cycles)
                 rates += load_rates

@@ -98,6 +98,17 @@ class ScheduledLoad:
         """
         return [load for load in self.clients if load.behaviour == "normal"]
 
+    @property
+    def has_planned_rates(self) -> bool:
+        """Whether its phases have the rates of the plan, so that there is nothing to calibrate.
+
+        The slices of phases have their planned lengths, too.
+        """
+        if not self.scenario.phases:
+            return False
+        active = [part.population.rule_of_phase(part.phase) for part in self.parts if part.is_active]
+        return all(rule is not None and rule.rate_rps is not None for rule in active)
+
     def takes_part(self, arm: Arm, length: SliceLength, counted_rounds: int) -> bool:
         """Return whether an arm with slices of this length has one in the next round.
 
