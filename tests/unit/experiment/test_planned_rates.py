@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from bench.experiment.rate_calibration import rates_by_load
@@ -32,3 +34,10 @@ def test_shares_of_the_capacity_need_a_calibration() -> None:
     schedule = make_schedule("capacity_share", 0.5)
     assert not schedule.block_loads[0].has_planned_rates
     assert rates_by_load(schedule, []).arm_rates == {}
+
+
+def test_calibration_of_phases_has_at_most_64_connections() -> None:
+    (load,) = make_schedule("capacity_share", 0.5).block_loads
+    (population,) = load.populations
+    assert load.as_calibrated(population) == population
+    assert load.as_calibrated(replace(population, connections=900)).connections == 64
