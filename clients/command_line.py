@@ -147,7 +147,8 @@ def _load_populations(context: typer.Context, url: str, file: str, pinned: tuple
     specs = read_populations(Path(file), url, seed=given["seed"], spin=bool(pinned), raw_rows=raw_rows)
     phases_s = phases_length_s(specs)
     if phases_s and is_given(context, "seconds"):
-        raise Stop(f"--seconds {given['seconds']:g}: the phases in {file} last {phases_s:g} s; remove the option")
+        both = f"--seconds {given['seconds']:g} and --populations {file}, whose phases last {phases_s:g} s"
+        raise Stop(f"{both}, contradict each other; remove --seconds")
     documents, rows = run_populations(specs, pinned, phases_s or given["seconds"], given["warmup"], _report)
     text = json.dumps({"populations": documents}, indent=2)
     print(text if given["json_file"] == "-" else describe_populations(documents))

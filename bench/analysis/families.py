@@ -87,8 +87,10 @@ def families(slices: pd.DataFrame, trials: pd.DataFrame, reference_arms: Mapping
     arm of each transport.
     """
     by_question: dict[object, Family] = {}
-    for load_point, scenario_kind, metric, table in _questions(slices, trials):
-        pairing = _pairing(scenario_kind, metric)
+    for load_point, scenario_kind, metric, by_round in _questions(slices, trials):
+        pairing, table = _pairing(scenario_kind, metric), by_round
+        if pairing == Pairing.ROUNDS and not _share_rounds(by_round):
+            pairing, table = Pairing.BLOCKS, _by_block(by_round)
         for group, family in _families_at(table, metric, load_point, scenario_kind, reference_arms):
             question = (metric, group, pairing) if family.of_controls else (load_point, metric, group)
             earlier = by_question.get(question)
@@ -115,6 +117,24 @@ def _questions(
 
 def _by_round(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     return rows.pivot_table(index=["block", "round"], columns="arm", values=metric, aggfunc="first")
+
+
+def _share_rounds(by_round: pd.DataFrame) -> bool:
+    """Return whether all arms with values in the same block have values in the same rounds.
+
+    Arms that take turns with their connections do not.
+    """
+    in_rounds = by_round.notna()
+    in_blocks = in_rounds.groupby(level="block").any()
+    together = in_rounds.to_numpy(int).T @ in_rounds.to_numpy(int) > 0
+    in_one_block = in_blocks.to_numpy(int).T @ in_blocks.to_numpy(int) > 0
+    return bool((together >= in_one_block).all())
+
+
+def _by_block(by_round: pd.DataFrame) -> pd.DataFrame:
+    """Return the medians of each block, as if it had a single round."""
+    medians = by_round.groupby(level="block").median()
+    return medians.set_axis(pd.MultiIndex.from_product([medians.index, [0]], names=["block", "round"]))
 
 
 def _pairing(scenario_kind: ScenarioKind, metric: str) -> Pairing:

@@ -10,10 +10,12 @@ from bench.cli.plan_options import add_seed
 from bench.formatting import format_duration, plural
 from bench.machine.cpu_layout import place_here
 from bench.machine.fd_limit import hard_limit
+from bench.machine.free_memory import free_memory_mb
 from bench.plan.definition import Plan
+from bench.plan.host_limits import HostLimits
 from bench.plan.population_texts import describe_scenario
 from bench.plan.sample_sizes import percentile_needs
-from bench.plan.schedule import Schedule, ScheduledLoad, resolve
+from bench.plan.schedule import Schedule, ScheduledLoad, describe_turns, resolve
 from bench.plan.slice_lengths import short_cycle_s
 
 
@@ -33,13 +35,15 @@ def print_plan(plan: Plan, console: Console) -> None:
         models,
         server_cpus=placement.server,
         generator_cpus=placement.generator,
-        descriptor_limit=hard_limit(),
+        limits=HostLimits(hard_limit(), free_memory_mb()),
     )
     print_line(console, f"{plan.name}: {plan.question}" if plan.question else plan.name)
     console.print(_case_table(schedule))
     for scenario in plan.scenarios:
         for line in describe_scenario(scenario):
             print_line(console, line)
+    for line in describe_turns(schedule):
+        print_line(console, line)
     for reason in _skip_reasons(schedule):
         print_line(console, f"skipped: {reason}")
     for needs in (percentile_needs(plan, scenario) for scenario in plan.scenarios):

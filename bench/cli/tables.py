@@ -53,6 +53,7 @@ SIGN_LEGEND: dict[str, str] = {
     Conclusion.INCONCLUSIVE: "? inconclusive",
 }
 MARK_LEGEND = "! suspect, !! invalid: only that figure, not its row"
+PREDICTION_LEGEND = "predicted: as predicted within 10%, else x measured / predicted"
 TIME_LEGENDS = {"latency_p50_us": "p50, p99: latency", "service_p50_us": "p50, p99: service time"}
 RATIO_LEGENDS: dict[str, str] = {
     Pairing.ROUNDS: "ratio: median of the ratios inside rounds, not the ratio of the medians",
@@ -114,6 +115,8 @@ def _render(result: ResultTable, *, narrow: bool) -> Table:
     for metric in result.metrics:
         heading = SHORT_HEADINGS.get(metric, HEADINGS[metric]) if narrow else HEADINGS[metric]
         table.add_column(heading, justify="right", no_wrap=True)
+    if result.has_predictions:
+        table.add_column("predicted", justify="right", no_wrap=True)
     table.add_column(_ratio_heading(result), no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     transport = ""
@@ -123,7 +126,7 @@ def _render(result: ResultTable, *, narrow: bool) -> Table:
             table.add_section()
             table.add_row("", Text(transport.upper(), style="bold"))
         style = "dim" if row.arm.control or row.ratio is None else ""
-        table.add_row(*_cells(row, result.metrics, narrow=narrow), style=style)
+        table.add_row(*_cells(row, result, narrow=narrow), style=style)
     return table
 
 
@@ -134,7 +137,8 @@ def _ratio_heading(result: ResultTable) -> str:
     return f"{SHORT_HEADINGS.get(metric, HEADINGS[metric])} / {' or '.join(references) or 'reference'}"
 
 
-def _cells(row: TableRow, metrics: list[str], *, narrow: bool) -> list[Text]:
+def _cells(row: TableRow, result: ResultTable, *, narrow: bool) -> list[Text]:
+    metrics = result.metrics
     with_spread = 0 if narrow else len(metrics) - 1  # the interval of memory is of no interest
     numbers = [row.cell(metric) for metric in metrics[:with_spread]]
     numbers += [row.cell(metric, with_spread=False) for metric in metrics[with_spread:]]
@@ -144,9 +148,16 @@ def _cells(row: TableRow, metrics: list[str], *, narrow: bool) -> list[Text]:
         Text(format_rank(row.rank)),
         Text(row.arm.display_label),
         *map(Text, numbers),
+        *([_predicted_cell(row)] if result.has_predictions else []),
         ratio,
         Text(row.marked_verdict, style=COLOURS.get(row.verdict, "")),
     ]
+
+
+def _predicted_cell(row: TableRow) -> Text:
+    if row.predicted is None:
+        return Text("-")
+    return Text(str(row.predicted), style="" if row.predicted.explains else "yellow")
 
 
 def _caption(result: ResultTable) -> Text | None:
@@ -157,6 +168,8 @@ def _caption(result: ResultTable) -> Text | None:
     legend = [text for metric, text in TIME_LEGENDS.items() if metric in result.metrics]
     pairings = {row.ratio.pairing for row in result.rows if row.ratio and math.isfinite(row.ratio.low)}
     legend += [RATIO_LEGENDS[pairing] for pairing in sorted(pairings)]
+    if result.has_predictions:
+        legend.append(PREDICTION_LEGEND)
     conclusions = {row.ratio.conclusion for row in result.rows if row.ratio}
     legend += [text for conclusion, text in SIGN_LEGEND.items() if conclusion in conclusions]
     if legend:

@@ -178,7 +178,7 @@ class ArmRun:
     def _rate_settings(self, population: PopulationLoad) -> dict[str, Any]:
         """Return the rate of a population, or its rates in all phases."""
         rates = {
-            trial.part.phase: trial.rate_rps or 0.0 for trial in self.trials if trial.part.population is population
+            trial.part.phase: trial.rate_rps or 0.0 for trial in self.trials if trial.part.population == population
         }
         phases = self.trial.load.scenario.phases
         if not phases:

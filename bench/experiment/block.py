@@ -21,7 +21,8 @@ from bench.experiment.trial_rows import unmeasured_row
 from bench.machine.background_load import BackgroundLoad
 from bench.machine.cgroup_limits import Throttling
 from bench.machine.noise_probe import RoundConditions
-from bench.plan.schedule import LoadPart, ScheduledLoad
+from bench.plan.population_loads import LoadPart
+from bench.plan.schedule import ScheduledLoad
 from bench.plan.slice_lengths import Lengths, planned_length
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import DISTURBED, HistogramRow, ResourceRow, RoundRow, SliceRow, TimelineRow, TrialRow
@@ -72,12 +73,19 @@ class Block:
     def _run_load(self, load: ScheduledLoad, servers: Servers) -> None:
         """Measure all arms at one load point."""
         trials, rounds = len(self._trials), len(self._rounds)
-        arm_runs = self._start_arm_runs(load, servers)
+        number = 0
+        for arm_runs in load.turns(self._start_arm_runs(load, servers)):
+            number = self._run_turn(load, arm_runs, number)
+        disturbed = sum(row.disturbed for row in self._rounds[rounds:])
+        self._context.observer.on_case(CaseFinished(self._trials[trials:], disturbed))
+
+    def _run_turn(self, load: ScheduledLoad, arm_runs: Sequence[ArmRun], number: int) -> int:
+        """Measure arms whose connections are open at the same time, from round ``number`` on; return the next one."""
         for arm_run in arm_runs:
             self._run_step(arm_run, arm_run.open)
         background = BackgroundLoad(self._schedule.server_cpus)
         throttling = Throttling(self._schedule.server_cpus + self._schedule.generator_cpus)
-        self._run_rounds(load, arm_runs)
+        number = self._run_rounds(load, arm_runs, number)
         # A running server may be part of the background load, and generator and servers may share CPUs.
         unmanaged = any(isinstance(arm_run.server.child, UnmanagedServer) for arm_run in arm_runs)
         background_load_share = math.nan
@@ -86,8 +94,7 @@ class Block:
         throttled_share = throttling.share()
         for arm_run in arm_runs:
             self._finish(arm_run, self._baseline_rps(arm_runs, arm_run), background_load_share, throttled_share)
-        disturbed = sum(row.disturbed for row in self._rounds[rounds:])
-        self._context.observer.on_case(CaseFinished(self._trials[trials:], disturbed))
+        return number
 
     def _start_arm_runs(self, load: ScheduledLoad, servers: Servers) -> list[ArmRun]:
         """Return an arm run for each arm that is measured.
@@ -97,40 +104,39 @@ class Block:
         arm_runs = []
         for arm in self._schedule.arms:
             trials = [self._trial(arm, load, part) for part in load.parts]
-            measured = [trial for trial in trials if trial.part.is_active]
             server = servers.get(arm, "")
             length = self._lengths.get((load.point, arm), planned_length(self._schedule.plan, load.scenario))
             if reason := load.skip_reasons[arm] or length.skip_reason:
                 self._add_unmeasured(trials, "skipped", reason)
             elif isinstance(server, str):
                 self._add_unmeasured(trials, "failed", server)
-            elif any(trial.part.population.is_open and trial.rate_rps is None for trial in measured):
+            elif any(trial.part.population.is_open and trial.rate_rps is None for trial in trials):
                 reason = "its capacity could not be measured when the rates were calibrated"
                 self._add_unmeasured(trials, "failed", reason)
             else:
-                for trial in trials:
-                    if not trial.part.is_active:
-                        self._add_unmeasured([trial], "skipped", trial.part.inactive_reason)
-                arm_runs.append(ArmRun(self._context, measured, server, length, self._meter, server.tree.usage()))
+                arm_runs.append(ArmRun(self._context, trials, server, length, self._meter, server.tree.usage()))
         return arm_runs
 
     def _trial(self, arm: Arm, load: ScheduledLoad, part: LoadPart) -> TrialContext:
         return TrialContext(self._schedule, self._number, arm, load, part, self._rates.arm_rates.get((part.point, arm)))
 
     def _add_unmeasured(self, trials: Sequence[TrialContext], status: str, reason: str) -> None:
-        self._trials += [unmeasured_row(trial, status, reason) for trial in trials]
+        rates = self._rates.point_rates
+        at_rates = [replace(trial, rate_rps=rates.get(trial.part.point, trial.rate_rps)) for trial in trials]
+        self._trials += [unmeasured_row(trial, status, reason) for trial in at_rates]
 
-    def _run_rounds(self, load: ScheduledLoad, arm_runs: Sequence[ArmRun]) -> None:
-        """Run the rounds of a load point. Disturbed rounds are repeated, up to a limit."""
+    def _run_rounds(self, load: ScheduledLoad, arm_runs: Sequence[ArmRun], number: int) -> int:
+        """Run rounds from ``number`` on; return the next number. Disturbed rounds are repeated, up to a limit."""
         transports = [arm_run.trial.arm.transport for arm_run in arm_runs]
-        counted, number = 0, 0
+        counted, first = 0, number
         while counted < load.rounds:
             order = load.round_order(self._number, number, transports)
             in_turn = [arm_runs[k] for k in order if self._takes_part(arm_runs[k], counted)]
             # Phases begin on a fresh server, which a second time would not be.
-            may_repeat = not load.scenario.phases and number - counted < MAX_REPEAT_SHARE * load.rounds
+            may_repeat = not load.scenario.phases and number - first - counted < MAX_REPEAT_SHARE * load.rounds
             counted += self._run_round(load, number, in_turn, may_repeat=may_repeat)
             number += 1
+        return number
 
     def _takes_part(self, arm_run: ArmRun, counted: int) -> bool:
         return arm_run.trial.load.takes_part(arm_run.trial.arm, arm_run.length, counted)

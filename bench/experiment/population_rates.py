@@ -6,8 +6,8 @@ from bench.experiment.cycle import Cycles, measure_cycles
 from bench.experiment.rate_calibration import RateCalibration
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Servers
-from bench.plan.population_loads import shared_rate_population
-from bench.plan.schedule import LoadPart, ScheduledLoad
+from bench.plan.population_loads import LoadPart, shared_rate_population
+from bench.plan.schedule import ScheduledLoad
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import RateRow
 
@@ -41,7 +41,7 @@ def _shared_rates(context: RunContext, load: ScheduledLoad, servers: Servers, cy
 def _own_rates(context: RunContext, load: ScheduledLoad, servers: Servers, cycles: Cycles) -> Iterator[RateRow]:
     """Yield the rows of populations that have a rate of their own, in any phase."""
     for population in load.timed_populations:
-        parts = [part for part in load.parts if part.population is population and part.is_active]
+        parts = [part for part in load.parts if part.population == population]
         rules = {part: rule for part in parts if (rule := population.rule_of_phase(part.phase)) is not None}
         own = {part: rule for part, rule in rules.items() if rule.scenario_share is None}
         if not own:

@@ -7,7 +7,7 @@ shows how its latency grows with its load. Both need the capacities, which a clo
 import itertools
 import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.experiment.child_process import ServerError
@@ -40,9 +40,10 @@ class Rates:
 
     arm_rates: Mapping[tuple[LoadPoint, Arm], float]
     baseline_rates: Mapping[tuple[LoadPoint, str], float]  # capacity of the baseline by transport
+    point_rates: Mapping[LoadPoint, float]  # where all arms have the same rate
 
 
-def rates_by_load(schedule: Schedule, rows: Iterable[RateRow]) -> Rates:
+def rates_by_load(schedule: Schedule, rows: Sequence[RateRow]) -> Rates:
     """Return the rates as a block looks them up: of each population in each phase.
 
     A common rate belongs to the load point, so it is also the rate of an arm without a row of its own.
@@ -64,7 +65,9 @@ def rates_by_load(schedule: Schedule, rows: Iterable[RateRow]) -> Rates:
                 arm_rates[point, arm] = row.rate_rps
             if arm_row is not None and arm == Arm(schedule.plan.baseline, arm.transport):
                 baseline_rates[point, arm.transport] = arm_row.capacity_rps
-    return Rates(arm_rates, baseline_rates)
+    rates_at = {point: {row.rate_rps for row in rows if point_of(row) == point} for point in any_row}
+    point_rates = {point: rates.pop() for point, rates in rates_at.items() if len(rates) == 1}
+    return Rates(arm_rates, baseline_rates, point_rates)
 
 
 def point_of(row: RateRow) -> LoadPoint:

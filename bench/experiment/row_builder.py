@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.machine.process_usage import Usage, switches_between
-from bench.plan.schedule import LoadPart, Schedule, ScheduledLoad
+from bench.plan.population_loads import LoadPart
+from bench.plan.schedule import Schedule, ScheduledLoad
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import HistogramRow, ResourceRow, SliceRow, TimelineRow
 
@@ -126,7 +127,7 @@ def timeline_rows(trial: TrialContext, goodput: Mapping[str, Any] | None) -> lis
     stretches = zip(goodput["replies"], goodput["latency_us"], strict=True)
     return [
         TimelineRow(
-            **factors, start_s=number * stretch_s, stretch_s=stretch_s, replies=replies, latency_mean_us=latency_us
+            **factors, start_s=number * stretch_s, stretch_s=stretch_s, ok_replies=replies, reply_latency_us=latency_us
         )
         for number, (replies, latency_us) in enumerate(stretches)
     ]

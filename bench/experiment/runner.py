@@ -28,6 +28,7 @@ from bench.experiment.server import Servers
 from bench.experiment.server_pool import baseline_servers
 from bench.experiment.stopping_rule import current_precision, should_stop
 from bench.experiment.termination import termination_as_keyboard_interrupt
+from bench.experiment.work_units import measure_work_units
 from bench.formatting import format_duration, plural
 from bench.machine import environment
 from bench.machine.affinity import pinned
@@ -35,9 +36,11 @@ from bench.machine.child_environment import speed_variables
 from bench.machine.cpu_layout import Placement, place_here
 from bench.machine.doctor import findings, problems
 from bench.machine.fd_limit import hard_limit, raise_soft_limit
+from bench.machine.free_memory import free_memory_mb
 from bench.machine.noise_probe import NoiseProbe
 from bench.plan.definition import Plan
-from bench.plan.schedule import Schedule, resolve
+from bench.plan.host_limits import HostLimits
+from bench.plan.schedule import Schedule, describe_turns, resolve
 from bench.plan.slice_lengths import Lengths
 from bench.plan.time_budget import duration_s, fit, slices_per_block
 from bench.store.run_folder import BlockRows, RunFolder, StoreError
@@ -136,6 +139,8 @@ def _execute(
             schedule = _resolve(plan, placement)
             warn_about_unserved(schedule, observer)
         machine = environment.describe(placement)
+        if units := measure_work_units(schedule):
+            machine["work_units"] = units
         _report_variables(plan, observer)
         stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
         context = RunContext(schedule, generator, _noise_probe(placement), observer, failures)
@@ -144,7 +149,9 @@ def _execute(
             observer.on_message("measuring how long replies take, which decides the length of slices ...")
         calibration = recorded or calibrate(context, baselines)
         lengths = lengths_by_case(calibration.lengths)
-        if minutes is not None and any(length.is_longer(plan) for length in lengths.values()):
+        if minutes is not None and any(
+            length.is_longer(plan, plan.scenario(point.scenario)) for (point, _), length in lengths.items()
+        ):
             plan = fit(plan, minutes, known_models(plan), lengths)
             context = replace(context, schedule=_resolve(plan, placement))
         folder = open_folder(plan, machine)
@@ -164,7 +171,7 @@ def _resolve(plan: Plan, placement: Placement) -> Schedule:
         known_models(plan),
         server_cpus=placement.server,
         generator_cpus=placement.generator,
-        descriptor_limit=hard_limit(),
+        limits=HostLimits(hard_limit(), free_memory_mb()),
         share_core=placement.shares_core,
     )
 
@@ -211,6 +218,8 @@ def _noise_probe(placement: Placement) -> NoiseProbe:
 def _report_lengths(context: RunContext, lengths: Lengths) -> None:
     """Report the arms with longer slices than the plan's, and those that are skipped for their length."""
     plan = context.schedule.plan
+    for line in describe_turns(context.schedule):
+        context.observer.on_message(line)
     for load in [*context.schedule.block_loads, *context.schedule.searches]:
         of_load = {arm: lengths[load.point, arm] for arm in context.schedule.arms if (load.point, arm) in lengths}
         for arm, length in of_load.items():
@@ -219,7 +228,7 @@ def _report_lengths(context: RunContext, lengths: Lengths) -> None:
         longer = [
             f"{arm.display_name} {length.slice_s:.3g} s"
             for arm, length in of_load.items()
-            if length.is_longer(plan) and not length.skip_reason
+            if length.is_longer(plan, load.scenario) and not length.skip_reason
         ]
         if longer:
             context.observer.on_message(

@@ -18,7 +18,7 @@ _STATISTICS = ("mean", "p50", "p90", "p99", "p99_9", "max")
 
 @dataclass(frozen=True, slots=True)
 class WholeLoad:
-    """What is known of a load as a whole: of the server, and of all populations together."""
+    """A load as a whole: the server, and all populations together."""
 
     ready: Mapping[str, Any]  # the server's ready line
     resources: Sequence[ResourceRow]  # of the server, one for each slice

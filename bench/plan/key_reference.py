@@ -35,7 +35,7 @@ _SECTIONS = (
         "Phases",
         (
             "Keys of each `[[scenarios.phases]]` table: loads one after the other, without a pause, on one server that "
-            "is started for them. A population that a phase does not name goes on as it is."
+            "is started for them. A population that a phase does not name continues as it is."
         ),
         Phase,
     ),

@@ -1,11 +1,10 @@
 """The matrix of a plan: its arms, its load points, and the cases that are skipped."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from bench.formatting import plural
 from bench.plan.definition import NONE, Plan
-from bench.plan.population_loads import populations_at, total_connections
+from bench.plan.population_loads import parts_at, populations_at, total_connections
 from bench.plan.scenario import Scenario
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
@@ -74,15 +73,13 @@ def load_points(plan: Plan) -> list[LoadPoint]:
 
 
 def row_points(plan: Plan) -> list[LoadPoint]:
-    """Return the load points that every block has a row about: of each population in each phase."""
-    return [point for whole in load_points(plan) for point in parts_of(plan.scenario(whole.scenario), whole)]
+    """Return the load points that every block has rows about: see ``part_points``."""
+    return [point for whole in load_points(plan) for point in part_points(plan.scenario(whole.scenario), whole)]
 
 
-def parts_of(scenario: Scenario, point: LoadPoint) -> list[LoadPoint]:
-    """Return a load point for each population in each phase; the load point itself if there is only one."""
-    phases = [phase.name for phase in scenario.phases] or [""]
-    names = [population.name for population in scenario.populations] or [""]
-    return [replace(point, population=name, phase=phase) for name in names for phase in phases]
+def part_points(scenario: Scenario, point: LoadPoint) -> list[LoadPoint]:
+    """Return the load point of each population in each phase in which it does something."""
+    return [part.point for part in parts_at(scenario, point)]
 
 
 def scenario_load_points(scenario: Scenario) -> list[LoadPoint]:

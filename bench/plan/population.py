@@ -66,7 +66,7 @@ class Population(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     behaviour: Annotated[
         Behaviour,
         Meta(
-            description="`normal`: send requests and read replies. `silent`: connect and say nothing. `trickle`: send "
+            description="`normal`: send requests and read replies. `silent`: connect and send nothing. `trickle`: send "
             "requests byte by byte. `never_reads`: send requests and read no reply.",
             examples=["silent"],
         ),

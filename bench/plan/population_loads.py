@@ -1,4 +1,4 @@
-"""What each population of a scenario does at a load point: every key that was left out has its value. Pure.
+"""The load of each population of a scenario at a load point: every key that was left out has its value. Pure.
 
 A scenario without populations has one, whose name is empty.
 """
@@ -17,7 +17,7 @@ _TRICKLE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RateRule:
-    """How the rate of a population is decided. A closed loop has no rule."""
+    """The rule that decides the rate of a population. A closed loop has none."""
 
     rate_rps: float | None = None  # a number
     capacity_share: float | None = None  # of what the population alone gets from the arm
@@ -88,10 +88,30 @@ class PopulationLoad:
         return self.rule if position is None else self.phase_rules[position]
 
 
+@dataclass(frozen=True, slots=True)
+class LoadPart:
+    """One population in one phase: what a row of trials.csv is about."""
+
+    point: LoadPoint
+    population: PopulationLoad
+    phase: int | None = None  # position in the scenario; None without phases
+
+
 def populations_at(scenario: Scenario, point: LoadPoint) -> tuple[PopulationLoad, ...]:
     """Return the loads of all populations at a load point."""
     loads = tuple(_of_population(scenario, population, point) for population in scenario.populations)
     return loads or (only_population(scenario, point),)
+
+
+def parts_at(scenario: Scenario, point: LoadPoint) -> list[LoadPart]:
+    """Return each population in each phase in which it does something, at a load point, in the order of the plan."""
+    phases: list[tuple[int | None, str]] = [*enumerate(phase.name for phase in scenario.phases)] or [(None, "")]
+    return [
+        LoadPart(replace(point, population=load.name, phase=name), load, position)
+        for load in populations_at(scenario, point)
+        for position, name in phases
+        if load.connections and (position is None or load.active[position])
+    ]
 
 
 def only_population(scenario: Scenario, point: LoadPoint) -> PopulationLoad:

@@ -1,6 +1,6 @@
 """Checks of one scenario: keys that contradict each other, or that change nothing. Pure.
 
-Every failure is a PlanError of one line, which says what to do.
+Every failure is a PlanError of one line with what to do.
 """
 
 from collections import Counter

@@ -4,59 +4,38 @@
 nothing that was known before the first server started.
 """
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import msgspec
 
+from bench.formatting import plural
 from bench.plan.definition import Plan
 from bench.plan.external_server import ExternalServer
+from bench.plan.host_limits import NO_LIMITS, HostLimits, arms_at_once, memory_reason
 from bench.plan.matrix import (
     MIN_WORKERS,
     arms,
     baseline_arms,
     competing_arms,
-    parts_of,
     reference_arms,
     scenario_load_points,
     skip_reason,
 )
 from bench.plan.ordering import arrival_seed, block_order, round_count, round_order, slice_s, takes_part
-from bench.plan.population_loads import PopulationLoad, populations_at
+from bench.plan.population_loads import LoadPart, PopulationLoad, parts_at, populations_at
 from bench.plan.scenario import Scenario
 from bench.plan.slice_lengths import SliceLength
-from bench.plan.validation import check, load_reasons, plan_thresholds
+from bench.plan.validation import check, plan_thresholds
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 from clients.quality_codes import Thresholds
 from servers.registry import Description
 
 _MAX_CALIBRATED = 64  # connections of a calibration in a load with phases; enough for the capacity of every model
+_Item = TypeVar("_Item")
 SEARCH_BLOCK = 0  # searches are not in blocks; their orders and arrivals are those of this block
-
-
-@dataclass(frozen=True, slots=True)
-class LoadPart:
-    """One population in one phase: what a row of trials.csv is about."""
-
-    point: LoadPoint
-    population: PopulationLoad
-    phase: int | None = None  # position in the scenario; None without phases
-
-    @property
-    def is_active(self) -> bool:
-        """Return whether the population has connections, and is not switched off in this phase."""
-        return not self.inactive_reason
-
-    @property
-    def inactive_reason(self) -> str:
-        """Why the population does nothing in this phase, or ""."""
-        if not self.population.connections:
-            return f"population {self.population.name} has no connections at this load point"
-        if self.phase is not None and not self.population.active[self.phase]:
-            return f"population {self.population.name} is off in phase {self.point.phase}"
-        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +51,17 @@ class ScheduledLoad:
     baseline_arms: frozenset[Arm]
     seed: int
     populations: tuple[PopulationLoad, ...]  # one if the scenario has none
+    arms_at_once: int | None = None  # whose connections can be open at the same time; None: all
+
+    def turns(self, arms: Sequence[_Item]) -> list[Sequence[_Item]]:
+        """Return arms in groups that can hold their connections at the same time."""
+        size = self.arms_at_once or max(1, len(arms))
+        return [arms[first : first + size] for first in range(0, len(arms), size)]
 
     @property
     def parts(self) -> list[LoadPart]:
-        """Every population in every phase, in the order of the plan; the first is what the scenario asks about."""
-        phases: Sequence[int | None] = range(len(self.scenario.phases)) or [None]
-        by_part = itertools.product(self.populations, phases)
-        points = parts_of(self.scenario, self.point)
-        return [LoadPart(point, load, phase) for point, (load, phase) in zip(points, by_part, strict=True)]
+        """Each population in each phase in which it does something; the scenario asks about the first."""
+        return parts_at(self.scenario, self.point)
 
     @property
     def has_populations(self) -> bool:
@@ -213,19 +195,18 @@ def resolve(
     *,
     server_cpus: Sequence[int],
     generator_cpus: Sequence[int],
-    descriptor_limit: int | None = None,
+    limits: HostLimits = NO_LIMITS,
     share_core: bool = False,
 ) -> Schedule:
     """Return the schedule of a plan that has a seed.
 
     Raises PlanError if the plan cannot be measured here.
 
-    models: all that exist and the plan's external servers, by name. descriptor_limit: see ``validation.check``.
+    models: all that exist and the plan's external servers, by name. limits: of the machine.
     share_core: whether the two groups of CPUs are hardware threads of one core.
     """
     assert plan.seed is not None, "a plan gets its seed before it is run"
-    check(plan, models, descriptor_limit)
-    too_large = load_reasons(plan, models, descriptor_limit)
+    check(plan, models, limits.descriptors)
     seed = plan.seed
     plan = msgspec.structs.replace(plan, workers=plan.workers or max(MIN_WORKERS, len(server_cpus)))
     every_arm, baselines = arms(plan), baseline_arms(plan)
@@ -240,7 +221,7 @@ def resolve(
         searched_arms=tuple(competing_arms(plan)),
         reference_arms=reference_arms(plan),
         scenarios=tuple(
-            _schedule_scenario(plan, seed, position, scenario, models, too_large)
+            _schedule_scenario(plan, seed, position, scenario, models, limits)
             for position, scenario in enumerate(plan.scenarios)
         ),
         external_servers={server.name: server for server in plan.external_servers},
@@ -249,15 +230,24 @@ def resolve(
     )
 
 
+def describe_turns(schedule: Schedule) -> list[str]:
+    """Return a line for each load point at which not all arms can hold their connections at the same time."""
+    return [
+        f"{load.point}: {plural(load.arms_at_once, 'server')} at a time, because of the limit of open files (ulimit "
+        "-Hn); ratios are taken inside blocks"
+        for load in schedule.block_loads
+        if load.arms_at_once is not None
+        and load.arms_at_once < sum(not reason for reason in load.skip_reasons.values())
+    ]
+
+
 def _schedule_scenario(
-    plan: Plan,
-    seed: int,
-    position: int,
-    scenario: Scenario,
-    models: Mapping[str, Description],
-    too_large: Mapping[LoadPoint, str],
+    plan: Plan, seed: int, position: int, scenario: Scenario, models: Mapping[str, Description], limits: HostLimits
 ) -> ScheduledScenario:
-    """Return a scenario with its loads. too_large: why the generator cannot open the connections of some."""
+    def reason_to_skip(arm: Arm, point: LoadPoint) -> str:
+        reason = skip_reason(plan, arm, point, models)
+        return reason or memory_reason(models[arm.model], populations_at(scenario, point), limits)
+
     loads = tuple(
         ScheduledLoad(
             scenario=scenario,
@@ -265,10 +255,11 @@ def _schedule_scenario(
             point=point,
             rounds=round_count(plan, scenario),
             usual_slice_s=slice_s(plan, scenario),
-            skip_reasons={arm: skip_reason(plan, arm, point, models) or too_large.get(point, "") for arm in arms(plan)},
+            skip_reasons={arm: reason_to_skip(arm, point) for arm in arms(plan)},
             baseline_arms=frozenset(baseline_arms(plan)),
             seed=seed,
             populations=populations_at(scenario, point),
+            arms_at_once=arms_at_once(populations_at(scenario, point), limits) if scenario.populations else None,
         )
         for point in scenario_load_points(scenario)
     )

@@ -47,9 +47,9 @@ class SliceLength:
         """Time after the slice in which the last replies arrive."""
         return self.cycle_s or 0.0
 
-    def is_longer(self, plan: Plan) -> bool:
-        """Return whether the slices are longer than those of the plan."""
-        return self.slice_s > 1.001 * plan.slice_s  # more than the rounding of a sum
+    def is_longer(self, plan: Plan, scenario: Scenario | None = None) -> bool:
+        """Return whether the slices are longer than those that the plan sets, for the scenario or for all."""
+        return self.slice_s > 1.001 * usual_length(plan, scenario).slice_s  # more than the rounding of a sum
 
     def round_interval(self, rounds: int, usual_slice_s: float) -> int:
         """Return k if the arm has a slice in every k-th of ``rounds`` rounds.

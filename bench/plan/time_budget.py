@@ -58,8 +58,9 @@ def fit(plan: Plan, minutes: float, models: Mapping[str, Description], lengths: 
     blocks = int(left_s / _block_s(plan, models, lengths))
     if blocks >= MIN_BLOCKS:
         return msgspec.structs.replace(plan, blocks=min(blocks, MAX_BLOCKS))
-    with_rounds = [round_count(plan, scenario) for scenario in plan.scenarios if _has_rounds(scenario)]
-    fewest = min(with_rounds, default=1)
+    # A scenario with slices of its own has few of them: it keeps at least one, whatever the others have.
+    usual = [scenario for scenario in plan.scenarios if _has_rounds(scenario) and scenario.slice_s is None]
+    fewest = min((round_count(plan, scenario) for scenario in usual), default=1)
     shorter = msgspec.structs.replace(plan, blocks=MIN_BLOCKS)
     for rounds in range(fewest - 1, MIN_ROUNDS - 1, -1):
         shorter = _with_rounds(plan, rounds / fewest)
@@ -106,7 +107,7 @@ def _slowest_arm(plan: Plan, models: Mapping[str, Description], lengths: Lengths
     cases = list(_cases(plan, models, lengths))
     seconds: dict[Arm, float] = {}
     for case in cases:
-        if case.length.is_longer(plan):
+        if case.length.is_longer(plan, plan.scenario(case.point.scenario)):
             seconds[case.arm] = seconds.get(case.arm, 0.0) + case.seconds
     if not seconds:
         return ""

@@ -9,7 +9,8 @@ from bench.plan import scenario_checks
 from bench.plan.definition import NONE, Plan, PlanError
 from bench.plan.external_command import find_mistake
 from bench.plan.external_server import ExternalServer, is_address
-from bench.plan.matrix import arms, baseline_arms, scenario_load_points, skip_reason
+from bench.plan.host_limits import SPARE_DESCRIPTORS, descriptors_needed
+from bench.plan.matrix import arms, baseline_arms, load_points, scenario_load_points, skip_reason
 from bench.plan.population_loads import populations_at, total_connections
 from bench.plan.suggestions import did_you_mean
 from bench.schema.arms import BASELINE_MODEL, Arm
@@ -19,7 +20,6 @@ from clients.quality_codes import Thresholds
 from servers.registry import Description
 
 MAX_DATAGRAM_BYTES = 65_507
-SPARE_DESCRIPTORS = 64  # standard streams, pollers and pipes of the generator
 
 
 def plan_thresholds(plan: Plan) -> Thresholds:
@@ -66,17 +66,8 @@ def check(plan: Plan, models: Mapping[str, Description], descriptor_limit: int |
     for server in plan.external_servers:
         _check_external(server, plan.transports)
     _check_datagrams(plan)
-    descriptor_reasons(plan, _served_arms(plan, models), descriptor_limit)
-
-
-def load_reasons(
-    plan: Plan, models: Mapping[str, Description], descriptor_limit: int | None = None
-) -> dict[LoadPoint, str]:
-    """Return why no arm can be measured at a load point, for those at which this machine is the reason.
-
-    The arguments are those of ``check``, and so are the errors.
-    """
-    return descriptor_reasons(plan, _served_arms(plan, models), descriptor_limit)
+    served = _served_arms(plan, models)
+    _check_descriptors(plan, served, descriptor_limit)
 
 
 def refuse_keys_without_effect(plan: Plan) -> None:
@@ -155,32 +146,27 @@ def _served_arms(plan: Plan, models: Mapping[str, Description]) -> dict[LoadPoin
     return served
 
 
-def descriptor_reasons(
-    plan: Plan, served: Mapping[LoadPoint, Sequence[Arm]], limit: int | None
-) -> dict[LoadPoint, str]:
-    """Return why the generator cannot open the connections of a load point, for those that are too large.
+def _check_descriptors(plan: Plan, served: Mapping[LoadPoint, Sequence[Arm]], limit: int | None) -> None:
+    """Raise PlanError if the generator cannot open the connections.
 
-    It opens those of all arms of a load point at the same time. limit: hard limit of open files of a process.
-
-    Raises PlanError if all load points of a scenario are too large.
+    It opens those of all arms of a load point at the same time. Arms of a scenario with populations take turns if these
+    are too many.
     """
-    reasons: dict[LoadPoint, str] = {}
     if limit is None:
-        return reasons
-    for scenario in plan.scenarios:
-        points = scenario_load_points(scenario)
-        for point in points:
-            count = 1 if scenario.searches else len(served[point])  # a search loads one arm after the other
-            connections = total_connections(populations_at(scenario, point))
-            needed = connections * count + SPARE_DESCRIPTORS
-            if needed > limit and count:
-                most = max(0, limit - SPARE_DESCRIPTORS) // count
-                reasons[point] = (
-                    f"needs {needed:,} file descriptors for {count} arms at the same time, but the hard limit is "
-                    f"{limit:,}; use at most {most:,} connections, fewer models, or raise the limit (ulimit -Hn)"
-                )
-        if all(point in reasons for point in points):
-            connections = total_connections(populations_at(scenario, points[0]))
-            where = f"scenario {scenario.name!r}: "
-            raise PlanError.of_value(where, "connections", connections, reasons[points[0]])
-    return reasons
+        return
+    in_blocks = set(load_points(plan))
+    for point, point_arms in served.items():
+        scenario = plan.scenario(point.scenario)
+        populations = populations_at(scenario, point)
+        # A search loads one arm after the other.
+        count = len(point_arms) if point in in_blocks and not scenario.populations else min(1, len(point_arms))
+        connections, needed = total_connections(populations), descriptors_needed(populations, count)
+        if needed > limit and count:
+            most = max(0, limit - SPARE_DESCRIPTORS) // count
+            at_once = f" for {count} arms at the same time" if count > 1 else ""
+            fewer = ", fewer models," if count > 1 else ""
+            problem = (
+                f"needs {needed:,} file descriptors{at_once}, but the hard limit is {limit:,}; use at most {most:,} "
+                f"connections{fewer} or raise the limit (ulimit -Hn)"
+            )
+            raise PlanError.of_value(f"scenario {point.scenario!r}: ", "connections", connections, problem)

@@ -11,7 +11,7 @@ MAX_DURATION_S = 3600.0
 WORK_HEADER_BYTES = 24  # of a frame of the protocol work, the smallest one
 MAX_WORK_BYTES = 1 << 20
 MAX_WAIT_MS = 60_000.0
-MAX_COMPUTE_UNITS = (1 << 31) - 1
+MAX_COMPUTE_UNITS = 60_000_000  # as the servers accept, about as long as the longest wait
 MAX_NAME_LENGTH = 60
 
 Transport = Literal["tcp", "udp"]

@@ -1,7 +1,7 @@
 """The sections and tables of a report, as the templates show them. Pure."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,10 @@ RATIO_NOTES: dict[str, str] = {
     Pairing.BLOCKS: "Ratios are taken within blocks, so they are not the quotients of the medians.",
     Pairing.UNPAIRED: "Ratios are unpaired: a server remembers earlier phases, so each is measured once in a block.",
 }
+PREDICTION_NOTE = (
+    "Predicted: a closed form of quantities that were measured at other load points. As predicted: within 10%. "
+    "Else not explained by this, with the ratio: x measured / predicted. docs/predictions.md derives the forms."
+)
 COMPARISON_HEADINGS = (
     "scenario",
     "clients",
@@ -148,7 +152,9 @@ def comparison_rows(comparisons: pd.DataFrame) -> list[list[Cell]]:
 
 def _table_view(table: ResultTable) -> TableView:
     columns = [HEADINGS[metric] for metric in table.metrics]
-    return TableView(table.title, columns, [_cells(row, table.metrics) for row in table.rows], _note(table))
+    if table.has_predictions:
+        columns.append("predicted")
+    return TableView(table.title, columns, [_cells(row, table) for row in table.rows], _note(table))
 
 
 def _note(table: ResultTable) -> str:
@@ -162,6 +168,8 @@ def _note(table: ResultTable) -> str:
         pairings = {row.ratio.pairing for row in table.rows if row.ratio and row.ratio.reference != row.arm.name}
         notes += [text for pairing, text in RATIO_NOTES.items() if pairing in pairings]
         notes.append("Servers with overlapping ranks do not differ significantly; - is not ranked.")
+    if table.has_predictions:
+        notes.append(PREDICTION_NOTE)
     if any(row.mark(metric) for row in table.rows for metric in table.metrics):
         notes.append("A figure with ! is suspect, with !! invalid, although the verdict of its row is better.")
     if any(row.findings for row in table.rows):
@@ -169,12 +177,14 @@ def _note(table: ResultTable) -> str:
     return " ".join(notes)
 
 
-def _cells(row: TableRow, metrics: Iterable[str]) -> list[Cell]:
+def _cells(row: TableRow, table: ResultTable) -> list[Cell]:
     numbers = []
-    for metric in metrics:
+    for metric in table.metrics:
         text = with_interval(*row.values.get(metric, Estimate()))
         verdict, _ = row.quality.get(metric, ("", ""))
         numbers.append(Cell(f"{text} {row.mark(metric)}".rstrip(), verdict))
+    if table.has_predictions:
+        numbers.append(Cell("-" if row.predicted is None else str(row.predicted)))
     return [
         Cell(format_rank(row.rank)),
         Cell(row.arm.display_label),

@@ -8,14 +8,9 @@ import pandas as pd
 from bench.analysis.cases import text
 from bench.analysis.disturbance import Disturbance, Effect, disturbances
 from bench.formatting import compact, format_ratio, join_words
-from bench.report.charts.families import disturbed_family
+from bench.report.charts.families import BEHAVIOURS, disturbed_family
 from bench.report.charts.sweeps import Sweep, sweeps
 
-BEHAVIOURS = {
-    "silent": "send nothing",
-    "trickle": "send one byte now and then",
-    "never_reads": "never read a reply",
-}
 _KIB_PER_MB = 1e6 / 1024
 
 

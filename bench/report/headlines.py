@@ -9,14 +9,11 @@ import pandas as pd
 from bench.analysis.cases import group_by_load_point, text
 from bench.analysis.rankings import Ranks, ranks
 from bench.formatting import compact, join_words, plural
-from bench.report.charts.families import Work
-from bench.report.disturbed_servers import BEHAVIOURS
+from bench.report.charts.families import AT_ONCE, Work, others_in_words, work_of_rows
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import ScenarioKind, headline
 from clients.quality_codes import INVALID
-
-_AT_ONCE = Work(0.0, 0.0, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +28,12 @@ class _Question:
 
     @property
     def is_time(self) -> bool:
-        """Whether the metric is a time, of which the shortest is best."""
+        """True if the metric is a time, of which the shortest is best."""
         return self.metric == "latency_p99_us"
 
     @property
     def asked(self) -> str:
-        """What is best: ``the most requests per second with 64 clients``."""
+        """The best figure in words: ``the most requests per second with 64 clients``."""
         if self.is_time:
             return f"the shortest 99th percentile of {self.population.replace('_', ' ')} requests"
         return f"the most requests per second with {plural(self.clients, 'client')}"
@@ -54,7 +51,7 @@ def headlines(
     if comparisons.empty or trials.empty:
         return []
     questions = _questions(comparisons, trials)
-    if all(question.condition == _condition(_AT_ONCE) for question in questions):
+    if all(question.condition == _condition(AT_ONCE) for question in questions):
         return []
     rows_of = group_by_load_point(comparisons)
     sentences = []
@@ -79,10 +76,10 @@ def _questions(comparisons: pd.DataFrame, trials: pd.DataFrame) -> list[_Questio
         own = of_load[of_load["population"].map(text) == load_point.population]
         if kind not in (ScenarioKind.CAPACITY, ScenarioKind.MIXED) or load_point.phase or own.empty:
             continue
-        work = _work(own)
+        work = work_of_rows(own)
         condition = _condition(work)
         if kind == ScenarioKind.MIXED:
-            condition = f"Beside {_others(of_load[of_load['population'].map(text) != load_point.population])}"
+            condition = f"Beside {others_in_words(of_load[of_load['population'].map(text) != load_point.population])}"
         known = questions.get(condition)
         if known is None or load_point.connections > known.load_point.connections:
             clients = own["population_connections"].dropna()
@@ -92,29 +89,8 @@ def _questions(comparisons: pd.DataFrame, trials: pd.DataFrame) -> list[_Questio
     return [questions[condition] for condition in sorted(questions, key=lambda condition: keys[condition])]
 
 
-def _work(rows: pd.DataFrame) -> Work:
-    first = rows.iloc[0]
-    wait_us, units = (0.0 if pd.isna(first[name]) else float(first[name]) for name in ("wait_us", "compute_units"))
-    return Work(wait_us, units, text(first["compute_kind"]))
-
-
 def _condition(work: Work) -> str:
     return f"When the handler {work}"
-
-
-def _others(rows: pd.DataFrame) -> str:
-    """Return the other populations in words: ``heavy requests (each computes about 10 ms)``."""
-    parts = []
-    for population, of_population in rows.groupby("population", sort=False):
-        behaviour = text(of_population["behaviour"].iloc[0])
-        if behaviour in BEHAVIOURS:
-            count = int(of_population["population_connections"].iloc[0])
-            parts.append(f"{plural(count, 'client')} that {BEHAVIOURS[behaviour]}")
-            continue
-        work = _work(of_population)
-        name = f"{str(population).replace('_', ' ')} requests"
-        parts.append(name if work == _AT_ONCE else f"{name} (each {work})")
-    return join_words(parts) if parts else "no others"
 
 
 def _medians(summary: pd.DataFrame, question: _Question) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What the handlers and the idle clients of each measured load did, for the model chooser. Pure."""
+"""The work of handlers and the idle clients of each measured load, for the model chooser. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.analysis.cases import group_by_load_point, text
+from bench.analysis.predictions.agreement import Agreement
 from bench.analysis.rankings import ranks
-from bench.formatting import compact, spread
+from bench.formatting import compact, spread, three_figures
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind, Conclusion, Pairing
 from bench.schema.load_points import LoadPoint
@@ -68,6 +69,24 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True)
+class PredictedFigure:
+    """The value that a closed form predicts for a figure."""
+
+    value: float
+    ratio: float  # measured / predicted
+    word: str  # of Agreement
+
+    @property
+    def explains(self) -> bool:
+        """Return whether the prediction holds."""
+        return self.word == Agreement.AS_PREDICTED
+
+    def __str__(self) -> str:
+        """Return ``10.1k as predicted``, or ``55.9k x 0.27`` with the ratio of the measured figure to it."""
+        return f"{compact(self.value)} {self.word if self.explains else f'x {three_figures(self.ratio)}'}"
+
+
+@dataclass(frozen=True, slots=True)
 class TableRow:
     """One arm at one load point."""
 
@@ -79,6 +98,7 @@ class TableRow:
     quality: dict[str, tuple[str, str]]  # verdict and codes, by metric
     ratio: Ratio | None
     rank: tuple[int, int] | None = None  # best and worst possible rank in its transport; None: not ranked
+    predicted: PredictedFigure | None = None  # of the metric that the scenario asks for first
 
     def cell(self, metric: str, *, with_spread: bool = True) -> str:
         """Return a median with its spread, and a mark for a doubtful figure."""
@@ -114,6 +134,11 @@ class ResultTable:
     load_point: LoadPoint
     metrics: list[str]
     rows: list[TableRow]
+
+    @property
+    def has_predictions(self) -> bool:
+        """Return whether a row has a prediction."""
+        return any(row.predicted for row in self.rows)
 
     @property
     def title(self) -> str:
@@ -207,12 +232,15 @@ def _ratio(row: Mapping[Any, Any]) -> Ratio:
 def _row(arm: str, rows: pd.DataFrame, first: str, ratio: Ratio | None) -> TableRow:
     values: dict[str, Estimate] = {}
     quality: dict[str, tuple[str, str]] = {}
+    predicted: PredictedFigure | None = None
     for row in rows.to_dict("records"):
         metric = str(row["metric"])
         values[metric] = Estimate(float(row["median"]), float(row["low"]), float(row["high"]))
         quality[metric] = outcome_of(row)
+        if metric == first and text(row.get("prediction")):
+            predicted = PredictedFigure(float(row["predicted"]), float(row["prediction_ratio"]), str(row["prediction"]))
     verdict, codes = quality.get(first, ("", ""))
-    return TableRow(Arm.parse(arm), verdict, codes, _findings(rows), values, quality, ratio)
+    return TableRow(Arm.parse(arm), verdict, codes, _findings(rows), values, quality, ratio, predicted=predicted)
 
 
 def _findings(rows: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ class ComparisonKind(StrEnum):
 
 
 class Pairing(StrEnum):
-    """Where the ratio of a comparison is taken."""
+    """The place in which the ratio of a comparison is taken."""
 
     ROUNDS = "rounds"  # inside each round
     BLOCKS = "blocks"  # inside each block: a percentile that needs the requests of a whole trial

@@ -10,6 +10,7 @@ from bench.schema.common_columns import (
     Connections,
     MessageBytes,
     Model,
+    Population,
     Scenario,
     Transport,
     set_arm_columns,
@@ -27,11 +28,11 @@ class TimelineRow:
     scenario: Scenario
     connections: Connections
     message_bytes: MessageBytes
-    population: Annotated[str, Column("Population of the scenario that the row is about.")]
+    population: Population
     start_s: Annotated[float, Column("Start of the stretch, from the start of the first phase.", unit="s")]
     stretch_s: Annotated[float, Column("Length of the stretch.", unit="s")]
-    replies: Annotated[int, Column("Correct replies that arrived in the stretch, in time.")]
-    latency_mean_us: Annotated[
+    ok_replies: Annotated[int, Column("Correct replies that arrived in the stretch, in time.")]
+    reply_latency_us: Annotated[
         float | None,
         microseconds("Mean latency of these replies; of the service time in a closed loop. Empty without replies."),
     ]

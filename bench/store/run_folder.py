@@ -144,6 +144,8 @@ class RunFolder:
             file_names.TRIALS: rows.trials,
         }
         for name, records in tables.items():
+            if not records:
+                continue
             with reporting_write_errors(self.path / name):
                 append_synced(self.path / name, row_bytes(name, records))
 

@@ -12,17 +12,17 @@ from clients.engine import syscalls
 from clients.engine.connections import count_failure
 from clients.engine.jit import int64, jit_internal
 from clients.engine.load_params import NEVER_READS, LoadParams
-from clients.engine.messages import request_of, write_number
+from clients.engine.messages import reply_of, request_of, write_number
 from clients.engine.outcomes import complete_request
 from clients.engine.queues import add_thinking, first_thinking_due_ns, queue_is_empty, take_thinking
 from clients.engine.records import OPEN, OUTCOME_LOST
-from clients.engine.replies import EPOLL_BROKEN, EPOLL_FAILED
+from clients.engine.replies import EPOLL_BROKEN, EPOLL_FAILED, on_stream_end, on_wrong_bytes
 from clients.engine.requests import count_sent, fill_slot
 from clients.engine.scheduler import fail
-from clients.engine.thread_state import ThreadState
+from clients.engine.thread_state import RECEIVE_BYTES, RECEIVED_AT, ThreadState
 from clients.engine.views import clock, connections, counters, requests, schedule
 
-_NO_SIGNAL = int(socket.MSG_NOSIGNAL)
+_NO_SIGNAL, _DONTWAIT = int(socket.MSG_NOSIGNAL), int(socket.MSG_DONTWAIT)
 _EAGAIN = errno.EAGAIN
 _SENDS_PER_TURN = 32  # of a client that never reads: the others have their turn in between
 
@@ -74,6 +74,28 @@ def _write_byte(state: ThreadState, params: LoadParams, i: int, now_ns: int) -> 
         _finish_request(state, params, i, slot, now_ns)
     else:
         queue_writer(state, params, i, now_ns)
+
+
+@jit_internal
+def read_early(state: ThreadState, params: LoadParams, i: int) -> None:
+    """Read what an echo server returns of a request that is not yet complete."""
+    conn = connections(state)[i]
+    early = conn["written_bytes"] - conn["read_bytes"]
+    if not params.echo or conn["state"] != OPEN or conn["in_flight"] or early <= 0:
+        return
+    received_at = state.block + RECEIVED_AT
+    got = syscalls.recv(conn["fd"], received_at, min(early, RECEIVE_BYTES), _DONTWAIT)
+    if got == -_EAGAIN:
+        return
+    now_ns = syscalls.now_ns(clock(state))
+    if got <= 0:
+        on_stream_end(state, params, i, int64(-got), now_ns)
+        return
+    address, _ = reply_of(state, params, i, int64(0))
+    if syscalls.same_bytes(received_at, address + conn["read_bytes"], got):
+        conn["read_bytes"] += got
+    else:
+        on_wrong_bytes(state, params, i, int64(0), now_ns)
 
 
 @jit_internal

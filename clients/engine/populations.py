@@ -10,7 +10,7 @@ import numpy as np
 
 from clients.engine import syscalls
 from clients.engine.arrivals import is_due
-from clients.engine.behaviours import handle_unread, queue_all_writers, queue_writer, write_due
+from clients.engine.behaviours import handle_unread, queue_all_writers, queue_writer, read_early, write_due
 from clients.engine.connections import open_connection
 from clients.engine.event_loop import (
     dispatch,
@@ -22,7 +22,7 @@ from clients.engine.event_loop import (
 )
 from clients.engine.histogram_slots import slot_of
 from clients.engine.jit import int64, jit, jit_inline, jit_internal
-from clients.engine.load_params import NEVER_READS, NORMAL, SILENT, LoadParams
+from clients.engine.load_params import NEVER_READS, NORMAL, SILENT, TRICKLE, LoadParams
 from clients.engine.outcomes import is_counted
 from clients.engine.phases import begin_phases, next_phase, phase_of
 from clients.engine.raw_memory import Array
@@ -189,7 +189,11 @@ def handle_one(state: ThreadState, params: LoadParams, i: int, flags: int) -> No
         if flags & EPOLLOUT:
             queue_writer(state, params, i, now_ns)
         return
-    handle_and_observe(state, params, i, flags)
+    handled = flags
+    if params.behaviour == TRICKLE and connections(state)[i]["state"] == OPEN:
+        read_early(state, params, i)
+        handled &= ~int64(EPOLLOUT)  # with room in the socket, the rest would follow at once
+    handle_and_observe(state, params, i, handled)
     if params.behaviour > SILENT:
         queue_writer(state, params, i, syscalls.now_ns(clock(state)))
 

@@ -53,6 +53,27 @@ def test_trickled_request_counts_once_it_is_complete(threads: Threads) -> None:
     assert result["errors"] == {}
 
 
+def test_echo_of_a_trickled_request_may_come_byte_by_byte(threads: Threads) -> None:
+    with start_tcp_server(echo) as port:
+        spec = make_tcp_spec(port, message_bytes=20, connections=2, behaviour="trickle", trickle_s=0.001)
+        result = run_load(threads, spec, seconds=0.15, slices=3)
+    assert result["ledger"]["ok"] == result["sent"] > 5
+    assert result["errors"] == {}
+    assert result["connects"] == 2
+
+
+def test_wrong_echo_of_a_trickled_byte_is_noticed(threads: Threads) -> None:
+    def lie(conn: socket.socket, _number: int) -> None:
+        while data := conn.recv(65536):
+            conn.sendall(bytes(byte ^ 0xFF for byte in data))
+
+    with start_tcp_server(lie) as port:
+        spec = make_tcp_spec(port, message_bytes=20, behaviour="trickle", trickle_s=0.001)
+        result = run_load(threads, spec)
+    assert result["errors"]["wrong_reply"] > 1
+    assert result["sent"] == 0
+
+
 def test_trickling_client_returns_after_the_server_closed(threads: Threads) -> None:
     numbers: list[int] = []
 

@@ -48,7 +48,7 @@ def test_preset_measures_every_case_and_draws_its_chart(
 def test_waiting_servers_reach_what_their_idiom_allows(tmp_path: Path) -> None:
     folder = run_preset("waiting", "iterative,asyncio", FEW_CLIENTS, tmp_path)
     summary = pd.read_csv(folder / "summary.csv").query("metric == 'throughput_rps' and scenario == 'wait_50ms'")
-    rates = summary.set_index(["model", "connections"])["median"]
-    assert rates["asyncio", 8] > 4 * rates["iterative", 1]  # eight waits at once; timings of a busy machine vary
-    assert rates["iterative", 1] <= 20  # nobody waits for less than 50 ms
-    assert summary.query("model == 'iterative' and connections == 8")["status"].tolist() == ["skipped"]
+    rates = summary.set_index(["arm", "connections"])["median"]
+    assert rates["asyncio/tcp", 8] > 2 * rates["iterative/tcp", 1]  # eight waits at once, even on a busy machine
+    assert rates["iterative/tcp", 1] <= 20  # no wait is shorter than 50 ms
+    assert summary.query("arm == 'iterative/tcp' and connections == 8")["status"].tolist() == ["skipped"]

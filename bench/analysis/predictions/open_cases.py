@@ -31,7 +31,7 @@ class Requests:
     cpu_s: float
 
 
-def predict_open(
+def predict_open_loop(
     population: str, requests: Sequence[Requests], server: ServerFacts, round_trip_s: float
 ) -> dict[str, Prediction]:
     """Return the predictions of the latency of one population, by metric; none if no form applies.

@@ -11,7 +11,7 @@ from bench.analysis.predictions.architectures import ARCHITECTURES
 from bench.analysis.predictions.closed_cases import predict_closed
 from bench.analysis.predictions.curves import Curves, handler_of
 from bench.analysis.predictions.forms import Form, Prediction, ServerFacts
-from bench.analysis.predictions.open_cases import Requests, predict_open
+from bench.analysis.predictions.open_cases import Requests, predict_open_loop
 from bench.analysis.predictions.phase_cases import planned_overloads
 from bench.analysis.predictions.straight_lines import extrapolated_memory_mb
 from bench.analysis.predictions.units import ComputeUnits
@@ -127,9 +127,9 @@ def _predict_mixed(
             for kind in load.work
         ]
     if base_cpu_s is None:  # then only waits for heavy requests can be predicted
-        of_tail = predict_open(own.name, requests, server, 0.0)
+        of_tail = predict_open_loop(own.name, requests, server, 0.0)
         return {metric: prediction for metric, prediction in of_tail.items() if metric != "latency_p50_us"}
-    return predict_open(own.name, requests, server, max(0.0, (alone_s or base_cpu_s) - base_cpu_s))
+    return predict_open_loop(own.name, requests, server, max(0.0, (alone_s or base_cpu_s) - base_cpu_s))
 
 
 def _recovery_predictions(cases: set[CaseKey], plan: Plan) -> Iterator[tuple[tuple[CaseKey, str], Prediction]]:

@@ -1,5 +1,6 @@
 """Build the chart of requests beside slow or idle clients: latency and memory over the number of these clients."""
 
+import math
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
@@ -10,7 +11,7 @@ from bench.report.charts.families import MAX_PANELS
 from bench.report.charts.grid import MetricRow, draw_grid
 from bench.report.charts.layout import Texts
 from bench.report.charts.lines import CountAxis
-from bench.report.charts.notes import notes
+from bench.report.charts.notes import PREDICTION_NOTE, notes
 from bench.report.charts.points import Point, all_points, describe_interval, select_points
 from bench.report.charts.sweeps import Sweep, describe
 from bench.report.charts.work_charts import in_milliseconds
@@ -38,6 +39,8 @@ def build_disturbed_chart(request: ChartRequest, tables: ChartTables) -> Figure 
     every = [point for sweep in sweeps for point in latencies[sweep]]
     subtitle = f"{describe(sweeps[-1], tables.trials)}; {describe_interval(every)}"
     texts = Texts(request.question, subtitle, notes(every, tables.comparisons, tables.trials, sweeps[-1], ""))
+    if any(math.isfinite(point.predicted) for row in rows for column in row.columns for point in column):
+        texts = texts.with_notes(PREDICTION_NOTE)
     texts = texts.with_notes(*filter(None, (_effects(sweep, tables) for sweep in sweeps)))
     headings = [sweep.scenario.replace("_", " ") for sweep in sweeps]
     return draw_grid(rows, headings, texts, CountAxis("other clients"))

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter
 
 from bench.formatting import compact, on_axis
 from bench.report.charts.layout import TEXT_GREY, Texts, page, panel_title, settle
-from bench.report.charts.lines import UPRIGHT_PREDICTION_NOTE, draw_marker, draw_upright_prediction
+from bench.report.charts.lines import draw_marker, draw_prediction
 from bench.report.charts.points import Point, of_transport, row_name, transports
 from bench.report.charts.style import GREY, INK, Style, styles
 
@@ -39,8 +39,6 @@ def draw_dots(
     lighter: second marks on the same axis, e.g. memory counted in another way.
     """
     panels = transports(points)
-    if any(math.isfinite(point.predicted) for point in points):
-        texts = texts.with_notes(UPRIGHT_PREDICTION_NOTE)
     rows = _rows(points, panels[0], more_is_better=more_is_better)
     body_in = max(2.4, ROW_IN * rows.height + 0.9)
     figure, axes = page(texts, len(panels), body_in)
@@ -62,9 +60,9 @@ def draw_dots(
 
 
 def _top(points: Sequence[Point], second: SecondMarks) -> float:
-    drawn = [point for point in points if point.drawable]
-    ends = [end for point in drawn for end in (point.high, point.median, point.predicted) if math.isfinite(end)]
-    return max([*ends, *(second.get((point.arm.name, point.connections), 0.0) for point in points)])
+    ends = [end for point in points if point.drawable for end in (point.high, point.median, point.predicted)]
+    finite = [end for end in ends if math.isfinite(end)]
+    return max([*finite, *(second.get((point.arm.name, point.connections), 0.0) for point in points)])
 
 
 def _rows(points: Sequence[Point], first: str, *, more_is_better: bool) -> Rows:
@@ -107,7 +105,8 @@ def _draw_row(ax: Axes, point: Point, y: float, look: Style, second: SecondMarks
     colour = look.colour if point.verdict == "valid" else GREY
     ax.plot([point.low, point.high], [y, y], color=colour, linewidth=2, zorder=3, solid_capstyle="butt")
     draw_marker(ax, point.median, y, point, look)
-    draw_upright_prediction(ax, y, point, look)
+    if math.isfinite(point.predicted):
+        draw_prediction(ax, point.predicted, y, "|", look)
     right = max(end for end in (point.high, point.median, point.predicted) if math.isfinite(end))
     text = compact(point.median)
     rss = second.get((point.arm.name, point.connections))

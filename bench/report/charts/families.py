@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bench.analysis.cases import text
-from bench.formatting import compact
+from bench.formatting import compact, join_words, plural
 from bench.report.charts.sweeps import Sweep
 from bench.schema.metrics import ScenarioKind
 
@@ -19,7 +19,7 @@ MAX_PANELS = 4  # side by side; more would be too narrow for their marks
 
 @dataclass(frozen=True, slots=True, order=True)
 class Work:
-    """What one request asks for. compute_units: about 1 us each. compute_kind: ``lock``, ``release`` or empty."""
+    """The work of one request. compute_units: about 1 us each. compute_kind: ``lock``, ``release`` or empty."""
 
     wait_us: float
     compute_units: float
@@ -34,15 +34,50 @@ class Work:
         return ", ".join(parts) or "replies at once"
 
 
+AT_ONCE = Work(0.0, 0.0, "")
+BEHAVIOURS = {
+    "silent": "send nothing",
+    "trickle": "send one byte now and then",
+    "never_reads": "never read a reply",
+}
+
+
+def work_of_rows(trials: pd.DataFrame) -> Work:
+    """Return what a request of trials with the same load asks for. Protocols without work ask for none."""
+    first = trials.iloc[0]
+    wait_us, units = (0.0 if pd.isna(first[name]) else float(first[name]) for name in ("wait_us", "compute_units"))
+    return Work(wait_us, units, text(first["compute_kind"]))
+
+
+def others_in_words(trials: pd.DataFrame) -> str:
+    """Return populations in words: ``heavy requests (each computes about 10 ms)``. trials: those of the populations."""
+    parts = []
+    for population, of_population in trials.groupby("population", sort=False):
+        behaviour = text(of_population["behaviour"].iloc[0])
+        if behaviour in BEHAVIOURS:
+            counts = sorted({int(count) for count in of_population["population_connections"].dropna()})
+            clients = plural(counts[0], "client") if len(counts) == 1 else "clients"
+            parts.append(f"{clients} that {BEHAVIOURS[behaviour]}")
+            continue
+        work = work_of_rows(of_population)
+        name = f"{str(population).replace('_', ' ')} requests"
+        parts.append(name if work == AT_ONCE else f"{name} (each {work})")
+    return join_words(parts) if parts else "no others"
+
+
+def others_of(sweep: Sweep, trials: pd.DataFrame) -> str:
+    """Return the other populations of a sweep's scenario in words."""
+    of_scenario = trials[(trials["scenario"] == sweep.scenario) & (trials["message_bytes"] == sweep.message_bytes)]
+    return others_in_words(of_scenario[of_scenario["population"].map(text) != sweep.population])
+
+
 def work_of(sweep: Sweep, trials: pd.DataFrame) -> Work | None:
     """Return what a request of a sweep asks for; None for protocols without work."""
     rows = sweep.rows(trials)
     rows = rows[rows["protocol"] == "work"]
     if rows.empty:
         return None
-    first = rows.iloc[0]
-    wait_us, units = (0.0 if pd.isna(first[name]) else float(first[name]) for name in ("wait_us", "compute_units"))
-    return Work(wait_us, units, text(first["compute_kind"]))
+    return work_of_rows(rows)
 
 
 def work_family(sweeps: Sequence[Sweep], trials: pd.DataFrame) -> tuple[Sweep, ...]:

@@ -1,6 +1,5 @@
 """Several metrics against the number of connections: a row of panels for each metric, a column for each scenario."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +20,7 @@ from bench.report.charts.layout import (
     settle,
     spread_labels,
 )
-from bench.report.charts.lines import CONNECTIONS, PREDICTION_NOTE, CountAxis, connections_axis, draw_arms, name_label
+from bench.report.charts.lines import CONNECTIONS, CountAxis, connections_axis, draw_arms, name_label
 from bench.report.charts.points import Point
 from bench.report.charts.style import Style, styles
 
@@ -66,8 +65,6 @@ def draw_grid(
     points = [point for row in rows for column in row.drawn for point in column]
     if not points:
         return None
-    if any(math.isfinite(point.predicted) for point in points):
-        texts = texts.with_notes(PREDICTION_NOTE)
     height_in = len(rows) * body_height_in(ROW_IN, {point.arm for point in points})
     figure, axes = page(texts, len(headings), height_in, len(rows))
     looks = styles(point.label for point in points)

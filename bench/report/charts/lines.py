@@ -29,9 +29,6 @@ from bench.report.charts.style import GREY, INK, Style, styles
 MAX_OCTAVES = 0.6  # width on the x axis of all arms at the same number of connections
 MARKER_SIZE = 7.5
 ZERO_OCTAVES = 1.0  # width on the x axis from no connections to the fewest
-PREDICTION_SIZE = 15.0  # wider than a marker, so that a tick shows that is right on it
-PREDICTION_NOTE = "Level ticks: prediction from quantities that were measured apart, see docs/predictions.md."
-UPRIGHT_PREDICTION_NOTE = PREDICTION_NOTE.replace("Level", "Upright")
 
 
 def draw_lines(points: list[Point], texts: Texts, unit: str, *, logarithmic: bool = False) -> Figure:
@@ -42,7 +39,8 @@ def draw_lines(points: list[Point], texts: Texts, unit: str, *, logarithmic: boo
     panels = transports(points)
     figure, axes = page(texts, len(panels), body_in=body_height_in(4.6, (point.arm for point in points)))
     looks = styles(point.label for point in points)
-    top = max(point.high for point in points if point.drawable and math.isfinite(point.high))
+    heights = [height for point in points if point.drawable for height in (point.high, point.predicted)]
+    top = max(height for height in heights if math.isfinite(height))
     right, beside = [], []
     for ax, transport in zip(axes, panels, strict=True):
         panel_title(ax, transport.upper())
@@ -105,20 +103,7 @@ def _draw_arm(ax: Axes, of_arm: Sequence[Point], x: Sequence[float], look: Style
         ax.plot(x, medians, color=look.colour, linewidth=2, linestyle=look.dashes, zorder=2)
     for position, point in zip(x, of_arm, strict=True):
         draw_point(ax, position, point, look)
-        draw_prediction(ax, position, point, look)
     return last, x[-1]
-
-
-def draw_prediction(ax: Axes, x: float, point: Point, look: Style) -> None:
-    """Draw what a closed form predicts: a short level line through the place where the marker should be."""
-    if math.isfinite(point.predicted):
-        ax.plot([x], [point.predicted], "_", color=look.ink, markersize=PREDICTION_SIZE, markeredgewidth=1.6, zorder=6)
-
-
-def draw_upright_prediction(ax: Axes, y: float, point: Point, look: Style) -> None:
-    """Draw the same in a chart whose numbers are on the x axis."""
-    if math.isfinite(point.predicted):
-        ax.plot([point.predicted], [y], "|", color=look.ink, markersize=PREDICTION_SIZE, markeredgewidth=1.6, zorder=6)
 
 
 def draw_point(ax: Axes, x: float, point: Point, look: Style) -> None:
@@ -129,6 +114,14 @@ def draw_point(ax: Axes, x: float, point: Point, look: Style) -> None:
     colour = look.colour if point.verdict == "valid" else GREY
     ax.plot([x, x], [point.low, point.high], color=colour, linewidth=1.6, zorder=3, solid_capstyle="butt")
     draw_marker(ax, x, point.median, point, look)
+    if math.isfinite(point.predicted):
+        draw_prediction(ax, x, point.predicted, "_", look)
+
+
+def draw_prediction(ax: Axes, x: float, y: float, tick: str, look: Style) -> None:
+    """Draw the tick of a prediction, with an edge that shows it on a marker. tick: ``_``, or ``|`` on a level axis."""
+    ax.plot([x], [y], tick, color="white", markersize=17, markeredgewidth=4.2, zorder=6)
+    ax.plot([x], [y], tick, color=look.ink, markersize=15, markeredgewidth=2.0, zorder=7)
 
 
 def draw_marker(ax: Axes, x: float, y: float, point: Point, look: Style) -> None:

@@ -18,6 +18,7 @@ from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import QualityFlag, describe_flags
 
 MAX_REASONS = 3  # with a line each below a chart; the report's table has all of them
+PREDICTION_NOTE = "Ticks: what a closed form predicts from figures at other load points (docs/predictions.md)."
 NOT_MEASURED = ("failed", "skipped")
 
 
@@ -37,6 +38,8 @@ def notes(
     for verdict, look in zip(("invalid", "suspect"), looks, strict=True):
         lines += _doubtful_points(points, verdict, look)
     lines += _findings(points)
+    if any(point.drawable and not math.isnan(point.predicted) for point in points):
+        lines.append(PREDICTION_NOTE)
     if lost := [("", point) for point in points if point.median == math.inf]:
         lines += [f"Too many requests were lost for a figure: {places}." for _, places in _by_reason(lost)]
     lines += _noise_notes(points, comparisons, sweep, metric)

@@ -27,7 +27,7 @@ class Point:
     codes: str  # doubts, or the reason
     blocks: int
     findings: str = ""  # about the server
-    predicted: float = math.nan  # by a closed form, see docs/predictions.md; nan: there is no prediction
+    predicted: float = math.nan  # by a closed form; nan without a prediction
 
     @property
     def label(self) -> str:
@@ -72,7 +72,7 @@ def _point(row: Mapping[Any, Any]) -> Point:
         codes=codes,
         blocks=int(row["blocks"]),
         findings=text(row["findings"]),
-        predicted=float(row.get("predicted", math.nan)),
+        predicted=float(row["predicted"]) if row.get("predicted") is not None else math.nan,
     )
 
 

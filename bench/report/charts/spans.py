@@ -10,13 +10,13 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bench.formatting import compact, on_axis
 from bench.report.charts.layout import Texts, page, panel_title, settle
-from bench.report.charts.lines import UPRIGHT_PREDICTION_NOTE, draw_marker, draw_upright_prediction
+from bench.report.charts.lines import draw_marker, draw_prediction
 from bench.report.charts.points import Point, row_name
 from bench.report.charts.style import GREY, INK, Style, styles
 
 ROW_IN, FRAME_IN = 0.42, 0.9
 SMALL = 8.5
-ROOM_SHARE = 0.16  # of a single panel, for the numbers at the right
+ROOM_SHARE = 0.13  # of a single panel, for the numbers at the right
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Span:
 
     @property
     def drawable(self) -> bool:
-        """Whether it has a median to draw."""
+        """True if it has a median to draw."""
         return self.median.drawable and self.median.median > 0
 
 
@@ -43,8 +43,6 @@ def draw_spans(panels: Mapping[str, Sequence[Span]], texts: Texts, unit: str) ->
     drawn = [span for span in spans if span.drawable]
     if not drawn:
         return None
-    if any(math.isfinite(point.predicted) for span in drawn for point in (span.median, span.p99)):
-        texts = texts.with_notes(UPRIGHT_PREDICTION_NOTE)
     order = _order(next(iter(panels.values())), spans)
     figure, axes = page(texts, len(panels), ROW_IN * len(order) + FRAME_IN)
     looks = styles(span.median.label for span in spans)
@@ -107,7 +105,8 @@ def _draw_span(ax: Axes, span: Span, y: float, look: Style) -> None:
     for point in points:
         shade = look.colour if point.verdict == "valid" else GREY
         ax.plot([point.low, point.high], [y, y], color=shade, linewidth=3.2, zorder=3, solid_capstyle="butt")
-        draw_upright_prediction(ax, y, point, look)
+        if math.isfinite(point.predicted) and point.predicted > 0:
+            draw_prediction(ax, point.predicted, y, "|", look)
     ax.plot([span.median.median], [y], "o", color="white", markeredgecolor=colour, markersize=6.0, zorder=4)
     if span.p99.drawable:
         draw_marker(ax, span.p99.median, y, span.p99, look)

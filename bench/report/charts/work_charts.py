@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.dots import draw_dots
-from bench.report.charts.families import MAX_PANELS, work_of
+from bench.report.charts.families import MAX_PANELS, others_of, work_of
 from bench.report.charts.grid import MetricRow, draw_grid
 from bench.report.charts.layout import Texts
-from bench.report.charts.notes import notes
+from bench.report.charts.notes import PREDICTION_NOTE, notes
 from bench.report.charts.points import Point, describe_interval, of_transport, select_points, transports, trial_points
 from bench.report.charts.spans import Span, draw_spans
 from bench.report.charts.sweeps import Sweep, describe
@@ -64,7 +64,11 @@ def build_mixed_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
         heading: _spans(of_transport(medians[sweep], over), of_transport(tails[sweep], over))
         for heading, (sweep, over) in zip(headings, panels, strict=True)
     }
-    texts = _texts(request, tables, every, legend=SPAN_LEGEND).with_notes(*left_out)
+    shown = [point for point in every if not point.arm.control]
+    texts = _texts(request, tables, shown, legend=SPAN_LEGEND).with_notes(*left_out)
+    predicted = any(math.isfinite(point.predicted) for of_sweep in tails.values() for point in of_sweep)
+    if predicted and PREDICTION_NOTE not in texts.notes:
+        texts = texts.with_notes(PREDICTION_NOTE)
     return draw_spans(spans, texts, "latency (ms), log scale")
 
 
@@ -110,11 +114,12 @@ def _rates_at_one_load(request: ChartRequest, tables: ChartTables, rates: dict[S
 
 
 def _spans(medians: Sequence[Point], tails: Sequence[Point]) -> list[Span]:
+    """Return the spans of all arms. An arm that was not measured has no median in the summary."""
     of_arm = {point.arm: point for point in tails}
-    return [
-        Span(in_milliseconds(median), in_milliseconds(of_arm.get(median.arm, _without_number(median))))
-        for median in medians
-    ]
+    measured = {median.arm for median in medians}
+    spans = [Span(median, of_arm.get(median.arm, _without_number(median))) for median in medians]
+    spans += [Span(_without_number(tail), tail) for tail in tails if tail.arm not in measured]
+    return [Span(in_milliseconds(span.median), in_milliseconds(span.p99)) for span in spans]
 
 
 def _without_number(point: Point) -> Point:
@@ -136,7 +141,7 @@ def _panels(points: dict[Sweep, list[Point]]) -> tuple[list[_Panel], list[str]]:
 
 
 def _headings(tables: ChartTables, panels: Sequence[_Panel]) -> list[str]:
-    """Return what tells the panels apart: their work or their scenario, and their transport if it differs."""
+    """Return the titles of the panels: their work or their scenario, and their transport if it differs."""
     works = [work_of(sweep, tables.trials) if not sweep.population else None for sweep, _ in panels]
     texts = [
         str(work) if work is not None and works.count(work) == 1 else sweep.scenario.replace("_", " ")
@@ -149,6 +154,8 @@ def _headings(tables: ChartTables, panels: Sequence[_Panel]) -> list[str]:
 def _texts(request: ChartRequest, tables: ChartTables, points: list[Point], legend: str = "") -> Texts:
     first = request.sweeps[0]
     load = describe(first, tables.trials)
+    if first.population and not request.beside:
+        load += f", beside {others_of(first, tables.trials)}"
     subtitle = "; ".join(filter(None, (load, legend, describe_interval(points))))
     return Texts(request.question, subtitle, notes(points, tables.comparisons, tables.trials, first, ""))
 

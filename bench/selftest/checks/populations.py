@@ -15,6 +15,7 @@ QUIET_CLIENTS, GREEDY_CLIENTS, GREEDY_DEPTH = 8, 2, 4
 CAPACITY_RPS = 1000
 PHASES = (("before", 0.5), ("overload", 1.5), ("after", 0.5))  # names, and rates as shares of the capacity
 _PLAN_TOLERANCE_NS = 2
+_OFF_GRID_S = 0.0003  # so that no request is due where two phases meet, which rounding would assign to either
 
 
 def checks(scale: float) -> list[Check]:
@@ -45,10 +46,10 @@ def _judge_quiet_population(evidence: Evidence) -> list[Finding]:
 
 def quiet_population(scale: float) -> Check:
     """Quiet clients beside greedy ones, at a server that takes 1 ms for each request."""
-    quiet = {"connections": QUIET_CLIENTS, "rate_rps": 200.0, "timeout_s": 5.0}
+    quiet = {"connections": QUIET_CLIENTS, "rate_rps": 600.0, "timeout_s": 5.0}
     greedy = {"connections": GREEDY_CLIENTS, "depth": GREEDY_DEPTH, "timeout_s": 5.0}
     populations = {"quiet": quiet, "greedy": greedy}
-    trial = Trial("tcp", (), 2.0 * scale, {"service_ns": MS}, cpu=GENERATOR_CPU, populations=populations)
+    trial = Trial("tcp", (), 4.0 * scale, {"service_ns": MS}, cpu=GENERATOR_CPU, populations=populations)
     return Check(
         "quiet_population",
         "Is the latency of quiet clients right while others keep the server busy?",
@@ -85,7 +86,7 @@ def _judge_overload_phase(evidence: Evidence) -> list[Finding]:
 
 def overload_phase(scale: float) -> Check:
     """A server with a capacity of 1000 requests/s at 0.5, 1.5 and 0.5 of it."""
-    lengths_s = (0.5 * scale, scale, 2.0 * scale)
+    lengths_s = [length_s * scale + _OFF_GRID_S for length_s in (0.5, 1.0, 2.0)]
     phases = [[name, s, share * CAPACITY_RPS] for (name, share), s in zip(PHASES, lengths_s, strict=True)]
     settings: dict[str, Any] = {"phases": phases, "connections": 1000, "arrivals": "constant", "timeout_s": 5.0}
     return Check(
@@ -135,13 +136,13 @@ def _time_at_server_ns(stamps: Array, end: int) -> Array:
 
 def _window_start_ns(evidence: Evidence) -> float:
     """Return when the first phase began: constant arrivals begin one gap after it."""
-    first = evidence.document["phases"][0]
-    return float(evidence.raw["intended_ns"].min()) - 1e9 / first["rate_rps"]
+    first_rps = float(evidence.document["phases"][0]["rate_rps"])
+    return float(evidence.raw["intended_ns"].min()) - 1e9 / first_rps
 
 
 def _recovery_s(document: dict[str, Any]) -> float:
     """Return how long after the overload the latency was back at 10 ms."""
     goodput = document["goodput"]
-    end_s = sum(phase["seconds"] for phase in document["phases"][:2])
+    end_s = float(sum(phase["seconds"] for phase in document["phases"][:2]))
     slow = [k for k, latency_us in enumerate(goodput["latency_us"]) if latency_us is not None and latency_us > 10_000]
     return (slow[-1] + 1) * float(goodput["bin_s"]) - end_s if slow else 0.0

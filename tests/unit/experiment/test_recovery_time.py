@@ -1,6 +1,7 @@
 """When a server has recovered from an overload, on made-up replies in stretches of 100 ms."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,10 +11,10 @@ from bench.experiment.recovery_time import recovery_s
 USUAL_US = 1000.0
 
 
-def make_document(after_us: list[float | None], rates: tuple[float, ...] = (500, 1500, 500)) -> dict[str, Any]:
+def make_document(after_us: Sequence[float | None], rates: tuple[float, ...] = (500, 1500, 500)) -> dict[str, Any]:
     """Return a document with three phases of 1 s. after_us: mean latency in each stretch of the last one."""
     phases = [{"seconds": 1.0, "rate_rps": rate, "latency_us": {"p99": USUAL_US}} for rate in rates]
-    latency_us = [500.0] * 10 + [90_000.0] * 10 + after_us
+    latency_us = [500.0] * 10 + [90_000.0] * 10 + [*after_us]
     replies = [0 if value is None else 50 for value in latency_us]
     return {"phases": phases, "goodput": {"bin_s": 0.1, "replies": replies, "latency_us": latency_us}}
 
@@ -33,10 +34,10 @@ def test_slow_stretch_after_fast_ones_moves_the_recovery() -> None:
 
 @pytest.mark.parametrize("last_us", [9_000.0, None])
 def test_server_that_is_slow_or_silent_at_the_end_has_not_recovered(last_us: float | None) -> None:
-    assert recovery_s(make_document([500.0] * 9 + [last_us]), 2) == math.inf
+    assert recovery_s(make_document([*[500.0] * 9, last_us]), 2) == math.inf
 
 
-def test_stretch_without_a_due_request_says_nothing() -> None:
+def test_stretch_without_a_due_request_does_not_count() -> None:
     document = make_document([80_000.0, None, *([500.0] * 8)], rates=(5, 15, 5))
     assert recovery_s(document, 2) == pytest.approx(0.1)
 

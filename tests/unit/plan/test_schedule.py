@@ -1,6 +1,7 @@
 import pytest
 
 from bench.plan.definition import PlanError
+from bench.plan.host_limits import HostLimits
 from bench.plan.schedule import resolve
 from bench.plan.slice_lengths import usual_length
 from bench.plan.time_budget import slices_per_block
@@ -58,7 +59,7 @@ def test_resolve_rejects_what_cannot_be_measured() -> None:
             MODELS,
             server_cpus=(1,),
             generator_cpus=(0,),
-            descriptor_limit=4096,
+            limits=HostLimits(descriptors=4096),
         )
 
 
@@ -66,11 +67,3 @@ def test_resolve_needs_a_seed() -> None:
     plan = load_plan("quick")
     with pytest.raises(AssertionError, match="seed"):
         resolve(plan, MODELS, server_cpus=(1,), generator_cpus=(0,))
-
-
-def test_load_point_beyond_the_descriptors_is_skipped_beside_a_smaller_one() -> None:
-    plan = make_plan(seed=1, models=["select", "epoll"], scenarios=make_scenarios(connections=[10, 900]))
-    schedule = resolve(plan, MODELS, server_cpus=(1,), generator_cpus=(0,), descriptor_limit=1000)
-    few, many = schedule.block_loads
-    assert not any(few.skip_reasons.values())
-    assert all("needs 5,464 file descriptors for 6 arms" in reason for reason in many.skip_reasons.values())

@@ -19,6 +19,7 @@ from bench.plan.slice_lengths import (
     usual_length,
 )
 from bench.plan.time_budget import MIN_BLOCKS, duration_s, fit, slices_per_block
+from bench.plan.validation import check_form
 from tests.unit.plan.plans import MODELS, make_plan, make_scenarios
 
 CYCLES_S = st.floats(1e-6, 20.0)
@@ -144,3 +145,31 @@ def test_fit_names_the_arm_that_takes_the_time() -> None:
         fit(plan, 2.0, MODELS, slow)
     needed = math.ceil(duration_s(with_blocks(plan, MIN_BLOCKS), MODELS, slow) / 60)
     assert fit(plan, needed, MODELS, slow).blocks == MIN_BLOCKS
+
+
+def test_scenario_has_slices_of_its_own() -> None:
+    own = make_plan(scenarios=make_scenarios(connections=[1], seconds=0.8, slice_s=0.4))
+    (scenario,) = own.scenarios
+    assert usual_length(own, scenario) == SliceLength(0.4, pytest.approx(0.04))
+    assert round_count(own, scenario) == 2
+    assert choose_length(own, scenario, cycle_s=0.01) == SliceLength(0.4, pytest.approx(0.04), 0.01)
+    longer = choose_length(own, scenario, cycle_s=0.2)
+    assert longer.slice_s > 0.4
+    assert longer.is_longer(own, scenario)
+    assert usual_length(own) == SliceLength(own.slice_s, own.slice_warmup_s)
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"rate": "highest", "seconds": 0.1}, "a search has no slices"),
+        (
+            {"phases": [{"name": "all", "seconds": 0.1}], "populations": [{"name": "clients", "connections": 1}]},
+            "all phases are one slice",
+        ),
+    ],
+)
+def test_own_slices_without_effect_are_refused(changes: dict[str, object], cause: str) -> None:
+    plan = make_plan(scenarios=[{"name": "capacity", "connections": [1], "slice_s": 0.2} | changes])
+    with pytest.raises(PlanError, match=rf"slice_s = 0.2 has no effect, because {cause}; remove slice_s"):
+        check_form(plan)

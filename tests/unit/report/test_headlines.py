@@ -32,7 +32,7 @@ def test_run_without_work_has_no_headlines(at_once: synthetic.Rows) -> None:
     assert make_headlines(at_once) == []
 
 
-def test_headlines_tell_who_is_best_under_each_condition(at_once: synthetic.Rows) -> None:
+def test_headlines_name_the_best_model_under_each_condition(at_once: synthetic.Rows) -> None:
     first, second, third = make_headlines(synthetic.concat_runs(make_mixed(), make_waiting(5_000.0, WAITING), at_once))
     assert first.startswith("When the handler replies at once, the most requests per second with 64 clients: ")
     assert re.search(r": over TCP select \(27\dk/s\), fewest thread_per_client \(17\dk/s\)\.$", first)

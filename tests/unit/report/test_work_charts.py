@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
@@ -45,7 +46,7 @@ def waiting() -> ChartTables:
         (Work(1_000.0, 10_000.0, "lock"), "waits 1 ms, computes about 10 ms with the lock"),
     ],
 )
-def test_work_of_a_request_is_told_in_words(work: Work, text: str) -> None:
+def test_work_of_a_request_is_put_into_words(work: Work, text: str) -> None:
     assert str(work) == text
 
 
@@ -65,13 +66,13 @@ def test_waiting_chart_has_a_row_each_for_rate_time_and_cpu(waiting: ChartTables
 
 def test_prediction_is_a_level_tick_at_its_value(waiting: ChartTables) -> None:
     figure = drawn("waiting", waiting)
-    ticks = [line for line in figure.axes[1].get_lines() if line.get_marker() == "_"]
+    ticks = [line for line in figure.axes[1].get_lines() if line.get_marker() == "_" and line.get_color() != "white"]
     predicted = waiting.summary.query("scenario == 'wait_5000us' and metric == 'throughput_rps'")["predicted"].dropna()
     competing = len(predicted) - 2  # the control has no tick
     heights = sorted(float(line.get_ydata()[0]) for line in ticks)
     assert len(heights) == competing
     assert heights[-1] == pytest.approx(predicted.max())
-    assert any(text.startswith("Level ticks: prediction") for text, _ in visible_texts(figure))
+    assert any(text.startswith("Ticks: what a closed form predicts") for text, _ in visible_texts(figure))
 
 
 def test_requests_that_compute_get_a_chart_of_their_own() -> None:
@@ -88,7 +89,7 @@ def test_waiting_at_one_load_is_drawn_as_dots_with_predictions() -> None:
     tables = make_tables(make_waiting(5_000.0, {arm: {64: of[64]} for arm, of in WAITING.items() if 64 in of}))
     figure = drawn("waiting", tables)
     assert "each request waits 5 ms" in [text for text, _ in visible_texts(figure)][1]
-    assert len([line for line in figure.axes[0].get_lines() if line.get_marker() == "|"]) == 3
+    assert len([line for line in figure.axes[0].get_lines() if line.get_marker() == "|"]) == 2 * 3  # each with an edge
     assert_legible(figure)
 
 
@@ -111,6 +112,17 @@ def test_mixed_chart_shows_an_arm_without_a_tail() -> None:
     texts = [text for text, _ in visible_texts(figure)]
     assert "0.06" in texts
     assert LIGHT_P99_US["select"] not in texts
+
+
+def test_mixed_chart_names_an_arm_that_was_skipped() -> None:
+    rows = make_mixed()
+    iterative = rows.trials[rows.trials["model"] == "select"].assign(
+        arm="iterative/tcp", model="iterative", status="skipped", reason="serves one client", verdict=""
+    )
+    trials = pd.concat([rows.trials, iterative], ignore_index=True)
+    texts = [text for text, _ in visible_texts(drawn("mixed", make_tables(replace(rows, trials=trials))))]
+    assert {"iterative", "skipped"} <= set(texts)
+    assert "beside heavy requests (each computes about 10 ms with the lock)" in texts[1].replace("\n", " ")
 
 
 def test_swept_neighbours_are_the_axis_of_a_mixed_chart() -> None:

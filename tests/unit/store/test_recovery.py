@@ -13,7 +13,14 @@ from bench.store.raw_file import scan, whole_text
 from bench.store.reader import read_run
 from bench.store.recovery import FolderState, NotResumableError, Repair, plan_repairs, read_state
 from bench.store.run_folder import RunFolder
-from tests.unit.store.builders import edit_text, make_block, make_folder, make_interrupted_folder, read_files
+from tests.unit.store.builders import (
+    WITHOUT_PHASES,
+    edit_text,
+    make_block,
+    make_folder,
+    make_interrupted_folder,
+    read_files,
+)
 
 
 def reopen(path: Path) -> list[str]:
@@ -44,7 +51,7 @@ def test_finished_blocks_stay_byte_for_byte(tmp_path: Path) -> None:
     with (path / "rounds.csv").open("ab") as file:
         file.write(b"2,0,to")
     repaired = [line.partition(":")[0] for line in reopen(path)]
-    assert repaired == [name for name in RAW_TABLES if name != "trials.csv"]
+    assert repaired == [name for name in WITHOUT_PHASES if name != "trials.csv"]
     assert read_files(path) == finished
 
 
@@ -56,7 +63,7 @@ def test_folder_without_damage_needs_no_repair(tmp_path: Path) -> None:
     assert read_files(folder.path) == before
 
 
-@pytest.mark.parametrize("name", RAW_TABLES)
+@pytest.mark.parametrize("name", WITHOUT_PHASES)
 def test_cut_at_every_byte_is_repaired_or_refused(tmp_path: Path, name: str) -> None:
     path, finished = make_interrupted_folder(tmp_path)
     if name == "trials.csv":

@@ -15,7 +15,7 @@ from bench.store.csv_rows import csv_header, csv_rows
 from bench.store.errors import StoreError
 from bench.store.file_names import RAW_TABLES
 from bench.store.run_folder import RunFolder
-from tests.unit.store.builders import ENVIRONMENT, PLAN, make_block, make_folder
+from tests.unit.store.builders import ENVIRONMENT, PLAN, WITHOUT_PHASES, make_block, make_folder
 
 
 def test_appended_blocks_read_back_as_they_were(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_appended_blocks_read_back_as_they_were(tmp_path: Path) -> None:
     assert not run.complete
 
 
-@pytest.mark.parametrize("name", RAW_TABLES)
+@pytest.mark.parametrize("name", WITHOUT_PHASES)
 def test_raw_tables_are_read_by_pandas_by_name_alone(tmp_path: Path, name: str) -> None:
     with make_folder(tmp_path, blocks=2) as folder:
         assert list(pd.read_csv(folder.path / name)["block"]) == [0, 1]
@@ -73,11 +73,11 @@ def test_second_writer_is_refused_until_the_first_unlocks(tmp_path: Path) -> Non
         second.lock()
 
 
-@pytest.mark.parametrize("name", RAW_TABLES)
+@pytest.mark.parametrize("name", WITHOUT_PHASES)
 def test_full_disk_keeps_finished_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     with make_folder(tmp_path, blocks=1) as folder:
         before = (folder.path / name).read_bytes()
-        fail_fsync(monkeypatch, after=list(RAW_TABLES).index(name))
+        fail_fsync(monkeypatch, after=WITHOUT_PHASES.index(name))
         with pytest.raises(StoreError, match=rf"{name}: No space left on device; finished blocks are safe"):
             folder.append(make_block(1))
         assert (folder.path / name).read_bytes() == before
