@@ -83,7 +83,7 @@ class ScheduledLoad:
 
     @property
     def has_planned_rates(self) -> bool:
-        """Whether its phases have the rates of the plan, so that there is nothing to calibrate.
+        """Return whether its phases have the rates of the plan, so that there is nothing to calibrate.
 
         The slices of phases have their planned lengths, too.
         """
