@@ -120,7 +120,7 @@ def chart_requests(summary: pd.DataFrame, trials: pd.DataFrame) -> list[ChartReq
     costs = capacity or sessions or list(family[-1:])
     sweeps_of = {
         "throughput": capacity,
-        "ratios": [*capacity, *of_chart],
+        "ratios": [*capacity, *family],
         "transports": capacity,
         "latency": common,
         "latency_by_rate": [sweep for sweep in open_loops if not sweep.part][:1],

@@ -18,11 +18,12 @@ _UNITS = ((1 << 20, " MiB"), (1 << 10, " KiB"))
 
 def build_sizes_chart(request: ChartRequest, tables: ChartTables) -> Figure | None:
     """Return MB per second and CPU time per request against the size of messages; None if there are no numbers."""
-    rates, costs = [], []
+    rates, costs, measured = [], [], []
     for sweep in request.sweeps:
         size = sweep.message_bytes
         of_size = select_points(tables.summary, sweep, "throughput_rps")
         most = max((point.connections for point in of_size), default=0)
+        measured += [point for point in of_size if point.connections == most]
         rates += [_at_size(point, size, size / 1e6) for point in of_size if point.connections == most]
         of_cost = select_points(tables.summary, sweep, "cpu_us_per_request")
         costs += [_at_size(point, size, 1.0) for point in of_cost if point.connections == most]
@@ -35,7 +36,7 @@ def build_sizes_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
     ]
     first = request.sweeps[0]
     subtitle = f"{_clients(first, tables)}, each sends its next message after the echo; {describe_interval(rates)}"
-    lines = notes(rates, tables.comparisons, tables.trials, first, "")
+    lines = notes(measured, tables.comparisons, tables.trials, first, "")
     fits = byte_costs(cost_points(request.sweeps, tables.summary))
     if fits:
         lines.append(f"CPU time of a request, least relative squares: {'; '.join(fits)}.")
