@@ -143,6 +143,11 @@ def chart_requests(summary: pd.DataFrame, trials: pd.DataFrame) -> list[ChartReq
     return requests
 
 
+def _scenario(sweep: Sweep) -> str:
+    """Return the name of the scenario, by which panels are sorted: blocks measure scenarios in random order."""
+    return sweep.scenario
+
+
 def _families(in_blocks: Sequence[Sweep], trials: pd.DataFrame) -> dict[str, tuple[Sweep, ...]]:
     """Return the sweeps of each chart that shows several of them, by topic."""
     mixed, disturbed = mixed_family(in_blocks), disturbed_family(in_blocks, trials)
@@ -152,7 +157,7 @@ def _families(in_blocks: Sequence[Sweep], trials: pd.DataFrame) -> dict[str, tup
     return {
         "waiting": () if computes else of_work,
         "computing": of_work if computes else (),
-        "mixed": tuple(sweep for sweep in mixed if sweep not in disturbed),
+        "mixed": tuple(sorted((sweep for sweep in mixed if sweep not in disturbed), key=_scenario)),
         "disturbed": disturbed,
         "idle": idle_family(in_blocks)[:1],
         "sizes": sizes_family(in_blocks, trials),
