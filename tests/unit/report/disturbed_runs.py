@@ -78,7 +78,7 @@ def make_tables(
 
 def _population(rows: synthetic.Rows, name: str, behaviour: str, rate_rps: float | None) -> synthetic.Rows:
     is_quiet = behaviour == "normal"
-    common = {"population": name, "rate_rps": rate_rps}
+    common: dict[str, Any] = {"population": name, "rate_rps": rate_rps}
     more: dict[str, Any] = {
         "scenario_kind": "mixed" if is_quiet else "held",
         "loop": "open" if is_quiet else "closed",
