@@ -1,5 +1,6 @@
 """One arm at one load point of a block: its connections, its slices, its trial."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +12,13 @@ from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, population_settings
 from bench.experiment.server_pool import verify
 from bench.experiment.trial_rows import TrialMeasurement, WholeLoad, trial_row
+from bench.machine.kernel_counters import growth, kernel_memory_mb, listen_overflows
 from bench.machine.process_usage import ProcessTree, Usage
 from bench.plan.population_loads import PopulationLoad
 from bench.plan.slice_lengths import SliceLength
 from bench.schema.csv_schema import HistogramRow, ResourceRow, SliceRow, TimelineRow, TrialRow
 
+_ACCEPT_S = 2.0  # after the last client has connected
 _WARMUP_S = 0.005  # load before the first round: threads start, and the interpreter specialises its code
 
 
@@ -65,6 +68,8 @@ class ArmRun:
     usage: Usage  # of the server when its last slice ended
     slices: list[MeasuredSlice] = field(default_factory=list)
     generator_resources: list[ResourceRow] = field(default_factory=list)
+    opening_kernel_mb: float | None = None  # growth of the kernel's memory
+    listen_overflows: int | None = 0  # in all slices; None: unknown
     failure: str = ""
 
     @property
@@ -89,6 +94,7 @@ class ArmRun:
         persistent = first.lifecycle == "persistent"
         if self.server.external is not None:  # it may serve only one client at a time without a sign of that
             verify(context, self.server, load, min(2, first.connections) if persistent else 1)
+        kernel_mb = kernel_memory_mb()
         connected = self._connect()
         for population in load.clients:
             count = connected[population.name]
@@ -99,12 +105,15 @@ class ArmRun:
         self.server.tree.pin(context.schedule.server_cpus)  # workers that were forked since its start
         if not load.scenario.phases:  # their first one begins with a fresh server
             context.generator.warm(self.load_name, _WARMUP_S)
-        self.usage = self.server.tree.settled_usage()
+        self.usage = self._usage_once_accepted()
+        self.opening_kernel_mb = growth(kernel_mb, kernel_memory_mb())
         self.meter.advance()
 
     def measure_slice(self, number: int, position: int) -> SliceRow:
         """Load the server for one slice of a round; return a row to show. position: in the round."""
+        overflows = listen_overflows()
         reports = self._load_slice(number)
+        self._count_overflows(overflows)
         # The server was idle since its last slice, so one reading is the end of that slice and the start of this one.
         usage, generator_usages = self.server.tree.settled_usage(), self.meter.advance()
         cpu_ns = usage.cpu_ns - self.usage.cpu_ns
@@ -138,6 +147,8 @@ class ArmRun:
             answered=sum(document["ledger"]["ok"] for document in documents.values()),
             background_load_share=background_load_share,
             throttled_share=throttled_share,
+            opening_kernel_mb=self.opening_kernel_mb,
+            listen_overflows=self.listen_overflows,
         )
         rows = ArmRows([], [row for each in self.slices for row in each.rows], [], [])
         for position, trial in enumerate(self.trials):
@@ -151,6 +162,19 @@ class ArmRun:
                 rows.timeline.extend(timeline_rows(trial, documents[name]["goodput"]))
             rows.histograms.extend(histogram_rows(trial, histograms.get(key, {})))
         return rows
+
+    def _usage_once_accepted(self) -> Usage:
+        """Return the usage of the server once it does nothing more, or after _ACCEPT_S.
+
+        A client is connected before its server has accepted it. With 3,000 clients, ``poll`` spent a second on that.
+        """
+        deadline_s = time.monotonic() + _ACCEPT_S
+        usage = self.server.tree.settled_usage()
+        while time.monotonic() < deadline_s:
+            before, usage = usage, self.server.tree.settled_usage()
+            if not usage.cpu_ns > before.cpu_ns:  # or both are unknown
+                break
+        return usage
 
     def _connect(self) -> Mapping[str, int]:
         """Open the connections of all populations; return their numbers by name."""
@@ -180,6 +204,12 @@ class ArmRun:
                 for position, phase in enumerate(phases)
             ]
         }
+
+    def _count_overflows(self, before: int | None) -> None:
+        """Add the connects that the listen queue turned away in a slice. before: the counter when it began."""
+        more = growth(before, listen_overflows())
+        known = more is not None and self.listen_overflows is not None
+        self.listen_overflows = int((self.listen_overflows or 0) + (more or 0)) if known else None
 
     def _load_slice(self, number: int) -> Mapping[str, dict[str, Any]]:
         """Load the server for one slice; return the figures of each population."""

@@ -40,7 +40,12 @@ def calibrate(context: RunContext, baseline_servers: Mapping[str, Servers]) -> C
         with fresh_servers(context, scenario, arms) as servers:
             every = servers if searches else {**servers, **baseline_servers[scenario.scenario.protocol]}
             for load in scenario.loads:
-                cycles = {each.name: measure_cycles(context, load, every, each) for each in load.timed_populations}
+                if load.has_planned_rates:
+                    continue
+                cycles = {
+                    each.name: measure_cycles(context, load, every, load.as_calibrated(each))
+                    for each in load.timed_populations
+                }
                 load_rates = [] if searches else calibrate_rates(context, load, every, cycles)
                 rates += load_rates
                 lengths += _length_rows(context, load, every, cycles, load_rates)

@@ -19,9 +19,13 @@ def module_command(module: str, *arguments: str, python: str = "") -> list[str]:
     return [python or sys.executable, _LAUNCHER, module, *arguments]
 
 
-def server_command(model: str, transport: str, protocol: str, workers: int, python: str = "") -> list[str]:
-    """Return the command line of a model's server, on a port that the kernel chooses."""
+def server_command(
+    model: str, transport: str, protocol: str, workers: int, python: str = "", backlog: int | None = None
+) -> list[str]:
+    """Return the command line of a model's server, on a port that the kernel chooses. backlog: None for the usual."""
     options = ["--transport", transport, "--protocol", protocol, "--workers", str(workers)]
+    if backlog is not None:
+        options += ["--backlog", str(backlog)]
     return module_command("servers", model, *options, python=python)
 
 

@@ -46,7 +46,9 @@ def _own_rates(context: RunContext, load: ScheduledLoad, servers: Servers, cycle
         own = {part: rule for part, rule in rules.items() if rule.scenario_share is None}
         if not own:
             continue
-        calibration = RateCalibration.measure(context, load, population, servers, cycles[population.name])
+        calibration = RateCalibration.measure(
+            context, load, load.as_calibrated(population), servers, cycles[population.name]
+        )
         for part, rule in own.items():
             yield from _rows(part, rule.text, calibration, calibration.rates(rule), 1.0)
 

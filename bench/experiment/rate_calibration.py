@@ -61,8 +61,11 @@ def rates_by_load(schedule: Schedule, rows: Sequence[RateRow]) -> Rates:
     arm_rates: dict[tuple[LoadPoint, Arm], float] = {}
     baseline_rates: dict[tuple[LoadPoint, str], float] = {}
     for load in schedule.block_loads:
-        points = [part.point for part in load.parts]
-        for point, arm in itertools.product(points, schedule.arms):
+        for part, arm in itertools.product(load.parts, schedule.arms):
+            point, rule = part.point, part.population.rule_of_phase(part.phase)
+            if load.has_planned_rates and rule is not None and rule.rate_rps is not None:
+                arm_rates[point, arm] = rule.rate_rps
+                continue
             arm_row = by_arm.get((point, arm.name))
             common_row = any_row.get(point) if load.scenario.rate == COMMON else None
             row = arm_row or common_row

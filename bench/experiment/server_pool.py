@@ -12,6 +12,7 @@ from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, Servers, load_settings
 from bench.experiment.supervised_child import SupervisedChild
 from bench.machine.process_usage import ProcessTree
+from bench.plan.scenario import Scenario
 from bench.plan.schedule import Schedule, ScheduledLoad, ScheduledScenario
 from bench.schema.arms import Arm
 
@@ -92,13 +93,12 @@ def has_ended(child: Child | UnmanagedServer) -> bool:
 def _launch_all(
     stack: contextlib.ExitStack, context: RunContext, scenario: ScheduledScenario, arms: Sequence[Arm]
 ) -> Servers:
-    protocol = scenario.scenario.protocol
-    return {arm: _launch(stack, context, arm, protocol) for arm in arms if scenario.serves(arm)}
+    return {arm: _launch(stack, context, arm, scenario.scenario) for arm in arms if scenario.serves(arm)}
 
 
-def _launch(stack: contextlib.ExitStack, context: RunContext, arm: Arm, protocol: str) -> Server | str:
+def _launch(stack: contextlib.ExitStack, context: RunContext, arm: Arm, scenario: Scenario) -> Server | str:
     """Start the server of an arm; return why it cannot be started, or failed before the first block."""
-    schedule = context.schedule
+    schedule, protocol = context.schedule, scenario.protocol
     if failure := context.failures.get((arm.model, arm.transport, protocol)):
         return failure
     # Servers may use all CPUs while they start, which takes half of the time. Nothing is measured yet.
@@ -106,17 +106,18 @@ def _launch(stack: contextlib.ExitStack, context: RunContext, arm: Arm, protocol
     external = schedule.external_servers.get(arm.model)
     try:
         if external is None:
-            return _launch_model(stack, schedule, arm, protocol, cpus)
+            return _launch_model(stack, schedule, arm, scenario, cpus)
         return attach(arm, external) if external.target else launch_external(stack, arm, external, protocol, cpus)
     except OSError as error:
         return f"cannot be started: {error.strerror or error}"
 
 
 def _launch_model(
-    stack: contextlib.ExitStack, schedule: Schedule, arm: Arm, protocol: str, cpus: Sequence[int]
+    stack: contextlib.ExitStack, schedule: Schedule, arm: Arm, scenario: Scenario, cpus: Sequence[int]
 ) -> Server:
     python = schedule.plan.pythons.get(arm.python, "")
-    command = server_command(arm.model, arm.transport, protocol, schedule.plan.workers, python)
+    workers, backlog = schedule.plan.workers, scenario.backlog
+    command = server_command(arm.model, arm.transport, scenario.protocol, workers, python, backlog)
     child = stack.enter_context(Child(f"server {arm.name}", command, cpus))
     return Server(arm, child, ProcessTree(child.pid))
 

@@ -27,6 +27,8 @@ class WholeLoad:
     answered: int  # correct replies of all populations
     background_load_share: float = math.nan  # of the servers' CPUs
     throttled_share: float = 0.0  # of the CPUs' time, by the container's quota
+    opening_kernel_mb: float | None = None  # growth of the kernel's memory while the connections were opened
+    listen_overflows: int | None = None
 
     @property
     def server_cpu_us(self) -> float:
@@ -54,6 +56,7 @@ class _ServerUsage:
     processes: int | None = None
     descriptors: int | None = None
     switches_per_request: float | None = None
+    switches_per_s: float | None = None
     server_cpu_share: float | None = None
 
 
@@ -109,6 +112,9 @@ def trial_row(trial: TrialContext, measurement: TrialMeasurement) -> TrialRow:
         processes=usage.processes,
         descriptors=usage.descriptors,
         switches_per_request=usage.switches_per_request,
+        switches_per_s=usage.switches_per_s,
+        opening_kernel_mb=load.opening_kernel_mb,
+        listen_overflows=load.listen_overflows,
         server_cpu_share=usage.server_cpu_share,
         cpu_source=_cpu_source(load),
         generator_cpu_share=document["generator"]["cpu_share"],
@@ -171,6 +177,7 @@ def _server_usage(trial: TrialContext, load: WholeLoad) -> _ServerUsage:
     switches = [row.switches for row in resources]
     known_switches = [count for count in switches if count is not None]
     all_known = len(known_switches) == len(switches)
+    is_timed = all_known and load.elapsed_s > 0
     return _ServerUsage(
         mean_cpu_us_per_request=_none_if_nan(load.server_cpu_us / answered) if answered else None,
         rss_mb=max(row.rss_mb for row in resources),
@@ -178,6 +185,7 @@ def _server_usage(trial: TrialContext, load: WholeLoad) -> _ServerUsage:
         processes=max(row.processes for row in resources),
         descriptors=max(row.descriptors for row in resources),
         switches_per_request=sum(known_switches) / answered if answered and all_known else None,
+        switches_per_s=sum(known_switches) / load.elapsed_s if is_timed else None,
         server_cpu_share=_none_if_nan(_server_cpu_share(trial, load)),
     )
 

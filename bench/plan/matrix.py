@@ -10,6 +10,7 @@ from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 from servers.registry import Description
 
+CLIENT_LIMIT = "is designed for"  # in the reason why a case is skipped: a limit of the model itself
 _STREAM_BEHAVIOURS = {"trickle", "never_reads"}
 MIN_WORKERS = 2  # a model with several processes would be another model with one
 
@@ -117,12 +118,27 @@ def skip_reason(plan: Plan, arm: Arm, point: LoadPoint, models: Mapping[str, Des
         return f"{arm.model} {model.unavailable_reason}"
     if arm.transport not in model.transports:
         return f"{arm.model} does not serve {arm.transport}"
+    if reason := _backlog_reason(plan, model, scenario.backlog):
+        return reason
     loads = populations_at(scenario, point)
     if arm.transport == "udp" and (behaviours := {load.behaviour for load in loads} & _STREAM_BEHAVIOURS):
         return f"clients of behaviour {min(behaviours)} need a stream, and udp has none"
     if arm.transport == "tcp":
         persistent = [load for load in loads if load.lifecycle == "persistent"]
         return _client_limit_reason(plan, model, total_connections(persistent))
+    return ""
+
+
+def _backlog_reason(plan: Plan, model: Description, backlog: int | None) -> str:
+    """Return why a server cannot get the listen queue of a scenario, or ""."""
+    if backlog is None:
+        return ""
+    if any(server.name == model.name for server in plan.external_servers):
+        return f"{model.name} is an external server, so its backlog is its own"
+    if model.own_backlog is not None:
+        return f"{model.name} keeps the backlog of its library, {model.own_backlog}"
+    if model.name == plan.baseline and plan.baseline not in plan.models:
+        return f"{model.name} serves the whole run with one backlog"
     return ""
 
 
@@ -137,4 +153,4 @@ def _client_limit_reason(plan: Plan, model: Description, connections: int) -> st
     if connections <= limit:
         return ""
     with_workers = f" with {processes} workers" if has_workers else ""
-    return f"{model.name} is designed for {plural(limit, 'persistent TCP client')} at a time{with_workers}"
+    return f"{model.name} {CLIENT_LIMIT} {plural(limit, 'persistent TCP client')} at a time{with_workers}"

@@ -155,6 +155,15 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             extra_json_schema={"default": f'`"{_ARRIVALS}"`'},
         ),
     ] = None
+    backlog: Annotated[
+        Annotated[int, Meta(ge=1, le=65_535)] | None,
+        Meta(
+            description="Length of the listen queue of the models' servers. Those that keep the defaults of a library, "
+            "the baseline and external servers have their own, and are skipped.",
+            examples=[128],
+            extra_json_schema={"default": "`1024`"},
+        ),
+    ] = None
     seconds: Annotated[
         DurationS | None,
         Meta(

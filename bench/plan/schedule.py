@@ -33,6 +33,7 @@ from bench.schema.load_points import LoadPoint
 from clients.quality_codes import Thresholds
 from servers.registry import Description
 
+_MAX_CALIBRATED = 64  # connections of a calibration in a load with phases; enough for the capacity of every model
 _Item = TypeVar("_Item")
 SEARCH_BLOCK = 0  # searches are not in blocks; their orders and arrivals are those of this block
 
@@ -79,6 +80,26 @@ class ScheduledLoad:
         A population without connections at this load point has none.
         """
         return [load for load in self.clients if load.behaviour == "normal"]
+
+    @property
+    def has_planned_rates(self) -> bool:
+        """Return whether its phases have the rates of the plan, so that there is nothing to calibrate.
+
+        The slices of phases have their planned lengths, too.
+        """
+        if not self.scenario.phases:
+            return False
+        active = [part.population.rule_of_phase(part.phase) for part in self.parts if part.is_active]
+        return all(rule is not None and rule.rate_rps is not None for rule in active)
+
+    def as_calibrated(self, population: PopulationLoad) -> PopulationLoad:
+        """Return a population with the connections of its calibration: in a load with phases, not more than a few.
+
+        The connections of an overload hold a queue of seconds. In a closed loop each of them would wait for all others.
+        """
+        if not self.scenario.phases:
+            return population
+        return replace(population, connections=min(population.connections, _MAX_CALIBRATED))
 
     def takes_part(self, arm: Arm, length: SliceLength, counted_rounds: int) -> bool:
         """Return whether an arm with slices of this length has one in the next round.

@@ -74,6 +74,11 @@ def refuse_keys_without_effect(plan: Plan) -> None:
     """Raise PlanError if a scenario sets a key that changes nothing in its kind of load."""
     for scenario in plan.scenarios:
         scenario_checks.refuse_keys_without_effect(scenario)
+        if scenario.backlog is not None and "tcp" not in plan.transports:
+            raise PlanError(
+                f"scenario {scenario.name!r}: backlog = {scenario.backlog} has no effect over UDP; remove backlog, or "
+                "add 'tcp' to transports"
+            )
 
 
 def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:

@@ -20,9 +20,11 @@ from bench.report import facts
 from bench.report.answers import Answer, answers, noise_floor, of_first_populations, search_answers
 from bench.report.caveats import advice, collect_caveats
 from bench.report.content import COMPARISON_HEADINGS, Picture, comparison_rows, sections
+from bench.report.disturbed_servers import disturbance_sentences
 from bench.report.headlines import headlines
 from bench.report.measured_handlers import measured_handlers, offered_values
 from bench.report.model_chooser import bar, choices, highest_rates, measured_range
+from bench.report.phase_sentences import phase_sentences
 from bench.report.tables import result_tables
 from bench.report.terms import TERMS
 from bench.schema.arms import Arm
@@ -101,7 +103,11 @@ def _content(
     return {
         "answer": statements[0] if statements else Answer("", NO_ANSWER),
         "more_answers": statements[1:],
-        "headlines": headlines(summary, asked, trials, unranked),
+        "headlines": [
+            *headlines(summary, asked, trials, unranked),
+            *disturbance_sentences(summary, trials),
+            *phase_sentences(summary, trials),
+        ],
         "noise_floor": noise_floor(comparisons),
         "unranked": unranked,
         "run_facts": facts.run_facts(run.environment, run.plan, trials, started),

@@ -171,6 +171,32 @@ class TrialRow:
     switches_per_request: Annotated[
         float | None, Column("Context switches of the server.", how="switches / correct replies, of all slices")
     ] = None
+    switches_per_s: Annotated[
+        float | None,
+        Column(
+            "Context switches of the server per second: how often one of its threads woke up, or was interrupted.",
+            how="switches / time of all slices; empty if threads were started or ended in one",
+            is_new=True,
+        ),
+    ] = None
+    opening_kernel_mb: Annotated[
+        float | None,
+        Column(
+            "Growth of the kernel's memory while the connections were opened: slab, kernel stacks and page tables. "
+            "Includes the clients' ends of the connections.",
+            unit="MB",
+            how="/proc/meminfo of the whole machine, before and after; other programs change it, too",
+            is_new=True,
+        ),
+    ] = None
+    listen_overflows: Annotated[
+        int | None,
+        Column(
+            "Connects that the full listen queue turned away; each is sent again later.",
+            how="`ListenOverflows` of the network namespace, over all slices",
+            is_new=True,
+        ),
+    ] = None
     server_cpu_share: Annotated[
         float | None, share("CPU time of the server in the time of its CPUs, at most one CPU for each worker.")
     ] = None

@@ -18,6 +18,8 @@ class Form(StrEnum):
     LOCK = "interpreter lock"
     SHARED = "equal shares"
     LINEAR = "linear"
+    DRAIN = "drain"
+    RETRIES = "retries"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 import pandas as pd
 
 from bench.analysis.cases import CaseKey, text
-from bench.analysis.predictions.agreement import agreement, prediction_ratio
+from bench.analysis.predictions.agreement import Agreement, agreement, prediction_ratio
 from bench.analysis.predictions.architectures import ARCHITECTURES
 from bench.analysis.predictions.closed_cases import predict_closed
 from bench.analysis.predictions.curves import Curves, handler_of
 from bench.analysis.predictions.forms import Form, Prediction, ServerFacts
 from bench.analysis.predictions.open_cases import Requests, predict_open_loop
+from bench.analysis.predictions.phase_cases import planned_overloads
 from bench.analysis.predictions.straight_lines import extrapolated_memory_mb
 from bench.analysis.predictions.units import ComputeUnits
 from bench.plan.definition import Plan
@@ -19,6 +20,7 @@ from bench.plan.population_loads import PopulationLoad, populations_at
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 
+_MIN_MORE_CONNECTIONS = 50  # between the two points of a line: the memory of fewer is hidden by that of a page or two
 _LARGEST_EXTRAPOLATED = 1e12  # a memory in MB beyond this is a mistake of the inputs
 
 
@@ -38,7 +40,8 @@ def add_predictions(
         measured = float(row["median"])
         predicted = math.nan if prediction is None else prediction.value
         ratio = prediction_ratio(measured, predicted)
-        word = agreement(ratio)
+        both_infinite = measured == predicted == math.inf  # it does not recover, as predicted
+        word = Agreement.AS_PREDICTED if both_infinite else agreement(ratio)
         form = prediction.form.value if prediction else ""
         full = prediction.full.value if prediction and prediction.full else ""
         cells.append((predicted, ratio, word.value, form, full))
@@ -68,6 +71,7 @@ def _all_predictions(
         for metric, prediction in of_case.items():
             yield (case, metric), prediction
     yield from _memory_predictions(summary, plan)
+    yield from _recovery_predictions(cases, plan)
 
 
 def _servers(trials: pd.DataFrame, machine_cpus: int) -> dict[str, ServerFacts]:
@@ -128,6 +132,18 @@ def _predict_mixed(
     return predict_open_loop(own.name, requests, server, max(0.0, (alone_s or base_cpu_s) - base_cpu_s))
 
 
+def _recovery_predictions(cases: set[CaseKey], plan: Plan) -> Iterator[tuple[tuple[CaseKey, str], Prediction]]:
+    """Yield the time to recover after each overload of the plan."""
+    for planned in planned_overloads(plan):
+        recovery = planned.recovery
+        if recovery is None:
+            continue
+        for case in cases:
+            point = case.load_point
+            if (point.scenario, point.population, point.phase) == (planned.scenario, planned.population, planned.phase):
+                yield (case, "recovery_s"), recovery
+
+
 def _memory_predictions(summary: pd.DataFrame, plan: Plan) -> Iterator[tuple[tuple[CaseKey, str], Prediction]]:
     """Yield the memory with silent clients, extrapolated from the two smallest numbers of them."""
     with_silent = {
@@ -140,9 +156,12 @@ def _memory_predictions(summary: pd.DataFrame, plan: Plan) -> Iterator[tuple[tup
     for _, of_curve in rows.groupby(["arm", "scenario", "message_bytes", "population"]):
         records = of_curve.sort_values("connections").to_dict("records")
         points = [(int(row["connections"]), float(row["median"])) for row in records]
-        if len({connections for connections, _ in points}) < len(points):
+        far = [point for point in points if point[0] >= points[0][0] + _MIN_MORE_CONNECTIONS]
+        if len({connections for connections, _ in points}) < len(points) or not far:
             continue
-        for row in records[2:]:
-            value = extrapolated_memory_mb(int(row["connections"]), points[0], points[1])
+        for row in records:
+            if int(row["connections"]) <= far[0][0]:
+                continue
+            value = extrapolated_memory_mb(int(row["connections"]), points[0], far[0])
             if 0 < value < _LARGEST_EXTRAPOLATED:
                 yield (CaseKey(str(row["arm"]), LoadPoint.from_row(row)), "memory_mb"), Prediction(value, Form.LINEAR)

@@ -8,16 +8,21 @@ from matplotlib.figure import Figure
 
 from bench.analysis.cases import text
 from bench.report.baseline import baseline_note
+from bench.report.charts.burst import build_burst_chart
 from bench.report.charts.catalogue import QUESTIONS, ChartRequest, ChartTables
 from bench.report.charts.distribution import common_connections, draw_distribution
+from bench.report.charts.disturbed import build_disturbed_chart
 from bench.report.charts.dots import draw_dots
 from bench.report.charts.dumbbell import draw_dumbbells
 from bench.report.charts.forest import draw_forest
+from bench.report.charts.idle import build_idle_chart
 from bench.report.charts.latency_by_rate import LINE_LEGEND, draw_latency_by_rate
 from bench.report.charts.layout import Texts
 from bench.report.charts.lines import draw_lines
 from bench.report.charts.notes import describe_codes, notes
+from bench.report.charts.overload import build_overload_chart
 from bench.report.charts.points import Point, describe_interval, select_points, transports, trial_points
+from bench.report.charts.sizes import build_sizes_chart
 from bench.report.charts.steadiness import draw_rounds
 from bench.report.charts.sweeps import Sweep, describe
 from bench.report.charts.work_charts import build_mixed_chart, build_work_chart
@@ -224,6 +229,11 @@ _FAMILY_BUILDERS: dict[str, Callable[[ChartRequest, ChartTables], Figure | None]
     "waiting": build_work_chart,
     "computing": build_work_chart,
     "mixed": build_mixed_chart,
+    "disturbed": build_disturbed_chart,
+    "idle": build_idle_chart,
+    "sizes": build_sizes_chart,
+    "overload": build_overload_chart,
+    "burst": build_burst_chart,
 }
 _BUILDERS: dict[str, Callable[[ChartTables, Sweep], Figure | None]] = {
     "throughput": _throughput,

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.report.charts.families import mixed_family, work_family, work_of
+from bench.report.charts.families import (
+    disturbed_family,
+    idle_family,
+    mixed_family,
+    sizes_family,
+    work_family,
+    work_of,
+)
+from bench.report.charts.phase_families import burst_family, overload_family
 from bench.report.charts.sweeps import Sweep, sweeps
 from bench.schema.metrics import ScenarioKind
 from bench.store import file_names
@@ -17,6 +25,11 @@ QUESTIONS = {
     "waiting": "How many requests per second, if each request waits in the handler?",
     "computing": "How many requests per second, if each request computes in the handler?",
     "mixed": "How long does a request take beside clients of another kind?",
+    "disturbed": "How long does a request take beside slow or idle clients, and what memory do they cost?",
+    "idle": "What do idle connections cost while nothing happens?",
+    "sizes": "How many MB per second can each server echo, and what does a request cost?",
+    "overload": "How does a server recover, when it got more requests than it can serve?",
+    "burst": "When does each of many clients that connect at once have its answer?",
     "throughput": "How many requests per second can each server answer?",
     "ratios": "How much faster or slower than the reference is each server?",
     "transports": "What does UDP gain or lose against TCP, for the same model?",
@@ -33,6 +46,9 @@ QUESTIONS = {
     "steady": "Was the rate steady during the measurement?",
 }
 _SOURCES = {
+    "idle": file_names.TRIALS,
+    "overload": file_names.TIMELINE,
+    "burst": file_names.HISTOGRAMS,
     "latency": file_names.HISTOGRAMS,
     "service": file_names.HISTOGRAMS,
     "ratios": file_names.COMPARISONS,
@@ -51,6 +67,7 @@ class ChartTables:
     histograms: pd.DataFrame
     trials: pd.DataFrame
     slices: pd.DataFrame
+    timeline: pd.DataFrame | None = None  # of loads with phases
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +103,19 @@ def chart_requests(summary: pd.DataFrame, trials: pd.DataFrame) -> list[ChartReq
         return []
     searches = [sweep for sweep in sweeps(summary) if sweep.kind == ScenarioKind.MAX_RATE]
     in_blocks = [sweep for sweep in sweeps(summary) if sweep not in searches and not trials.empty]
-    family, mixed = work_family(in_blocks, trials), mixed_family(in_blocks)
-    # A scenario asks about its first population, so the others have no charts.
-    open_loops = [sweep for sweep in in_blocks if sweep.is_open_loop(trials) and (not sweep.part or sweep in mixed)]
+    families = _families(in_blocks, trials)
+    family = families["waiting"] or families["computing"]
+    # A scenario asks about its first population, so the others have no charts. Phases have charts of their own.
+    asked = [sweep for sweep in in_blocks if not sweep.part or sweep in families["mixed"]]
+    open_loops = [sweep for sweep in asked if sweep.is_open_loop(trials)]
     # At a share of its own capacity every arm has a sweep of its own.
     common = [sweep for sweep in open_loops if sweep.competing_arms(summary) > 1]
     sessions = [sweep for sweep in in_blocks if sweep.kind == ScenarioKind.SESSIONS and sweep not in open_loops]
     closed = [sweep for sweep in in_blocks if sweep.kind == ScenarioKind.CAPACITY and sweep not in open_loops]
-    if mixed and not family:  # requests of work that ask for nothing are there for the prediction
+    if families["mixed"] and not family:  # requests of work that ask for nothing are there for the prediction
         closed = [sweep for sweep in closed if work_of(sweep, trials) is None]
-    capacity = [sweep for sweep in closed if sweep not in family and not sweep.part]
+    of_chart = (*family, *families["sizes"])
+    capacity = [sweep for sweep in closed if sweep not in of_chart and not sweep.part]
     # The chart of a family shows rate, time and CPU of all its sweeps.
     costs = capacity or sessions or list(family[-1:])
     sweeps_of = {
@@ -114,19 +134,36 @@ def chart_requests(summary: pd.DataFrame, trials: pd.DataFrame) -> list[ChartReq
         "loss": [*capacity, *sessions, *common],
         "steady": capacity,
     }
-    of_families = {"waiting": (), "computing": (), "mixed": mixed, _family_topic(family, trials): family}
     requests: list[ChartRequest] = []
     for topic in QUESTIONS:
-        if topic in of_families:
-            requests += [ChartRequest(topic, of[0], of[1:]) for of in (of_families[topic],) if of]
+        if topic in families:
+            requests += [ChartRequest(topic, of[0], of[1:]) for of in (families[topic],) if of]
         else:
             requests += [ChartRequest(topic, sweep) for sweep in sweeps_of[topic]]
     return requests
 
 
-def _family_topic(family: Sequence[Sweep], trials: pd.DataFrame) -> str:
-    computes = any(work is not None and work.compute_units for work in (work_of(sweep, trials) for sweep in family))
-    return "computing" if computes else "waiting"
+def _scenario(sweep: Sweep) -> str:
+    """Return the name of the scenario, by which panels are sorted: blocks measure scenarios in random order."""
+    return sweep.scenario
+
+
+def _families(in_blocks: Sequence[Sweep], trials: pd.DataFrame) -> dict[str, tuple[Sweep, ...]]:
+    """Return the sweeps of each chart that shows several of them, by topic."""
+    mixed, disturbed = mixed_family(in_blocks), disturbed_family(in_blocks, trials)
+    of_work = work_family(in_blocks, trials)
+    works = [work_of(sweep, trials) for sweep in of_work]
+    computes = any(work is not None and work.compute_units for work in works)
+    return {
+        "waiting": () if computes else of_work,
+        "computing": of_work if computes else (),
+        "mixed": tuple(sorted((sweep for sweep in mixed if sweep not in disturbed), key=_scenario)),
+        "disturbed": disturbed,
+        "idle": idle_family(in_blocks)[:1],
+        "sizes": sizes_family(in_blocks, trials),
+        "overload": overload_family(in_blocks, trials),
+        "burst": burst_family(in_blocks, trials),
+    }
 
 
 def chart_names(drawn: Sequence[ChartRequest]) -> list[str]:

@@ -4,7 +4,7 @@ This module does not import matplotlib.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -13,12 +13,13 @@ from bench.formatting import compact, join_words, plural
 from bench.report.charts.sweeps import Sweep
 from bench.schema.metrics import ScenarioKind
 
+MIN_SIZES = 3  # fewer have a chart each
 MAX_PANELS = 4  # side by side; more would be too narrow for their marks
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Work:
-    """The work that one request asks for. compute_units: about 1 us each. compute_kind: ``lock``, ``release`` or empty."""
+    """The work of one request. compute_units: about 1 us each. compute_kind: ``lock``, ``release`` or empty."""
 
     wait_us: float
     compute_units: float
@@ -34,7 +35,7 @@ class Work:
 
 
 AT_ONCE = Work(0.0, 0.0, "")
-_BEHAVIOURS = {
+BEHAVIOURS = {
     "silent": "send nothing",
     "trickle": "send one byte now and then",
     "never_reads": "never read a reply",
@@ -53,10 +54,10 @@ def others_in_words(trials: pd.DataFrame) -> str:
     parts = []
     for population, of_population in trials.groupby("population", sort=False):
         behaviour = text(of_population["behaviour"].iloc[0])
-        if behaviour in _BEHAVIOURS:
+        if behaviour in BEHAVIOURS:
             counts = sorted({int(count) for count in of_population["population_connections"].dropna()})
             clients = plural(counts[0], "client") if len(counts) == 1 else "clients"
-            parts.append(f"{clients} that {_BEHAVIOURS[behaviour]}")
+            parts.append(f"{clients} that {BEHAVIOURS[behaviour]}")
             continue
         work = work_of_rows(of_population)
         name = f"{str(population).replace('_', ' ')} requests"
@@ -93,12 +94,48 @@ def work_family(sweeps: Sequence[Sweep], trials: pd.DataFrame) -> tuple[Sweep, .
     return tuple(sorted(works, key=lambda sweep: works[sweep])) if has_work else ()
 
 
+def disturbed_family(sweeps: Sequence[Sweep], trials: pd.DataFrame) -> tuple[Sweep, ...]:
+    """Return the sweeps of ``mixed_family`` over the number of clients that are silent, trickle or never read."""
+    return tuple(sweep for sweep in mixed_family(sweeps) if _is_beside_slow_clients(sweep, trials))
+
+
+def _is_beside_slow_clients(sweep: Sweep, trials: pd.DataFrame) -> bool:
+    if sweep.rows(trials)["connections"].nunique() < 2:
+        return False
+    others = trials[(trials["scenario"] == sweep.scenario) & (trials["population"].map(text) != sweep.population)]
+    return not others.empty and not (others["behaviour"].map(text) == "normal").any()
+
+
+def idle_family(sweeps: Sequence[Sweep]) -> tuple[Sweep, ...]:
+    """Return the sweeps of scenarios whose clients all send nothing that a server answers."""
+    populations: dict[str, set[str]] = {}
+    for sweep in sweeps:
+        populations.setdefault(sweep.scenario, set()).add(sweep.kind)
+    return tuple(sweep for sweep in sweeps if populations[sweep.scenario] == {ScenarioKind.HELD} and not sweep.phase)
+
+
+def sizes_family(sweeps: Sequence[Sweep], trials: pd.DataFrame) -> tuple[Sweep, ...]:
+    """Return the closed loops of a scenario with at least MIN_SIZES message sizes and one number of connections.
+
+    Empty if there is none.
+    """
+    of_scenarios: dict[str, list[Sweep]] = {}
+    for sweep in sweeps:
+        one_number = sweep.rows(trials)["connections"].nunique() == 1
+        if sweep.kind == ScenarioKind.CAPACITY and not sweep.part and one_number:
+            of_scenarios.setdefault(sweep.scenario, []).append(sweep)
+    found = max(of_scenarios.values(), key=len, default=[])
+    return tuple(found) if len(found) >= MIN_SIZES else ()
+
+
 def mixed_family(sweeps: Sequence[Sweep]) -> tuple[Sweep, ...]:
     """Return the first population of each scenario with several, if its requests follow a schedule."""
     first: dict[str, Sweep] = {}
     for sweep in sweeps:
         if sweep.population and not sweep.phase:
-            first.setdefault(sweep.scenario, sweep)
+            known = first.setdefault(sweep.scenario, sweep)
+            if known.rate_rps is None and replace(known, rate_rps=sweep.rate_rps) == sweep:
+                first[sweep.scenario] = sweep  # the rows without a rate are those of servers that were skipped
     return tuple(sweep for sweep in first.values() if sweep.kind == ScenarioKind.MIXED)
 
 

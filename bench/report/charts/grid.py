@@ -20,7 +20,7 @@ from bench.report.charts.layout import (
     settle,
     spread_labels,
 )
-from bench.report.charts.lines import connections_axis, draw_arms, name_label
+from bench.report.charts.lines import CONNECTIONS, CountAxis, connections_axis, draw_arms, name_label
 from bench.report.charts.points import Point
 from bench.report.charts.style import Style, styles
 
@@ -54,10 +54,12 @@ class _Names:
     inner: list[Label]
 
 
-def draw_grid(rows: Sequence[MetricRow], headings: Sequence[str], texts: Texts) -> Figure | None:
+def draw_grid(
+    rows: Sequence[MetricRow], headings: Sequence[str], texts: Texts, counted: CountAxis = CONNECTIONS
+) -> Figure | None:
     """Return a chart of the rows that have a number, or None if none has.
 
-    headings: of the columns.
+    headings: of the columns. counted: what the x axis counts.
     """
     rows = [row for row in rows if any(row.drawn)]
     points = [point for row in rows for column in row.drawn for point in column]
@@ -70,7 +72,7 @@ def draw_grid(rows: Sequence[MetricRow], headings: Sequence[str], texts: Texts) 
     named = []
     for position, row in enumerate(rows):
         of_row = axes[position * len(headings) : (position + 1) * len(headings)]
-        named.append(_draw_row(of_row, row, looks, counts))
+        named.append(_draw_row(of_row, row, looks, counts, counted))
         if position < len(rows) - 1:
             for ax in of_row:
                 ax.set_xlabel("")
@@ -83,7 +85,9 @@ def draw_grid(rows: Sequence[MetricRow], headings: Sequence[str], texts: Texts) 
     return figure
 
 
-def _draw_row(axes: Sequence[Axes], row: MetricRow, looks: Mapping[str, Style], counts: Sequence[int]) -> _Names:
+def _draw_row(
+    axes: Sequence[Axes], row: MetricRow, looks: Mapping[str, Style], counts: Sequence[int], counted: CountAxis
+) -> _Names:
     """Draw a row of panels. Return the names of its lines."""
     left, last = axes[0], axes[-1]
     if row.top is None:
@@ -96,7 +100,7 @@ def _draw_row(axes: Sequence[Axes], row: MetricRow, looks: Mapping[str, Style], 
     ends: list[tuple[Point, float]] = []
     for ax, column in zip(axes, row.drawn, strict=True):
         ends = draw_arms(ax, column, dict(looks))
-        connections_axis(ax, counts)
+        connections_axis(ax, counts, counted)
         if ax is not left:
             ax.tick_params(axis="y", labelleft=False)
     outer = [name_label(point, x, dict(looks)) for point, x in ends if point.connections == counts[-1]]

@@ -4,7 +4,8 @@ TCP and UDP are side by side on one scale.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -27,6 +28,7 @@ from bench.report.charts.style import GREY, INK, Style, styles
 
 MAX_OCTAVES = 0.6  # width on the x axis of all arms at the same number of connections
 MARKER_SIZE = 7.5
+ZERO_OCTAVES = 1.0  # width on the x axis from no connections to the fewest
 
 
 def draw_lines(points: list[Point], texts: Texts, unit: str, *, logarithmic: bool = False) -> Figure:
@@ -70,6 +72,7 @@ def draw_arms(ax: Axes, drawn: Sequence[Point], looks: dict[str, Style]) -> list
     arms = sorted({point.arm for point in drawn})
     labelled = [arm for arm in arms if not arm.control]
     step_octaves = min(0.12, MAX_OCTAVES / max(1, len(labelled) - 1))
+    zero_width = _smallest_positive(point.connections for point in drawn)
     ends = []
     for arm in arms:
         of_arm = sorted((point for point in drawn if point.arm == arm), key=lambda point: point.connections)
@@ -78,7 +81,9 @@ def draw_arms(ax: Axes, drawn: Sequence[Point], looks: dict[str, Style]) -> list
             continue
         # Equal arms would hide each other, so each arm is moved sideways, by the same step at all connections.
         step = 2 ** (step_octaves * (labelled.index(arm) - (len(labelled) - 1) / 2))
-        ends.append(_draw_arm(ax, of_arm, step, looks[arm.label]))
+        shift = zero_width * math.log2(step) / ZERO_OCTAVES
+        x = [point.connections * step if point.connections else shift for point in of_arm]
+        ends.append(_draw_arm(ax, of_arm, x, looks[arm.label]))
     return ends
 
 
@@ -89,9 +94,8 @@ def _draw_control(ax: Axes, of_arm: Sequence[Point]) -> None:
         ax.plot([position, position], [point.low, point.high], color=GREY, linewidth=0.7, zorder=1)
 
 
-def _draw_arm(ax: Axes, of_arm: Sequence[Point], step: float, look: Style) -> tuple[Point, float]:
+def _draw_arm(ax: Axes, of_arm: Sequence[Point], x: Sequence[float], look: Style) -> tuple[Point, float]:
     last = of_arm[-1]
-    x = [point.connections * step for point in of_arm]
     medians = [point.median for point in of_arm]
     if last.arm.is_baseline:
         ax.plot(x, medians, color=look.colour, linewidth=1.2, linestyle=(0, (4, 3)), zorder=2)
@@ -137,11 +141,30 @@ def name_label(point: Point, x: float, looks: dict[str, Style]) -> Label:
     return Label(point.arm.display_label, x, point.median, looks[point.label].ink, looks[point.label].marker)
 
 
-def connections_axis(ax: Axes, counts: Sequence[int]) -> None:
-    """Give the x axis a tick at each number of connections."""
-    ax.set_xscale("log", base=2)
-    ax.set_xlim(counts[0] / 1.35, counts[-1] * 1.35)
+@dataclass(frozen=True, slots=True)
+class CountAxis:
+    """The quantity on the x axis, and how a number is written beside a tick."""
+
+    label: str = "connections"
+    tick_text: Callable[[float], str] = "{:g}".format
+
+
+CONNECTIONS = CountAxis()
+
+
+def connections_axis(ax: Axes, counts: Sequence[int], counted: CountAxis = CONNECTIONS) -> None:
+    """Give the x axis a tick at each number of connections. 0 is one doubling left of the next number."""
+    if counts[0] > 0:
+        ax.set_xscale("log", base=2)
+        ax.set_xlim(counts[0] / 1.35, counts[-1] * 1.35)
+    else:
+        ax.set_xscale("symlog", base=2, linthresh=_smallest_positive(counts), linscale=ZERO_OCTAVES)
+        ax.set_xlim(-0.5 * _smallest_positive(counts), counts[-1] * 1.35)
     ax.xaxis.set_major_locator(FixedLocator([float(count) for count in counts]))
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.set_xlabel("connections (log scale)")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: counted.tick_text(value)))
+    ax.set_xlabel(f"{counted.label} (log scale)")
+
+
+def _smallest_positive(counts: Iterable[int]) -> int:
+    return min((count for count in counts if count > 0), default=1)

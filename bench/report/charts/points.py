@@ -54,6 +54,12 @@ def select_points(summary: pd.DataFrame, sweep: Sweep, metric: str) -> list[Poin
     return [_point(row) for row in rows[rows["metric"] == metric].to_dict("records")]
 
 
+def all_points(summary: pd.DataFrame, sweep: Sweep, metric: str) -> list[Point]:
+    """Return the points of a metric, and those of servers that were skipped and so have no rate."""
+    rows = sweep.all_rows(summary)
+    return [_point(row) for row in rows[rows["metric"] == metric].to_dict("records")]
+
+
 def _point(row: Mapping[Any, Any]) -> Point:
     verdict, codes = outcome_of(row)
     return Point(

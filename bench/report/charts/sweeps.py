@@ -3,7 +3,7 @@
 This module does not import matplotlib.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -53,6 +53,11 @@ class Sweep:
         for column, name in (("population", self.population), ("phase", self.phase)):
             is_of_load &= table[column].map(text) == name
         return table[is_of_load]
+
+    def all_rows(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of this sweep, and those of the same clients that were not measured and so have no rate."""
+        unmeasured = table[table["rate_rps"].isna() & (table["status"] != "ok")]
+        return table.loc[self.rows(table).index.union(replace(self, rate_rps=None).rows(unmeasured).index)]
 
     def competing_arms(self, table: pd.DataFrame) -> int:
         """Return how many competing arms have rows in a table."""

@@ -96,3 +96,20 @@ def test_skip_reason_of_broken_model_affects_no_other_arm() -> None:
     plan, models = make_plan(models=["mine", "select"]), MODELS | {"mine": broken}
     assert skip_reason(plan, Arm("mine", "tcp"), make_point(1), models) == "mine is broken: mine.py:3: invalid syntax"
     assert skip_reason(plan, Arm("select", "tcp"), make_point(1), models) == ""
+
+
+def test_backlog_skips_servers_that_have_their_own() -> None:
+    scenarios = make_scenarios(backlog=5)
+    models = ["select", "socketserver_threading"]
+    plan = make_plan(models=models, transports=["tcp"], scenarios=scenarios)
+    reasons = {arm.model: skip_reason(plan, arm, make_point(1), MODELS) for arm in arms(plan)}
+    assert reasons == {
+        "select": "",
+        "socketserver_threading": "socketserver_threading keeps the backlog of its library, 5",
+        "native": "native serves the whole run with one backlog",
+    }
+
+
+def test_baseline_that_competes_gets_the_backlog() -> None:
+    plan = make_plan(models=["native"], transports=["tcp"], scenarios=make_scenarios(backlog=5))
+    assert skip_reason(plan, Arm("native", "tcp"), make_point(1), MODELS) == ""

@@ -140,3 +140,13 @@ def test_unknown_quality_code_in_a_file_gets_a_suggestion(tmp_path: Path) -> Non
         toml.load_plan(str(path))
     expected = f"plan {path}: thresholds: 'run_dely' is not a quality code; did you mean 'RUN_DELAY'? The codes are: "
     assert str(caught.value).startswith(expected)
+
+
+def test_backlog_over_datagrams_alone_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    text = make_text("name='a', connections=[1], seconds=1, backlog=5", f"{HEAD}transports=['udp']\n")
+    path.write_text(text)
+    with pytest.raises(PlanError, match="backlog = 5 has no effect over UDP; remove backlog, or add 'tcp'"):
+        toml.load_plan(str(path))
+    path.write_text(text.replace("udp", "tcp"))
+    assert toml.load_plan(str(path)).scenarios[0].backlog == 5

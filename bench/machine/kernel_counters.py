@@ -1,0 +1,44 @@
+"""Counters of the kernel that no process has: its own memory, and connects that a full listen queue turned away."""
+
+from pathlib import Path
+
+_MEMINFO, _NETSTAT = Path("/proc/meminfo"), Path("/proc/net/netstat")
+# proc_meminfo(5). Sockets, their files and their entries in epoll are in the slab; a thread has a stack in the kernel.
+_KERNEL_MEMORY = {"Slab", "KernelStack", "PageTables"}
+_MB_PER_KIB = 1024 / 1e6
+
+
+def kernel_memory_mb() -> float | None:
+    """Return the memory that the kernel of this machine uses for sockets, threads and processes; None if unknown.
+
+    Other programs of the machine change it, too, so that only its growth within a short time means something.
+    """
+    try:
+        lines = _MEMINFO.read_text().splitlines()
+    except OSError:
+        return None
+    found = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines) if value}
+    if not found.keys() >= _KERNEL_MEMORY:
+        return None
+    return sum(found[name] for name in _KERNEL_MEMORY) * _MB_PER_KIB
+
+
+def listen_overflows() -> int | None:
+    """Return how often a full listen queue turned a connect away, since this network namespace exists.
+
+    None if it is unknown. Each retransmission of a SYN that is turned away counts again.
+    """
+    try:
+        lines = _NETSTAT.read_text().splitlines()
+    except OSError:
+        return None
+    for names, values in zip(lines[::2], lines[1::2], strict=False):
+        if names.startswith("TcpExt:"):
+            counters = dict(zip(names.split(), values.split(), strict=False))
+            return int(counters["ListenOverflows"]) if "ListenOverflows" in counters else None
+    return None
+
+
+def growth(before: float | None, after: float | None) -> float | None:
+    """Return the difference of two readings; None if one is unknown."""
+    return None if before is None or after is None else after - before

@@ -1,0 +1,104 @@
+"""Build the chart of a burst of connects: which share of the clients has its answer after which time."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from bench.formatting import join_words
+from bench.report.charts.catalogue import ChartRequest, ChartTables
+from bench.report.charts.families import MAX_PANELS
+from bench.report.charts.layout import Label as NameLabel
+from bench.report.charts.layout import Texts, body_height_in, label_right, page, panel_title, settle, spread_labels
+from bench.report.charts.style import GREY, Style, styles
+from bench.report.charts.sweeps import Sweep
+from bench.schema.arms import Arm
+
+FIRST_S, LAST_S = 1e-4, 20.0  # ends of the time axis
+RETRANSMISSIONS_S = (1.0, 2.0, 3.0)
+
+
+def build_burst_chart(request: ChartRequest, tables: ChartTables) -> Figure | None:
+    """Return the cumulative share of answered clients over time, a panel for each scenario; None without answers."""
+    curves = {sweep: _curves(sweep, tables) for sweep in request.sweeps[:MAX_PANELS]}
+    curves = {sweep: of_arm for sweep, of_arm in curves.items() if of_arm}
+    if not curves:
+        return None
+    arms = sorted({arm for of_arm in curves.values() for arm in of_arm})
+    looks = styles(arm.label for arm in arms)
+    first = next(iter(curves)).rows(tables.trials).iloc[0]
+    clients, blocks = int(first["population_connections"]), int(first_blocks(next(iter(curves)), tables))
+    subtitle = (
+        f"{clients} clients connect within {1e3 * float(first['duration_s']):.3g} ms, send one request and read the "
+        f"answer; all of {blocks} blocks; dotted: SYNs that are sent again"
+    )
+    texts = Texts(request.question, subtitle, [line for sweep in curves for line in _notes(sweep, tables)])
+    figure, axes = page(texts, len(curves), body_height_in(4.2, arms))
+    names = []
+    for ax, (sweep, of_arm) in zip(axes, curves.items(), strict=True):
+        panel_title(ax, _heading(sweep, tables))
+        _time_axis(ax)
+        ends = [_draw(ax, arm, of_arm[arm], looks[arm.label]) for arm in sorted(of_arm)]
+        names.append(label_right(ax, ends) if ax is axes[-1] else [])
+    axes[0].set_ylim(0, 104)
+    axes[0].set_ylabel("clients with their answer (%)")
+    settle(figure)
+    for ax, of_panel in zip(axes, names, strict=True):
+        spread_labels(ax, of_panel)
+    return figure
+
+
+def first_blocks(sweep: Sweep, tables: ChartTables) -> int:
+    """Return the number of blocks of a sweep."""
+    return int(sweep.rows(tables.trials)["block"].nunique())
+
+
+def _curves(sweep: Sweep, tables: ChartTables) -> dict[Arm, pd.DataFrame]:
+    """Return of each competing arm: columns seconds and percent, of all scheduled requests."""
+    rows = sweep.rows(tables.histograms)
+    rows = rows[rows["quantity"] == "latency"]
+    trials = sweep.rows(tables.trials)
+    curves = {}
+    for name, of_arm in rows.groupby("arm", observed=True):
+        arm = Arm.parse(str(name))
+        scheduled = float(trials.loc[trials["arm"] == str(name), "scheduled"].sum())
+        if not arm.competes or not scheduled:
+            continue
+        counts = of_arm.groupby("upper_ns")["count"].sum().sort_index()
+        seconds = counts.index.to_numpy(dtype=float) / 1e9
+        curves[arm] = pd.DataFrame({"seconds": seconds, "percent": (100 * counts.cumsum() / scheduled).to_numpy()})
+    return curves
+
+
+def _draw(ax: Axes, arm: Arm, curve: pd.DataFrame, look: Style) -> NameLabel:
+    seconds = np.concatenate([[FIRST_S], curve["seconds"].to_numpy(), [LAST_S]])
+    percent = np.concatenate([[0.0], curve["percent"].to_numpy(), [float(curve["percent"].iloc[-1])]])
+    ax.plot(seconds, percent, color=look.colour, linewidth=1.8, linestyle=look.dashes, drawstyle="steps-post", zorder=3)
+    return NameLabel(arm.display_label, LAST_S, float(percent[-1]), look.ink)
+
+
+def _time_axis(ax: Axes) -> None:
+    ax.set_xscale("log")
+    ax.set_xlim(FIRST_S, LAST_S)
+    ax.set_xlabel("time since the connect (s, log scale)")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    for at_s in RETRANSMISSIONS_S:
+        ax.axvline(at_s, color=GREY, linewidth=0.9, linestyle=":", zorder=1)
+
+
+def _heading(sweep: Sweep, tables: ChartTables) -> str:
+    lengths = sorted({int(length) for length in sweep.rows(tables.trials)["backlog"].dropna()})
+    return f"listen queue of {join_words(map(str, lengths))}" if lengths else sweep.scenario.replace("_", " ")
+
+
+def _notes(sweep: Sweep, tables: ChartTables) -> list[str]:
+    """Return the connects that the queue turned away, of each arm."""
+    rows = sweep.rows(tables.trials)
+    rows = rows[rows["listen_overflows"].notna() & (rows["status"] == "ok")]
+    if rows.empty:
+        return []
+    medians = rows.groupby("arm")["listen_overflows"].median()
+    parts = [f"{Arm.parse(str(arm)).label} {count:.0f}" for arm, count in medians.items()]
+    return [f"{_heading(sweep, tables).capitalize()}: connects turned away in a block (median): {', '.join(parts)}."]

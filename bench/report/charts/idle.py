@@ -1,0 +1,50 @@
+"""Build the chart of a server that holds connections while nothing happens: memory, CPU time and wake-ups."""
+
+from matplotlib.figure import Figure
+
+from bench.report.charts.catalogue import ChartRequest, ChartTables
+from bench.report.charts.grid import MetricRow, draw_grid
+from bench.report.charts.layout import Texts
+from bench.report.charts.lines import CountAxis
+from bench.report.charts.points import Point, of_transport, transports, trial_points
+from bench.schema.metrics import METRICS
+
+NOTE = (
+    "Kernel memory: growth while the connections were opened, with the clients' ends of them; from the figures of the "
+    "whole machine."
+)
+
+
+def build_idle_chart(request: ChartRequest, tables: ChartTables) -> Figure | None:
+    """Return memory, CPU time and context switches against the number of idle connections; None without numbers."""
+    trials = tables.trials
+    rows_of = {
+        METRICS["memory_mb"].label.replace(" of the server", "\nof the server"): trials["memory_mb"],
+        "memory of the kernel\n(MB)": trials["opening_kernel_mb"],
+        "CPU time of the server\n(ms per second)": 1e3 * trials["server_cpu_share"].astype(float),
+        "context switches\nper second": trials["switches_per_s"],
+    }
+    points = {
+        label: _competing(trial_points(trials, request.sweep, values.astype(float)))
+        for label, values in rows_of.items()
+    }
+    shown = transports([point for of_row in points.values() for point in of_row])
+    if not shown:
+        return None
+    rows = [
+        MetricRow(label, [of_transport(of_row, over) for over in shown], top=_top(of_row))
+        for label, of_row in points.items()
+    ]
+    blocks = int(request.sweep.rows(trials)["block"].nunique())
+    subtitle = f"clients connect and send nothing; median of {blocks} blocks, bars: range of the blocks"
+    texts = Texts(request.question, subtitle, [NOTE])
+    return draw_grid(rows, [over.upper() for over in shown], texts, CountAxis("idle connections"))
+
+
+def _competing(points: list[Point]) -> list[Point]:
+    return [point for point in points if point.arm.competes]
+
+
+def _top(points: list[Point]) -> float:
+    """Return the end of a linear axis: the largest number, which may be 0."""
+    return max([point.high for point in points if point.drawable], default=0.0) or 1.0

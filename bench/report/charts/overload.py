@@ -1,0 +1,108 @@
+"""Build the chart of replies over time, before, during and after an overload: a panel for each scenario."""
+
+import math
+from collections.abc import Iterable
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from bench.analysis.cases import text
+from bench.formatting import on_axis
+from bench.report.charts.catalogue import ChartRequest, ChartTables
+from bench.report.charts.families import MAX_PANELS
+from bench.report.charts.layout import (
+    Label,
+    Texts,
+    body_height_in,
+    label_right,
+    page,
+    panel_title,
+    settle,
+    spread_labels,
+)
+from bench.report.charts.points import select_points
+from bench.report.charts.style import INK, PALE, Style, styles
+from bench.report.charts.sweeps import Sweep
+from bench.report.phase_sentences import recovery_times
+from bench.schema.arms import Arm
+
+
+def build_overload_chart(request: ChartRequest, tables: ChartTables) -> Figure | None:
+    """Return the correct replies per second over time; None if there are none."""
+    curves = {sweep: _curves(sweep, tables) for sweep in request.sweeps[:MAX_PANELS]}
+    curves = {sweep: of_arm for sweep, of_arm in curves.items() if of_arm}
+    if not curves:
+        return None
+    arms = sorted({arm for of_arm in curves.values() for arm in of_arm})
+    looks = styles(arm.label for arm in arms)
+    blocks = max(int(sweep.rows(tables.trials)["block"].nunique()) for sweep in curves)
+    subtitle = (
+        f"replies in time per second, median of {blocks} blocks; grey area: overload; "
+        "dashed: predicted end of the recovery"
+    )
+    figure, axes = page(
+        Texts(request.question, subtitle, _notes(curves, tables)), len(curves), body_height_in(4.4, arms)
+    )
+    names = []
+    for ax, (sweep, of_arm) in zip(axes, curves.items(), strict=True):
+        panel_title(ax, sweep.scenario.replace("_", " "))
+        _draw_overload(ax, sweep, tables)
+        ends = [_draw_curve(ax, arm, of_arm[arm], looks[arm.label]) for arm in sorted(of_arm)]
+        ax.set_xlabel("time (s)")
+        names.append(label_right(ax, ends) if ax is axes[-1] else [])
+    axes[0].set_ylim(bottom=0)
+    axes[0].set_ylabel("replies in time per second")
+    axes[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: on_axis(value)))
+    settle(figure)
+    for ax, of_panel in zip(axes, names, strict=True):
+        spread_labels(ax, of_panel)
+    return figure
+
+
+def _curves(sweep: Sweep, tables: ChartTables) -> dict[Arm, pd.DataFrame]:
+    """Return of each competing arm its replies per second: columns middle_s and rps."""
+    timeline = tables.timeline
+    if timeline is None or timeline.empty:
+        return {}
+    rows = timeline[(timeline["scenario"] == sweep.scenario) & (timeline["population"].map(text) == sweep.population)]
+    rows = rows.assign(rps=rows["replies"] / rows["stretch_s"], middle_s=rows["start_s"] + rows["stretch_s"] / 2)
+    curves = {}
+    for name, of_arm in rows.groupby("arm"):
+        arm = Arm.parse(str(name))
+        if arm.competes:
+            medians = of_arm.groupby("middle_s")["rps"].median()
+            curves[arm] = pd.DataFrame({"middle_s": medians.index.to_numpy(dtype=float), "rps": medians.to_numpy()})
+    return curves
+
+
+def _draw_overload(ax: Axes, sweep: Sweep, tables: ChartTables) -> None:
+    """Draw the overload as an area, and where its end is predicted to be felt no more."""
+    begin_s, end_s = _overload_s(sweep, tables.trials)
+    ax.axvspan(begin_s, end_s, color=PALE, alpha=0.6, zorder=0)
+    predicted = [point.predicted for point in select_points(tables.summary, sweep, "recovery_s")]
+    for recovery_s in {value for value in predicted if math.isfinite(value)}:
+        ax.axvline(end_s + recovery_s, color=INK, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
+
+
+def _overload_s(sweep: Sweep, trials: pd.DataFrame) -> tuple[float, float]:
+    """Return when the phase before that of the sweep begins and ends, in seconds from the start of the first phase."""
+    of_scenario = trials[(trials["scenario"] == sweep.scenario) & (trials["population"].map(text) == sweep.population)]
+    lengths = of_scenario[of_scenario["status"] == "ok"].drop_duplicates("phase").set_index("phase")["duration_s"]
+    ends = lengths.astype(float).cumsum()
+    position = list(lengths.index).index(sweep.phase)
+    return float(ends.iloc[position - 2]) if position > 1 else 0.0, float(ends.iloc[position - 1])
+
+
+def _draw_curve(ax: Axes, arm: Arm, curve: pd.DataFrame, look: Style) -> Label:
+    ax.plot(curve["middle_s"], curve["rps"], color=look.colour, linewidth=1.8, linestyle=look.dashes, zorder=3)
+    last = curve.iloc[-1]
+    return Label(arm.display_label, float(last["middle_s"]), float(last["rps"]), look.ink)
+
+
+def _notes(sweeps: Iterable[Sweep], tables: ChartTables) -> list[str]:
+    """Return a line for each scenario: the measured times to recover, and the predicted one."""
+    times = {sweep: recovery_times(select_points(tables.summary, sweep, "recovery_s")) for sweep in sweeps}
+    names = {sweep: sweep.scenario.replace("_", " ").capitalize() for sweep in times}
+    return [f"{names[sweep]}, time to recover{of_sweep}." for sweep, of_sweep in times.items() if of_sweep]

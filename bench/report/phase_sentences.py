@@ -1,0 +1,81 @@
+"""Sentences on bursts of connects, overloads and message sizes, for the beginning of a report. Pure."""
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from bench.analysis.predictions.straight_lines import cost_by_size
+from bench.formatting import compact, join_words, plural
+from bench.report.charts.families import sizes_family
+from bench.report.charts.phase_families import burst_family, overload_family
+from bench.report.charts.points import Point, select_points
+from bench.report.charts.sweeps import Sweep, sweeps
+
+
+def phase_sentences(summary: pd.DataFrame, trials: pd.DataFrame) -> list[str]:
+    """Return a sentence for each burst, each overload, and each range of message sizes of a run."""
+    if summary.empty or trials.empty:
+        return []
+    found = sweeps(summary)
+    sentences = [_burst(sweep, summary, trials) for sweep in burst_family(found, trials)]
+    sentences += [_overload(sweep, summary) for sweep in overload_family(found, trials)]
+    sizes = sizes_family(found, trials)
+    if costs := byte_costs(cost_points(sizes, summary)):
+        sentences.append(f"CPU time of a request: {'; '.join(costs)}.")
+    return list(filter(None, sentences))
+
+
+def recovery_times(points: Sequence[Point]) -> str:
+    """Return the times to recover, with the predicted one: ``(predicted: 2.00 s): asyncio 2.10 s``; "" if unknown."""
+    measured = [point for point in points if point.arm.competes and not math.isnan(point.median)]
+    if not measured:
+        return ""
+    predicted = sorted({_seconds(point.predicted) for point in measured if not math.isnan(point.predicted)})
+    expected = f" (predicted: {', '.join(predicted)})" if predicted else ""
+    return f"{expected}: {', '.join(f'{point.arm.label} {_seconds(point.median)}' for point in measured)}"
+
+
+def cost_points(of_sizes: Sequence[Sweep], summary: pd.DataFrame) -> dict[int, list[Point]]:
+    """Return the CPU times of a request, by the size of its message in bytes."""
+    return {sweep.message_bytes: select_points(summary, sweep, "cpu_us_per_request") for sweep in of_sizes}
+
+
+def byte_costs(points: dict[int, list[Point]]) -> list[str]:
+    """Return of each competing arm the line a + b x bytes: ``asyncio/tcp 4.60 µs + 0.50 ns per byte (within 8%)``."""
+    of_arms: dict[str, dict[int, float]] = {}
+    for size, of_size in points.items():
+        for point in of_size:
+            if point.arm.competes and point.drawable and point.median > 0:
+                of_arms.setdefault(point.arm.display_name, {})[size] = point.median
+    costs = []
+    for name, medians in sorted(of_arms.items()):
+        if len(medians) > 1:
+            line = cost_by_size(list(medians), list(medians.values()))
+            text = f"{name} {compact(line.per_request_us)} µs + {compact(1e3 * line.per_byte_us)} ns per byte"
+            costs.append(f"{text} (within {100 * line.largest_error:.0f}%)")
+    return costs
+
+
+def _overload(sweep: Sweep, summary: pd.DataFrame) -> str:
+    times = recovery_times(select_points(summary, sweep, "recovery_s"))
+    return f"Time to recover from the overload of the scenario {sweep.scenario}{times}." if times else ""
+
+
+def _burst(sweep: Sweep, summary: pd.DataFrame, trials: pd.DataFrame) -> str:
+    """Return the median time to an answer of a burst, with the length of the listen queue."""
+    rows = sweep.rows(trials)
+    lengths = sorted({int(length) for length in rows["backlog"].dropna()})
+    points = [point for point in select_points(summary, sweep, "latency_p50_us") if point.arm.competes]
+    times = [f"{point.arm.label} {_seconds(point.median / 1e6)}" for point in points if not math.isnan(point.median)]
+    if not times or not lengths:
+        return ""
+    clients = plural(int(rows["population_connections"].max()), "client")
+    queue = f"a listen queue of {join_words(map(str, lengths))}"
+    return f"{clients} connect at once, with {queue}: half of them have their answer after {', '.join(times)}."
+
+
+def _seconds(value: float) -> str:
+    if value == math.inf:
+        return "never in this phase"
+    return f"{value:.2f} s" if value >= 0.1 else f"{1e3 * value:.3g} ms"
