@@ -89,7 +89,7 @@ class ScheduledLoad:
         """
         if not self.scenario.phases:
             return False
-        active = [part.population.rule_of_phase(part.phase) for part in self.parts if part.is_active]
+        active = [part.population.rule_of_phase(part.phase) for part in self.parts]
         return all(rule is not None and rule.rate_rps is not None for rule in active)
 
     def as_calibrated(self, population: PopulationLoad) -> PopulationLoad:
