@@ -43,7 +43,7 @@ def _population(rows: synthetic.Rows, name: str, p99_us: dict[str, float]) -> sy
         "compute_units": units,
         "compute_kind": "lock" if units else "",
     }
-    more = {
+    more: dict[str, Any] = {
         "scenario_kind": "mixed",
         "loop": "open",
         "behaviour": "normal",
