@@ -112,7 +112,7 @@ def test_mixed_chart_shows_an_arm_without_a_tail() -> None:
     figure = drawn("mixed", make_tables(replace(rows, trials=trials.assign(latency_p99_us=without))))
     texts = [text for text, _ in visible_texts(figure)]
     assert "0.06" in texts
-    assert "0.06 to 30.1" not in texts
+    assert not any(text.endswith("to 30.1") for text in texts)
 
 
 def test_mixed_chart_names_an_arm_that_was_skipped() -> None:

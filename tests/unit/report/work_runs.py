@@ -37,8 +37,12 @@ def make_mixed(p99_us: dict[str, float] | None = None) -> synthetic.Rows:
 def _population(rows: synthetic.Rows, name: str, p99_us: dict[str, float]) -> synthetic.Rows:
     share, units, clients = (0.99, 0.0, 64) if name == "light" else (0.01, 10_000.0, 8)
     common: dict[str, Any] = {"population": name, "rate_rps": share * 2_900.0}
-    kind = "lock" if units else ""
-    work: dict[str, Any] = {"protocol": "work", "wait_us": 0.0, "compute_units": units, "compute_kind": kind}
+    work: dict[str, Any] = {
+        "protocol": "work",
+        "wait_us": 0.0,
+        "compute_units": units,
+        "compute_kind": "lock" if units else "",
+    }
     more: dict[str, Any] = {
         "scenario_kind": "mixed",
         "loop": "open",
