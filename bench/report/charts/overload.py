@@ -69,7 +69,7 @@ def _curves(sweep: Sweep, tables: ChartTables) -> dict[Arm, pd.DataFrame]:
     if timeline is None or timeline.empty:
         return {}
     rows = timeline[(timeline["scenario"] == sweep.scenario) & (timeline["population"].map(text) == sweep.population)]
-    # The small share added keeps a stretch that begins at 0.3 s out of the bin before it: 0.3 / 0.1 is 2.9999999999999996.
+    # A stretch that begins at 0.3 s belongs to the fourth bin, although 0.3 / 0.1 is 2.9999999999999996.
     bins = ((rows["start_s"] / _BIN_S + 1e-6) // 1).astype(int)
     rows = rows.assign(bin=bins)
     curves = {}
