@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from bench.analysis.cases import text
-from bench.formatting import on_axis
+from bench.formatting import on_axis, plural
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.families import MAX_PANELS
 from bench.report.charts.layout import (
@@ -41,7 +41,7 @@ def build_overload_chart(request: ChartRequest, tables: ChartTables) -> Figure |
     looks = styles(arm.label for arm in arms)
     blocks = max(int(sweep.rows(tables.trials)["block"].nunique()) for sweep in curves)
     subtitle = (
-        f"replies in time per second, median of {blocks} blocks; grey area: overload; "
+        f"replies in time per second, median of {plural(blocks, 'block')}; grey area: overload; "
         "dashed: predicted end of the recovery"
     )
     figure, axes = page(
