@@ -89,8 +89,8 @@ class ScheduledLoad:
         """
         if not self.scenario.phases:
             return False
-        active = [part.population.rule_of_phase(part.phase) for part in self.parts]
-        return all(rule is not None and rule.rate_rps is not None for rule in active)
+        rules = [part.population.rule_of_phase(part.phase) for part in self.parts]
+        return all(rule is not None and rule.rate_rps is not None for rule in rules)
 
     def as_calibrated(self, population: PopulationLoad) -> PopulationLoad:
         """Return a population with the connections of its calibration: in a load with phases, not more than a few.

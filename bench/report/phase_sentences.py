@@ -67,12 +67,16 @@ def _burst(sweep: Sweep, summary: pd.DataFrame, trials: pd.DataFrame) -> str:
     rows = sweep.rows(trials)
     lengths = sorted({int(length) for length in rows["backlog"].dropna()})
     points = [point for point in select_points(summary, sweep, "latency_p50_us") if point.arm.competes]
-    times = [f"{point.arm.label} {_seconds(point.median / 1e6)}" for point in points if not math.isnan(point.median)]
+    times = [f"{point.arm.label} {_answered(point.median / 1e6)}" for point in points if not math.isnan(point.median)]
     if not times or not lengths:
         return ""
     clients = plural(int(rows["population_connections"].max()), "client")
     queue = f"a listen queue of {join_words(map(str, lengths))}"
     return f"{clients} connect at once, with {queue}: half of them have their answer after {', '.join(times)}."
+
+
+def _answered(value: float) -> str:
+    return "not in time" if value == math.inf else _seconds(value)
 
 
 def _seconds(value: float) -> str:

@@ -6,16 +6,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from bench.formatting import join_words
+from bench.analysis.predictions.bursts import delayed_share
+from bench.formatting import join_words, plural
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.families import MAX_PANELS
 from bench.report.charts.layout import Label as NameLabel
 from bench.report.charts.layout import Texts, body_height_in, label_right, page, panel_title, settle, spread_labels
-from bench.report.charts.style import GREY, Style, styles
+from bench.report.charts.style import GREY, INK, Style, styles
 from bench.report.charts.sweeps import Sweep
 from bench.schema.arms import Arm
 
-FIRST_S, LAST_S = 1e-4, 20.0  # ends of the time axis
+FIRST_S, LAST_S = 1e-3, 10.0  # ends of the time axis
 RETRANSMISSIONS_S = (1.0, 2.0, 3.0)
 
 
@@ -31,7 +32,8 @@ def build_burst_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
     clients, blocks = int(first["population_connections"]), int(first_blocks(next(iter(curves)), tables))
     subtitle = (
         f"{clients} clients connect within {1e3 * float(first['duration_s']):.3g} ms, send one request and read the "
-        f"answer; all of {blocks} blocks; dotted: SYNs that are sent again"
+        f"answer; {plural(blocks, 'block')} together; dotted: connects that are sent again; "
+        "dashed: room of the listen queue"
     )
     texts = Texts(request.question, subtitle, [line for sweep in curves for line in _notes(sweep, tables)])
     figure, axes = page(texts, len(curves), body_height_in(4.2, arms))
@@ -39,6 +41,9 @@ def build_burst_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
     for ax, (sweep, of_arm) in zip(axes, curves.items(), strict=True):
         panel_title(ax, _heading(sweep, tables))
         _time_axis(ax)
+        _draw_room(ax, sweep, tables, clients)
+        if ax is not axes[0]:
+            ax.tick_params(axis="y", labelleft=False)
         ends = [_draw(ax, arm, of_arm[arm], looks[arm.label]) for arm in sorted(of_arm)]
         names.append(label_right(ax, ends) if ax is axes[-1] else [])
     axes[0].set_ylim(0, 104)
@@ -78,10 +83,17 @@ def _draw(ax: Axes, arm: Arm, curve: pd.DataFrame, look: Style) -> NameLabel:
     return NameLabel(arm.display_label, LAST_S, float(percent[-1]), look.ink)
 
 
+def _draw_room(ax: Axes, sweep: Sweep, tables: ChartTables, clients: int) -> None:
+    """Draw the predicted share of the clients that connect at once, without an accept meanwhile."""
+    for length in sorted(set(sweep.rows(tables.trials)["backlog"].dropna().astype(int))):
+        share = 100 * min(1.0, 1 - delayed_share(clients, length))
+        ax.axhline(share, color=INK, linewidth=1.1, linestyle=(0, (4, 3)), zorder=2)
+
+
 def _time_axis(ax: Axes) -> None:
     ax.set_xscale("log")
     ax.set_xlim(FIRST_S, LAST_S)
-    ax.set_xlabel("time since the connect (s, log scale)")
+    ax.set_xlabel("time (s, log scale)")
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     for at_s in RETRANSMISSIONS_S:

@@ -2,6 +2,7 @@
 
 from matplotlib.figure import Figure
 
+from bench.formatting import plural
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.grid import MetricRow, draw_grid
 from bench.report.charts.layout import Texts
@@ -36,7 +37,7 @@ def build_idle_chart(request: ChartRequest, tables: ChartTables) -> Figure | Non
         for label, of_row in points.items()
     ]
     blocks = int(request.sweep.rows(trials)["block"].nunique())
-    subtitle = f"clients connect and send nothing; median of {blocks} blocks, bars: range of the blocks"
+    subtitle = f"clients connect and send nothing; median of {plural(blocks, 'block')}, bars: range of the blocks"
     texts = Texts(request.question, subtitle, [NOTE])
     return draw_grid(rows, [over.upper() for over in shown], texts, CountAxis("idle connections"))
 

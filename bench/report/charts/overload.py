@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from bench.analysis.cases import text
-from bench.formatting import on_axis
+from bench.formatting import on_axis, plural
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.families import MAX_PANELS
 from bench.report.charts.layout import (
@@ -28,6 +28,8 @@ from bench.report.charts.sweeps import Sweep
 from bench.report.phase_sentences import recovery_times
 from bench.schema.arms import Arm
 
+_BIN_S = 0.1  # of the curves: long enough for some replies of a server that computes for each
+
 
 def build_overload_chart(request: ChartRequest, tables: ChartTables) -> Figure | None:
     """Return the correct replies per second over time; None if there are none."""
@@ -39,7 +41,7 @@ def build_overload_chart(request: ChartRequest, tables: ChartTables) -> Figure |
     looks = styles(arm.label for arm in arms)
     blocks = max(int(sweep.rows(tables.trials)["block"].nunique()) for sweep in curves)
     subtitle = (
-        f"replies in time per second, median of {blocks} blocks; grey area: overload; "
+        f"replies in time per second, median of {plural(blocks, 'block')}; grey area: overload; "
         "dashed: predicted end of the recovery"
     )
     figure, axes = page(
@@ -67,13 +69,17 @@ def _curves(sweep: Sweep, tables: ChartTables) -> dict[Arm, pd.DataFrame]:
     if timeline is None or timeline.empty:
         return {}
     rows = timeline[(timeline["scenario"] == sweep.scenario) & (timeline["population"].map(text) == sweep.population)]
-    rows = rows.assign(rps=rows["replies"] / rows["stretch_s"], middle_s=rows["start_s"] + rows["stretch_s"] / 2)
+    # A stretch that begins at 0.3 s belongs to the fourth bin, although 0.3 / 0.1 is 2.9999999999999996.
+    bins = ((rows["start_s"] / _BIN_S + 1e-6) // 1).astype(int)
+    rows = rows.assign(bin=bins)
     curves = {}
     for name, of_arm in rows.groupby("arm"):
         arm = Arm.parse(str(name))
         if arm.competes:
-            medians = of_arm.groupby("middle_s")["rps"].median()
-            curves[arm] = pd.DataFrame({"middle_s": medians.index.to_numpy(dtype=float), "rps": medians.to_numpy()})
+            replies = of_arm.groupby(["block", "bin"])[["ok_replies", "stretch_s"]].sum()
+            rates_rps = (replies["ok_replies"] / replies["stretch_s"]).groupby("bin").median()
+            middles_s = _BIN_S * (rates_rps.index.to_numpy(dtype=float) + 0.5)
+            curves[arm] = pd.DataFrame({"middle_s": middles_s, "rps": rates_rps.to_numpy()})
     return curves
 
 

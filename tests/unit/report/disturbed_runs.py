@@ -59,7 +59,7 @@ def make_timeline(scenario: str, seconds: int) -> pd.DataFrame:
                 "population": "clients",
                 "start_s": tenth / 10,
                 "stretch_s": 0.1,
-                "replies": 10,
+                "ok_replies": 10,
             }
             for arm in ("asyncio/tcp", "thread_per_client/tcp")
             for tenth in range(10 * seconds)
