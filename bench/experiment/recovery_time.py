@@ -2,7 +2,7 @@
 
 A server has recovered once its replies are as fast as before the overload: once the mean latency of a short stretch
 is at most the 99th percentile of the phase before, and stays there to the end of the phase. A queue that has built up
-drains until then. A stretch in which requests were due but none was answered in time is not recovered.
+drains until then. A stretch without a reply in time is not recovered.
 """
 
 import itertools
@@ -10,33 +10,38 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_ROUNDING_S = 1e-6
-_MIN_DUE = 5.0  # requests of a stretch: with fewer, some stretches have no reply by chance
+# Requests due in a stretch. A stretch of Poisson arrivals is then empty by chance with a probability of exp(-20), and
+# one slow request among twenty does not make their mean slow.
+_MIN_DUE = 20.0
 
 
 def recovery_s(document: Mapping[str, Any], phase: int) -> float | None:
     """Return the seconds from the start of a phase until the server has recovered.
 
     document: of a population, with its phases and its goodput. The phase follows one at a higher rate, which follows
-    one at a lower rate; other phases have no such time. It is infinite if the server does not recover in the phase.
+    one at a lower rate; other phases have no such time, nor has one with so few requests that it is a single stretch.
+    It is infinite if the server does not recover in the phase.
     """
     phases: Sequence[Mapping[str, Any]] = document["phases"]
     usual_us = _usual_latency_us(phases, phase)
     goodput = document["goodput"]
     if usual_us is None or goodput is None:
         return None
-    stretch_s = float(goodput["bin_s"])
+    bin_s, rate_rps = float(goodput["bin_s"]), float(phases[phase]["rate_rps"])
     ends_s = [0.0, *itertools.accumulate(float(each["seconds"]) for each in phases)]
-    begin_s, end_s = ends_s[phase], ends_s[phase + 1]
-    due = float(phases[phase]["rate_rps"]) * stretch_s
-    slow_until_s = begin_s
-    for number, (replies, latency_us) in enumerate(zip(goodput["replies"], goodput["latency_us"], strict=True)):
-        start_s = number * stretch_s
-        is_whole = begin_s - _ROUNDING_S <= start_s <= end_s - stretch_s + _ROUNDING_S
-        is_slow = latency_us > usual_us if replies else due >= _MIN_DUE
-        if is_whole and is_slow:
-            slow_until_s = start_s + stretch_s
-    return math.inf if slow_until_s > end_s - stretch_s / 2 else slow_until_s - begin_s
+    begin, end = round(ends_s[phase] / bin_s), round(ends_s[phase + 1] / bin_s)
+    bins_of_stretch = max(1, math.ceil(_MIN_DUE / (rate_rps * bin_s)))
+    if end - begin < 2 * bins_of_stretch:
+        return None
+    starts = range(begin, end - bins_of_stretch + 1, bins_of_stretch)  # the last stretch has the remaining bins, too
+    recovered_at = begin
+    for start, stop in itertools.pairwise([*starts, end]):
+        in_stretch = [*zip(goodput["replies"][start:stop], goodput["latency_us"][start:stop], strict=True)]
+        replies = sum(count for count, _ in in_stretch)
+        in_all_us = sum(count * mean_us for count, mean_us in in_stretch if count)
+        if not replies or in_all_us / replies > usual_us:
+            recovered_at = stop
+    return math.inf if recovered_at == end else (recovered_at - begin) * bin_s
 
 
 def _usual_latency_us(phases: Sequence[Mapping[str, Any]], phase: int) -> float | None:

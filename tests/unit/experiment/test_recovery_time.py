@@ -37,9 +37,21 @@ def test_server_that_is_slow_or_silent_at_the_end_has_not_recovered(last_us: flo
     assert recovery_s(make_document([*[500.0] * 9, last_us]), 2) == math.inf
 
 
-def test_stretch_without_a_due_request_does_not_count() -> None:
+def test_silence_is_found_in_short_bins() -> None:
+    document = make_document([*[500.0] * 3, *[None] * 7], rates=(100, 300, 100))  # 10 requests due in a bin
+    assert recovery_s(document, 2) == math.inf
+    document = make_document([*[None] * 4, *[500.0] * 6], rates=(100, 300, 100))
+    assert recovery_s(document, 2) == pytest.approx(0.4)
+
+
+def test_one_slow_reply_in_short_bins_is_no_queue() -> None:
+    document = make_document([500.0] * 6 + [1_200.0] + [500.0] * 3, rates=(100, 300, 100))
+    assert recovery_s(document, 2) == 0
+
+
+def test_phase_with_few_requests_has_no_recovery() -> None:
     document = make_document([80_000.0, None, *([500.0] * 8)], rates=(5, 15, 5))
-    assert recovery_s(document, 2) == pytest.approx(0.1)
+    assert recovery_s(document, 2) is None
 
 
 @pytest.mark.parametrize(("phase", "rates"), [(0, (500, 1500, 500)), (1, (500, 1500, 500)), (2, (1500, 500, 500))])
