@@ -3,7 +3,7 @@
 A model that is not listed, e.g. an external server, has no predictions.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bench.analysis.predictions.interpreter_lock import DEFAULT_SWITCH_INTERVAL_S
@@ -69,6 +69,18 @@ ARCHITECTURES: dict[str, Architecture] = {
     "process_per_client": _PROCESSES,
     "socketserver_forking": Architecture(Concurrency.PROCESSES, slots=40),
 }
+
+
+# Over UDP these models wait for fewer requests at a time: their workers read one datagram after the other.
+_UDP_SLOTS = {"multiprocessing": 1, "reuseport": 1, "thread_pool": 4}
+
+
+def architecture_of(model: str, transport: str) -> Architecture | None:
+    """Return the architecture of a model over a transport; None if it is not known."""
+    architecture = ARCHITECTURES.get(model)
+    if architecture is not None and transport == "udp" and model in _UDP_SLOTS:
+        return replace(architecture, slots=_UDP_SLOTS[model])
+    return architecture
 
 
 def default_executor_threads(python: str, machine_cpus: int, server_cpus: int) -> int:

@@ -16,13 +16,13 @@ def recorded_cpus(environment: Mapping[str, Any]) -> int:
 
 
 def recorded_units(environment: Mapping[str, Any]) -> ComputeUnits:
-    """Return what a unit of compute takes, from the list ``compute_units``: one entry for each interpreter.
+    """Return what a unit of compute takes, from ``work_units``: one entry for each interpreter, by its label.
 
     An entry is what ``python -m servers measure-units`` prints. The best repetition counts: a slower one was disturbed.
     """
-    entries = environment.get("compute_units")
+    entries = environment.get("work_units")
     by_python: dict[tuple[str, str], float] = {}
-    for entry in entries if isinstance(entries, list) else []:
+    for entry in entries.values() if isinstance(entries, dict) else []:
         for kind in KINDS:
             measured = entry.get(kind) if isinstance(entry, dict) else None
             best_us = measured.get("best_us") if isinstance(measured, dict) else None

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bench.analysis.cases import CaseKey, text
 from bench.analysis.predictions.agreement import Agreement, agreement, prediction_ratio
-from bench.analysis.predictions.architectures import ARCHITECTURES
+from bench.analysis.predictions.architectures import architecture_of
 from bench.analysis.predictions.closed_cases import predict_closed
 from bench.analysis.predictions.curves import Curves, handler_of
 from bench.analysis.predictions.forms import Form, Prediction, ServerFacts
@@ -79,7 +79,8 @@ def _servers(trials: pd.DataFrame, machine_cpus: int) -> dict[str, ServerFacts]:
     measured = trials[trials["status"] == "ok"].drop_duplicates("arm")
     servers = {}
     for row in measured.to_dict("records"):
-        architecture = ARCHITECTURES.get(Arm.parse(str(row["arm"])).model)
+        arm = Arm.parse(str(row["arm"]))
+        architecture = architecture_of(arm.model, arm.transport)
         if architecture is not None:
             workers = row["workers"]
             servers[str(row["arm"])] = ServerFacts(

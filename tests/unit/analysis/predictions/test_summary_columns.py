@@ -274,7 +274,7 @@ def test_an_invalid_figure_is_no_input() -> None:
 
 def test_machine_facts_are_read_from_the_environment() -> None:
     entry = {"python": "cpython 3.11.7", "lock": {"best_us": 1.02, "median_us": 2.0}, "release": {"best_us": 0}}
-    units = recorded_units({"compute_units": [entry, "damaged"]})
+    units = recorded_units({"work_units": {"cpython 3.11.7": entry, "3.12": "damaged"}})
     assert units.unit_s("cpython 3.11.7", "lock") == pytest.approx(1.02e-6)
     assert units.unit_s("cpython 3.11.7", "release") is None
     assert recorded_units({}).unit_s("cpython 3.11.7", "lock") is None
