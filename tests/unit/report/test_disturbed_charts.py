@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,7 +85,13 @@ def test_burst_chart_is_a_share_of_all_clients() -> None:
         {"arm": "asyncio/tcp", "upper_ns": upper_ns, "count": count}
         for upper_ns, count in ((2_000_000, 18), (1_010_000_000, 2_382))
     ]
-    load = {"block": 0, "scenario": "backlog_5", "connections": 950, "message_bytes": 64, "rate_rps": None}
+    load: dict[str, Any] = {
+        "block": 0,
+        "scenario": "backlog_5",
+        "connections": 950,
+        "message_bytes": 64,
+        "rate_rps": None,
+    }
     histograms = pd.DataFrame(slots).assign(**load, population="clients", phase="burst", quantity="latency")
     figure = draw_topic("burst", make_tables(rows, histograms=histograms))
     (curve,) = (line for line in figure.axes[0].get_lines() if np.size(line.get_xdata()) == 4)
