@@ -37,9 +37,21 @@ def test_server_that_is_slow_or_silent_at_the_end_has_not_recovered(last_us: flo
     assert recovery_s(make_document([*[500.0] * 9, last_us]), 2) == math.inf
 
 
-def test_stretch_without_a_due_request_does_not_count() -> None:
-    document = make_document([80_000.0, None, *([500.0] * 8)], rates=(5, 15, 5))
-    assert recovery_s(document, 2) == pytest.approx(0.1)
+def test_rare_requests_make_stretches_longer() -> None:
+    """With 50 requests per second, a stretch has two bins: one without a reply does not count, two do."""
+    rates = (50, 150, 50)
+    assert recovery_s(make_document([80_000.0, None, *([500.0] * 8)], rates), 2) == pytest.approx(0.2)
+    assert recovery_s(make_document([500.0, None, None, 500.0, None, None, *([500.0] * 4)], rates), 2) == pytest.approx(
+        0.6
+    )
+
+
+def test_server_without_a_reply_has_not_recovered_from_rare_requests() -> None:
+    assert recovery_s(make_document([None] * 10, rates=(50, 150, 50)), 2) == math.inf
+
+
+def test_phase_with_too_few_requests_for_a_stretch_has_no_recovery() -> None:
+    assert recovery_s(make_document([500.0] * 10, rates=(5, 15, 5)), 2) is None
 
 
 @pytest.mark.parametrize(("phase", "rates"), [(0, (500, 1500, 500)), (1, (500, 1500, 500)), (2, (1500, 500, 500))])
