@@ -1,4 +1,4 @@
-"""What a load with many connections needs of the machine, and what the machine has. Pure."""
+"""Needs of a load with many connections, and the limits of the machine. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

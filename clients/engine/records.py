@@ -47,7 +47,7 @@ REQUEST = np.dtype(
 )
 
 # What a load with retries or phases also knows of a request. Other loads have none. Larger requests cost a deep
-# pipeline 2% of its rate (4 connections of depth 64): they no longer fit into the processor's first cache.
+# pipeline 2% of its rate (4 connections of depth 64): they probably no longer fit into the processor's first cache.
 ATTEMPT = np.dtype(
     [
         ("last_sent_ns", np.int64),  # for the last time; the timeout counts from here

@@ -19,7 +19,10 @@ MAX_PANELS = 4  # side by side; more would be too narrow for their marks
 
 @dataclass(frozen=True, slots=True, order=True)
 class Work:
-    """The work of one request. compute_units: about 1 us each. compute_kind: ``lock``, ``release`` or empty."""
+    """The work that one request asks for.
+
+    compute_units: about 1 us each. compute_kind: ``lock``, ``release`` or empty.
+    """
 
     wait_us: float
     compute_units: float

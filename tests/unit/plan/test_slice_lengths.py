@@ -12,6 +12,7 @@ from bench.plan.slice_lengths import (
     MAX_LOAD_FACTOR,
     MAX_SLICE_S,
     MIN_REQUESTS,
+    WARMUP_SHARE,
     Lengths,
     SliceLength,
     choose_length,
@@ -150,9 +151,12 @@ def test_fit_names_the_arm_that_takes_the_time() -> None:
 def test_scenario_has_slices_of_its_own() -> None:
     own = make_plan(scenarios=make_scenarios(connections=[1], seconds=0.8, slice_s=0.4))
     (scenario,) = own.scenarios
-    assert usual_length(own, scenario) == SliceLength(0.4, pytest.approx(0.04))
+    of_scenario = SliceLength(0.4, WARMUP_SHARE * 0.4)
+    assert usual_length(own, scenario) == of_scenario
     assert round_count(own, scenario) == 2
-    assert choose_length(own, scenario, cycle_s=0.01) == SliceLength(0.4, pytest.approx(0.04), 0.01)
+    chosen = choose_length(own, scenario, cycle_s=0.01)
+    assert chosen.slice_s == pytest.approx(0.4)
+    assert chosen.warmup_s == of_scenario.warmup_s
     longer = choose_length(own, scenario, cycle_s=0.2)
     assert longer.slice_s > 0.4
     assert longer.is_longer(own, scenario)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -11,7 +12,7 @@ from bench.report.charts.families import Work
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
 from tests.unit.report.chart_texts import assert_legible, visible_texts
-from tests.unit.report.work_runs import LIGHT_P99_US, WAITING, make_mixed, make_waiting, with_predictions
+from tests.unit.report.work_runs import WAITING, make_mixed, make_waiting, with_predictions
 
 
 def make_tables(rows: synthetic.Rows) -> ChartTables:
@@ -69,7 +70,7 @@ def test_prediction_is_a_level_tick_at_its_value(waiting: ChartTables) -> None:
     ticks = [line for line in figure.axes[1].get_lines() if line.get_marker() == "_" and line.get_color() != "white"]
     predicted = waiting.summary.query("scenario == 'wait_5000us' and metric == 'throughput_rps'")["predicted"].dropna()
     competing = len(predicted) - 2  # the control has no tick
-    heights = sorted(float(line.get_ydata()[0]) for line in ticks)
+    heights = sorted(float(np.asarray(line.get_ydata())[0]) for line in ticks)
     assert len(heights) == competing
     assert heights[-1] == pytest.approx(predicted.max())
     assert any(text.startswith("Ticks: what a closed form predicts") for text, _ in visible_texts(figure))
@@ -111,7 +112,7 @@ def test_mixed_chart_shows_an_arm_without_a_tail() -> None:
     figure = drawn("mixed", make_tables(replace(rows, trials=trials.assign(latency_p99_us=without))))
     texts = [text for text, _ in visible_texts(figure)]
     assert "0.06" in texts
-    assert LIGHT_P99_US["select"] not in texts
+    assert not any(text.endswith("to 30.1") for text in texts)
 
 
 def test_mixed_chart_names_an_arm_that_was_skipped() -> None:

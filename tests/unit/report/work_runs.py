@@ -1,6 +1,7 @@
 """Made-up runs whose requests wait, or whose clients are of several kinds."""
 
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -22,7 +23,7 @@ def make_waiting(
 ) -> synthetic.Rows:
     """Return a closed loop of the protocol work."""
     rows = synthetic.make_run(rates, scenario=scenario, blocks=6, rounds=4, block_noise=0.001, noise=0.01)
-    work = {"protocol": "work", "wait_us": wait_us, "compute_units": units, "compute_kind": kind}
+    work: dict[str, Any] = {"protocol": "work", "wait_us": wait_us, "compute_units": units, "compute_kind": kind}
     return replace(rows, trials=rows.trials.assign(**work, server_cpu_share=0.5))
 
 
@@ -35,9 +36,14 @@ def make_mixed(p99_us: dict[str, float] | None = None) -> synthetic.Rows:
 
 def _population(rows: synthetic.Rows, name: str, p99_us: dict[str, float]) -> synthetic.Rows:
     share, units, clients = (0.99, 0.0, 64) if name == "light" else (0.01, 10_000.0, 8)
-    common = {"population": name, "rate_rps": share * 2_900.0}
-    work = {"protocol": "work", "wait_us": 0.0, "compute_units": units, "compute_kind": "lock" if units else ""}
-    more = {
+    common: dict[str, Any] = {"population": name, "rate_rps": share * 2_900.0}
+    work: dict[str, Any] = {
+        "protocol": "work",
+        "wait_us": 0.0,
+        "compute_units": units,
+        "compute_kind": "lock" if units else "",
+    }
+    more: dict[str, Any] = {
         "scenario_kind": "mixed",
         "loop": "open",
         "behaviour": "normal",
