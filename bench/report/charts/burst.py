@@ -12,6 +12,8 @@ from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.families import MAX_PANELS
 from bench.report.charts.layout import Label as NameLabel
 from bench.report.charts.layout import Texts, body_height_in, label_right, page, panel_title, settle, spread_labels
+from bench.report.charts.notes import notes
+from bench.report.charts.points import select_points
 from bench.report.charts.style import GREY, INK, Style, styles
 from bench.report.charts.sweeps import Sweep
 from bench.schema.arms import Arm
@@ -35,7 +37,10 @@ def build_burst_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
         f"answer; {plural(blocks, 'block')} together; dotted: connects that are sent again; "
         "dashed: room of the listen queue"
     )
-    texts = Texts(request.question, subtitle, [line for sweep in curves for line in _notes(sweep, tables)])
+    lines = [line for sweep in curves for line in _notes(sweep, tables)]
+    points = [point for sweep in curves for point in select_points(tables.summary, sweep, "latency_p50_us")]
+    lines += notes(points, tables.comparisons, tables.trials, next(iter(curves)), "", ("Invalid", "Suspect"))
+    texts = Texts(request.question, subtitle, lines)
     figure, axes = page(texts, len(curves), body_height_in(4.2, arms))
     names = []
     for ax, (sweep, of_arm) in zip(axes, curves.items(), strict=True):

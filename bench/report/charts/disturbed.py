@@ -22,11 +22,13 @@ from bench.schema.metrics import METRICS
 def build_disturbed_chart(request: ChartRequest, tables: ChartTables) -> Figure | None:
     """Return latency and memory against the number of slow or idle clients; None if there are no numbers."""
     sweeps = _widest_last(request.sweeps, tables)
+    medians = {sweep: _over_tcp(all_points(tables.summary, sweep, "latency_p50_us")) for sweep in sweeps}
     latencies = {sweep: _over_tcp(all_points(tables.summary, sweep, "latency_p99_us")) for sweep in sweeps}
-    sweeps = [sweep for sweep in sweeps if any(point.drawable for point in latencies[sweep])][:MAX_PANELS]
+    sweeps = [sweep for sweep in sweeps if any(point.drawable for point in medians[sweep])][:MAX_PANELS]
     if not sweeps:
         return None
     rows = [
+        MetricRow("median latency (ms)", [[in_milliseconds(point) for point in medians[sweep]] for sweep in sweeps]),
         MetricRow(
             "99th percentile\nof the latency (ms)",
             [[in_milliseconds(point) for point in latencies[sweep]] for sweep in sweeps],

@@ -22,6 +22,7 @@ from bench.report.charts.layout import (
     settle,
     spread_labels,
 )
+from bench.report.charts.notes import notes
 from bench.report.charts.points import select_points
 from bench.report.charts.style import INK, PALE, Style, styles
 from bench.report.charts.sweeps import Sweep
@@ -111,4 +112,6 @@ def _notes(sweeps: Iterable[Sweep], tables: ChartTables) -> list[str]:
     """Return a line for each scenario: the measured times to recover, and the predicted one."""
     times = {sweep: recovery_times(select_points(tables.summary, sweep, "recovery_s")) for sweep in sweeps}
     names = {sweep: sweep.scenario.replace("_", " ").capitalize() for sweep in times}
-    return [f"{names[sweep]}, time to recover{of_sweep}." for sweep, of_sweep in times.items() if of_sweep]
+    lines = [f"{names[sweep]}, time to recover{of_sweep}." for sweep, of_sweep in times.items() if of_sweep]
+    points = [point for sweep in times for point in select_points(tables.summary, sweep, "recovery_s")]
+    return lines + notes(points, tables.comparisons, tables.trials, next(iter(times)), "", ("Invalid", "Suspect"))

@@ -266,6 +266,16 @@ def test_unknown_models_and_idle_handlers_have_no_prediction() -> None:
     assert all(math.isnan(row["predicted"]) for row in table.values())
 
 
+def test_memory_of_a_few_connections_predicts_nothing() -> None:
+    """16 more connections may cost a page or none; the line goes through 0 and 100."""
+    memory_mb = {0: 20.0, 16: 20.0, 100: 22.0, 1000: 40.0}
+    figures: Figures = {("idle", count): {"memory_mb": value} for count, value in memory_mb.items()}
+    plan = decode(IDLE.replace("[0, 100, 1000]", "[0, 16, 100, 1000]"), "plan")
+    table = predict(make_summary("asyncio/tcp", figures, ("idle", None)), plan)
+    assert table["idle", 1000, "idle", "memory_mb"]["predicted"] == pytest.approx(40)
+    assert all(math.isnan(table["idle", count, "idle", "memory_mb"]["predicted"]) for count in (0, 16, 100))
+
+
 def test_an_invalid_figure_is_no_input() -> None:
     summary = make_summary("asyncio/tcp", IDLE_FIGURES | {("wait", 64): {"throughput_rps": 1000.0}})
     summary.loc[summary["scenario"] == "no_wait", "verdict"] = "invalid"
