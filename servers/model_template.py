@@ -148,6 +148,6 @@ def serve_work_udp(sock: socket.socket) -> None:
     with selectors.DefaultSelector() as selector:
         selector.register(sock, selectors.EVENT_READ)
         while True:
-            if selector.select(datagrams.timeout_s()):
+            if selector.select(datagrams.timers.timeout_s()):
                 datagrams.receive()
             datagrams.serve_due()

@@ -94,6 +94,6 @@ def serve_work_udp(sock: socket.socket) -> None:
     with select.epoll() as poller:
         poller.register(sock, select.EPOLLIN)
         while True:
-            if poller.poll(epoll_timeout_s(datagrams.timeout_s())):
+            if poller.poll(epoll_timeout_s(datagrams.timers.timeout_s())):
                 datagrams.receive()
             datagrams.serve_due()

@@ -86,6 +86,6 @@ def serve_work_udp(sock: socket.socket) -> None:
     poller = select.poll()
     poller.register(sock, select.POLLIN)
     while True:
-        if poller.poll(poll_timeout_ms(datagrams.timeout_s())):
+        if poller.poll(poll_timeout_ms(datagrams.timers.timeout_s())):
             datagrams.receive()
         datagrams.serve_due()

@@ -110,6 +110,6 @@ def serve_work_udp(sock: socket.socket) -> None:
     datagrams = WorkDatagrams(sock)
     watched = (sock,)
     while True:
-        if select.select(watched, (), (), datagrams.timeout_s())[0]:
+        if select.select(watched, (), (), datagrams.timers.timeout_s())[0]:
             datagrams.receive()
         datagrams.serve_due()

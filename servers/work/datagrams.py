@@ -54,7 +54,11 @@ class WorkDatagrams:
         self.more = False  # the last batch did not empty the socket
 
     def timeout_s(self) -> float | None:
-        """Return how long the loop may sleep; None if nothing but a datagram can wake it."""
+        """Return how long an edge-triggered loop may sleep; None if nothing but a datagram can wake it.
+
+        It calls ``receive`` after each sleep. Other loops sleep until ``timers`` are due, as the kernel reports again
+        what was not read. With this timeout they would never sleep once a full batch was the last one.
+        """
         return 0.0 if self.more else self.timers.timeout_s()
 
     def receive(self) -> None:

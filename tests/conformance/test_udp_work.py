@@ -11,6 +11,8 @@ from tests.support.work_frames import FRAME, MALFORMED, RELEASE, make_frame
 
 every_model = by_shared_server("udp", "work")
 
+MAX_BATCH = 64  # datagrams that the loops around select, poll and epoll read at once
+
 MALFORMED_DATAGRAMS = [
     b"",
     b"x",
@@ -64,6 +66,21 @@ def test_udp_work_serves_on_after_peers_that_left_during_a_wait(server: Server) 
         while received[-1] != longer:
             received.append(sock.recv(65_536))
     assert {*received[:-1]} <= {*left}
+    wait_until(server.is_idle, "the server is idle")
+
+
+@every_model
+def test_udp_work_sleeps_after_a_full_batch(server: Server) -> None:
+    processes = server.tree()
+    with make_udp_socket(server) as sock:
+        for process in processes:
+            process.suspend()
+        for _ in range(MAX_BATCH):  # which are all there when the server looks
+            sock.send(make_frame(wait_us=1_000))
+        for process in processes:
+            process.resume()
+        for _ in range(MAX_BATCH):
+            assert sock.recv(65_536) == make_frame(wait_us=1_000)
     wait_until(server.is_idle, "the server is idle")
 
 
