@@ -5,7 +5,7 @@ All requests of a load share the server: those of every population with a rate.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.analysis.predictions.architectures import Concurrency
 from bench.analysis.predictions.curves import US
@@ -19,6 +19,8 @@ from bench.analysis.predictions.queueing import (
 )
 
 QUANTILES = {"latency_p50_us": 0.5, "latency_p99_us": 0.99}
+CPU_ACCURACY = 0.05  # of the CPU times, which are measured at other load points
+MAX_JUMP = 2.0  # of a quantile between CPU times that are too short and too long by this share
 MIN_HEAVY_RATIO = 10.0  # a heavy request computes at least ten times as long as any light one
 
 
@@ -36,8 +38,26 @@ def predict_open_loop(
 ) -> dict[str, Prediction]:
     """Return the predictions of the latency of one population, by metric; none if no form applies.
 
+    A quantile that jumps where the CPU times are known too roughly has no prediction: at half load, the median is that
+    of a request that finds the server free, or that of one which waits for a heavy request.
+
     requests: those of all populations. round_trip_s: the part of a latency that uses none of the server's CPU time.
     """
+    predictions = _predict(population, requests, server, round_trip_s)
+    lower, higher = (
+        _predict(population, [replace(kind, cpu_s=factor * kind.cpu_s) for kind in requests], server, round_trip_s)
+        for factor in (1 - CPU_ACCURACY, 1 + CPU_ACCURACY)
+    )
+    return {
+        metric: prediction
+        for metric, prediction in predictions.items()
+        if higher[metric].value <= MAX_JUMP * lower[metric].value
+    }
+
+
+def _predict(
+    population: str, requests: Sequence[Requests], server: ServerFacts, round_trip_s: float
+) -> dict[str, Prediction]:
     own = [kind for kind in requests if kind.population == population and kind.rate_rps > 0]
     if not own:
         return {}
