@@ -65,7 +65,7 @@ def _rows(
             point.message_bytes,
             arm.name,
             rule,
-            calibration.capacities[arm].rate_rps,
+            calibration.capacity_rps(arm),
             share * rate_rps,
             population=point.population,
             phase=point.phase,

@@ -71,7 +71,7 @@ def rates_by_load(schedule: Schedule, rows: Sequence[RateRow]) -> Rates:
             row = arm_row or common_row
             if row is not None:
                 arm_rates[point, arm] = row.rate_rps
-            if arm_row is not None and arm == Arm(schedule.plan.baseline, arm.transport):
+            if arm_row is not None and arm_row.capacity_rps and arm == Arm(schedule.plan.baseline, arm.transport):
                 baseline_rates[point, arm.transport] = arm_row.capacity_rps
     rates_at = {point: {row.rate_rps for row in rows if point_of(row) == point} for point in any_row}
     point_rates = {point: rates.pop() for point, rates in rates_at.items() if len(rates) == 1}
@@ -145,10 +145,13 @@ class RateCalibration:
         return cls(context, load, population, expected, alive, closed, capacities)
 
     def scenario_rates(self) -> dict[Arm, float]:
-        """Return the rate that the scenario asks of each arm that has a capacity, and report a common rate."""
+        """Return the rate that the scenario asks of each arm, and report a common rate.
+
+        An arm without a capacity has a rate only if the plan sets it: it may answer too little in a short closed loop.
+        """
         scenario = self.load.scenario
         if scenario.rate_rps is not None:
-            return dict.fromkeys(self.capacities, scenario.rate_rps)
+            return dict.fromkeys(self.servers, scenario.rate_rps)
         if scenario.capacity_share is not None:
             return self.shares_of_capacity(scenario.capacity_share)
         if not self.capacities:
@@ -162,8 +165,13 @@ class RateCalibration:
     def rates(self, rule: RateRule) -> dict[Arm, float]:
         """Return the rate of each arm by the rule of a population."""
         if rule.rate_rps is not None:
-            return dict.fromkeys(self.capacities, rule.rate_rps)
+            return dict.fromkeys(self.servers, rule.rate_rps)
         return self.shares_of_capacity(rule.capacity_share or 0.0)
+
+    def capacity_rps(self, arm: Arm) -> float:
+        """Return the capacity of an arm; 0 if it has none."""
+        capacity = self.capacities.get(arm)
+        return capacity.rate_rps if capacity else 0.0
 
     def shares_of_capacity(self, share: float) -> dict[Arm, float]:
         """Return a share of each arm's own capacity."""

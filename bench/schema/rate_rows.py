@@ -44,7 +44,9 @@ class RateRow:
     model: Model = field(init=False)
     transport: Transport = field(init=False)
     rate: Annotated[str, Column("Rate as the plan asks for it, e.g. `common` or `rate_rps=20000`.")]
-    capacity_rps: Annotated[float, Column("Rate of a short closed loop with the same arm.", unit="requests/s")]
+    capacity_rps: Annotated[
+        float, Column("Rate of a short closed loop with the same arm; 0 if it answered too little.", unit="requests/s")
+    ]
     rate_rps: Annotated[float, RATE_RPS]
 
     def __post_init__(self) -> None:
