@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.selftest.expectations import Finding
+from bench.selftest.expectations import Finding, match_stamps
 from bench.selftest.trial import Evidence, RunningTrial, Trial
 
 MS = 1_000_000  # nanoseconds
@@ -44,7 +44,22 @@ def open_loop(rate_rps: float, *options: str) -> tuple[str, ...]:
 
 def machine_disturbed(evidence: Evidence) -> bool:
     """Return whether the machine disturbed the times, by the generator's codes or by the server's time stamps."""
+    return not _DISTURBANCE_CODES.isdisjoint(evidence.codes) or _sent_late(evidence) or _read_late(evidence)
+
+
+def _sent_late(evidence: Evidence) -> bool:
+    """Return whether the server sent 1 in 100 replies later than it had planned."""
     sent = evidence.stamps[evidence.stamps["sent_ns"] > 0]
-    overdue_ns = np.sort(sent["sent_ns"] - sent["planned_ns"])
-    server_late = len(sent) > 0 and overdue_ns[int(0.99 * len(sent))] > MS
-    return not _DISTURBANCE_CODES.isdisjoint(evidence.codes) or bool(server_late)
+    return len(sent) > 0 and bool(np.quantile(sent["sent_ns"] - sent["planned_ns"], 0.99) > MS)
+
+
+def _read_late(evidence: Evidence) -> bool:
+    """Return whether the server read 1 in 100 requests late, and most of them in time.
+
+    Where most are late, the cause may be a generator that stamps requests too early.
+    """
+    if not len(evidence.stamps):
+        return False
+    rows, stamps = match_stamps(evidence)
+    late_ns = stamps["arrival_ns"] - rows["sent_ns"]
+    return len(rows) > 0 and bool(np.quantile(late_ns, 0.99) > MS > np.median(late_ns))

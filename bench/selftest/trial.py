@@ -128,6 +128,9 @@ def _run_load(
                 with pinned(sorted(os.sched_getaffinity(0))):
                     disturbance = disturb(RunningTrial(int(ready["pid"]), generator.pid, trial.seconds))
             output, errors = generator.communicate(timeout=READY_S + 2 * trial.seconds)
+        except subprocess.TimeoutExpired as error:
+            generator.kill()
+            raise ChildError(f"the generator did not end within {error.timeout:.0f} s") from error
         except BaseException:
             generator.kill()
             raise
