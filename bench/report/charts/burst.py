@@ -11,7 +11,7 @@ from bench.formatting import join_words, plural
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.families import MAX_PANELS
 from bench.report.charts.layout import Label as NameLabel
-from bench.report.charts.layout import Texts, body_height_in, label_right, page, panel_title, settle, spread_labels
+from bench.report.charts.layout import Texts, body_height_in, name_lines, page, panel_title, settle
 from bench.report.charts.notes import notes
 from bench.report.charts.points import select_points
 from bench.report.charts.style import GREY, INK, Style, styles
@@ -50,12 +50,11 @@ def build_burst_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
         if ax is not axes[0]:
             ax.tick_params(axis="y", labelleft=False)
         ends = [_draw(ax, arm, of_arm[arm], looks[arm.label]) for arm in sorted(of_arm)]
-        names.append(label_right(ax, ends) if ax is axes[-1] else [])
+        if ax is axes[-1]:
+            names.append(name_lines(ax, ends))
     axes[0].set_ylim(0, 104)
     axes[0].set_ylabel("clients with their answer (%)")
-    settle(figure)
-    for ax, of_panel in zip(axes, names, strict=True):
-        spread_labels(ax, of_panel)
+    settle(figure, names)
     return figure
 
 

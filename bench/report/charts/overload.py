@@ -6,22 +6,12 @@ from collections.abc import Iterable
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from bench.analysis.cases import text
-from bench.formatting import on_axis, plural
+from bench.formatting import plural
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.families import MAX_PANELS
-from bench.report.charts.layout import (
-    Label,
-    Texts,
-    body_height_in,
-    label_right,
-    page,
-    panel_title,
-    settle,
-    spread_labels,
-)
+from bench.report.charts.layout import Label, Texts, body_height_in, name_lines, number_ticks, page, panel_title, settle
 from bench.report.charts.notes import notes
 from bench.report.charts.points import select_points
 from bench.report.charts.style import INK, PALE, Style, styles
@@ -54,13 +44,12 @@ def build_overload_chart(request: ChartRequest, tables: ChartTables) -> Figure |
         _draw_overload(ax, sweep, tables)
         ends = [_draw_curve(ax, arm, of_arm[arm], looks[arm.label]) for arm in sorted(of_arm)]
         ax.set_xlabel("time (s)")
-        names.append(label_right(ax, ends) if ax is axes[-1] else [])
+        if ax is axes[-1]:
+            names.append(name_lines(ax, ends))
     axes[0].set_ylim(bottom=0)
     axes[0].set_ylabel("replies in time per second")
-    axes[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: on_axis(value)))
-    settle(figure)
-    for ax, of_panel in zip(axes, names, strict=True):
-        spread_labels(ax, of_panel)
+    number_ticks(axes[0].yaxis)
+    settle(figure, names)
     return figure
 
 
