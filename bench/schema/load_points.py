@@ -53,6 +53,21 @@ class LoadPoint:
         )
 
     @property
+    def load_cells(self) -> dict[str, Any]:
+        """The cells of a row about all populations of the load."""
+        return {column: getattr(self, column) for column in self.LOAD_COLUMNS}
+
+    @property
+    def planned_cells(self) -> dict[str, Any]:
+        """The cells of a row about the planned load point."""
+        return {column: getattr(self, column) for column in self.PLANNED_COLUMNS}
+
+    @property
+    def cells(self) -> dict[str, Any]:
+        """The cells of a row about the load point."""
+        return {column: getattr(self, column) for column in self.COLUMNS}
+
+    @property
     def planned(self) -> "LoadPoint":
         """The load point without its rate: the key that is the same in every run of a plan."""
         return replace(self, rate_rps=None)
