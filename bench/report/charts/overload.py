@@ -30,7 +30,7 @@ def build_overload_chart(request: ChartRequest, tables: ChartTables) -> Figure |
         return None
     arms = sorted({arm for of_arm in curves.values() for arm in of_arm})
     looks = styles(arm.label for arm in arms)
-    blocks = max(int(sweep.rows(tables.trials)["block"].nunique()) for sweep in curves)
+    blocks = max(sweep.blocks(tables.trials) for sweep in curves)
     subtitle = (
         f"replies in time per second, median of {plural(blocks, 'block')}; grey area: overload; "
         "dashed: predicted end of the recovery"
@@ -40,7 +40,7 @@ def build_overload_chart(request: ChartRequest, tables: ChartTables) -> Figure |
     )
     names = []
     for ax, (sweep, of_arm) in zip(axes, curves.items(), strict=True):
-        panel_title(ax, sweep.scenario.replace("_", " "))
+        panel_title(ax, sweep.title)
         _draw_overload(ax, sweep, tables)
         ends = [_draw_curve(ax, arm, of_arm[arm], looks[arm.label]) for arm in sorted(of_arm)]
         ax.set_xlabel("time (s)")
@@ -100,7 +100,7 @@ def _draw_curve(ax: Axes, arm: Arm, curve: pd.DataFrame, look: Style) -> Label:
 def _notes(sweeps: Iterable[Sweep], tables: ChartTables) -> list[str]:
     """Return a line for each scenario: the measured times to recover, and the predicted one."""
     times = {sweep: recovery_times(select_points(tables.summary, sweep, "recovery_s")) for sweep in sweeps}
-    names = {sweep: sweep.scenario.replace("_", " ").capitalize() for sweep in times}
+    names = {sweep: sweep.title.capitalize() for sweep in times}
     lines = [f"{names[sweep]}, time to recover{of_sweep}." for sweep, of_sweep in times.items() if of_sweep]
     points = [point for sweep in times for point in select_points(tables.summary, sweep, "recovery_s")]
     return lines + notes(points, tables.comparisons, tables.trials, next(iter(times)), "", ("Invalid", "Suspect"))
