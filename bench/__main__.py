@@ -7,7 +7,8 @@ import sys
 def leave_working_folder() -> None:
     """Take the working folder, which ``python -m`` has put first, off the path; keep this project importable.
 
-    A file ``socket.py`` or a folder ``clients`` in it would replace the real module.
+    A file ``socket.py`` or a folder ``clients`` in it would replace the real module. So each of the three packages has
+    this function itself: until it has run, an import of another package may find one in the working folder.
     """
     try:
         folder = os.getcwd()  # noqa: PTH109 - pathlib may be such a file, too

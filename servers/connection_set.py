@@ -156,7 +156,7 @@ class ConnectionSet:
 
     def flush(self, fd: int) -> None:
         """Send more of a reply that did not fit into the send buffer."""
-        conn, handler = self.connections[fd]
+        conn = self.connections[fd][0]
         rest = self.flushing[fd]
         try:
             rest = rest[conn.send(rest) :]
@@ -167,7 +167,12 @@ class ConnectionSet:
             return
         if rest:
             self.flushing[fd] = rest
-        elif handler.done:
+        else:
+            self.end_flush(fd)
+
+    def end_flush(self, fd: int) -> None:
+        """Close the connection after its last reply, or else read it again."""
+        if self.connections[fd][1].done:
             self.close_connection(fd)
         else:
             self.watch_readable(fd)

@@ -115,14 +115,9 @@ def _conclusion(
 def _to_row(
     family: Family, comparison: Comparison, interval: LogRatio, p_holm: float, quality: Quality, conclusion: Conclusion
 ) -> ComparisonRow:
-    load_point, pair = comparison.load_point, comparison.pair
+    pair = comparison.pair
     return ComparisonRow(
-        scenario=load_point.scenario,
-        connections=load_point.connections,
-        message_bytes=load_point.message_bytes,
-        population=load_point.population,
-        phase=load_point.phase,
-        rate_rps=load_point.rate_rps,
+        **comparison.load_point.cells,
         scenario_kind=comparison.scenario_kind.value,
         metric=family.metric,
         arm=pair.arm,

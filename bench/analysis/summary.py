@@ -71,7 +71,6 @@ class CaseLabels:
         reason: str = "",
     ) -> SummaryRow:
         """Return the row of one metric."""
-        load_point = self.case.load_point
         return SummaryRow(
             arm=self.case.arm,
             model=self.model,
@@ -79,12 +78,7 @@ class CaseLabels:
             protocol=self.protocol,
             python=self.python,
             scenario_kind=self.scenario_kind,
-            scenario=load_point.scenario,
-            connections=load_point.connections,
-            message_bytes=load_point.message_bytes,
-            population=load_point.population,
-            phase=load_point.phase,
-            rate_rps=load_point.rate_rps,
+            **self.case.load_point.cells,
             metric=metric,
             unit=METRICS[metric].unit,
             blocks=blocks,

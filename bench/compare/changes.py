@@ -157,14 +157,9 @@ def _is_comparable(run: RunValues, case: CaseKey, metric: str) -> bool:
 
 
 def _missing(case: CaseKey, metrics: Iterable[str], status: str, reason: str) -> Missing:
-    load_point = case.load_point
     return Missing(
         arm=case.arm,
-        scenario=load_point.scenario,
-        connections=load_point.connections,
-        message_bytes=load_point.message_bytes,
-        population=load_point.population,
-        phase=load_point.phase,
+        **case.load_point.planned_cells,
         metrics=tuple(metrics),
         status=status,
         reason=reason,
@@ -185,14 +180,9 @@ def _change(test: _Test, thresholds: tuple[Thresholds, Thresholds]) -> Change:
     verdict = worst_verdict(verdicts)
     ratio, low, high, conclusion = _search_change(test) if test.metric == MAX_RATE else _block_change(test)
     relative = _relative_change(test)
-    load_point = test.case.load_point
     return Change(
         arm=test.case.arm,
-        scenario=load_point.scenario,
-        connections=load_point.connections,
-        message_bytes=load_point.message_bytes,
-        population=load_point.population,
-        phase=load_point.phase,
+        **test.case.load_point.planned_cells,
         metric=test.metric,
         before=test.before.median,
         now=test.after.median,

@@ -173,9 +173,7 @@ class Block:
         return RoundRow(
             block=self._number,
             round=number,
-            scenario=load.point.scenario,
-            connections=load.point.connections,
-            message_bytes=load.point.message_bytes,
+            **load.point.load_cells,
             probe_us=conditions.probe_us,
             probe_ratio=conditions.probe_ratio,
             steal_share=conditions.steal_share,

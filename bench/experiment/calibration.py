@@ -97,10 +97,8 @@ def _open_cycle_s(
 
 def _length_row(load: ScheduledLoad, arm: Arm, length: SliceLength) -> SliceLengthRow:
     return SliceLengthRow(
-        load.point.scenario,
-        load.point.connections,
-        load.point.message_bytes,
-        arm.name,
+        **load.point.load_cells,
+        arm=arm.name,
         cycle_s=length.cycle_s,
         slice_s=length.slice_s,
         slice_warmup_s=length.warmup_s,

@@ -57,16 +57,11 @@ def _rows(
     part: LoadPart, rule: str, calibration: RateCalibration, rates: Mapping[Arm, float], share: float
 ) -> Iterator[RateRow]:
     """Yield the row of each arm. share: of its rate."""
-    point = part.point
     for arm, rate_rps in rates.items():
         yield RateRow(
-            point.scenario,
-            point.connections,
-            point.message_bytes,
-            arm.name,
-            rule,
-            calibration.capacity_rps(arm),
-            share * rate_rps,
-            population=point.population,
-            phase=point.phase,
+            **part.point.planned_cells,
+            arm=arm.name,
+            rate=rule,
+            capacity_rps=calibration.capacity_rps(arm),
+            rate_rps=share * rate_rps,
         )

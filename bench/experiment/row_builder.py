@@ -29,13 +29,10 @@ class TrialContext:
     @property
     def load_factors(self) -> dict[str, Any]:
         """The columns that every row about the whole load repeats."""
-        point = self.load.point
         return {
             "block": self.block,
             "arm": self.arm.name,
-            "scenario": point.scenario,
-            "connections": point.connections,
-            "message_bytes": point.message_bytes,
+            **self.load.point.load_cells,
             "rate_rps": self.planned_rate_rps,
         }
 

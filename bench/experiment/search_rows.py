@@ -57,9 +57,7 @@ def trial_search_row(
 
 def _row(load: ScheduledLoad, arm: Arm, objective: Objective, **columns: Any) -> MaxRateRow:
     return MaxRateRow(
-        scenario=load.point.scenario,
-        connections=load.point.connections,
-        message_bytes=load.point.message_bytes,
+        **load.point.load_cells,
         arm=arm.name,
         model=arm.model,
         transport=arm.transport,

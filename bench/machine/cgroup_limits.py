@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.machine.kernel_files import read_kernel_file
+
 ROOT = Path("/")
 _NO_MEMORY_LIMIT = 1 << 60  # bytes; version 1 writes its largest number instead of "max"
 _NS_PER_US = 1000
@@ -87,7 +89,7 @@ def _groups(controller: str, root: Path) -> Iterator[Path]:
 def _paths(controller: str, root: Path) -> list[tuple[str, bool]]:
     """Return the groups of this process for a controller, and whether each is of version 1."""
     paths = []
-    for line in _read(root / "proc/self/cgroup").splitlines():
+    for line in read_kernel_file(root / "proc/self/cgroup").splitlines():
         number, controllers, path = line.split(":", 2)
         if controller in controllers.split(","):
             paths.append((path, True))
@@ -98,7 +100,7 @@ def _paths(controller: str, root: Path) -> list[tuple[str, bool]]:
 
 def _mounts(controller: str, root: Path) -> Iterator[tuple[str, str]]:
     """Yield root and mount point of each mount of a controller; controller: "" means version 2."""
-    for line in _read(root / "proc/self/mountinfo").splitlines():
+    for line in read_kernel_file(root / "proc/self/mountinfo").splitlines():
         before, _, after = line.partition(" - ")
         kind, _, options = after.split(" ", 2)
         fields = before.split()
@@ -108,10 +110,10 @@ def _mounts(controller: str, root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _quota_cpus(group: Path) -> float | None:
-    if (quota := _read(group / "cpu.max").split()) and quota[0] != "max":
+    if (quota := read_kernel_file(group / "cpu.max").split()) and quota[0] != "max":
         return int(quota[0]) / int(quota[1])
     with contextlib.suppress(ValueError):
-        quota_us, period_us = (int(_read(group / f"cpu.cfs_{name}_us")) for name in ("quota", "period"))
+        quota_us, period_us = (int(read_kernel_file(group / f"cpu.cfs_{name}_us")) for name in ("quota", "period"))
         return quota_us / period_us if quota_us > 0 else None
     return None
 
@@ -122,7 +124,7 @@ def _memory_bytes(group: Path) -> tuple[int, int | None] | None:
         ("memory.max", "memory.current"),
         ("memory.limit_in_bytes", "memory.usage_in_bytes"),
     ):
-        limit, usage = _read(group / limit_name), _read(group / usage_name)
+        limit, usage = read_kernel_file(group / limit_name), read_kernel_file(group / usage_name)
         if limit.isdigit() and int(limit) < _NO_MEMORY_LIMIT:
             cache = _numbers(group / "memory.stat")
             reclaimable = cache.get("inactive_file", cache.get("total_inactive_file", 0))
@@ -132,12 +134,5 @@ def _memory_bytes(group: Path) -> tuple[int, int | None] | None:
 
 def _numbers(path: Path) -> dict[str, int]:
     """Return the numbers of a file with a name and a number in each line."""
-    words = (line.split() for line in _read(path).splitlines())
+    words = (line.split() for line in read_kernel_file(path).splitlines())
     return {pair[0]: int(pair[1]) for pair in words if len(pair) == 2 and pair[1].isdigit()}
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""

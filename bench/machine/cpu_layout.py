@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.machine.cgroup_limits import ROOT, read_limits
+from bench.machine.kernel_files import read_kernel_file
 
 _CPUS = "sys/devices/system/cpu"
 # Where the kernel lists the CPUs of each kind of core: of Intel's hybrid processors, performance cores first.
@@ -102,10 +103,10 @@ def kinds(cpus: Sequence[int], root: Path = ROOT) -> dict[int, int]:
     """
     rank_of: dict[int, int] = {}
     for rank, path in enumerate(_HYBRID_KINDS):
-        for cpu in parse_cpu_list(_read(root / path)):
+        for cpu in parse_cpu_list(read_kernel_file(root / path)):
             rank_of.setdefault(cpu, rank)
     if not rank_of:
-        capacities = {cpu: _read(root / _CPUS / f"cpu{cpu}/cpu_capacity") for cpu in cpus}
+        capacities = {cpu: read_kernel_file(root / _CPUS / f"cpu{cpu}/cpu_capacity") for cpu in cpus}
         rank_of = {cpu: -int(capacity) for cpu, capacity in capacities.items() if capacity.isdigit()}
     known = {cpu: rank_of[cpu] for cpu in cpus if cpu in rank_of}
     return known if len(set(known.values())) > 1 else {}
@@ -125,10 +126,3 @@ def _by_core(cpus: Sequence[int], core_of: Mapping[int, object]) -> list[list[in
     for cpu in sorted(cpus):
         groups.setdefault(core_of.get(cpu, cpu), []).append(cpu)
     return list(groups.values())
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""

@@ -9,7 +9,6 @@ import sysconfig
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import psutil
@@ -17,6 +16,7 @@ import psutil
 from bench.escaping import visible
 from bench.machine import cgroup_limits, fd_limit
 from bench.machine.cpu_layout import cores, place_here
+from bench.machine.kernel_files import read_kernel_file
 
 State = Literal["good", "note", "bad"]  # note: results are correct, but typical of this setting
 _OBSERVE_S = 0.5
@@ -85,7 +85,7 @@ def _check_cpus() -> Iterator[Finding]:
             "two threads of a core slow each other; holabench gives whole cores to one side",
             "switch SMT off for less noise",
         )
-    is_virtual = "hypervisor" in _read("/proc/cpuinfo")
+    is_virtual = "hypervisor" in read_kernel_file("/proc/cpuinfo")
     yield Finding(
         "virtual machine",
         "yes" if is_virtual else "no",
@@ -96,7 +96,7 @@ def _check_cpus() -> Iterator[Finding]:
 
 
 def _check_speed() -> Iterator[Finding]:
-    governor = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    governor = read_kernel_file("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     yield Finding(
         "governor",
         governor or "not available",
@@ -104,8 +104,8 @@ def _check_speed() -> Iterator[Finding]:
         "a CPU that saves power is slow when a request wakes it",
         "cpupower frequency-set --governor performance",
     )
-    no_turbo = _read("/sys/devices/system/cpu/intel_pstate/no_turbo")
-    boost = _read("/sys/devices/system/cpu/cpufreq/boost")
+    no_turbo = read_kernel_file("/sys/devices/system/cpu/intel_pstate/no_turbo")
+    boost = read_kernel_file("/sys/devices/system/cpu/cpufreq/boost")
     turbo = no_turbo == "0" or boost == "1"
     yield Finding(
         "turbo",
@@ -114,7 +114,7 @@ def _check_speed() -> Iterator[Finding]:
         "the clock speed depends on the temperature of the machine",
         "echo 1 > /sys/devices/system/cpu/intel_pstate/no_turbo",
     )
-    clock = _read("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+    clock = read_kernel_file("/sys/devices/system/clocksource/clocksource0/current_clocksource")
     yield Finding(
         "clock source",
         clock or "unknown",
@@ -192,7 +192,7 @@ def _check_kernel() -> Iterator[Finding]:
 
 
 def _check_ports() -> Iterator[Finding]:
-    low, high = map(int, _read("/proc/sys/net/ipv4/ip_local_port_range").split() or ("32768", "60999"))
+    low, high = map(int, read_kernel_file("/proc/sys/net/ipv4/ip_local_port_range").split() or ("32768", "60999"))
     reuse = _read_setting("net/ipv4/tcp_tw_reuse")
     ports = high - low + 1
     yield Finding(
@@ -202,7 +202,9 @@ def _check_ports() -> Iterator[Finding]:
         "a closed connection keeps its port for a minute; the generator uses more addresses when ports run short",
         "sysctl net.ipv4.ip_local_port_range='15000 65000'",
     )
-    sockets = next((line.split() for line in _read("/proc/net/sockstat").splitlines() if line.startswith("TCP:")), [])
+    sockets = next(
+        (line.split() for line in read_kernel_file("/proc/net/sockstat").splitlines() if line.startswith("TCP:")), []
+    )
     waiting = int(sockets[sockets.index("tw") + 1]) if "tw" in sockets else 0
     yield Finding(
         "connections in TIME_WAIT",
@@ -264,15 +266,8 @@ def _cpu_times() -> dict[int, tuple[str, float]]:
 
 
 def _read_setting(name: str) -> int:
-    text = _read(f"/proc/sys/{name}")
+    text = read_kernel_file(f"/proc/sys/{name}")
     return int(text) if text.isdigit() else 0
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""
 
 
 def _comma_list(numbers: tuple[int, ...]) -> str:

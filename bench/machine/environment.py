@@ -18,6 +18,7 @@ import psutil
 from bench.machine.cgroup_limits import read_limits
 from bench.machine.child_environment import describe_environment
 from bench.machine.cpu_layout import Placement
+from bench.machine.kernel_files import read_kernel_file
 from bench.schema.csv_schema import SCHEMA
 
 _PACKAGES = ("numba", "numpy", "pandas", "scipy", "matplotlib", "psutil")
@@ -65,14 +66,16 @@ def describe(placement: Placement) -> dict[str, Any]:
             "memory_limit_mb": None if limits.memory_bytes is None else round(limits.memory_bytes / 1e6),
             "kernel": platform.release(),
             "architecture": platform.machine(),
-            "clocksource": _read("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
-            "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-            "hypervisor": "hypervisor" in (_read("/proc/cpuinfo") or ""),
+            "clocksource": read_kernel_file("/sys/devices/system/clocksource/clocksource0/current_clocksource") or None,
+            "governor": read_kernel_file("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or None,
+            "hypervisor": "hypervisor" in read_kernel_file("/proc/cpuinfo"),
             "load_average": list(os.getloadavg()),
             "python": f"{platform.python_implementation()} {platform.python_version()}",
             "packages": {name: _version(name) for name in _PACKAGES},
             **describe_environment(),
-            "kernel_settings": {name: _read(f"/proc/sys/{path}") for name, path in _KERNEL_SETTINGS.items()},
+            "kernel_settings": {
+                name: read_kernel_file(f"/proc/sys/{path}") or None for name, path in _KERNEL_SETTINGS.items()
+            },
         },
     }
 
@@ -118,7 +121,7 @@ def _normalised(value: object) -> object:
 
 
 def _cpu_model() -> str | None:
-    lines = (_read("/proc/cpuinfo") or "").splitlines()
+    lines = read_kernel_file("/proc/cpuinfo").splitlines()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else None
 
@@ -146,11 +149,4 @@ def _version(package: str) -> str | None:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return None
-
-
-def _read(path: str) -> str | None:
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError:
         return None

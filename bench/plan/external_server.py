@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from bench.plan.value_types import DurationS, Positive, Protocol, Transport
+from bench.plan.key_docs import key
+from bench.plan.value_types import MAX_NAME_LENGTH, DurationS, Positive, Protocol, Transport
 
 # Replaced in commands, folders and environment variables, each by its value.
 PLACEHOLDERS = ("port", "host", "transport", "protocol", "python", "examples")
@@ -20,82 +21,71 @@ class ExternalServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     name: Annotated[
         str,
-        Meta(
-            pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z",
-            max_length=60,
-            description="Name of the server in tables and files.",
-            examples=["echo.php"],
-        ),
+        Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\Z", max_length=MAX_NAME_LENGTH),
+        key("Name of the server in tables and files.", example="echo.php"),
     ]
     command: Annotated[
         tuple[str, ...],
-        Meta(
-            description="Program and arguments, which are started without a shell. `{port}`, `{host}`, `{transport}` "
+        key(
+            "Program and arguments, which are started without a shell. `{port}`, `{host}`, `{transport}` "
             "and `{protocol}` are replaced by their values, `{python}` by the interpreter of holabench, `{examples}` "
             "by its folder `examples/`; also in `folder` and in the values of `environment`. `{port}` is required.",
-            examples=[["php", "echo.php", "{port}"]],
-            extra_json_schema={"default": "none"},
+            example=["php", "echo.php", "{port}"],
+            default="none",
         ),
     ] = ()
     target: Annotated[
         str,
-        Meta(
-            description="Address of a running server, instead of a command: HOST:PORT, with an IPv6 address in "
+        key(
+            "Address of a running server, instead of a command: HOST:PORT, with an IPv6 address in "
             "brackets. Of several addresses of a name, the first one on which a server listens is loaded. Its CPU time "
             "and memory are not measured.",
-            examples=["127.0.0.1:7000", "localhost:7000", "[::1]:7000"],
-            extra_json_schema={"default": "none"},
+            example="127.0.0.1:7000",
+            default="none",
         ),
     ] = ""
     transports: Annotated[
-        tuple[Transport, ...],
-        Meta(min_length=1, description="Transports that the server serves.", examples=[["tcp", "udp"]]),
+        tuple[Transport, ...], Meta(min_length=1), key("Transports that the server serves.", example=["tcp", "udp"])
     ] = ("tcp",)
     protocols: Annotated[
         Annotated[tuple[Protocol, ...], Meta(min_length=1)] | None,
-        Meta(
-            description="Protocols that the server speaks. Scenarios of other protocols are skipped for it.",
-            examples=[["hola"]],
-            extra_json_schema={"default": "found by a conversation before the first block"},
+        key(
+            "Protocols that the server speaks. Scenarios of other protocols are skipped for it.",
+            example=["hola"],
+            default="found by a conversation before the first block",
         ),
     ] = None
     folder: Annotated[
         str,
-        Meta(
-            description="Working directory of the server. A relative path of its program starts here.",
-            examples=["/srv/echo"],
-            extra_json_schema={"default": "the current directory"},
+        key(
+            "Working directory of the server. A relative path of its program starts here.",
+            example="/srv/echo",
+            default="the current directory",
         ),
     ] = ""
     environment: Annotated[
         dict[str, str],
-        Meta(
-            description="Environment variables of the server, in addition to those of holabench.",
-            examples=[{"NODE_ENV": "production"}],
-            extra_json_schema={"default": "none"},
+        key(
+            "Environment variables of the server, in addition to those of holabench.",
+            example={"NODE_ENV": "production"},
+            default="none",
         ),
     ] = {}
-    cpus: Annotated[Positive, Meta(description="Number of CPUs that the server can use.", examples=[2])] = 1
+    cpus: Annotated[Positive, key("Number of CPUs that the server can use.", example=2)] = 1
     clients: Annotated[
         Annotated[int, Meta(ge=0)] | None,
-        Meta(
-            description="Number of TCP clients that the server can serve at the same time; 0 means no limit. More are "
+        key(
+            "Number of TCP clients that the server can serve at the same time; 0 means no limit. More are "
             "skipped for it.",
-            examples=[1],
-            extra_json_schema={"default": "1 or no limit, found by a conversation before the first block"},
+            example=1,
+            default="1 or no limit, found by a conversation before the first block",
         ),
     ] = None
     ready: Annotated[
         Literal["line", "exchange"],
-        Meta(
-            description="Sign that the server is up: its first line on stdout (flushed), or an answered request.",
-            examples=["line"],
-        ),
+        key("Sign that the server is up: its first line on stdout (flushed), or an answered request.", example="line"),
     ] = "exchange"
-    start_s: Annotated[
-        DurationS,
-        Meta(description="Time in which the server has to be up.", examples=[30.0], extra_json_schema={"unit": "s"}),
-    ] = 10.0
+    start_s: Annotated[DurationS, key("Time in which the server has to be up.", example=30.0, unit="s")] = 10.0
 
     def with_values(self, values: Mapping[str, object]) -> "ExternalServer":
         """Return the server with ``{name}`` replaced by each value in its command, folder and environment variables.

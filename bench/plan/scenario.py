@@ -5,9 +5,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from bench.plan.population import NAME_PATTERN, Phase, Population, WorkShare
+from bench.plan.key_docs import key
+from bench.plan.population import COMPUTE_KINDS, Phase, Population, WorkMix, WorkShare
 from bench.plan.value_types import (
-    MAX_NAME_LENGTH,
     Arrivals,
     ComputeKind,
     ComputeUnits,
@@ -15,10 +15,12 @@ from bench.plan.value_types import (
     DurationS,
     Lifecycle,
     MessageBytes,
+    Name,
     Positive,
     Protocol,
     Rate,
     RateRps,
+    SliceS,
     WaitMs,
 )
 from bench.schema.metrics import ScenarioKind
@@ -38,189 +40,167 @@ _NO_SIZE = (0,)  # the messages of hola are fixed
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One question with its load."""
 
-    name: Annotated[
-        str,
-        Meta(
-            pattern=NAME_PATTERN,
-            max_length=MAX_NAME_LENGTH,
-            description="Name of the scenario in tables and files.",
-            examples=["capacity"],
-        ),
-    ]
+    name: Annotated[Name, key("Name of the scenario in tables and files.", example="capacity")]
     question: Annotated[
         str,
-        Meta(
-            description="The question that the scenario answers, for the report.",
-            examples=["How many requests per second?"],
-            extra_json_schema={"default": "none"},
+        key(
+            "The question that the scenario answers, for the report.",
+            example="How many requests per second?",
+            default="none",
         ),
     ] = ""
-    protocol: Annotated[Protocol, Meta(description="Conversation of client and server.", examples=["hola"])] = "echo"
+    protocol: Annotated[Protocol, key("Conversation of client and server.", example="hola")] = "echo"
     lifecycle: Annotated[
         Lifecycle,
-        Meta(
-            description="`persistent`: connections stay open. `session`: each client connects, sends its requests, "
+        key(
+            "`persistent`: connections stay open. `session`: each client connects, sends its requests, "
             "disconnects and connects again. `per_request`: the same with one request.",
-            examples=["session"],
+            example="session",
         ),
     ] = "persistent"
     connections: Annotated[
         Annotated[tuple[Connections, ...], Meta(min_length=1)] | None,
-        Meta(
-            description="Numbers of simultaneous clients. Each is measured. With populations: of each population "
+        key(
+            "Numbers of simultaneous clients. Each is measured. With populations: of each population "
             "without a number of its own; 0 is allowed beside another population.",
-            examples=[[1, 16, 64]],
-            extra_json_schema={"default": "required, unless every population has a number"},
+            example=[1, 16, 64],
+            default="required, unless every population has a number",
         ),
     ] = None
     message_bytes: Annotated[
         Annotated[tuple[MessageBytes, ...], Meta(min_length=1)] | None,
-        Meta(
-            description="Sizes of the messages. Each is measured. Messages of `hola` have no sizes; those of `work` "
+        key(
+            "Sizes of the messages. Each is measured. Messages of `hola` have no sizes; those of `work` "
             "include a header of 24 bytes.",
-            examples=[[64, 1024]],
-            extra_json_schema={"unit": "bytes", "default": "`[64]`"},
+            example=[64, 1024],
+            unit="bytes",
+            default="`[64]`",
         ),
     ] = None
     wait_ms: Annotated[
         WaitMs | None,
-        Meta(
-            description="Wait that each request asks for, as for a database; protocol `work` only.",
-            examples=[5.0],
-            extra_json_schema={"unit": "ms", "default": "`0.0`"},
+        key(
+            "Wait that each request asks for, as for a database; protocol `work` only.",
+            example=5.0,
+            unit="ms",
+            default="`0.0`",
         ),
     ] = None
     compute_units: Annotated[
         ComputeUnits | None,
-        Meta(
-            description="Compute that each request asks for, in units of about 1 us; protocol `work` only.",
-            examples=[1000],
-            extra_json_schema={"default": "`0`"},
+        key(
+            "Compute that each request asks for, in units of about 1 us; protocol `work` only.",
+            example=1000,
+            default="`0`",
         ),
     ] = None
     compute_kind: Annotated[
-        ComputeKind | None,
-        Meta(
-            description="`lock`: Python that holds the interpreter lock. `release`: hashing that releases it.",
-            examples=["release"],
-            extra_json_schema={"default": f'`"{_COMPUTE_KIND}"`'},
-        ),
+        ComputeKind | None, key(COMPUTE_KINDS, example="release", default=f'`"{_COMPUTE_KIND}"`')
     ] = None
     work_mix: Annotated[
-        Annotated[tuple[WorkShare, ...], Meta(min_length=1)] | None,
-        Meta(
-            description="Several kinds of requests, drawn at random with the seed, instead of `wait_ms` and "
+        WorkMix | None,
+        key(
+            "Several kinds of requests, drawn at random with the seed, instead of `wait_ms` and "
             "`compute_units`; see below.",
-            extra_json_schema={"default": "none"},
+            default="none",
         ),
     ] = None
     requests_per_session: Annotated[
         Positive | None,
-        Meta(
-            description="Requests of each session; `session` lifecycle only.",
-            examples=[5],
-            extra_json_schema={"default": f"`{_SESSION_REQUESTS}`"},
-        ),
+        key("Requests of each session; `session` lifecycle only.", example=5, default=f"`{_SESSION_REQUESTS}`"),
     ] = None
     rate: Annotated[
         Rate | None,
-        Meta(
-            description="`common`: open loop at a rate that every arm can sustain; a calibration finds it. `highest`: "
+        key(
+            "`common`: open loop at a rate that every arm can sustain; a calibration finds it. `highest`: "
             "search for the max rate under the objective.",
-            examples=["common"],
-            extra_json_schema={"default": "closed loop"},
+            example="common",
+            default="closed loop",
         ),
     ] = None
     rate_rps: Annotated[
         RateRps | None,
-        Meta(
-            description="Open loop at this rate, over all connections.",
-            examples=[20000],
-            extra_json_schema={"unit": "requests/s", "default": "closed loop"},
-        ),
+        key("Open loop at this rate, over all connections.", example=20000, unit="requests/s", default="closed loop"),
     ] = None
     capacity_share: Annotated[
         Annotated[float, Meta(gt=0, le=1)] | None,
-        Meta(
-            description="Open loop at this share of each arm's own capacity; a calibration measures the capacity.",
-            examples=[0.5],
-            extra_json_schema={"unit": "share", "default": "closed loop"},
+        key(
+            "Open loop at this share of each arm's own capacity; a calibration measures the capacity.",
+            example=0.5,
+            unit="share",
+            default="closed loop",
         ),
     ] = None
     arrivals: Annotated[
-        Arrivals | None,
-        Meta(
-            description="Pattern of the requests of an open loop.",
-            examples=["constant"],
-            extra_json_schema={"default": f'`"{_ARRIVALS}"`'},
-        ),
+        Arrivals | None, key("Pattern of the requests of an open loop.", example="constant", default=f'`"{_ARRIVALS}"`')
     ] = None
     backlog: Annotated[
         Annotated[int, Meta(ge=1, le=65_535)] | None,
-        Meta(
-            description="Length of the listen queue of the models' servers. Those that keep the defaults of a library, "
+        key(
+            "Length of the listen queue of the models' servers. Those that keep the defaults of a library, "
             "the baseline and external servers have their own, and are skipped.",
-            examples=[128],
-            extra_json_schema={"default": "`1024`"},
+            example=128,
+            default="`1024`",
         ),
     ] = None
     seconds: Annotated[
         DurationS | None,
-        Meta(
-            description="Load on each arm at each load point of a block. In a search: load of each trial. Phases have "
+        key(
+            "Load on each arm at each load point of a block. In a search: load of each trial. Phases have "
             "lengths of their own.",
-            examples=[0.3],
-            extra_json_schema={"unit": "s", "default": "required without phases"},
+            example=0.3,
+            unit="s",
+            default="required without phases",
         ),
     ] = None
     slice_s: Annotated[
-        Annotated[float, Meta(ge=0.005, le=600)] | None,
-        Meta(
-            description="Length of a slice of this scenario; its first tenth is not counted. Where requests queue "
+        SliceS | None,
+        key(
+            "Length of a slice of this scenario; its first tenth is not counted. Where requests queue "
             "behind heavy ones, slices have to be long against a heavy request.",
-            examples=[0.25],
-            extra_json_schema={"unit": "s", "default": "the plan's"},
+            example=0.25,
+            unit="s",
+            default="the plan's",
         ),
     ] = None
     objective_p99_us: Annotated[
         Annotated[float, Meta(ge=0)] | None,
-        Meta(
-            description="Objective of a search: 99% of the requests are answered within this time. 0 means ten times "
+        key(
+            "Objective of a search: 99% of the requests are answered within this time. 0 means ten times "
             "the median latency of the slowest idle arm, but at least 5 ms.",
-            examples=[2000],
-            extra_json_schema={"unit": "us", "default": "`0.0`"},
+            example=2000,
+            unit="us",
+            default="`0.0`",
         ),
     ] = None
     objective_lost_share: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None,
-        Meta(
-            description="Objective of a search: share of the requests that may stay unanswered.",
-            examples=[0.01],
-            extra_json_schema={"unit": "share", "default": f"`{_LOST_SHARE}`"},
+        key(
+            "Objective of a search: share of the requests that may stay unanswered.",
+            example=0.01,
+            unit="share",
+            default=f"`{_LOST_SHARE}`",
         ),
     ] = None
     search_width: Annotated[
         Annotated[float, Meta(ge=0.001, le=1)] | None,
-        Meta(
-            description="Distance of two neighbouring rates of a search, as a share of the lower one.",
-            examples=[0.05],
-            extra_json_schema={"unit": "share", "default": f"`{_SEARCH_WIDTH}`"},
+        key(
+            "Distance of two neighbouring rates of a search, as a share of the lower one.",
+            example=0.05,
+            unit="share",
+            default=f"`{_SEARCH_WIDTH}`",
         ),
     ] = None
 
     populations: Annotated[
         tuple[Population, ...],
-        Meta(
-            description="Clients of several kinds at the same time; see below. The scenario asks about the first.",
-            extra_json_schema={"default": "one kind"},
+        key(
+            "Clients of several kinds at the same time; see below. The scenario asks about the first.",
+            default="one kind",
         ),
     ] = ()
     phases: Annotated[
-        tuple[Phase, ...],
-        Meta(
-            description="Loads one after the other on one server; see below.",
-            extra_json_schema={"default": "one load"},
-        ),
+        tuple[Phase, ...], key("Loads one after the other on one server; see below.", default="one load")
     ] = ()
 
     @property

@@ -53,6 +53,21 @@ class LoadPoint:
         )
 
     @property
+    def load_cells(self) -> dict[str, Any]:
+        """The cells of a row about all populations of the load."""
+        return {column: getattr(self, column) for column in self.LOAD_COLUMNS}
+
+    @property
+    def planned_cells(self) -> dict[str, Any]:
+        """The cells of a row about the planned load point."""
+        return {column: getattr(self, column) for column in self.PLANNED_COLUMNS}
+
+    @property
+    def cells(self) -> dict[str, Any]:
+        """The cells of a row about the load point."""
+        return {column: getattr(self, column) for column in self.COLUMNS}
+
+    @property
     def planned(self) -> "LoadPoint":
         """The load point without its rate: the key that is the same in every run of a plan."""
         return replace(self, rate_rps=None)
@@ -64,8 +79,8 @@ class LoadPoint:
 
     @property
     def part(self) -> str:
-        """The population and the phase as text: ``heavy during overload``; empty where there is only one."""
-        return " during ".join(filter(None, (self.population, self.phase)))
+        """The population and the phase as text; empty where there is only one."""
+        return part_text(self.population, self.phase)
 
     def __str__(self) -> str:
         """Return ``capacity, 64 connections, 1024 bytes``, the population and the rate if there are any."""
@@ -73,6 +88,11 @@ class LoadPoint:
         part = f", {self.part}" if self.part else ""
         rate = "" if self.rate_rps is None else f", {compact(self.rate_rps)} requests/s"
         return f"{self.scenario}, {plural(self.connections, 'connection')}{size}{part}{rate}"
+
+
+def part_text(population: str, phase: str) -> str:
+    """Return a population in a phase as text: ``heavy during overload``; empty names are left out."""
+    return " during ".join(filter(None, (population, phase)))
 
 
 def _name(cell: Any) -> str:

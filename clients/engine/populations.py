@@ -28,7 +28,7 @@ from clients.engine.phases import begin_phases, next_phase, phase_of
 from clients.engine.raw_memory import Array
 from clients.engine.records import CLOSED, CONNECTING, OPEN
 from clients.engine.replies import EPOLLOUT, read_leftovers
-from clients.engine.scheduler import count_unsent, fill_slots, observe_in_flight, reopen, start_load
+from clients.engine.scheduler import count_unsent, let_all_send, observe_in_flight, start_load
 from clients.engine.syscalls import EVENT_DATA_WORD, EVENT_WORDS
 from clients.engine.thread_state import EVENTS_AT, EVENTS_AT_ONCE, ThreadState
 from clients.engine.timeouts import scan_timeouts
@@ -262,14 +262,8 @@ def wake_clients(state: ThreadState, params: LoadParams, now_ns: int) -> None:
         return
     if params.behaviour > SILENT:
         queue_all_writers(state, params, now_ns)
-        return
-    if params.behaviour != NORMAL or params.think_ns > 0:
-        return
-    for i in range(state.connection_count):
-        if connections(state)[i]["state"] == CLOSED:
-            reopen(state, params, i, now_ns)
-        else:
-            fill_slots(state, params, i, now_ns)
+    elif params.behaviour == NORMAL and params.think_ns <= 0:
+        let_all_send(state, params, now_ns)
 
 
 @jit

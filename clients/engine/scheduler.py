@@ -69,7 +69,13 @@ def start_load(state: ThreadState, params: LoadParams, now_ns: int) -> None:
     if params.open_loop:
         first_arrival(state, params)
         _queue_all_slots(state, params, now_ns)
-        return
+    else:
+        let_all_send(state, params, now_ns)
+
+
+@jit_internal
+def let_all_send(state: ThreadState, params: LoadParams, now_ns: int) -> None:
+    """Let every client of a closed loop send, after a new connect if its connection is closed."""
     for i in range(state.connection_count):
         if connections(state)[i]["state"] == CLOSED:
             reopen(state, params, i, now_ns)

@@ -19,6 +19,7 @@ from servers.work.coroutines import converse
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Awaitable, Callable
 
     from servers.protocols import NewStreamHandler
 
@@ -42,11 +43,7 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
         finally:
             writer.close()
 
-    async def run() -> None:
-        server = await asyncio.start_server(serve_client, sock=listener, backlog=sockets.backlog(listener))
-        await server.serve_forever()
-
-    asyncio.run(run())
+    asyncio.run(_serve(listener, serve_client))
 
 
 def serve_work_tcp(listener: socket.socket) -> None:
@@ -64,8 +61,11 @@ def serve_work_tcp(listener: socket.socket) -> None:
         finally:
             writer.close()
 
-    async def run() -> None:
-        server = await asyncio.start_server(serve_client, sock=listener, backlog=sockets.backlog(listener))
-        await server.serve_forever()
+    asyncio.run(_serve(listener, serve_client))
 
-    asyncio.run(run())
+
+async def _serve(
+    listener: socket.socket, serve_client: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+) -> None:
+    server = await asyncio.start_server(serve_client, sock=listener, backlog=sockets.backlog(listener))
+    await server.serve_forever()

@@ -22,6 +22,7 @@ from servers.work.coroutines import converse
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Awaitable, Callable
 
     from servers.protocols import NewStreamHandler
 
@@ -43,10 +44,7 @@ def serve_tcp(listener: socket.socket, new_handler: NewStreamHandler) -> None:
         except trio.BrokenResourceError:
             pass  # the client reset the connection
 
-    async def run() -> None:
-        await trio.serve_listeners(serve_client, [trio.SocketListener(trio.socket.from_stdlib_socket(listener))])
-
-    trio.run(run)
+    trio.run(_serve, listener, serve_client)
 
 
 def serve_work_tcp(listener: socket.socket) -> None:
@@ -56,7 +54,8 @@ def serve_work_tcp(listener: socket.socket) -> None:
         with contextlib.suppress(trio.BrokenResourceError):  # the client reset the connection
             await converse(stream.receive_some, stream.send_all, wait_and_compute)
 
-    async def run() -> None:
-        await trio.serve_listeners(serve_client, [trio.SocketListener(trio.socket.from_stdlib_socket(listener))])
+    trio.run(_serve, listener, serve_client)
 
-    trio.run(run)
+
+async def _serve(listener: socket.socket, serve_client: Callable[[trio.SocketStream], Awaitable[None]]) -> None:
+    await trio.serve_listeners(serve_client, [trio.SocketListener(trio.socket.from_stdlib_socket(listener))])

@@ -124,20 +124,8 @@ class WorkConnections(ConnectionSet):
         self.watch_writable(fd)
         return False
 
-    def flush(self, fd: int) -> None:
-        """Send more of a reply that did not fit into the send buffer, and answer the next request once it is sent."""
-        conn = self.connections[fd][0]
-        rest = self.flushing[fd]
-        try:
-            rest = rest[conn.send(rest) :]
-        except BlockingIOError:
-            return
-        except OSError:
-            self.close_connection(fd)
-            return
-        if rest:
-            self.flushing[fd] = rest
-            return
+    def end_flush(self, fd: int) -> None:
+        """Read the connection again, and answer its next request."""
         self.watch_readable(fd)
         del self.flushing[fd]
         self.proceed(fd)

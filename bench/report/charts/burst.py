@@ -11,7 +11,7 @@ from bench.formatting import join_words, plural
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.families import MAX_PANELS
 from bench.report.charts.layout import Label as NameLabel
-from bench.report.charts.layout import Texts, body_height_in, label_right, page, panel_title, settle, spread_labels
+from bench.report.charts.layout import Texts, body_height_in, name_lines, page, panel_title, settle
 from bench.report.charts.notes import notes
 from bench.report.charts.points import select_points
 from bench.report.charts.style import GREY, INK, Style, styles
@@ -30,16 +30,17 @@ def build_burst_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
         return None
     arms = sorted({arm for of_arm in curves.values() for arm in of_arm})
     looks = styles(arm.label for arm in arms)
-    first = next(iter(curves)).rows(tables.trials).iloc[0]
-    clients, blocks = int(first["population_connections"]), int(first_blocks(next(iter(curves)), tables))
+    first = next(iter(curves))
+    trial = first.rows(tables.trials).iloc[0]
+    clients, blocks = int(trial["population_connections"]), first.blocks(tables.trials)
     subtitle = (
-        f"{clients} clients connect within {1e3 * float(first['duration_s']):.3g} ms, send one request and read the "
+        f"{clients} clients connect within {1e3 * float(trial['duration_s']):.3g} ms, send one request and read the "
         f"answer; {plural(blocks, 'block')} together; dotted: connects that are sent again; "
         "dashed: room of the listen queue"
     )
     lines = [line for sweep in curves for line in _notes(sweep, tables)]
     points = [point for sweep in curves for point in select_points(tables.summary, sweep, "latency_p50_us")]
-    lines += notes(points, tables.comparisons, tables.trials, next(iter(curves)), "", ("Invalid", "Suspect"))
+    lines += notes(points, tables.comparisons, tables.trials, first, "", ("Invalid", "Suspect"))
     texts = Texts(request.question, subtitle, lines)
     figure, axes = page(texts, len(curves), body_height_in(4.2, arms))
     names = []
@@ -50,18 +51,12 @@ def build_burst_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
         if ax is not axes[0]:
             ax.tick_params(axis="y", labelleft=False)
         ends = [_draw(ax, arm, of_arm[arm], looks[arm.label]) for arm in sorted(of_arm)]
-        names.append(label_right(ax, ends) if ax is axes[-1] else [])
+        if ax is axes[-1]:
+            names.append(name_lines(ax, ends))
     axes[0].set_ylim(0, 104)
     axes[0].set_ylabel("clients with their answer (%)")
-    settle(figure)
-    for ax, of_panel in zip(axes, names, strict=True):
-        spread_labels(ax, of_panel)
+    settle(figure, names)
     return figure
-
-
-def first_blocks(sweep: Sweep, tables: ChartTables) -> int:
-    """Return the number of blocks of a sweep."""
-    return int(sweep.rows(tables.trials)["block"].nunique())
 
 
 def _curves(sweep: Sweep, tables: ChartTables) -> dict[Arm, pd.DataFrame]:
@@ -107,7 +102,7 @@ def _time_axis(ax: Axes) -> None:
 
 def _heading(sweep: Sweep, tables: ChartTables) -> str:
     lengths = sorted({int(length) for length in sweep.rows(tables.trials)["backlog"].dropna()})
-    return f"listen queue of {join_words(map(str, lengths))}" if lengths else sweep.scenario.replace("_", " ")
+    return f"listen queue of {join_words(map(str, lengths))}" if lengths else sweep.title
 
 
 def _notes(sweep: Sweep, tables: ChartTables) -> list[str]:

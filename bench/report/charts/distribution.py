@@ -11,16 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from bench.analysis import statistics
-from bench.report.charts.layout import (
-    Label,
-    Texts,
-    body_height_in,
-    label_right,
-    page,
-    panel_title,
-    settle,
-    spread_labels,
-)
+from bench.report.charts.layout import Label, Texts, body_height_in, name_lines, page, panel_title, settle
 from bench.report.charts.points import Point, of_transport, row_name, transports
 from bench.report.charts.style import GREY, Style, markers_along, styles
 from bench.report.charts.sweeps import Sweep
@@ -132,12 +123,10 @@ def draw_distribution(
     for ax, transport in zip(axes, panels, strict=True):
         panel_title(ax, transport.upper())
         of_panel = of_transport(drawn, transport)
-        names.append(label_right(ax, _draw_curves(ax, of_panel, curves, looks)))
+        names.append(name_lines(ax, _draw_curves(ax, of_panel, curves, looks)))
         _percentile_axis(ax, max(float(curves[point.arm].nines[-1]) for point in of_panel))
     _time_axis(axes[0], NAMES[quantity])
-    settle(figure)
-    for ax, labels in zip(axes, names, strict=True):
-        spread_labels(ax, labels)
+    settle(figure, names)
     return figure
 
 

@@ -44,7 +44,7 @@ def build_disturbed_chart(request: ChartRequest, tables: ChartTables) -> Figure 
     if any(math.isfinite(point.predicted) for row in rows for column in row.columns for point in column):
         texts = texts.with_notes(PREDICTION_NOTE)
     texts = texts.with_notes(*filter(None, (_effects(sweep, tables) for sweep in sweeps)))
-    headings = [sweep.scenario.replace("_", " ") for sweep in sweeps]
+    headings = [sweep.title for sweep in sweeps]
     return draw_grid(rows, headings, texts, CountAxis("other clients"))
 
 
@@ -53,7 +53,7 @@ def _effects(sweep: Sweep, tables: ChartTables) -> str:
     rows = sweep.all_rows(tables.summary)
     found = disturbances(rows[rows["metric"] == "latency_p99_us"])
     effects = effects_in_words(found)
-    return f"{sweep.scenario.replace('_', ' ').capitalize()}: {effects}." if effects else ""
+    return f"{sweep.title.capitalize()}: {effects}." if effects else ""
 
 
 def _widest_last(sweeps: Sequence[Sweep], tables: ChartTables) -> list[Sweep]:

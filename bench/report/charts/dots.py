@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
-from bench.formatting import compact, on_axis
-from bench.report.charts.layout import TEXT_GREY, Texts, page, panel_title, settle
+from bench.formatting import compact
+from bench.report.charts.layout import TEXT_GREY, Texts, number_ticks, page, panel_title, settle
 from bench.report.charts.lines import draw_marker, draw_prediction
 from bench.report.charts.points import Point, of_transport, row_name, transports
 from bench.report.charts.style import GREY, INK, Style, styles
@@ -53,7 +52,7 @@ def draw_dots(
         ax.set_xlim(0, (1.32 if second else 1.2) * (tops[transport] if own_scales else max(tops.values())))
         ax.set_xlabel(unit)
         ax.grid(visible=False, axis="y")
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: on_axis(value)))
+        number_ticks(ax.xaxis)
     _name_rows(axes, rows, looks)
     settle(figure)
     return figure

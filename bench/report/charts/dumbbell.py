@@ -6,10 +6,9 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
-from bench.formatting import compact, on_axis
-from bench.report.charts.layout import Texts, page, settle
+from bench.formatting import compact
+from bench.report.charts.layout import Texts, number_ticks, page, settle
 from bench.report.charts.points import Point, row_name
 from bench.report.charts.style import GREY, INK, Style, styles
 from bench.schema.conclusions import ComparisonKind
@@ -44,7 +43,7 @@ def draw_dumbbells(points: Sequence[Point], comparisons: pd.DataFrame, texts: Te
     ax.tick_params(axis="y", length=0)
     ax.grid(visible=False, axis="y")
     ax.set_xlabel(unit)
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: on_axis(value)))
+    number_ticks(ax.xaxis)
     settle(figure)
     return figure
 

@@ -5,22 +5,9 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.text import Text
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from bench.formatting import on_axis
-from bench.report.charts.layout import (
-    Label,
-    Texts,
-    body_height_in,
-    label_beside,
-    label_right,
-    page,
-    panel_title,
-    settle,
-    spread_labels,
-)
-from bench.report.charts.lines import CONNECTIONS, CountAxis, connections_axis, draw_arms, name_label
+from bench.report.charts.layout import PanelNames, Texts, body_height_in, number_ticks, page, panel_title, settle
+from bench.report.charts.lines import CONNECTIONS, CountAxis, connections_axis, draw_arms, name_arms
 from bench.report.charts.points import Point
 from bench.report.charts.style import Style, styles
 
@@ -45,15 +32,6 @@ class MetricRow:
         return [[point for point in column if point.drawable] for column in self.columns]
 
 
-@dataclass(frozen=True, slots=True)
-class _Names:
-    """The names of the lines in the last panel of a row: beside the axes, and inside."""
-
-    ax: Axes
-    outer: list[tuple[Label, Text]]
-    inner: list[Label]
-
-
 def draw_grid(
     rows: Sequence[MetricRow], headings: Sequence[str], texts: Texts, counted: CountAxis = CONNECTIONS
 ) -> Figure | None:
@@ -69,40 +47,34 @@ def draw_grid(
     figure, axes = page(texts, len(headings), height_in, len(rows))
     looks = styles(point.label for point in points)
     counts = sorted({point.connections for point in points})
-    named = []
+    names = []
     for position, row in enumerate(rows):
         of_row = axes[position * len(headings) : (position + 1) * len(headings)]
-        named.append(_draw_row(of_row, row, looks, counts, counted))
+        names.append(_draw_row(of_row, row, looks, counts, counted))
         if position < len(rows) - 1:
             for ax in of_row:
                 ax.set_xlabel("")
     for ax, heading in zip(axes, headings, strict=False):
         panel_title(ax, heading)
-    settle(figure)
-    for names in named:
-        spread_labels(names.ax, names.outer)
-        label_beside(names.ax, names.inner)
+    settle(figure, names)
     return figure
 
 
 def _draw_row(
     axes: Sequence[Axes], row: MetricRow, looks: Mapping[str, Style], counts: Sequence[int], counted: CountAxis
-) -> _Names:
-    """Draw a row of panels. Return the names of its lines."""
-    left, last = axes[0], axes[-1]
+) -> PanelNames:
+    """Draw a row of panels. Return the names of the lines in the last one."""
+    left = axes[0]
     if row.top is None:
         left.set_yscale("log")
-        left.yaxis.set_minor_formatter(NullFormatter())
     else:
         left.set_ylim(0, ABOVE_TOP * row.top)
     left.set_ylabel(row.label)
-    left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: on_axis(value)))
+    number_ticks(left.yaxis)
     ends: list[tuple[Point, float]] = []
     for ax, column in zip(axes, row.drawn, strict=True):
-        ends = draw_arms(ax, column, dict(looks))
+        ends = draw_arms(ax, column, looks)
         connections_axis(ax, counts, counted)
         if ax is not left:
             ax.tick_params(axis="y", labelleft=False)
-    outer = [name_label(point, x, dict(looks)) for point, x in ends if point.connections == counts[-1]]
-    inner = [name_label(point, x, dict(looks)) for point, x in ends if point.connections != counts[-1]]
-    return _Names(last, label_right(last, outer), inner)
+    return name_arms(axes[-1], ends, looks, counts[-1])

@@ -36,7 +36,7 @@ def build_idle_chart(request: ChartRequest, tables: ChartTables) -> Figure | Non
         MetricRow(label, [of_transport(of_row, over) for over in shown], top=_top(of_row))
         for label, of_row in points.items()
     ]
-    blocks = int(request.sweep.rows(trials)["block"].nunique())
+    blocks = request.sweep.blocks(trials)
     subtitle = f"clients connect and send nothing; median of {plural(blocks, 'block')}, bars: range of the blocks"
     texts = Texts(request.question, subtitle, [NOTE])
     return draw_grid(rows, [over.upper() for over in shown], texts, CountAxis("idle connections"))

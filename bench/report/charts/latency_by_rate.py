@@ -7,19 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from bench.formatting import on_axis
-from bench.report.charts.layout import (
-    Label,
-    Texts,
-    body_height_in,
-    label_right,
-    page,
-    panel_title,
-    settle,
-    spread_labels,
-)
+from bench.report.charts.layout import Label, Texts, body_height_in, name_lines, number_ticks, page, panel_title, settle
 from bench.report.charts.style import GREY, Style, styles
 from bench.schema.arms import Arm
 
@@ -75,17 +64,14 @@ def draw_latency_by_rate(rows: pd.DataFrame, capacities: Mapping[str, float], te
         for knee in knees:
             if Arm.parse(knee.arm).transport == transport:
                 _draw_knee(ax, knee, looks[Arm.parse(knee.arm).label])
-        names.append(label_right(ax, ends))
+        names.append(name_lines(ax, ends))
         ax.set_xlabel("requested requests per second")
         ax.set_xlim(left=0)
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: on_axis(value)))
+        number_ticks(ax.xaxis)
     axes[0].set_yscale("log")
     axes[0].set_ylabel("latency (µs, log scale)")
-    axes[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: on_axis(value)))
-    axes[0].yaxis.set_minor_formatter(NullFormatter())
-    settle(figure)
-    for ax, labels in zip(axes, names, strict=True):
-        spread_labels(ax, labels)
+    number_ticks(axes[0].yaxis)
+    settle(figure, names)
     return figure
 
 

@@ -12,12 +12,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from matplotlib.transforms import Bbox, ScaledTranslation, Transform
 
+from bench.formatting import on_axis
 from bench.report.charts.style import GREY, INK, PALE
 from bench.schema.arms import Arm
 
@@ -58,6 +61,15 @@ class Label:
     y: float
     ink: str
     marker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelNames:
+    """The names of the lines in a panel: beside the axes, each with its text, and inside the axes."""
+
+    ax: Axes
+    beside: list[tuple[Label, Text]]
+    inside: Sequence[Label]
 
 
 def page(texts: Texts, panels: int, body_in: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
@@ -118,8 +130,14 @@ def panel_title(ax: Axes, text: str) -> None:
     ax.set_title(text, loc="left", fontsize=12, fontweight="bold", color=INK, pad=10)
 
 
-def settle(figure: Figure) -> None:
-    """Fix the positions of the axes, so that labels can be placed by pixels.
+def number_ticks(axis: Axis) -> None:
+    """Write short numbers at the ticks of an axis. Call it once the scale is set: a new scale formats them itself."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: on_axis(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def settle(figure: Figure, names: Iterable[PanelNames] = ()) -> None:
+    """Fix the positions of the axes, then place the names of lines by pixels.
 
     Running only the layout engine gives the same pixels as ``draw_without_rendering``, and charts take three quarters
     of the time.
@@ -128,19 +146,22 @@ def settle(figure: Figure) -> None:
     assert engine is not None, "page sets one"
     engine.execute(figure)
     figure.set_layout_engine(None)  # "none" would leave a placeholder, and saving would lay out again
+    for of_panel in names:
+        _spread_labels(of_panel.ax, of_panel.beside)
+        _label_inside(of_panel.ax, of_panel.inside)
 
 
-def label_right(ax: Axes, labels: Sequence[Label]) -> list[tuple[Label, Text]]:
-    """Write names to the right of the axes.
+def name_lines(ax: Axes, beside: Sequence[Label], inside: Sequence[Label] = ()) -> PanelNames:
+    """Name the lines of a panel: to the right of the axes, or inside next to their points.
 
-    Call this before ``settle``, so that the layout makes room; ``spread_labels`` then moves each to its height.
+    The layout makes room for the names on the right; ``settle`` moves each to its height.
     """
     names = []
-    for label in labels:
+    for label in beside:
         place = _beside_marker(ax, _MARKER_IN if label.marker else 0.0)
         text = ax.text(_LABEL_X, 0.5, label.text, transform=place, color=label.ink, fontsize=LABEL_SIZE, va="center")
         names.append((label, text))
-    return names
+    return PanelNames(ax, names, inside)
 
 
 def _beside_marker(ax: Axes, right_in: float) -> Transform:
@@ -150,7 +171,7 @@ def _beside_marker(ax: Axes, right_in: float) -> Transform:
     return ax.transAxes + ScaledTranslation(right_in, 0.0, figure.dpi_scale_trans)
 
 
-def spread_labels(ax: Axes, names: Sequence[tuple[Label, Text]]) -> None:
+def _spread_labels(ax: Axes, names: Sequence[tuple[Label, Text]]) -> None:
     """Move names up or down, as near to their points as the other names allow.
 
     A leader line connects a name with its point. Drawing these lines ourselves looks the same as arrows of annotations,
@@ -221,11 +242,8 @@ def spread(targets: Sequence[float], gap: float, top: float = math.inf) -> list[
     return positions
 
 
-def label_beside(ax: Axes, labels: Sequence[Label]) -> list[Annotation]:
-    """Write names inside the axes next to their points. Call ``settle`` first.
-
-    Each name is placed where it covers least of the drawing.
-    """
+def _label_inside(ax: Axes, labels: Sequence[Label]) -> None:
+    """Write names inside the axes next to their points, each where it covers least of the drawing."""
     drawn = _drawn_pixels(ax.get_lines())
     annotations: list[Annotation] = []
     for label in labels:
@@ -233,7 +251,6 @@ def label_beside(ax: Axes, labels: Sequence[Label]) -> list[Annotation]:
         name.set(fontsize=LABEL_SIZE, va="center")
         _place_beside(ax, name, drawn, annotations)
         annotations.append(name)
-    return annotations
 
 
 def _place_beside(ax: Axes, name: Annotation, drawn: Pixels, others: Sequence[Annotation]) -> None:

@@ -4,24 +4,23 @@ TCP and UDP are side by side on one scale.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from bench.formatting import on_axis
 from bench.report.charts.layout import (
     Label,
+    PanelNames,
     Texts,
     body_height_in,
-    label_beside,
-    label_right,
+    name_lines,
+    number_ticks,
     page,
     panel_title,
     settle,
-    spread_labels,
 )
 from bench.report.charts.points import Point, of_transport, transports
 from bench.report.charts.style import GREY, INK, Style, styles
@@ -41,30 +40,24 @@ def draw_lines(points: list[Point], texts: Texts, unit: str, *, logarithmic: boo
     looks = styles(point.label for point in points)
     heights = [height for point in points if point.drawable for height in (point.high, point.predicted)]
     top = max(height for height in heights if math.isfinite(height))
-    right, beside = [], []
+    names = []
     for ax, transport in zip(axes, panels, strict=True):
         panel_title(ax, transport.upper())
         drawn = [point for point in of_transport(points, transport) if point.drawable]
-        ends = draw_arms(ax, drawn, looks)
-        last = max(point.connections for point in drawn)
-        right.append(label_right(ax, [name_label(point, x, looks) for point, x in ends if point.connections == last]))
-        beside.append([name_label(point, x, looks) for point, x in ends if point.connections != last])
-        connections_axis(ax, sorted({point.connections for point in drawn}))
+        counts = sorted({point.connections for point in drawn})
+        names.append(name_arms(ax, draw_arms(ax, drawn, looks), looks, counts[-1]))
+        connections_axis(ax, counts)
     if logarithmic:
         axes[0].set_yscale("log")
-        axes[0].yaxis.set_minor_formatter(NullFormatter())
     else:
         axes[0].set_ylim(0, 1.06 * top)
     axes[0].set_ylabel(unit)
-    axes[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: on_axis(value)))
-    settle(figure)
-    for ax, outer, inner in zip(axes, right, beside, strict=True):
-        spread_labels(ax, outer)
-        label_beside(ax, inner)
+    number_ticks(axes[0].yaxis)
+    settle(figure, names)
     return figure
 
 
-def draw_arms(ax: Axes, drawn: Sequence[Point], looks: dict[str, Style]) -> list[tuple[Point, float]]:
+def draw_arms(ax: Axes, drawn: Sequence[Point], looks: Mapping[str, Style]) -> list[tuple[Point, float]]:
     """Draw each arm.
 
     Return the last point of each arm that is not a control, with its position on the x axis.
@@ -136,9 +129,21 @@ def draw_marker(ax: Axes, x: float, y: float, point: Point, look: Style) -> None
         ax.plot([x], [y], "o", color="none", markeredgecolor=INK, markeredgewidth=1.0, markersize=13, zorder=5)
 
 
-def name_label(point: Point, x: float, looks: dict[str, Style]) -> Label:
-    """Return the name of an arm, at one of its points."""
-    return Label(point.arm.display_label, x, point.median, looks[point.label].ink, looks[point.label].marker)
+def name_arms(ax: Axes, ends: Iterable[tuple[Point, float]], looks: Mapping[str, Style], last_count: int) -> PanelNames:
+    """Name the lines of arms at their ends: beside the axes, or inside if a line ends before the last number.
+
+    ends: as ``draw_arms`` returns them.
+    """
+    beside: list[Label] = []
+    inside: list[Label] = []
+    for point, x in ends:
+        look = looks[point.label]
+        label = Label(point.arm.display_label, x, point.median, look.ink, look.marker)
+        if point.connections == last_count:
+            beside.append(label)
+        else:
+            inside.append(label)
+    return name_lines(ax, beside, inside)
 
 
 @dataclass(frozen=True, slots=True)

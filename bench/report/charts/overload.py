@@ -6,22 +6,12 @@ from collections.abc import Iterable
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from bench.analysis.cases import text
-from bench.formatting import on_axis, plural
+from bench.formatting import plural
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.families import MAX_PANELS
-from bench.report.charts.layout import (
-    Label,
-    Texts,
-    body_height_in,
-    label_right,
-    page,
-    panel_title,
-    settle,
-    spread_labels,
-)
+from bench.report.charts.layout import Label, Texts, body_height_in, name_lines, number_ticks, page, panel_title, settle
 from bench.report.charts.notes import notes
 from bench.report.charts.points import select_points
 from bench.report.charts.style import INK, PALE, Style, styles
@@ -40,7 +30,7 @@ def build_overload_chart(request: ChartRequest, tables: ChartTables) -> Figure |
         return None
     arms = sorted({arm for of_arm in curves.values() for arm in of_arm})
     looks = styles(arm.label for arm in arms)
-    blocks = max(int(sweep.rows(tables.trials)["block"].nunique()) for sweep in curves)
+    blocks = max(sweep.blocks(tables.trials) for sweep in curves)
     subtitle = (
         f"replies in time per second, median of {plural(blocks, 'block')}; grey area: overload; "
         "dashed: predicted end of the recovery"
@@ -50,17 +40,16 @@ def build_overload_chart(request: ChartRequest, tables: ChartTables) -> Figure |
     )
     names = []
     for ax, (sweep, of_arm) in zip(axes, curves.items(), strict=True):
-        panel_title(ax, sweep.scenario.replace("_", " "))
+        panel_title(ax, sweep.title)
         _draw_overload(ax, sweep, tables)
         ends = [_draw_curve(ax, arm, of_arm[arm], looks[arm.label]) for arm in sorted(of_arm)]
         ax.set_xlabel("time (s)")
-        names.append(label_right(ax, ends) if ax is axes[-1] else [])
+        if ax is axes[-1]:
+            names.append(name_lines(ax, ends))
     axes[0].set_ylim(bottom=0)
     axes[0].set_ylabel("replies in time per second")
-    axes[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: on_axis(value)))
-    settle(figure)
-    for ax, of_panel in zip(axes, names, strict=True):
-        spread_labels(ax, of_panel)
+    number_ticks(axes[0].yaxis)
+    settle(figure, names)
     return figure
 
 
@@ -111,7 +100,7 @@ def _draw_curve(ax: Axes, arm: Arm, curve: pd.DataFrame, look: Style) -> Label:
 def _notes(sweeps: Iterable[Sweep], tables: ChartTables) -> list[str]:
     """Return a line for each scenario: the measured times to recover, and the predicted one."""
     times = {sweep: recovery_times(select_points(tables.summary, sweep, "recovery_s")) for sweep in sweeps}
-    names = {sweep: sweep.scenario.replace("_", " ").capitalize() for sweep in times}
+    names = {sweep: sweep.title.capitalize() for sweep in times}
     lines = [f"{names[sweep]}, time to recover{of_sweep}." for sweep, of_sweep in times.items() if of_sweep]
     points = [point for sweep in times for point in select_points(tables.summary, sweep, "recovery_s")]
     return lines + notes(points, tables.comparisons, tables.trials, next(iter(times)), "", ("Invalid", "Suspect"))

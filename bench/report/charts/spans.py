@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from bench.formatting import compact, on_axis
-from bench.report.charts.layout import Texts, page, panel_title, settle
+from bench.formatting import compact
+from bench.report.charts.layout import Texts, number_ticks, page, panel_title, settle
 from bench.report.charts.lines import draw_marker, draw_prediction
 from bench.report.charts.points import Point, row_name
 from bench.report.charts.style import GREY, INK, Style, styles
@@ -53,8 +52,7 @@ def draw_spans(panels: Mapping[str, Sequence[Span]], texts: Texts, unit: str) ->
         ax.set_xlim(*_limits(numbers, len(panels)))
         ax.set_xlabel(unit)
         ax.grid(visible=False, axis="y")
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: on_axis(value)))
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        number_ticks(ax.xaxis)
         for span in of_panel:
             if not span.median.arm.control:
                 _draw_span(ax, span, order.index(span.key), looks[span.median.label])

@@ -6,19 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
-from bench.formatting import on_axis
-from bench.report.charts.layout import (
-    Label,
-    Texts,
-    body_height_in,
-    label_right,
-    page,
-    panel_title,
-    settle,
-    spread_labels,
-)
+from bench.report.charts.layout import Label, Texts, body_height_in, name_lines, number_ticks, page, panel_title, settle
 from bench.report.charts.style import Style, markers_along, styles
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import DISTURBED
@@ -44,14 +33,12 @@ def draw_rounds(slices: pd.DataFrame, metric: str, texts: Texts, unit: str) -> F
     for ax, transport in zip(axes, panels, strict=True):
         panel_title(ax, transport.upper())
         of_panel = sorted(arm for arm in arms if arm.transport == transport)
-        names.append(label_right(ax, _draw_arms(ax, rows, of_panel, metric, looks)))
+        names.append(name_lines(ax, _draw_arms(ax, rows, of_panel, metric, looks)))
         ax.set_xlabel("round of a block")
     axes[0].set_ylim(bottom=0)
     axes[0].set_ylabel(unit)
-    axes[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: on_axis(value)))
-    settle(figure)
-    for ax, labels in zip(axes, names, strict=True):
-        spread_labels(ax, labels)
+    number_ticks(axes[0].yaxis)
+    settle(figure, names)
     return figure
 
 

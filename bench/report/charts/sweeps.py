@@ -10,6 +10,7 @@ import pandas as pd
 from bench.analysis.cases import text
 from bench.formatting import compact, plural
 from bench.schema.arms import Arm
+from bench.schema.load_points import part_text
 from bench.schema.metrics import ScenarioKind
 
 SWEEP_COLUMNS = ["scenario", "message_bytes", "population", "phase", "rate_rps", "scenario_kind"]
@@ -37,7 +38,12 @@ class Sweep:
     @property
     def part(self) -> str:
         """The population and the phase that the sweep is about; empty where there is only one."""
-        return " during ".join(filter(None, (self.population, self.phase)))
+        return part_text(self.population, self.phase)
+
+    @property
+    def title(self) -> str:
+        """The name of the scenario as words."""
+        return self.scenario.replace("_", " ")
 
     @property
     def file_name(self) -> str:
@@ -62,6 +68,10 @@ class Sweep:
     def competing_arms(self, table: pd.DataFrame) -> int:
         """Return how many competing arms have rows in a table."""
         return sum(Arm.parse(arm).competes for arm in self.rows(table)["arm"].unique())
+
+    def blocks(self, trials: pd.DataFrame) -> int:
+        """Return the number of blocks with trials of this sweep."""
+        return int(self.rows(trials)["block"].nunique())
 
     def is_open_loop(self, trials: pd.DataFrame) -> bool:
         """Return whether requests follow a schedule."""

@@ -144,7 +144,7 @@ def _headings(tables: ChartTables, panels: Sequence[_Panel]) -> list[str]:
     """Return the titles of the panels: their work or their scenario, and their transport if it differs."""
     works = [work_of(sweep, tables.trials) if not sweep.population else None for sweep, _ in panels]
     texts = [
-        str(work) if work is not None and works.count(work) == 1 else sweep.scenario.replace("_", " ")
+        str(work) if work is not None and works.count(work) == 1 else sweep.title
         for (sweep, _), work in zip(panels, works, strict=True)
     ]
     several = len({transport for _, transport in panels}) > 1

@@ -98,7 +98,9 @@ def test_doctor_prints_no_control_characters(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hostile = "mine\x1b]0;title\x07[red]"
-    monkeypatch.setattr("bench.machine.doctor._read", lambda path: hostile if path.startswith("/sys/") else "")
+    monkeypatch.setattr(
+        "bench.machine.doctor.read_kernel_file", lambda path: hostile if path.startswith("/sys/") else ""
+    )
     completed = run_holabench(capsys, "doctor")
     assert "mine\ufffd]0;title\ufffd[red]" in "".join(completed.stdout.split())
     assert "\x1b" not in completed.stdout

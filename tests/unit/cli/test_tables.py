@@ -4,28 +4,19 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
-from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.cli.tables import render_tables, sample_size_advice
 from bench.report.tables import result_tables
-from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
-
-REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
-Frames = tuple[pd.DataFrame, pd.DataFrame]
+from tests.support.results import Results, make_run_with_invalid_case, no_results, results_of
 
 
 @pytest.fixture(scope="module")
-def frames() -> Frames:
+def frames() -> Results:
     """Summary and comparisons of a synthetic run with one invalid case."""
-    judged = {("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=93.0%")}
-    rows = synthetic.make_run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
-    return summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS), compare_arms(
-        rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS
-    )
+    return results_of(make_run_with_invalid_case())
 
 
-def make_text(frames: Frames, width: int = 140) -> str:
+def make_text(frames: Results, width: int = 140) -> str:
     """Return the tables as a terminal of a width shows them."""
     out = io.StringIO()
     console = Console(file=out, width=width)
@@ -35,17 +26,17 @@ def make_text(frames: Frames, width: int = 140) -> str:
 
 
 @pytest.mark.parametrize("width", [140, 106, 80])
-def test_tables_fit_terminal_without_truncation(frames: Frames, width: int) -> None:
+def test_tables_fit_terminal_without_truncation(frames: Results, width: int) -> None:
     text = make_text(frames, width)
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= width
 
 
-def test_piped_tables_have_no_control_characters(frames: Frames) -> None:
+def test_piped_tables_have_no_control_characters(frames: Results) -> None:
     assert "\x1b" not in make_text(frames)
 
 
-def test_tables_print_reasons_signs_and_roles(frames: Frames) -> None:
+def test_tables_print_reasons_signs_and_roles(frames: Results) -> None:
     text = make_text(frames)
     assert "iterative/tcp: skipped: serves one connection at a time" in text
     assert "GENERATOR_SATURATED: generator used 93.0% of its CPU: iterative/udp" in text
@@ -58,20 +49,15 @@ def test_tables_print_reasons_signs_and_roles(frames: Frames) -> None:
 
 
 def test_run_without_results_has_no_tables() -> None:
-    empty = pd.DataFrame(columns=SUMMARY_COLUMNS), pd.DataFrame(columns=COMPARISON_COLUMNS)
-    assert render_tables(result_tables(*empty), 80) == []
+    assert render_tables(result_tables(*no_results()), 80) == []
 
 
 def test_names_cannot_contain_terminal_markup() -> None:
     rows = synthetic.make_run({"[red]x/tcp": {1: 1e4}}, blocks=1, rounds=1)
-    frames = (
-        summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS),
-        compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS),
-    )
-    assert "[red]x" in make_text(frames)
+    assert "[red]x" in make_text(results_of(rows))
 
 
-def test_figure_worse_than_its_row_is_marked_and_explained(frames: Frames) -> None:
+def test_figure_worse_than_its_row_is_marked_and_explained(frames: Results) -> None:
     summary, comparisons = frames
     is_p99 = (summary["arm"] == "select/udp") & (summary["metric"] == "service_p99_us")
     codes = {"verdict": "invalid", "codes": "POLL_BATCH_DELAY@p99=31.0%"}
@@ -83,7 +69,7 @@ def test_figure_worse_than_its_row_is_marked_and_explained(frames: Frames) -> No
     assert "!! invalid: only that figure, not its row" in text
 
 
-def test_finding_is_marked_without_a_doubt_and_explained(frames: Frames) -> None:
+def test_finding_is_marked_without_a_doubt_and_explained(frames: Results) -> None:
     summary, comparisons = frames
     is_unfair = summary["arm"] == "multiprocessing/tcp"
     found = summary.assign(findings=summary["findings"].mask(is_unfair, "UNFAIR_SERVICE=80.0%"))
@@ -93,7 +79,7 @@ def test_finding_is_marked_without_a_doubt_and_explained(frames: Frames) -> None
     assert "* UNFAIR_SERVICE: fairness at 80.0% of an even spread: multiprocessing/tcp" in text
 
 
-def test_latency_table_divides_cpu_time_and_lists_cheapest_first(frames: Frames) -> None:
+def test_latency_table_divides_cpu_time_and_lists_cheapest_first(frames: Results) -> None:
     summary, comparisons = frames
     latency = (
         summary.assign(scenario_kind="latency", rate_rps=1e4),
@@ -110,14 +96,13 @@ def test_latency_table_divides_cpu_time_and_lists_cheapest_first(frames: Frames)
 
 def test_few_blocks_are_reported_once_below_all_tables() -> None:
     rows = synthetic.make_run(synthetic.TCP, blocks=2, rounds=2)
-    summary = summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS)
-    frames = summary, compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS)
-    assert summary["codes"].str.contains("FEW_BLOCKS").any()
+    frames = results_of(rows)
+    assert frames[0]["codes"].str.contains("FEW_BLOCKS").any()
     assert "FEW_BLOCKS" not in make_text(frames)
     assert "--blocks 10" in sample_size_advice(result_tables(*frames))[0]
 
 
-def test_code_of_many_servers_has_one_line(frames: Frames) -> None:
+def test_code_of_many_servers_has_one_line(frames: Results) -> None:
     summary, comparisons = frames
     is_over_udp = (summary["arm"].str.contains("/udp")) & (summary["metric"] == "throughput_rps")
     codes = {"verdict": "invalid", "codes": "RUN_DELAY=62.0%"}
@@ -126,7 +111,7 @@ def test_code_of_many_servers_has_one_line(frames: Frames) -> None:
     assert line.strip() == "RUN_DELAY: generator preempted up to 62.0% of the time: 6 servers"
 
 
-def test_few_blocks_of_a_hidden_metric_need_no_advice(frames: Frames) -> None:
+def test_few_blocks_of_a_hidden_metric_need_no_advice(frames: Results) -> None:
     summary, comparisons = frames
     for metric, is_advised in (("service_p99_9_us", False), ("service_p99_us", True)):
         few = summary.assign(codes=summary["codes"].mask(summary["metric"] == metric, "FEW_BLOCKS=2"))
@@ -135,7 +120,7 @@ def test_few_blocks_of_a_hidden_metric_need_no_advice(frames: Frames) -> None:
         assert ["comparisons of p99" in line for line in advice] == [True] * is_advised
 
 
-def test_few_samples_are_not_reported_as_few_blocks(frames: Frames) -> None:
+def test_few_samples_are_not_reported_as_few_blocks(frames: Results) -> None:
     summary, comparisons = frames
     is_p99 = summary["metric"] == "service_p99_us"
     few = summary.assign(codes=summary["codes"].mask(is_p99, "FEW_BLOCKS=2 FEW_SAMPLES=4"))
@@ -144,7 +129,7 @@ def test_few_samples_are_not_reported_as_few_blocks(frames: Frames) -> None:
     assert "--seconds" in line
 
 
-def test_few_samples_name_the_seconds_that_print_a_percentile(frames: Frames) -> None:
+def test_few_samples_name_the_seconds_that_print_a_percentile(frames: Results) -> None:
     summary, comparisons = frames
     is_p99 = summary["metric"] == "service_p99_us"
     few = summary.assign(codes=summary["codes"].mask(is_p99, "FEW_SAMPLES@p99=4"))
@@ -155,7 +140,7 @@ def test_few_samples_name_the_seconds_that_print_a_percentile(frames: Frames) ->
     assert "capacity needs 0.4 s to be valid" in line
 
 
-def test_table_of_an_open_loop_shows_latency_instead_of_service_time(frames: Frames) -> None:
+def test_table_of_an_open_loop_shows_latency_instead_of_service_time(frames: Results) -> None:
     summary, comparisons = frames
     renamed = summary["metric"].replace({"service_p50_us": "latency_p50_us", "service_p99_us": "latency_p99_us"})
     both = pd.concat([summary, summary.assign(metric=renamed)]).drop_duplicates(["arm", "connections", "metric"])
@@ -164,6 +149,6 @@ def test_table_of_an_open_loop_shows_latency_instead_of_service_time(frames: Fra
     assert "p50, p99: service time" not in text
 
 
-def test_enough_blocks_and_samples_need_no_advice(frames: Frames) -> None:
+def test_enough_blocks_and_samples_need_no_advice(frames: Results) -> None:
     summary, comparisons = frames
     assert sample_size_advice(result_tables(summary.assign(codes=""), comparisons)) == []

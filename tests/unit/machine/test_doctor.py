@@ -36,7 +36,7 @@ def test_findings_reject_slow_clock_and_short_backlog(
         "/sys/devices/system/clocksource/clocksource0/current_clocksource": clock,
         "/proc/sys/net/core/somaxconn": backlog,
     }
-    monkeypatch.setattr("bench.machine.doctor._read", lambda path: files.get(path, ""))
+    monkeypatch.setattr("bench.machine.doctor.read_kernel_file", lambda path: files.get(path, ""))
     found = {finding.name for finding in problems(findings())}
     assert found & {"clock source", "net.core.somaxconn"} == names
 

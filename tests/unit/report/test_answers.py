@@ -2,18 +2,16 @@ import math
 
 import pandas as pd
 
-from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
+from bench.analysis.comparisons import COMPARISON_COLUMNS
 from bench.report.answers import answers, noise_floor, search_answers
-from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
-
-REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
+from tests.support.results import comparisons_of
 
 
 def make_comparisons(rates: synthetic.Rates, *, noise: float, block_noise: float, rounds: int = 6) -> pd.DataFrame:
     """Return the comparisons of a synthetic run of six blocks."""
     rows = synthetic.make_run(rates, blocks=6, rounds=rounds, noise=noise, block_noise=block_noise)
-    return compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS)
+    return comparisons_of(rows)
 
 
 def test_answers_of_equal_arms_report_no_difference() -> None:
@@ -34,7 +32,7 @@ def test_answers_of_inconclusive_arms_state_blocks_needed() -> None:
 
 def test_answers_omit_unranked_models() -> None:
     rows = synthetic.make_run(synthetic.UDP, blocks=6, rounds=4)
-    comparisons = compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS)
+    comparisons = comparisons_of(rows)
     assert any("multiprocessing" in str(answer) for answer in answers(comparisons))
     assert not any("multiprocessing" in str(answer) for answer in answers(comparisons, ["multiprocessing"]))
 
@@ -81,7 +79,7 @@ def test_lead_below_noise_floor_is_remarked() -> None:
 
 def test_noise_floor_lists_each_metric_without_its_unit() -> None:
     rows = synthetic.make_run(synthetic.TCP, blocks=6, rounds=4)
-    text = noise_floor(compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS))
+    text = noise_floor(comparisons_of(rows))
     assert "% in requests per second" in text
     assert text.endswith("% in median service time")
     assert noise_floor(pd.DataFrame(columns=COMPARISON_COLUMNS)) == ""

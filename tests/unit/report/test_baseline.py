@@ -6,8 +6,6 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from bench.analysis.comparisons import compare_arms
-from bench.analysis.summary import summarise
 from bench.cli.tables import render_tables
 from bench.report.baseline import Standing, baseline_note, describe_standing, standings
 from bench.report.charts.builders import build_chart
@@ -15,11 +13,10 @@ from bench.report.charts.catalogue import ChartTables, chart_requests
 from bench.report.render import RunContext, render
 from bench.report.tables import result_tables
 from bench.schema.arms import Arm
-from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
+from tests.support.results import results_of
 from tests.unit.report.chart_texts import visible_texts
 
-REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 IS_LIMIT, IS_NO_LIMIT = "the limit of this machine with this generator", "a compiled baseline, not a limit"
 FASTER = {"native/tcp": {16: 60e3}, "asyncio/tcp": {16: 30e3}, "select/tcp": {16: 40e3}}
 SLOWER = FASTER | {"native/tcp": {16: 36e3}}
@@ -30,8 +27,7 @@ def make_tables(rates: synthetic.Rates, **judged: tuple[str, str]) -> ChartTable
     """Return the tables of a run. judged: verdict and codes of some models."""
     by_case = {(f"{model}/tcp", 16): judgement for model, judgement in judged.items()}
     rows = synthetic.make_run(rates, blocks=6, rounds=4, judged=by_case)
-    summary = summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS)
-    comparisons = compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS)
+    summary, comparisons = results_of(rows)
     return ChartTables(summary, comparisons, rows.histograms, rows.trials, rows.slices)
 
 

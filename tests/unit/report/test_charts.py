@@ -5,17 +5,15 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from bench.analysis.comparisons import compare_arms
-from bench.analysis.summary import SUMMARY_COLUMNS, summarise
+from bench.analysis.summary import SUMMARY_COLUMNS
 from bench.report.charts.builders import build_chart
 from bench.report.charts.catalogue import QUESTIONS, ChartTables, chart_names, chart_requests
 from bench.report.charts.style import FIXED, styles
 from bench.schema.arms import BASELINE_MODEL, Arm
-from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
+from tests.support.results import results_of
 from tests.unit.report.chart_texts import assert_legible, find_name_markers, visible_texts
 
-REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 JUDGED = {
     ("thread_per_client/tcp", 64): ("suspect", "CPU_STEAL=2.0% UNFAIR_SERVICE=90.0%"),
     ("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=93.0%"),
@@ -24,8 +22,7 @@ JUDGED = {
 
 def make_charts(rows: synthetic.Rows) -> dict[str, Figure]:
     """Return every chart of synthetic rows, by the name of its files."""
-    summary = summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS)
-    comparisons = compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS)
+    summary, comparisons = results_of(rows)
     tables = ChartTables(summary, comparisons, rows.histograms, rows.trials, rows.slices)
     requests = chart_requests(summary, rows.trials)
     drawn = {request: figure for request in requests if (figure := build_chart(request, tables))}

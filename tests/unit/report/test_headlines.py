@@ -4,12 +4,10 @@ import re
 import pandas as pd
 import pytest
 
-from bench.analysis.comparisons import compare_arms
-from bench.analysis.summary import summarise
 from bench.report.answers import answers, of_first_populations
 from bench.report.headlines import headlines
-from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
+from tests.support.results import comparisons_of, results_of
 from tests.unit.report.work_runs import WAITING, make_mixed, make_waiting
 
 AT_ONCE = {"asyncio/tcp": {64: 209e3}, "select/tcp": {64: 275e3}, "thread_per_client/tcp": {64: 176e3}}
@@ -17,8 +15,7 @@ AT_ONCE = {"asyncio/tcp": {64: 209e3}, "select/tcp": {64: 275e3}, "thread_per_cl
 
 def make_headlines(rows: synthetic.Rows, unranked: list[str] | None = None) -> list[str]:
     """Return the first sentences of a run."""
-    summary = summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS)
-    comparisons = compare_arms(rows.trials, rows.slices, {"tcp": "asyncio/tcp"}, DEFAULT_THRESHOLDS)
+    summary, comparisons = results_of(rows)
     asked = of_first_populations(comparisons, rows.trials)
     return headlines(summary, asked, rows.trials, unranked or [])
 
@@ -64,7 +61,7 @@ def test_headline_leaves_unranked_models_out() -> None:
 
 def test_answers_are_about_the_first_population() -> None:
     rows = make_mixed()
-    comparisons = compare_arms(rows.trials, rows.slices, {"tcp": "asyncio/tcp"}, DEFAULT_THRESHOLDS)
+    comparisons = comparisons_of(rows)
     assert set(comparisons["population"]) == {"light", "heavy"}
     asked = of_first_populations(comparisons, rows.trials)
     assert [answer.load.split(", ")[3] for answer in answers(asked)] == ["light"]

@@ -5,15 +5,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
+from bench.analysis.comparisons import compare_arms
 from bench.analysis.server_settings import server_settings, unequal_settings
-from bench.analysis.summary import SUMMARY_COLUMNS, summarise
+from bench.analysis.summary import summarise
 from bench.report.content import Picture
 from bench.report.render import RunContext, escape, render
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
+from tests.support.results import make_run_with_invalid_case, no_results, results_of
 
-REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
 ENVIRONMENT: dict[str, Any] = {
     "machine": {"cpu_model": "Fast | CPU", "cpus": 2, "packages": {"numba": "0.61"}},
     "git": {"revision": "abc123"},
@@ -25,13 +25,11 @@ QUESTION = "How many requests per second can each server answer?"
 @pytest.fixture(scope="module")
 def reports() -> tuple[str, str]:
     """Markdown and page of a synthetic run with one invalid case."""
-    judged = {("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=93.0%")}
-    rows = synthetic.make_run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
-    comparisons = compare_arms(rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS)
+    rows = make_run_with_invalid_case()
     charts = [Picture(QUESTION, "charts/throughput.svg", b"<svg/>", "capacity", "summary.csv")]
     run = RunContext(ENVIRONMENT, {"seed": 7, "blocks": 6}, started_at=datetime(2026, 11, 22, 7, 31, tzinfo=UTC))
     trials = rows.trials.assign(duration_s=1.5)
-    return render(summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS), comparisons, trials, run, charts)
+    return render(*results_of(rows), trials, run, charts)
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +149,7 @@ def test_rows_have_as_many_cells_as_their_heading(markdown: str) -> None:
 
 
 def test_run_without_results_has_a_report() -> None:
-    empty = pd.DataFrame(columns=SUMMARY_COLUMNS), pd.DataFrame(columns=COMPARISON_COLUMNS)
-    text, page = render(*empty, pd.DataFrame(), RunContext({}, {}), [])
+    text, page = render(*no_results(), pd.DataFrame(), RunContext({}, {}), [])
     assert "No comparison is possible" in page
     assert "No comparison is possible" in text
     assert "No block was finished." in text
@@ -160,9 +157,8 @@ def test_run_without_results_has_a_report() -> None:
 
 
 def test_running_server_on_another_machine_is_named_as_network() -> None:
-    empty = pd.DataFrame(columns=SUMMARY_COLUMNS), pd.DataFrame(columns=COMPARISON_COLUMNS)
     servers = [{"name": "php", "target": "192.0.2.7:80"}, {"name": "local", "target": "[::1]:81"}]
-    text, _ = render(*empty, pd.DataFrame(), RunContext({}, {"external_servers": servers}), [])
+    text, _ = render(*no_results(), pd.DataFrame(), RunContext({}, {"external_servers": servers}), [])
     assert "| network | to 192.0.2.7 for running servers; loopback for all others |" in text
 
 

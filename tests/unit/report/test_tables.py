@@ -1,27 +1,16 @@
-import pandas as pd
 import pytest
 
-from bench.analysis.comparisons import COMPARISON_COLUMNS, compare_arms
-from bench.analysis.summary import SUMMARY_COLUMNS, summarise
 from bench.report.tables import Ratio, result_tables
-from clients.quality_catalogue import DEFAULT_THRESHOLDS
-from tests.support import synthetic
-
-REFERENCE = {"tcp": "asyncio/tcp", "udp": "asyncio/udp"}
-Frames = tuple[pd.DataFrame, pd.DataFrame]
+from tests.support.results import Results, make_run_with_invalid_case, no_results, results_of
 
 
 @pytest.fixture(scope="module")
-def frames() -> Frames:
+def frames() -> Results:
     """Summary and comparisons of a synthetic run with one invalid case."""
-    judged = {("iterative/udp", 64): ("invalid", "GENERATOR_SATURATED=93.0%")}
-    rows = synthetic.make_run(synthetic.TCP | synthetic.UDP, blocks=6, rounds=4, judged=judged)
-    return summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS), compare_arms(
-        rows.trials, rows.slices, REFERENCE, DEFAULT_THRESHOLDS
-    )
+    return results_of(make_run_with_invalid_case())
 
 
-def test_tables_cover_every_load_point(frames: Frames) -> None:
+def test_tables_cover_every_load_point(frames: Results) -> None:
     assert [table.title for table in result_tables(*frames)] == [
         "capacity, 1 connection, 64 bytes",
         "capacity, 16 connections, 64 bytes",
@@ -29,7 +18,7 @@ def test_tables_cover_every_load_point(frames: Frames) -> None:
     ]
 
 
-def test_tables_put_best_rank_first_and_control_last(frames: Frames) -> None:
+def test_tables_put_best_rank_first_and_control_last(frames: Results) -> None:
     rows = result_tables(*frames)[2].rows
     ranked = [row for row in rows if row.arm.transport == "udp" and row.rank]
     positions = [(row.rank, -row.values["throughput_rps"].median) for row in ranked]
@@ -41,7 +30,7 @@ def test_tables_put_best_rank_first_and_control_last(frames: Frames) -> None:
     assert rows[5].rank is None
 
 
-def test_ratio_ends_in_conclusion(frames: Frames) -> None:
+def test_ratio_ends_in_conclusion(frames: Results) -> None:
     ratio = result_tables(*frames)[1].rows[-2].ratio
     assert ratio is not None
     assert str(ratio).endswith("slower")
@@ -60,7 +49,7 @@ def test_ratio_prints_spread_and_sign(ratio: Ratio, text: str) -> None:
     assert str(ratio) == text
 
 
-def test_figure_worse_than_its_row_is_marked(frames: Frames) -> None:
+def test_figure_worse_than_its_row_is_marked(frames: Results) -> None:
     summary, comparisons = frames
     is_p99 = (summary["arm"] == "select/udp") & (summary["metric"] == "service_p99_us")
     summary = summary.assign(verdict=summary["verdict"].mask(is_p99, "invalid"))
@@ -71,5 +60,4 @@ def test_figure_worse_than_its_row_is_marked(frames: Frames) -> None:
 
 
 def test_run_without_results_has_no_tables() -> None:
-    empty = pd.DataFrame(columns=SUMMARY_COLUMNS), pd.DataFrame(columns=COMPARISON_COLUMNS)
-    assert result_tables(*empty) == []
+    assert result_tables(*no_results()) == []
