@@ -84,6 +84,8 @@ def render_results(outcome: "Outcome", console: Console, *, as_json: bool, chart
     if as_json:
         _print_json_rows("summary", results.summary)
         _print_json_rows("comparison", results.comparisons)
+        for sentence in results.sentences:
+            typer.echo(json.dumps({"type": "answer", "sentence": sentence}))
     if results.chart_failure:
         raise StoreError(results.chart_failure)
     from bench.analysis.run_problems import problems

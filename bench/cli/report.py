@@ -42,7 +42,7 @@ def report(folder: RunArgument) -> None:
 
 
 def print_results(results: "Report", console: Console) -> None:
-    """Print the tables of a run and where its charts are."""
+    """Print the tables of a run, where its charts are, and the sentences that the report begins with."""
     from bench.cli.tables import render_tables, sample_size_advice
 
     for table in render_tables(results.tables, console.width):
@@ -55,3 +55,7 @@ def print_results(results: "Report", console: Console) -> None:
     if results.charts:
         charts = ", ".join(results.charts)
         print_line(console, f"charts: {charts}; report: report.html, report.md; all in the folder below")
+    if results.sentences:
+        console.print()
+    for sentence in results.sentences:
+        print_line(console, sentence)

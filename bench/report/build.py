@@ -16,6 +16,7 @@ from bench.plan.matrix import reference_arms
 from bench.report.chart_workers import ChartError, ChartWorkers
 from bench.report.charts.catalogue import ChartTables, chart_names, chart_requests
 from bench.report.content import Picture
+from bench.report.first_screen import first_screen
 from bench.report.render import RunContext, render
 from bench.report.tables import ResultTable, result_tables
 from bench.store import file_names
@@ -34,6 +35,7 @@ class Report:
     charts: list[str]  # paths inside the folder; empty without chart workers
     changed_thresholds: list[str]
     seconds: dict[str, float]  # of load on each arm in a block, by scenario
+    sentences: list[str]  # that the report begins with
     chart_failure: str = ""  # why there are no charts
 
 
@@ -51,6 +53,7 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
     scenario_names = [scenario.name for scenario in run.plan.scenarios]
     folder.write_table(file_names.SUMMARY, summary)
     folder.write_table(file_names.COMPARISONS, comparisons)
+    first = first_screen(summary, comparisons, trials, unranked_models(trials))
     pictures: list[Picture] = []
     chart_failure = ""
     if chart_workers is not None:
@@ -59,13 +62,15 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
             pictures = _draw(folder, chart_workers, chart_tables)
         except ChartError as error:
             chart_failure = str(error)
-        markdown, page = render(summary, comparisons, trials, _context(run), pictures)
+        markdown, page = render(summary, comparisons, trials, _context(run), pictures, first)
         folder.write_text("report.md", markdown)
         folder.write_text("report.html", page)
     tables = result_tables(summary, comparisons, unranked_models(trials), scenario_names)
     paths = [picture.path for picture in pictures]
     seconds = {scenario.name: scenario.load_seconds for scenario in run.plan.scenarios}
-    return Report(summary, comparisons, trials, tables, paths, thresholds.changed(), seconds, chart_failure)
+    return Report(
+        summary, comparisons, trials, tables, paths, thresholds.changed(), seconds, first.sentences, chart_failure
+    )
 
 
 def _with_predictions(run: RunData, summary: pd.DataFrame) -> pd.DataFrame:

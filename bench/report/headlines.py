@@ -1,99 +1,44 @@
-"""The first sentences of a report: which model is best when the handler replies at once, waits, or computes. Pure."""
+"""The first sentences of a report: which model is best under each condition that was measured. Pure."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.analysis.cases import group_by_load_point, text
-from bench.analysis.rankings import Ranks, ranks
-from bench.formatting import compact, join_words, plural
-from bench.report.charts.families import AT_ONCE, Work, others_in_words, work_of_rows
+from bench.analysis.cases import group_by_load_point
+from bench.formatting import format_ratio, join_words
+from bench.report.questions import Question, questions
+from bench.report.standings import Standing, standings
 from bench.schema.arms import Arm
-from bench.schema.load_points import LoadPoint
-from bench.schema.metrics import ScenarioKind, headline
+from bench.schema.conclusions import ComparisonKind
+from bench.schema.metrics import ScenarioKind
 from clients.quality_codes import INVALID
 
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """One sentence to come: the load point, its first metric and the condition in words."""
-
-    load_point: LoadPoint
-    metric: str
-    condition: str
-    population: str
-    clients: int
-
-    @property
-    def is_time(self) -> bool:
-        """True if the metric is a time, of which the shortest is best."""
-        return self.metric == "latency_p99_us"
-
-    @property
-    def asked(self) -> str:
-        """The best figure in words: ``the most requests per second with 64 clients``."""
-        if self.is_time:
-            return f"the shortest 99th percentile of {self.population.replace('_', ' ')} requests"
-        return f"the most requests per second with {plural(self.clients, 'client')}"
+MAX_SENTENCES = 5
 
 
 def headlines(
     summary: pd.DataFrame, comparisons: pd.DataFrame, trials: pd.DataFrame, unranked: Sequence[str] = ()
 ) -> list[str]:
-    """Return a sentence for each kind of handler, at the most connections that were measured.
-
-    Empty if no request of the run waits or computes, and if all clients are alike.
+    """Return a sentence for each condition, at the most connections that were measured, and one about UDP.
 
     comparisons: about the first population of each scenario. unranked: models that are left out.
     """
     if comparisons.empty or trials.empty:
         return []
-    questions = _questions(comparisons, trials)
-    if all(question.condition == _condition(AT_ONCE) for question in questions):
-        return []
-    rows_of = group_by_load_point(comparisons)
+    asked = questions(comparisons, trials)
     sentences = []
-    for question in questions:
-        ranked = ranks(rows_of[question.load_point].to_dict("records"), unranked)
+    for question in asked:
+        standing_of = standings(question, comparisons, unranked)
         values = _medians(summary, question)
-        parts = [_over(transport, question, ranked, values) for transport in ("tcp", "udp")]
+        parts = [_over(transport, question, standing_of, values) for transport in ("tcp", "udp")]
         if found := list(filter(None, parts)):
             sentences.append(f"{question.condition}, {question.asked}: {'; '.join(found)}.")
-    return sentences
+    about_udp = [_udp_relative_to_tcp(comparisons, question) for question in asked[:1]]
+    return [*sentences[: MAX_SENTENCES - 1], *filter(None, about_udp)]
 
 
-def _questions(comparisons: pd.DataFrame, trials: pd.DataFrame) -> list[_Question]:
-    """Return the question of each condition: handlers that reply at once first, then by their work."""
-    questions: dict[str, _Question] = {}
-    keys: dict[str, tuple[bool, Work]] = {}
-    for load_point, rows in group_by_load_point(comparisons).items():
-        kind = str(rows["scenario_kind"].iloc[0])
-        of_load = trials[
-            (trials["scenario"] == load_point.scenario) & (trials["connections"] == load_point.connections)
-        ]
-        own = of_load[of_load["population"].map(text) == load_point.population]
-        if kind not in (ScenarioKind.CAPACITY, ScenarioKind.MIXED) or load_point.phase or own.empty:
-            continue
-        work = work_of_rows(own)
-        condition = _condition(work)
-        if kind == ScenarioKind.MIXED:
-            condition = f"Beside {others_in_words(of_load[of_load['population'].map(text) != load_point.population])}"
-        known = questions.get(condition)
-        if known is None or load_point.connections > known.load_point.connections:
-            clients = own["population_connections"].dropna()
-            count = load_point.connections if clients.empty else int(clients.iloc[0])
-            questions[condition] = _Question(load_point, headline(kind), condition, load_point.population, count)
-            keys[condition] = (kind == ScenarioKind.MIXED, work)
-    return [questions[condition] for condition in sorted(questions, key=lambda condition: keys[condition])]
-
-
-def _condition(work: Work) -> str:
-    return f"When the handler {work}"
-
-
-def _medians(summary: pd.DataFrame, question: _Question) -> dict[str, float]:
+def _medians(summary: pd.DataFrame, question: Question) -> dict[str, float]:
     rows = group_by_load_point(summary[summary["metric"] == question.metric]).get(question.load_point)
     if rows is None:
         return {}
@@ -102,23 +47,40 @@ def _medians(summary: pd.DataFrame, question: _Question) -> dict[str, float]:
     return {arm: median for arm, median in medians.items() if Arm.parse(arm).competes}
 
 
-def _over(transport: str, question: _Question, ranked: Ranks, values: Mapping[str, float]) -> str:
+def _over(transport: str, question: Question, standing_of: Mapping[str, Standing], values: Mapping[str, float]) -> str:
     """Return the part of a sentence about one transport; "" if nothing was ranked."""
     of_transport = {arm: value for arm, value in values.items() if Arm.parse(arm).transport == transport}
     if any(math.isnan(value) for value in of_transport.values()):  # an arm without a number might be the best one
         return ""
-    arms = [arm for arm in ranked if math.isfinite(of_transport.get(arm, math.nan))]
-    first = sorted(arm for arm in arms if ranked[arm][0] == 1)
+    arms = [arm for arm in standing_of if math.isfinite(of_transport.get(arm, math.nan))]
+    arms.sort(key=lambda arm: -values[arm] if question.more_is_better else values[arm])
+    first = [arm for arm in arms if standing_of[arm].is_best]
     if not first:
         return ""
-    others = sorted((arm for arm in arms if arm not in first), key=lambda arm: values[arm])
-    first.sort(key=lambda arm: values[arm] if question.is_time else -values[arm])
-    last = others[-1:] if question.is_time else others[:1]
+    others = [arm for arm in arms if arm not in first]
     tie = " (no significant difference)" if len(first) > 1 else ""
-    worst = f", {'longest' if question.is_time else 'fewest'} {_named(last, values, question)}" if last else ""
+    word = "fewest" if question.more_is_better else "most" if question.kind == ScenarioKind.LATENCY else "longest"
+    worst = f", {word} {_named(others[-1:], values, question)}" if others else ""
     return f"over {transport.upper()} {_named(first, values, question)}{tie}{worst}"
 
 
-def _named(arms: Sequence[str], values: Mapping[str, float], question: _Question) -> str:
-    scale, unit = (1e-3, " ms") if question.is_time else (1.0, "/s")
-    return join_words(f"{Arm.parse(arm).label} ({compact(scale * values[arm])}{unit})" for arm in arms)
+def _named(arms: Sequence[str], values: Mapping[str, float], question: Question) -> str:
+    return join_words(f"{Arm.parse(arm).label} ({question.with_unit(values[arm])})" for arm in arms)
+
+
+def _udp_relative_to_tcp(comparisons: pd.DataFrame, question: Question) -> str:
+    """Return a sentence: how much more or less the same models serve over UDP; "" if no difference is significant."""
+    if question.kind != ScenarioKind.CAPACITY:
+        return ""
+    rows = group_by_load_point(comparisons)[question.load_point]
+    rows = rows[(rows["metric"] == question.metric) & (rows["kind"] == ComparisonKind.TRANSPORTS)]
+    different = rows[rows["conclusion"].isin(("faster", "slower")) & (rows["verdict"] != INVALID)]
+    if different.empty:
+        return ""
+    ordered = different.sort_values("ratio", ascending=False)
+    numbers = join_words(
+        f"{Arm.parse(arm).label} {format_ratio(float(ratio))} times"
+        for arm, ratio in zip(ordered["arm"], ordered["ratio"], strict=True)
+    )
+    clients = f"with {question.clients} clients" if question.clients > 1 else "with 1 client"
+    return f"Over UDP, a model's requests per second relative to TCP, {clients}: {numbers}."

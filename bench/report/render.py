@@ -20,11 +20,9 @@ from bench.report import facts
 from bench.report.answers import Answer, answers, noise_floor, of_first_populations, search_answers
 from bench.report.caveats import advice, collect_caveats
 from bench.report.content import COMPARISON_HEADINGS, Picture, comparison_rows, sections
-from bench.report.disturbed_servers import disturbance_sentences
-from bench.report.headlines import headlines
+from bench.report.first_screen import FirstScreen
 from bench.report.measured_handlers import measured_handlers, offered_values
 from bench.report.model_chooser import bar, choices, highest_rates, measured_range
-from bench.report.phase_sentences import phase_sentences
 from bench.report.tables import result_tables
 from bench.report.terms import TERMS
 from bench.schema.arms import Arm
@@ -51,9 +49,13 @@ def render(
     trials: pd.DataFrame,
     run: RunContext,
     pictures: Sequence[Picture],
+    first: FirstScreen,
 ) -> tuple[str, str]:
     """Return the report as Markdown, and as an HTML page that needs no other file."""
-    content = _content(summary, comparisons, trials, run, pictures)
+    content = _content(summary, comparisons, trials, run, pictures) | {
+        "sentences": first.sentences,
+        "scorecard": first.scorecard,
+    }
     markdown = _templates(escaping=False)
     markdown.filters["md"] = escape
     page = _templates(escaping=True)
@@ -103,11 +105,6 @@ def _content(
     return {
         "answer": statements[0] if statements else Answer("", NO_ANSWER),
         "more_answers": statements[1:],
-        "headlines": [
-            *headlines(summary, asked, trials, unranked),
-            *disturbance_sentences(summary, trials),
-            *phase_sentences(summary, trials),
-        ],
         "noise_floor": noise_floor(comparisons),
         "unranked": unranked,
         "run_facts": facts.run_facts(run.environment, run.plan, trials, started),

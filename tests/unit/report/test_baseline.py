@@ -10,10 +10,10 @@ from bench.cli.tables import render_tables
 from bench.report.baseline import Standing, baseline_note, describe_standing, standings
 from bench.report.charts.builders import build_chart
 from bench.report.charts.catalogue import ChartTables, chart_requests
-from bench.report.render import RunContext, render
 from bench.report.tables import result_tables
 from bench.schema.arms import Arm
 from tests.support import synthetic
+from tests.support.reports import make_report
 from tests.support.results import results_of
 from tests.unit.report.chart_texts import visible_texts
 
@@ -38,7 +38,7 @@ def rows_of(tables: ChartTables) -> list[dict[str, object]]:
 
 def texts_of(tables: ChartTables) -> dict[str, str]:
     """Return the text of the report, of the chart of rates and of the terminal, each on one line."""
-    markdown, page = render(tables.summary, tables.comparisons, tables.trials, RunContext({}, {}), [])
+    markdown, page = make_report(tables.summary, tables.comparisons, tables.trials)
     (request,) = [each for each in chart_requests(tables.summary, tables.trials) if each.topic == "throughput"]
     figure = build_chart(request, tables)
     assert figure is not None

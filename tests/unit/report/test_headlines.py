@@ -25,8 +25,9 @@ def at_once() -> synthetic.Rows:
     return synthetic.make_run(AT_ONCE, blocks=6, rounds=4, block_noise=0.001, noise=0.01)
 
 
-def test_run_without_work_has_no_headlines(at_once: synthetic.Rows) -> None:
-    assert make_headlines(at_once) == []
+def test_run_without_work_has_one_headline(at_once: synthetic.Rows) -> None:
+    (sentence,) = make_headlines(at_once)
+    assert sentence.startswith("When the handler replies at once, the most requests per second with 64 clients: ")
 
 
 def test_headlines_name_the_best_model_under_each_condition(at_once: synthetic.Rows) -> None:
@@ -47,6 +48,20 @@ def test_headline_of_equal_arms_names_all_of_them() -> None:
     assert sentence.endswith("k/s) (no significant difference).")
     assert {"asyncio", "select"} < set(re.findall(r"\w+", sentence))
     assert "fewest" not in sentence
+
+
+def test_headline_compares_transports_at_the_first_load() -> None:
+    rates = {"select/tcp": {64: 200e3}, "select/udp": {64: 300e3}, "asyncio/tcp": {64: 200e3}}
+    rows = synthetic.make_run(rates, blocks=6, rounds=4, block_noise=0.001, noise=0.01)
+    _, sentence = make_headlines(rows)
+    assert re.fullmatch(
+        r"Over UDP, a model's requests per second relative to TCP, with 64 clients: select 1\.[45]\d times\.", sentence
+    )
+
+
+def test_at_most_five_headlines() -> None:
+    waits = [make_waiting(1_000.0 * wait, WAITING, scenario=f"wait_{wait}") for wait in range(1, 8)]
+    assert len(make_headlines(synthetic.concat_runs(*waits))) == 4  # the fifth would be about UDP
 
 
 def test_headline_is_left_out_if_an_arm_has_no_number() -> None:

@@ -9,9 +9,10 @@ from bench.analysis.comparisons import compare_arms
 from bench.analysis.server_settings import server_settings, unequal_settings
 from bench.analysis.summary import summarise
 from bench.report.content import Picture
-from bench.report.render import RunContext, escape, render
+from bench.report.render import RunContext, escape
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from tests.support import synthetic
+from tests.support.reports import make_report
 from tests.support.results import make_run_with_invalid_case, no_results, results_of
 
 ENVIRONMENT: dict[str, Any] = {
@@ -29,7 +30,7 @@ def reports() -> tuple[str, str]:
     charts = [Picture(QUESTION, "charts/throughput.svg", b"<svg/>", "capacity", "summary.csv")]
     run = RunContext(ENVIRONMENT, {"seed": 7, "blocks": 6}, started_at=datetime(2026, 11, 22, 7, 31, tzinfo=UTC))
     trials = rows.trials.assign(duration_s=1.5)
-    return render(*results_of(rows), trials, run, charts)
+    return make_report(*results_of(rows), trials, run, charts)
 
 
 @pytest.fixture(scope="module")
@@ -42,23 +43,33 @@ def make_reports(judged: dict[tuple[str, int], tuple[str, str]]) -> tuple[str, s
     rows = synthetic.make_run({"asyncio/tcp": dict.fromkeys((1, 2, 4, 16), 3e4)}, blocks=6, rounds=4, judged=judged)
     summary = summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS)
     summary = summary[~summary["metric"].str.startswith("service_p99")]  # for these there are too few replies
-    return render(
-        summary, compare_arms(rows.trials, rows.slices, {}, DEFAULT_THRESHOLDS), rows.trials, RunContext({}, {}), []
+    comparisons = compare_arms(rows.trials, rows.slices, {}, DEFAULT_THRESHOLDS)
+    return make_report(summary, comparisons, rows.trials)
+
+
+def test_report_begins_with_sentences_and_the_table_of_servers(markdown: str) -> None:
+    _, sentences, caption, table, *_ = markdown.split("\n\n")
+    at_once, about_udp = sentences.splitlines()
+    assert at_once.startswith("- When the handler replies at once, the most requests per second with 64 clients: ")
+    assert about_udp.startswith("- Over UDP, a model's requests per second relative to TCP, with 64 clients: ")
+    assert caption == "How far each server is behind the best one:"
+    assert table.splitlines()[0] == (
+        "| server | handler replies at once: requests/s, TCP | handler replies at once: requests/s, UDP |"
     )
 
 
-def test_report_begins_with_findings_and_ratios(markdown: str) -> None:
-    _, first, ratios, *_ = markdown.split("\n\n")
+def test_report_states_ratios_at_each_load(markdown: str) -> None:
+    ratios = markdown.partition("## Ratios at each load")[2].partition("\n## ")[0]
+    first, tcp, udp, across, *_ = ratios.strip().splitlines()
     assert first == (
-        "**capacity, 64 connections, 64 bytes.** Over TCP, asyncio and select share the first rank in requests per "
+        "- **capacity, 64 connections, 64 bytes.** Over TCP, asyncio and select share the first rank in requests per "
         "second: no significant difference. Over UDP, select has the most requests per second."
     )
-    tcp, udp, across = ratios.splitlines()
-    assert tcp.startswith("- Over TCP, requests per second relative to asyncio: ")
-    assert udp.startswith("- Over UDP, requests per second relative to asyncio: ")
+    assert tcp.startswith("  - Over TCP, requests per second relative to asyncio: ")
+    assert udp.startswith("  - Over UDP, requests per second relative to asyncio: ")
     assert "Inconclusive: iterative " in ratios
     assert ", invalid)" in ratios
-    assert across.startswith("- UDP relative to TCP, same model: ")
+    assert across.startswith("  - UDP relative to TCP, same model: ")
 
 
 def test_report_states_noise_floor(markdown: str) -> None:
@@ -149,7 +160,7 @@ def test_rows_have_as_many_cells_as_their_heading(markdown: str) -> None:
 
 
 def test_run_without_results_has_a_report() -> None:
-    text, page = render(*no_results(), pd.DataFrame(), RunContext({}, {}), [])
+    text, page = make_report(*no_results(), pd.DataFrame())
     assert "No comparison is possible" in page
     assert "No comparison is possible" in text
     assert "No block was finished." in text
@@ -158,7 +169,7 @@ def test_run_without_results_has_a_report() -> None:
 
 def test_running_server_on_another_machine_is_named_as_network() -> None:
     servers = [{"name": "php", "target": "192.0.2.7:80"}, {"name": "local", "target": "[::1]:81"}]
-    text, _ = render(*no_results(), pd.DataFrame(), RunContext({}, {"external_servers": servers}), [])
+    text, _ = make_report(*no_results(), pd.DataFrame(), RunContext({}, {"external_servers": servers}))
     assert "| network | to 192.0.2.7 for running servers; loopback for all others |" in text
 
 
@@ -171,7 +182,7 @@ def test_names_cannot_contain_markup() -> None:
         summarise(rows.trials, rows.slices, DEFAULT_THRESHOLDS),
         compare_arms(rows.trials, rows.slices, {}, DEFAULT_THRESHOLDS),
     )
-    text, page = render(summary, comparisons, rows.trials, RunContext({}, {}), [])
+    text, page = make_report(summary, comparisons, rows.trials)
     assert "&lt;b&gt;|x" in page
     assert "<b>|x" not in page
     assert r"| \<b\>\|x | TCP |" in text

@@ -1,0 +1,33 @@
+"""The beginning of a report: a few sentences, and a small table of servers by questions. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.report.answers import of_first_populations
+from bench.report.disturbed_servers import disturbance_sentences
+from bench.report.headlines import headlines
+from bench.report.phase_sentences import phase_sentences
+from bench.report.scorecard import Scorecard, scorecard
+
+
+@dataclass(frozen=True, slots=True)
+class FirstScreen:
+    """The sentences and the table. Both are empty if nothing could be compared."""
+
+    sentences: list[str]
+    scorecard: Scorecard
+
+
+def first_screen(
+    summary: pd.DataFrame, comparisons: pd.DataFrame, trials: pd.DataFrame, unranked: Sequence[str] = ()
+) -> FirstScreen:
+    """Return the beginning of a report. unranked: models that are not ranked."""
+    asked = of_first_populations(comparisons, trials)
+    sentences = [
+        *headlines(summary, asked, trials, unranked),
+        *disturbance_sentences(summary, trials),
+        *phase_sentences(summary, trials),
+    ]
+    return FirstScreen(sentences, scorecard(summary, asked, trials, unranked))

@@ -1,0 +1,102 @@
+"""The small table at the top of a report: servers by questions, each with how far it is behind the best one. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bench.analysis.cases import group_by_load_point
+from bench.formatting import format_ratio
+from bench.report.content import Cell
+from bench.report.questions import Question, questions
+from bench.report.standings import Standing, standings
+from bench.schema.arms import Arm
+from bench.schema.metrics import ScenarioKind
+from clients.quality_codes import INVALID
+
+BEST, EQUAL, INVALID_FIGURE, NOT_MEASURED, NOT_RANKED = "best", "equal to the best", "invalid", "-", "not ranked"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One question over one transport."""
+
+    question: str
+    transport: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """The table: for each server a cell in each column.
+
+    The style of a cell is ``best``, ``behind`` or empty. Its text states the same in words.
+    """
+
+    columns: list[Column]
+    rows: list[tuple[str, list[Cell]]]
+
+    @property
+    def questions(self) -> list[tuple[str, int]]:
+        """The questions, each with its number of columns."""
+        names = [column.question for column in self.columns]
+        return [(name, names.count(name)) for name in dict.fromkeys(names)]
+
+
+def scorecard(
+    summary: pd.DataFrame, comparisons: pd.DataFrame, trials: pd.DataFrame, unranked: Sequence[str] = ()
+) -> Scorecard:
+    """Return the table; without rows if nothing was compared.
+
+    comparisons: about the first population of each scenario. unranked: models that are not ranked.
+    """
+    columns: list[Column] = []
+    cells: dict[str, dict[int, Cell]] = {}
+    for question in questions(comparisons, trials) if len(comparisons) and len(trials) else ():
+        standing_of = standings(question, comparisons, unranked)
+        measured = _measured(summary, question)
+        for transport in ("tcp", "udp"):
+            arms = [arm for arm in map(Arm.parse, measured) if arm.transport == transport]
+            if not any(arm.name in standing_of for arm in arms):
+                continue
+            for arm in arms:
+                cell = _cell(standing_of.get(arm.name), measured[arm.name], arm.label in unranked)
+                cells.setdefault(arm.label, {})[len(columns)] = cell
+            columns.append(Column(_heading(question), transport.upper()))
+    rows = [
+        (label, [of_label.get(index, Cell(NOT_MEASURED)) for index in range(len(columns))])
+        for label, of_label in cells.items()
+    ]
+    return Scorecard(columns, sorted(rows, key=lambda row: (-_bests(row[1]), row[0])))
+
+
+def _bests(cells: Sequence[Cell]) -> int:
+    return sum(cell.style == BEST for cell in cells)
+
+
+def _measured(summary: pd.DataFrame, question: Question) -> dict[str, str]:
+    """Return the verdict on each competing arm's figure; an empty one if there is no figure."""
+    rows = group_by_load_point(summary[summary["metric"] == question.metric]).get(question.load_point)
+    records = [] if rows is None else rows.to_dict("records")
+    verdicts = {str(row["arm"]): str(row["verdict"]) if row["status"] == "ok" else "" for row in records}
+    return {arm: verdict for arm, verdict in verdicts.items() if Arm.parse(arm).competes}
+
+
+def _cell(standing: Standing | None, verdict: str, is_unranked: bool) -> Cell:
+    if standing is None:
+        if verdict == INVALID:
+            return Cell(INVALID_FIGURE)
+        return Cell(NOT_RANKED if verdict and is_unranked else NOT_MEASURED)
+    if standing.is_best:
+        return Cell(BEST if standing.alone else EQUAL, BEST)
+    return Cell(f"{format_ratio(standing.times_behind)} times behind", "behind")
+
+
+def _heading(question: Question) -> str:
+    """Return a short heading: ``handler waits 5 ms: requests/s``."""
+    figure = {
+        ScenarioKind.MIXED: f"p99 of {question.population.replace('_', ' ')} requests",
+        ScenarioKind.LATENCY: "CPU time per request",
+        ScenarioKind.SESSIONS: "sessions/s",
+    }.get(question.kind, "requests/s")
+    condition = question.condition.removeprefix("When the ").partition(" (")[0]
+    return f"{condition[:1].lower()}{condition[1:]}: {figure}"

@@ -1,0 +1,64 @@
+"""The factor between each server and the best one of its transport, in the answer to a question. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench.analysis.cases import group_by_load_point
+from bench.analysis.comparisons import noise_floor_share
+from bench.analysis.rankings import ranks
+from bench.report.questions import Question
+from bench.schema.arms import Arm
+from bench.schema.conclusions import ComparisonKind, Conclusion
+from clients.quality_codes import INVALID
+
+Row = Mapping[Any, Any]  # a row of comparisons.csv
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The place of a server. times_behind: the factor between it and a better one; 1 for the best and its equals."""
+
+    times_behind: float
+    alone: bool = False  # no other server is as good
+
+    @property
+    def is_best(self) -> bool:
+        """True for the best server and for those that do not differ from it."""
+        return self.times_behind == 1
+
+
+def standings(question: Question, comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> dict[str, Standing]:
+    """Return the standing of each arm that was ranked.
+
+    A lead within the noise floor is none. unranked: models that are left out.
+    """
+    rows = group_by_load_point(comparisons)[question.load_point]
+    rows = rows[rows["metric"] == question.metric]
+    controls = comparisons[(comparisons["kind"] == ComparisonKind.CONTROL) & (comparisons["metric"] == question.metric)]
+    noise = noise_floor_share(controls) or 0.0
+    records = rows.to_dict("records")
+    behind = {arm: _times_behind(arm, records, noise, unranked) for arm in ranks(records, unranked)}
+    best_of: dict[str, list[str]] = {}
+    for arm, times in behind.items():
+        if times == 1:
+            best_of.setdefault(Arm.parse(arm).transport, []).append(arm)
+    return {arm: Standing(times, alone=best_of.get(Arm.parse(arm).transport) == [arm]) for arm, times in behind.items()}
+
+
+def _times_behind(arm: str, rows: Iterable[Row], noise: float, unranked: Sequence[str]) -> float:
+    """Return the largest factor by which another arm of the transport is better; 1 within the noise floor."""
+    largest = 1.0
+    for row in rows:
+        if row["kind"] not in (ComparisonKind.REFERENCE, ComparisonKind.PAIR) or row["verdict"] == INVALID:
+            continue
+        pair = (str(row["arm"]), str(row["reference"]))
+        if arm not in pair or any(Arm.parse(name).label in unranked for name in pair):
+            continue
+        worse = Conclusion.SLOWER if arm == pair[0] else Conclusion.FASTER  # conclusions are about the first of a pair
+        if row["conclusion"] == worse:
+            ratio = float(row["ratio"])
+            largest = max(largest, ratio, 1 / ratio)
+    return largest if largest > 1 + noise else 1.0

@@ -1,0 +1,20 @@
+"""Reports of made-up runs."""
+
+import pandas as pd
+
+from bench.analysis.rankings import unranked_models
+from bench.report.content import Picture
+from bench.report.first_screen import first_screen
+from bench.report.render import RunContext, render
+
+
+def make_report(
+    summary: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    trials: pd.DataFrame,
+    run: RunContext | None = None,
+    charts: list[Picture] | None = None,
+) -> tuple[str, str]:
+    """Return a report as Markdown and as an HTML page."""
+    first = first_screen(summary, comparisons, trials, unranked_models(trials))
+    return render(summary, comparisons, trials, run or RunContext({}, {}), charts or [], first)
