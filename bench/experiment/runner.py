@@ -86,7 +86,7 @@ def run(
     """Measure a plan that has a seed.
 
     Ctrl-C, SIGTERM and SIGHUP end the run cleanly: finished blocks are kept. Raises KeyboardInterrupt if one comes
-    before the folder exists, PlanError before anything starts, ChildError if the generator does not start, and
+    before the folder exists, PlanError before anything is measured, ChildError if the generator does not start, and
     StoreError if the folder cannot be created. Later failures end the run, and are in the outcome.
 
     minutes: a time budget. The plan fits if all arms have the plan's slices. If some turn out to need longer ones, the
