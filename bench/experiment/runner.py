@@ -42,7 +42,7 @@ from bench.plan.definition import Plan
 from bench.plan.host_limits import HostLimits
 from bench.plan.schedule import Schedule, describe_turns, resolve
 from bench.plan.slice_lengths import Lengths
-from bench.plan.time_budget import duration_s, fit, slices_per_block
+from bench.plan.time_budget import backlog_s, duration_s, fit, slices_per_block
 from bench.store.run_folder import BlockRows, RunFolder, StoreError
 
 # They are imported while the generator starts, which takes as long. Otherwise they would be imported between blocks.
@@ -186,7 +186,8 @@ def _execute_steps(
         calibration = recorded or calibrate(context, baselines)
         lengths = lengths_by_case(calibration.lengths)
         if minutes is not None and any(
-            length.is_longer(plan, plan.scenario(point.scenario)) for (point, _), length in lengths.items()
+            length.is_longer(plan, plan.scenario(point.scenario)) or backlog_s(plan, point, length)
+            for (point, _), length in lengths.items()
         ):
             plan = fit(plan, minutes, known_models(plan), lengths)
             context = replace(context, schedule=_resolve(plan, placement))
