@@ -21,6 +21,7 @@ from bench.experiment.generator_process import Generator
 from bench.experiment.keep_awake import keep_cpus_awake
 from bench.experiment.model_catalogue import known_models
 from bench.experiment.observer import RunObserver
+from bench.experiment.output_file import bounding_all
 from bench.experiment.rate_calibration import rates_by_load
 from bench.experiment.rate_search import search_max_rates
 from bench.experiment.run_context import RunContext
@@ -166,6 +167,9 @@ def _execute_steps(
         generator = stack.enter_context(_start_generator(schedule, observer))
         if plan.keep_awake and schedule.cpus_disjoint:
             stack.enter_context(keep_cpus_awake(schedule.server_cpus, observer))
+        if any(server.command for server in plan.external_servers):
+            with pinned(placement.generator):  # its thread inherits that, and stays away from servers
+                stack.enter_context(bounding_all())
         failures: Mapping[tuple[str, str, str], str] = {}
         warned: set[str] = set()
         if plan.external_servers:

@@ -54,8 +54,8 @@ class ExternalServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     protocols: Annotated[
         Annotated[tuple[Protocol, ...], Meta(min_length=1)] | None,
         Meta(
-            description="Protocols that the server speaks. Scenarios of other protocols are skipped for it. `work` has to "
-            "be listed: a server that only echoes would answer it correctly, without waiting or computing.",
+            description="Protocols that the server speaks. Scenarios of other protocols are skipped for it. `work` has "
+            "to be listed: a server that only echoes would answer it correctly, without waiting or computing.",
             examples=[["hola"]],
             extra_json_schema={"default": "`echo` or `hola`, found by a conversation before the first block"},
         ),
