@@ -33,6 +33,7 @@ IMPORT_RULES: dict[str, tuple[str, ...]] = {
         "bench.store",
         "bench.analysis",
         "servers.registry",
+        "servers.run_command",
         "clients.addresses",
         "clients.kernel_counters",
         "clients.quality_codes",

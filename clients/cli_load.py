@@ -20,7 +20,7 @@ from clients.fd_limit import TooManyConnectionsError, raise_fd_limit
 from clients.generator import LoadGenerator, PopulationsGenerator, compile_loops, compile_populations
 from clients.load_spec import MAX_WEIGHT, LoadSpec, check_duration
 from clients.local_ports import PortsExhaustedError
-from clients.protocol_check import ProtocolError, find_server
+from clients.protocol_check import ProtocolError, UnreachableError, find_server
 from clients.protocols import MAX_MESSAGE_BYTES, TRANSPORTS
 from clients.result_document import Context, make_document
 
@@ -176,7 +176,9 @@ def _prepare(spec: LoadSpec, host: str) -> LoadSpec:
             compile_populations()
         message = np.random.default_rng(spec.seed).bytes(max(spec.sizes))
         return find_server(spec, host, message)
-    except (ProtocolError, TooManyConnectionsError) as error:
+    except (UnreachableError, TooManyConnectionsError) as error:
+        raise Stop(str(error)) from error
+    except ProtocolError as error:
         raise Stop(str(error), 1) from error
 
 

@@ -20,7 +20,7 @@ from clients.load_spec import LoadSpec
 from clients.local_ports import PortsExhaustedError
 from clients.population_document import make_documents
 from clients.population_specs import parse_populations
-from clients.protocol_check import ProtocolError, find_server
+from clients.protocol_check import ProtocolError, UnreachableError, find_server
 from clients.result_document import Context
 
 
@@ -84,6 +84,8 @@ def _prepare(specs: dict[str, LoadSpec], threads: int) -> dict[str, LoadSpec]:
         talking = next((spec for spec in specs.values() if spec.behaviour == "normal"), next(iter(specs.values())))
         message = np.random.default_rng(talking.seed).bytes(max(talking.sizes))
         found = find_server(talking, talking.host, message)
-    except (ProtocolError, TooManyConnectionsError) as error:
+    except (UnreachableError, TooManyConnectionsError) as error:
+        raise Stop(str(error)) from error
+    except ProtocolError as error:
         raise Stop(str(error), 1) from error
     return {name: replace(spec, host=found.host) for name, spec in specs.items()}

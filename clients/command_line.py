@@ -23,7 +23,9 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Clients for the protocols echo, hola and work.\n\nExample: python -m clients talk 127.0.0.1 8000",
+    help="Clients for the protocols echo, hola and work.\n\nExample: python -m clients talk 127.0.0.1 8000\n\n"
+    "Exit codes: 0 success; 1 the server answered wrongly, or a file cannot be written; "
+    "2 wrong input, or nobody listens at the address; 130 interrupted.",
 )
 
 
@@ -37,15 +39,15 @@ def talk(
 
     Example: python -m clients talk 127.0.0.1 8000
     """
-    from clients.talk import ConversationError, talk
+    from clients.talk import ConversationError, NobodyListensError, talk
 
     try:
         for reply in talk(host, port, transport, wait):
             print(reply, flush=True)
+    except (ValueError, NobodyListensError) as error:
+        raise Stop(str(error)) from error
     except ConversationError as error:
         raise Stop(str(error), 1) from error
-    except ValueError as error:
-        raise Stop(str(error)) from error
 
 
 @app.command()
@@ -85,7 +87,7 @@ def load(
 
     Without --rate the loop is closed: each connection sends its next request when the reply has arrived. With --rate
     the loop is open: requests are sent on a schedule that follows from the seed, and latency is measured from the
-    intended send time.
+    intended send time. If the server ends during the load, the result shows it, and the exit code is 0.
 
     Examples of use:
 

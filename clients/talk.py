@@ -16,6 +16,10 @@ class ConversationError(Exception):
     """The server did not take part in the conversation as it should."""
 
 
+class NobodyListensError(ConversationError):
+    """No server listens at the address that was given."""
+
+
 def talk(host: str, port: int, transport: str, wait_s: float) -> Iterator[str]:
     """Run the tutorial's conversation with the first address of a host on which a server listens.
 
@@ -43,7 +47,7 @@ def talk(host: str, port: int, transport: str, wait_s: float) -> Iterator[str]:
             failure = _describe_failure(address, port, transport, error)
             raise ConversationError(f"{failure}, after its first reply") from error
         return
-    raise ConversationError(addresses.nobody_listens(transport, host, port, reasons))
+    raise NobodyListensError(addresses.nobody_listens(transport, host, port, reasons))
 
 
 def _converse(address: str, port: int, transport: str, wait_s: float) -> Iterator[str]:

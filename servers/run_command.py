@@ -30,7 +30,8 @@ _KILL_S = 5.0  # until a killed process has ended; one that waits for a device t
 _KILL_POLL_S = 0.02
 _ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _AWAITED = _ENDING | {signal.SIGCHLD}
-_CANNOT_START = 127  # the shell's code
+CANNOT_START_CODE = 127  # the shell's code
+CANNOT_START = "cannot be started: "  # begins the line about a command that the kernel refuses
 
 
 class Supervisor:
@@ -73,8 +74,8 @@ class Supervisor:
         try:
             os.execvp(command[0], command)
         except OSError as error:
-            os.write(2, f"{command[0]}: {error.strerror}\n".encode())
-        os._exit(_CANNOT_START)
+            os.write(2, f"{CANNOT_START}{command[0]}: {error.strerror}\n".encode())
+        os._exit(CANNOT_START_CODE)
 
     def _join_cgroup(self) -> None:
         """Move this process to the cgroup. Who started it checks whether that worked."""

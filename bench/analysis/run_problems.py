@@ -1,6 +1,6 @@
 """The problems that make a run exit with code 3. Pure.
 
-A run has a problem if headline numbers are invalid, or if arms were never measured.
+A run has a problem if headline numbers are invalid, if arms were never measured, or if everything was skipped.
 """
 
 import pandas as pd
@@ -20,7 +20,20 @@ def problems(summary: pd.DataFrame, trials: pd.DataFrame) -> list[str]:
         "the numbers of {} are invalid": invalid_headlines(summary),
         "{} could not be measured in any block": never_measured(trials, summary),
     }
-    return [line.format(", ".join(arms)) for line, arms in lines.items() if arms]
+    unmeasured = [f"nothing was measured: {reason}"] if (reason := reason_of_skipping_all(trials, summary)) else []
+    return unmeasured + [line.format(", ".join(arms)) for line, arms in lines.items() if arms]
+
+
+def reason_of_skipping_all(trials: pd.DataFrame, summary: pd.DataFrame) -> str:
+    """Return why every case was skipped, with one reason as an example; "" if a case was not.
+
+    Only a search has rows of the summary that are not in the trials.
+    """
+    rows = pd.concat([table[["arm", "status", "reason"]] for table in (trials, summary)])
+    competing = rows[rows["arm"].map(lambda arm: Arm.parse(arm).competes).astype(bool)]
+    if competing.empty or not competing["status"].eq("skipped").all():
+        return ""
+    return f"every case was skipped, e.g. {competing['arm'].iloc[0]}: {competing['reason'].iloc[0]}"
 
 
 def invalid_headlines(summary: pd.DataFrame) -> list[str]:

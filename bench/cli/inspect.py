@@ -93,7 +93,7 @@ def plan(
     add_models_folder(models_from)
     try:
         built = build_plan(plan_source, given)
-        refuse_missing_programs(built, given)
+        refuse_missing_programs(built, plan_source, given)
         print_plan(built, stdout_console())
     except PlanError as error:
         raise as_refusal(error, given) from error

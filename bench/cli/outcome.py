@@ -59,8 +59,11 @@ def resume_hint(outcome: "Outcome", *, rendered: bool) -> tuple[str, list[str]]:
         stopped = "Interrupted" if outcome.interrupted else "Stopped"
         if not outcome.blocks and not outcome.searches:
             return f"{stopped} before the first block finished; nothing to report. Resume with:", ["run --resume"]
-        blocks = plural(outcome.blocks, "block")
-        return f"{stopped} after {blocks}; they are kept. Resume or report with:", ["run --resume", "report"]
+        measured = plural(outcome.blocks, "block") if outcome.blocks else ""
+        if outcome.searches:  # a bisection depends on all its rounds, which another hour may contradict
+            rounds = plural(outcome.searches, "round")
+            measured += f"{' and ' if measured else ''}{rounds} of searches, which a resumed run repeats"
+        return f"{stopped} after {measured}; all is kept. Resume or report with:", ["run --resume", "report"]
     if not rendered:
         return "The measurements are complete and safe; the report is not finished. Create it with:", ["report"]
     return "", []

@@ -22,7 +22,7 @@ from bench.cli.option_values import (
 )
 from bench.plan.definition import MAX_BLOCKS, NONE, Plan, PlanError
 from bench.plan.scenario import Scenario
-from bench.plan.toml import build, load_plan
+from bench.plan.toml import build, load_plan, preset_names
 from bench.schema.metrics import ScenarioKind
 from clients.cli_errors import Stop
 
@@ -171,19 +171,25 @@ def _refuse_same_interpreter(paths: Mapping[str, str]) -> None:
             raise PlanError(f"pythons: {other!r} and {name!r} are the same interpreter, {path}", key="pythons")
 
 
-def refuse_missing_programs(plan: Plan, given: Mapping[str, Any]) -> None:
-    """Raise Stop if the program of a --server is not installed."""
+def refuse_missing_programs(plan: Plan, source: str, given: Mapping[str, Any]) -> None:
+    """Raise Stop if the program of a --server, or of a server in the user's own plan, is not installed.
+
+    A preset is shared between machines, so its servers are skipped where their program is missing. source: of the plan.
+    """
     from bench.experiment.external_program import find_missing_program
     from bench.experiment.model_catalogue import filled
 
-    names = {parse_server("--server", text)["name"]: text for text in given.get("server") or []}
+    given_servers = {parse_server("--server", text)["name"]: text for text in given.get("server") or []}
+    is_preset = source in preset_names()
     for server in plan.external_servers:
-        if server.name not in names or not server.command:
+        if not server.command or (is_preset and server.name not in given_servers):
             continue
         if program := find_missing_program(filled(server)):
+            text = given_servers.get(server.name)
+            place = f"plan {source}: external server {server.name!r}" if text is None else f"--server {text!r}"
+            folder = f"of the folder {server.folder!r}" if server.folder else "of the current directory"
             raise Stop(
-                f"--server {names[server.name]!r}: the program {program!r} was not found; install it, or write "
-                f"./{program} for a file of the current directory"
+                f"{place}: the program {program!r} was not found; install it, or write ./{program} for a file {folder}"
             )
 
 

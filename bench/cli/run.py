@@ -90,7 +90,7 @@ def run(
             outcome = _resume(resume, console)
         else:
             plan = build_plan(plan_source, given)
-            refuse_missing_programs(plan, given)
+            refuse_missing_programs(plan, plan_source, given)
             if dry_run:
                 print_plan(plan, stdout_console())
                 return 0
@@ -100,7 +100,8 @@ def run(
     except KeyboardInterrupt as error:  # later ones are in the outcome
         what = f"; resume with: holabench run --resume {resume}" if resume else ", and no run folder exists"
         raise Stop(f"interrupted before the first block; nothing was measured{what}", INTERRUPTED) from error
-    return finish_run(outcome, console, as_json=as_json, charts=not no_charts)
+    with outcome.folder:  # locked until its results are written
+        return finish_run(outcome, console, as_json=as_json, charts=not no_charts)
 
 
 def _measure(plan: "Plan", output_dir: Path, console: Console, minutes: float | None) -> "Outcome":

@@ -12,6 +12,7 @@ from dataclasses import replace
 from bench.experiment.arm_run import ArmRun, GeneratorMeter
 from bench.experiment.child_process import ServerError, UnmanagedServer
 from bench.experiment.observer import CaseFinished, SliceFinished
+from bench.experiment.output_file import bound_all
 from bench.experiment.rate_calibration import Rates
 from bench.experiment.row_builder import TrialContext
 from bench.experiment.run_context import RunContext
@@ -150,6 +151,7 @@ class Block:
         for position, arm_run in enumerate(arm_runs):
             self._measure_slice(arm_run, number, position)
         conditions = self._context.probe.end()
+        bound_all()  # also the errors of models, which no other step bounds
         alive = [arm_run for arm_run in arm_runs if not arm_run.failure]
         run_delay_share = max((arm_run.slices[-1].run_delay_share for arm_run in alive), default=0.0)
         # On a shared CPU the generator always waits for the server.

@@ -15,10 +15,11 @@ from bench.experiment.observer import RunObserver
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, load_settings
 from bench.experiment.server_pool import fresh_servers, has_ended
-from bench.plan.definition import Plan
+from bench.plan.definition import Plan, PlanError
 from bench.plan.external_server import ExternalServer
 from bench.plan.matrix import connection_counts
 from bench.plan.schedule import Schedule, ScheduledLoad
+from servers.run_command import CANNOT_START
 
 _REMEDIES = {  # by words of the reason for which a server is skipped
     " client at a time": "--connections 1",
@@ -47,8 +48,14 @@ class ProbeResult:
 
 
 def probe_external_servers(context: RunContext, plan: Plan) -> ProbeResult:
-    """Have a conversation with each external server over each protocol. Reports what will be skipped or will fail."""
+    """Have a conversation with each external server over each protocol. Reports what will be skipped or will fail.
+
+    Raises PlanError if the kernel refuses to start a command: nothing is measured yet, and the user can mend it.
+    """
     conversations = list(_conversations(context))
+    for conversation in conversations:
+        if conversation.failure.startswith(CANNOT_START):
+            raise PlanError(f"external server {conversation.model!r}: {conversation.failure}")
     servers, failures = [], {}
     for server in plan.external_servers:
         with_model = [conversation for conversation in conversations if conversation.model == server.name]

@@ -9,7 +9,7 @@ from bench.plan.definition import Plan, PlanError
 from bench.plan.external_command import find_shell_syntax
 from bench.plan.external_server import ExternalServer
 from servers import registry
-from servers.registry import PROTOCOLS, Description
+from servers.registry import REPLYING_PROTOCOLS, Description
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -36,7 +36,8 @@ def describe_external(server: ExternalServer) -> Description:
     values: dict[str, Any] = {f"serve_{transport}": None for transport in server.transports}
     values |= {"PARALLEL": server.cpus > 1, "MAX_TCP_CLIENTS": server.clients or None}
     description = Description(server.name, values, " ".join(server.command) or server.target)
-    description.protocols = server.protocols or PROTOCOLS
+    # Not work, unless the plan states it: a server that only echoes sends the right bytes without waiting or computing.
+    description.protocols = server.protocols or REPLYING_PROTOCOLS
     program = find_missing_program(filled(server)) if server.command else ""
     if program:
         description.needs, description.missing = program, True

@@ -21,6 +21,7 @@ from bench.experiment.generator_process import Generator
 from bench.experiment.keep_awake import keep_cpus_awake
 from bench.experiment.model_catalogue import known_models
 from bench.experiment.observer import RunObserver
+from bench.experiment.output_file import bounding_all
 from bench.experiment.rate_calibration import rates_by_load
 from bench.experiment.rate_search import search_max_rates
 from bench.experiment.run_context import RunContext
@@ -42,7 +43,7 @@ from bench.plan.definition import Plan
 from bench.plan.host_limits import HostLimits
 from bench.plan.schedule import Schedule, describe_turns, resolve
 from bench.plan.slice_lengths import Lengths
-from bench.plan.time_budget import duration_s, fit, slices_per_block
+from bench.plan.time_budget import backlog_s, duration_s, fit, slices_per_block
 from bench.store.run_folder import BlockRows, RunFolder, StoreError
 
 # They are imported while the generator starts, which takes as long. Otherwise they would be imported between blocks.
@@ -86,7 +87,7 @@ def run(
     """Measure a plan that has a seed.
 
     Ctrl-C, SIGTERM and SIGHUP end the run cleanly: finished blocks are kept. Raises KeyboardInterrupt if one comes
-    before the folder exists, PlanError before anything starts, ChildError if the generator does not start, and
+    before the folder exists, PlanError before anything is measured, ChildError if the generator does not start, and
     StoreError if the folder cannot be created. Later failures end the run, and are in the outcome.
 
     minutes: a time budget. The plan fits if all arms have the plan's slices. If some turn out to need longer ones, the
@@ -166,6 +167,9 @@ def _execute_steps(
         generator = stack.enter_context(_start_generator(schedule, observer))
         if plan.keep_awake and schedule.cpus_disjoint:
             stack.enter_context(keep_cpus_awake(schedule.server_cpus, observer))
+        if any(server.command for server in plan.external_servers):
+            with pinned(placement.generator):  # its thread inherits that, and stays away from servers
+                stack.enter_context(bounding_all())
         failures: Mapping[tuple[str, str, str], str] = {}
         warned: set[str] = set()
         if plan.external_servers:
@@ -186,7 +190,8 @@ def _execute_steps(
         calibration = recorded or calibrate(context, baselines)
         lengths = lengths_by_case(calibration.lengths)
         if minutes is not None and any(
-            length.is_longer(plan, plan.scenario(point.scenario)) for (point, _), length in lengths.items()
+            length.is_longer(plan, plan.scenario(point.scenario)) or backlog_s(plan, point, length)
+            for (point, _), length in lengths.items()
         ):
             plan = fit(plan, minutes, known_models(plan), lengths)
             context = replace(context, schedule=_resolve(plan, placement))

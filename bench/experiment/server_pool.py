@@ -15,6 +15,7 @@ from bench.machine.process_usage import ProcessTree
 from bench.plan.scenario import Scenario
 from bench.plan.schedule import Schedule, ScheduledLoad, ScheduledScenario
 from bench.schema.arms import Arm
+from servers.run_command import CANNOT_START
 
 _MUCH_OUTPUT_BYTES = 1_000_000  # of one server: beyond a banner and some errors
 _EXIT_S, _POLL_S = 0.3, 0.01  # for a server that has closed its connections to end
@@ -109,7 +110,8 @@ def _launch(stack: contextlib.ExitStack, context: RunContext, arm: Arm, scenario
             return _launch_model(stack, schedule, arm, scenario, cpus)
         return attach(arm, external) if external.target else launch_external(stack, arm, external, protocol, cpus)
     except OSError as error:
-        return f"cannot be started: {error.strerror or error}"
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{CANNOT_START}{where}{error.strerror or error}"
 
 
 def _launch_model(
@@ -143,8 +145,10 @@ def _await_ready(server: Server, cpus: Sequence[int]) -> None:
             await_external(server, server.external)
         elif isinstance(server.child, Child):
             server.ready = server.child.read_line(READY_S)
-    except ChildError as error:
-        if server.child.alive:
+    except (ChildError, ServerError) as error:
+        if isinstance(server.child, SupervisedChild) and (problem := server.child.start_problem):
+            raise ServerError(problem) from error
+        if isinstance(error, ServerError) or server.child.alive:
             raise ServerError(str(error)) from error
         raise ServerError(f"server {server.child.exit_text} during start-up; {server.child.stderr_report}") from error
     try:

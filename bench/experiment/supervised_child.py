@@ -9,6 +9,7 @@ from bench.experiment.output_file import OutputFile
 from bench.machine.cgroup import Cgroup, create_cgroup
 from bench.machine.process_list import descendants, has_ended
 from bench.machine.supervised_tree import SupervisedTree
+from servers.run_command import CANNOT_START, CANNOT_START_CODE
 
 _POLL_S = 0.01
 
@@ -65,6 +66,12 @@ class SupervisedChild(Child):
             self._await_exit()
         self._started = self._started or running
         return super().alive
+
+    @property
+    def start_problem(self) -> str:
+        """Why the kernel refused to start the command: ``cannot be started: ./prog: Exec format error``; or ""."""
+        tail = self.stderr_tail()
+        return tail if self._process.poll() == CANNOT_START_CODE and tail.startswith(CANNOT_START) else ""
 
     @property
     def output_bytes(self) -> int:

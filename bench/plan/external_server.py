@@ -50,9 +50,10 @@ class ExternalServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     protocols: Annotated[
         Annotated[tuple[Protocol, ...], Meta(min_length=1)] | None,
         key(
-            "Protocols that the server speaks. Scenarios of other protocols are skipped for it.",
+            "Protocols that the server speaks. Scenarios of other protocols are skipped for it. `work` has to be "
+            "listed: a server that only echoes would answer it correctly, without waiting or computing.",
             example=["hola"],
-            default="found by a conversation before the first block",
+            default="`echo` or `hola`, found by a conversation before the first block",
         ),
     ] = None
     folder: Annotated[

@@ -111,6 +111,8 @@ def skip_reason(plan: Plan, arm: Arm, point: LoadPoint, models: Mapping[str, Des
     if model.broken:
         return f"{arm.model} {model.unavailable_reason}"
     if scenario.protocol not in model.protocols:
+        if any(server.name == arm.model and server.protocols is None for server in plan.external_servers):
+            return f"{arm.model} is not asked for {scenario.protocol}, because its `protocols` do not list it"
         return f"{arm.model} speaks {', '.join(model.protocols)}, not {scenario.protocol}"
     if arm.python and model.needs:
         return f"{arm.model} needs {model.needs}, so it runs only with the interpreter of holabench"

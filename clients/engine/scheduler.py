@@ -157,8 +157,8 @@ def reopen(state: ThreadState, params: LoadParams, i: int, now_ns: int) -> None:
     if now_ns >= schedule(state)["end_ns"] and not params.open_loop:
         return
     new_state = open_connection(state, params, i, now_ns)
-    if new_state == OPEN:
-        on_connected(state, params, i, now_ns)
+    if new_state == OPEN:  # over UDP: like a connect of TCP, opening the socket does not count as service
+        on_connected(state, params, i, syscalls.now_ns(clock(state)))
     elif new_state == CLOSED and params.session:
         abandon_session(state, params, i, now_ns)
 

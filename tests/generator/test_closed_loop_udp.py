@@ -13,6 +13,7 @@ from clients.generator import LoadGenerator
 from clients.result_document import make_document
 from clients.worker import describe_slice
 from tests.generator.loads import make_tcp_spec, make_udp_spec, run_load
+from tests.support.commands import run_python
 from tests.support.scripted_servers import HOST, echo, start_tcp_server, start_udp_server
 
 pytestmark = pytest.mark.serial
@@ -209,6 +210,44 @@ def test_second_copy_of_a_hola_reply_is_a_duplicate(threads: Threads) -> None:
         result = run_load(threads, make_udp_spec(port, protocol="hola", timeout_s=5.0), seconds=0.2)
     assert result["ledger"]["duplicate"] > 0
     assert result["ledger"]["ok"] == result["sent"]
+
+
+NOTES_ORDER = """
+import sys
+from clients.engine import scheduler, syscalls
+from clients.engine.threads import Threads
+from clients.engine.views import clock
+from clients.generator import LoadGenerator
+from clients.load_spec import LoadSpec
+
+opened_ns, sent_ns = [], []
+open_connection, send_request = scheduler.open_connection, scheduler.send_request
+
+def note_opening(state, *arguments):
+    result = open_connection(state, *arguments)
+    opened_ns.append(syscalls.now_ns(clock(state)))
+    return result
+
+def note_sending(state, params, i, intended_ns, ready_ns, now_ns):
+    sent_ns.append(now_ns)
+    return send_request(state, params, i, intended_ns, ready_ns, now_ns)
+
+scheduler.open_connection, scheduler.send_request = note_opening, note_sending
+threads = Threads(())
+spec = LoadSpec("udp", "127.0.0.1", int(sys.argv[1]), lifecycle="session", requests_per_session=1)
+with LoadGenerator(spec, threads) as generator:
+    generator.open()
+    generator.load(0.05)
+threads.close()
+assert len(opened_ns) == len(sent_ns) > 0
+print(sum(sent < opened for opened, sent in zip(opened_ns, sent_ns)), "sent before the socket was open")
+"""
+
+
+def test_first_request_of_a_session_is_timed_from_the_open_socket_on() -> None:
+    with start_udp_server(lambda _number, datagram: [datagram]) as port:
+        completed = run_python("-c", NOTES_ORDER, str(port), NUMBA_DISABLE_JIT="1")
+    assert completed.stdout == "0 sent before the socket was open\n", completed.stderr
 
 
 def test_endless_session_is_cut_after_the_timeout(threads: Threads) -> None:

@@ -34,7 +34,7 @@ def test_talk_to_closed_port_is_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     completed = run_python("-m", "clients", "talk", "127.0.0.1", str(port))
-    assert completed.returncode == 1
+    assert completed.returncode == 2
     assert f"127.0.0.1:{port}" in completed.stderr
     assert completed.stderr.count("\n") == 1
 
@@ -163,6 +163,37 @@ def test_ctrl_c_stops_load_and_keeps_results() -> None:
     assert json.loads(output)["duration_s"] < 500
 
 
+ENDS_AT_ITS_101ST_REQUEST = """
+import os, socket
+sock = socket.create_server(("127.0.0.1", 0))
+print(sock.getsockname()[1], flush=True)
+asked = 0
+while True:
+    conn, _ = sock.accept()
+    while data := conn.recv(65536):
+        asked += 1
+        if asked > 100:
+            os._exit(1)
+        conn.sendall(data)
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--lifecycle", "session"), ("--rate", "2000")])
+def test_load_of_a_server_that_ends_reports_what_was_measured(options: tuple[str, ...]) -> None:
+    with start_python("-c", ENDS_AT_ITS_101ST_REQUEST) as server:
+        assert server.stdout is not None
+        url = f"tcp://127.0.0.1:{server.stdout.readline().strip()}"
+        lengths = ["--seconds", "0.3", "--warmup", "0"]
+        completed = run_python("-m", "clients", "load", url, *options, *lengths, "--json", "-")
+        server.communicate(timeout=30)
+    assert completed.returncode == 0, completed.stderr
+    document = json.loads(completed.stdout)
+    assert 0 < document["ledger"]["ok"] <= 100
+    assert document["ledger"]["lost"] > 0
+    assert document["errors"]
+    assert document["verdict"]["status"] == "invalid"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
@@ -189,7 +220,7 @@ def test_ctrl_c_stops_load_and_keeps_results() -> None:
         (["load", "tcp://\udcff:80"], 2, ["udcff"]),
         (["load", "tcp://no-such-host.invalid:80"], 2, ["'no-such-host.invalid'", "numeric"]),
         (["load", "tcp://::1:80"], 2, ["'tcp://::1:80'", "tcp://[ADDRESS]:PORT"]),
-        (["load", "tcp://127.0.0.1:1"], 1, ["nobody listens on tcp://127.0.0.1:1", "refused", "check the address"]),
+        (["load", "tcp://127.0.0.1:1"], 2, ["nobody listens on tcp://127.0.0.1:1", "refused", "check the address"]),
         (["talk", "a..b", "80"], 2, ["'a..b'"]),
         (["talk", "a" * 64, "80"], 2, ["a" * 64]),
         (["talk", "\udcff", "80"], 2, ["udcff"]),
@@ -210,7 +241,7 @@ def test_wrong_input_is_one_line_with_its_value(arguments: list[str], code: int,
 def test_too_many_connections_report_descriptor_limit() -> None:
     words = ["-m", "clients", "load", "tcp://127.0.0.1:1", "--connections", "999999"]
     completed = run_python(*words, descriptors=256)
-    assert completed.returncode == 1
+    assert completed.returncode == 2
     assert completed.stderr.count("\n") == 1
     assert all(part in completed.stderr for part in ("1000063", "the limit is 256", "ulimit"))
 

@@ -149,6 +149,18 @@ def test_faulty_server_is_a_failed_or_skipped_row_with_reason(tmp_path: Path) ->
     assert "exiting with code 3: ends/tcp (capacity)" in errors
 
 
+def test_command_that_the_kernel_refuses_stops_the_run_at_once(tmp_path: Path) -> None:
+    program = tmp_path / "of-another-machine"
+    program.write_bytes(b"\x7fELF" + b"\0" * 60)
+    program.chmod(0o755)
+    options = ["--server", f"mine={program} {{port}}", "--output-dir", str(tmp_path / "results")]
+    completed = run_python("-m", "bench", "run", *SMALL, *options, timeout_s=RUN_TIMEOUT_S)
+    assert completed.returncode == 2, completed.stderr
+    last_line = f"holabench: external server 'mine': cannot be started: {program}: Exec format error"
+    assert completed.stderr.splitlines()[-1:] == [last_line]
+    assert not (tmp_path / "results").exists()
+
+
 LOSES_TWO_OF_THREE = """
 import socket, sys
 

@@ -50,6 +50,48 @@ def test_interrupt_keeps_blocks_stops_servers_and_prints_hint(interrupt: signal.
     wait_until(lambda: have_exited(servers), "all servers have exited")
 
 
+SEARCH = """
+name = "search"
+models = ["select", "asyncio"]
+transports = ["tcp"]
+blocks = 1
+seed = 7
+[[scenarios]]
+name = "capacity"
+connections = [1]
+seconds = 0.05
+[[scenarios]]
+name = "max_rate"
+connections = [4]
+rate = "highest"
+seconds = 0.5
+"""
+
+
+@pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_during_a_search_keeps_blocks_and_rounds(interrupt: signal.Signals, tmp_path: Path) -> None:
+    plan = tmp_path / "search.toml"
+    plan.write_text(SEARCH)
+    arguments = [str(plan), "--no-charts", "--output-dir", str(tmp_path / "results")]
+    with start_python("-m", "bench", "run", *arguments) as run:
+        assert run.stderr is not None
+        second_round = next((line for line in run.stderr if line.startswith("max_rate: round 2")), "")
+        wait_until(lambda: len(find_servers_below(run.pid)) > 2, "the servers of the second round beside the baseline")
+        servers = find_servers_below(run.pid)
+        run.send_signal(interrupt)
+        output, errors = run.communicate(timeout=60)
+    folder = Path(output.strip())
+    assert second_round
+    assert run.returncode == INTERRUPTED, errors
+    assert "Interrupted after 1 block and 1 round of searches" in errors
+    assert f"holabench run --resume {folder}\n" in errors
+    assert "Traceback" not in errors
+    assert _blocks(folder / "trials.csv") == 1
+    assert set(pd.read_csv(folder / "max_rate.csv")["round"]) == {0}
+    assert set(pd.read_csv(folder / "summary.csv")["scenario"]) == {"capacity", "max_rate"}
+    wait_until(lambda: have_exited(servers), "all servers have exited")
+
+
 def test_interrupt_while_rendering_prints_report_command(tmp_path: Path) -> None:
     arguments = [*SMALL[:-1], "--blocks", "1", "--seconds", "0.1", "--output-dir", str(tmp_path)]
     with start_python("-c", RENDER_FOREVER, *arguments) as run:

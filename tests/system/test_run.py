@@ -32,6 +32,19 @@ def folder(completed: subprocess.CompletedProcess[str]) -> Path:
     return Path(json.loads(completed.stdout.splitlines()[-1])["folder"])
 
 
+def test_run_leaves_no_file_or_socket_open(tmp_path: Path) -> None:
+    plan = tmp_path / "small.toml"
+    plan.write_text(
+        'name = "small"\nmodels = ["select"]\ntransports = ["tcp"]\nbaseline = "none"\ncontrol = "none"\nblocks = 1\n'
+        '[[external_servers]]\nname = "hola"\ncommand = ["{python}", "{examples}/hola.py", "{port}"]\n'
+        '[[scenarios]]\nname = "capacity"\nprotocol = "hola"\nconnections = [1]\nseconds = 0.05\n'
+    )
+    arguments = ["-m", "bench", "run", str(plan), "--no-charts", "--output-dir", str(tmp_path / "results")]
+    completed = run_python("-X", "dev", *arguments, timeout_s=RUN_TIMEOUT_S)
+    assert completed.returncode in SUCCESS, completed.stderr
+    assert "ResourceWarning" not in completed.stderr
+
+
 def test_json_lines_have_a_type(completed: subprocess.CompletedProcess[str], folder: Path) -> None:
     lines = [json.loads(line) for line in completed.stdout.splitlines()]
     assert [line["type"] for line in lines if line["type"] not in ("summary", "comparison")] == ["run"]

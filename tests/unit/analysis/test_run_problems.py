@@ -29,6 +29,20 @@ def test_problems_name_arms_that_always_failed() -> None:
     assert make_problems(status="skipped") == []
 
 
+def test_problems_contain_a_run_in_which_everything_was_skipped() -> None:
+    rows = synthetic.make_run(RATES, blocks=3, rounds=2)
+    competing = ~rows.trials["arm"].str.startswith("native")
+    skipped = rows.trials.assign(
+        status=rows.trials["status"].mask(competing, "skipped"),
+        reason=rows.trials["reason"].astype(object).mask(competing, "a reply takes 40 s"),
+    )
+    no_search = summarise(skipped, rows.slices, DEFAULT_THRESHOLDS)
+    found = problems(no_search, skipped)
+    assert found == ["nothing was measured: every case was skipped, e.g. asyncio/tcp: a reply takes 40 s"]
+    searched = no_search.assign(arm="asyncio/tcp", status="ok", reason="")
+    assert problems(searched, skipped) == []
+
+
 def test_problems_ignore_baselines() -> None:
     assert make_problems(codes="CORRUPT_REPLIES=1", arm="native/tcp") == []
     assert make_problems(status="failed", arm="native/tcp") == []

@@ -107,6 +107,44 @@ def test_preview_refuses_what_a_run_refuses(
     assert expected in refusals[0].stderr
 
 
+OWN_SERVER = """
+name = "own"
+models = ["select"]
+[[external_servers]]
+name = "mine"
+command = ["nosuchprogram", "{port}"]
+[[scenarios]]
+name = "capacity"
+connections = [1]
+seconds = 0.1
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_missing_program_of_the_users_own_plan_is_refused(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = tmp_path / "own.toml"
+    plan.write_text(OWN_SERVER)
+    options = ["--output-dir", str(tmp_path / "results")] if command == "run" else []
+    completed = run_holabench(capsys, command, str(plan), *options)
+    assert completed.code == 2
+    assert completed.stderr.startswith(
+        f"holabench: plan {plan}: external server 'mine': the program 'nosuchprogram' was not found; install it"
+    )
+    assert completed.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [plan]
+
+
+def test_missing_program_of_a_preset_is_skipped_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    completed = run_holabench(capsys, "plan", "tutorial")
+    assert completed.code == 0, completed.stderr
+    assert "skipped: echo.php needs php, which is not installed: add php to the path" in completed.stdout
+
+
 def test_run_refuses_output_dir_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     completed = run_holabench(capsys, "run", "quick", "--output-dir", str(tmp_path / "file"))

@@ -10,6 +10,8 @@ from bench.plan.definition import Plan
 from bench.plan.schedule import resolve
 from bench.plan.toml import build
 
+WORK_IS_NOT_STATED = "mine is not asked for work, because its `protocols` do not list it"
+
 
 def make_plan(connections: int = 16, asked: tuple[str, ...] = ("echo", "hola"), **server: Any) -> Plan:
     """Return a plan with one external server. server: its keys besides name and command."""
@@ -90,6 +92,14 @@ def test_warning_lists_server_that_is_skipped_everywhere(connections: int, warni
     assert len(lines) == warnings
     assert all(line.startswith("mine/tcp is skipped at every load point: ") for line in lines)
     assert all(line.endswith("; to measure it, use --connections 1") for line in lines)
+
+
+@pytest.mark.parametrize(("server", "reasons"), [({}, {WORK_IS_NOT_STATED}), ({"protocols": ["work"]}, {""})])
+def test_server_is_measured_with_work_only_if_the_plan_states_it(server: dict[str, Any], reasons: set[str]) -> None:
+    plan = msgspec.structs.replace(make_plan(asked=("work",), **server), seed=1)
+    schedule = resolve(plan, known_models(plan), server_cpus=[1], generator_cpus=[0])
+    (load,) = schedule.scenarios[0].loads
+    assert {reason for arm, reason in load.skip_reasons.items() if arm.model == "mine"} == reasons
 
 
 def test_warning_states_how_to_measure_a_server_of_one_protocol() -> None:

@@ -31,6 +31,11 @@ def test_known_models_report_a_broken_file_beside_the_others(tmp_path: Path, mon
     assert not known["select"].broken
 
 
+def test_external_server_is_asked_for_work_only_if_its_protocols_list_it() -> None:
+    assert describe_external(make_external(command=["true"])).protocols == ("echo", "hola")
+    assert describe_external(make_external(command=["true"], protocols=["work"])).protocols == ("work",)
+
+
 def test_external_server_without_its_program_is_missing() -> None:
     description = describe_external(make_external(command=["no-such-program", "{port}"]))
     assert description.missing

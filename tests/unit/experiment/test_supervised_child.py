@@ -189,9 +189,15 @@ def test_daemon_is_alive_until_its_last_process_ends(start: Starter) -> None:
 
 def test_missing_program_is_in_the_message() -> None:
     with SupervisedChild("server", ["/no/such/program"], CPUS, ready_line=True) as child:
-        expected = r"^server exited with code 127; last stderr lines: /no/such/program: No such file or directory$"
-        with pytest.raises(ChildError, match=expected):
+        with pytest.raises(ChildError, match=r"^server exited with code 127; last stderr lines: cannot be started: "):
             child.await_line(DEADLINE_S)
+        assert child.start_problem == "cannot be started: /no/such/program: No such file or directory"
+
+
+def test_command_that_exits_like_a_missing_program_was_started() -> None:
+    with SupervisedChild("server", ["sh", "-c", "echo no luck; exit 127"], CPUS, ready_line=False) as child:
+        wait_until(lambda: not child.alive, "the command has ended")
+        assert (child.exit_text, child.start_problem) == ("exited with code 127", "")
 
 
 def test_output_is_bounded_and_its_end_is_kept(start: Starter) -> None:

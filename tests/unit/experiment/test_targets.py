@@ -45,6 +45,19 @@ def test_server_of_both_families_is_found() -> None:
     with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as server:
         port = server.getsockname()[1]
         assert resolve(f"127.0.0.1:{port}") == (f"127.0.0.1:{port}", [])
+        assert resolve(f"[::1]:{port}") == (f"[::1]:{port}", [])
+        target, reports = resolve(f"localhost:{port}")
+        assert target in (f"127.0.0.1:{port}", f"[::1]:{port}")
+        assert reports == [f"mine: localhost:{port} is {target}"]
+
+
+def test_name_of_two_listeners_becomes_one_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as of_ipv4:
+        port = of_ipv4.getsockname()[1]
+        with socket.create_server(("::1", port), family=socket.AF_INET6):
+            target, reports = resolve(f"localhost:{port}")
+            assert target in (f"127.0.0.1:{port}", f"[::1]:{port}")
+            assert reports == [f"mine: localhost:{port} is {target}"]
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
