@@ -1,5 +1,6 @@
 """Build everything derived from a run: summary, comparisons, charts and report."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,8 +52,10 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
     summary = _with_predictions(run, summarise_run(trials, run.slices, run.max_rate, thresholds))
     comparisons = compare_arms(trials, run.slices, reference_arms(run.plan), thresholds)
     scenario_names = [scenario.name for scenario in run.plan.scenarios]
-    folder.write_table(file_names.SUMMARY, summary)
-    folder.write_table(file_names.COMPARISONS, comparisons)
+    files = {
+        name: folder.write_table(name, table)
+        for name, table in ((file_names.SUMMARY, summary), (file_names.COMPARISONS, comparisons))
+    }
     first = first_screen(summary, comparisons, trials, unranked_models(trials))
     pictures: list[Picture] = []
     chart_failure = ""
@@ -62,7 +65,7 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
             pictures = _draw(folder, chart_workers, chart_tables)
         except ChartError as error:
             chart_failure = str(error)
-        markdown, page = render(summary, comparisons, trials, _context(run), pictures, first)
+        markdown, page = render(summary, comparisons, trials, _context(run, files), pictures, first)
         folder.write_text("report.md", markdown)
         folder.write_text("report.html", page)
     tables = result_tables(summary, comparisons, unranked_models(trials), scenario_names)
@@ -92,9 +95,9 @@ def _draw(folder: RunFolder, chart_workers: ChartWorkers, tables: ChartTables) -
     return pictures
 
 
-def _context(run: RunData) -> RunContext:
+def _context(run: RunData, files: Mapping[str, str]) -> RunContext:
     plan = all_visible(msgspec.to_builtins(run.plan))
-    return RunContext(run.environment, plan, objectives(run.max_rate), run.thresholds, _known_start(run))
+    return RunContext(run.environment, plan, objectives(run.max_rate), run.thresholds, _known_start(run), files)
 
 
 def _known_start(run: RunData) -> datetime | None:

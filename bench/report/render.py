@@ -6,11 +6,12 @@ The answers come first, then what a reader needs to check, doubt or repeat them.
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import jinja2
+import markupsafe
 import pandas as pd
 
 from bench.analysis.rankings import unranked_models
@@ -21,6 +22,7 @@ from bench.report.answers import Answer, answers, noise_floor, of_first_populati
 from bench.report.caveats import advice, collect_caveats
 from bench.report.content import COMPARISON_HEADINGS, Picture, comparison_rows, sections
 from bench.report.first_screen import FirstScreen
+from bench.report.inline_svg import chart_name, inline_svg
 from bench.report.measured_handlers import measured_handlers, offered_values
 from bench.report.model_chooser import bar, choices, highest_rates, measured_range
 from bench.report.tables import result_tables
@@ -41,6 +43,7 @@ class RunContext:
     objectives: Sequence[str] = ()  # of its searches for a max rate
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     started_at: datetime | None = None
+    files: Mapping[str, str] = field(default_factory=dict)  # CSV files that the page contains, by name
 
 
 def render(
@@ -60,7 +63,11 @@ def render(
     markdown.filters["md"] = escape
     page = _templates(escaping=True)
     page.filters |= {"bar": bar, "number": compact}
-    page.filters["data"] = lambda svg: f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+    page.filters["inline"] = lambda picture: markupsafe.Markup(
+        inline_svg(picture.svg, chart_name(picture.path), picture.question)
+    )  # matplotlib has escaped the texts of a chart
+    page.filters["chart_name"] = chart_name
+    page.filters["csv_link"] = lambda text: f"data:text/csv;base64,{base64.b64encode(text.encode()).decode()}"
     return markdown.get_template("report.md.j2").render(content), page.get_template("report.html.j2").render(content)
 
 
@@ -72,6 +79,12 @@ def escape(value: object) -> str:
     text = " ".join(str(value).split())
     text = re.sub(r"([\\`*\[\]<>|#~!$])", r"\\\1", text).replace("&", "&amp;")
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # an underscore inside a word needs no escape
+
+
+def _models_of(pictures: Sequence[Picture]) -> list[str]:
+    """Return the classes of the models that charts show, without their prefix, in alphabetical order."""
+    classes = {found for picture in pictures for found in re.findall(r'class="mark m-([^" ]+)"', picture.svg.decode())}
+    return sorted(classes)
 
 
 def _templates(*, escaping: bool) -> jinja2.Environment:
@@ -109,6 +122,8 @@ def _content(
         "unranked": unranked,
         "run_facts": facts.run_facts(run.environment, run.plan, trials, started),
         "pictures": pictures,
+        "models": _models_of(pictures),
+        "files": run.files,
         "sections": sections(run.plan, result_tables(summary, comparisons, unranked), pictures, caveats),
         "choices": cases,
         "offered_work": offered_values(handlers),

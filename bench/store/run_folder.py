@@ -180,10 +180,11 @@ class RunFolder:
         with reporting_write_errors(self.path / file_names.ENVIRONMENT):
             self._write_environment({**recorded, "resumed": resumed})
 
-    def write_table(self, name: str, table: "pd.DataFrame") -> None:
-        """Write a derived table."""
-        with self._reporting_derived(name):
-            table.map(escape_formula).to_csv(self.path / name, index=False, lineterminator="\n")
+    def write_table(self, name: str, table: "pd.DataFrame") -> str:
+        """Write a derived table; return it as CSV."""
+        text = str(table.map(escape_formula).to_csv(index=False, lineterminator="\n"))
+        self.write_text(name, text)
+        return text
 
     def write_text(self, name: str, text: str) -> None:
         """Write a derived text."""

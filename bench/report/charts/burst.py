@@ -12,6 +12,7 @@ from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.families import MAX_PANELS
 from bench.report.charts.layout import Label as NameLabel
 from bench.report.charts.layout import Texts, body_height_in, name_lines, page, panel_title, settle
+from bench.report.charts.marks import mark
 from bench.report.charts.notes import notes
 from bench.report.charts.points import select_points
 from bench.report.charts.style import GREY, INK, Style, styles
@@ -79,7 +80,9 @@ def _curves(sweep: Sweep, tables: ChartTables) -> dict[Arm, pd.DataFrame]:
 def _draw(ax: Axes, arm: Arm, curve: pd.DataFrame, look: Style) -> NameLabel:
     seconds = np.concatenate([[FIRST_S], curve["seconds"].to_numpy(), [LAST_S]])
     percent = np.concatenate([[0.0], curve["percent"].to_numpy(), [float(curve["percent"].iloc[-1])]])
-    ax.plot(seconds, percent, color=look.colour, linewidth=1.8, linestyle=look.dashes, drawstyle="steps-post", zorder=3)
+    with mark(ax, arm.label, f"{arm.display_label}: {percent[-1]:.1f}% have their answer after {seconds[-2]:.2g} s"):
+        (line,) = ax.plot(seconds, percent, color=look.colour, linewidth=1.8, linestyle=look.dashes, zorder=3)
+        line.set_drawstyle("steps-post")
     return NameLabel(arm.display_label, LAST_S, float(percent[-1]), look.ink)
 
 

@@ -12,6 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 
 from bench.analysis import statistics
 from bench.report.charts.layout import Label, Texts, body_height_in, name_lines, page, panel_title, settle
+from bench.report.charts.marks import mark
 from bench.report.charts.points import Point, of_transport, row_name, transports
 from bench.report.charts.style import GREY, Style, markers_along, styles
 from bench.report.charts.sweeps import Sweep
@@ -170,21 +171,22 @@ def _draw_curves(
             continue
         in_band = np.isfinite(line.high_us)
         x = line.band_nines[in_band]
-        ax.fill_between(x, line.low_us[in_band], line.high_us[in_band], color=look.colour, alpha=0.13, linewidth=0)
         alpha = 1.0 if point.verdict == "valid" else DOUBTFUL_ALPHA
         dashes = ":" if point.verdict == "invalid" else look.dashes
-        ax.plot(
-            line.nines[finite],
-            line.us[finite],
-            linestyle=dashes,
-            color=look.colour,
-            alpha=alpha,
-            linewidth=2,
-            zorder=2,
-            marker=look.marker,
-            markersize=4.5,
-            markevery=markers_along(number),
-        )
+        with mark(ax, point.label, point.arm.display_label):
+            ax.fill_between(x, line.low_us[in_band], line.high_us[in_band], color=look.colour, alpha=0.13, linewidth=0)
+            ax.plot(
+                line.nines[finite],
+                line.us[finite],
+                linestyle=dashes,
+                color=look.colour,
+                alpha=alpha,
+                linewidth=2,
+                zorder=2,
+                marker=look.marker,
+                markersize=4.5,
+                markevery=markers_along(number),
+            )
         if finite.any():
             quality = "" if point.verdict == "valid" else f", {point.verdict}"
             end = float(line.nines[finite][-1]), float(line.us[finite][-1])

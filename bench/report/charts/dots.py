@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from bench.formatting import compact
 from bench.report.charts.layout import TEXT_GREY, Texts, number_ticks, page, panel_title, settle
 from bench.report.charts.lines import draw_marker, draw_prediction
+from bench.report.charts.marks import mark
 from bench.report.charts.points import Point, of_transport, row_name, transports
 from bench.report.charts.style import GREY, INK, Style, styles
 
@@ -48,7 +49,8 @@ def draw_dots(
     for ax, transport in zip(axes, panels, strict=True):
         panel_title(ax, transport.upper() + (" (different scale)" if own_scales else ""))
         for point in of_transport(points, transport):
-            _draw_row(ax, point, rows.of_case[point.label, point.connections], looks[point.label], second)
+            with mark(ax, point.label, point.description):
+                _draw_row(ax, point, rows.of_case[point.label, point.connections], looks[point.label], second)
         ax.set_xlim(0, (1.32 if second else 1.2) * (tops[transport] if own_scales else max(tops.values())))
         ax.set_xlabel(unit)
         ax.grid(visible=False, axis="y")

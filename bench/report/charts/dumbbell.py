@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from bench.formatting import compact
 from bench.report.charts.layout import Texts, number_ticks, page, settle
+from bench.report.charts.marks import mark
 from bench.report.charts.points import Point, row_name
 from bench.report.charts.style import GREY, INK, Style, styles
 from bench.schema.conclusions import ComparisonKind
@@ -34,7 +35,9 @@ def draw_dumbbells(points: Sequence[Point], comparisons: pd.DataFrame, texts: Te
     looks = styles(labels)
     for y, label in enumerate(labels):
         tcp, udp = both[label]
-        _draw_row(ax, y, tcp, udp, looks[label], conclusions.get(udp.arm.name, "not compared"))
+        conclusion = conclusions.get(udp.arm.name, "not compared")
+        with mark(ax, label, f"{tcp.description}; {udp.description}; UDP relative to TCP: {conclusion}"):
+            _draw_row(ax, y, tcp, udp, looks[label], conclusion)
     ax.set_xlim(0, 1.6 * max(point.median for sides in both.values() for point in sides))
     ax.set_ylim(len(labels) - 0.4, -0.6)
     ax.set_yticks(range(len(labels)), list(map(row_name, labels)), fontsize=10.5)

@@ -6,6 +6,8 @@ import re
 from matplotlib.figure import Figure
 from PIL import Image
 
+from bench.report.charts.marks import titled
+
 _DOTS_PER_INCH = 150
 _COLOURS = 256  # no pixel of a standard run changes by more than a fifth of the scale
 _PATH = re.compile(r' d="[^"]*"')
@@ -35,7 +37,7 @@ def encode_svg(figure: Figure) -> bytes:
     """
     svg = io.StringIO()
     figure.savefig(svg, format="svg", metadata={"Date": None})
-    return _PATH.sub(lambda path: _LONG_NUMBER.sub(_two_decimals, path[0]), svg.getvalue()).encode()
+    return titled(_PATH.sub(lambda path: _LONG_NUMBER.sub(_two_decimals, path[0]), svg.getvalue())).encode()
 
 
 def _two_decimals(number: re.Match[str]) -> str:

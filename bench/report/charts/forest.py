@@ -11,8 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.analysis.comparisons import noise_floor_share
+from bench.formatting import format_ratio, plural
 from bench.report.charts.dots import head_rows
 from bench.report.charts.layout import Texts, page, panel_title, settle
+from bench.report.charts.marks import mark
 from bench.report.charts.style import GREY, PALE, Style, styles
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind
@@ -56,7 +58,8 @@ def draw_forest(comparisons: pd.DataFrame, texts: Texts) -> Figure | None:
         _draw_noise_floor(ax, comparisons, transport)
         for row in rows:
             if row.arm.transport == transport:
-                _draw_row(ax, row, heights[row.arm.label, row.connections], looks[row.arm.label])
+                with mark(ax, row.arm.label, _describe(row)):
+                    _draw_row(ax, row, heights[row.arm.label, row.connections], looks[row.arm.label])
         _ratio_axis(ax, rows)
         ax.grid(visible=False, axis="y")
         ax.tick_params(axis="y", length=0, labelleft=ax is axes[0])
@@ -75,6 +78,12 @@ def _row(row: dict[Any, Any]) -> _Row:
         conclusion=str(row["conclusion"]),
         verdict=str(row["verdict"]),
     )
+
+
+def _describe(row: _Row) -> str:
+    ratio, low, high = map(format_ratio, (row.ratio, row.low, row.high))
+    load = f"{row.arm.display_label} ({row.arm.transport.upper()}), {plural(row.connections, 'connection')}"
+    return f"{load}: {ratio} [{low}, {high}] times the reference, {row.conclusion}, {row.verdict}"
 
 
 def _draw_noise_floor(ax: Axes, comparisons: pd.DataFrame, transport: str) -> None:

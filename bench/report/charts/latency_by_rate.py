@@ -8,7 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.formatting import compact
 from bench.report.charts.layout import Label, Texts, body_height_in, name_lines, number_ticks, page, panel_title, settle
+from bench.report.charts.marks import mark
 from bench.report.charts.style import GREY, Style, styles
 from bench.schema.arms import Arm
 
@@ -130,10 +132,12 @@ def _draw_arm(ax: Axes, arm: Arm, rows: pd.DataFrame, look: Style, capacities: M
         x, y = of_metric["rate_rps"].to_numpy(float), of_metric["median"].to_numpy(float)
         colours = [GREY if verdict != "valid" else look.colour for verdict in of_metric["verdict"]]
         dashes = "--" if arm.is_baseline else look.dashes
-        ax.plot(x, y, color=look.colour, **{"linestyle": dashes, **line})  # type: ignore[arg-type]  # keywords of a line
-        ax.scatter(x, y, c=colours, s=22, marker=look.marker, zorder=3)
+        with mark(ax, arm.label, f"{arm.display_label}, {metric}"):
+            ax.plot(x, y, color=look.colour, **{"linestyle": dashes, **line})  # type: ignore[arg-type]  # keywords of a line
+            ax.scatter(x, y, c=colours, s=22, marker=look.marker, zorder=3)
         if metric == _TAIL:
             ends = [Label(arm.display_label, float(x[-1]), float(y[-1]), look.ink, look.marker)]
     if arm.name in capacities:
-        ax.axvline(capacities[arm.name], ymax=0.06, color=look.colour, linewidth=2.5)
+        with mark(ax, arm.label, f"{arm.display_label}: capacity {compact(capacities[arm.name])} requests/s"):
+            ax.axvline(capacities[arm.name], ymax=0.06, color=look.colour, linewidth=2.5)
     return ends

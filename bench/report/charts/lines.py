@@ -22,6 +22,7 @@ from bench.report.charts.layout import (
     panel_title,
     settle,
 )
+from bench.report.charts.marks import mark
 from bench.report.charts.points import Point, of_transport, transports
 from bench.report.charts.style import GREY, INK, Style, styles
 
@@ -90,10 +91,11 @@ def _draw_control(ax: Axes, of_arm: Sequence[Point]) -> None:
 def _draw_arm(ax: Axes, of_arm: Sequence[Point], x: Sequence[float], look: Style) -> tuple[Point, float]:
     last = of_arm[-1]
     medians = [point.median for point in of_arm]
-    if last.arm.is_baseline:
-        ax.plot(x, medians, color=look.colour, linewidth=1.2, linestyle=(0, (4, 3)), zorder=2)
-    else:
-        ax.plot(x, medians, color=look.colour, linewidth=2, linestyle=look.dashes, zorder=2)
+    with mark(ax, last.label):
+        if last.arm.is_baseline:
+            ax.plot(x, medians, color=look.colour, linewidth=1.2, linestyle=(0, (4, 3)), zorder=2)
+        else:
+            ax.plot(x, medians, color=look.colour, linewidth=2, linestyle=look.dashes, zorder=2)
     for position, point in zip(x, of_arm, strict=True):
         draw_point(ax, position, point, look)
     return last, x[-1]
@@ -105,10 +107,11 @@ def draw_point(ax: Axes, x: float, point: Point, look: Style) -> None:
     A suspect marker is grey, an invalid one hollow and crossed out.
     """
     colour = look.colour if point.verdict == "valid" else GREY
-    ax.plot([x, x], [point.low, point.high], color=colour, linewidth=1.6, zorder=3, solid_capstyle="butt")
-    draw_marker(ax, x, point.median, point, look)
-    if math.isfinite(point.predicted):
-        draw_prediction(ax, x, point.predicted, "_", look)
+    with mark(ax, point.label, point.description):
+        ax.plot([x, x], [point.low, point.high], color=colour, linewidth=1.6, zorder=3, solid_capstyle="butt")
+        draw_marker(ax, x, point.median, point, look)
+        if math.isfinite(point.predicted):
+            draw_prediction(ax, x, point.predicted, "_", look)
 
 
 def draw_prediction(ax: Axes, x: float, y: float, tick: str, look: Style) -> None:

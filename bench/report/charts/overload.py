@@ -12,6 +12,7 @@ from bench.formatting import plural
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.families import MAX_PANELS
 from bench.report.charts.layout import Label, Texts, body_height_in, name_lines, number_ticks, page, panel_title, settle
+from bench.report.charts.marks import mark
 from bench.report.charts.notes import notes
 from bench.report.charts.points import select_points
 from bench.report.charts.style import INK, PALE, Style, styles
@@ -92,7 +93,8 @@ def _overload_s(sweep: Sweep, trials: pd.DataFrame) -> tuple[float, float]:
 
 
 def _draw_curve(ax: Axes, arm: Arm, curve: pd.DataFrame, look: Style) -> Label:
-    ax.plot(curve["middle_s"], curve["rps"], color=look.colour, linewidth=1.8, linestyle=look.dashes, zorder=3)
+    with mark(ax, arm.label, arm.display_label):
+        ax.plot(curve["middle_s"], curve["rps"], color=look.colour, linewidth=1.8, linestyle=look.dashes, zorder=3)
     last = curve.iloc[-1]
     return Label(arm.display_label, float(last["middle_s"]), float(last["rps"]), look.ink)
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.analysis import statistics
 from bench.analysis.cases import text
+from bench.formatting import compact, plural, with_interval
 from bench.report.charts.sweeps import Sweep
 from bench.report.tables import outcome_of
 from bench.schema.arms import BASELINE_MODEL, Arm
@@ -33,6 +34,19 @@ class Point:
     def label(self) -> str:
         """The name of the arm where a panel shows its transport."""
         return self.arm.label
+
+    @property
+    def description(self) -> str:
+        """All of it in words: ``asyncio (TCP), 64 connections: 212k [206k, 215k], valid``."""
+        parts = [f"{self.arm.display_label} ({self.arm.transport.upper()}), {plural(self.connections, 'connection')}"]
+        parts.append(f": {with_interval(self.median, self.low, self.high)}, {self.verdict}")
+        if self.codes:
+            parts.append(f" ({self.codes})")
+        if math.isfinite(self.predicted):
+            parts.append(f"; predicted {compact(self.predicted)}")
+        if self.findings:
+            parts.append(f"; finding: {self.findings}")
+        return "".join(parts)
 
     @property
     def drawable(self) -> bool:

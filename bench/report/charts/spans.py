@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from bench.formatting import compact
 from bench.report.charts.layout import Texts, number_ticks, page, panel_title, settle
 from bench.report.charts.lines import draw_marker, draw_prediction
+from bench.report.charts.marks import mark
 from bench.report.charts.points import Point, row_name
 from bench.report.charts.style import GREY, INK, Style, styles
 
@@ -55,7 +56,8 @@ def draw_spans(panels: Mapping[str, Sequence[Span]], texts: Texts, unit: str) ->
         number_ticks(ax.xaxis)
         for span in of_panel:
             if not span.median.arm.control:
-                _draw_span(ax, span, order.index(span.key), looks[span.median.label])
+                with mark(ax, span.median.label, f"p50 {span.median.description}; p99 {span.p99.description}"):
+                    _draw_span(ax, span, order.index(span.key), looks[span.median.label])
     left = axes[0]
     left.set_ylim(len(order) - 0.4, -0.6)
     left.set_yticks(range(len(order)), list(map(row_name, order)), fontsize=10.5)

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.report.charts.layout import Label, Texts, body_height_in, name_lines, number_ticks, page, panel_title, settle
+from bench.report.charts.marks import mark
 from bench.report.charts.style import Style, markers_along, styles
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import DISTURBED
@@ -49,10 +50,11 @@ def _draw_arms(ax: Axes, rows: pd.DataFrame, arms: Sequence[Arm], metric: str, l
         look = looks[arm.label]
         quartiles = rows[rows["arm"] == arm.name].groupby("number")[metric].quantile(QUARTILES).unstack()
         x = quartiles.index.to_numpy(dtype=float)
-        ax.fill_between(x, quartiles[0.25], quartiles[0.75], color=look.colour, alpha=0.15, linewidth=0)
-        ax.plot(
-            x, quartiles[0.5], color=look.colour, linewidth=1.8, linestyle=look.dashes,
-            marker=look.marker, markersize=4.5, markevery=markers_along(number),
-        )  # fmt: skip
+        with mark(ax, arm.label, arm.display_label):
+            ax.fill_between(x, quartiles[0.25], quartiles[0.75], color=look.colour, alpha=0.15, linewidth=0)
+            ax.plot(
+                x, quartiles[0.5], color=look.colour, linewidth=1.8, linestyle=look.dashes,
+                marker=look.marker, markersize=4.5, markevery=markers_along(number),
+            )  # fmt: skip
         labels.append(Label(arm.label, float(x[-1]), float(quartiles[0.5].iloc[-1]), look.ink, look.marker))
     return labels
