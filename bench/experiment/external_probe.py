@@ -50,7 +50,7 @@ class ProbeResult:
 def probe_external_servers(context: RunContext, plan: Plan) -> ProbeResult:
     """Have a conversation with each external server over each protocol. Reports what will be skipped or will fail.
 
-    Raises PlanError if the kernel refuses to start a command: nothing is measured yet, and the user can mend it.
+    Raises PlanError if the kernel refuses to start a command: nothing is measured yet, and the user can correct it.
     """
     conversations = list(_conversations(context))
     for conversation in conversations:

@@ -48,9 +48,9 @@ _SECTIONS = (
         "External servers",
         (
             "Keys of each `[[external_servers]]` table: a server that is not one of the models. A command of your own "
-            "that cannot be started ends the run before anything is measured: what you named can be mended. Presets "
-            "and the models are the same on all machines, so a preset's server without its program, and a model "
-            "without its library, are skipped with the reason."
+            "that cannot be started ends the run before anything is measured, and you can correct it. Presets and "
+            "models are the same on all machines. So a preset's server without its program, and a model without its "
+            "library, are skipped with the reason."
         ),
         ExternalServer,
     ),
