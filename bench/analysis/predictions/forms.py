@@ -20,6 +20,7 @@ class Form(StrEnum):
     LINEAR = "linear"
     DRAIN = "drain"
     RETRIES = "retries"
+    SYN = "retransmitted SYN"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import pandas as pd
 from bench.analysis.cases import CaseKey, text
 from bench.analysis.predictions.agreement import Agreement, agreement, prediction_ratio
 from bench.analysis.predictions.architectures import architecture_of
+from bench.analysis.predictions.burst_cases import burst_predictions
 from bench.analysis.predictions.closed_cases import predict_closed
 from bench.analysis.predictions.curves import Curves, handler_of
 from bench.analysis.predictions.forms import Form, Prediction, ServerFacts
@@ -72,6 +73,7 @@ def _all_predictions(
             yield (case, metric), prediction
     yield from _memory_predictions(summary, plan)
     yield from _recovery_predictions(cases, plan)
+    yield from burst_predictions(summary, trials, plan)
 
 
 def _servers(trials: pd.DataFrame, machine_cpus: int) -> dict[str, ServerFacts]:
