@@ -21,6 +21,7 @@ class Form(StrEnum):
     DRAIN = "drain"
     RETRIES = "retries"
     SYN = "retransmitted SYN"
+    HELD = "held by slow clients"
 
 
 @dataclass(frozen=True, slots=True)
