@@ -42,6 +42,14 @@ class ServerPace:
     answered_rps: float
     connecting_s: float
 
+    @classmethod
+    def of_medians(cls, burst: PlannedBurst, latency_us: float, lateness_us: float) -> "ServerPace":
+        """Return the pace of medians: half of the connects are answered, or late, by this much.
+
+        A generator that connects at an even pace falls back evenly, so the last connect is twice as late.
+        """
+        return cls(burst.connects / 2 / (latency_us * US), burst.seconds + 2 * lateness_us * US)
+
 
 def burst_predictions(
     summary: pd.DataFrame, trials: pd.DataFrame, plan: Plan
@@ -55,12 +63,10 @@ def burst_predictions(
         burst = bursts.get((case.load_point.scenario, case.load_point.population, case.load_point.phase))
         backlog = rows["backlog"].min()
         if burst is not None and backlog == backlog:
-            measured.append((case, burst, int(backlog), float(rows["lateness_p99_us"].median())))
+            measured.append((case, burst, int(backlog), float(rows["lateness_p50_us"].median())))
     medians_us = _valid_medians_us(summary)
     paces = {
-        (case.arm, burst.connects, burst.seconds): ServerPace(
-            burst.connects / 2 / (medians_us[case] * US), burst.seconds + lateness_us * US
-        )
+        (case.arm, burst.connects, burst.seconds): ServerPace.of_medians(burst, medians_us[case], lateness_us)
         for case, burst, backlog, lateness_us in measured
         if holds_all(burst.connects, backlog) and case in medians_us and lateness_us == lateness_us
     }

@@ -60,7 +60,7 @@ def predicted(
     ]
     trials = pd.DataFrame(points).assign(
         backlog=[min(backlog, somaxconn) for backlog in BACKLOGS],
-        lateness_p99_us=20_000.0,
+        lateness_p50_us=10_000.0,
         python="cpython 3.11.7",
         workers=1.0,
         server_cpus="1",
@@ -117,6 +117,12 @@ def test_quantile_that_depends_on_accepts_has_no_prediction() -> None:
 def test_queue_that_is_not_empty_in_time_has_no_prediction() -> None:
     # 129 + 3 connects at 125 per second take 1.06 s, and the SYNs are sent again after 1 s.
     assert predict_burst(1000, 128, ServerPace(answered_rps=125, connecting_s=0.03)) == {}
+
+
+def test_pace_of_a_burst_that_the_queue_holds() -> None:
+    burst = next(planned_bursts(make_plan()))
+    pace = ServerPace.of_medians(burst, latency_us=100_000, lateness_us=10_000)  # 500 answers in 0.1 s, 10 + 2 x 10 ms
+    assert (pace.answered_rps, pace.connecting_s) == (pytest.approx(5000), pytest.approx(0.03))
 
 
 def test_bursts_of_a_plan() -> None:
