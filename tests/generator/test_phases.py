@@ -105,9 +105,9 @@ def test_request_belongs_to_the_phase_in_which_it_was_due(threads: Threads) -> N
 
 
 def test_connect_belongs_to_the_phase_in_which_its_session_was_due(threads: Threads) -> None:
-    """The listen queue holds one connect. The others return after the retransmission of their SYN, a phase later."""
+    """The listen queue holds two connects. The others return after the retransmission of their SYN, a phase later."""
     phases = (Phase("burst", 0.02, 400.0), Phase("rest", 0.5, active=False))
-    with socket.create_server((HOST, 0), backlog=0) as listener:
+    with socket.create_server((HOST, 0), backlog=1) as listener:
 
         def serve() -> None:
             with contextlib.suppress(OSError):  # the listener is shut down
@@ -123,7 +123,7 @@ def test_connect_belongs_to_the_phase_in_which_its_session_was_due(threads: Thre
         listener.shutdown(socket.SHUT_RDWR)
         serving.join()
     burst, rest = document["phases"]
-    assert burst["connect_us"]["count"] == document["connect_us"]["count"] == burst["scheduled"] > 2
+    assert burst["connect_us"]["count"] == document["connect_us"]["count"] == burst["scheduled"] > 4
     assert rest["connect_us"] is None
     assert burst["connect_us"]["max"] >= 900_000
 

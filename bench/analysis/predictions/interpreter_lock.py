@@ -1,9 +1,10 @@
 """Waits of light requests in threads that share the interpreter lock with a heavy one. Pure.
 
-CPython's lock (``Python/ceval_gil.c``, since 3.2): a thread that wants the lock waits for it at most one switch
-interval, 5 ms by default. Then it asks the holder to drop the lock, and the holder does so between two bytecodes. A
-light request needs the lock for so short a time that it gives it back, at its next system call, long before an interval
-is over. All threads that already wait then have their turn before the heavy one, which asks for the lock after them.
+CPython's lock (``Python/ceval_gil.c``, ``.h`` before 3.12): a thread that wants the lock waits for it at most one
+switch interval, 5 ms by default. Then it asks the holder to drop the lock, and the holder does so between two
+bytecodes. A light request needs the lock for so short a time that it gives it back, at its next system call, long
+before an interval is over. All threads that already wait then have their turn before the heavy one, which asks for the
+lock after them.
 
 So a heavy request of H seconds is cut into stints. A stint begins with the heavy thread alone. It ends one interval
 after the first light request arrives, or with the heavy request. The first light request of a stint waits for an
@@ -15,6 +16,9 @@ P(n) = (1 - a) a^n (Kleinrock 1976, Queueing Systems II, section 4.4). The light
 so a = heavy load / (1 - light load), as for the classes of a shared processor (Kelly 1979, section 3.3).
 A light request waits for the rest of one turn, half of it on average, and for one turn of each other heavy request. The
 rest of that request is as likely to be long as short, so its turn takes min(R, interval) too.
+
+A thread that wakes up is assumed to have a CPU at once. On one CPU the heavy thread has it, and the kernel may let it
+finish its time slice first: then the waits are longer.
 """
 
 import math

@@ -13,7 +13,7 @@ from bench.plan.population_loads import populations_at, total_connections
 from bench.plan.scenario import Scenario
 from bench.schema.arms import Arm
 
-METRIC = "latency_p99_us"  # whose verdict says whether a server is immune, degrades or breaks
+METRIC = "latency_p99_us"  # which decides whether a server is immune, degrades or breaks
 
 
 def slow_client_predictions(

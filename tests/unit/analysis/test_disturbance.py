@@ -56,7 +56,7 @@ def test_arm_breaks_where_it_serves_no_more(row: dict[str, object], reason: str)
     assert found.predicted is None
 
 
-def test_prediction_is_the_smallest_number_at_which_the_percentile_should_be_infinite() -> None:
+def test_prediction_is_the_smallest_number_with_an_infinite_percentile() -> None:
     predicted = {0: math.nan, 16: math.nan, 64: math.inf, 1024: math.inf}
     found = judge(*(make_row(count, 200.0, predicted=value) for count, value in predicted.items()))
     assert (found.effect, found.predicted) == (Effect.IMMUNE, 64)

@@ -39,7 +39,9 @@ behaviour = "{others}"
     )
 
 
-def predicted(arm: str, plan: Plan, p99_us: float = 200.0, workers: int = 1) -> dict[int, dict[Any, Any]]:
+def predicted(
+    arm: str, plan: Plan, p99_us: float = 200.0, workers: int = 1, skipped_from: float = math.inf
+) -> dict[int, dict[Any, Any]]:
     """Return the rows of the quiet clients by the number of others. A process has 5 descriptors of its own."""
     processes = workers + 1 if workers > 1 else 1
     points = [
@@ -50,8 +52,8 @@ def predicted(arm: str, plan: Plan, p99_us: float = 200.0, workers: int = 1) -> 
             "message_bytes": 64,
             "population": population,
             "phase": "",
-            "rate_rps": 4000.0 if population == "quiet" else math.nan,
-            "status": "ok",
+            "rate_rps": 4000.0 if population == "quiet" and count < skipped_from else math.nan,
+            "status": "ok" if count < skipped_from else "skipped",
         }
         for count in COUNTS
         for population in ("quiet", "others")
@@ -59,6 +61,7 @@ def predicted(arm: str, plan: Plan, p99_us: float = 200.0, workers: int = 1) -> 
     trials = pd.DataFrame(points).assign(python="cpython 3.11.7", workers=float(workers), server_cpus="1")
     trials = trials.assign(descriptors=5.0 * processes + 16 + trials["connections"], processes=float(processes))
     summary = pd.DataFrame(points).assign(metric="latency_p99_us", unit="us", median=p99_us, verdict="valid")
+    summary.loc[summary["status"] == "skipped", "median"] = math.nan
     table = add_predictions(summary, trials, plan, ComputeUnits({}), machine_cpus=2)
     assert set(table[table["population"] == "others"]["prediction"]) == {""}
     return {row["connections"]: row for row in table.to_dict("records") if row["population"] == "quiet"}
@@ -89,6 +92,12 @@ def test_loss_of_replies_is_compared_with_the_prediction() -> None:
     assert (lost["prediction"], lost["prediction_form"]) == ("as predicted", "held by slow clients")
     served = predicted("thread_pool/tcp", make_plan("never_reads"))[64]
     assert (served["prediction_ratio"], served["prediction"]) == (0.0, "not explained by this")
+
+
+def test_skipped_rows_have_the_prediction_without_a_word() -> None:
+    rows = predicted("thread_pool/tcp", make_plan(), skipped_from=64)
+    assert (rows[64]["status"], rows[64]["predicted"], rows[64]["prediction"]) == ("skipped", math.inf, "")
+    assert math.isnan(rows[16]["predicted"])
 
 
 @pytest.mark.parametrize("arm", [Arm("thread_pool", "udp").name, Arm("my_server", "tcp").name])
