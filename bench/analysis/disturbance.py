@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -31,7 +31,8 @@ class Disturbance:
 
     connections: the smallest number of other clients with that effect; of an immune arm, the largest one that was
     measured. factor: 99th percentile of the latency there, relative to that at the fewest clients; nan if it breaks.
-    reason: why it breaks, or why nothing is known.
+    reason: why it breaks, or why nothing is known. before: the number of clients before the one at which it breaks.
+    predicted: the smallest measured number at which it is predicted to break; None if there is none.
     """
 
     arm: Arm
@@ -39,6 +40,8 @@ class Disturbance:
     connections: int
     factor: float = math.nan
     reason: str = ""
+    before: int | None = None
+    predicted: int | None = None
 
 
 def disturbances(rows: pd.DataFrame) -> list[Disturbance]:
@@ -58,12 +61,18 @@ def disturbances(rows: pd.DataFrame) -> list[Disturbance]:
 
 
 def _disturbance(arm: Arm, records: list[dict[Any, Any]]) -> Disturbance:
+    predicted = [int(row["connections"]) for row in records if row.get("predicted") == math.inf]
+    return replace(_measured(arm, records), predicted=min(predicted, default=None))
+
+
+def _measured(arm: Arm, records: list[dict[Any, Any]]) -> Disturbance:
     usual, *others = records
     if not _is_known(usual):
         return Disturbance(arm, Effect.UNKNOWN, int(usual["connections"]), reason=_reason(usual))
-    for row in others:
+    for row, row_before in zip(others, records, strict=False):
         if _breaks(row):
-            return Disturbance(arm, Effect.BREAKS, int(row["connections"]), reason=_reason(row))
+            before = int(row_before["connections"])
+            return Disturbance(arm, Effect.BREAKS, int(row["connections"]), reason=_reason(row), before=before)
     known = [row for row in others if _is_known(row)]
     if not known:
         return Disturbance(arm, Effect.UNKNOWN, int(usual["connections"]), reason="measured with one load only")

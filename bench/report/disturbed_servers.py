@@ -31,22 +31,43 @@ def disturbance_sentences(summary: pd.DataFrame, trials: pd.DataFrame) -> list[s
 
 
 def effects_in_words(found: Sequence[Disturbance]) -> str:
-    """Return ``immune up to 1024: asyncio and epoll; breaks: select at 1024``; "" if nothing is known."""
+    """Return ``immune up to 1024: asyncio; breaks: select between 256 and 1024``; "" if nothing is known.
+
+    The number of clients at which a server breaks is between two that were measured. A prediction is that of the
+    smallest measured number at which the server should break.
+    """
     immune = [each for each in found if each.effect is Effect.IMMUNE]
     parts = []
     for count in sorted({each.connections for each in immune}, reverse=True):
-        names = join_words(each.arm.label for each in immune if each.connections == count)
+        names = join_words(_with_prediction(each) for each in immune if each.connections == count)
         parts.append(f"immune up to {count}: {names}")
     degraded = [
-        f"{each.arm.label} from {each.connections} on ({format_ratio(each.factor)} times the p99)"
+        f"{_with_prediction(each)} from {each.connections} on ({format_ratio(each.factor)} times the p99)"
         for each in found
         if each.effect is Effect.DEGRADES
     ]
-    broken = [f"{each.arm.label} at {each.connections}" for each in found if each.effect is Effect.BREAKS]
+    broken = [_broken(each) for each in found if each.effect is Effect.BREAKS]
     unknown = [each.arm.label for each in found if each.effect is Effect.UNKNOWN]
     groups = (("degrades", degraded), ("breaks", broken), ("not measured", unknown))
     parts += [f"{word}: {', '.join(labels)}" for word, labels in groups if labels]
     return "; ".join(parts) if len(unknown) < len(found) else ""
+
+
+def _with_prediction(found: Disturbance) -> str:
+    """Return the name of a server that does not break, and where it was predicted to."""
+    if found.predicted is None or found.predicted > found.connections:
+        return found.arm.label
+    return f"{found.arm.label} (predicted to break at {found.predicted})"
+
+
+def _broken(found: Disturbance) -> str:
+    """Return ``select between 256 and 1024 (as predicted)``."""
+    where = f"at {found.connections}" if found.before is None else f"between {found.before} and {found.connections}"
+    if found.predicted is None:
+        return f"{found.arm.label} {where}"
+    if found.predicted == found.connections:
+        return f"{found.arm.label} {where} (as predicted)"
+    return f"{found.arm.label} {where} (predicted: at {found.predicted})"
 
 
 def kib_per_client(rows: pd.DataFrame) -> tuple[float, float, float]:

@@ -24,11 +24,12 @@ from clients.engine import syscalls
 from clients.engine.histogram_slots import slot_of
 from clients.engine.jit import int64, jit_internal
 from clients.engine.load_params import LoadParams
+from clients.engine.phases import connect_phase
 from clients.engine.raw_memory import view
 from clients.engine.records import CLOSED, CONNECTING, OPEN
 from clients.engine.syscalls import EVENT_DATA_WORD
 from clients.engine.thread_state import ADDRESS_AT, EVENT_AT, OPTION_AT, SOURCE_AT, ThreadState
-from clients.engine.views import connections, counters, event, histograms, identity, option, phases, progress
+from clients.engine.views import connections, counters, event, histograms, identity, option, phases
 
 # Constants as plain ints: compiled code freezes module globals.
 _STREAM = int(socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
@@ -147,7 +148,7 @@ def mark_connected(state: ThreadState, params: LoadParams, i: int, now_ns: int) 
     connect_slot = slot_of(now_ns - conn["state_since_ns"])
     histograms(state)["connect"][connect_slot] += 1
     if params.phases:
-        phases(state, params)[progress(state)["phase"]]["connect"][connect_slot] += 1
+        phases(state, params)[connect_phase(state, params, i)]["connect"][connect_slot] += 1
     counters(state)["connects"] += 1
     conn["state"] = OPEN
 

@@ -1,7 +1,8 @@
 """The phases of a load, compiled: the rates of clients change over time, without a pause between two phases.
 
-A request belongs to the phase in which it began, or in an open loop was due, whenever its reply arrives. So each phase
-has its own ledger and histograms. Index 0 is the warm-up, and the last index is what begins after the end.
+A request belongs to the phase in which it began, or in an open loop was due, whenever its reply arrives. A connect
+belongs to the phase of the session that it begins. So each phase has its own ledger and histograms. Index 0 is the
+warm-up, and the last index is what begins after the end.
 """
 
 from clients.engine import syscalls
@@ -11,7 +12,7 @@ from clients.engine.jit import int64, jit_internal
 from clients.engine.load_params import NORMAL, LoadParams
 from clients.engine.records import OUTCOME_CORRUPT, OUTCOME_LATE, OUTCOME_OK
 from clients.engine.thread_state import BINS, COUNTERS_AT, PHASE, ThreadState
-from clients.engine.views import attempts, goodput, identity, phases, progress, requests, schedule
+from clients.engine.views import attempts, connections, goodput, identity, phases, progress, requests, schedule
 
 _PHASE_BYTES, _COUNTERS_BYTES = PHASE.itemsize, COUNTERS.itemsize
 _AT_END = int(PHASE.fields["at_end"][1])  # type: ignore[index] # a dtype without fields has None
@@ -24,6 +25,18 @@ def phase_of(state: ThreadState, params: LoadParams, time_ns: int) -> int:
     while index <= params.phases and time_ns >= phases(state, params)[index]["end_ns"]:
         index += 1
     return index
+
+
+@jit_internal
+def connect_phase(state: ThreadState, params: LoadParams, i: int) -> int:
+    """Return the index of the phase to which the connect of a connection belongs.
+
+    It is the phase in which its session was due, as for the requests of the session. Otherwise the one in which the
+    connect began. A connect that meets a full listen queue ends seconds later, in another phase.
+    """
+    conn = connections(state)[i]
+    is_due = params.open_loop and params.session
+    return phase_of(state, params, int64(conn["intended_ns"] if is_due else conn["state_since_ns"]))
 
 
 @jit_internal

@@ -1,6 +1,8 @@
 """Loads whose rates change over time, against servers of known behaviour."""
 
+import contextlib
 import socket
+import threading
 import time
 from dataclasses import replace
 from typing import Any
@@ -15,7 +17,7 @@ from clients.measurement import lost_of
 from clients.population_document import make_population_document
 from clients.result_document import Context
 from tests.generator.loads import make_tcp_spec, make_udp_spec
-from tests.support.scripted_servers import echo, start_tcp_server, start_udp_server
+from tests.support.scripted_servers import HOST, echo, start_tcp_server, start_udp_server
 
 pytestmark = pytest.mark.serial
 
@@ -102,6 +104,30 @@ def test_request_belongs_to_the_phase_in_which_it_was_due(threads: Threads) -> N
     assert used[-1] > used[0] > 5_000
 
 
+def test_connect_belongs_to_the_phase_in_which_its_session_was_due(threads: Threads) -> None:
+    """The listen queue holds two connects. The others return after the retransmission of their SYN, a phase later."""
+    phases = (Phase("burst", 0.02, 400.0), Phase("rest", 0.5, active=False))
+    with socket.create_server((HOST, 0), backlog=1) as listener:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):  # the listener is shut down
+                while True:
+                    conn, _ = listener.accept()
+                    with conn:
+                        conn.sendall(conn.recv(65536))
+
+        serving = threading.Timer(0.3, serve)
+        serving.start()
+        changes = {"connections": 8, "lifecycle": "per_request", "arrivals": "constant", "timeout_s": 20.0}
+        document = run_phases(threads, make_tcp_spec(listener.getsockname()[1], phases=phases, **changes))
+        listener.shutdown(socket.SHUT_RDWR)
+        serving.join()
+    burst, rest = document["phases"]
+    assert burst["connect_us"]["count"] == document["connect_us"]["count"] == burst["scheduled"] > 4
+    assert rest["connect_us"] is None
+    assert burst["connect_us"]["max"] >= 900_000
+
+
 def test_lost_and_late_datagrams_belong_to_their_phase(threads: Threads) -> None:
     def drop(number: int, datagram: bytes) -> list[bytes]:
         return [] if number % 5 == 0 else [datagram]
@@ -114,8 +140,6 @@ def test_lost_and_late_datagrams_belong_to_their_phase(threads: Threads) -> None
 
 
 def test_stopped_load_has_empty_phases(threads: Threads) -> None:
-    import threading
-
     phases = (Phase("a", 0.2, 200.0), Phase("b", 60.0, 200.0))
     with start_tcp_server(echo) as port, LoadGenerator(make_tcp_spec(port, phases=phases), threads) as generator:
         generator.open()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bench.analysis.predictions.interpreter_lock import DEFAULT_SWITCH_INTERVAL_S
+from bench.analysis.predictions.slow_clients import FD_SETSIZE
 
 MILLISECOND_S = 0.001  # step of a timeout of epoll and poll, and so of the loops above them
 
@@ -26,6 +27,8 @@ class Architecture:
     concurrency: Concurrency
     timer_step_s: float = 0.0  # of the sleep of a loop; 0 if it ends when a timer is due
     slots: int | None = None  # requests that can wait at a time; None: no limit
+    client_holds_slot: bool = False  # a slot belongs to a client while it is connected, also between requests
+    watched_descriptors: int | None = None  # descriptors that a process can watch; None: as many as it can open
     default_executor: bool = False  # the slots are the threads of asyncio's default executor
     several_workers: bool = False  # the server has several processes of this kind
     process_pool: bool = False  # computes in processes beside the loop
@@ -35,6 +38,7 @@ class Architecture:
 _MS_LOOP = Architecture(Concurrency.LOOP, MILLISECOND_S)
 _THREADS = Architecture(Concurrency.THREADS)
 _PROCESSES = Architecture(Concurrency.PROCESSES)
+_SELECT = Architecture(Concurrency.LOOP, watched_descriptors=FD_SETSIZE)  # its timeout is in microseconds
 _LOOPS_IN_MS = (
     "anyio",
     "asyncio",
@@ -54,20 +58,20 @@ _LOOPS_IN_MS = (
 
 ARCHITECTURES: dict[str, Architecture] = {
     **dict.fromkeys(_LOOPS_IN_MS, _MS_LOOP),
-    "select": Architecture(Concurrency.LOOP),  # its timeout is in microseconds
-    "multiprocessing": Architecture(Concurrency.LOOP, several_workers=True),
+    "select": _SELECT,
+    "multiprocessing": replace(_SELECT, several_workers=True),
     "prefork_asyncio": Architecture(Concurrency.LOOP, MILLISECOND_S, several_workers=True),
     "reuseport": Architecture(Concurrency.LOOP, MILLISECOND_S, several_workers=True),
-    "iterative": Architecture(Concurrency.LOOP, slots=1),
+    "iterative": Architecture(Concurrency.LOOP, slots=1, client_holds_slot=True),
     "asyncio_blocking": Architecture(Concurrency.LOOP, slots=1),
     "asyncio_to_thread": Architecture(Concurrency.THREADS, default_executor=True),
     "asyncio_process_pool": Architecture(Concurrency.LOOP, MILLISECOND_S, process_pool=True),
     "thread_per_client": _THREADS,
     "socketserver_threading": _THREADS,
     "thread_switch_interval": Architecture(Concurrency.THREADS, switch_interval_s=0.0005),
-    "thread_pool": Architecture(Concurrency.THREADS, slots=64),
+    "thread_pool": Architecture(Concurrency.THREADS, slots=64, client_holds_slot=True),
     "process_per_client": _PROCESSES,
-    "socketserver_forking": Architecture(Concurrency.PROCESSES, slots=40),
+    "socketserver_forking": Architecture(Concurrency.PROCESSES, slots=40, client_holds_slot=True),
 }
 
 

@@ -1,9 +1,9 @@
 """Times to connect of a burst that is larger than the listen queue. Pure.
 
 Sources: listen(2), tcp(7) and Linux's ``net/ipv4/tcp_input.c``: a SYN is dropped while the queue of accepted
-connections is full, and a queue of length ``backlog`` holds backlog + 1. RFC 6298, section 2: the first retransmission
-follows after 1 s, each later one after twice the time. Linux, ``tcp_syn_linear_timeouts`` in ip-sysctl: this many
-retransmissions follow at a distance of 1 s before the distance doubles.
+connections is full. It is full with backlog + 1 (``sk_acceptq_is_full``). RFC 6298, (2.1) and (5.5): the first
+retransmission follows after 1 s, each later one after twice the time. Linux, ``tcp_syn_linear_timeouts`` in ip-sysctl:
+this many retransmissions follow at a distance of 1 s before the distance doubles.
 """
 
 from dataclasses import dataclass

@@ -20,6 +20,8 @@ class Form(StrEnum):
     LINEAR = "linear"
     DRAIN = "drain"
     RETRIES = "retries"
+    SYN = "retransmitted SYN"
+    HELD = "held by slow clients"
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,7 @@ def _interpreter_lock(
         heavy_rps=math.fsum(kind.rate_rps for kind in heavy),
         heavy_s=heavy[0].cpu_s,
         interval_s=server.architecture.switch_interval_s,
+        light_s=_service(light).mean_s,
     )
     own_s = _service(own).mean_s
     return {

@@ -1,7 +1,7 @@
 """Waits in a queue that is served in order of arrival, or by equal shares. Pure.
 
 Sources: Pollaczek (1930) and Khinchine (1932) for the mean wait of M/G/1, and for the wait as a geometric sum of
-residual service times (Kleinrock 1975, Queueing Systems I, sections 5.6 and 5.8). Panjer (1981, ASTIN Bulletin 12) for
+residual service times (Kleinrock 1975, Queueing Systems I, chapter 5). Panjer (1981, ASTIN Bulletin 12) for
 the recursion of such a sum. Kelly (1979, Reversibility and Stochastic Networks, section 3.3) for equal shares.
 """
 

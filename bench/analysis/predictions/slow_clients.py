@@ -1,15 +1,26 @@
-"""At how many slow clients a server stops to serve the others. Pure."""
+"""The number of slow clients from which on a server no longer serves all others. Pure.
+
+A client is slow if it sends nothing, sends byte by byte, or never reads. It keeps what its connection costs: a thread
+of a pool, or a descriptor. The system call of ``select`` has room for FD_SETSIZE descriptors (select(2)).
+"""
 
 import math
 
+FD_SETSIZE = 1024
 
-def breaks_at(waiting_slots: int | None, descriptor_limit: int | None = None, own_descriptors: int = 0) -> float:
-    """Return the number of slow clients that leaves nothing for the others; infinite if none does.
 
-    waiting_slots: clients that the server can serve at a time; None if each connection costs it no thread and no
-    process. descriptor_limit: the server's RLIMIT_NOFILE, of which it needs own_descriptors itself.
+def most_clients(slots: int | None, descriptors: int | None = None, own_descriptors: int = 0) -> float:
+    """Return how many clients a server can have at a time, slow or not; infinite without a limit of its own.
+
+    slots: clients that have a thread or a process each. descriptors: that one process can watch, of which it needs
+    own_descriptors itself. None: no such limit.
     """
-    limits = [math.inf if waiting_slots is None else float(waiting_slots)]
-    if descriptor_limit is not None:
-        limits.append(float(max(0, descriptor_limit - own_descriptors)))
+    limits = [math.inf if slots is None else float(slots)]
+    if descriptors is not None:
+        limits.append(float(max(0, descriptors - own_descriptors)))
     return min(limits)
+
+
+def breaks_from(most: float, others: int) -> float:
+    """Return the number of slow clients from which on one of the ``others`` is not served: most - others + 1."""
+    return max(0.0, most - others + 1)

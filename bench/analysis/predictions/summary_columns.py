@@ -8,11 +8,13 @@ import pandas as pd
 from bench.analysis.cases import CaseKey, text
 from bench.analysis.predictions.agreement import Agreement, agreement, prediction_ratio
 from bench.analysis.predictions.architectures import architecture_of
+from bench.analysis.predictions.burst_cases import burst_predictions
 from bench.analysis.predictions.closed_cases import predict_closed
 from bench.analysis.predictions.curves import Curves, handler_of
 from bench.analysis.predictions.forms import Form, Prediction, ServerFacts
 from bench.analysis.predictions.open_cases import Requests, predict_open_loop
 from bench.analysis.predictions.phase_cases import planned_overloads
+from bench.analysis.predictions.slow_cases import slow_client_predictions
 from bench.analysis.predictions.straight_lines import extrapolated_memory_mb
 from bench.analysis.predictions.units import ComputeUnits
 from bench.plan.definition import Plan
@@ -72,6 +74,8 @@ def _all_predictions(
             yield (case, metric), prediction
     yield from _memory_predictions(summary, plan)
     yield from _recovery_predictions(cases, plan)
+    yield from burst_predictions(summary, trials, plan)
+    yield from slow_client_predictions(summary, trials, plan, servers)
 
 
 def _servers(trials: pd.DataFrame, machine_cpus: int) -> dict[str, ServerFacts]:

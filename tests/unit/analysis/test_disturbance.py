@@ -52,6 +52,14 @@ def test_doubled_tail_within_wide_intervals_is_no_effect() -> None:
 def test_arm_breaks_where_it_serves_no_more(row: dict[str, object], reason: str) -> None:
     found = judge(make_row(0, 200.0), make_row(16, 900.0), row)
     assert (found.effect, found.connections, found.reason) == (Effect.BREAKS, 64, reason)
+    assert found.before == 16
+    assert found.predicted is None
+
+
+def test_prediction_is_the_smallest_number_with_an_infinite_percentile() -> None:
+    predicted = {0: math.nan, 16: math.nan, 64: math.inf, 1024: math.inf}
+    found = judge(*(make_row(count, 200.0, predicted=value) for count, value in predicted.items()))
+    assert (found.effect, found.predicted) == (Effect.IMMUNE, 64)
 
 
 def test_limit_of_the_machine_does_not_break_a_server() -> None:

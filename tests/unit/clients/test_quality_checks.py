@@ -119,6 +119,8 @@ def test_judge_closed_loop_raises_one_code_per_fact(facts: dict[str, Any], expec
     ("facts", "expected"),
     [
         ({"lost": 100}, ("valid", ["OPEN_LOOP_LOSS=1.000%"])),
+        ({"tally": {"ok": 0, "credit": 0}}, ("invalid", ["NO_REPLIES", "OVERLOAD=0.0%"])),
+        ({"tally": {"credit": 0}}, ("valid", ["OVERLOAD=0.0%"])),  # all after a short phase
         ({"tally": {"unsent": 50}}, ("valid", ["UNSENT=0.500%"])),
         ({"tally": {"pooled": 200}}, ("valid", ["CONNECTION_WAIT=2.0%"])),
         ({"tally": {"credit": 9_800 * WHOLE_CREDIT}}, ("valid", ["OVERLOAD=98.0%"])),

@@ -45,7 +45,10 @@ def test_slow_clients_chart_begins_without_them_and_is_legible(slow: ChartTables
 
 
 def test_slow_clients_chart_states_who_is_immune(slow: ChartTables) -> None:
-    effects = "immune up to 1024: asyncio; degrades: epoll from 64 on (2.22 times the p99); breaks: select at 1024"
+    effects = (
+        "immune up to 1024: asyncio; degrades: epoll from 64 on (2.22 times the p99); "
+        "breaks: select between 64 and 1024"
+    )
     assert f"Silent: {effects}." in texts_of(draw_topic("disturbed", slow)).replace("\n    ", " ")
     sentences = disturbance_sentences(slow.summary, slow.trials)
     assert f"Beside clients that send nothing: {effects}." in sentences

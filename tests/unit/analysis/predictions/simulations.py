@@ -85,19 +85,27 @@ def simulate_shared_responses(rate_rps: float, services_s: NDArray[np.float64], 
 
 
 def simulate_lock_waits(
-    light_rps: float, heavy_rps: float, heavy_s: float, interval_s: float, seconds: float, seed: int
+    light_rps: float,
+    heavy_rps: float,
+    heavy_s: float,
+    interval_s: float,
+    seconds: float,
+    seed: int,
+    light_s: float = 0.0,
 ) -> NDArray[np.float64]:
     """Return the waits of light requests for an interpreter lock, in the order in which they get it.
 
     Both kinds are Poisson. The threads that wait are a queue. The one in front asks for the lock once it has waited for
     an interval, or for an interval since the last switch. A heavy thread that drops the lock joins the end of the
-    queue. A light request needs the lock for no time.
+    queue. light_s: time for which a light request needs the lock.
     """
     random = np.random.default_rng(seed)
     light = random.uniform(0, seconds, random.poisson(light_rps * seconds))
     heavy = random.uniform(0, seconds, random.poisson(heavy_rps * seconds))
-    arrivals = deque(sorted([(at, 0.0) for at in light.tolist()] + [(at, heavy_s) for at in heavy.tolist()]))
-    queue = deque[tuple[float, float]]()  # time at which the wait began, CPU time that is left
+    arrivals = deque(
+        sorted([(at, light_s, True) for at in light.tolist()] + [(at, heavy_s, False) for at in heavy.tolist()])
+    )
+    queue = deque[tuple[float, float, bool]]()  # time at which the wait began, CPU time that is left, light
     waits: list[float] = []
     now, switched, left = 0.0, 0.0, 0.0  # left: of the thread that has the lock; 0 if none has it
     while arrivals or queue or left:
@@ -114,11 +122,11 @@ def simulate_lock_waits(
         elif next_s == done_s:
             left = 0.0
         else:
-            queue.append((now, left))
+            queue.append((now, left, False))
             left = 0.0
         while queue and not left:
-            began_s, left = queue.popleft()
+            began_s, left, is_light = queue.popleft()
             switched = now
-            if not left:
+            if is_light:
                 waits.append(now - began_s)
     return np.array(waits)

@@ -3,7 +3,6 @@ import math
 import pytest
 
 from bench.analysis.predictions.agreement import Agreement, agreement, prediction_ratio
-from bench.analysis.predictions.slow_clients import breaks_at
 from bench.analysis.predictions.straight_lines import cost_by_size, extrapolated_memory_mb
 
 
@@ -30,14 +29,6 @@ def test_prediction_ratio_of_unknown_values_is_unknown() -> None:
     assert math.isnan(prediction_ratio(2.0, math.nan))
     assert math.isnan(prediction_ratio(0.0, 0.0))
     assert prediction_ratio(1.0, 0.0) == math.inf
-
-
-def test_breaks_at_the_first_limit() -> None:
-    assert breaks_at(1) == 1
-    assert breaks_at(64) == 64
-    assert breaks_at(None) == math.inf
-    assert breaks_at(None, descriptor_limit=1024, own_descriptors=5) == 1019
-    assert breaks_at(64, descriptor_limit=1024) == 64
 
 
 def test_memory_is_extrapolated_from_the_fewest_connections() -> None:

@@ -21,5 +21,16 @@ def test_every_model_that_serves_work_has_an_architecture() -> None:
     assert serving == set(ARCHITECTURES)
 
 
+def test_models_whose_clients_hold_a_slot_declare_as_many_clients() -> None:
+    for model, architecture in ARCHITECTURES.items():
+        declared = registry.describe(model).max_tcp_clients
+        if architecture.client_holds_slot:
+            assert declared == architecture.slots, model
+        elif architecture.watched_descriptors is not None:
+            assert declared == FD_SETSIZE_CLIENTS, model
+        else:
+            assert declared is None, model
+
+
 def test_other_servers_have_no_architecture() -> None:
     assert architecture_of("php", "tcp") is None

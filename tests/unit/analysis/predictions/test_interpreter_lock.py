@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 
 from bench.analysis.predictions.interpreter_lock import LockLoad, lock_wait_quantile_s, mean_lock_wait_s
@@ -38,7 +39,7 @@ def test_lock_waits_beside_one_heavy_request_agree_with_a_simulation(light_rps: 
     load = LockLoad(light_rps, 0.5, HEAVY_S, interval_s)
     assert mean_lock_wait_s(load) == pytest.approx(mean.mean, abs=4 * mean.standard_error)
     quantile_s = lock_wait_quantile_s(load, 0.998)
-    assert 0 < quantile_s <= interval_s
+    assert 0 < quantile_s <= interval_s + 1e-9
     # Several requests may wait for exactly one interval, so the quantile lies between two shares.
     shorter = BatchedMean.of((waits_s < quantile_s - 1e-5).astype(float))
     not_longer = BatchedMean.of((waits_s <= quantile_s + 1e-5).astype(float))
@@ -52,6 +53,29 @@ def test_lock_waits_beside_several_agree_within_tolerance(heavy_rps: float, inte
     mean = BatchedMean.of(waits_s)
     load = LockLoad(2000.0, heavy_rps, HEAVY_S, interval_s)
     assert mean_lock_wait_s(load) == pytest.approx(mean.mean, rel=0.1, abs=4 * mean.standard_error)
+
+
+@pytest.mark.parametrize(("heavy_rps", "light_s"), [(30.0, 0.0), (30.0, 50e-6), (45.0, 50e-6)])
+@pytest.mark.parametrize("quantile", [0.9, 0.95, 0.99])
+def test_lock_wait_quantiles_agree_with_a_simulation(heavy_rps: float, light_s: float, quantile: float) -> None:
+    waits_s = simulate_lock_waits(2000.0, heavy_rps, HEAVY_S, 0.005, seconds=150, seed=3, light_s=light_s)
+    load = LockLoad(2000.0, heavy_rps, HEAVY_S, light_s=light_s)
+    measured_s = float(np.quantile(waits_s, quantile))
+    assert lock_wait_quantile_s(load, quantile) == pytest.approx(measured_s, rel=0.06)
+
+
+def test_light_requests_leave_less_of_the_lock_to_heavy_ones() -> None:
+    # 2,000 x 50 us are a tenth of the time, so 30 x 10 ms are a third of the rest.
+    assert LockLoad(2000, 30, HEAVY_S, light_s=50e-6).heavy_load == pytest.approx(1 / 3)
+    assert LockLoad(2000, 30, HEAVY_S, light_s=400e-6).heavy_load > 1
+    assert LockLoad(2000, 30, HEAVY_S, light_s=500e-6).heavy_load == math.inf
+
+
+def test_lock_wait_quantile_of_two_heavy_requests_hand_computed() -> None:
+    # Short turns: a wait is half of a turn and one full turn for each other heavy request, if there are several.
+    load = LockLoad(1e-3, 50, HEAVY_S, interval_s=1e-5)
+    # P(n > k) = 2^-(k + 1). Beyond 99% there are at least 6 others: 2^-7 is 0.8%, and 2^-6 is 1.6%.
+    assert 5e-5 < lock_wait_quantile_s(load, 0.99) <= 7e-5
 
 
 def test_lock_wait_quantile_is_zero_while_few_requests_wait() -> None:
