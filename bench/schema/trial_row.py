@@ -149,7 +149,7 @@ class TrialRow:
             "it has not at the end.",
             unit="s",
             how="the first stretch of `timeline.csv.gz` from which on the mean latency stays below the 99th percentile "
-            "before the overload",
+            "before the overload, and at most 5% of the requests that end fail",
             is_new=True,
         ),
     ] = None
