@@ -10,6 +10,7 @@ from bench.analysis.comparisons import compare_arms
 from bench.analysis.predictions.machine_facts import recorded_cpus, recorded_units
 from bench.analysis.predictions.summary_columns import add_predictions
 from bench.analysis.rankings import unranked_models
+from bench.analysis.recovering_load import recovery_table
 from bench.analysis.search_results import objectives, summarise_run
 from bench.escaping import all_visible
 from bench.plan.matrix import reference_arms
@@ -51,15 +52,18 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
     scenario_names = [scenario.name for scenario in run.plan.scenarios]
     folder.write_table(file_names.SUMMARY, summary)
     folder.write_table(file_names.COMPARISONS, comparisons)
+    recovery = recovery_table(run.plan, trials)
+    if not recovery.empty:
+        folder.write_table(file_names.RECOVERY, recovery)
     pictures: list[Picture] = []
     chart_failure = ""
     if chart_workers is not None:
-        chart_tables = ChartTables(summary, comparisons, run.histograms, trials, run.slices, run.timeline)
+        chart_tables = ChartTables(summary, comparisons, run.histograms, trials, run.slices, run.timeline, recovery)
         try:
             pictures = _draw(folder, chart_workers, chart_tables)
         except ChartError as error:
             chart_failure = str(error)
-        markdown, page = render(summary, comparisons, trials, _context(run), pictures)
+        markdown, page = render(summary, comparisons, trials, _context(run, recovery), pictures)
         folder.write_text("report.md", markdown)
         folder.write_text("report.html", page)
     tables = result_tables(summary, comparisons, unranked_models(trials), scenario_names)
@@ -87,9 +91,9 @@ def _draw(folder: RunFolder, chart_workers: ChartWorkers, tables: ChartTables) -
     return pictures
 
 
-def _context(run: RunData) -> RunContext:
+def _context(run: RunData, recovery: pd.DataFrame) -> RunContext:
     plan = all_visible(msgspec.to_builtins(run.plan))
-    return RunContext(run.environment, plan, objectives(run.max_rate), run.thresholds, _known_start(run))
+    return RunContext(run.environment, plan, objectives(run.max_rate), run.thresholds, _known_start(run), recovery)
 
 
 def _known_start(run: RunData) -> datetime | None:

@@ -43,6 +43,7 @@ class RunContext:
     objectives: Sequence[str] = ()  # of its searches for a max rate
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     started_at: datetime | None = None
+    recovery: pd.DataFrame | None = None  # how often each arm recovered from each overload
 
 
 def render(
@@ -106,7 +107,7 @@ def _content(
         "headlines": [
             *headlines(summary, asked, trials, unranked),
             *disturbance_sentences(summary, trials),
-            *phase_sentences(summary, trials),
+            *phase_sentences(summary, trials, run.recovery),
         ],
         "noise_floor": noise_floor(comparisons),
         "unranked": unranked,

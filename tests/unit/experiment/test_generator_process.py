@@ -1,4 +1,4 @@
-"""How long the generator may take to answer."""
+"""Check how long the generator may take to answer."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
