@@ -30,11 +30,12 @@ class PhaseSlice:
 
 @dataclass(frozen=True, slots=True)
 class Goodput:
-    """The ok replies of a load with phases, in short bins by when they arrived."""
+    """The ok replies of a load with phases, in short bins by when they arrived, and the requests that failed."""
 
     bin_s: float
     replies: list[int]
     latency_us: list[float | None]  # mean; from the intended time in an open loop
+    failed: list[int]  # given up, late, corrupt, or broken with their connection; by when they ended
 
     def to_document(self) -> dict[str, Any]:
         """Return the bins as plain values for JSON."""
@@ -103,11 +104,12 @@ def _sum_of(rows: Sequence[Array], name: str) -> Counts:
 
 
 def goodput(buffers: Sequence[Buffers], duration_s: float) -> Goodput:
-    """Return the ok replies in the bins of the last load. duration_s: of its window."""
+    """Return the bins of the last load. duration_s: of its window."""
     bin_s = int(buffers[0].schedule["goodput_bin_ns"]) / 1e9
     bins = np.sum([thread.goodput for thread in buffers], axis=0)[: round(np.ceil(duration_s / bin_s))]
     return Goodput(
         bin_s=bin_s,
-        replies=[int(count) for _, count in bins],
-        latency_us=[float(sum_ns / count / 1e3) if count else None for sum_ns, count in bins],
+        replies=[int(count) for _, count, _ in bins],
+        latency_us=[float(sum_ns / count / 1e3) if count else None for sum_ns, count, _ in bins],
+        failed=[int(count) for _, _, count in bins],
     )

@@ -21,7 +21,7 @@ def make_documents(
 def make_population_document(population: Population, cpus: tuple[int, ...], context: Context) -> dict[str, Any]:
     """Return the document of a population: that of its whole load, and of each phase of its last one.
 
-    ``goodput`` has the ok replies of the last load in short bins, by when they arrived.
+    ``goodput`` has the ok replies and the failures of the last load in short bins, by when they came.
     """
     document = make_document(population.spec, population.totals, population.served(), cpus, context)
     if not population.spec.phases:

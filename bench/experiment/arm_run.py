@@ -6,6 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.experiment.child_process import ServerError
+from bench.experiment.kernel_memory import (
+    growth_without_sockets_mb,
+    holds_connections,
+    settled_kernel_memory_mb,
+    socket_memory_mb,
+)
 from bench.experiment.recovery_time import recovery_s
 from bench.experiment.row_builder import TrialContext, histogram_rows, resource_row, slice_row, timeline_rows
 from bench.experiment.run_context import RunContext
@@ -14,6 +20,7 @@ from bench.experiment.server_pool import verify
 from bench.experiment.trial_rows import TrialMeasurement, WholeLoad, trial_row
 from bench.machine.kernel_counters import growth, kernel_memory_mb, listen_overflows
 from bench.machine.process_usage import ProcessTree, Usage
+from bench.machine.socket_buffers import server_sockets
 from bench.plan.population_loads import PopulationLoad
 from bench.plan.slice_lengths import SliceLength
 from bench.schema.csv_schema import HistogramRow, ResourceRow, SliceRow, TimelineRow, TrialRow
@@ -68,7 +75,7 @@ class ArmRun:
     usage: Usage  # of the server when its last slice ended
     slices: list[MeasuredSlice] = field(default_factory=list)
     generator_resources: list[ResourceRow] = field(default_factory=list)
-    opening_kernel_mb: float | None = None  # growth of the kernel's memory
+    opening_kernel_mb: float | None = None  # growth of the kernel's memory, without sockets
     listen_overflows: int | None = 0  # in all slices; None: unknown
     failure: str = ""
 
@@ -94,7 +101,8 @@ class ArmRun:
         persistent = first.lifecycle == "persistent"
         if self.server.external is not None:  # it may serve only one client at a time without a sign of that
             verify(context, self.server, load, min(2, first.connections) if persistent else 1)
-        kernel_mb = kernel_memory_mb()
+        asks_for_memory = holds_connections(load) and self.trial.arm.transport == "tcp"
+        kernel_mb = settled_kernel_memory_mb() if asks_for_memory else None
         connected = self._connect()
         for population in load.clients:
             count = connected[population.name]
@@ -106,7 +114,11 @@ class ArmRun:
         if not load.scenario.phases:  # their first one begins with a fresh server
             context.generator.warm(self.load_name, _WARMUP_S)
         self.usage = self._usage_once_accepted()
-        self.opening_kernel_mb = growth(kernel_mb, kernel_memory_mb())
+        if asks_for_memory:
+            connections = sum(connected.values())
+            self.opening_kernel_mb = growth_without_sockets_mb(
+                kernel_mb, kernel_memory_mb(), connections, context.socket_size
+            )
         self.meter.advance()
 
     def measure_slice(self, number: int, position: int) -> SliceRow:
@@ -138,6 +150,7 @@ class ArmRun:
         baseline_rps: rate of the baseline at this load.
         """
         memory_mb = self.server.tree.memory_mb()
+        socket_mb = self._socket_mb() if memory_mb is not None else None  # of a server on this machine
         documents, histograms = self._close(baseline_rps)
         of_load = WholeLoad(
             ready=self.server.ready,
@@ -148,6 +161,7 @@ class ArmRun:
             background_load_share=background_load_share,
             throttled_share=throttled_share,
             opening_kernel_mb=self.opening_kernel_mb,
+            socket_mb=socket_mb,
             listen_overflows=self.listen_overflows,
         )
         rows = ArmRows([], [row for each in self.slices for row in each.rows], [], [])
@@ -175,6 +189,12 @@ class ArmRun:
             if not usage.cpu_ns > before.cpu_ns:  # or both are unknown
                 break
         return usage
+
+    def _socket_mb(self) -> float | None:
+        """Return the memory of the server's sockets, of a load that asks for it."""
+        if self.trial.arm.transport != "tcp" or not holds_connections(self.trial.load):
+            return None
+        return socket_memory_mb(server_sockets(int(self.server.ready["port"])), self.context.socket_size)
 
     def _connect(self) -> Mapping[str, int]:
         """Open the connections of all populations; return their numbers by name."""

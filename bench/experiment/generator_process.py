@@ -12,7 +12,9 @@ from bench.experiment.child_process import READY_S, Child, ServerError
 
 _COMPILE_S = 300.0  # the first run on a machine compiles the generator
 _ANSWER_S = 30.0  # beyond the requested load; a generator that takes longer hangs
-_TIMEOUTS = 4  # request timeouts that one answer may include: three of a conversation, or those after a slice
+# Longest requests that one answer may include. A conversation has three. After a slice, the last request is sent up to
+# one timeout late and may be sent again: 2 + retries timeouts, which is at most two requests of 1 + retries timeouts.
+_LONGEST_REQUESTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,10 @@ class Generator:
     A load is a set of connections to one server, known by a name.
     """
 
-    def __init__(self, child: Child, timeout_s: float) -> None:
+    def __init__(self, child: Child, longest_request_s: float) -> None:
+        """longest_request_s: how long a request may take, with all the times that it is sent again."""
         self._child = child
-        self._timeout_s = timeout_s
+        self._longest_request_s = longest_request_s
         self.pid = child.pid
 
     def await_ready(self) -> None:
@@ -120,6 +123,6 @@ class Generator:
         return answer
 
     def _send(self, command: Mapping[str, Any]) -> dict[str, Any]:
-        request_s = command.get("settings", {}).get("timeout_s", self._timeout_s)
-        timeout_s = _ANSWER_S + _TIMEOUTS * request_s + command.get("seconds", 0.0)
+        request_s = command.get("settings", {}).get("timeout_s", self._longest_request_s)
+        timeout_s = _ANSWER_S + _LONGEST_REQUESTS * request_s + command.get("seconds", 0.0)
         return self._child.ask(command, timeout_s)

@@ -2,7 +2,8 @@
 
 A server has recovered once its replies are as fast as before the overload: once the mean latency of a short stretch
 is at most the 99th percentile of the phase before, and stays there to the end of the phase. A queue that has built up
-drains until then. A stretch without a reply in time is not recovered.
+drains until then. Replies are fast, too, where a server refuses or loses most requests. So a stretch in which more than
+a few requests were given up, late, refused or reset is not recovered, nor is one without a reply.
 """
 
 import itertools
@@ -13,6 +14,7 @@ from typing import Any
 # Requests due in a stretch. A stretch of Poisson arrivals is then empty by chance with a probability of exp(-20), and
 # one slow request among twenty does not make their mean slow.
 _MIN_DUE = 20.0
+_MAX_FAILED_SHARE = 0.05  # of the requests that ended in a stretch: one of twenty, so that one may fail by chance
 
 
 def recovery_s(document: Mapping[str, Any], phase: int) -> float | None:
@@ -36,12 +38,18 @@ def recovery_s(document: Mapping[str, Any], phase: int) -> float | None:
     starts = range(begin, end - bins_of_stretch + 1, bins_of_stretch)  # the last stretch has the remaining bins, too
     recovered_at = begin
     for start, stop in itertools.pairwise([*starts, end]):
-        in_stretch = [*zip(goodput["replies"][start:stop], goodput["latency_us"][start:stop], strict=True)]
-        replies = sum(count for count, _ in in_stretch)
-        in_all_us = sum(count * mean_us for count, mean_us in in_stretch if count)
-        if not replies or in_all_us / replies > usual_us:
+        if not _is_usual(goodput, slice(start, stop), usual_us):
             recovered_at = stop
     return math.inf if recovered_at == end else (recovered_at - begin) * bin_s
+
+
+def _is_usual(goodput: Mapping[str, Any], stretch: slice, usual_us: float) -> bool:
+    """Return whether the requests of a stretch of bins were answered, and as fast as usual."""
+    in_stretch = [*zip(goodput["replies"][stretch], goodput["latency_us"][stretch], strict=True)]
+    replies, failed = sum(count for count, _ in in_stretch), sum(goodput["failed"][stretch])
+    in_all_us = sum(count * mean_us for count, mean_us in in_stretch if count)
+    is_answered = replies > 0 and failed <= _MAX_FAILED_SHARE * (replies + failed)
+    return is_answered and bool(in_all_us / replies <= usual_us)
 
 
 def _usual_latency_us(phases: Sequence[Mapping[str, Any]], phase: int) -> float | None:

@@ -121,12 +121,17 @@ def timeline_rows(trial: TrialContext, goodput: Mapping[str, Any] | None) -> lis
         return []
     factors, stretch_s = trial.load_factors | {"population": trial.part.point.population}, float(goodput["bin_s"])
     del factors["rate_rps"]
-    stretches = zip(goodput["replies"], goodput["latency_us"], strict=True)
+    stretches = zip(goodput["replies"], goodput["latency_us"], goodput["failed"], strict=True)
     return [
         TimelineRow(
-            **factors, start_s=number * stretch_s, stretch_s=stretch_s, ok_replies=replies, reply_latency_us=latency_us
+            **factors,
+            start_s=number * stretch_s,
+            stretch_s=stretch_s,
+            ok_replies=replies,
+            reply_latency_us=latency_us,
+            failed_requests=failed,
         )
-        for number, (replies, latency_us) in enumerate(stretches)
+        for number, (replies, latency_us, failed) in enumerate(stretches)
     ]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from bench.experiment.generator_process import Generator
 from bench.experiment.observer import RunObserver
 from bench.machine.noise_probe import NoiseProbe
+from bench.machine.socket_size import SocketSize
 from bench.plan.schedule import Schedule
 
 
@@ -19,3 +20,4 @@ class RunContext:
     observer: RunObserver
     failures: Mapping[tuple[str, str, str], str] = field(default_factory=dict)  # (model, transport, protocol) -> reason
     warned: set[str] = field(default_factory=set)  # models that were warned about
+    socket_size: SocketSize | None = None  # None: unknown, or no load asks for it

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from bench.experiment.child_process import Child, ChildError
 from bench.experiment.external_probe import probe_external_servers, warn_about_unserved
 from bench.experiment.generator_process import Generator
 from bench.experiment.keep_awake import keep_cpus_awake
+from bench.experiment.kernel_memory import holds_connections
 from bench.experiment.model_catalogue import known_models
 from bench.experiment.observer import RunObserver
 from bench.experiment.output_file import bounding_all
@@ -39,6 +40,7 @@ from bench.machine.doctor import findings, problems
 from bench.machine.fd_limit import hard_limit, raise_soft_limit
 from bench.machine.free_memory import free_memory_mb
 from bench.machine.noise_probe import NoiseProbe
+from bench.machine.socket_size import SocketSize, measure_socket_size
 from bench.plan.definition import Plan
 from bench.plan.host_limits import HostLimits
 from bench.plan.schedule import Schedule, describe_turns, resolve
@@ -181,9 +183,12 @@ def _execute_steps(
         machine = environment.describe(placement)
         if units := measure_work_units(schedule):
             machine["work_units"] = units
+        socket_size = _measure_socket_size(schedule)
+        if socket_size is not None:
+            machine["tcp_socket"] = asdict(socket_size)
         _report_variables(plan, observer)
         stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
-        context = RunContext(schedule, generator, _noise_probe(placement), observer, failures, warned)
+        context = RunContext(schedule, generator, _noise_probe(placement), observer, failures, warned, socket_size)
         baselines = stack.enter_context(baseline_servers(context))
         if recorded is None:
             observer.on_message("measuring how long replies take, which decides the length of slices ...")
@@ -236,6 +241,12 @@ def _start_generator(schedule: Schedule, observer: RunObserver) -> Iterator[Gene
             observer.on_message("preparing the load generator for populations (compiled on the first use) ...")
             generator.prepare_populations()
         yield generator
+
+
+def _measure_socket_size(schedule: Schedule) -> SocketSize | None:
+    """Return the memory of a socket on this machine, if a load asks for it."""
+    loads = [load for scenario in schedule.scenarios for load in scenario.loads]
+    return measure_socket_size() if any(map(holds_connections, loads)) else None
 
 
 def _report_variables(plan: Plan, observer: RunObserver) -> None:

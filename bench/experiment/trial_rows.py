@@ -27,7 +27,8 @@ class WholeLoad:
     answered: int  # correct replies of all populations
     background_load_share: float = math.nan  # of the servers' CPUs
     throttled_share: float = 0.0  # of the CPUs' time, by the container's quota
-    opening_kernel_mb: float | None = None  # growth of the kernel's memory while the connections were opened
+    opening_kernel_mb: float | None = None  # growth of the kernel's memory while opening, without sockets
+    socket_mb: float | None = None  # of the server's sockets, at the end
     listen_overflows: int | None = None
 
     @property
@@ -114,6 +115,7 @@ def trial_row(trial: TrialContext, measurement: TrialMeasurement) -> TrialRow:
         switches_per_request=usage.switches_per_request,
         switches_per_s=usage.switches_per_s,
         opening_kernel_mb=load.opening_kernel_mb,
+        socket_mb=load.socket_mb,
         listen_overflows=load.listen_overflows,
         server_cpu_share=usage.server_cpu_share,
         cpu_source=_cpu_source(load),

@@ -13,14 +13,25 @@ def kernel_memory_mb() -> float | None:
 
     Other programs of the machine change it, too, so that only its growth within a short time means something.
     """
-    try:
-        lines = _MEMINFO.read_text().splitlines()
-    except OSError:
-        return None
-    found = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines) if value}
+    found = _meminfo_kib()
     if not found.keys() >= _KERNEL_MEMORY:
         return None
     return sum(found[name] for name in _KERNEL_MEMORY) * _MB_PER_KIB
+
+
+def slab_bytes() -> int | None:
+    """Return the part of that memory in the slab: structures, not stacks and page tables. None if unknown."""
+    slab_kib = _meminfo_kib().get("Slab")
+    return None if slab_kib is None else 1024 * slab_kib
+
+
+def _meminfo_kib() -> dict[str, int]:
+    """Return the lines of /proc/meminfo, which count KiB; {} without it."""
+    try:
+        lines = _MEMINFO.read_text().splitlines()
+    except OSError:
+        return {}
+    return {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines) if value}
 
 
 def listen_overflows() -> int | None:

@@ -37,7 +37,7 @@ def _describe_population(population: Population, load: PopulationLoad) -> str:
         parts += [f"depth {load.depth}"] if load.depth > 1 else []
         parts.append(describe_work(load.work, load.compute_kind))
     parts += [load.lifecycle.replace("_", " ")] if load.lifecycle != "persistent" else []
-    parts += [f"at most {load.retries} times sent again"] if load.retries else []
+    parts += [f"sent again at most {plural(load.retries, 'time')}"] if load.retries else []
     return ", ".join(filter(None, parts))
 
 

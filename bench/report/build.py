@@ -11,6 +11,7 @@ from bench.analysis.comparisons import compare_arms
 from bench.analysis.predictions.machine_facts import recorded_cpus, recorded_units
 from bench.analysis.predictions.summary_columns import add_predictions
 from bench.analysis.rankings import unranked_models
+from bench.analysis.recovering_load import recovery_table
 from bench.analysis.search_results import objectives, summarise_run
 from bench.escaping import all_visible
 from bench.plan.matrix import reference_arms
@@ -56,11 +57,14 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
         name: folder.write_table(name, table)
         for name, table in ((file_names.SUMMARY, summary), (file_names.COMPARISONS, comparisons))
     }
-    first = first_screen(summary, comparisons, trials, unranked_models(trials))
+    recovery = recovery_table(run.plan, trials)
+    if not recovery.empty:
+        files[file_names.RECOVERY] = folder.write_table(file_names.RECOVERY, recovery)
+    first = first_screen(summary, comparisons, trials, unranked_models(trials), recovery)
     pictures: list[Picture] = []
     chart_failure = ""
     if chart_workers is not None:
-        chart_tables = ChartTables(summary, comparisons, run.histograms, trials, run.slices, run.timeline)
+        chart_tables = ChartTables(summary, comparisons, run.histograms, trials, run.slices, run.timeline, recovery)
         try:
             pictures = _draw(folder, chart_workers, chart_tables)
         except ChartError as error:

@@ -1,17 +1,18 @@
 """Sentences on the servers that are immune to slow or idle clients, and on those that are not. Pure."""
 
-import math
 from collections.abc import Sequence
 
 import pandas as pd
 
 from bench.analysis.cases import text
+from bench.analysis.connection_memory import PARTS, ConnectionMemory, connection_memory
 from bench.analysis.disturbance import Disturbance, Effect, disturbances
 from bench.formatting import compact, format_ratio, join_words
-from bench.report.charts.families import BEHAVIOURS, disturbed_family
+from bench.report.charts.families import BEHAVIOURS, disturbed_family, idle_family
 from bench.report.charts.sweeps import Sweep, sweeps
+from bench.schema.arms import Arm
 
-_KIB_PER_MB = 1e6 / 1024
+_SMALLEST_KIB = 0.005  # smaller values are 0 with two decimals
 
 
 def disturbance_sentences(summary: pd.DataFrame, trials: pd.DataFrame) -> list[str]:
@@ -22,12 +23,23 @@ def disturbance_sentences(summary: pd.DataFrame, trials: pd.DataFrame) -> list[s
     for sweep in disturbed_family(sweeps(summary), trials):
         rows = sweep.all_rows(summary)
         found = disturbances(rows[rows["metric"] == "latency_p99_us"])
-        others = _behaviour(sweep, trials)
         if effects := effects_in_words(found):
-            sentences.append(f"Beside clients that {BEHAVIOURS[others]}: {effects}.")
-        if memory := _memory(rows[rows["metric"] == "memory_mb"], {each.arm.name for each in found}):
-            sentences.append(f"Memory of the server for each client that {_third_person(others)}: {memory}.")
-    return sentences
+            sentences.append(f"Beside clients that {BEHAVIOURS[_behaviour(sweep, trials)]}: {effects}.")
+    return sentences + _memory_sentences(summary, trials)
+
+
+def _memory_sentences(summary: pd.DataFrame, trials: pd.DataFrame) -> list[str]:
+    """Return a sentence on the memory for each kind of client. Scenarios without other clients come first."""
+    found = sweeps(summary)
+    texts: dict[str, list[str]] = {}
+    for sweep in [*idle_family(found), *disturbed_family(found, trials)]:
+        behaviour = _behaviour(sweep, trials)
+        if behaviour not in texts and (memory := memory_in_words(connection_memory(sweep.all_rows(trials)))):
+            texts[behaviour] = memory
+    return [
+        f"Memory of the server for each client that {_third_person(behaviour)}: {'; '.join(memory)}."
+        for behaviour, memory in texts.items()
+    ]
 
 
 def effects_in_words(found: Sequence[Disturbance]) -> str:
@@ -70,35 +82,25 @@ def _broken(found: Disturbance) -> str:
     return f"{found.arm.label} {where} (predicted: at {found.predicted})"
 
 
-def kib_per_client(rows: pd.DataFrame) -> tuple[float, float, float]:
-    """Return the memory of each further client in KiB: estimate, and the ends of an interval; nan if unknown.
-
-    rows: the memory of one arm at each number of clients. It is the slope between the fewest and the most clients.
-    The interval is conservative: it combines the opposite ends of both intervals.
-    """
-    known = rows[rows["median"].notna()].sort_values("connections")
-    if len(known) < 2:
-        return math.nan, math.nan, math.nan
-    first, last = known.iloc[0], known.iloc[-1]
-    clients = int(last["connections"]) - int(first["connections"])
-    rises = (
-        float(last["median"]) - float(first["median"]),
-        float(last["low"]) - float(first["high"]),
-        float(last["high"]) - float(first["low"]),
-    )
-    estimate, low, high = (_KIB_PER_MB * rise / clients for rise in rises)
-    return estimate, low, high
+def memory_in_words(memory: Sequence[ConnectionMemory]) -> list[str]:
+    """Return a text for each part of the memory: ``in its sockets asyncio 3.67 KiB [3.67, 3.68], select ...``."""
+    texts = []
+    for column, place in PARTS.items():
+        shown = [each for each in memory if each.column == column and Arm.parse(each.arm).competes]
+        if shown:
+            texts.append(f"{place} {', '.join(map(_kib_with_interval, shown))}")
+    return texts
 
 
-def _memory(rows: pd.DataFrame, arms: set[str]) -> str:
-    """Return the memory per client of each arm: ``asyncio 2.1 KiB [1.9, 2.3]``."""
-    parts = []
-    for name, of_arm in rows[rows["arm"].isin(arms)].groupby("arm", sort=True):
-        estimate, low, high = kib_per_client(of_arm)
-        if math.isfinite(estimate):
-            label = str(name).partition("/")[0]
-            parts.append(f"{label} {compact(max(estimate, 0.0))} KiB [{compact(max(low, 0.0))}, {compact(high)}]")
-    return ", ".join(parts)
+def _kib_with_interval(memory: ConnectionMemory) -> str:
+    kib = memory.kib
+    interval = "" if kib.low == kib.high else f" [{_figures(kib.low)}, {_figures(kib.high)}]"
+    return f"{Arm.parse(memory.arm).label} {_figures(kib.estimate)} KiB{interval}"
+
+
+def _figures(kib: float) -> str:
+    """Return a number of KiB. The kernel's memory may shrink a little, and would otherwise be printed as -0.00."""
+    return compact(0.0 if abs(kib) < _SMALLEST_KIB else kib)
 
 
 def _behaviour(sweep: Sweep, trials: pd.DataFrame) -> str:

@@ -21,13 +21,20 @@ class FirstScreen:
 
 
 def first_screen(
-    summary: pd.DataFrame, comparisons: pd.DataFrame, trials: pd.DataFrame, unranked: Sequence[str] = ()
+    summary: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    trials: pd.DataFrame,
+    unranked: Sequence[str] = (),
+    recovery: pd.DataFrame | None = None,
 ) -> FirstScreen:
-    """Return the beginning of a report. unranked: models that are not ranked."""
+    """Return the beginning of a report.
+
+    unranked: models that are not ranked. recovery: how often each arm recovered from each overload.
+    """
     asked = of_first_populations(comparisons, trials)
     sentences = [
         *headlines(summary, asked, trials, unranked),
         *disturbance_sentences(summary, trials),
-        *phase_sentences(summary, trials),
+        *phase_sentences(summary, trials, recovery),
     ]
     return FirstScreen(sentences, scorecard(summary, asked, trials, unranked))

@@ -6,20 +6,26 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bench.analysis.predictions.straight_lines import cost_by_size
+from bench.analysis.recovering_load import RecoveringLoad, overload_series
 from bench.formatting import compact, join_words, plural
 from bench.report.charts.families import sizes_family
 from bench.report.charts.phase_families import burst_family, overload_family
 from bench.report.charts.points import Point, select_points
 from bench.report.charts.sweeps import Sweep, sweeps
+from bench.schema.arms import Arm
 
 
-def phase_sentences(summary: pd.DataFrame, trials: pd.DataFrame) -> list[str]:
-    """Return a sentence for each burst, each overload, and each range of message sizes of a run."""
+def phase_sentences(summary: pd.DataFrame, trials: pd.DataFrame, recovery: pd.DataFrame | None = None) -> list[str]:
+    """Return a sentence for each burst, each overload, and each range of message sizes of a run.
+
+    recovery: how often each arm recovered from each overload, for a sentence on the highest load from which it did.
+    """
     if summary.empty or trials.empty:
         return []
     found = sweeps(summary)
     sentences = [_burst(sweep, summary, trials) for sweep in burst_family(found, trials)]
     sentences += [_overload(sweep, summary) for sweep in overload_family(found, trials)]
+    sentences += recovering_loads(recovery)
     sizes = sizes_family(found, trials)
     if costs := byte_costs(cost_points(sizes, summary)):
         sentences.append(f"CPU time of a request: {'; '.join(costs)}.")
@@ -34,6 +40,42 @@ def recovery_times(points: Sequence[Point]) -> str:
     predicted = sorted({_seconds(point.predicted) for point in measured if not math.isnan(point.predicted)})
     expected = f" (predicted: {', '.join(predicted)})" if predicted else ""
     return f"{expected}: {', '.join(f'{point.arm.label} {_seconds(point.median)}' for point in measured)}"
+
+
+def recovering_loads(recovery: pd.DataFrame | None) -> list[str]:
+    """Return a sentence for each series of overloads: the highest load from which each server recovers by itself."""
+    if recovery is None or recovery.empty:
+        return []
+    sentences = []
+    for series in overload_series(recovery):
+        arms = [each for each in series.arms if Arm.parse(each.arm).competes]
+        found = "; ".join(f"{Arm.parse(each.arm).label} {_recovering_load(each)}" for each in arms)
+        clients = f"clients that send a request again {_times(series.retries)}, after {series.timeout_s:g} s each"
+        sentences.append(
+            f"Highest load from which a server recovers by itself, as a share of its capacity, with {clients} "
+            f"(predicted: below {series.predicted_share:.3g}): {found}."
+        )
+    return sentences
+
+
+def _recovering_load(load: RecoveringLoad) -> str:
+    """Return ``0.4 (in 3 of 3 blocks), not 0.6 (in 0 of 3)``."""
+    highest, lowest = load.highest_recovered, load.lowest_not_recovered
+    parts = []
+    if highest is None:
+        parts.append("none")
+    else:
+        blocks = f"in {highest.recovered_blocks} of {plural(highest.blocks, 'block')}"
+        parts.append(f"{highest.load_share:g} ({blocks})")
+    if lowest is None:
+        parts.append("the highest that was measured")
+    else:
+        parts.append(f"not {lowest.load_share:g} (in {lowest.recovered_blocks} of {lowest.blocks})")
+    return ", ".join(parts)
+
+
+def _times(retries: int) -> str:
+    return {0: "never", 1: "once"}.get(retries, f"up to {retries} times")
 
 
 def cost_points(of_sizes: Sequence[Sweep], summary: pd.DataFrame) -> dict[int, list[Point]]:

@@ -12,6 +12,7 @@ Schema history:
 
 from bench.schema.block_rows import DISTURBED, HistogramRow, ResourceRow, RoundRow, SliceRow
 from bench.schema.rate_rows import MaxRateRow, RateRow, SliceLengthRow
+from bench.schema.recovery_row import RecoveryRow
 from bench.schema.result_rows import ComparisonRow, SummaryRow
 from bench.schema.timeline_row import TimelineRow
 from bench.schema.trial_row import TrialRow
@@ -25,6 +26,7 @@ __all__ = [
     "HistogramRow",
     "MaxRateRow",
     "RateRow",
+    "RecoveryRow",
     "ResourceRow",
     "RoundRow",
     "SliceLengthRow",

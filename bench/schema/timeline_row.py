@@ -1,4 +1,4 @@
-"""The replies of a load with phases over time: a row for each short stretch."""
+"""The ends of requests of a load with phases over time: a row for each short stretch."""
 
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -19,7 +19,7 @@ from bench.schema.common_columns import (
 
 @dataclass(frozen=True, slots=True)
 class TimelineRow:
-    """The correct replies of one population in a short stretch of a load with phases: a row of timeline.csv.gz."""
+    """The ends of one population's requests in a short stretch of a load with phases: a row of timeline.csv.gz."""
 
     block: Block
     arm: ArmName
@@ -36,6 +36,14 @@ class TimelineRow:
         float | None,
         microseconds("Mean latency of these replies; of the service time in a closed loop. Empty without replies."),
     ]
+    failed_requests: Annotated[
+        int | None,
+        Column(
+            "Requests that ended in the stretch without a correct reply in time: given up, late, corrupt, or broken "
+            "with their connection.",
+            is_new=True,
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         set_arm_columns(self, self.arm)

@@ -149,7 +149,7 @@ class TrialRow:
             "it has not at the end.",
             unit="s",
             how="the first stretch of `timeline.csv.gz` from which on the mean latency stays below the 99th percentile "
-            "before the overload",
+            "before the overload, and at most 5% of the requests that end fail",
             is_new=True,
         ),
     ] = None
@@ -182,10 +182,21 @@ class TrialRow:
     opening_kernel_mb: Annotated[
         float | None,
         Column(
-            "Growth of the kernel's memory while the connections were opened: slab, kernel stacks and page tables. "
-            "Includes the clients' ends of the connections.",
+            "Growth of the kernel's memory while the connections were opened, without sockets: stacks and structures "
+            "of threads, page tables, entries of epoll. Empty over UDP, and if all clients wait for replies.",
             unit="MB",
-            how="/proc/meminfo of the whole machine, before and after; other programs change it, too",
+            how="`Slab`, `KernelStack` and `PageTables` of /proc/meminfo, after - before - connections x "
+            "`connection_bytes` (`tcp_socket` in environment.json); other programs change it, too",
+            is_new=True,
+        ),
+    ] = None
+    socket_mb: Annotated[
+        float | None,
+        Column(
+            "Memory of the server's ends of its TCP connections in the kernel: structures and buffers. Empty if all "
+            "clients wait for replies, over UDP, for running servers, and where the kernel does not offer sock_diag.",
+            unit="MB",
+            how="sockets x `socket_bytes` + buffers (`SK_MEMINFO` of sock_diag), at the end of the last slice",
             is_new=True,
         ),
     ] = None

@@ -27,6 +27,7 @@ Contents:
 _FILES = {
     file_names.SUMMARY: "One metric of one arm at one load point, over all blocks.",
     file_names.COMPARISONS: "Two arms at one load point, compared over all blocks.",
+    file_names.RECOVERY: "How often one arm recovered from one overload, over all blocks. Only in runs with overloads.",
     file_names.TRIALS: "One arm at one load point in one block: all of its slices. Failed and skipped cases too.",
     file_names.SLICES: "One slice: a short stretch of load on one arm.",
     file_names.ROUNDS: "The machine during one round, i.e. one slice of every arm.",

@@ -7,6 +7,7 @@ from bench.schema.csv_schema import (
     HistogramRow,
     MaxRateRow,
     RateRow,
+    RecoveryRow,
     ResourceRow,
     RoundRow,
     SliceLengthRow,
@@ -33,6 +34,7 @@ MAX_RATE = "max_rate.csv"
 INTERRUPTED_MAX_RATE = "max_rate-interrupted.csv"
 SUMMARY = "summary.csv"
 COMPARISONS = "comparisons.csv"
+RECOVERY = "recovery.csv"
 CHARTS = "charts"
 
 # Raw tables grow by one block at a time. trials.csv comes last, because it makes a block finished.
@@ -51,6 +53,7 @@ TABLES: dict[str, type[Any]] = RAW_TABLES | {
     MAX_RATE: MaxRateRow,
     SUMMARY: SummaryRow,
     COMPARISONS: ComparisonRow,
+    RECOVERY: RecoveryRow,
 }
 
 

@@ -136,6 +136,11 @@ class RunData:
         return self._derived(file_names.COMPARISONS)
 
     @cached_property
+    def recovery(self) -> "pd.DataFrame | None":
+        """Return how often each arm recovered, which the last report wrote; None for a run without overloads."""
+        return self.table(file_names.RECOVERY) if self.has(file_names.RECOVERY) else None
+
+    @cached_property
     def rates(self) -> list[RateRow] | None:
         """Return the rates of the open loops; None before the calibration."""
         return self._rows(file_names.RATES, RateRow)

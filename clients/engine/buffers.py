@@ -32,7 +32,7 @@ class Buffers:
     progress: Array  # PROGRESS, shape ()
     arrivals: Array  # ARRIVALS, shape ()
     phases: Array  # PHASE, shape (phases + 2,), or none for a load without phases
-    goodput: Counts  # shape (BINS, 2), or none
+    goodput: Counts  # shape (BINS, 3), or none
     kept: tuple[Array, ...]  # arrays that only the compiled loop reads; referenced here so that they stay
 
 
@@ -79,7 +79,7 @@ def make_buffers(share: ThreadShare, params: LoadParams, random: np.random.Gener
     arrays["raw"]["connection"] = -1  # touch the pages now: a page first touched under load would make a request late
     phases = np.zeros(params.phases + 2 if params.phases else 0, PHASE)
     attempts = np.zeros(count * params.depth if params.phases or params.retries else 0, ATTEMPT)
-    goodput = np.zeros((BINS if params.phases else 0, 2), np.int64)
+    goodput = np.zeros((BINS if params.phases else 0, 3), np.int64)
     block = _make_block(share)
     for name, array in (("phases", phases), ("attempts", attempts), ("goodput", goodput)):
         block["identity"][name] = array.ctypes.data

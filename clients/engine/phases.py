@@ -62,7 +62,9 @@ def complete_in_phase(state: ThreadState, params: LoadParams, i: int, slot: int,
     if outcome == OUTCOME_OK:
         phase["ok"] += 1
         _record_reply(state, params, i, slot, now_ns)
-    elif outcome == OUTCOME_LATE:
+        return
+    record_failures(state, 1, now_ns)
+    if outcome == OUTCOME_LATE:
         phase["late"] += 1
     elif outcome == OUTCOME_CORRUPT:
         phase["corrupt"] += 1
@@ -95,9 +97,23 @@ def _record_reply(state: ThreadState, params: LoadParams, i: int, slot: int, now
         phase["service"][slot_of(service_ns)] += 1
         phase["without_send_delay"][slot_of(service_ns + request["ready_ns"] - began_ns)] += 1
     if sched["window_ns"] <= now_ns <= sched["end_ns"]:
-        at = 2 * min((now_ns - sched["window_ns"]) // sched["goodput_bin_ns"], BINS - 1)
+        at = _goodput_at(state, now_ns)
         goodput(state)[at] += now_ns - began_ns
         goodput(state)[at + 1] += 1
+
+
+@jit_internal
+def record_failures(state: ThreadState, count: int, now_ns: int) -> None:
+    """Count requests that ended without an ok reply, in the bin of now."""
+    if schedule(state)["window_ns"] <= now_ns <= schedule(state)["end_ns"]:
+        goodput(state)[_goodput_at(state, now_ns) + 2] += count
+
+
+@jit_internal
+def _goodput_at(state: ThreadState, now_ns: int) -> int:
+    """Return where the bin of a time begins."""
+    sched = schedule(state)
+    return int64(3 * min((now_ns - sched["window_ns"]) // sched["goodput_bin_ns"], BINS - 1))
 
 
 @jit_internal

@@ -10,7 +10,7 @@ from clients.engine.connections import close_connection, count_failure, open_con
 from clients.engine.jit import int64, jit_inline, jit_internal
 from clients.engine.load_params import LoadParams
 from clients.engine.outcomes import count_never_answered, fail_in_flight, is_counted
-from clients.engine.phases import count_due_in_phase
+from clients.engine.phases import count_due_in_phase, record_failures
 from clients.engine.queues import (
     add_idle_slot,
     add_thinking,
@@ -191,6 +191,7 @@ def abandon_session(state: ThreadState, params: LoadParams, i: int, now_ns: int)
         if params.phases:
             due_ns, uncounted = int64(conn["intended_ns"]), 1 if sent_nothing else 0
             count_due_in_phase(state, params, due_ns, 0, int64(conn["requests_to_send"]), uncounted)
+            record_failures(state, int64(conn["requests_to_send"]), now_ns)
         if sent_nothing and is_counted(state, conn["intended_ns"]):
             counters(state)["counted"] += 1
             count_never_answered(state, int64(conn["intended_ns"]))

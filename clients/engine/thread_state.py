@@ -103,7 +103,7 @@ IDENTITY = np.dtype(
         ("population", np.int64),  # index among the populations of its thread
         ("phases", np.int64),  # address: PHASE of the warm-up, of each phase, and of what began after the end
         ("attempts", np.int64),  # address: ATTEMPT of each slot, of a load with retries or phases
-        ("goodput", np.int64),  # address: ok replies by their arrival, of a load with phases
+        ("goodput", np.int64),  # address: ok replies and failures by when they came, of a load with phases
     ]
 )
 

@@ -231,8 +231,8 @@ def phases(state: ThreadState, params: LoadParams) -> Array:
 
 @jit_inline
 def goodput(state: ThreadState) -> Array:
-    """int64, shape (BINS, 2), flat: (sum of latencies in ns, ok replies) pairs, by when the replies arrived."""
-    return view(identity(state)["goodput"], 2 * BINS, _INT64)
+    """int64, shape (BINS, 3), flat: sum of the ok replies' latencies in ns, ok replies, failures; by when they came."""
+    return view(identity(state)["goodput"], 3 * BINS, _INT64)
 
 
 @jit_inline

@@ -139,6 +139,33 @@ def test_lost_and_late_datagrams_belong_to_their_phase(threads: Threads) -> None
         assert phase["ledger"]["lost"] == pytest.approx(phase["sent"] / 5, abs=3)
 
 
+def test_failed_requests_are_in_the_bins_in_which_they_ended(threads: Threads) -> None:
+    """Every fifth datagram is dropped, so its request is given up after the timeout: not before 0.05 s."""
+
+    def drop(number: int, datagram: bytes) -> list[bytes]:
+        return [] if number % 5 == 0 else [datagram]
+
+    phases = (Phase("load", 0.2, 400.0), Phase("rest", 0.4, active=False))
+    with start_udp_server(drop) as port:
+        document = run_phases(threads, make_udp_spec(port, connections=8, phases=phases, timeout_s=0.05))
+    goodput = document["goodput"]
+    assert sum(goodput["failed"]) == document["ledger"]["lost"] > 5
+    assert sum(goodput["replies"]) == document["ledger"]["ok"]
+    assert not any(goodput["failed"][: int(0.05 / goodput["bin_s"])])
+
+
+def test_reset_connections_are_failures_of_their_bins(threads: Threads) -> None:
+    def answer_once(conn: socket.socket, _number: int) -> None:
+        conn.sendall(conn.recv(65536))
+        conn.recv(65536)
+
+    phases = (Phase("load", 0.2, 200.0), Phase("rest", 0.4, active=False))
+    with start_tcp_server(answer_once) as port:
+        document = run_phases(threads, make_tcp_spec(port, connections=4, phases=phases))
+    assert document["ledger"]["ok"] >= 4
+    assert sum(document["goodput"]["failed"]) == document["ledger"]["lost"] > 0
+
+
 def test_stopped_load_has_empty_phases(threads: Threads) -> None:
     phases = (Phase("a", 0.2, 200.0), Phase("b", 60.0, 200.0))
     with start_tcp_server(echo) as port, LoadGenerator(make_tcp_spec(port, phases=phases), threads) as generator:

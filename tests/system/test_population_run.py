@@ -106,8 +106,13 @@ def test_populations_have_ledgers_and_rows_of_their_own(tmp_path: Path) -> None:
     assert (answered["server_cpu_us"].nunique() == 1).all()
     assert set(run.summary["population"]) == {"light", "heavy", "idle"}
     assert run.summary["verdict"].notna().all()
-    units = json.loads((folder / "environment.json").read_text())["work_units"]
-    assert all(0 < unit["lock"]["best_us"] < 100 for unit in units.values())
+    environment = json.loads((folder / "environment.json").read_text())
+    assert all(0 < unit["lock"]["best_us"] < 100 for unit in environment["work_units"].values())
+    socket_bytes = environment["tcp_socket"]["socket_bytes"]  # of the server's ends: of light, heavy and idle
+    structures_mb = (4 + 2 + trials["connections"]) * socket_bytes / 1e6
+    assert (trials["socket_mb"] > 0.99 * structures_mb).all()
+    assert (trials["socket_mb"] < structures_mb + 0.1).all()
+    assert trials["opening_kernel_mb"].notna().all()
 
 
 def test_phases_have_rows_of_their_own_and_a_timeline(tmp_path: Path) -> None:
@@ -131,6 +136,14 @@ def test_phases_have_rows_of_their_own_and_a_timeline(tmp_path: Path) -> None:
     assert rates["select/tcp", "clients", "overload"] > 5 * rates["select/tcp", "clients", "before"]
     assert rates["select/tcp", "others", "after"] == 50
     assert set(run.comparisons["pairing"]) <= {"unpaired"}
+    usable = after[after["verdict"] != "invalid"]
+    if usable.empty:
+        assert run.recovery is None
+    else:
+        assert run.recovery is not None
+        assert run.recovery["blocks"].sum() == len(usable)
+        assert set(run.recovery["load_share"]) == {0.3}
+        assert set(run.recovery["predicted_share"]) == {0.5}
     assert (run.rounds["disturbed"] == 0).all()
 
 

@@ -16,7 +16,7 @@ from bench.report.charts.families import (
     work_family,
     work_of,
 )
-from bench.report.charts.phase_families import burst_family, overload_family
+from bench.report.charts.phase_families import burst_family, overload_families
 from bench.report.charts.sweeps import Sweep, sweeps
 from bench.schema.metrics import ScenarioKind
 from bench.store import file_names
@@ -68,6 +68,7 @@ class ChartTables:
     trials: pd.DataFrame
     slices: pd.DataFrame
     timeline: pd.DataFrame | None = None  # of loads with phases
+    recovery: pd.DataFrame | None = None  # how often each arm recovered from each overload
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,8 @@ def chart_requests(summary: pd.DataFrame, trials: pd.DataFrame) -> list[ChartReq
     for topic in QUESTIONS:
         if topic in families:
             requests += [ChartRequest(topic, of[0], of[1:]) for of in (families[topic],) if of]
+        elif topic == "overload":
+            requests += [ChartRequest(topic, of[0], of[1:]) for of in overload_families(in_blocks, trials)]
         else:
             requests += [ChartRequest(topic, sweep) for sweep in sweeps_of[topic]]
     return requests
@@ -161,7 +164,6 @@ def _families(in_blocks: Sequence[Sweep], trials: pd.DataFrame) -> dict[str, tup
         "disturbed": disturbed,
         "idle": idle_family(in_blocks)[:1],
         "sizes": sizes_family(in_blocks, trials),
-        "overload": overload_family(in_blocks, trials),
         "burst": burst_family(in_blocks, trials),
     }
 

@@ -2,17 +2,18 @@
 
 from matplotlib.figure import Figure
 
+from bench.analysis.connection_memory import connection_memory
 from bench.formatting import plural
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.grid import MetricRow, draw_grid
 from bench.report.charts.layout import Texts
 from bench.report.charts.lines import CountAxis
 from bench.report.charts.points import Point, of_transport, transports, trial_points
-from bench.schema.metrics import METRICS
+from bench.report.disturbed_servers import memory_in_words
 
 NOTE = (
-    "Kernel memory: growth while the connections were opened, with the clients' ends of them; from the figures of the "
-    "whole machine."
+    "Kernel: growth for threads and epoll while the connections were opened; from the figures of the whole machine. "
+    "Sockets: the server's ends of the connections."
 )
 
 
@@ -20,8 +21,9 @@ def build_idle_chart(request: ChartRequest, tables: ChartTables) -> Figure | Non
     """Return memory, CPU time and context switches against the number of idle connections; None without numbers."""
     trials = tables.trials
     rows_of = {
-        METRICS["memory_mb"].label.replace(" of the server", "\nof the server"): trials["memory_mb"],
-        "memory of the kernel\n(MB)": trials["opening_kernel_mb"],
+        "memory of the\nprocesses (MB)": trials["memory_mb"],
+        "memory of the\nkernel (MB)": trials["opening_kernel_mb"],
+        "memory of the\nsockets (MB)": trials["socket_mb"],
         "CPU time of the server\n(ms per second)": 1e3 * trials["server_cpu_share"].astype(float),
         "context switches\nper second": trials["switches_per_s"],
     }
@@ -38,7 +40,8 @@ def build_idle_chart(request: ChartRequest, tables: ChartTables) -> Figure | Non
     ]
     blocks = request.sweep.blocks(trials)
     subtitle = f"clients connect and send nothing; median of {plural(blocks, 'block')}, bars: range of the blocks"
-    texts = Texts(request.question, subtitle, [NOTE])
+    memory = memory_in_words(connection_memory(request.sweep.rows(trials)))
+    texts = Texts(request.question, subtitle, [NOTE, *(f"For each connection {text}." for text in memory)])
     return draw_grid(rows, [over.upper() for over in shown], texts, CountAxis("idle connections"))
 
 

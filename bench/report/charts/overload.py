@@ -17,7 +17,7 @@ from bench.report.charts.notes import notes
 from bench.report.charts.points import select_points
 from bench.report.charts.style import INK, PALE, Style, styles
 from bench.report.charts.sweeps import Sweep
-from bench.report.phase_sentences import recovery_times
+from bench.report.phase_sentences import recovering_loads, recovery_times
 from bench.schema.arms import Arm
 
 _BIN_S = 0.1  # of the curves: long enough for some replies of a server that computes for each
@@ -104,5 +104,8 @@ def _notes(sweeps: Iterable[Sweep], tables: ChartTables) -> list[str]:
     times = {sweep: recovery_times(select_points(tables.summary, sweep, "recovery_s")) for sweep in sweeps}
     names = {sweep: sweep.title.capitalize() for sweep in times}
     lines = [f"{names[sweep]}, time to recover{of_sweep}." for sweep, of_sweep in times.items() if of_sweep]
+    scenarios = {sweep.scenario for sweep in times}
+    if tables.recovery is not None:
+        lines += recovering_loads(tables.recovery[tables.recovery["scenario"].isin(scenarios)])
     points = [point for sweep in times for point in select_points(tables.summary, sweep, "recovery_s")]
     return lines + notes(points, tables.comparisons, tables.trials, next(iter(times)), "", ("Invalid", "Suspect"))

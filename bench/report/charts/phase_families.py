@@ -18,6 +18,22 @@ def overload_family(sweeps: Sequence[Sweep], trials: pd.DataFrame) -> tuple[Swee
     return tuple(sorted(found, key=lambda sweep: sweep.scenario))
 
 
+def overload_families(sweeps: Sequence[Sweep], trials: pd.DataFrame) -> list[tuple[Sweep, ...]]:
+    """Return the same in groups for a chart each: overloads of the same length share an axis of time."""
+    groups: dict[float, list[Sweep]] = {}
+    for sweep in overload_family(sweeps, trials):
+        groups.setdefault(_overload_length_s(sweep, trials), []).append(sweep)
+    return [tuple(groups[length_s]) for length_s in sorted(groups, reverse=True)]
+
+
+def _overload_length_s(sweep: Sweep, trials: pd.DataFrame) -> float:
+    """Return the length of the phase before that of a sweep, in tenths of a second: a stopped slice is shorter."""
+    of_scenario = trials[(trials["scenario"] == sweep.scenario) & (trials["status"] == "ok")]
+    lengths = of_scenario.groupby("phase", sort=False)["duration_s"].median()
+    position = lengths.index.get_loc(sweep.phase)
+    return round(float(lengths.iloc[position - 1]), 1) if isinstance(position, int) else 0.0
+
+
 def burst_family(sweeps: Sequence[Sweep], trials: pd.DataFrame) -> tuple[Sweep, ...]:
     """Return the phase with the connects of each scenario whose clients connect for each request.
 

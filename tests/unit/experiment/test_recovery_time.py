@@ -11,12 +11,18 @@ from bench.experiment.recovery_time import recovery_s
 USUAL_US = 1000.0
 
 
-def make_document(after_us: Sequence[float | None], rates: tuple[float, ...] = (500, 1500, 500)) -> dict[str, Any]:
-    """Return a document with three phases of 1 s. after_us: mean latency in each stretch of the last one."""
+def make_document(
+    after_us: Sequence[float | None], rates: tuple[float, ...] = (500, 1500, 500), failed: Sequence[int] = (0,) * 10
+) -> dict[str, Any]:
+    """Return a document with three phases of 1 s. after_us, failed: mean latency and failures in bins of the last one.
+
+    Each bin of 100 ms with a latency has 50 replies.
+    """
     phases = [{"seconds": 1.0, "rate_rps": rate, "latency_us": {"p99": USUAL_US}} for rate in rates]
     latency_us = [500.0] * 10 + [90_000.0] * 10 + [*after_us]
     replies = [0 if value is None else 50 for value in latency_us]
-    return {"phases": phases, "goodput": {"bin_s": 0.1, "replies": replies, "latency_us": latency_us}}
+    goodput = {"bin_s": 0.1, "replies": replies, "latency_us": latency_us, "failed": [0] * 20 + [*failed]}
+    return {"phases": phases, "goodput": goodput}
 
 
 def test_server_has_recovered_once_replies_are_as_fast_as_before() -> None:
@@ -47,6 +53,18 @@ def test_silence_is_found_in_short_bins() -> None:
 def test_one_slow_reply_in_short_bins_is_no_queue() -> None:
     document = make_document([500.0] * 6 + [1_200.0] + [500.0] * 3, rates=(100, 300, 100))
     assert recovery_s(document, 2) == 0
+
+
+def test_fast_replies_do_not_count_where_requests_fail() -> None:
+    """A server that refuses half of the requests answers the others at once."""
+    fast_us = [500.0] * 10
+    assert recovery_s(make_document(fast_us, failed=[50] * 10), 2) == math.inf
+    assert recovery_s(make_document(fast_us, failed=[50] * 4 + [0] * 6), 2) == pytest.approx(0.4)
+
+
+def test_one_failure_among_twenty_is_chance() -> None:
+    assert recovery_s(make_document([500.0] * 10, failed=[2] * 10), 2) == 0  # 2 of 52
+    assert recovery_s(make_document([500.0] * 10, failed=[3] * 10), 2) == math.inf  # 3 of 53
 
 
 def test_phase_with_few_requests_has_no_recovery() -> None:

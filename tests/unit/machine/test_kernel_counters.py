@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from bench.machine import kernel_counters
-from bench.machine.kernel_counters import growth, kernel_memory_mb, listen_overflows
+from bench.machine.kernel_counters import growth, kernel_memory_mb, listen_overflows, slab_bytes
 
 MEMINFO = "MemTotal: 1000 kB\nSlab: 1000 kB\nKernelStack: 20 kB\nPageTables: 4 kB\nHugePages_Total: 0\n"
 NETSTAT = "TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 3 41 44\nIpExt: InNoRoutes\nIpExt: 7\n"
@@ -20,6 +20,7 @@ def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_kernel_memory_is_slab_stacks_and_page_tables(proc: Path) -> None:
     (proc / "meminfo").write_text(MEMINFO)
     assert kernel_memory_mb() == pytest.approx(1024 * 1024 / 1e6)
+    assert slab_bytes() == 1_024_000
 
 
 def test_overflows_are_read_by_their_name(proc: Path) -> None:
@@ -29,6 +30,7 @@ def test_overflows_are_read_by_their_name(proc: Path) -> None:
 
 def test_missing_files_and_fields_are_unknown(proc: Path) -> None:
     assert kernel_memory_mb() is None
+    assert slab_bytes() is None
     assert listen_overflows() is None
     (proc / "meminfo").write_text("Slab: 1000 kB\n")
     (proc / "netstat").write_text("TcpExt: SyncookiesSent\nTcpExt: 3\n")

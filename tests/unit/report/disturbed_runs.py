@@ -34,6 +34,26 @@ def make_disturbed(scenario: str = "silent", behaviour: str = "silent") -> synth
     return synthetic.concat_runs(quiet, slow)
 
 
+def make_idle() -> synthetic.Rows:
+    """Return idle connections alone. Each takes 10 KiB in the processes, 1 in the kernel and 3.67 in its sockets."""
+    counts = (100, 1000, 10_000)
+    rates = {arm: dict.fromkeys(counts, 1.0) for arm in ("asyncio/tcp", "thread_per_client/tcp")}
+    rows = synthetic.make_run(rates, scenario="nothing_happens", blocks=6, rounds=2)
+    common = {"population": "idle", "scenario_kind": "held", "loop": "closed", "behaviour": "silent", "rate_rps": None}
+    mb_per_kib = 1024 / 1e6
+    connections = rows.trials["connections"]
+    trials = rows.trials.assign(
+        **common,
+        population_connections=connections,
+        memory_mb=20 + 10 * mb_per_kib * connections,
+        opening_kernel_mb=0.1 + mb_per_kib * connections,
+        socket_mb=3.67 * mb_per_kib * connections,
+        switches_per_s=5.0,
+        server_cpu_share=0.001,
+    )
+    return replace(rows, trials=trials, slices=rows.slices.assign(population="idle", rate_rps=None))
+
+
 def make_phases(scenario: str, phases: Mapping[str, float], **more: str | float) -> synthetic.Rows:
     """Return a load of one population with phases. phases: seconds by name. more: columns of the trials."""
     rates = {"asyncio/tcp": {950: 500.0}, "thread_per_client/tcp": {950: 450.0}}

@@ -12,7 +12,7 @@ from bench.report.disturbed_servers import disturbance_sentences
 from bench.report.phase_sentences import phase_sentences
 from tests.support import synthetic
 from tests.unit.report.chart_texts import assert_legible, visible_texts
-from tests.unit.report.disturbed_runs import make_disturbed, make_phases, make_tables, make_timeline
+from tests.unit.report.disturbed_runs import make_disturbed, make_idle, make_phases, make_tables, make_timeline
 
 
 def draw_topic(topic: str, tables: ChartTables) -> Figure:
@@ -52,9 +52,25 @@ def test_slow_clients_chart_states_who_is_immune(slow: ChartTables) -> None:
     assert f"Silent: {effects}." in texts_of(draw_topic("disturbed", slow)).replace("\n    ", " ")
     sentences = disturbance_sentences(slow.summary, slow.trials)
     assert f"Beside clients that send nothing: {effects}." in sentences
-    assert any(
-        text.startswith("Memory of the server for each client that never reads: asyncio 9.7") for text in sentences
-    )
+    kib = ", ".join(f"{arm} 9.77 KiB" for arm in ("asyncio", "epoll", "select"))  # 0.01 MB for each client
+    assert f"Memory of the server for each client that never reads: in its processes {kib}." in sentences
+
+
+def test_idle_chart_has_the_three_parts_of_the_memory() -> None:
+    tables = make_tables(make_idle())
+    figure = draw_topic("idle", tables)
+    texts = texts_of(figure).replace("\n    ", " ")
+    labels = [ax.get_ylabel() for ax in figure.axes]
+    assert labels[:3] == ["memory of the\nprocesses (MB)", "memory of the\nkernel (MB)", "memory of the\nsockets (MB)"]
+    parts = [
+        "in its processes asyncio 10.0 KiB, thread_per_client 10.0 KiB",
+        "in the kernel asyncio 1.00 KiB, thread_per_client 1.00 KiB",
+        "in its sockets asyncio 3.67 KiB, thread_per_client 3.67 KiB",
+    ]
+    assert all(f"For each connection {part}." in texts for part in parts)
+    (sentence,) = disturbance_sentences(tables.summary, tables.trials)
+    assert sentence == f"Memory of the server for each client that sends nothing: {'; '.join(parts)}."
+    assert_legible(figure)
 
 
 def test_run_without_slow_clients_has_no_such_sentence() -> None:

@@ -1,10 +1,9 @@
-import math
-
-import pandas as pd
 import pytest
 
+from bench.analysis.connection_memory import ConnectionMemory
 from bench.analysis.disturbance import Disturbance, Effect
-from bench.report.disturbed_servers import effects_in_words, kib_per_client
+from bench.analysis.statistics import Interval
+from bench.report.disturbed_servers import effects_in_words, memory_in_words
 from bench.schema.arms import Arm
 
 ASYNCIO, EPOLL, SELECT, POOL = (Arm.parse(f"{name}/tcp") for name in ("asyncio", "epoll", "select", "thread_pool"))
@@ -40,16 +39,17 @@ def test_effects_are_compared_with_their_prediction(found: Disturbance, words: s
     assert ("predicted" in text) == ("predicted" in words)
 
 
-def test_memory_per_client_is_a_slope_with_the_ends_of_both_intervals() -> None:
-    rows = pd.DataFrame(
-        {
-            "connections": [1000, 0, 100, 10000],
-            "median": [14.096, 10.0, 10.4, math.nan],
-            "low": [14.0, 9.9, 10.3, math.nan],
-            "high": [14.2, 10.1, 10.5, math.nan],
-        }
-    )
-    estimate, low, high = kib_per_client(rows)
-    assert estimate == pytest.approx(4.0)  # 4.096 MB are 4,000 KiB
-    assert [low, high] == pytest.approx([3.9e6 / 1024 / 1000, 4.3e6 / 1024 / 1000])
-    assert all(math.isnan(value) for value in kib_per_client(rows.iloc[:1]))
+def test_each_part_of_the_memory_has_its_place_and_its_interval() -> None:
+    memory = [
+        ConnectionMemory("asyncio/tcp", "memory_mb", Interval(2.0, 1.9, 2.25, 0.97)),
+        ConnectionMemory("asyncio/tcp", "opening_kernel_mb", Interval(-0.001, -0.1, 0.2, 0.97)),
+        ConnectionMemory("asyncio/tcp", "socket_mb", Interval(3.67, 3.67, 3.67, 0.97)),
+        ConnectionMemory("native/tcp", "socket_mb", Interval(3.67, 3.67, 3.67, 0.97)),
+        ConnectionMemory("select/tcp", "socket_mb", Interval(3.67, 3.66, 3.68, 0.97)),
+    ]
+    assert memory_in_words(memory) == [
+        "in its processes asyncio 2.00 KiB [1.90, 2.25]",
+        "in the kernel asyncio 0.00 KiB [-0.10, 0.20]",
+        "in its sockets asyncio 3.67 KiB, select 3.67 KiB [3.66, 3.68]",
+    ]
+    assert memory_in_words([]) == []

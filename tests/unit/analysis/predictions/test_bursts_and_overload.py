@@ -1,3 +1,4 @@
+import heapq
 import math
 
 import pytest
@@ -93,6 +94,33 @@ def test_goodput_agrees_with_a_replayed_queue() -> None:
 def test_retries_lower_the_load_that_recovers() -> None:
     assert highest_recovering_share(0) == 1
     assert highest_recovering_share(3) == 0.25
+
+
+def replay_retries(after_share: float, retries: int) -> float:
+    """Return the wait of the last copy, in seconds: 8 s after an overload of 1.5 that lasts 1 s.
+
+    The server has a constant service time and serves every copy in order. A client sends a copy again after 0.2 s.
+    """
+    service_s, timeout_s = 0.002, 0.2
+    sent_s = [number * service_s / 1.5 for number in range(750)]
+    sent_s += [1 + number * service_s / after_share for number in range(round(8 * after_share / service_s))]
+    copies = [(at_s, retries) for at_s in sent_s]
+    heapq.heapify(copies)
+    free_s = wait_s = 0.0
+    while copies and copies[0][0] <= 9.0:
+        at_s, left = heapq.heappop(copies)
+        free_s = max(free_s, at_s) + service_s
+        wait_s = free_s - at_s
+        if wait_s > timeout_s and left:
+            heapq.heappush(copies, (at_s + timeout_s, left - 1))
+    return wait_s
+
+
+@pytest.mark.parametrize(("retries", "recovers", "does_not"), [(0, 0.9, 1.1), (1, 0.4, 0.6), (3, 0.15, 0.35)])
+def test_limit_of_retries_agrees_with_a_replayed_queue(retries: int, recovers: float, does_not: float) -> None:
+    assert recovers < highest_recovering_share(retries) < does_not
+    assert replay_retries(recovers, retries) < 0.01
+    assert replay_retries(does_not, retries) > 0.5
 
 
 def test_overload_refuses_other_loads() -> None:

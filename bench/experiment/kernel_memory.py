@@ -1,0 +1,49 @@
+"""The memory that connections take in the kernel: that of a server's threads, and that of its sockets."""
+
+import time
+
+from bench.machine.kernel_counters import growth, kernel_memory_mb
+from bench.machine.socket_buffers import ServerSockets
+from bench.machine.socket_size import SocketSize
+from bench.plan.schedule import ScheduledLoad
+
+# The kernel frees closed sockets after a grace period (RCU): 30 to 60 ms for 4,000 connections.
+_PAUSE_S, _MAX_SETTLING_S = 0.05, 1.0
+_STEADY_MB = 0.1
+
+
+def holds_connections(load: ScheduledLoad) -> bool:
+    """Return whether a load asks for the memory of connections: some of its clients do not wait for replies."""
+    return any(population.behaviour != "normal" for population in load.populations)
+
+
+def settled_kernel_memory_mb() -> float | None:
+    """Return the kernel's memory once it shrinks no more; None if it is unknown.
+
+    The connections of another server may have been closed a moment before.
+    """
+    end_s = time.monotonic() + _MAX_SETTLING_S
+    memory_mb = kernel_memory_mb()
+    while memory_mb is not None and time.monotonic() < end_s:
+        time.sleep(_PAUSE_S)
+        before_mb, memory_mb = memory_mb, kernel_memory_mb()
+        if memory_mb is None or before_mb - memory_mb < _STEADY_MB:
+            break
+    return memory_mb
+
+
+def growth_without_sockets_mb(
+    before_mb: float | None, after_mb: float | None, connections: int, size: SocketSize | None
+) -> float | None:
+    """Return how much the kernel's memory grew besides the sockets of both ends; None if something is unknown."""
+    grown_mb = growth(before_mb, after_mb)
+    if grown_mb is None or size is None:
+        return None
+    return grown_mb - connections * size.connection_bytes / 1e6
+
+
+def socket_memory_mb(sockets: ServerSockets | None, size: SocketSize | None) -> float | None:
+    """Return the memory of a server's ends of its connections, with their buffers; None if something is unknown."""
+    if sockets is None or size is None:
+        return None
+    return (sockets.count * size.socket_bytes + sockets.buffer_bytes) / 1e6

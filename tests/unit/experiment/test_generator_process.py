@@ -1,0 +1,40 @@
+"""Check how long the generator may take to answer."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from bench.experiment.generator_process import Generator
+
+if TYPE_CHECKING:
+    from bench.experiment.child_process import Child
+
+
+class RecordingChild:
+    """A child that answers at once, and records how long it might have taken."""
+
+    pid = 1
+
+    def __init__(self) -> None:
+        self.timeouts_s: list[float] = []
+
+    def ask(self, _: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+        self.timeouts_s.append(timeout_s)
+        return {"ok": True, "slice": {}, "slices": {}, "connected": 1}
+
+
+@pytest.mark.parametrize(("timeout_s", "retries"), [(0.5, 0), (10.0, 0), (10.0, 3), (60.0, 20)])
+def test_slice_may_take_as_long_as_its_last_request(timeout_s: float, retries: int) -> None:
+    """A request that is due at the end is sent up to a timeout later, and each copy then has a timeout."""
+    child = RecordingChild()
+    generator = Generator(cast("Child", child), (1 + retries) * timeout_s)
+    generator.slice("load", 7.0, 0.0, None)
+    generator.slice_populations("load", 7.0, 0.0, None)
+    assert min(child.timeouts_s) > 7.0 + (2 + retries) * timeout_s
+
+
+def test_answer_to_settings_depends_on_their_own_timeout() -> None:
+    child = RecordingChild()
+    Generator(cast("Child", child), 1.0).open("load", {"timeout_s": 300.0})
+    assert child.timeouts_s[0] > 3 * 300.0
