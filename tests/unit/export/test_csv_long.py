@@ -1,5 +1,6 @@
 import io
 from dataclasses import asdict
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from bench.export.csv_long import LongRow, to_csv_long
 from bench.export.export import RunFacts
 from bench.schema.column_docs import column_names
+from bench.store.csv_rows import csv_header
 from tests.support import synthetic
 from tests.unit.analysis.test_search_results import make_trials
 from tests.unit.export import builders
@@ -73,3 +75,8 @@ def test_search_is_a_row_without_a_block() -> None:
     table = parse(to_csv_long(builders.figures_of(rows.trials, rows.slices, searches), RunFacts()).files[""])
     assert table["block"].isna().all()
     assert table["value"].tolist() == [99.0]
+
+
+def test_page_shows_the_header() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "export.md").read_text()
+    assert csv_header(LongRow) in page
