@@ -27,6 +27,7 @@ IMPORT_RULES: dict[str, tuple[str, ...]] = {
     "store": ("bench.plan", "clients.quality_codes", "clients.quality_catalogue"),
     "analysis": ("bench.plan", "clients.quality_codes", "clients.quality_catalogue"),
     "compare": ("bench.plan", "bench.analysis", "clients.quality_codes", "clients.quality_catalogue"),
+    "export": ("bench.analysis", "bench.store.csv_rows", "clients.quality_codes"),
     "experiment": (
         "bench.plan",
         "bench.machine",
@@ -51,7 +52,7 @@ IMPORT_RULES: dict[str, tuple[str, ...]] = {
     "cli": ("bench", "servers.registry", "clients.cli_errors", "clients.quality_codes", "clients.quality_catalogue"),
 }
 # Modules that do no I/O: they compute from values, and tests need neither files nor processes for them.
-PURE_PACKAGES = ("schema", "plan", "analysis", "compare", "escaping", "formatting")
+PURE_PACKAGES = ("schema", "plan", "analysis", "compare", "export", "escaping", "formatting")
 IMPURE_MODULES = ("bench/plan/toml.py",)  # reads plan files
 IO_MODULES = ("os", "pathlib", "subprocess", "socket", "io", "psutil", "shutil", "tempfile", "rich", "typer")
 # Libraries that one package alone may import.

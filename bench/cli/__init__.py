@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import compare, history, inspect, new_model, report, run, selftest
+from bench.cli import compare, export, history, inspect, new_model, report, run, selftest
 from clients import cli_errors as command_line
 
 app = typer.Typer(
@@ -46,6 +46,7 @@ app.command()(selftest.selftest)
 app.command()(report.report)
 app.command()(compare.compare)
 app.command()(history.history)
+app.command()(export.export)
 app.command()(new_model.new_model)
 
 

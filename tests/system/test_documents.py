@@ -133,9 +133,9 @@ def test_documented_command_succeeds(
         assert "the run is complete" in completed.stderr
         return
     codes = SUCCESS_CODES.get(arguments[2] if len(arguments) > 2 else "", (0,))
-    # On a busy machine every value of such a small run may be invalid; then --fail-if has nothing to judge.
-    nothing_to_judge = "--fail-if on " in completed.stderr
-    assert completed.returncode in codes or nothing_to_judge, completed.stderr
+    # On a busy machine every value of such a small run may be invalid; then --fail-if and export have no value.
+    has_no_value = any(text in completed.stderr for text in ("--fail-if on ", ": nothing to export as "))
+    assert completed.returncode in codes or has_no_value, completed.stderr
     # On a busy machine a value may be invalid, but every case is measured or skipped with its reason.
     assert "could not be measured" not in completed.stderr
     assert "will not be measured" not in completed.stderr

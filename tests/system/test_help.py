@@ -18,6 +18,7 @@ BENCH_COMMANDS = (
     "report",
     "compare",
     "history",
+    "export",
     "new-model",
 )
 CLIENT_COMMANDS = ("talk", "load", "worker")
@@ -48,7 +49,7 @@ RUN_OPTIONS = (
     "--reference",
     "--rate",
 )
-BORDER = " │"  # of the boxes around options and commands
+BORDER = " │*"  # of the boxes around options and commands; a star marks an option that is required
 
 
 @pytest.fixture(autouse=True)
