@@ -14,6 +14,7 @@ import pandas as pd
 from bench.analysis import statistics
 from bench.analysis.block_values import block_log_ratios, block_logs
 from bench.analysis.cases import group_by_load_point
+from bench.analysis.unpaired import unpaired_ratio
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind, Pairing
 from bench.schema.load_points import LoadPoint
@@ -69,7 +70,7 @@ class Family:
         """
         if self.pairing == Pairing.UNPAIRED:
             tests = 1 if self.of_controls else self.independent
-            return [statistics.unpaired_ratio(each.reference_logs, each.logs, tests) for each in self.members]
+            return [unpaired_ratio(each.reference_logs, each.logs, tests).interval for each in self.members]
         if self.of_controls:
             return [statistics.log_ratios([member.log_ratios])[0] for member in self.members]
         return statistics.log_ratios([member.log_ratios for member in self.members], self.independent)

@@ -4,7 +4,8 @@ Arms concluded to be better come before an arm, arms concluded to be worse come 
 between. Grouping by chains of ties would put arms into one group that are known to differ.
 """
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -24,23 +25,50 @@ def ranks(comparisons: Iterable[Mapping[Any, Any]], unranked: Iterable[str] = ()
     comparisons: rows of comparisons.csv at one load point. Only those of the scenario's headline metric count.
     unranked: labels of models to leave out. Arms with invalid numbers are left out, too.
     """
-    left_out = set(unranked)
+    better: dict[str, int] = {}
+    worse: dict[str, int] = {}
+    rivals: dict[str, int] = {}
+    for pair, winner in _decided_pairs(comparisons, unranked):
+        for arm in pair:
+            rivals[arm] = rivals.get(arm, 0) + 1
+            if winner:
+                counts = worse if arm == winner else better
+                counts[arm] = counts.get(arm, 0) + 1
+    return {arm: (1 + better.get(arm, 0), 1 + count - worse.get(arm, 0)) for arm, count in rivals.items()}
+
+
+def best_first(
+    comparisons: Iterable[Mapping[Any, Any]], costs: Mapping[str, float], unranked: Iterable[str] = ()
+) -> list[str]:
+    """Return the ranked arms by their costs, lowest first, but no arm before one that is concluded to be better.
+
+    comparisons, unranked: as for ``ranks``. costs: by arm; an arm without costs comes last.
+    """
     better: dict[str, set[str]] = {}
-    worse: dict[str, set[str]] = {}
-    rivals: dict[str, set[str]] = {}
+    for pair, winner in _decided_pairs(comparisons, unranked):
+        for arm in pair:
+            better.setdefault(arm, set()).update({winner} - {arm, ""})
+    remaining = sorted(better, key=lambda arm: (costs.get(arm, math.inf), arm))
+    ordered = []
+    while remaining:
+        # Conclusions could form a circle; then the costs alone decide.
+        free = [arm for arm in remaining if better[arm].isdisjoint(remaining)] or remaining
+        ordered.append(free[0])
+        remaining.remove(free[0])
+    return ordered
+
+
+def _decided_pairs(
+    comparisons: Iterable[Mapping[Any, Any]], unranked: Iterable[str]
+) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield each pair of ranked arms, and the better one of them; empty if neither is concluded to be better."""
+    left_out = set(unranked)
     for row in comparisons:
         pair = arm, reference = str(row["arm"]), str(row["reference"])
         if not _counts(row) or any(Arm.parse(name).label in left_out for name in pair):
             continue
-        rivals.setdefault(arm, set()).add(reference)
-        rivals.setdefault(reference, set()).add(arm)
-        if Conclusion(row["conclusion"]).is_difference:
-            first, second = pair if row["conclusion"] == Conclusion.FASTER else (reference, arm)
-            better.setdefault(second, set()).add(first)
-            worse.setdefault(first, set()).add(second)
-    return {
-        arm: (1 + len(better.get(arm, ())), 1 + len(of_arm) - len(worse.get(arm, ()))) for arm, of_arm in rivals.items()
-    }
+        winners = {Conclusion.FASTER: arm, Conclusion.SLOWER: reference}
+        yield pair, winners.get(Conclusion(row["conclusion"]), "")
 
 
 def format_rank(places: tuple[int, int] | None) -> str:

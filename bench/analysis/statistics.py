@@ -13,7 +13,6 @@ import numpy as np
 from scipy import special  # not scipy.stats: it alone takes longer to import than the statistics of a report take
 
 MIN_BLOCKS_FOR_95 = 6  # the range of five values covers the median with a probability of only 93.75%
-POWER = 0.8  # probability with which a detectable change is detected; the usual convention
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,51 +94,33 @@ def log_ratios(members: Sequence[Sequence[float]], independent: int = 1) -> list
     variance badly; fifteen similar pairs estimate it well. How similar they are shows in the spread of their variances.
     docs/experiments/comparisons compares the alternatives: error rates and power on simulated noise.
     """
-    spreads = [_variance(logs) for logs in members]
-    known = [(variance, degrees) for variance, degrees in spreads if degrees > 0 and variance > 0]
-    min_degrees = min((degrees for _, degrees in known), default=0)
-    prior, prior_degrees = _prior_variance([variance for variance, _ in known], min_degrees)
-    ratios = []
-    for logs, (variance, degrees) in zip(members, spreads, strict=True):
+    spreads = [variance_of(logs) for logs in members]
+    min_degrees = min((degrees for variance, degrees in spreads if degrees > 0 and variance > 0), default=0)
+    shared = moderate(spreads, min_degrees, independent)
+    return [
+        _student_ratio(logs, variance, degrees, len(members))
+        for logs, (variance, degrees) in zip(members, shared, strict=True)
+    ]
+
+
+def moderate(
+    spreads: Sequence[tuple[float, float]], common_degrees: float, independent: int
+) -> list[tuple[float, float]]:
+    """Return variances that inform each other, with their degrees of freedom (Smyth 2004, section 3).
+
+    spreads: each variance with its degrees of freedom, which are 0 if it is unknown.
+    common_degrees: those with which the common variance is estimated.
+    independent: number of independent contrasts among the variances.
+    """
+    known = [variance for variance, degrees in spreads if degrees > 0 and variance > 0]
+    prior, prior_degrees = _prior_variance(known, common_degrees)
+    moderated = []
+    for variance, degrees in spreads:
         weight = prior_degrees / (prior_degrees + degrees) if math.isfinite(prior_degrees) and degrees else 1.0
         shared = weight * prior + (1 - weight) * variance if degrees else math.nan
         total_degrees = min(prior_degrees + degrees, max(1, independent) * degrees)
-        ratios.append(_student_ratio(logs, shared if known else variance, total_degrees, len(members)))
-    return ratios
-
-
-def unpaired_ratio(before: Sequence[float], after: Sequence[float], tests: int = 1) -> LogRatio:
-    """Return the ratio of two runs, the second over the first, with Welch's interval.
-
-    before, after: for each run, the logarithm of each block's value.
-    tests: number of comparisons that the 95% interval is corrected for (Bonferroni).
-
-    The interval covers variation between blocks, not drift over hours: a machine that is slower today than yesterday is
-    a difference, too. Source: Welch, The generalization of Student's problem (Biometrika 34, 1947).
-    """
-    error, degrees = _welch_error(before, after)
-    if math.isnan(error):
-        return UNKNOWN
-    mean = float(np.mean(after) - np.mean(before))
-    if error == 0:
-        same = _exp(mean)
-        return LogRatio(same, same, same, same, same, float(mean == 0))
-    return _student_interval(mean, error, degrees, tests)
-
-
-def detectable_log_change(before: Sequence[float], after: Sequence[float], tests: int = 1) -> float:
-    """Return the smallest change that ``unpaired_ratio`` detects with 80% probability.
-
-    The change is an absolute log ratio.
-
-    The distance is the sum of two quantiles of Student's t, times the standard error: one for the level of the interval
-    and one for the power (Cohen, Statistical Power Analysis, 1988, chapter 2). nan if there are too few blocks.
-    """
-    error, degrees = _welch_error(before, after)
-    if math.isnan(error) or error == 0:
-        return error
-    quantiles = (special.stdtrit(degrees, level) for level in (1 - 0.025 / max(1, tests), POWER))
-    return float(sum(quantiles)) * error
+        moderated.append((shared if known else variance, total_degrees))
+    return moderated
 
 
 def blocks_for(half_width: float, ratio: LogRatio, blocks: int) -> float:
@@ -188,7 +169,7 @@ def trigamma_inverse(value: float) -> float:
     return x
 
 
-def _variance(logs: Sequence[float]) -> tuple[float, int]:
+def variance_of(logs: Sequence[float]) -> tuple[float, int]:
     """Return the variance and its degrees of freedom; 0 degrees if it is unknown.
 
     It is unknown if values are infinite or too few.
@@ -198,7 +179,7 @@ def _variance(logs: Sequence[float]) -> tuple[float, int]:
     return float(np.var(logs, ddof=1)), len(logs) - 1
 
 
-def _prior_variance(variances: Sequence[float], degrees: int) -> tuple[float, float]:
+def _prior_variance(variances: Sequence[float], degrees: float) -> tuple[float, float]:
     """Return the common variance of members, and the degrees of freedom it is worth.
 
     Source: Smyth, section 6.2.
@@ -213,24 +194,8 @@ def _prior_variance(variances: Sequence[float], degrees: int) -> tuple[float, fl
     if excess <= 1e-3:
         return float(np.exp(logs.mean())), math.inf
     prior_half = trigamma_inverse(excess)
-    value = _exp(float(logs.mean()) + float(special.digamma(prior_half)) - math.log(prior_half))
+    value = exp_or_inf(float(logs.mean()) + float(special.digamma(prior_half)) - math.log(prior_half))
     return value, 2 * prior_half
-
-
-def _welch_error(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
-    """Return the standard error of a difference of means, and its degrees of freedom.
-
-    The degrees are Welch's. Both are nan if they are unknown.
-    """
-    (variance_before, degrees_before), (variance_after, degrees_after) = _variance(before), _variance(after)
-    if not degrees_before or not degrees_after:
-        return math.nan, math.nan
-    parts = [variance_before / len(before), variance_after / len(after)]
-    error = math.sqrt(sum(parts))
-    if error == 0:
-        return 0.0, math.nan
-    degrees = sum(parts) ** 2 / (parts[0] ** 2 / degrees_before + parts[1] ** 2 / degrees_after)
-    return error, degrees
 
 
 def _student_ratio(logs: Sequence[float], variance: float, degrees: float, tests: int) -> LogRatio:
@@ -245,14 +210,14 @@ def _student_ratio(logs: Sequence[float], variance: float, degrees: float, tests
     if n == 0:
         return UNKNOWN
     if not np.isfinite(logs).all():
-        return LogRatio(_exp(median_interval(logs).estimate), 0.0, math.inf, 0.0, math.inf, 1.0)
+        return LogRatio(exp_or_inf(median_interval(logs).estimate), 0.0, math.inf, 0.0, math.inf, 1.0)
     mean = float(np.mean(logs))
     if n == 1:
-        return LogRatio(_exp(mean), math.nan, math.nan, math.nan, math.nan, math.nan)
-    return _student_interval(mean, math.sqrt(variance / n), degrees, tests)
+        return LogRatio(exp_or_inf(mean), math.nan, math.nan, math.nan, math.nan, math.nan)
+    return student_interval(mean, math.sqrt(variance / n), degrees, tests)
 
 
-def _student_interval(mean: float, error: float, degrees: float, tests: int) -> LogRatio:
+def student_interval(mean: float, error: float, degrees: float, tests: int) -> LogRatio:
     """Return the ratio of a mean log ratio with a standard error.
 
     The 95% interval is corrected for the number of tests.
@@ -260,11 +225,11 @@ def _student_interval(mean: float, error: float, degrees: float, tests: int) -> 
     p = float(2 * special.stdtr(degrees, -abs(mean) / error)) if error > 0 else float(mean == 0)
     wide = float(special.stdtrit(degrees, 1 - 0.025 / max(1, tests))) * error
     narrow = float(special.stdtrit(degrees, 0.95)) * error
-    low, high, low90, high90 = (_exp(mean + side) for side in (-wide, wide, -narrow, narrow))
-    return LogRatio(_exp(mean), low, high, low90, high90, p)
+    low, high, low90, high90 = (exp_or_inf(mean + side) for side in (-wide, wide, -narrow, narrow))
+    return LogRatio(exp_or_inf(mean), low, high, low90, high90, p)
 
 
-def _exp(log: float) -> float:
+def exp_or_inf(log: float) -> float:
     """Return the exponential; infinite if it overflows, which only corrupt data reach."""
     try:
         return math.exp(log)

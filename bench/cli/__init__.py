@@ -15,7 +15,7 @@ app = typer.Typer(
     help="Compare server architectures under the same protocol and load, over TCP and UDP.\n\n"
     "Example: holabench run quick\n\n"
     "Exit codes: 0 success; 1 failure; 2 wrong input; 3 a result is invalid or missing; "
-    "4 a --fail-if condition holds; 130 interrupted.",
+    "4 a --fail-if condition holds; 5 it is undecided; 130 interrupted.",
 )
 
 

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.console import stdout_console
+from bench.cli.option_values import parse_percent
 from bench.plan.definition import PlanError
+from bench.schema.arms import Arm
 from clients.cli_errors import Stop
 
 if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
     from collections.abc import Iterator, Sequence
 
-    from bench.cli.comparison_output import RunComparison
+    from bench.cli.run_comparison import RunComparison
     from bench.compare.run_values import RunValues
     from bench.store.reader import RunData
 
-CONDITION_HOLDS = 4  # exit code
+CONDITION_HOLDS, UNDECIDED = 4, 5  # exit codes
 
 
 def compare(
@@ -30,15 +32,26 @@ def compare(
             "Default: never fail.",
         ),
     ] = None,
-    require_power: Annotated[
+    allow_undecided: Annotated[
         bool,
         typer.Option(
-            "--require-power",
-            help="Fail with exit code 4, too, if a comparison could not have detected the change of a --fail-if.",
+            "--allow-undecided",
+            help="Exit with 0 instead of 5 if a --fail-if could not be decided, because the intervals are too wide.",
         ),
     ] = False,
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SERVER",
+            help="Judge only this server, e.g. asyncio/tcp, so that smaller changes are detected. Repeatable. "
+            "Default: all.",
+        ),
+    ] = None,
+    threshold: Annotated[
+        str, typer.Option(metavar="PERCENT", help="List changes from this size on; count smaller ones.")
+    ] = "5%",
     show_all: Annotated[
-        bool, typer.Option("--all", help="Print equivalent and inconclusive comparisons, too.")
+        bool, typer.Option("--all", help="List every comparison: small, equivalent and inconclusive ones, too.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one line of JSON per comparison, for scripts.")
@@ -52,21 +65,23 @@ def compare(
 
       holabench compare main branch --fail-if "cpu_us_per_request>5%"
 
-    A --fail-if condition holds if the change is significant and larger than the limit, or if the metric could not be
-    measured any more. If both runs have a baseline, the change of the ratio to it decides. The output states the
-    smallest change that could have been detected.
+    A --fail-if condition holds if a change is significant and larger than the limit, or if the metric could not be
+    measured any more. It is undecided if the runs cannot exclude a change as large as the limit. The changes are those
+    of the ratios inside rounds to servers that are the same program in both runs, if there are any.
 
-    Exit codes: 0 success; 2 wrong input, or nothing that a condition could judge; 4 a condition holds, or
-    (with --require-power) could not have been detected.
+    Exit codes: 0 success; 2 wrong input, or nothing that a condition could judge; 4 a condition holds; 5 a condition is
+    undecided.
     """
-    from bench.cli.comparison_output import json_lines, print_comparison
-    from bench.compare.gates import RuleError
+    from bench.cli.comparison_output import print_comparison
+    from bench.cli.run_comparison import json_lines
+    from bench.compare.gates import GateOutcome, RuleError
     from bench.store.errors import StoreError
 
-    if require_power and not fail_if:
-        raise Stop("--require-power only applies to --fail-if conditions; add one, or remove --require-power")
+    if allow_undecided and not fail_if:
+        raise Stop("--allow-undecided only applies to --fail-if conditions; add one, or remove --allow-undecided")
+    min_listed = parse_percent("--threshold", threshold)
     try:
-        comparisons = list(_compare_runs(before, after, fail_if or []))
+        comparisons = list(_compare_runs(before, after, fail_if or [], arm or []))
     except RuleError as error:
         raise Stop(f"--fail-if {error}") from error
     except (StoreError, PlanError) as error:
@@ -76,14 +91,19 @@ def compare(
             for line in json_lines(comparison):
                 typer.echo(line)
         else:
-            print_comparison(stdout_console(), comparison, show_all=show_all)
-    fails = any(comparison.fails(require_power=require_power) for comparison in comparisons)
-    return CONDITION_HOLDS if fails else 0
+            print_comparison(stdout_console(), comparison, threshold=min_listed, show_all=show_all)
+    if any(comparison.has_gate(GateOutcome.BROKEN) for comparison in comparisons):
+        return CONDITION_HOLDS
+    is_undecided = any(comparison.has_gate(GateOutcome.UNDECIDED) for comparison in comparisons)
+    return UNDECIDED if is_undecided and not allow_undecided else 0
 
 
-def _compare_runs(before: Path, after: "Sequence[Path]", fail_if: "Sequence[str]") -> "Iterator[RunComparison]":
-    """Compare each run with the first. Raises RuleError, StoreError, PlanError."""
-    from bench.cli.comparison_output import compare_runs
+def _compare_runs(
+    before: Path, after: "Sequence[Path]", fail_if: "Sequence[str]", arms: "Sequence[str]"
+) -> "Iterator[RunComparison]":
+    """Compare each run with the first. Raises RuleError, StoreError, PlanError, Stop."""
+    from bench.cli.run_comparison import compare_runs
+    from bench.cli.same_programs import find_same_programs
     from bench.compare.gates import parse_rule
     from bench.machine.environment import differences
     from bench.store.folder_labels import labels
@@ -94,8 +114,24 @@ def _compare_runs(before: Path, after: "Sequence[Path]", fail_if: "Sequence[str]
     first_values = _collect_values(first)
     for path in after:
         run = read_run(path)
-        environment = differences(first.environment, run.environment)
-        yield compare_runs(labels([before, path]), environment, (first_values, _collect_values(run)), rules)
+        values = _collect_values(run)
+        if unknown := [name for name in arms if name not in _common_arms(first_values, values)]:
+            names = ", ".join(_common_arms(first_values, values))
+            raise Stop(f"--arm {unknown[0]}: not in both runs; {f'both have {names}' if names else 'no server is'}")
+        yield compare_runs(
+            labels([before, path]),
+            differences(first.environment, run.environment),
+            (first_values, values),
+            rules,
+            same_programs=find_same_programs(first, run, arms),
+            arms=arms,
+        )
+
+
+def _common_arms(first: "RunValues", second: "RunValues") -> list[str]:
+    """Return the arms in the plans of both runs, without controls."""
+    common = {case.arm for case in first.planned} & {case.arm for case in second.planned}
+    return sorted(name for name in common if not Arm.parse(name).control)
 
 
 def _collect_values(run: "RunData") -> "RunValues":

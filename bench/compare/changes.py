@@ -1,23 +1,22 @@
 """Changes between two runs: each arm at each load point, before and now. Pure.
 
-Two runs have no common rounds, so their values contain whatever the machine did in the meantime. Their ratios to the
-baseline, taken inside the rounds of each run, do not: where both runs have a baseline, the change of these ratios
-decides. Otherwise the values themselves are compared.
+Two runs have no common rounds, so their values contain whatever the machine did in the meantime. Their ratios to
+anchors, taken inside the rounds of each run, do not: where both runs have anchors, the change of these ratios decides.
+Otherwise the values themselves are compared.
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from bench.analysis import statistics
-from bench.analysis.cases import CaseKey
-from bench.analysis.comparisons import conclude
-from bench.compare.machine_drift import MachineDrift, machine_drifts
-from bench.compare.run_values import COMPARED_METRICS, MAX_RATE, MetricValues, RunValues
+from bench.analysis.unpaired import unpaired_ratios
+from bench.compare.anchors import find_anchors, is_anchor
+from bench.compare.machine_drift import machine_drifts
+from bench.compare.outcomes import CaseTest, Outcome, block_outcome, search_outcome
+from bench.compare.run_values import COMPARED_METRICS, MAX_RATE, RunValues
 from bench.schema.arms import Arm
 from bench.schema.conclusions import Conclusion
 from bench.schema.load_points import LoadPoint
-from bench.schema.metrics import METRICS
 from clients.quality_codes import INVALID, Thresholds, worst_verdict
 
 
@@ -40,10 +39,15 @@ class Change:
     conclusion: str
     verdict: str
     baseline_ratio: float = math.nan  # the same change of the baseline, i.e. of the machine; nan if unknown
-    relative_ratio: float = math.nan  # change of the ratio to the baseline inside rounds
+    relative_ratio: float = math.nan  # change of the ratio to the anchors inside rounds
     relative_low: float = math.nan
     relative_high: float = math.nan
+    relative_to: str = ""  # the anchors
+    bound_low: float = math.nan  # one-sided 95% bounds of the judged ratio, for this comparison alone
+    bound_high: float = math.nan
     detectable_share: float = math.nan  # smallest change that is detected (with 80% probability); nan if unknown
+    blocks: int = 0  # with a value, in the run that has fewer
+    same_program: bool = False  # in both runs, so its changes are those of the machine
     kind: str = "unpaired"
 
     @property
@@ -53,202 +57,99 @@ class Change:
 
     @property
     def judged_ratio(self) -> float:
-        """The ratio that the conclusion is about: relative to the baseline if that is known."""
-        return self.ratio if math.isnan(self.relative_ratio) else self.relative_ratio
+        """The ratio that the conclusion is about: relative to the anchors if there are any."""
+        return self.relative_ratio if self.relative_to else self.ratio
+
+    @property
+    def judged_interval(self) -> tuple[float, float]:
+        """The interval of the judged ratio."""
+        return (self.relative_low, self.relative_high) if self.relative_to else (self.low, self.high)
 
     @property
     def is_judged(self) -> bool:
         """Return whether the values are not invalid and have an interval."""
-        return self.verdict != INVALID and not math.isnan(self.low)
+        return self.verdict != INVALID and not math.isnan(self.bound_low)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Missing:
-    """Metrics of one arm at one load point that only the first run measured.
-
-    The plan of the second run asks for them, too.
-    """
-
-    arm: str
-    scenario: str
-    connections: int
-    message_bytes: int
-    population: str = ""
-    phase: str = ""
-    metrics: tuple[str, ...]
-    status: str  # failed, skipped, missing, or ok where only some metrics are missing
-    reason: str
-    kind: str = "missing"
-
-    @property
-    def load_point(self) -> LoadPoint:
-        """The load point without its rate."""
-        return LoadPoint(self.scenario, self.connections, self.message_bytes, self.population, self.phase)
-
-
-@dataclass(frozen=True, slots=True)
-class _Test:
-    """One metric of one case, in both runs."""
-
-    case: CaseKey
-    metric: str
-    before: MetricValues
-    after: MetricValues
-    drift: MachineDrift | None
-    tests: int  # number of cases with this metric, which the intervals are corrected for
-
-
-def changes(before: RunValues, after: RunValues) -> list[Change]:
+def changes(
+    before: RunValues, after: RunValues, same_programs: Collection[str] = (), arms: Collection[str] = ()
+) -> list[Change]:
     """Return the change of every metric of every case that both runs measured.
 
-    The intervals of one metric hold for all its cases at once.
+    same_programs: labels of models that are the same program in both runs. arms: names of the only ones to compare; all
+    if empty. Arms that are the same program in both runs show the machine, so they are always included.
+
+    The intervals of one metric hold for all its cases at once. Arms that may have changed are one family, and arms that
+    are the same program another one: they take no power from the first.
     """
     common = [case for case in before.cases if case in after.cases and not Arm.parse(case.arm).control]
     found = []
     for metric in COMPARED_METRICS:
-        measured = [case for case in common if all(_is_comparable(run, case, metric) for run in (before, after))]
+        measured = [case for case in common if all(run.is_comparable(case, metric) for run in (before, after))]
         drifts = machine_drifts(before, after, measured, metric)
+        families: dict[bool, list[CaseTest]] = {False: [], True: []}
         for case in measured:
-            values = before.cases[case][metric], after.cases[case][metric]
-            test = _Test(case, metric, *values, drifts.get(case), len(measured))
-            found.append(_change(test, (before.thresholds, after.thresholds)))
+            same_program = is_anchor(case.arm, same_programs)
+            if same_program or not arms or case.arm in arms:
+                values = before.cases[case][metric], after.cases[case][metric]
+                anchors = find_anchors(before, after, case, metric, same_programs)
+                test = CaseTest(case, metric, *values, anchors, drifts.get(case), same_program)
+                families[same_program].append(test)
+        for family in families.values():
+            found += _changes_of_family(before, after, family)
     return sorted(found, key=_position)
 
 
-def missing(before: RunValues, after: RunValues) -> list[Missing]:
-    """Return what the second run planned but could not measure, unlike the first."""
+def _changes_of_family(before: RunValues, after: RunValues, family: Sequence[CaseTest]) -> list[Change]:
+    """Return the changes of tests of one metric. Their variances inform each other."""
+    raw = unpaired_ratios([(test.before.logs, test.after.logs) for test in family])
+    anchored = [test for test in family if test.anchors]
+    logs = [
+        (
+            before.log_ratios(test.case, test.metric, test.anchors.arms),
+            after.log_ratios(test.case, test.metric, test.anchors.arms),
+        )
+        for test in anchored
+    ]
+    relative_of = {test.case: ratio for test, ratio in zip(anchored, unpaired_ratios(logs), strict=True)}
     found = []
-    for case, values in before.cases.items():
-        metrics = [metric for metric in values if values[metric].is_comparable]
-        if Arm.parse(case.arm).control or not metrics:
-            continue
-        if case in after.unmeasured:
-            unmeasured = after.unmeasured[case]
-            found.append(_missing(case, metrics, unmeasured.status, unmeasured.reason))
-        elif case in after.cases:
-            lost = [metric for metric in metrics if not _is_comparable(after, case, metric)]
-            if lost:
-                found.append(_missing(case, lost, "ok", _missing_reason(after.cases[case], lost)))
-    return sorted(found, key=lambda item: (item.arm, *_position(item)))
+    for test, ratio in zip(family, raw, strict=True):
+        is_search = test.metric == MAX_RATE
+        outcome = search_outcome(test) if is_search else block_outcome(test, ratio, relative_of.get(test.case))
+        found.append(_change(test, outcome, (before.thresholds, after.thresholds)))
+    return found
 
 
-def _position(item: Change | Missing) -> tuple[str, int, int, str, str, str]:
+def _position(item: Change) -> tuple[str, int, int, str, str, str]:
     """Return the place of a change among all: by load, then by server."""
     return item.scenario, item.message_bytes, item.connections, item.population, item.phase, item.arm
 
 
-def only_in_one(before: RunValues, after: RunValues) -> tuple[list[str], list[str]]:
-    """Return what only the first plan has, and what only the second has.
-
-    Each is a list of arms and of load points.
-    """
-    return _only_in(before.planned, after.planned), _only_in(after.planned, before.planned)
-
-
-def _only_in(cases: Collection[CaseKey], others: Collection[CaseKey]) -> list[str]:
-    arms = {case.arm for case in cases} - {case.arm for case in others}
-    load_points = {case.load_point for case in cases} - {case.load_point for case in others}
-    return [*sorted(arms), *(str(load_point) for load_point in sorted(load_points))]
-
-
-def _is_comparable(run: RunValues, case: CaseKey, metric: str) -> bool:
-    values = run.cases[case].get(metric)
-    return values is not None and values.is_comparable
-
-
-def _missing(case: CaseKey, metrics: Iterable[str], status: str, reason: str) -> Missing:
-    return Missing(
-        arm=case.arm,
-        **case.load_point.planned_cells,
-        metrics=tuple(metrics),
-        status=status,
-        reason=reason,
-    )
-
-
-def _missing_reason(values: Mapping[str, MetricValues], metrics: Iterable[str]) -> str:
-    medians = [values[metric].median for metric in metrics if metric in values]
-    if 0 in medians:
-        return "nothing was served"
-    return "the median is infinite: requests were lost" if medians else "no block has a value"
-
-
-def _change(test: _Test, thresholds: tuple[Thresholds, Thresholds]) -> Change:
+def _change(test: CaseTest, outcome: Outcome, thresholds: tuple[Thresholds, Thresholds]) -> Change:
     verdicts = [test.before.verdict, test.after.verdict]
     if test.drift:
         verdicts.append(test.drift.verdict(thresholds))
     verdict = worst_verdict(verdicts)
-    ratio, low, high, conclusion = _search_change(test) if test.metric == MAX_RATE else _block_change(test)
-    relative = _relative_change(test)
+    relative = outcome.relative
     return Change(
         arm=test.case.arm,
         **test.case.load_point.planned_cells,
         metric=test.metric,
         before=test.before.median,
         now=test.after.median,
-        ratio=ratio,
-        low=low,
-        high=high,
-        conclusion=(Conclusion.INCONCLUSIVE if verdict == INVALID else conclusion).value,
+        ratio=outcome.ratio,
+        low=outcome.low,
+        high=outcome.high,
+        conclusion=(Conclusion.INCONCLUSIVE if verdict == INVALID else outcome.conclusion).value,
         verdict=verdict,
         baseline_ratio=test.drift.ratio if test.drift else math.nan,
         relative_ratio=relative.ratio,
         relative_low=relative.low,
         relative_high=relative.high,
-        detectable_share=_detectable_share(test),
+        relative_to="" if math.isnan(relative.ratio) else str(test.anchors),
+        bound_low=outcome.bounds[0],
+        bound_high=outcome.bounds[1],
+        detectable_share=outcome.detectable_share,
+        blocks=min(len(test.before.logs), len(test.after.logs)),
+        same_program=test.same_program,
     )
-
-
-def _block_change(test: _Test) -> tuple[float, float, float, Conclusion]:
-    """Return ratio, interval and conclusion of a metric that blocks measure.
-
-    The ratio and its interval are those of the values; the conclusion is about the ratio to the baseline.
-    """
-    change = statistics.unpaired_ratio(test.before.logs, test.after.logs, test.tests)
-    relative = _relative_change(test)
-    judged = change if test.drift is None or math.isnan(relative.ratio) else test.drift.beyond_drift(relative)
-    conclusion = conclude(test.metric, judged)
-    ratio = test.after.median / test.before.median if math.isnan(change.ratio) else change.ratio
-    return ratio, change.low, change.high, conclusion
-
-
-def _relative_change(test: _Test) -> statistics.LogRatio:
-    if test.drift is None:
-        return statistics.UNKNOWN
-    return test.drift.relative_change(test.before, test.after, test.tests)
-
-
-def _detectable_share(test: _Test) -> float:
-    """Return the smallest change that is detected.
-
-    In blocks: the change that the interval of the deciding ratio, and the allowance for the drift of the machine, let
-    through with 80% probability. In searches: the change after which the bounds of the two runs cannot overlap.
-    """
-    if test.metric == MAX_RATE:
-        widths = [values.bounds[1] / values.bounds[0] for values in (test.before, test.after)]
-        return math.prod(widths) - 1
-    if test.drift is not None and not math.isnan(_relative_change(test).ratio):
-        return math.expm1(test.drift.detectable_log_change(test.before, test.after, test.tests))
-    return math.expm1(statistics.detectable_log_change(test.before.logs, test.after.logs, test.tests))
-
-
-def _search_change(test: _Test) -> tuple[float, float, float, Conclusion]:
-    """Return ratio, bounds and conclusion of two searches.
-
-    Their bounds are not confidence intervals, and each run has only one search. So two searches differ only if the
-    bounds of one lie entirely above those of the other. A looser objective alone raises the rate: if the objectives
-    differ, only a difference that they cannot explain counts.
-    """
-    before, after = test.before, test.after
-    low, high = after.bounds[0] / before.bounds[1], after.bounds[1] / before.bounds[0]
-    conclusion = Conclusion.INCONCLUSIVE
-    if low > 1 and _is_as_strict(after, before):
-        conclusion = METRICS[MAX_RATE].conclusion(low)
-    elif high < 1 and _is_as_strict(before, after):
-        conclusion = METRICS[MAX_RATE].conclusion(high)
-    return after.median / before.median, low, high, conclusion
-
-
-def _is_as_strict(values: MetricValues, others: MetricValues) -> bool:
-    """Return whether an objective is at least as strict as another."""
-    return all(limit <= other for limit, other in zip(values.objective, others.objective, strict=True))

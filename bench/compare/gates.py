@@ -4,11 +4,12 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-from bench.compare.changes import Change, Missing
+from bench.compare.changes import Change
+from bench.compare.missing_cases import Missing
 from bench.compare.run_values import COMPARED_METRICS
 from bench.plan.suggestions import did_you_mean
-from bench.schema.arms import Arm
 from bench.schema.conclusions import Conclusion
 
 _RULE = re.compile(r"^\s*(\w+)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*%\s*$")
@@ -37,40 +38,47 @@ class Rule:
         ratio = change.judged_ratio
         return ratio > 1 + self.share if self.rises else ratio < 1 + self.share
 
-    def has_power(self, change: Change) -> bool:
-        """Return whether the comparison would detect a change of the rule's size.
+    def is_excluded_by(self, change: Change) -> bool:
+        """Return whether a comparison excludes a change of the rule's size, with 95% confidence.
 
-        A rule of 0% asks for any change, so each judged comparison has power.
+        All cases of a rule must exclude it, so no correction for their number is needed (intersection-union test:
+        Berger, Technometrics 24, 1982). With noise, a change of 0% can never be excluded. A rule of 0% therefore asks
+        only for comparisons that can be judged.
         """
-        if self.share == 0:
+        if not change.is_judged or self.share == 0:
             return change.is_judged
-        return change.is_judged and math.log1p(change.detectable_share) <= abs(math.log1p(self.share))
+        return change.bound_high <= 1 + self.share if self.rises else change.bound_low >= 1 + self.share
+
+
+class GateOutcome(StrEnum):
+    """The outcome of a rule."""
+
+    BROKEN = "broken"  # a significant change is larger than the rule, or a value is missing
+    UNDECIDED = "undecided"  # a change of the rule's size may be there, and the comparison could not see it
+    PASSED = "passed"  # every comparison excludes a change of the rule's size
 
 
 @dataclass(frozen=True, slots=True)
-class Violations:
-    """Everything that violates a rule: changes, and cases that lack a rule's metric."""
-
-    changes: list[Change]
-    missing: list[Missing]
-
-    def __bool__(self) -> bool:
-        return bool(self.changes or self.missing)
-
-
-@dataclass(frozen=True, slots=True)
-class RulePower:
-    """The changes that the comparisons of a rule's metric can detect."""
+class GateResult:
+    """A rule with the comparisons that it judges."""
 
     rule: Rule
-    comparisons: int
-    detectable_shares: tuple[float, ...]  # smallest detectable change of each judged comparison, ascending
-    without_power: tuple[Change, ...]  # comparisons that would miss a change of the rule's size
+    comparisons: tuple[Change, ...]
+    broken: tuple[Change, ...]  # significant changes that are larger than the rule
+    undecided: tuple[Change, ...]  # comparisons that exclude neither the rule's change nor its absence
+    missing: tuple[Missing, ...]  # cases that only the first run could measure
 
     @property
-    def is_sufficient(self) -> bool:
-        """Return whether every comparison would detect a change of the rule's size."""
-        return not self.without_power
+    def outcome(self) -> GateOutcome:
+        """The outcome: a violation counts more than a doubt."""
+        if self.broken or self.missing:
+            return GateOutcome.BROKEN
+        return GateOutcome.UNDECIDED if self.undecided else GateOutcome.PASSED
+
+    @property
+    def detectable_shares(self) -> list[float]:
+        """The smallest detectable change of each judged comparison, ascending."""
+        return sorted(change.detectable_share for change in self.comparisons if change.is_judged)
 
 
 def parse_rule(text: str) -> Rule:
@@ -97,35 +105,35 @@ def parse_rule(text: str) -> Rule:
     return Rule(metric, rises, percent / 100)
 
 
-def find_violations(changes: Sequence[Change], missing: Sequence[Missing], rules: Sequence[Rule]) -> Violations:
-    """Return everything that violates a rule.
+def judge_rule(changes: Sequence[Change], missing: Sequence[Missing], rule: Rule) -> GateResult:
+    """Return what becomes of a rule. A missing metric breaks it, since no change could be worse.
 
-    A missing metric counts, since no change could be worse.
-
-    Baselines violate no rule, since their changes are those of the machine. Raises RuleError if nothing could violate
-    a rule, because such a rule would be no gate.
+    Arms that are the same program in both runs break no rule, since their changes are those of the machine. Raises
+    RuleError if nothing could break the rule, because such a rule would be no gate.
     """
-    metrics = {rule.metric for rule in rules}
-    changes = [change for change in changes if not Arm.parse(change.arm).is_baseline]
-    lost = [item for item in missing if metrics & {*item.metrics} and not Arm.parse(item.arm).is_baseline]
-    for metric in sorted(metrics):
-        if not any(metric in item.metrics for item in lost):
-            _check_judged(metric, [change for change in changes if change.metric == metric])
-    violating = [change for change in changes if any(rule.violated_by(change) for rule in rules)]
-    return Violations(violating, lost)
+    of_metric = [change for change in changes if change.metric == rule.metric and not change.same_program]
+    lost = [item for item in missing if rule.metric in item.metrics and not item.same_program]
+    if not lost:
+        _check_judged(rule.metric, of_metric)
+    broken = [change for change in of_metric if rule.violated_by(change)]
+    undecided = [change for change in of_metric if change not in broken and not rule.is_excluded_by(change)]
+    return GateResult(rule, tuple(of_metric), tuple(broken), tuple(undecided), tuple(lost))
 
 
-def rule_power(changes: Sequence[Change], rule: Rule) -> RulePower:
-    """Return what the comparisons of a rule's metric can detect, without baselines."""
-    of_metric = [change for change in changes if change.metric == rule.metric and not Arm.parse(change.arm).is_baseline]
-    detectable = sorted(change.detectable_share for change in of_metric if change.is_judged)
-    without_power = tuple(change for change in of_metric if not rule.has_power(change))
-    return RulePower(rule, len(of_metric), tuple(detectable), without_power)
+def blocks_needed(change: Change, rule: Rule) -> float:
+    """Return the number of blocks in each run that would make a change of the rule's size detectable.
+
+    nan if it cannot be known. The detectable log change falls with the square root of the number of blocks.
+    """
+    if not change.is_judged or not change.blocks or not 0 < change.detectable_share < math.inf or rule.share == 0:
+        return math.nan
+    needed = change.blocks * (math.log1p(change.detectable_share) / abs(math.log1p(rule.share))) ** 2
+    return math.ceil(max(needed, change.blocks))
 
 
 def _check_judged(metric: str, changes: Sequence[Change]) -> None:
     if not changes:
-        raise RuleError(f"on {metric}: the runs have no arm in common with this metric at the same load point")
+        raise RuleError(f"on {metric}: no server that may have changed has this metric at the same load in both runs")
     if not any(change.is_judged for change in changes):
         raise RuleError(
             f"on {metric}: none of the {len(changes)} comparisons can be judged, because numbers are invalid, "

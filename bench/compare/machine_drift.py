@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from bench.analysis.cases import CaseKey
-from bench.analysis.statistics import LogRatio, detectable_log_change, unpaired_ratio
-from bench.compare.run_values import MAX_RATE, MetricValues, RunValues
+from bench.analysis.statistics import LogRatio
+from bench.analysis.unpaired import unpaired_ratio
+from bench.compare.anchors import INDEPENDENT_METRICS
+from bench.compare.run_values import MetricValues, RunValues
 from bench.schema.arms import BASELINE_MODEL, Arm
 from clients.quality_codes import Thresholds, worst_verdict
 
-# Memory does not depend on the machine's speed, and no rate is searched for the baseline.
-_INDEPENDENT_METRICS = {MAX_RATE, "memory_mb"}
 # A model may drift farther than the baseline, by this share of the baseline's drift in logarithms (docs/statistics.md).
 MODEL_EXTRA_DRIFT = 0.5
 
@@ -24,44 +24,29 @@ MODEL_EXTRA_DRIFT = 0.5
 class MachineDrift:
     """The change of the baseline between two runs, for one metric at one load point."""
 
-    before: MetricValues  # of the baseline
-    after: MetricValues
-    ratio: float
+    ratio: float  # of the baseline
     share: float  # size of the change; 0 if it is not a significant difference
 
     def verdict(self, thresholds: Iterable[Thresholds]) -> str:
         """Return the verdict of the drift: the worst by the thresholds of either run."""
         return worst_verdict(each.verdict(each.flag("MACHINE_DRIFT", self.share)) for each in thresholds)
 
-    def relative_change(self, before: MetricValues, after: MetricValues, tests: int) -> LogRatio:
-        """Return the change of a model's ratio to the baseline, taken inside rounds."""
-        return unpaired_ratio(before.log_ratios_to(self.before), after.log_ratios_to(self.after), tests)
-
     def beyond_drift(self, relative: LogRatio) -> LogRatio:
-        """Return the intervals of a relative change, widened by what the drift alone could have done to a model.
+        """Return the intervals of a relative change, widened by what the drift alone could have done to an arm.
 
-        relative: the change relative to the baseline.
+        relative: the change relative to the anchors.
         """
-        allowance = self._allowance
         return replace(
             relative,
-            low=relative.low / allowance,
-            high=relative.high * allowance,
-            low90=relative.low90 / allowance,
-            high90=relative.high90 * allowance,
+            low=relative.low / self.allowance,
+            high=relative.high * self.allowance,
+            low90=relative.low90 / self.allowance,
+            high90=relative.high90 * self.allowance,
         )
 
-    def detectable_log_change(self, before: MetricValues, after: MetricValues, tests: int) -> float:
-        """Return the smallest change that the drift does not explain.
-
-        The change is an absolute log ratio, detected with 80% probability.
-        """
-        relative = detectable_log_change(before.log_ratios_to(self.before), after.log_ratios_to(self.after), tests)
-        return relative + math.log(self._allowance)
-
     @property
-    def _allowance(self) -> float:
-        """The ratio by which a model may drift farther than the baseline."""
+    def allowance(self) -> float:
+        """The ratio by which a model may drift farther than its anchors."""
         return float((1 + self.share) ** MODEL_EXTRA_DRIFT)
 
 
@@ -74,7 +59,7 @@ def machine_drifts(
 
     There is only one machine. So the drift at a load point is taken to be at least the median over all load points.
     """
-    if metric in _INDEPENDENT_METRICS:
+    if metric in INDEPENDENT_METRICS:
         return {}
     cases = list(compared)
     baseline_of = {case: _baseline_case(case) for case in cases if not Arm.parse(case.arm).is_baseline}
@@ -103,8 +88,8 @@ def _drift(before: MetricValues | None, after: MetricValues | None, tests: int) 
     if before is None or after is None or not before.is_comparable or not after.is_comparable:
         return None
     finite_before, finite_after = ([log for log in each.logs if math.isfinite(log)] for each in (before, after))
-    change = unpaired_ratio(finite_before, finite_after, tests)
+    change = unpaired_ratio(finite_before, finite_after, tests).interval
     if math.isnan(change.ratio):
         return None
     share = math.expm1(abs(math.log(change.ratio))) if change.excludes_one else 0.0
-    return MachineDrift(before, after, change.ratio, share)
+    return MachineDrift(change.ratio, share)

@@ -2,20 +2,20 @@
 
 import itertools
 import math
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from bench.analysis.block_values import METRICS_FROM_SLICES, block_log_ratios, block_values, valid_slices
+from bench.analysis.block_values import METRICS_FROM_SLICES, block_values, valid_slices
 from bench.analysis.case_quality import case_quality
 from bench.analysis.cases import CaseKey, group_by_case, group_by_load_point
 from bench.analysis.search_results import group_searches, objectives, summarise_searches
 from bench.analysis.summary import why_unmeasured
 from bench.plan.definition import Plan
 from bench.plan.matrix import arms, competing_arms, row_points, scenario_load_points
-from bench.schema.arms import Arm
+from bench.schema.load_points import LoadPoint
 from clients.quality_codes import Thresholds
 
 MAX_RATE = "max_rate_rps"
@@ -39,7 +39,6 @@ class MetricValues:
     median: float
     verdict: str
     logs_by_block: Mapping[int, float] = field(default_factory=dict)
-    log_ratios_in_rounds: tuple[float, ...] = ()  # to the baseline, one for each block; empty if rounds do not have it
     bounds: tuple[float, float] = (math.nan, math.nan)
     objective: tuple[float, float] = (math.nan, math.nan)  # of a search: latency in us, and share of lost requests
 
@@ -52,17 +51,6 @@ class MetricValues:
     def logs(self) -> list[float]:
         """The log values of all blocks."""
         return [*self.logs_by_block.values()]
-
-    def log_ratios_to(self, baseline: "MetricValues") -> list[float]:
-        """Return the log ratios to a baseline: inside rounds, or else inside blocks.
-
-        Blocks in which the ratio is not finite are left out.
-        """
-        if self.log_ratios_in_rounds:
-            return [log for log in self.log_ratios_in_rounds if math.isfinite(log)]
-        of_baseline = baseline.logs_by_block
-        common = [block for block in self.logs_by_block if math.isfinite(of_baseline.get(block, math.nan))]
-        return [self.logs_by_block[block] - of_baseline[block] for block in common]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +69,30 @@ class RunValues:
     unmeasured: Mapping[CaseKey, Unmeasured]  # planned cases without values
     objectives: list[str]  # of its searches, one line each
     thresholds: Thresholds  # of its plan
+    # The logarithms of each metric that slices have: a row for each block and round, a column for each arm.
+    logs_by_round: Mapping[tuple[LoadPoint, str], pd.DataFrame] = field(default_factory=dict)
+
+    def is_comparable(self, case: CaseKey, metric: str) -> bool:
+        """Return whether the run has a value of the metric that can be compared."""
+        values = self.cases.get(case, {}).get(metric)
+        return values is not None and values.is_comparable
+
+    def log_ratios(self, case: CaseKey, metric: str, others: Sequence[str]) -> list[float]:
+        """Return the log ratio of an arm to the geometric mean of others, one for each block.
+
+        The ratio is taken inside each round, and its median is that of the block. Without common rounds, it is taken
+        inside each block. Blocks in which one of the others has no finite value are left out.
+        """
+        by_round = self.logs_by_round.get((case.load_point, metric))
+        if by_round is not None:
+            ratios = by_round[case.arm] - _finite_mean(by_round[[*others]])
+            if ratios.notna().any():
+                return _without_nan(ratios.groupby(level="block").median())
+        of_others = [self._block_logs(CaseKey(other, case.load_point), metric) for other in others]
+        return _without_nan(self._block_logs(case, metric) - _finite_mean(pd.concat(of_others, axis=1)))
+
+    def _block_logs(self, case: CaseKey, metric: str) -> pd.Series:
+        return pd.Series(self.cases[case][metric].logs_by_block, dtype=float)
 
     @property
     def planned(self) -> set[CaseKey]:
@@ -101,15 +113,10 @@ def collect_values(
     unmeasured: dict[CaseKey, Unmeasured] = {}
     valid = valid_slices(slices, trials)
     slices_of_case = group_by_case(valid)
-    in_rounds = _log_ratios_in_rounds(valid)
     for case, case_trials in group_by_case(trials).items():
         if (case_trials["status"] == "ok").any():
             case_slices = slices_of_case.get(case, valid.iloc[:0])
-            metrics = _block_metrics(case_trials, case_slices, thresholds)
-            values[case.planned] = {
-                metric: replace(of_metric, log_ratios_in_rounds=in_rounds.get((case, metric), ()))
-                for metric, of_metric in metrics
-            }
+            values[case.planned] = dict(_block_metrics(case_trials, case_slices, thresholds))
         else:
             unmeasured[case.planned] = Unmeasured(*why_unmeasured(case_trials))
     for case, max_rate_values in _search_values(max_rate, thresholds):
@@ -120,7 +127,7 @@ def collect_values(
     for case in planned:
         if case not in values:
             unmeasured.setdefault(case, Unmeasured("missing", "no trial of it was finished"))
-    return RunValues(values, unmeasured, objectives(max_rate), thresholds)
+    return RunValues(values, unmeasured, objectives(max_rate), thresholds, _logs_by_round(valid))
 
 
 def planned_cases(plan: Plan) -> set[CaseKey]:
@@ -130,25 +137,28 @@ def planned_cases(plan: Plan) -> set[CaseKey]:
     return {CaseKey(arm.name, point) for arm, point in pairs}
 
 
-def _log_ratios_in_rounds(slices: pd.DataFrame) -> dict[tuple[CaseKey, str], tuple[float, ...]]:
-    """Return the log ratios of each case to the baseline of its transport, by metric: one for each block.
+def _logs_by_round(slices: pd.DataFrame) -> dict[tuple[LoadPoint, str], pd.DataFrame]:
+    """Return the logarithms of each metric at each planned load point, by block and round, with a column for each arm.
 
-    slices: as ``valid_slices`` returns them. A ratio is taken inside each round, and its median is that of the block.
+    slices: as ``valid_slices`` returns them. The logarithm of 0 is minus infinity.
     """
-    found: dict[tuple[CaseKey, str], tuple[float, ...]] = {}
+    tables = {}
     for load_point, rounds in group_by_load_point(slices).items():
-        arms_here = [Arm.parse(str(name)) for name in rounds["arm"].unique()]
-        pairs = [
-            (arm.name, baseline.name)
-            for arm, baseline in itertools.product(arms_here, arms_here)
-            if baseline.is_baseline and arm.transport == baseline.transport and not arm.is_baseline
-        ]
-        for metric in (metric for metric in METRICS_FROM_SLICES if pairs and rounds[metric].notna().any()):
+        for metric in (metric for metric in METRICS_FROM_SLICES if rounds[metric].notna().any()):
             by_round = rounds.pivot_table(index=["block", "round"], columns="arm", values=metric, aggfunc="first")
-            present = [(arm, baseline) for arm, baseline in pairs if {arm, baseline} <= {*by_round.columns}]
-            for (arm, _), logs in block_log_ratios(by_round, present).items():
-                found[CaseKey(arm, load_point), metric] = tuple(logs)
-    return found
+            with np.errstate(divide="ignore"):
+                logs = np.log(by_round.to_numpy(dtype=float))
+            tables[load_point.planned, metric] = pd.DataFrame(logs, by_round.index, by_round.columns)
+    return tables
+
+
+def _finite_mean(logs: pd.DataFrame) -> pd.Series:
+    """Return the mean of each row; nan where a value is missing or infinite."""
+    return logs.where(np.isfinite(logs)).mean(axis=1, skipna=False)
+
+
+def _without_nan(values: pd.Series) -> list[float]:
+    return [float(value) for value in values.dropna()]
 
 
 def _block_metrics(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.analysis.cases import group_by_load_point, text
 from bench.analysis.predictions.agreement import Agreement
-from bench.analysis.rankings import ranks
+from bench.analysis.rankings import best_first, ranks
 from bench.formatting import compact, spread, three_figures
 from bench.report.baseline import describe_standing, standings
 from bench.schema.arms import Arm
@@ -129,7 +129,8 @@ class TableRow:
 class ResultTable:
     """All arms at one load point: TCP first, and each control below its transport.
 
-    Ranked arms are sorted by rank, so that no arm is above a better one. All others follow, best median first.
+    Ranked arms are sorted by the printed ratio, but no arm is above one that is concluded to be better. All others
+    follow, best median first.
     """
 
     load_point: LoadPoint
@@ -176,7 +177,8 @@ def result_tables(
             for arm, of_arm in rows.groupby("arm")
         ]
         sentences = tuple(map(describe_standing, standings(compared.get(load_point, ()))))
-        tables.append(ResultTable(load_point, metrics, _sorted(_with_references(table_rows), metrics[0]), sentences))
+        ordered = _sorted(_with_references(table_rows), metrics[0], compared.get(load_point, ()), unranked)
+        tables.append(ResultTable(load_point, metrics, ordered, sentences))
     scenarios = list(dict.fromkeys([*scenario_names, *summary["scenario"]]))
     # A scenario asks about its first population, and rows are in the order of the plan.
     parts = list(dict.fromkeys(LoadPoint.from_row(row).planned.part for row in summary.to_dict("records")))
@@ -255,12 +257,30 @@ def _with_references(rows: list[TableRow]) -> list[TableRow]:
     return [replace(row, ratio=row.ratio or to_itself.get(row.arm.name)) for row in rows]
 
 
-def _sorted(rows: list[TableRow], first: str) -> list[TableRow]:
-    def position(row: TableRow) -> tuple[str, bool, tuple[float, float], float, str]:
+def _sorted(
+    rows: list[TableRow], first: str, comparisons: Sequence[Mapping[Any, Any]], unranked: Collection[str]
+) -> list[TableRow]:
+    order = best_first(comparisons, _costs([row for row in rows if row.rank], first), unranked)
+    place_of = {arm: place for place, arm in enumerate(order)}
+
+    def position(row: TableRow) -> tuple[str, bool, float, float, str]:
+        place = place_of.get(row.arm.name, math.inf) if row.rank else math.inf
         median = row.values.get(first, Estimate()).median
-        cost = -median if METRICS[first].more_is_better else median
-        cost = math.inf if math.isnan(median) else cost
-        rank = row.rank or (math.inf, math.inf)
-        return row.arm.transport, row.arm.control, rank, cost, row.arm.name
+        return row.arm.transport, row.arm.control, place, _cost(median, first), row.arm.name
 
     return sorted(rows, key=position)
+
+
+def _costs(ranked: Sequence[TableRow], first: str) -> dict[str, float]:
+    """Return the costs that ranked rows are sorted by: of their ratios if all have one, or else of their medians."""
+    ratios = [row.ratio.ratio if row.ratio else math.nan for row in ranked]
+    medians = [row.values.get(first, Estimate()).median for row in ranked]
+    figures = medians if any(map(math.isnan, ratios)) else ratios
+    return {row.arm.name: _cost(figure, first) for row, figure in zip(ranked, figures, strict=True)}
+
+
+def _cost(figure: float, metric: str) -> float:
+    """Return a number that is lower for a better figure; infinite for a missing one."""
+    if math.isnan(figure):
+        return math.inf
+    return -figure if METRICS[metric].more_is_better else figure

@@ -22,7 +22,7 @@ DOCUMENTS = ["README.md", "README.es.md", "CONTRIBUTING.md", "results/README.md"
 )]  # fmt: skip
 LITTLE_LOAD = ["--blocks", "1", "--seconds", "0.05", "--connections", "1", "--no-charts"]
 REPLACED_OPTIONS = ("--minutes", "--target-precision", "--max-minutes", "--blocks", "--seconds")
-SUCCESS_CODES = {"run": (0, 3), "compare": (0, 4), "doctor": (0, 1), "selftest": (0, 1)}
+SUCCESS_CODES = {"run": (0, 3), "compare": (0, 4, 5), "doctor": (0, 1), "selftest": (0, 1)}
 PROGRAMS = {"php": "php", "node": "node", "pypy3": "pypy3", "tutorial": "php"}  # that a command with this word needs
 RUN_TIMEOUT_S = 110.0
 

@@ -56,3 +56,16 @@ def test_history_prints_foreign_text_unchanged(run: Path, tmp_path: Path, capsys
     options = ["--metric", "throughput_rps", "--arm", "select/tcp"]
     output = run_holabench(capsys, "history", str(run), str(other), *options).stdout
     assert "\nM[red]  " in output
+
+
+def test_history_lists_no_unchanged_series_of_many(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = [str(runs.make_run(tmp_path / f"2026010{day}T000000Z-run", seed=day)) for day in range(1, 6)]
+    options = ["--metric", "memory_mb"]
+    output = run_holabench(capsys, "history", *folders, *options).stdout
+    assert output.splitlines()[0] == "5 runs, 28 series: 0 changed by 5% or more"
+    assert "select/tcp" not in output
+    assert output.splitlines()[-1] == "28 series are not listed (--all)"
+    output = run_holabench(capsys, "history", *folders, *options, "--all").stdout
+    assert output.count("select/tcp, capacity, ") == 3
+    refused = run_holabench(capsys, "history", *folders, "--threshold", "0%")
+    assert (refused.code, refused.stderr.count("\n")) == (2, 1)

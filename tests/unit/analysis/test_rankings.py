@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from bench.analysis.rankings import format_rank, ranks, unranked_models
+from bench.analysis.rankings import best_first, format_rank, ranks, unranked_models
 
 
 def make_row(arm: str, reference: str, conclusion: str, **changes: object) -> dict[str, object]:
@@ -50,6 +50,22 @@ def test_ranks_of_inconclusive_comparisons_are_shared() -> None:
         make_row("b/tcp", "c/tcp", "inconclusive"),
     ]
     assert set(ranks(tied).values()) == {(1, 3)}
+
+
+def test_best_first_follows_costs_but_never_contradicts_a_conclusion() -> None:
+    costs = {"a/tcp": 4.0, "b/tcp": 1.0, "r/tcp": 3.0, "c/tcp": 2.0}
+    # By costs alone: b, c, r, a. But a is better than r and c, and r is better than c.
+    assert best_first(COMPARISONS, costs) == ["b/tcp", "a/tcp", "r/tcp", "c/tcp"]
+    assert best_first(COMPARISONS, costs, ["a"]) == ["b/tcp", "r/tcp", "c/tcp"]
+
+
+def test_best_first_of_a_circle_follows_costs() -> None:
+    circle = [
+        make_row("a/tcp", "b/tcp", "faster"),
+        make_row("b/tcp", "c/tcp", "faster"),
+        make_row("a/tcp", "c/tcp", "slower"),
+    ]
+    assert best_first(circle, {"a/tcp": 3.0, "b/tcp": 1.0, "c/tcp": 2.0}) == ["b/tcp", "c/tcp", "a/tcp"]
 
 
 def test_rank_is_formatted_as_range() -> None:

@@ -127,45 +127,6 @@ def test_trigamma_inverse_inverts_trigamma(value: float) -> None:
     assert special.polygamma(1, statistics.trigamma_inverse(value)) == pytest.approx(value, rel=1e-12)
 
 
-def test_unpaired_ratio_agrees_with_scipy_welch_test() -> None:
-    random = np.random.default_rng(8)
-    before, after = random.normal(0, 0.03, 10).tolist(), random.normal(0.05, 0.06, 7).tolist()
-    ratio = statistics.unpaired_ratio(before, after)
-    welch = scipy_stats.ttest_ind(after, before, equal_var=False)
-    interval = welch.confidence_interval(0.95)
-    assert ratio.p == pytest.approx(welch.pvalue)
-    assert (ratio.low, ratio.high) == pytest.approx((math.exp(interval.low), math.exp(interval.high)))
-    assert ratio.ratio == pytest.approx(math.exp(np.mean(after) - np.mean(before)))
-
-
-def test_unpaired_ratio_widens_with_number_of_tests() -> None:
-    before, after = np.random.default_rng(9).normal(0, 0.03, (2, 10)).tolist()
-    single, many = (statistics.unpaired_ratio(before, after, tests) for tests in (1, 20))
-    assert many.low < single.low < single.high < many.high
-    assert (many.low90, many.high90) == (single.low90, single.high90)
-
-
-@pytest.mark.parametrize("before", [[], [0.1], [0.1, math.inf]])
-def test_unpaired_ratio_of_too_few_values_is_unknown(before: list[float]) -> None:
-    assert math.isnan(statistics.unpaired_ratio(before, [0.1, 0.2]).ratio)
-    assert math.isnan(statistics.detectable_log_change(before, [0.1, 0.2]))
-
-
-def test_detectable_change_is_detected_in_80_percent() -> None:
-    random = np.random.default_rng(10)
-    logs = random.normal(0, 0.03, (2, 10))
-    planted = statistics.detectable_log_change(list(logs[0]), list(logs[1]), tests=5)
-    scale = 0.03 / float(np.sqrt(logs.var(axis=1, ddof=1).mean()))  # from the noise of this sample to the true noise
-    samples = random.normal(0, 0.03, (500, 2, 10))
-    samples[:, 1] += planted * scale
-    detected = sum(statistics.unpaired_ratio(before, after, tests=5).low > 1 for before, after in samples.tolist())
-    assert 0.7 <= detected / 500 <= 0.9
-
-
-def test_detectable_change_without_noise_is_zero() -> None:
-    assert statistics.detectable_log_change([0.1, 0.1], [0.1, 0.1]) == 0
-
-
 def test_excludes_one_and_is_within_use_both_ends() -> None:
     assert statistics.LogRatio(1.2, 1.1, 1.3, 1.1, 1.3, 0.0).excludes_one
     assert statistics.LogRatio(0.8, 0.7, 0.9, 0.7, 0.9, 0.0).excludes_one

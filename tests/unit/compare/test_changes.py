@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from bench.analysis.cases import CaseKey
-from bench.compare.changes import Change, changes, missing, only_in_one
+from bench.compare.changes import Change, changes
+from bench.compare.missing_cases import missing, only_in_one
 from bench.compare.run_values import RunValues
 from bench.schema.load_points import LoadPoint
 from clients.quality_catalogue import CATALOGUE

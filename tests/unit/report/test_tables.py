@@ -21,13 +21,40 @@ def test_tables_cover_every_load_point(frames: Results) -> None:
 def test_tables_put_best_rank_first_and_control_last(frames: Results) -> None:
     rows = result_tables(*frames)[2].rows
     ranked = [row for row in rows if row.arm.transport == "udp" and row.rank]
-    positions = [(row.rank, -row.values["throughput_rps"].median) for row in ranked]
-    assert positions == sorted(positions)
+    assert ranked[0].rank is not None
+    assert ranked[0].rank[0] == 1
     assert next(row.arm.name for row in rows if row.arm.transport == "udp" and not row.rank) == "iterative/udp"
     assert [row.arm.name for row in rows][5::6] == ["asyncio/tcp~control", "asyncio/udp~control"]
     assert rows[4].arm.name == "iterative/tcp"
     assert [row.rank for row in rows[:4]] == [(1, 3), (1, 3), (1, 3), (4, 4)]
     assert rows[5].rank is None
+
+
+def test_no_row_is_above_one_that_is_concluded_to_be_better(frames: Results) -> None:
+    summary, comparisons = frames
+    counted = comparisons[comparisons["kind"].isin(["reference", "pair"]) & (comparisons["metric"] == "throughput_rps")]
+    for table in result_tables(summary, comparisons):
+        place = {row.arm.name: number for number, row in enumerate(table.rows) if row.rank}
+        here = counted[counted["connections"] == table.load_point.connections]
+        pairs = here[here["arm"].isin(place) & here["reference"].isin(place)].to_dict("records")
+        decided = [row for row in pairs if row["conclusion"] in ("faster", "slower")]
+        assert decided
+        for row in decided:
+            is_above = place[row["arm"]] < place[row["reference"]]
+            assert is_above == (row["conclusion"] == "faster")
+
+
+def test_ranked_rows_follow_the_printed_ratio_and_not_the_medians(frames: Results) -> None:
+    summary, comparisons = frames
+    to_reference = (comparisons["kind"] == "reference") & (comparisons["metric"] == "throughput_rps")
+    ties = comparisons.assign(conclusion="inconclusive")
+    for arm, ratio in (("select/tcp", 1.02), ("multiprocessing/tcp", 1.05), ("thread_per_client/tcp", 0.9)):
+        ties["ratio"] = ties["ratio"].mask(to_reference & (ties["arm"] == arm), ratio)
+    rows = [row for row in result_tables(summary, ties)[1].rows if row.arm.transport == "tcp" and row.rank]
+    labels = [row.arm.label for row in rows]
+    assert labels == ["multiprocessing", "select", "asyncio", "thread_per_client"]
+    medians = {row.arm.label: row.values["throughput_rps"].median for row in rows}
+    assert medians["select"] > medians["multiprocessing"], "the medians alone would give another order"
 
 
 def test_ratio_ends_in_conclusion(frames: Results) -> None:

@@ -1,0 +1,68 @@
+"""Changes and missing cases of a comparison as text. Pure."""
+
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bench.compare.changes import Change
+from bench.compare.missing_cases import Missing
+from bench.compare.wording import percent
+from bench.formatting import plural
+
+if TYPE_CHECKING:
+    from bench.schema.load_points import LoadPoint
+
+_MAX_REASON_LENGTH = 160
+
+
+def describe_case(change: Change) -> str:
+    """Return a change with its server and its load."""
+    return f"{change.arm}, {change.load_point}: {change.metric} {describe_change(change)}{relative_text(change)}"
+
+
+def describe_change(change: Change) -> str:
+    """Return the judged change with its interval: ``-20% [-22%, -18%]``."""
+    low, high = change.judged_interval
+    if math.isnan(low):
+        return percent(change.judged_ratio)
+    return f"{percent(change.judged_ratio)} [{percent(low)}, {percent(high)}]"
+
+
+def relative_text(change: Change) -> str:
+    """Return `` relative to native``, or nothing for a change of the values."""
+    return f" relative to {change.relative_to}" if change.relative_to else ""
+
+
+def describe_missing(missing: Sequence[Missing], names: Sequence[str], metrics: Iterable[str] = ()) -> list[str]:
+    """Return one line for each arm and status, with all its load points. metrics: only these; all if empty."""
+    groups: dict[tuple[str, str, tuple[str, ...]], list[Missing]] = {}
+    for item in missing:
+        # If a whole case is missing, its metrics are listed only if a --fail-if condition names them.
+        listed = tuple(name for name in item.metrics if name in metrics or (item.status == "ok" and not metrics))
+        groups.setdefault((item.arm, item.status, listed), []).append(item)
+    statuses = {"ok": "has no such value", "missing": "is not measured"}
+    lines = []
+    for (arm, status, listed), members in groups.items():
+        reasons = list(dict.fromkeys(item.reason for item in members))
+        reason = textwrap.shorten(reasons[0], _MAX_REASON_LENGTH, placeholder=" ...")
+        if len(reasons) > 1:
+            reason += f", and {plural(len(reasons) - 1, 'other reason')}"
+        server = f"{', '.join(listed)} of {arm}" if listed else arm
+        outcome = statuses.get(status, status)
+        lines.append(f"{server}, measured in {names[0]}, {outcome} in {names[1]}, at {_load_points(members)}: {reason}")
+    return lines
+
+
+def _load_points(members: Sequence[Missing]) -> str:
+    """Return load points by scenario and message size: ``capacity, 1, 16 and 64 connections, 64 bytes``."""
+    groups: dict[LoadPoint, list[int]] = {}
+    for item in members:
+        groups.setdefault(replace(item.load_point, connections=0), []).append(item.connections)
+    texts = []
+    for load_point, counts in groups.items():
+        *smaller, largest = sorted(counts)
+        name, _, rest = str(replace(load_point, connections=largest)).partition(", ")
+        texts.append(f"{name}, {', '.join(map(str, smaller))} and {rest}" if smaller else f"{name}, {rest}")
+    return "; ".join(texts)

@@ -1,0 +1,109 @@
+"""The first sentences about a comparison of two runs: what matters most. Pure."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from bench.cli.gate_sentences import summarise_gate
+from bench.cli.run_comparison import RunComparison
+from bench.compare.changes import Change
+from bench.compare.digest import Digest, judged_ratios
+from bench.compare.wording import range_of_changes, subject
+from bench.formatting import plural
+from bench.schema.arms import BASELINE_MODEL, Arm
+from bench.schema.conclusions import Conclusion
+
+_MAX_FACTS = 2  # of each kind, in the first lines
+_SPEED_METRICS = ("throughput_rps", "sessions_per_s", "cpu_us_per_request")  # by which machines are compared
+
+
+def first_sentences(comparison: RunComparison, digest: Digest, threshold: float) -> list[str]:
+    """Return at most five lines: gates, environment, machine, differences, and what moved alike."""
+    lines = ["; ".join(map(summarise_gate, comparison.gates)), _environment(comparison), _machine_drift(comparison)]
+    lines += [_differences(comparison, digest, threshold), _movements(digest)]
+    return [line for line in lines if line]
+
+
+def _environment(comparison: RunComparison) -> str:
+    if not comparison.environment:
+        return ""
+    shown = list(comparison.environment[:_MAX_FACTS])
+    more = len(comparison.environment) - len(shown)
+    rest = f"; {plural(more, 'other difference')} (listed last)" if more else ""
+    kind = "another machine" if comparison.is_other_machine else "different environment"
+    return f"{kind}: {'; '.join(shown)}{rest}"
+
+
+def _machine_drift(comparison: RunComparison) -> str:
+    """Return how the baseline changed, and so the machine. On another machine, ratios to the anchors come first."""
+    changes = comparison.changes
+    if all(math.isnan(change.baseline_ratio) for change in changes):
+        return f"machine drift between the runs is unknown: {BASELINE_MODEL} was not measured in both"
+    dependent = {change.metric for change in changes if not math.isnan(change.baseline_ratio)}
+    baseline = [change for change in changes if Arm.parse(change.arm).is_baseline and change.metric in dependent]
+    drifted = judged_ratios(baseline, lambda change: change.low > 1 or change.high < 1)
+    parts = []
+    for metric, ratios in drifted.items():
+        points = sum(change.metric == metric for change in baseline)
+        at = f"at {len(ratios)} of {plural(points, 'load point')}"
+        parts.append(f"{subject(metric)} {range_of_changes(metric, ratios)} {at}")
+    if len(parts) > _MAX_FACTS:
+        parts[_MAX_FACTS:] = [f"and {plural(len(parts) - _MAX_FACTS, 'other metric')}"]
+    line = f"machine drift: {BASELINE_MODEL} has {', '.join(parts)}" if parts else ""
+    if comparison.is_other_machine:
+        return ". ".join(filter(None, (_relative_to_anchors(changes), line)))
+    return f"{line}; differences that this explains do not count" if line else ""
+
+
+def _relative_to_anchors(changes: Sequence[Change]) -> str:
+    """Return how far the servers moved relative to their anchors, by metric."""
+    relative = judged_ratios(
+        changes, lambda change: bool(change.relative_to) and not change.same_program and change.metric in _SPEED_METRICS
+    )
+    anchors = dict.fromkeys(change.relative_to for change in changes if change.relative_to)
+    parts = [
+        f"{subject(metric)} {range_of_changes(metric, ratios)} in {plural(len(ratios), 'case')}"
+        for metric, ratios in relative.items()
+    ]
+    return f"relative to {' or '.join(anchors)}: {', '.join(parts)}" if parts else ""
+
+
+def _differences(comparison: RunComparison, digest: Digest, threshold: float) -> str:
+    judged = [change for change in comparison.changes if not change.same_program]
+    size = f"{100 * threshold:g}%"
+    if not digest.large_count and not digest.small_count:
+        line = _no_difference(judged)
+    else:
+        count = plural(len(judged), "comparison")
+        line = f"{digest.large_count} of {count} show a difference of {size} or more"
+        line += f", {digest.small_count} a smaller one" if digest.small_count else ""
+    if comparison.missing:
+        servers = plural(len({item.arm for item in comparison.missing}), "server")
+        line += f"; {servers} without a value that {comparison.names[0]} has"
+    return line
+
+
+def _no_difference(judged: Sequence[Change]) -> str:
+    if judged and count_invalid(judged) == len(judged):
+        return f"no conclusion: all {plural(len(judged), 'comparison')} rest on invalid figures"
+    return f"no significant difference in {plural(len(judged), 'comparison')}"
+
+
+def _movements(digest: Digest) -> str:
+    return "; ".join(str(movement) for movement in (*digest.alike, *digest.small))
+
+
+def count_conclusions(judged: Sequence[Change]) -> str:
+    """Return how many comparisons have each conclusion. The word for a difference depends on its metric."""
+    words = {Conclusion.FASTER.value: "different", Conclusion.SLOWER.value: "different"}
+    counts = Counter(words.get(change.conclusion, change.conclusion) for change in judged)
+    parts = [plural(len(judged), "comparison"), *(f"{count} {name}" for name, count in sorted(counts.items()))]
+    line = ", ".join(parts)
+    if invalid := count_invalid(judged):
+        line += f"; {invalid} without a conclusion: values invalid (see report.md), or the machine drifted too far"
+    return line
+
+
+def count_invalid(judged: Sequence[Change]) -> int:
+    """Return the number of changes that rest on invalid figures."""
+    return sum(change.verdict == "invalid" for change in judged)

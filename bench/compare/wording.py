@@ -1,0 +1,63 @@
+"""The words for a change of a metric: memory is ``less`` and a rate is ``higher``, never ``faster``. Pure."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class _Words(NamedTuple):
+    subject: str
+    rise: str
+    fall: str
+
+
+_HIGHER, _LONGER, _MORE = ("higher", "lower"), ("longer", "shorter"), ("more", "less")
+_WORDS = {
+    "throughput_rps": _Words("requests/s", *_HIGHER),
+    "max_rate_rps": _Words("max rate", *_HIGHER),
+    "sessions_per_s": _Words("sessions/s", *_HIGHER),
+    "latency_p50_us": _Words("median latency", *_LONGER),
+    "latency_p99_us": _Words("p99 latency", *_LONGER),
+    "service_p50_us": _Words("median service time", *_LONGER),
+    "service_p99_us": _Words("p99 service time", *_LONGER),
+    "cpu_us_per_request": _Words("CPU time per request", *_MORE),
+    "memory_mb": _Words("memory", *_MORE),
+}
+
+
+def subject(metric: str) -> str:
+    """Return the name of a metric in a sentence; the column's name if it has no other."""
+    return _WORDS[metric].subject if metric in _WORDS else metric
+
+
+def direction(metric: str, ratio: float) -> str:
+    """Return the word for a ratio other than 1: ``less``, ``higher``."""
+    words = _WORDS.get(metric, _Words(metric, *_HIGHER))
+    return words.rise if ratio > 1 else words.fall
+
+
+def percent(ratio: float) -> str:
+    """Return a ratio as a signed change: ``+4.2%``, ``-20%``; ``x 12`` from ten times on."""
+    if math.isnan(ratio):
+        return "-"
+    if math.isinf(ratio) or ratio >= 10:
+        return "unbounded" if math.isinf(ratio) else f"x {ratio:.3g}"
+    return f"{100 * (ratio - 1):+.{_decimals(ratio)}f}%"
+
+
+def range_of_changes(metric: str, ratios: Sequence[float]) -> str:
+    """Return the sizes of changes: ``2.0% to 4.0% less``, or ``3.0% lower to 8.0% higher`` for both directions."""
+    lowest, highest = min(ratios), max(ratios)
+    if (lowest < 1) != (highest < 1):
+        return f"{_size(lowest)} {direction(metric, lowest)} to {_size(highest)} {direction(metric, highest)}"
+    smaller, larger = sorted((lowest, highest), key=lambda ratio: abs(ratio - 1))
+    sizes = dict.fromkeys((_size(smaller), _size(larger)))
+    return f"{' to '.join(sizes)} {direction(metric, larger)}"
+
+
+def _size(ratio: float) -> str:
+    return percent(ratio).lstrip("+-")
+
+
+def _decimals(ratio: float) -> int:
+    return 1 if abs(ratio - 1) < 0.0995 else 0

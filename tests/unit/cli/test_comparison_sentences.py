@@ -1,0 +1,70 @@
+import pytest
+
+from bench.cli.comparison_sentences import count_conclusions, first_sentences
+from bench.cli.gate_sentences import describe_gate
+from bench.cli.run_comparison import RunComparison, compare_runs
+from bench.compare.digest import make_digest
+from bench.compare.gates import parse_rule
+from bench.compare.run_values import RunValues
+from tests.unit.compare.builders import make_failing_values, make_values, make_values_with_baseline
+
+OTHER_MACHINE = ("cpu_model: A before, B now", "kernel: 6.1 before, 6.8 now", "python: 3.11 before, 3.12 now")
+
+
+def make_comparison(
+    before: RunValues, after: RunValues, *rules: str, environment: tuple[str, ...] = ()
+) -> RunComparison:
+    return compare_runs(["monday", "tuesday"], environment, (before, after), [parse_rule(rule) for rule in rules])
+
+
+def make_sentences(comparison: RunComparison) -> list[str]:
+    return first_sentences(comparison, make_digest(comparison.changes), 0.05)
+
+
+def test_gate_is_the_first_sentence() -> None:
+    comparison = make_comparison(make_values(1), make_values(2, 0.8), "throughput_rps<-5%", "memory_mb>5%")
+    first = make_sentences(comparison)[0]
+    assert first == "throughput_rps<-5% fails in 1 case; memory_mb>5% passes in 2 comparisons"
+
+
+@pytest.mark.parametrize("environment", [(), OTHER_MACHINE])
+def test_first_sentences_are_at_most_five(environment: tuple[str, ...]) -> None:
+    runs = make_values_with_baseline(1, 1.0), make_values_with_baseline(2, 0.88, of_select=0.7)
+    comparison = make_comparison(*runs, "throughput_rps<-5%", environment=environment)
+    assert 3 <= len(make_sentences(comparison)) <= 5
+
+
+def test_other_machine_puts_ratios_to_the_baseline_first() -> None:
+    runs = make_values_with_baseline(1, 1.0), make_values_with_baseline(2, 0.88)
+    machine, drift, *_ = make_sentences(make_comparison(*runs, environment=OTHER_MACHINE))
+    assert machine == (
+        "another machine: cpu_model: A before, B now; kernel: 6.1 before, 6.8 now; 1 other difference (listed last)"
+    )
+    assert drift.startswith("relative to native: requests/s ")
+    assert "machine drift: native has requests/s 12% lower at 1 of 1 load point" in drift
+
+
+def test_same_processor_is_no_other_machine() -> None:
+    comparison = make_comparison(make_values(1), make_values(2), environment=OTHER_MACHINE[1:])
+    assert make_sentences(comparison)[0].startswith("different environment: kernel: ")
+
+
+def test_missing_servers_are_in_the_first_sentences() -> None:
+    (*_, last) = make_sentences(make_comparison(make_values(1), make_failing_values()))
+    assert last.endswith("; 1 server without a value that monday has")
+
+
+def test_conclusions_are_counted_without_words_of_speed() -> None:
+    comparison = make_comparison(make_values(1), make_values(2, 0.8))
+    line = count_conclusions(comparison.changes)
+    assert "different" in line
+    assert "slower" not in line
+
+
+def test_undecided_gate_states_what_it_detects_and_what_to_do() -> None:
+    comparison = make_comparison(make_values(1), make_values(2), "throughput_rps<-1%")
+    power, first, second, remedy = describe_gate(comparison.gates[0], comparison.names)
+    assert power.startswith("throughput_rps<-1%: the smallest detectable change is ")
+    assert first.startswith("undecided: asyncio/tcp, capacity, 16 connections, 64 bytes: throughput_rps ")
+    assert "blocks in each run would detect 1.0%" in second
+    assert "--allow-undecided" in remedy
