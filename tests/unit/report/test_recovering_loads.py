@@ -1,3 +1,5 @@
+from typing import Any
+
 import pandas as pd
 
 from bench.report.phase_sentences import recovering_loads
@@ -10,7 +12,13 @@ def make_table(blocks_of_loads: dict[str, dict[float, int]], retries: int = 1) -
         for arm, of_arm in blocks_of_loads.items()
         for load, recovered in of_arm.items()
     ]
-    common = {"transport": "tcp", "retries": retries, "timeout_s": 0.2, "overload_share": 1.5, "overload_s": 0.8}
+    common: dict[str, Any] = {
+        "transport": "tcp",
+        "retries": retries,
+        "timeout_s": 0.2,
+        "overload_share": 1.5,
+        "overload_s": 0.8,
+    }
     return pd.DataFrame(rows).assign(**common, blocks=3, predicted_share=1 / (1 + retries))
 
 
