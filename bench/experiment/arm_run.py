@@ -9,7 +9,6 @@ from bench.experiment.child_process import ServerError
 from bench.experiment.kernel_memory import (
     growth_without_sockets_mb,
     holds_connections,
-    settled_kernel_memory_mb,
     socket_memory_mb,
 )
 from bench.experiment.recovery_time import recovery_s
@@ -102,7 +101,7 @@ class ArmRun:
         if self.server.external is not None:  # it may serve only one client at a time without a sign of that
             verify(context, self.server, load, min(2, first.connections) if persistent else 1)
         asks_for_memory = holds_connections(load) and self.trial.arm.transport == "tcp"
-        kernel_mb = settled_kernel_memory_mb() if asks_for_memory else None
+        kernel_mb = kernel_memory_mb() if asks_for_memory else None
         connected = self._connect()
         for population in load.clients:
             count = connected[population.name]

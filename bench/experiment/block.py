@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from bench.experiment.arm_run import ArmRun, GeneratorMeter
 from bench.experiment.child_process import ServerError, UnmanagedServer
+from bench.experiment.kernel_memory import holds_connections, settle_kernel_memory
 from bench.experiment.observer import CaseFinished, SliceFinished
 from bench.experiment.output_file import bound_all
 from bench.experiment.rate_calibration import Rates
@@ -82,6 +83,8 @@ class Block:
 
     def _run_turn(self, load: ScheduledLoad, arm_runs: Sequence[ArmRun], number: int) -> int:
         """Measure arms whose connections are open at the same time, from round ``number`` on; return the next one."""
+        if holds_connections(load):
+            settle_kernel_memory()
         for arm_run in arm_runs:
             self._run_step(arm_run, arm_run.open)
         background = BackgroundLoad(self._schedule.server_cpus)

@@ -53,12 +53,15 @@ def _is_usual(goodput: Mapping[str, Any], stretch: slice, usual_us: float) -> bo
 
 
 def _usual_latency_us(phases: Sequence[Mapping[str, Any]], phase: int) -> float | None:
-    """Return the 99th percentile of the latency before the overload; None if the phase does not follow an overload."""
+    """Return the 99th percentile of the latency before the overload; None if the phase does not follow an overload.
+
+    Of fewer than 1,000 requests it is the longest latency: a lower percentile would often be below the mean of twenty.
+    """
     if phase < 2:
         return None
     usual, overload, after = (float(phases[number]["rate_rps"] or 0.0) for number in (phase - 2, phase - 1, phase))
     if not 0 < usual < overload or not 0 < after < overload:
         return None
     latency_us = phases[phase - 2]["latency_us"] or {}
-    found = [latency_us.get(name) for name in ("p99", "p90", "p50")]
+    found = [latency_us.get(name) for name in ("p99", "max", "p90")]  # the longest one may be infinite
     return next((float(value) for value in found if isinstance(value, int | float)), None)

@@ -12,8 +12,8 @@ from bench.report.charts.points import Point, of_transport, transports, trial_po
 from bench.report.disturbed_servers import memory_in_words
 
 NOTE = (
-    "Kernel: growth for threads and epoll while the connections were opened; from the figures of the whole machine. "
-    "Sockets: the server's ends of the connections."
+    "Kernel: growth for threads and epoll while the connections were opened; from the figures of the whole machine, "
+    "and drawn as 0 if negative. Sockets: the server's ends of the connections."
 )
 
 
@@ -22,7 +22,7 @@ def build_idle_chart(request: ChartRequest, tables: ChartTables) -> Figure | Non
     trials = tables.trials
     rows_of = {
         "memory of the\nprocesses (MB)": trials["memory_mb"],
-        "memory of the\nkernel (MB)": trials["opening_kernel_mb"],
+        "memory of the\nkernel (MB)": trials["opening_kernel_mb"].astype(float).clip(lower=0.0),  # it may shrink
         "memory of the\nsockets (MB)": trials["socket_mb"],
         "CPU time of the server\n(ms per second)": 1e3 * trials["server_cpu_share"].astype(float),
         "context switches\nper second": trials["switches_per_s"],

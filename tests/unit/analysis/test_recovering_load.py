@@ -29,7 +29,7 @@ def _scenario(load: float) -> str:
     )
 
 
-def make_trials(times_s: dict[str, dict[float, list[float]]], verdict: str = "valid") -> pd.DataFrame:
+def make_trials(times_s: dict[str, dict[float, list[float]]], verdict: str = "valid", codes: str = "") -> pd.DataFrame:
     """Return the trials of the phases after the overloads. times_s: of each block, by arm and load."""
     rows = [
         {"arm": arm, "scenario": f"load_{round(100 * load)}", "block": block, "recovery_s": time_s}
@@ -37,7 +37,7 @@ def make_trials(times_s: dict[str, dict[float, list[float]]], verdict: str = "va
         for load, of_load in of_arm.items()
         for block, time_s in enumerate(of_load)
     ]
-    common = {"population": "clients", "phase": "after", "status": "ok", "verdict": verdict}
+    common = {"population": "clients", "phase": "after", "status": "ok", "verdict": verdict, "codes": codes}
     return pd.DataFrame(rows).assign(**common)
 
 
@@ -76,3 +76,9 @@ def test_one_load_after_an_overload_is_no_series() -> None:
 def test_invalid_and_unknown_times_do_not_count(trials: pd.DataFrame) -> None:
     assert recovery_table(make_plan(), trials).empty
     assert recovery_table(make_plan(), trials.iloc[:0]).empty
+
+
+def test_server_without_replies_has_not_recovered() -> None:
+    trials = make_trials({"asyncio/tcp": {0.6: [NEVER]}}, "invalid", "NO_REPLIES RUN_DELAY=2.1%")
+    table = recovery_table(make_plan(), trials)
+    assert table[["blocks", "recovered_blocks"]].to_numpy().tolist() == [[1, 0]]

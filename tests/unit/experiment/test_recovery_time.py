@@ -55,6 +55,13 @@ def test_one_slow_reply_in_short_bins_is_no_queue() -> None:
     assert recovery_s(document, 2) == 0
 
 
+def test_few_requests_before_the_overload_have_a_longest_latency() -> None:
+    """The mean of twenty requests is often above the median, which would be taken for a queue."""
+    document = make_document([9_000.0, 2_900.0] + [1_100.0] * 8)
+    document["phases"][0]["latency_us"] = {"p50": 1_000.0, "p90": 1_050.0, "p99": None, "max": 3_000.0}
+    assert recovery_s(document, 2) == pytest.approx(0.1)
+
+
 def test_fast_replies_do_not_count_where_requests_fail() -> None:
     """A server that refuses half of the requests answers the others at once."""
     fast_us = [500.0] * 10
