@@ -26,7 +26,8 @@ CATALOGUE = {
         QualityCode(
             name="NO_REPLIES",
             short="no correct reply",
-            meaning="requests were sent, and no correct reply falls inside a window, or inside half of the windows",
+            meaning="requests were sent, and no correct reply falls inside a window, or inside half of the windows; "
+            "in a phase: none of its requests was answered",
             advice="look at the errors of the trial; it shows nothing about this server",
             suspect=0,
             invalid=0,
