@@ -35,7 +35,7 @@ def make_population_document(population: Population, cpus: tuple[int, ...], cont
 
 def _describe_phase(found: PhaseSlice, cpus: tuple[int, ...], context: Context) -> dict[str, Any]:
     """Return the document of a phase, as if it were a load of its own."""
-    own = replace(context, whole_load=None, warmup_s=0.0, active=found.phase.active, drops=None)
+    own = replace(context, whole_load=None, warmup_s=0.0, active=found.phase.active, is_phase=True, drops=None)
     return {
         "name": found.phase.name,
         "seconds": found.phase.seconds,

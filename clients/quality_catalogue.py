@@ -26,8 +26,8 @@ CATALOGUE = {
         QualityCode(
             name="NO_REPLIES",
             short="no correct reply",
-            meaning="requests were sent, and no correct reply falls inside a window, or inside half of the windows "
-            "(open loop: none came at all)",
+            meaning="requests were sent, and no correct reply falls inside a window, or inside half of the windows; "
+            "in an open loop and in a phase: no request was answered",
             advice="look at the errors of the trial; it shows nothing about this server",
             suspect=0,
             invalid=0,

@@ -34,6 +34,7 @@ class Context:
     good_clock: bool = True
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     active: bool = True  # False: a phase in which the clients send nothing
+    is_phase: bool = False  # of a load with several
 
 
 def named_histograms(spec: LoadSpec, counts: LoadCounts | Totals) -> dict[str, Counts]:
@@ -186,6 +187,7 @@ def _describe_verdict(spec: LoadSpec, totals: Totals, served: list[int], context
         good_clock=context.good_clock,
         thresholds=context.thresholds,
         active=context.active,
+        is_phase=context.is_phase,
     )
     judgement = judge(facts)
     return {

@@ -16,10 +16,7 @@ METRICS = {
     "message_budget": ("latency_p50_us", "throughput_rps"),
     "never_reads": ("memory_mb",),
     "overload": ("recovery_s",),
-    "pools": ("throughput_rps",),
     "slow_clients": ("latency_p50_us",),
-    "switch_interval": ("throughput_rps",),
-    "uvloop_sizes": ("throughput_rps",),
 }
 TRIAL_COLUMNS = {
     "backlog": ("listen_overflows", "lost"),

@@ -134,6 +134,15 @@ def test_judge_open_loop_raises_one_code_per_fact(facts: dict[str, Any], expecte
 
 
 @pytest.mark.parametrize(
+    ("ok", "expected"), [(10_000, ("valid", [])), (0, ("invalid", ["NO_REPLIES"]))], ids=["answered later", "never"]
+)
+def test_phase_with_replies_after_its_end_is_judged_by_its_requests(ok: int, expected: tuple[str, list[str]]) -> None:
+    totals = make_totals(tally={"credit": 0, "ok": ok})
+    judgement = judge(Facts(CLOSED, totals, [1000] * 10, 0, is_phase=True))
+    assert (judgement.verdict, codes(judgement)) == expected
+
+
+@pytest.mark.parametrize(
     ("histograms", "verdicts"),
     [
         # 0.5% of the requests was sent 90 us late: half of those beyond p99, five times those beyond p99.9.
