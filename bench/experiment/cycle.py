@@ -39,7 +39,8 @@ def measure_cycle_s(
     """
     plan, generator, name = context.schedule.plan, context.generator, f"{server.arm.name} cycle"
     spin = context.schedule.cpus_disjoint
-    settings = population_settings(load, population, server, plan.timeout_s, spin=spin)
+    patient = population.waiting_for(plan.timeout_s)
+    settings = population_settings(load, patient, server, plan.timeout_s, spin=spin)
     shortest_s: float | None = None
     try:
         generator.open(name, settings)

@@ -97,8 +97,9 @@ def measure_capacity(
     windows_s, warmup_s = [_SLICE_S] * _SLICES, _WARMUP_S
     if length is not None and length.is_longer(context.schedule.plan):
         windows_s, warmup_s = [max(_SLICE_S, length.window_s)], max(_WARMUP_S, length.warmup_s)
+    patient = (population or load.populations[0]).waiting_for(context.schedule.plan.timeout_s)
     try:
-        result = load_alone(context, server, load, windows_s, warmup_s, population=population)
+        result = load_alone(context, server, load, windows_s, warmup_s, population=patient)
     except ServerError:
         return Capacity(0.0, answered_share=0.0)
     rate_rps = statistics.median(float(figures["throughput_rps"]) for figures in result.slices)

@@ -83,6 +83,14 @@ class PopulationLoad:
         units = [float(kind.compute_units) for kind in self.work]
         return _mean(self.work, units) if self.protocol == "work" else None
 
+    def waiting_for(self, timeout_s: float) -> "PopulationLoad":
+        """Return the same clients, which wait at least this long for a reply and send each request once.
+
+        What a server can do does not depend on when its clients give up. In a closed loop each of N clients waits for N
+        requests, so 400 clients that give up after 0.2 s get nothing from a server that takes 2 ms for a request.
+        """
+        return replace(self, timeout_s=max(timeout_s, self.timeout_s or timeout_s), retries=0)
+
     def rule_of_phase(self, position: int | None) -> RateRule | None:
         """Return how its rate in a phase is decided. position: None without phases."""
         return self.rule if position is None else self.phase_rules[position]

@@ -1,5 +1,7 @@
 """The load of each population at a load point, and the load points that rows are about."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench.plan import toml
@@ -153,6 +155,16 @@ def test_slices_are_long_enough_for_the_slowest_population() -> None:
     fast, slow = (choose_length(plan, plan.scenarios[0], cycle_s) for cycle_s in (0.001, 0.05))
     assert longest_length([fast, slow]) == slow
     assert slow.window_s == pytest.approx(4 * 0.05)
+
+
+def test_patient_clients_wait_for_the_longer_timeout_and_send_once() -> None:
+    (clients,) = populations_of(make_overload(0.5, 1.5, retries=3, timeout_s=0.2))
+    patient = clients.waiting_for(10.0)
+    assert (patient.timeout_s, patient.retries) == (10.0, 0)
+    assert replace(patient, timeout_s=clients.timeout_s, retries=clients.retries) == clients
+    assert clients.waiting_for(0.1).timeout_s == 0.2
+    (plain,) = populations_of(make_populations({"connections": 4}))
+    assert plain.waiting_for(1.0).timeout_s == 1.0
 
 
 def test_longest_timeout_includes_retries() -> None:
