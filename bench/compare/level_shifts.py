@@ -65,6 +65,8 @@ def group_shifts(shifts: Iterable[LevelShift], threshold: float = DEFAULT_THRESH
 def _ratios_of_levels(series: Series) -> Iterator[tuple[Point, float]]:
     """Yield the first point of each new level, with the ratio of its median to that of the level before."""
     sound, changes = series.sound_points, series.changes
+    if not changes:  # perhaps because no point is sound
+        return
     starts = [0, *(sound.index(point) for point in changes), len(sound)]
     medians = [
         statistics.median(math.log(point.median) for point in sound[start:end]) for start, end in pairwise(starts)

@@ -44,6 +44,10 @@ def test_few_shifts_name_their_servers_and_loads() -> None:
     assert str(group) == expected
 
 
+def test_series_without_a_sound_point_has_no_shifts() -> None:
+    assert level_shifts([make_series("select/tcp", (float("nan"), 0.0))]) == []
+
+
 def test_small_shifts_are_left_out() -> None:
     shifts = level_shifts([make_step("select/tcp", 0.8)])
     assert len(shifts) == 1
