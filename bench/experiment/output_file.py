@@ -36,7 +36,10 @@ class OutputFile:
 
     @property
     def total_bytes(self) -> int:
-        """The number of bytes that the child has written; 0 once the file is closed."""
+        """The number of bytes that the child has written; 0 once the file is closed.
+
+        It may be a little too low: what is written while the file is emptied is not counted.
+        """
         with contextlib.suppress(ValueError, OSError):  # closed already
             return self._dropped_bytes + os.fstat(self._file.fileno()).st_size
         return 0
