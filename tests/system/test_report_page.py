@@ -3,6 +3,7 @@
 It has no script error, no broken chart and no overflow, and it fetches nothing.
 """
 
+import base64
 import html
 import json
 import re
@@ -33,6 +34,15 @@ PROBE = """
 <script>
 const errors = [];
 addEventListener("error", (event) => errors.push(event.message));
+const opacity = (model) => getComputedStyle(document.querySelector(`.chart .m-${model}`)).opacity;
+const fade = () => {
+  document.querySelectorAll(".mark").forEach((mark) => { mark.style.transition = "none"; });
+  const box = document.getElementById("show-select");
+  box.checked = true;
+  const seen = [opacity("select"), opacity("asyncio")];
+  box.checked = false;
+  return [...seen, opacity("asyncio")];
+};
 addEventListener("load", () => {
   const root = document.documentElement;
   const form = document.getElementById("needs");
@@ -48,10 +58,11 @@ addEventListener("load", () => {
     errors,
     width: root.clientWidth,
     content: Math.max(root.scrollWidth, document.body.scrollWidth),
-    images: document.images.length,
-    broken: [...document.images].filter((image) => image.naturalWidth === 0).length,
+    marks: document.querySelectorAll(".chart .mark title").length,
+    broken: charts.filter((chart) => !chart.querySelector("svg > g")).length,
+    faded: fade(),
     matches, noMatch,
-    charts: charts.map((chart) => chart.querySelector("img").clientWidth),
+    charts: charts.map((chart) => chart.querySelector("svg").getBoundingClientRect().width),
     hidden: charts.map((chart) => chart.scrollWidth - chart.clientWidth),
     named: charts.every((chart) => chart.tabIndex === 0 && chart.hasAttribute("role") && chart.ariaLabel),
     hint: getComputedStyle(document.querySelector("figcaption"), "::before").content,
@@ -106,8 +117,10 @@ def test_page_opens_without_errors_and_fits_the_window(page: Path, width: int) -
     assert report["errors"] == []
     assert report["width"] == width
     assert report["content"] <= width, "the page scrolls sideways"
-    assert report["images"] >= 8
+    assert len(report["charts"]) >= 8
     assert report["broken"] == 0
+    assert report["marks"] > 50, "the marks have no titles"
+    assert report["faded"] == ["1", "0.13", "1"], "a box does not highlight its model"
     assert 0 < report["matches"] < 30, "the filter shows all cases or none"
     assert report["noMatch"].startswith("None of the ")
     assert "This run measured up to 64 connections" in report["noMatch"]
@@ -117,7 +130,6 @@ def test_page_opens_without_errors_and_fits_the_window(page: Path, width: int) -
 @pytest.mark.parametrize("width", [NARROW, WIDE])
 def test_charts_are_readable_and_scroll_in_a_narrow_window(page: Path, width: int) -> None:
     report = open_page(page, width)
-    assert len(report["charts"]) == report["images"]
     assert min(report["charts"]) >= MIN_CHART_WIDTH
     assert report["named"], "a chart that scrolls has no name or cannot be reached by keyboard"
     scrolls = [hidden > 0 for hidden in report["hidden"]]
@@ -142,5 +154,15 @@ def test_page_refers_to_nothing_outside_its_folder(page: Path) -> None:
 
 
 def test_files_linked_from_page_exist(page: Path) -> None:
-    for name in set(re.findall(r'href="([^"#]+)"', page.read_text())):
+    links = set(re.findall(r'href="([^"#]+)"', page.read_text()))
+    files = {name for name in links if not name.startswith("data:")}
+    assert len(links - files) == 2, "the page contains two tables"
+    for name in files:
         assert (page.parent / name).exists(), name
+
+
+def test_page_contains_the_tables_that_it_was_made_from(page: Path) -> None:
+    links = re.findall(r'href="data:text/csv;base64,([^"]+)" download="([^"]+)"', page.read_text())
+    assert {name: base64.b64decode(text) for text, name in links} == {
+        name: (page.parent / name).read_bytes() for name in ("summary.csv", "comparisons.csv")
+    }
