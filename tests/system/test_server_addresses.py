@@ -142,7 +142,7 @@ def test_server_that_ends_connections_is_measured_or_explained(tmp_path: Path, s
     assert rows["once/tcp", "capacity"]["status"] == "failed"
     assert "the connection after 1 reply" in rows["once/tcp", "capacity"]["reason"]
     assert rows["twenty/tcp", "capacity"]["status"] == "ok"
-    ended = r"the server (closed|reset) (up to )?\d+ connections"
+    ended = r"the server (closed|reset) (up to )?\d+ connections?"
     assert re.search(ended, errors), errors
     meaning = r"onnections that the server (closed while a reply was due|ended with a reset)"
     assert re.search(meaning, (folder / "report.html").read_text())
