@@ -7,11 +7,12 @@ import pandas as pd
 
 from bench.analysis.block_values import valid_slices
 from bench.analysis.case_quality import CaseQuality, Quality, case_quality
-from bench.analysis.cases import CaseKey, group_by_case, to_table
+from bench.analysis.cases import CaseKey, group_by_case, group_by_load_point, to_table
 from bench.analysis.families import Comparison, Family, families, holm_p_values
 from bench.analysis.statistics import LogRatio
 from bench.schema.column_docs import column_names
-from bench.schema.conclusions import Conclusion
+from bench.schema.conclusions import ComparisonKind, Conclusion
+from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS
 from bench.schema.result_rows import ComparisonRow
 from clients.quality_codes import INVALID, SUSPECT, Thresholds, format_flags, worst_verdict
@@ -67,6 +68,17 @@ def noise_floor_share(controls: pd.DataFrame) -> float | None:
     ends = [float(end) for end in [*usable["low"], *usable["high"]]]
     distances = [abs(math.log(end)) for end in ends if 0 < end < math.inf]
     return math.expm1(max(distances)) if distances else None
+
+
+def noise_floor_at(load_point: LoadPoint, metric: str, comparisons: pd.DataFrame) -> float | None:
+    """Return the noise floor of a metric at a load point, as a share; of all load points if it has no control.
+
+    One load point can be far noisier than another, e.g. the median of a load that jumps between two values.
+    """
+    controls = comparisons[(comparisons["kind"] == ComparisonKind.CONTROL) & (comparisons["metric"] == metric)]
+    here = group_by_load_point(controls).get(load_point)
+    share = None if here is None else noise_floor_share(here)
+    return noise_floor_share(controls) if share is None else share
 
 
 def _rows(

@@ -241,7 +241,7 @@ def sample_size_advice(tables: Sequence[ResultTable], seconds: Mapping[str, floa
         problem = f"Too few blocks for 95% intervals or comparisons{figures}, so results are suspect"
         lines.append(f"{problem}: {CATALOGUE[FEW_BLOCKS].advice} ({FEW_BLOCKS})")
     if few_samples:
-        figures = join_words(HEADINGS[metric] for metric in few_samples)
+        figures = join_words(dict.fromkeys(HEADINGS[metric] for metric in few_samples))
         problem = f"Few replies per block, so {figures} is rough or not printed (-)"
         lines.append(f"{problem}: {_seconds_advice(tables, seconds)} ({FEW_SAMPLES})")
     return lines

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench.analysis import statistics
 from bench.analysis.cases import group_by_load_point, text
-from bench.analysis.comparisons import noise_floor_share
+from bench.analysis.comparisons import noise_floor_at, noise_floor_share
 from bench.analysis.rankings import ranks
 from bench.formatting import compact, format_percent, format_ratio, join_words
 from bench.report.asyncio_reads import asyncio_reads
@@ -57,7 +57,7 @@ def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Ans
     for load_point, rows in group_by_load_point(comparisons).items():
         metric = headline(str(rows["scenario_kind"].iloc[0]))
         ranked = [row for row in rows[rows["metric"] == metric].to_dict("records") if not _models(row) & set(unranked)]
-        noise = noise_floor_share(_controls(comparisons, metric))
+        noise = noise_floor_at(load_point, metric, comparisons)
         if answer := _answer(load_point, metric, ranked, noise):
             keyed_answers.append(((scenarios.index(load_point.scenario), -load_point.connections), answer))
     return [answer for _, answer in sorted(keyed_answers, key=lambda pair: pair[0])]
@@ -95,13 +95,14 @@ def search_answers(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> list[
 
 
 def noise_floor(comparisons: pd.DataFrame) -> str:
-    """Return the noise floor of each metric as text.
+    """Return the noise floor of what each scenario asks for first, as text.
 
     The text is empty without a valid control.
     """
     if comparisons.empty:
         return ""
     controls = comparisons[comparisons["kind"] == ComparisonKind.CONTROL]
+    controls = controls[controls["metric"] == controls["scenario_kind"].map(lambda kind: headline(str(kind)))]
     parts = [
         f"{format_percent(share)} in {METRICS[str(metric)].label.partition(' (')[0]}"
         for metric, rows in controls.groupby("metric", sort=False)
@@ -219,10 +220,6 @@ def _bounds(rows: Iterable[Row]) -> str:
         quality = "" if row["verdict"] == "valid" else f" ({row['verdict']})"
         parts.append(f"{Arm.parse(row['arm']).label} {compact(row['low'])} {high}{quality}")
     return join_words(parts) if parts else ""
-
-
-def _controls(comparisons: pd.DataFrame, metric: str) -> pd.DataFrame:
-    return comparisons[(comparisons["kind"] == ComparisonKind.CONTROL) & (comparisons["metric"] == metric)]
 
 
 def _models(row: Row) -> set[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.cases import group_by_load_point
-from bench.analysis.comparisons import noise_floor_share
+from bench.analysis.comparisons import noise_floor_at
 from bench.analysis.rankings import ranks
 from bench.report.questions import Question
 from bench.schema.arms import Arm
@@ -37,8 +37,7 @@ def standings(question: Question, comparisons: pd.DataFrame, unranked: Sequence[
     """
     rows = group_by_load_point(comparisons)[question.load_point]
     rows = rows[rows["metric"] == question.metric]
-    controls = comparisons[(comparisons["kind"] == ComparisonKind.CONTROL) & (comparisons["metric"] == question.metric)]
-    noise = noise_floor_share(controls) or 0.0
+    noise = noise_floor_at(question.load_point, question.metric, comparisons) or 0.0
     records = rows.to_dict("records")
     behind = {arm: _times_behind(arm, records, noise, unranked) for arm in ranks(records, unranked)}
     best_of: dict[str, list[str]] = {}

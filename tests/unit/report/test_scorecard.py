@@ -64,6 +64,12 @@ def test_lead_within_the_noise_floor_is_none() -> None:
     assert texts(make_scorecard(make_run(noisy)))["asyncio"] == ["equal to the best"]
 
 
+def test_noise_of_another_load_does_not_count() -> None:
+    rates = {"asyncio/tcp": {1: 100e3, 64: 100e3}, "select/tcp": {1: 100e3, 64: 104e3}}
+    noisy = rates | {"asyncio/tcp~control": {1: 130e3, 64: 100e3}}
+    assert texts(make_scorecard(make_run(noisy)))["asyncio"] == ["1.04 times behind"]
+
+
 def test_unranked_and_invalid_servers_are_named_as_such() -> None:
     judged = {("thread_per_client/tcp", 64): ("invalid", "RUN_DELAY=60%")}
     cells = texts(make_scorecard(make_run(RATES, judged=judged), ["epoll"]))
