@@ -14,6 +14,9 @@ from clients.engine.populations import connect_population, run_populations
 from clients.engine.raw_memory import Array
 
 _MAX_CONNECT_NS = 20_000_000_000
+# Until the next connection opens. A server that has just started shares its CPU with the kernel, which may still free
+# the ten thousand threads of the one before: three of twelve servers accepted nothing for two seconds.
+_LEAST_PATIENCE_NS = 5_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,13 @@ class ThreadLoad:
     def connect(self, number: int, now_ns: int, patience_ns: int) -> int:
         """Open the connections of a population in this thread. Returns how many are open.
 
-        patience_ns: how long to wait, or for several populations how long to wait for the next connection.
+        patience_ns: how long to wait. For several populations: how long to wait for the next connection, at least 5 s.
         """
         if number not in self.numbers:
             return 0
         if self.is_plain:
             return connect_all(self.buffers[0].state, self.params[0], now_ns + patience_ns)
+        patience_ns = max(patience_ns, _LEAST_PATIENCE_NS)
         deadline_ns = now_ns + max(patience_ns, _MAX_CONNECT_NS)
         return connect_population(*self._as_arrays(), self.numbers.index(number), deadline_ns, patience_ns)
 
