@@ -137,11 +137,10 @@ def test_phases_have_rows_of_their_own_and_a_timeline(tmp_path: Path) -> None:
     assert rates["select/tcp", "others", "after"] == 50
     assert set(run.comparisons["pairing"]) <= {"unpaired"}
     usable = after[after["verdict"] != "invalid"]
-    if usable.empty:
-        assert run.recovery is None
-    else:
-        assert run.recovery is not None
-        assert run.recovery["blocks"].sum() == len(usable)
+    if run.recovery is None:
+        assert usable.empty
+    else:  # a server that answers nothing has invalid figures, and has not recovered
+        assert len(usable) <= run.recovery["blocks"].sum() <= len(after)
         assert set(run.recovery["load_share"]) == {0.3}
         assert set(run.recovery["predicted_share"]) == {0.5}
     assert (run.rounds["disturbed"] == 0).all()
