@@ -4,15 +4,30 @@ import contextlib
 import os
 
 _SIGCHLD_BIT = 1 << 16  # signal 17 in the masks of /proc/PID/status
+_MOST_READINGS = 5  # of a tree that changes all the time
 
 
 def descendants(pid: int) -> list[int]:
-    """Return all processes below a process, parents first.
+    """Return all processes below a process, parents first."""
+    return settled_descendants(pid)[0]
 
-    Children belong to the thread that started them, so those of every thread are read (proc_pid_task_children(5)). The
-    kernel promises a complete list only for a process that does not run meanwhile: one that ends during the reading
-    may hide its neighbour. The next reading has it again.
+
+def settled_descendants(pid: int) -> tuple[list[int], bool]:
+    """Return all processes below a process, parents first, and whether two readings agreed.
+
+    A single reading is no snapshot. A process whose parent exits between two of its steps moves to a place that was
+    read before, and is missing. One that ends may hide its neighbour (proc_pid_task_children(5)).
     """
+    found = _read_descendants(pid)
+    for _ in range(_MOST_READINGS - 1):
+        before, found = found, _read_descendants(pid)
+        if found == before:
+            return found, True
+    return found, False
+
+
+def _read_descendants(pid: int) -> list[int]:
+    """Return the descendants once. Children belong to the thread that started them, so each thread's are read."""
     found: list[int] = []
     remaining = [pid]
     while remaining:

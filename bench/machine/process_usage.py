@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.machine.affinity import pin_processes
-from bench.machine.process_list import descendants, forgets_children, newest_pid, read_file, threads
+from bench.machine.process_list import forgets_children, newest_pid, read_file, settled_descendants, threads
 
 _SETTLE_S = 0.0001
 _SETTLE_TRIES = 20
@@ -56,6 +56,7 @@ class ProcessTree:
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self._newest_pid = -1
+        self._settled = False  # whether the list of processes is complete
         self._pids = [pid]
         self._ended_ns = 0  # CPU time of ended processes at the last reading
         self._source = CLOCKS  # of the last reading
@@ -113,14 +114,22 @@ class ProcessTree:
         return total_kb * 1024 / 1e6 if programs else None
 
     def _find(self) -> list[int]:
-        return [self.pid, *descendants(self.pid)]
+        return self._find_settled()[0]
+
+    def _find_settled(self) -> tuple[list[int], bool]:
+        found, settled = settled_descendants(self.pid)
+        return [self.pid, *found], settled
 
     def _refresh(self) -> bool:
-        """List the processes again if any may be new; return whether one may be, since the last time."""
+        """List the processes again if any may be new; return whether one may be, since the last time.
+
+        A list that has not settled may lack a process, so it is read again the next time in any case.
+        """
         newest, before = newest_pid(), self._newest_pid
-        if newest == before:
+        if newest == before and self._settled:
             return False
-        self._pids, self._newest_pid = self._find(), newest
+        self._pids, self._settled = self._find_settled()
+        self._newest_pid = newest
         return before != -1
 
     def _read_ns(self, *, grown: bool) -> float:

@@ -4,7 +4,7 @@ import contextlib
 import math
 
 from bench.machine.cgroup import Cgroup
-from bench.machine.process_list import descendants, has_ended
+from bench.machine.process_list import has_ended, settled_descendants
 from bench.machine.process_usage import CGROUP, UNKNOWN, ProcessTree, cpu_ns_of, ended_children_ns
 
 
@@ -35,8 +35,8 @@ class SupervisedTree(ProcessTree):
         except OSError:  # it is gone, and the server as well
             return math.nan
 
-    def _find(self) -> list[int]:
-        return descendants(self.pid)
+    def _find_settled(self) -> tuple[list[int], bool]:
+        return settled_descendants(self.pid)
 
     def _ended_outside_ns(self) -> int:
         with contextlib.suppress(OSError):  # it has ended
