@@ -1,6 +1,6 @@
 """The result documents of several populations of clients, and of the phases of a load."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,9 +28,18 @@ def make_population_document(population: Population, cpus: tuple[int, ...], cont
         return document
     last = population.last
     return document | {
-        "phases": [_describe_phase(found, cpus, context) for found in population.phase_slices],
+        "phases": _describe_phases(population.phase_slices, cpus, context),
         "goodput": None if last is None else goodput(population.buffers, last.duration_s).to_document(),
     }
+
+
+def _describe_phases(phases: Sequence[PhaseSlice], cpus: tuple[int, ...], context: Context) -> list[dict[str, Any]]:
+    """Return the documents of all phases. Replies are counted in the phase of their request."""
+    answered = [found.slice_.counts.tally["ok"] > 0 for found in phases]
+    return [
+        _describe_phase(found, cpus, replace(context, answered_before=any(answered[:number])))
+        for number, found in enumerate(phases)
+    ]
 
 
 def _describe_phase(found: PhaseSlice, cpus: tuple[int, ...], context: Context) -> dict[str, Any]:

@@ -30,6 +30,7 @@ _MEANT: dict[str, set[str]] = {
         "UNFAIR_SERVICE",
     },
 }
+_SILENCE = ("NO_REQUESTS_SENT", "NO_REPLIES")
 _MIN_REQUESTS = 1000  # fewer have no tail to judge
 _DELAYED_ACK_NS = (38_000_000, 48_000_000)
 _SYN_RETRANSMITS_NS = ((900_000_000, 1_400_000_000), (1_900_000_000, 2_400_000_000))
@@ -51,6 +52,7 @@ class Facts:
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     active: bool = True  # False: a phase in which the clients send nothing
     is_phase: bool = False  # its requests may be answered in a later phase
+    answered_before: bool = False  # the server has answered requests of an earlier phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ def judge(facts: Facts) -> Judgement:
     values |= _check_open_loop(facts) if facts.spec.open_loop else _check_closed_loop(facts)
     for code in _MEANT[facts.spec.behaviour] | (set() if facts.active else _MEANT["silent"]):
         values.pop(code, None)
+    if facts.answered_before:  # the server was reachable, so its silence is what the phase shows
+        values["SILENT_PHASE"] = max(values.pop(code, 0.0) for code in _SILENCE)
     flags = facts.thresholds.raise_flags(values)
     quantity = Quantity.LATENCY if facts.spec.open_loop else Quantity.SERVICE_TIME
     figures = {name: Figure(quantity, name) for name in QUANTILES}

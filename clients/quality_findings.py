@@ -77,6 +77,15 @@ FINDINGS = (
         transient=True,
         is_finding=True,
     ),
+    QualityCode(
+        name="SILENT_PHASE",
+        short="no correct reply in a phase",
+        meaning="no request of this phase was answered, though the server answered some in an earlier phase",
+        advice="the server still works on earlier requests, or accepts no connection; see the time to recover",
+        suspect=0,
+        format="",
+        is_finding=True,
+    ),
     # A delayed acknowledgement waits 40 ms. A cluster of latencies there means two small writes without
     # TCP_NODELAY.
     QualityCode(

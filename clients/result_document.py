@@ -35,6 +35,7 @@ class Context:
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     active: bool = True  # False: a phase in which the clients send nothing
     is_phase: bool = False  # of a load with several
+    answered_before: bool = False  # requests of an earlier phase
 
 
 def named_histograms(spec: LoadSpec, counts: LoadCounts | Totals) -> dict[str, Counts]:
@@ -188,6 +189,7 @@ def _describe_verdict(spec: LoadSpec, totals: Totals, served: list[int], context
         thresholds=context.thresholds,
         active=context.active,
         is_phase=context.is_phase,
+        answered_before=context.answered_before,
     )
     judgement = judge(facts)
     return {

@@ -15,7 +15,6 @@ from bench.schema.recovery_row import RecoveryRow
 from clients.quality_codes import INVALID
 
 _SERIES = ["transport", "retries", "timeout_s", "overload_share", "overload_s"]
-_SILENT = {"NO_REPLIES", "NO_REQUESTS_SENT"}  # the codes of a server without an answer in the phase
 _MIN_LOADS = 2  # one load has no highest one
 
 
@@ -64,8 +63,7 @@ class OverloadSeries:
 def recovery_table(plan: Plan, trials: pd.DataFrame) -> pd.DataFrame:
     """Return how often each arm recovered from each overload of a plan, as rows of ``RecoveryRow``.
 
-    Blocks without a time to recover do not count, nor do those with invalid figures. But a server that answers nothing,
-    which makes its figures invalid, has not recovered.
+    Blocks without a time to recover do not count, nor do those with invalid figures.
     """
     return to_table(list(_rows(plan, trials)), RecoveryRow)
 
@@ -95,9 +93,7 @@ def _rows(plan: Plan, trials: pd.DataFrame) -> Iterator[RecoveryRow]:
         of_phase = trials
         for column in ("scenario", "population", "phase"):
             of_phase = of_phase[of_phase[column].map(text) == getattr(planned, column)]
-        is_silent = of_phase["codes"].map(lambda codes: bool(_SILENT.intersection(text(codes).split())))
-        usable = (of_phase["status"] == "ok") & of_phase["recovery_s"].notna()
-        usable &= (of_phase["verdict"] != INVALID) | is_silent.astype(bool)
+        usable = (of_phase["status"] == "ok") & of_phase["recovery_s"].notna() & (of_phase["verdict"] != INVALID)
         for arm, rows in of_phase[usable].groupby("arm", sort=True):
             yield _row(str(arm), planned, rows)
 

@@ -157,11 +157,13 @@ def _measured_row(
     """Return the row of one metric. replies: their median number per block.
 
     A percentile with too few replies beyond it would be little more than the slowest reply, so it stays empty. A rate
-    of 0 is invalid, whatever codes the trials have.
+    of 0 is invalid, whatever codes the trials have, unless it follows an overload that silenced the server.
     """
     interval = statistics.median_interval(values)
+    quality = case.for_metric(metric)
+    silenced = any(flag.code.name == "SILENT_PHASE" for flag in quality.findings)
     flags: list[QualityFlag] = []
-    if metric in _RATES and interval.estimate == 0:
+    if metric in _RATES and interval.estimate == 0 and not silenced:
         flags.append(thresholds.flag("NO_REPLIES"))
     if len(values) < statistics.MIN_BLOCKS_FOR_95:
         flags.append(thresholds.flag("FEW_BLOCKS", len(values)))
@@ -172,7 +174,6 @@ def _measured_row(
             flags.append(thresholds.flag("FEW_SAMPLES", beyond, figure.percentile))
         if beyond < MIN_SAMPLES_BEYOND:
             interval = replace(interval, estimate=math.nan, low=math.nan, high=math.nan)
-    quality = case.for_metric(metric)
     if flags:
         merged = tuple(thresholds.merge([*quality.doubts, *flags]))
         verdict = worst_verdict([quality.verdict, SUSPECT, thresholds.worst(flags, figure)])

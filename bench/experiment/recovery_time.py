@@ -62,6 +62,9 @@ def _usual_latency_us(phases: Sequence[Mapping[str, Any]], phase: int) -> float 
     usual, overload, after = (float(phases[number]["rate_rps"] or 0.0) for number in (phase - 2, phase - 1, phase))
     if not 0 < usual < overload or not 0 < after < overload:
         return None
-    latency_us = phases[phase - 2]["latency_us"] or {}
+    before = phases[phase - 2]
+    if before["ledger"]["lost"] > _MAX_FAILED_SHARE * before["sent"]:
+        return None  # it was overloaded before the overload
+    latency_us = before["latency_us"] or {}
     found = [latency_us.get(name) for name in ("p99", "max", "p90")]  # the longest one may be infinite
     return next((float(value) for value in found if isinstance(value, int | float)), None)

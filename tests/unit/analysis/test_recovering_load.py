@@ -76,9 +76,3 @@ def test_one_load_after_an_overload_is_no_series() -> None:
 def test_invalid_and_unknown_times_do_not_count(trials: pd.DataFrame) -> None:
     assert recovery_table(make_plan(), trials).empty
     assert recovery_table(make_plan(), trials.iloc[:0]).empty
-
-
-def test_server_without_replies_has_not_recovered() -> None:
-    trials = make_trials({"asyncio/tcp": {0.6: [NEVER]}}, "invalid", "NO_REPLIES RUN_DELAY=2.1%")
-    table = recovery_table(make_plan(), trials)
-    assert table[["blocks", "recovered_blocks"]].to_numpy().tolist() == [[1, 0]]

@@ -110,6 +110,14 @@ def test_summary_of_a_rate_of_zero_is_invalid_without_any_code() -> None:
     assert (row["median"], row["verdict"], row["codes"]) == (0.0, "invalid", "NO_REPLIES")
 
 
+def test_summary_of_a_rate_of_zero_after_an_overload_is_right() -> None:
+    trials, slices = make_tables({"asyncio/tcp": [[1e4] * 3] * 6})
+    slices["throughput_rps"] = 0.0
+    trials["findings"] = "SILENT_PHASE"
+    row = only_row(summarise(trials, slices, DEFAULT_THRESHOLDS), metric="throughput_rps")
+    assert (row["median"], row["verdict"], row["findings"]) == (0.0, "valid", "SILENT_PHASE")
+
+
 def test_summary_judges_each_percentile_by_itself() -> None:
     rows = synthetic.make_run({"asyncio/tcp": {16: 3e5}}, blocks=6, rounds=4)
     codes = "LATE_SENDS@p50=0.50% LATE_SENDS@p99=0.50% LATE_SENDS@p99.9=0.50%"

@@ -142,6 +142,15 @@ def test_phase_with_replies_after_its_end_is_judged_by_its_requests(ok: int, exp
     assert (judgement.verdict, codes(judgement)) == expected
 
 
+@pytest.mark.parametrize("tally", [{"ok": 0, "credit": 0}, {"ok": 0, "credit": 0, "sent": 0}], ids=["lost", "unsent"])
+def test_silence_after_an_answered_phase_is_a_finding(tally: dict[str, int]) -> None:
+    totals = make_totals(tally=tally)
+    judgement = judge(Facts(CLOSED, totals, [1000] * 10, 0, is_phase=True, answered_before=True))
+    assert (judgement.verdict, codes(judgement)) == ("valid", ["SILENT_PHASE"])
+    judgement = judge(Facts(CLOSED, make_totals(), [1000] * 10, 0, is_phase=True, answered_before=True))
+    assert codes(judgement) == []
+
+
 @pytest.mark.parametrize(
     ("histograms", "verdicts"),
     [

@@ -132,6 +132,7 @@ def test_findings_are_what_the_server_did_and_nothing_else() -> None:
         "OPEN_LOOP_LOSS",
         "UNEXPLAINED_LOSS",
         "OVERLOAD",
+        "SILENT_PHASE",
         "UNSENT",
         "CONNECTION_WAIT",
         "DELAYED_ACK",

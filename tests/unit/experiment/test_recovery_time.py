@@ -18,7 +18,10 @@ def make_document(
 
     Each bin of 100 ms with a latency has 50 replies.
     """
-    phases = [{"seconds": 1.0, "rate_rps": rate, "latency_us": {"p99": USUAL_US}} for rate in rates]
+    phases = [
+        {"seconds": 1.0, "rate_rps": rate, "latency_us": {"p99": USUAL_US}, "sent": 100, "ledger": {"lost": 0}}
+        for rate in rates
+    ]
     latency_us = [500.0] * 10 + [90_000.0] * 10 + [*after_us]
     replies = [0 if value is None else 50 for value in latency_us]
     goodput = {"bin_s": 0.1, "replies": replies, "latency_us": latency_us, "failed": [0] * 20 + [*failed]}
@@ -82,3 +85,9 @@ def test_phase_with_few_requests_has_no_recovery() -> None:
 @pytest.mark.parametrize(("phase", "rates"), [(0, (500, 1500, 500)), (1, (500, 1500, 500)), (2, (1500, 500, 500))])
 def test_phase_that_follows_no_overload_has_no_recovery(phase: int, rates: tuple[float, ...]) -> None:
     assert recovery_s(make_document([500.0] * 10, rates), phase) is None
+
+
+def test_server_that_lost_requests_before_the_overload_has_no_recovery() -> None:
+    document = make_document([9_000.0] * 10)
+    document["phases"][0]["ledger"]["lost"] = 6  # of 100
+    assert recovery_s(document, 2) is None
