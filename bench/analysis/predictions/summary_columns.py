@@ -7,18 +7,19 @@ import pandas as pd
 
 from bench.analysis.cases import CaseKey, text
 from bench.analysis.predictions.agreement import Agreement, agreement, prediction_ratio
+from bench.analysis.predictions.alone_loads import AloneLoads
 from bench.analysis.predictions.architectures import architecture_of
 from bench.analysis.predictions.burst_cases import burst_predictions
 from bench.analysis.predictions.closed_cases import predict_closed
 from bench.analysis.predictions.curves import Curves, handler_of
 from bench.analysis.predictions.forms import Form, Prediction, ServerFacts
-from bench.analysis.predictions.open_cases import Requests, predict_open_loop
+from bench.analysis.predictions.mixed_cases import Inputs, predict_mixed
 from bench.analysis.predictions.phase_cases import planned_overloads
 from bench.analysis.predictions.slow_cases import slow_client_predictions
 from bench.analysis.predictions.straight_lines import extrapolated_memory_mb
 from bench.analysis.predictions.units import ComputeUnits
 from bench.plan.definition import Plan
-from bench.plan.population_loads import PopulationLoad, populations_at
+from bench.plan.population_loads import populations_at
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 
@@ -56,6 +57,7 @@ def _all_predictions(
     summary: pd.DataFrame, trials: pd.DataFrame, plan: Plan, units: ComputeUnits, machine_cpus: int
 ) -> Iterator[tuple[tuple[CaseKey, str], Prediction]]:
     curves = Curves.of_summary(summary, plan)
+    inputs = Inputs(curves, AloneLoads.of_summary(summary, plan), units)
     servers = _servers(trials, machine_cpus)
     cases = {CaseKey.from_row(row) for row in summary[summary["status"] == "ok"].to_dict("records")}
     names = {scenario.name for scenario in plan.scenarios}
@@ -69,7 +71,7 @@ def _all_predictions(
         if handler is not None:
             of_case = predict_closed(case.arm, handler, point.connections, server, curves, units)
         else:
-            of_case = _predict_mixed(case, loads, cases, server, curves, units)
+            of_case = predict_mixed(case, loads, cases, server, inputs)
         for metric, prediction in of_case.items():
             yield (case, metric), prediction
     yield from _memory_predictions(summary, plan)
@@ -95,46 +97,6 @@ def _servers(trials: pd.DataFrame, machine_cpus: int) -> dict[str, ServerFacts]:
                 machine_cpus=machine_cpus,
             )
     return servers
-
-
-def _predict_mixed(
-    case: CaseKey,
-    loads: dict[str, PopulationLoad],
-    cases: set[CaseKey],
-    server: ServerFacts,
-    curves: Curves,
-    units: ComputeUnits,
-) -> dict[str, Prediction]:
-    """Return the predictions of one population of an open loop, whose requests compute but do not wait."""
-    active = [load for load in loads.values() if load.behaviour != "silent"]
-    waits = any(kind.wait_ms for load in active for kind in load.work)
-    if waits or any(load.protocol != "work" or not load.is_open or load.depth != 1 for load in active):
-        return {}
-    rates = {
-        other.load_point.population: other.load_point.rate_rps
-        for other in cases
-        if other.arm == case.arm and other.load_point.whole == case.load_point.whole
-    }
-    own = loads[case.load_point.population]
-    idle = next((handler for arm, handler in curves.figures if arm == case.arm and handler.does_nothing), None)
-    base_cpu_s = curves.cpu_s(case.arm, idle, max(1, own.connections))
-    alone_s = curves.alone_s(case.arm, idle)
-    if not any(kind.compute_units for load in active for kind in load.work):
-        return {}
-    requests: list[Requests] = []
-    for load in active:
-        rate_rps, unit_s = rates.get(load.name), units.unit_s(server.python, str(load.compute_kind))
-        if rate_rps is None or unit_s is None:
-            return {}
-        whole = math.fsum(kind.weight for kind in load.work)
-        requests += [
-            Requests(load.name, rate_rps * kind.weight / whole, (base_cpu_s or 0.0) + kind.compute_units * unit_s)
-            for kind in load.work
-        ]
-    if base_cpu_s is None:  # then only waits for heavy requests can be predicted
-        of_tail = predict_open_loop(own.name, requests, server, 0.0)
-        return {metric: prediction for metric, prediction in of_tail.items() if metric != "latency_p50_us"}
-    return predict_open_loop(own.name, requests, server, max(0.0, (alone_s or base_cpu_s) - base_cpu_s))
 
 
 def _recovery_predictions(cases: set[CaseKey], plan: Plan) -> Iterator[tuple[tuple[CaseKey, str], Prediction]]:
