@@ -15,7 +15,7 @@ def descendants(pid: int) -> list[int]:
 def settled_descendants(pid: int) -> tuple[list[int], bool]:
     """Return all processes below a process, parents first, and whether two readings agreed.
 
-    A single reading is no snapshot. A process whose parent exits between two of its steps moves to a place that was
+    A single reading is not a snapshot. A process whose parent exits between two of its steps moves to a place that was
     read before, and is missing. One that ends may hide its neighbour (proc_pid_task_children(5)).
     """
     found = _read_descendants(pid)

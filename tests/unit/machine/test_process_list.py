@@ -12,7 +12,7 @@ AFTER_EXIT = {SUPERVISOR: [COMMAND, DAEMON]}
 
 
 class Kernel:
-    """Children of processes as the kernel tells them, one lookup after the other.
+    """Children of processes as the kernel reports them, one lookup after the other.
 
     states: the state of the tree at each lookup; the last one stays.
     """
@@ -40,7 +40,7 @@ def test_process_that_moves_up_during_a_reading_is_found(moving: Kernel) -> None
     assert moving.lookups > 3
 
 
-def test_tree_that_never_settles_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tree_that_never_settles_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = Kernel([{SUPERVISOR: [pid]} for pid in range(2, 100)])
     monkeypatch.setattr(process_list, "_children", kernel.children)
     found, settled = settled_descendants(SUPERVISOR)
