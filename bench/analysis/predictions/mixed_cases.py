@@ -15,7 +15,7 @@ from bench.plan.population_loads import PopulationLoad
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Quantities that were measured apart: the same handlers in closed loops and alone in open ones, and units of compute."""
+    """Quantities that were measured apart: the same handlers in closed loops and alone in open ones, and units."""
 
     curves: Curves
     alone: AloneLoads
