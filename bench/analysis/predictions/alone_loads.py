@@ -59,9 +59,10 @@ class AloneLoads:
         """Return the median latency of such requests alone; None if it was not measured."""
         return _median([load.response_s for load in self._of(arm, compute_units, compute_kind)])
 
-    def light_cpu_s(self, arm: str) -> float | None:
-        """Return the CPU time of a request without work; None if it was not measured."""
-        return _median([load.cpu_s for load in self._of(arm, 0, "") if load.cpu_s is not None])
+    def cpu_s(self, arm: str, compute_units: int, compute_kind: str) -> float | None:
+        """Return the CPU time of such a request; None if it was not measured."""
+        of_work = self._of(arm, compute_units, compute_kind)
+        return _median([load.cpu_s for load in of_work if load.cpu_s is not None])
 
     def _of(self, arm: str, compute_units: int, compute_kind: str) -> Sequence[AloneLoad]:
         return self.loads.get((arm, (compute_units, compute_kind if compute_units else "")), ())

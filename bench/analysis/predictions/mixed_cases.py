@@ -73,7 +73,7 @@ def predict_mixed(
 
 def _light_request(arm: str, connections: int, inputs: Inputs) -> _LightRequest:
     """Return a light request as it is alone in an open loop; otherwise as it is in closed loops."""
-    cpu_s, response_s = inputs.alone.light_cpu_s(arm), inputs.alone.response_s(arm, 0, "")
+    cpu_s, response_s = inputs.alone.cpu_s(arm, 0, ""), inputs.alone.response_s(arm, 0, "")
     if cpu_s is not None and response_s is not None:
         return _LightRequest(min(cpu_s, response_s), max(0.0, response_s - cpu_s))
     curves = inputs.curves
@@ -85,11 +85,11 @@ def _light_request(arm: str, connections: int, inputs: Inputs) -> _LightRequest:
 def _cpu_s(
     arm: str, compute_units: int, compute_kind: str, light: _LightRequest, server: ServerFacts, inputs: Inputs
 ) -> float | None:
-    """Return the CPU time of a request: its latency alone without the round trip, or from the time of a unit."""
+    """Return the CPU time of a request, as it is alone, or from the time of a unit."""
     if not compute_units:
         return light.cpu_s or 0.0
-    alone_s = inputs.alone.response_s(arm, compute_units, compute_kind)
-    if alone_s is not None and alone_s > light.round_trip_s:
-        return alone_s - light.round_trip_s
+    alone_s = inputs.alone.cpu_s(arm, compute_units, compute_kind)
+    if alone_s is not None:
+        return alone_s
     unit_s = inputs.units.unit_s(server.python, compute_kind)
     return None if unit_s is None else (light.cpu_s or 0.0) + compute_units * unit_s

@@ -263,25 +263,31 @@ def test_mixed_loads_of_threads_are_predicted_with_the_lock() -> None:
     assert short["mixed", 0, "light", "latency_p99_us"]["predicted"] < light["predicted"] / 4
 
 
-@pytest.mark.parametrize("heavy_us", [9_000.0, 10_030.0])
+def heavy_alone(latency_us: float, cpu_us: float) -> Figures:
+    return {("heavy_alone", 8): {"latency_p50_us": latency_us, "cpu_us_per_request": cpu_us}}
+
+
+@pytest.mark.parametrize("heavy_us", [9_000.0, 10_000.0])
 def test_requests_that_were_measured_alone_decide_the_prediction(heavy_us: float) -> None:
-    """A light request takes 80 us alone, 50 us of it CPU time; a heavy one is its latency without the other 30 us."""
+    """A light request takes 80 us alone, 50 us of it CPU time."""
     alone = [
         make_summary(
             "select/tcp", {("light_alone", 32): {"latency_p50_us": 80.0, "cpu_us_per_request": 50.0}}, ("", 3000.0)
         ),
-        make_summary("select/tcp", {("heavy_alone", 8): {"latency_p50_us": heavy_us}}, ("", 30.0)),
+        make_summary(
+            "select/tcp", {("heavy_alone", 8): {"latency_p50_us": 9_900.0, "cpu_us_per_request": heavy_us}}, ("", 30.0)
+        ),
     ]
     table = predict(pd.concat([make_mixed("select/tcp"), *alone], ignore_index=True), decode(ALONE, "plan"))
     light, heavy = (table["mixed", 0, population, "latency_p99_us"] for population in ("light", "heavy"))
     assert table["mixed", 0, "light", "latency_p50_us"]["predicted"] == pytest.approx(80, abs=10)  # of one grid cell
-    assert heavy["predicted"] - light["predicted"] == pytest.approx(heavy_us - 80, rel=0.01)
+    assert heavy["predicted"] - light["predicted"] == pytest.approx(heavy_us - 50, rel=0.01)
     assert table["light_alone", 32, "", "latency_p50_us"]["prediction"] == "", "it is a quantity itself"
     assert table["heavy_alone", 8, "", "latency_p50_us"]["prediction"] == ""
 
 
 def test_requests_that_queue_alone_are_no_quantity() -> None:
-    busy = make_summary("select/tcp", {("heavy_alone", 8): {"latency_p50_us": 20_000.0}}, ("", 30.0))  # 60% of the time
+    busy = make_summary("select/tcp", heavy_alone(20_000.0, 9_000.0), ("", 30.0))  # 60% of the time
     with_busy = predict(pd.concat([make_mixed("select/tcp"), busy], ignore_index=True), decode(ALONE, "plan"))
     without = predict(make_mixed("select/tcp"), decode(ALONE, "plan"))
     key = ("mixed", 0, "light", "latency_p99_us")
