@@ -10,7 +10,13 @@ from bench.report.charts.marks import titled
 
 _DOTS_PER_INCH = 150
 _COLOURS = 256  # no pixel of a standard run changes by more than a fifth of the scale
-_PATH = re.compile(r' d="[^"]*"')
+_FONTS = "'DejaVu Sans', Verdana, Geneva, Arial, Helvetica, sans-serif"
+_STYLE = re.compile(r'(<style type="text/css">)')
+_TAG = re.compile(r"<(?:text|use) [^<>]*>")
+_FONT_OR_NO_TURN = re.compile(r""" font-family: [^;"]*;?| transform="rotate\(-0 [^"]*\)\"""")
+_INDENT = re.compile(r"\n\s+(?=<)")
+_PATH = re.compile(r' d="([^"]*)"')
+_AROUND_COMMAND, _COMMAND = re.compile(r" ?([A-Za-z]) ?"), r"\1"
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 
 
@@ -31,13 +37,22 @@ def encode_png(figure: Figure) -> bytes:
 
 
 def encode_svg(figure: Figure) -> bytes:
-    """Return an SVG whose paths have two decimals, i.e. hundredths of a point.
+    """Return an SVG that is a third smaller than matplotlib's, and looks the same.
 
+    Positions have two decimals, i.e. hundredths of a point. The font is named once instead of with each text.
     Texts stay as they are.
     """
-    svg = io.StringIO()
-    figure.savefig(svg, format="svg", metadata={"Date": None})
-    return titled(_PATH.sub(lambda path: _LONG_NUMBER.sub(_two_decimals, path[0]), svg.getvalue())).encode()
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    svg = _STYLE.sub(rf"\1text{{font-family: {_FONTS}}}", buffer.getvalue(), count=1)
+    svg = _TAG.sub(lambda tag: _LONG_NUMBER.sub(_two_decimals, _FONT_OR_NO_TURN.sub("", tag[0])), svg)
+    svg = _PATH.sub(_short_path, _INDENT.sub("\n", svg))
+    return titled(svg).encode()
+
+
+def _short_path(path: re.Match[str]) -> str:
+    numbers = _LONG_NUMBER.sub(_two_decimals, " ".join(path[1].split()))
+    return f' d="{_AROUND_COMMAND.sub(_COMMAND, numbers)}"'
 
 
 def _two_decimals(number: re.Match[str]) -> str:

@@ -1,5 +1,6 @@
 import io
 import re
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -43,3 +44,23 @@ def test_svg_rounds_paths_and_keeps_texts(figure: Figure) -> None:
     assert paths
     assert not re.search(r"\d\.\d{3}", " ".join(paths))
     assert "1.23456 ms" in svg
+
+
+def test_svg_names_its_font_once_and_has_no_empty_turns(figure: Figure) -> None:
+    figure.axes[0].set_ylabel("turned")
+    figure.axes[0].set_title("'quoted' font-family: Arial; kept", fontweight="bold")
+    with look():
+        svg = encode_svg(figure).decode()
+    assert svg.count("DejaVu Sans") == 1
+    assert "font-family: Arial; kept" in svg
+    assert "font-weight: 700" in svg or "font-weight: bold" in svg
+    assert len(re.findall(r"rotate\(", svg)) == 1, "only the label of the y axis is turned"
+    assert "<text" in svg
+    assert ET.fromstring(svg).tag.endswith("svg")
+
+
+def test_svg_is_a_third_smaller_than_matplotlib_writes_it(figure: Figure) -> None:
+    whole = io.BytesIO()
+    with look():
+        figure.savefig(whole, format="svg")
+        assert len(encode_svg(figure)) < 0.7 * len(whole.getvalue())
