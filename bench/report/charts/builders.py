@@ -10,6 +10,7 @@ from bench.analysis.cases import text
 from bench.report.baseline import baseline_note
 from bench.report.charts.burst import build_burst_chart
 from bench.report.charts.catalogue import QUESTIONS, ChartRequest, ChartTables
+from bench.report.charts.cost_latency import build_cost_latency_chart
 from bench.report.charts.distribution import common_connections, draw_distribution
 from bench.report.charts.disturbed import build_disturbed_chart
 from bench.report.charts.dots import draw_dots
@@ -234,6 +235,7 @@ _FAMILY_BUILDERS: dict[str, Callable[[ChartRequest, ChartTables], Figure | None]
     "sizes": build_sizes_chart,
     "overload": build_overload_chart,
     "burst": build_burst_chart,
+    "cost_latency": build_cost_latency_chart,
 }
 _BUILDERS: dict[str, Callable[[ChartTables, Sweep], Figure | None]] = {
     "throughput": _throughput,

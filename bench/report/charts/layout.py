@@ -65,11 +65,15 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class PanelNames:
-    """The names of the lines in a panel: beside the axes, each with its text, and inside the axes."""
+    """The names of the lines in a panel: beside the axes, each with its text, and inside the axes.
+
+    leaders: whether a line connects a name beside the axes with its point.
+    """
 
     ax: Axes
     beside: list[tuple[Label, Text]]
     inside: Sequence[Label]
+    leaders: bool = True
 
 
 def page(texts: Texts, panels: int, body_in: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
@@ -147,21 +151,21 @@ def settle(figure: Figure, names: Iterable[PanelNames] = ()) -> None:
     engine.execute(figure)
     figure.set_layout_engine(None)  # "none" would leave a placeholder, and saving would lay out again
     for of_panel in names:
-        _spread_labels(of_panel.ax, of_panel.beside)
+        _spread_labels(of_panel.ax, of_panel.beside, leaders=of_panel.leaders)
         _label_inside(of_panel.ax, of_panel.inside)
 
 
-def name_lines(ax: Axes, beside: Sequence[Label], inside: Sequence[Label] = ()) -> PanelNames:
+def name_lines(ax: Axes, beside: Sequence[Label], inside: Sequence[Label] = (), *, leaders: bool = True) -> PanelNames:
     """Name the lines of a panel: to the right of the axes, or inside next to their points.
 
-    The layout makes room for the names on the right; ``settle`` moves each to its height.
+    The layout makes room for the names on the right; ``settle`` moves each to its height. leaders: see ``PanelNames``.
     """
     names = []
     for label in beside:
         place = _beside_marker(ax, _MARKER_IN if label.marker else 0.0)
         text = ax.text(_LABEL_X, 0.5, label.text, transform=place, color=label.ink, fontsize=LABEL_SIZE, va="center")
         names.append((label, text))
-    return PanelNames(ax, names, inside)
+    return PanelNames(ax, names, inside, leaders)
 
 
 def _beside_marker(ax: Axes, right_in: float) -> Transform:
@@ -171,7 +175,7 @@ def _beside_marker(ax: Axes, right_in: float) -> Transform:
     return ax.transAxes + ScaledTranslation(right_in, 0.0, figure.dpi_scale_trans)
 
 
-def _spread_labels(ax: Axes, names: Sequence[tuple[Label, Text]]) -> None:
+def _spread_labels(ax: Axes, names: Sequence[tuple[Label, Text]], *, leaders: bool) -> None:
     """Move names up or down, as near to their points as the other names allow.
 
     A leader line connects a name with its point. Drawing these lines ourselves looks the same as arrows of annotations,
@@ -190,7 +194,7 @@ def _spread_labels(ax: Axes, names: Sequence[tuple[Label, Text]]) -> None:
             key = Line2D([_LABEL_X], [height], marker=label.marker, color=label.ink, markersize=5, clip_on=False)
             key.set_transform(_beside_marker(ax, _MARKER_IN / 2))
             figure.add_artist(key)
-        if leader := _leader_line(ax, (x, y), (_LABEL_X, height), label.ink):
+        if leaders and (leader := _leader_line(ax, (x, y), (_LABEL_X, height), label.ink)):
             figure.add_artist(leader)  # among the lines of the axes it would look like a measurement
 
 
