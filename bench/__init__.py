@@ -72,9 +72,9 @@ PROCESS_STARTERS = {
 def load(folder: "str | PathLike[str]") -> "RunData":
     """Return a run with its tables as DataFrames: ``load("results/reference").trials``.
 
-    The tables are ``trials``, ``slices``, ``rounds``, ``resources``, ``histograms``, ``timeline``, ``max_rate``,
-    ``summary``, ``comparisons`` and ``recovery``; docs/csv-columns.md lists their columns. The other attributes are
-    ``rates``, ``slice_lengths``, ``plan``, ``environment``, ``started_at`` and ``complete``. Raises
+    The tables are ``trials``, ``slices``, ``rounds``, ``resources``, ``histograms``, ``timeline``, ``replay``,
+    ``max_rate``, ``summary``, ``comparisons`` and ``recovery``; docs/csv-columns.md lists their columns. The other
+    attributes are ``rates``, ``slice_lengths``, ``plan``, ``environment``, ``started_at`` and ``complete``. Raises
     bench.store.errors.StoreError if the folder is not a run, or has another schema.
     """
     from pathlib import Path

@@ -10,6 +10,8 @@ Reads one JSON command per line and writes one JSON answer per line:
     {"do": "warm", "id": ..., "seconds"}               -> {"ok": true}        (a load that does not count)
     {"do": "slice", "id": ..., "seconds", "warmup_s"}  -> {"ok": true, "slice": {...}}
                                                           (optional "seed": of the arrivals of an open loop)
+    {"do": "raw", "id": ...}                           -> {"ok": true, "rows": [[connection, sent_ns, received_ns]]}
+                                                          (of the last slice, from its start; see LoadSpec.raw_rows)
     {"do": "discard", "id": ...}                       -> {"ok": true}        (drops the last slice)
     {"do": "close", "id": ...}                         -> {"ok": true, "document": {...}, "histograms": {...}}
                                                           (optional "baseline_rps": rate of the baseline at this load)
@@ -54,6 +56,7 @@ from clients.population_specs import parse_populations
 from clients.protocol_check import ProtocolError, find_server
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
+from clients.raw_rows import answered_rows
 from clients.result_document import Context, named_histograms, never_answered, sessions_per_s
 from clients.steady_state import to_json
 
@@ -117,6 +120,8 @@ class Worker:
                 return {"ok": True}
             case {"do": "slice", "seconds": seconds, "warmup_s": warmup_s}:
                 return self._load(self._generators[name], seconds, warmup_s, command.get("seed"))
+            case {"do": "raw"}:
+                return self._raw(self._generators[name])
             case {"do": "discard"}:
                 self._generators[name].discard_last()
                 return {"ok": True}
@@ -160,6 +165,15 @@ class Worker:
         if tuple(described) == (_ONLY,):
             return {"ok": True, "slice": described[_ONLY]}
         return {"ok": True, "slices": described}
+
+    def _raw(self, generator: PopulationsGenerator) -> dict[str, Any]:
+        """Return the replies of the last slice, of all populations."""
+        rows: list[list[int]] = []
+        for population in generator.populations.values():
+            if (last := population.last) is not None:
+                start_ns, length_ns = round(last.start_s * 1e9), round(last.duration_s * 1e9)
+                rows += answered_rows(population.raw(), start_ns, start_ns + length_ns)
+        return {"ok": True, "rows": rows}
 
     def _close(self, name: str, baseline_rps: float | None) -> dict[str, Any]:
         generator = self._generators.pop(name)

@@ -15,6 +15,7 @@ from bench.experiment.kernel_memory import holds_connections, settle_kernel_memo
 from bench.experiment.observer import CaseFinished, SliceFinished
 from bench.experiment.output_file import bound_all
 from bench.experiment.rate_calibration import Rates
+from bench.experiment.replay import record_replay, replay_load
 from bench.experiment.row_builder import TrialContext
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Servers
@@ -27,7 +28,16 @@ from bench.plan.population_loads import LoadPart
 from bench.plan.schedule import ScheduledLoad
 from bench.plan.slice_lengths import Lengths, planned_length
 from bench.schema.arms import Arm
-from bench.schema.csv_schema import DISTURBED, HistogramRow, ResourceRow, RoundRow, SliceRow, TimelineRow, TrialRow
+from bench.schema.csv_schema import (
+    DISTURBED,
+    HistogramRow,
+    ReplayRow,
+    ResourceRow,
+    RoundRow,
+    SliceRow,
+    TimelineRow,
+    TrialRow,
+)
 from bench.store.run_folder import BlockRows
 
 MAX_RUN_DELAY_SHARE = 0.1  # of a slice; a round with a longer delay of the generator is disturbed
@@ -58,19 +68,31 @@ class Block:
         self._rounds: list[RoundRow] = []
         self._trials: list[TrialRow] = []
         self._timeline: list[TimelineRow] = []
+        self._replay: list[ReplayRow] = []
 
     def run(self) -> BlockRows:
         """Run every scenario.
 
         Raises ChildError if the generator fails; a server that fails is a row.
         """
+        recorded = replay_load(self._schedule) if self._number == 0 else None
         for scenario in self._schedule.block_order(self._number):
             baselines = self._baseline_servers[scenario.scenario.protocol]
             for same_servers in scenario.fresh_groups:
                 with fresh_servers(self._context, same_servers, self._schedule.fresh_arms) as servers:
                     for load in same_servers.loads:
                         self._run_load(load, {**servers, **baselines})
-        return BlockRows(self._slices, self._histograms, self._resources, self._rounds, self._trials, self._timeline)
+                    if recorded in same_servers.loads:
+                        self._replay = record_replay(self._context, recorded, servers)
+        return BlockRows(
+            self._slices,
+            self._histograms,
+            self._resources,
+            self._rounds,
+            self._trials,
+            self._timeline,
+            self._replay,
+        )
 
     def _run_load(self, load: ScheduledLoad, servers: Servers) -> None:
         """Measure all arms at one load point."""

@@ -95,6 +95,14 @@ class Generator:
         figures: dict[str, dict[str, Any]] = self._ask(command)["slices"]
         return figures
 
+    def raw_rows(self, load: str) -> list[list[int]]:
+        """Return connection, sent_ns and received_ns of the replies in the last slice of a load.
+
+        Its settings decide how many are kept (``raw_rows``). The times count from the start of the slice.
+        """
+        rows: list[list[int]] = self._ask({"do": "raw", "id": load})["rows"]
+        return rows
+
     def discard(self, load: str) -> None:
         """Remove the last slice from the counts of a load."""
         self._send({"do": "discard", "id": load})

@@ -64,7 +64,9 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
     pictures: list[Picture] = []
     chart_failure = ""
     if chart_workers is not None:
-        chart_tables = ChartTables(summary, comparisons, run.histograms, trials, run.slices, run.timeline, recovery)
+        chart_tables = ChartTables(
+            summary, comparisons, run.histograms, trials, run.slices, run.timeline, recovery, run.replay
+        )
         try:
             pictures = _draw(folder, chart_workers, chart_tables)
         except ChartError as error:

@@ -13,6 +13,7 @@ Schema history:
 from bench.schema.block_rows import DISTURBED, HistogramRow, ResourceRow, RoundRow, SliceRow
 from bench.schema.rate_rows import MaxRateRow, RateRow, SliceLengthRow
 from bench.schema.recovery_row import RecoveryRow
+from bench.schema.replay_row import ReplayRow
 from bench.schema.result_rows import ComparisonRow, SummaryRow
 from bench.schema.timeline_row import TimelineRow
 from bench.schema.trial_row import TrialRow
@@ -27,6 +28,7 @@ __all__ = [
     "MaxRateRow",
     "RateRow",
     "RecoveryRow",
+    "ReplayRow",
     "ResourceRow",
     "RoundRow",
     "SliceLengthRow",

@@ -8,6 +8,7 @@ from bench.schema.csv_schema import (
     MaxRateRow,
     RateRow,
     RecoveryRow,
+    ReplayRow,
     ResourceRow,
     RoundRow,
     SliceLengthRow,
@@ -26,6 +27,7 @@ SLICES = "slices.csv.gz"
 HISTOGRAMS = "histograms.csv.gz"
 RESOURCES = "resources.csv.gz"
 TIMELINE = "timeline.csv.gz"
+REPLAY = "replay.csv.gz"
 ROUNDS = "rounds.csv"
 TRIALS = "trials.csv"
 RATES = "rates.csv"
@@ -51,6 +53,7 @@ TABLES: dict[str, type[Any]] = RAW_TABLES | {
     RATES: RateRow,
     SLICE_LENGTHS: SliceLengthRow,
     MAX_RATE: MaxRateRow,
+    REPLAY: ReplayRow,
     SUMMARY: SummaryRow,
     COMPARISONS: ComparisonRow,
     RECOVERY: RecoveryRow,

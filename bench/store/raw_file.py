@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from bench.store.csv_rows import csv_header, csv_rows
-from bench.store.file_names import RAW_TABLES, is_compressed
+from bench.store.file_names import RAW_TABLES, TABLES, is_compressed
 from bench.store.gzip_members import compress_member, whole_members
 
 NO_BLOCK = -1  # of a line that does not start with the number of a block
@@ -35,6 +35,12 @@ class RawFile:
 def header_bytes(name: str) -> bytes:
     """Return the content of a new raw file."""
     return _encoded(name, csv_header(RAW_TABLES[name]))
+
+
+def table_bytes(name: str, rows: Sequence[Any]) -> bytes:
+    """Return the content of a table that is written as a whole."""
+    row_type = TABLES[name]
+    return _encoded(name, csv_header(row_type) + csv_rows(row_type, rows))
 
 
 def row_bytes(name: str, rows: Sequence[Any]) -> bytes:

@@ -113,6 +113,11 @@ class RunData:
         return self._finished(file_names.TIMELINE) if self.has(file_names.TIMELINE) else None
 
     @cached_property
+    def replay(self) -> "pd.DataFrame | None":
+        """Return the single requests of a short excerpt; None if the run recorded none."""
+        return self.table(file_names.REPLAY) if self.has(file_names.REPLAY) else None
+
+    @cached_property
     def histograms(self) -> "pd.DataFrame":
         """Return the histograms of all finished blocks, with a row for each used slot: lower_ns, upper_ns, count."""
         try:

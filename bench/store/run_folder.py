@@ -17,6 +17,7 @@ from bench.schema.csv_schema import (
     HistogramRow,
     MaxRateRow,
     RateRow,
+    ReplayRow,
     ResourceRow,
     RoundRow,
     SliceLengthRow,
@@ -28,7 +29,7 @@ from bench.store import file_names, recovery
 from bench.store.csv_rows import csv_header, csv_rows, escape_formula
 from bench.store.durable_write import append_synced, write_synced
 from bench.store.errors import StoreError, os_reason, reporting_write_errors
-from bench.store.raw_file import header_bytes, row_bytes
+from bench.store.raw_file import header_bytes, row_bytes, table_bytes
 from bench.store.reader import STAMP, RunData, read_run
 
 if TYPE_CHECKING:  # pandas takes half a second to import
@@ -49,6 +50,7 @@ class BlockRows:
     rounds: Sequence[RoundRow]
     trials: Sequence[TrialRow]
     timeline: Sequence[TimelineRow] = ()  # of loads with phases
+    replay: Sequence[ReplayRow] = ()  # of the first block
 
 
 class RunFolder:
@@ -136,7 +138,10 @@ class RunFolder:
         self.unlock()
 
     def append(self, rows: BlockRows) -> None:
-        """Append a finished block, trials last. If the disk is full, earlier blocks stay as they are."""
+        """Append a finished block, trials last. If the disk is full, earlier blocks stay as they are.
+
+        The first block also has the excerpt of single requests, which is a file of its own.
+        """
         tables: dict[str, Sequence[Any]] = {
             file_names.SLICES: rows.slices,
             file_names.HISTOGRAMS: rows.histograms,
@@ -145,6 +150,9 @@ class RunFolder:
             file_names.ROUNDS: rows.rounds,
             file_names.TRIALS: rows.trials,
         }
+        if rows.replay:
+            with reporting_write_errors(self.path / file_names.REPLAY):
+                write_synced(self.path / file_names.REPLAY, table_bytes(file_names.REPLAY, rows.replay))
         for name, records in tables.items():
             if not records:
                 continue

@@ -73,6 +73,18 @@ def test_trials_have_a_row_for_every_case(folder: Path) -> None:
     assert set(trials["status"]) == {"ok", "skipped"}, trials[["arm", "status", "reason"]].to_string()
 
 
+def test_excerpt_has_requests_of_each_connection_and_no_baseline(folder: Path) -> None:
+    replay = read_run(folder).replay
+    assert replay is not None
+    assert set(replay["arm"]) == {"select/tcp"}, "iterative serves one client, and the others do not compete"
+    assert set(replay["connection"]) == set(range(16))
+    assert len(replay) <= 30_000
+    assert replay["received_ns"].is_monotonic_increasing
+    assert (replay["sent_ns"] < replay["received_ns"]).all()
+    assert replay["received_ns"].between(0, 20_000_000).all()
+    assert (folder / "charts" / "turns.svg").exists()
+
+
 def test_slices_have_load_cost_and_position(folder: Path) -> None:
     slices = pd.read_csv(folder / "slices.csv.gz")
     assert (slices["answered"] + slices["given_up"] + slices["corrupt"] == slices["sent"]).all()

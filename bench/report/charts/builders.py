@@ -26,6 +26,7 @@ from bench.report.charts.points import Point, describe_interval, select_points, 
 from bench.report.charts.sizes import build_sizes_chart
 from bench.report.charts.steadiness import draw_rounds
 from bench.report.charts.sweeps import Sweep, describe
+from bench.report.charts.turns import build_turns_chart
 from bench.report.charts.work_charts import build_mixed_chart, build_work_chart
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind
@@ -236,6 +237,7 @@ _FAMILY_BUILDERS: dict[str, Callable[[ChartRequest, ChartTables], Figure | None]
     "overload": build_overload_chart,
     "burst": build_burst_chart,
     "cost_latency": build_cost_latency_chart,
+    "turns": build_turns_chart,
 }
 _BUILDERS: dict[str, Callable[[ChartTables, Sweep], Figure | None]] = {
     "throughput": _throughput,

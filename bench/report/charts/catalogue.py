@@ -44,6 +44,7 @@ QUESTIONS = {
     "memory": "How much memory does each server use under load?",
     "fairness": "Did all connections get an equal share of the requests?",
     "loss": "How many datagrams were lost?",
+    "turns": "In which order does each server answer its clients?",
     "steady": "Was the rate steady during the measurement?",
 }
 _SOURCES = {
@@ -54,6 +55,7 @@ _SOURCES = {
     "service": file_names.HISTOGRAMS,
     "ratios": file_names.COMPARISONS,
     "steady": file_names.SLICES,
+    "turns": file_names.REPLAY,
     "fairness": file_names.TRIALS,
     "loss": file_names.TRIALS,
 }
@@ -70,6 +72,7 @@ class ChartTables:
     slices: pd.DataFrame
     timeline: pd.DataFrame | None = None  # of loads with phases
     recovery: pd.DataFrame | None = None  # how often each arm recovered from each overload
+    replay: pd.DataFrame | None = None  # single requests of a short excerpt
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,7 @@ def chart_requests(summary: pd.DataFrame, trials: pd.DataFrame) -> list[ChartReq
         "memory": costs,
         "fairness": capacity,
         "loss": [*capacity, *sessions, *common],
+        "turns": [*capacity, *family],
         "steady": capacity,
     }
     requests: list[ChartRequest] = []

@@ -10,7 +10,7 @@ import msgspec
 import pandas as pd
 import pytest
 
-from bench.schema.csv_schema import TrialRow
+from bench.schema.csv_schema import ReplayRow, TrialRow
 from bench.store.csv_rows import csv_header, csv_rows
 from bench.store.errors import StoreError
 from bench.store.file_names import RAW_TABLES
@@ -40,6 +40,17 @@ def test_appended_blocks_read_back_as_they_were(tmp_path: Path) -> None:
 def test_raw_tables_are_read_by_pandas_by_name_alone(tmp_path: Path, name: str) -> None:
     with make_folder(tmp_path, blocks=2) as folder:
         assert list(pd.read_csv(folder.path / name)["block"]) == [0, 1]
+
+
+def test_excerpt_of_a_block_is_a_file_of_its_own(tmp_path: Path) -> None:
+    row = ReplayRow("select/tcp", "capacity", 16, 64, connection=3, sent_ns=-5, received_ns=70_000)
+    with make_folder(tmp_path, blocks=0) as folder:
+        assert folder.read().replay is None
+        folder.append(replace(make_block(0), replay=[row]))
+        folder.append(make_block(1))
+        replay = folder.read().replay
+    assert replay is not None
+    assert replay.to_dict("records") == [{name: getattr(row, name) for name in ReplayRow.__dataclass_fields__}]
 
 
 def test_infinite_percentiles_read_back(tmp_path: Path) -> None:

@@ -1,0 +1,170 @@
+"""Single requests over time: a panel for each server, and in it a row for each connection."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.formatting import compact, join_words, plural
+from bench.report.charts.catalogue import ChartRequest, ChartTables
+from bench.report.charts.layout import Texts, number_ticks, page, panel_title, settle
+from bench.report.charts.marks import mark
+from bench.report.charts.style import PALE, Style, styles
+from bench.report.charts.sweeps import describe
+from bench.schema.arms import Arm
+
+Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
+MAX_PANELS, COLUMNS = 12, 2
+PANEL_IN = 2.1
+WINDOWS_MS = (20.0, 10.0, 5.0, 2.0, 1.0, 0.5)
+MAX_REPLIES = 300  # of the fastest server in its window: more would be narrower than a pixel
+LEGEND = (
+    "Grey: a request waits for its reply. Colour: from the previous reply on any connection to its own, so the colour "
+    "shows whose turn it is."
+)
+BAR_SHARE = 0.75  # of the height of a row
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """The requests of one server, by time of arrival.
+
+    rows: of each request its connection's position. began_ms: when its colour begins.
+    """
+
+    rows: Numbers
+    sent_ms: Numbers
+    began_ms: Numbers
+    received_ms: Numbers
+
+    def window(self, length_ms: float) -> tuple[float, int]:
+        """Return the start of the window of this length with the most replies, and their number."""
+        ends = np.searchsorted(self.received_ms, self.received_ms + length_ms)
+        counts = ends - np.arange(len(ends))
+        densest = int(np.argmax(counts))
+        return float(self.received_ms[densest]), int(counts[densest])
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """The turns of a server's connections: replies to others between two on one connection."""
+
+    median: float
+    low: float  # the middle 90% lie between low and high
+    high: float
+    longest_wait_ms: float
+
+    def __str__(self) -> str:
+        """Return the numbers in words."""
+        return (
+            f"{self.median:.0f} (middle 90%: {self.low:.0f} to {self.high:.0f}), "
+            f"longest wait {compact(self.longest_wait_ms)} ms"
+        )
+
+
+def build_turns_chart(request: ChartRequest, tables: ChartTables) -> Figure | None:
+    """Return the chart of the excerpt that the run recorded at this load; None if it recorded none."""
+    replay = tables.replay
+    if replay is None or replay.empty:
+        return None
+    sweep = request.sweep
+    rows = replay[(replay["scenario"] == sweep.scenario) & (replay["message_bytes"] == sweep.message_bytes)]
+    excerpts = {Arm.parse(str(name)): excerpt_of(of_arm) for name, of_arm in rows.groupby("arm") if len(of_arm) > 1}
+    if not excerpts:
+        return None
+    shown = sorted(excerpts)[:MAX_PANELS]
+    connections = int(rows["connections"].iloc[0])
+    length_ms = window_ms([excerpts[arm] for arm in shown])
+    load = describe(sweep, tables.trials, connections)
+    subtitle = f"{load}; over TCP; of each server the {length_ms:g} ms with the most replies, from one short recording"
+    texts = Texts(request.question, subtitle, _notes(request, tables, excerpts, connections))
+    columns = min(COLUMNS, len(shown))
+    lines = math.ceil(len(shown) / columns)
+    figure, axes = page(texts, columns, 0.4 + PANEL_IN * lines, lines)
+    looks = styles(arm.label for arm in shown)
+    for ax, arm in zip(axes, shown, strict=False):
+        _draw(ax, arm, excerpts[arm], looks[arm.label], length_ms, connections)
+    for ax in axes[len(shown) :]:
+        ax.set_axis_off()
+    for ax in axes[max(0, len(shown) - columns) : len(shown)]:
+        ax.set_xlabel("time (ms)")
+    settle(figure)
+    return figure
+
+
+def excerpt_of(rows: pd.DataFrame) -> Excerpt:
+    """Return the requests of one server. rows: of replay.csv.gz."""
+    rows = rows.sort_values("received_ns", kind="stable")
+    sent, received = (rows[name].to_numpy(float) / 1e6 for name in ("sent_ns", "received_ns"))
+    previous = np.concatenate([[-np.inf], received[:-1]])
+    positions = np.unique(rows["connection"].to_numpy(), return_inverse=True)[1].astype(float)
+    return Excerpt(positions, sent, np.maximum(sent, previous), received)
+
+
+def window_ms(excerpts: Sequence[Excerpt]) -> float:
+    """Return the longest window in which no server has more than MAX_REPLIES replies; at least the shortest one."""
+    for length_ms in WINDOWS_MS:
+        if max(excerpt.window(length_ms)[1] for excerpt in excerpts) <= MAX_REPLIES:
+            return length_ms
+    return WINDOWS_MS[-1]
+
+
+def turns_of(excerpt: Excerpt) -> Turns | None:
+    """Return how evenly connections take turns; None if no connection has two replies."""
+    positions = pd.Series(np.arange(len(excerpt.rows)))
+    others = (positions.groupby(excerpt.rows).diff().dropna() - 1).to_numpy()
+    if not len(others):
+        return None
+    low, median, high = np.percentile(others, (5, 50, 95))
+    return Turns(float(median), float(low), float(high), float((excerpt.received_ms - excerpt.sent_ms).max()))
+
+
+def _draw(ax: Axes, arm: Arm, excerpt: Excerpt, look: Style, length_ms: float, connections: int) -> None:
+    panel_title(ax, arm.display_label)
+    ax.title.set_color(look.ink)
+    start_ms, _ = excerpt.window(length_ms)
+    inside = (excerpt.received_ms >= start_ms) & (excerpt.sent_ms <= start_ms + length_ms)
+    rows = excerpt.rows[inside]
+    sent, began, received = (
+        np.clip(times[inside] - start_ms, 0.0, length_ms)
+        for times in (excerpt.sent_ms, excerpt.began_ms, excerpt.received_ms)
+    )
+    ax.set_xlim(0, length_ms)
+    ax.set_ylim(connections - 0.4, -0.6)
+    ax.grid(visible=False)
+    ax.spines["left"].set_visible(False)
+    ax.set_yticks([])
+    ax.set_ylabel("connections")
+    number_ticks(ax.xaxis)
+    width = BAR_SHARE * 72 * (PANEL_IN - 0.6) / connections
+    turns = turns_of(excerpt)
+    text = f"{arm.display_label}: {turns}" if turns else arm.display_label
+    with mark(ax, arm.label, text):
+        _bars(ax, rows, sent, began, PALE, width)
+        _bars(ax, rows, began, received, look.colour, width)
+
+
+def _bars(ax: Axes, rows: Numbers, begin: Numbers, end: Numbers, colour: str, width: float) -> None:
+    """Draw level bars as one line with gaps: an SVG of it is a tenth as large as one of many lines."""
+    gaps = np.full(len(rows), np.nan)
+    x, y = np.column_stack([begin, end, gaps]).ravel(), np.column_stack([rows, rows, gaps]).ravel()
+    ax.plot(x, y, color=colour, linewidth=width, solid_capstyle="butt", zorder=2)
+
+
+def _notes(request: ChartRequest, tables: ChartTables, excerpts: Mapping[Arm, Excerpt], connections: int) -> list[str]:
+    whole = "Replies to other connections between two replies on one, in the whole recording with all its pauses"
+    lines = [LEGEND, f"{whole}; in strict turns {connections - 1}:"]
+    known = {arm: turns for arm in sorted(excerpts) if (turns := turns_of(excerpts[arm]))}
+    lines += [f"    {arm.display_label}: {turns}" for arm, turns in known.items()]
+    arms = {Arm.parse(str(name)) for name in request.sweep.rows(tables.trials)["arm"].unique()}
+    expected = {arm for arm in arms if arm.competes and arm.transport == "tcp"}
+    if missing := sorted(arm.display_label for arm in expected - set(excerpts)):
+        reason = "because it serves fewer clients or did not answer"
+        lines.append(f"Not recorded, {reason}: {join_words(missing)}.")
+    if (rest := len(excerpts) - MAX_PANELS) > 0:
+        lines.append(f"{plural(rest, 'further server')} only in the list above: the chart has room for {MAX_PANELS}.")
+    return lines
