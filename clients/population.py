@@ -85,7 +85,7 @@ class Population:
             schedule["part_ns"] = length_ns // self.spec.parts + 1
             schedule["bin_ns"] = max(_MIN_BIN_NS, length_ns // BINS + 1)
             schedule["seed"], schedule["work_seed"] = thread_seeds[k]
-            self._set_arrivals(buffers.arrivals, times.start_ns, k)
+            self._set_arrivals(buffers.arrivals, times, k)
             if self.spec.phases:
                 set_phases(buffers, self.spec, times.window_ns, self._gap_ns)
 
@@ -172,11 +172,18 @@ class Population:
         gap_ns = 1e9 / per_s if per_s else 0.0
         return gap_ns * spec.burst_on_s / spec.burst_period_s if spec.arrivals == "burst" else gap_ns
 
-    def _set_arrivals(self, arrivals: Array, start_ns: int, thread: int) -> None:
-        """Set the parameters of the arrivals of one thread: ARRIVALS, shape ()."""
-        spec = self.spec
+    def _set_arrivals(self, arrivals: Array, times: LoadTimes, thread: int) -> None:
+        """Set the parameters of the arrivals of one thread: ARRIVALS, shape ().
+
+        At a constant rate the window and each phase begin and end in the middle between two arrivals. So they contain
+        rate times length of them. With an arrival at an end, rounding would decide whether it is inside.
+        """
+        spec, threads = self.spec, len(self.buffers)
         rate_rps = spec.phases[0].rate_rps * spec.phases[0].active if spec.phases else spec.rate_rps
-        gap_ns, first_gap_share = self._gap_ns(rate_rps), (thread + 1) / len(self.buffers)
+        gap_ns, first_gap_share = self._gap_ns(rate_rps), (thread + 0.5) / threads
+        start_ns: float = times.start_ns
+        if spec.arrivals == "constant" and gap_ns:
+            start_ns += (times.window_ns - times.start_ns) % (gap_ns / threads)
         arrivals["position_ns"] = gap_ns * (first_gap_share - 1) if spec.arrivals == "constant" else 0.0
         arrivals["first_gap_share"] = first_gap_share
         arrivals["gap_ns"] = gap_ns

@@ -92,6 +92,13 @@ def test_constant_arrivals_are_evenly_spaced() -> None:
     assert gaps_ns(raw) == pytest.approx(500_000, abs=2)
 
 
+@pytest.mark.parametrize("warmup_s", [0.0, 0.00025, 0.003, 0.0101])
+def test_constant_arrivals_in_a_window_are_rate_times_length(warmup_s: float) -> None:
+    with start_tcp_server(echo) as port:
+        _, slice_, _ = run_load(make_tcp_spec(port, arrivals="constant"), 0.05 + warmup_s, warmup_s=warmup_s)
+    assert slice_.counts.tally["counted"] == 2000 * 0.05
+
+
 def test_bursts_fill_only_their_part_of_each_period() -> None:
     with start_tcp_server(echo) as port:
         spec = make_tcp_spec(port, arrivals="burst", raw_rows=10_000, burst_on_s=0.01, burst_period_s=0.05)

@@ -1,6 +1,7 @@
 """Loads whose rates change over time, against servers of known behaviour."""
 
 import contextlib
+import os
 import socket
 import threading
 import time
@@ -52,14 +53,26 @@ def test_each_phase_has_its_rate_and_its_ledger(threads: Threads) -> None:
     phases = (Phase("low", 0.2, 500.0), Phase("off", 0.1, active=False), Phase("high", 0.2, 2000.0))
     with start_tcp_server(echo) as port:
         document = run_phases(threads, make_tcp_spec(port, connections=4, phases=phases, arrivals="constant"))
-    assert [phase["scheduled"] for phase in document["phases"]] == [
-        pytest.approx(100, abs=1),
-        None,
-        pytest.approx(400, abs=1),
-    ]
+    assert [phase["scheduled"] for phase in document["phases"]] == [100, None, 400]
     assert document["phases"][1]["sent"] == 0
     assert [phase["duration_s"] for phase in document["phases"]] == [pytest.approx(s) for s in (0.2, 0.1, 0.2)]
     assert document["phases"][2]["throughput_rps"] == pytest.approx(2000, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("rate_rps", "seconds", "scheduled"),
+    # The gap between two arrivals divides the phase; it does not as a binary fraction; the last arrival is cut off.
+    [(100_000.0, 0.01, 1000), (30_000.0, 0.01, 300), (70.0, 0.1, 7), (250.0, 0.0101, 3)],
+)
+def test_constant_phase_schedules_rate_times_length(rate_rps: float, seconds: float, scheduled: int) -> None:
+    phases = (Phase("burst", seconds, rate_rps), Phase("rest", 0.05, active=False))
+    cpu = min(os.sched_getaffinity(0))
+    with start_tcp_server(echo) as port:
+        spec = make_tcp_spec(port, connections=8, phases=phases, arrivals="constant")
+        for cpus in ([cpu], [cpu, cpu]):
+            with contextlib.closing(Threads(cpus)) as threads:
+                document = run_phases(threads, spec, warmup_s=0.0123)
+            assert document["phases"][0]["scheduled"] == scheduled
 
 
 def test_closed_loop_pauses_in_an_inactive_phase(threads: Threads) -> None:
@@ -91,7 +104,7 @@ def test_request_belongs_to_the_phase_in_which_it_was_due(threads: Threads) -> N
     with start_tcp_server(slow) as port:
         document = run_phases(threads, make_tcp_spec(port, phases=phases, arrivals="constant"))
     peak, rest = document["phases"]
-    assert peak["scheduled"] == pytest.approx(30, abs=1)
+    assert peak["scheduled"] == 30
     assert peak["ledger"]["ok"] == peak["sent"] == peak["scheduled"]
     assert rest["sent"] == 0
     assert peak["replies"] < 15 < rest["replies"]
