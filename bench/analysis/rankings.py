@@ -93,7 +93,8 @@ def unranked_models(trials: pd.DataFrame) -> list[str]:
 def _counts(row: Mapping[Any, Any]) -> bool:
     """Return whether a comparison counts for the rank.
 
-    It compares arms of one transport in the headline metric, and it is not invalid.
+    It compares arms of one transport in the headline metric, some block measured both, and it is not invalid.
     """
     is_headline = row["metric"] == headline(str(row["scenario_kind"]))
-    return row["kind"] in _RANKING_KINDS and is_headline and row["verdict"] != INVALID
+    is_measured = int(row["blocks"]) > 0
+    return row["kind"] in _RANKING_KINDS and is_headline and is_measured and row["verdict"] != INVALID

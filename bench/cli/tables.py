@@ -170,7 +170,7 @@ def _caption(result: ResultTable) -> Text | None:
     legend += [RATIO_LEGENDS[pairing] for pairing in sorted(pairings)]
     if result.has_predictions:
         legend.append(PREDICTION_LEGEND)
-    conclusions = {row.ratio.conclusion for row in result.rows if row.ratio}
+    conclusions = {row.ratio.conclusion for row in result.rows if row.ratio and row.ratio.is_measured}
     legend += [text for conclusion, text in SIGN_LEGEND.items() if conclusion in conclusions]
     if legend:
         lines.append("; ".join(legend))

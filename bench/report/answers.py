@@ -6,23 +6,20 @@ They come from the comparisons and from the bounds of the searches.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
-from bench.analysis import statistics
 from bench.analysis.cases import group_by_load_point, text
 from bench.analysis.comparisons import noise_floor_at, noise_floor_share
 from bench.analysis.rankings import ranks
 from bench.formatting import compact, format_percent, format_ratio, join_words
 from bench.report.asyncio_reads import asyncio_reads
+from bench.report.reference_ratios import Row, by_ratio, is_measured, ratio_sentences, times, with_reference
 from bench.schema.arms import Arm
-from bench.schema.conclusions import ComparisonKind, Conclusion
+from bench.schema.conclusions import ComparisonKind
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, ScenarioKind, headline
-from clients.quality_codes import INVALID
 
-RESOLUTION = 0.05  # a difference that a reader would want to detect
 QUANTITIES = {
     "throughput_rps": "requests per second",
     "sessions_per_s": "sessions per second",
@@ -30,7 +27,6 @@ QUANTITIES = {
     "latency_p99_us": "99th percentile of the latency",
     "memory_mb": "memory",
 }
-Row = Mapping[Any, Any]  # a row of comparisons.csv
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +108,11 @@ def noise_floor(comparisons: pd.DataFrame) -> str:
 
 
 def _answer(load_point: LoadPoint, metric: str, rows: Sequence[Row], noise: float | None) -> Answer | None:
-    with_reference = [row for row in rows if row["kind"] == ComparisonKind.REFERENCE]
-    against_reference = {
-        transport: [row for row in with_reference if Arm.parse(row["arm"]).transport == transport]
-        for transport in ("tcp", "udp")
-    }
-    measured = {transport: compared for transport, compared in against_reference.items() if compared}
+    measured = [transport for transport in ("tcp", "udp") if with_reference(rows, transport)]
     if not measured:
         return None
     best = [_first_rank(rows, metric, transport, noise) for transport in measured]
-    ratios = [_relative_to_reference(compared, metric, transport) for transport, compared in measured.items()]
+    ratios = [ratio_sentences(rows, transport, QUANTITIES[metric]) for transport in measured]
     ratios += [_udp_relative_to_tcp(rows), asyncio_reads(rows, metric)]
     return Answer(str(load_point), " ".join(best), tuple(filter(None, ratios)))
 
@@ -132,6 +123,10 @@ def _first_rank(rows: Sequence[Row], metric: str, transport: str, noise: float |
     first = sorted(arm for arm, (best, _) in rank_of.items() if best == 1)
     quantity, labels = QUANTITIES[metric], [Arm.parse(arm).label for arm in first]
     over = f"Over {transport.upper()}"
+    compared = with_reference(rows, transport)
+    if not first and len(compared) == 1 and not is_measured(compared[0]):
+        only, reference = (Arm.parse(compared[0][side]).label for side in ("arm", "reference"))
+        return f"{over}, only {only} was measured: without {reference} there is no comparison."
     if not first:
         return f"No conclusion over {transport.upper()}: the figures are invalid (see caveats)."
     if len(first) > 1:
@@ -158,55 +153,9 @@ def _lead_below_noise_floor(
     return ""
 
 
-def _relative_to_reference(rows: Sequence[Row], metric: str, transport: str) -> str:
-    """Return sentences on the arms of one transport compared with their reference.
-
-    The text is empty if all their figures are invalid.
-    """
-    if all(row["verdict"] == INVALID for row in rows):
-        return ""
-    reference, quantity = Arm.parse(rows[0]["reference"]).label, QUANTITIES[metric]
-    if different := _by_ratio(rows):
-        numbers = join_words(map(_times, different))
-        sentences = [f"Over {transport.upper()}, {quantity} relative to {reference}: {numbers}."]
-    else:
-        sentences = [f"Over {transport.upper()}, no server differs significantly from {reference} in {quantity}."]
-    if equivalent := [row for row in rows if row["conclusion"] == Conclusion.EQUIVALENT]:
-        sentences.append(f"Equivalent within 5%: {join_words(map(_times, equivalent))}.")
-    if inconclusive := [row for row in rows if row["conclusion"] == Conclusion.INCONCLUSIVE]:
-        sentences.append(f"Inconclusive: {join_words(map(_times, inconclusive))}.{_blocks_needed(inconclusive)}")
-    return " ".join(sentences)
-
-
 def _udp_relative_to_tcp(rows: Sequence[Row]) -> str:
-    different = _by_ratio([row for row in rows if row["kind"] == ComparisonKind.TRANSPORTS])
-    return f"UDP relative to TCP, same model: {join_words(map(_times, different))}." if different else ""
-
-
-def _by_ratio(rows: Sequence[Row]) -> list[Row]:
-    """Return the significant differences, the largest ratio first."""
-    different = [row for row in rows if row["conclusion"] in ("faster", "slower")]
-    return sorted(different, key=lambda row: -float(row["ratio"]))
-
-
-def _times(row: Row) -> str:
-    ratio, low, high = (format_ratio(float(row[name])) for name in ("ratio", "low", "high"))
-    quality = "" if row["verdict"] == "valid" else f", {row['verdict']}"
-    return f"{Arm.parse(row['arm']).label} {ratio} times ({low} to {high}{quality})"
-
-
-def _blocks_needed(rows: Sequence[Row]) -> str:
-    """Return how many blocks would detect a difference of 5%, if more are needed."""
-    needed = [_blocks_for_resolution(row) for row in rows if row["verdict"] != "invalid"]
-    finite = [blocks for blocks in needed if not math.isnan(blocks)]
-    if not finite or max(finite) <= max(int(row["blocks"]) for row in rows):
-        return ""
-    return f" Detecting a difference of {100 * RESOLUTION:.0f}% would take about {max(finite):,.0f} blocks."
-
-
-def _blocks_for_resolution(row: Row) -> float:
-    interval = statistics.LogRatio(row["ratio"], row["low"], row["high"], 0, 0, 0)
-    return statistics.blocks_for(RESOLUTION, interval, int(row["blocks"]))
+    different = by_ratio([row for row in rows if row["kind"] == ComparisonKind.TRANSPORTS])
+    return f"UDP relative to TCP, same model: {join_words(map(times, different))}." if different else ""
 
 
 def _bounds(rows: Iterable[Row]) -> str:

@@ -165,7 +165,8 @@ def _note(table: ResultTable) -> str:
     if table.metrics[0] == "max_rate_rps":
         notes = ["Brackets: search bounds."]
     if any(row.ratio for row in table.rows):
-        pairings = {row.ratio.pairing for row in table.rows if row.ratio and row.ratio.reference != row.arm.name}
+        compared = [row.ratio for row in table.rows if row.ratio and row.ratio.is_measured and not row.is_reference]
+        pairings = {ratio.pairing for ratio in compared}
         notes += [text for pairing, text in RATIO_NOTES.items() if pairing in pairings]
         notes.append("Servers with overlapping ranks do not differ significantly; - is not ranked.")
     if table.has_predictions:
@@ -198,15 +199,24 @@ def _cells(row: TableRow, table: ResultTable) -> list[Cell]:
 def _ratio_cell(row: TableRow) -> Cell:
     if row.is_reference:
         return Cell("reference")
-    if row.ratio is None:
+    if row.ratio is None or not row.ratio.is_measured:
         return Cell("-")
-    ratio, low, high = (format_ratio(value) for value in (row.ratio.ratio, row.ratio.low, row.ratio.high))
-    return Cell(f"{ratio} [{low}, {high}] {row.ratio.conclusion}", row.ratio.conclusion)
+    figures = _ratio_text(row.ratio.ratio, row.ratio.low, row.ratio.high)
+    return Cell(f"{figures} {row.ratio.conclusion}", row.ratio.conclusion)
+
+
+def _ratio_text(ratio: float, low: float, high: float) -> str:
+    """Return a ratio with its interval; without one where it is unknown, and ``-`` for an unknown ratio."""
+    if math.isnan(ratio):
+        return "-"
+    if math.isnan(low):
+        return format_ratio(ratio)
+    return f"{format_ratio(ratio)} [{format_ratio(low)}, {format_ratio(high)}]"
 
 
 def _comparison_cells(row: Mapping[Any, Any]) -> list[Cell]:
     metric, verdict = str(row["metric"]), str(row["verdict"])
-    ratio, low, high = (format_ratio(float(row[name])) for name in ("ratio", "low", "high"))
+    ratio, low, high = (float(row[name]) for name in ("ratio", "low", "high"))
     texts = [
         str(row["scenario"]),
         LoadPoint.from_row(row).part or "-",
@@ -215,7 +225,7 @@ def _comparison_cells(row: Mapping[Any, Any]) -> list[Cell]:
         METRICS[metric].label if metric in METRICS else metric,
         Arm.parse(row["arm"]).display_name,
         Arm.parse(row["reference"]).display_name,
-        f"{ratio} [{low}, {high}]",
+        _ratio_text(ratio, low, high),
         _p_value(float(row["p_holm"])),
         f"{row['conclusion']} (invalid figures)" if verdict == "invalid" else str(row["conclusion"]),
     ]

@@ -55,12 +55,15 @@ class Ratio:
     high: float
     conclusion: str
     pairing: str = Pairing.ROUNDS
+    is_measured: bool = True  # some block measured both arms
 
     def __str__(self) -> str:
         """Return ``0.82 [0.80, 0.84] slower``, with a sign instead of the word for a tie.
 
         An unknown ratio is left out.
         """
+        if not self.is_measured:
+            return "-"
         if math.isnan(self.ratio):
             return self.conclusion
         conclusion = SIGNS.get(self.conclusion, self.conclusion)
@@ -227,9 +230,9 @@ def _ratios(comparisons: pd.DataFrame) -> dict[tuple[LoadPoint, str], Ratio]:
 
 def _ratio(row: Mapping[Any, Any]) -> Ratio:
     ratio, low, high = (float(row[name]) for name in ("ratio", "low", "high"))
-    return Ratio(
-        str(row["reference"]), ratio, low, high, str(row["conclusion"]), text(row.get("pairing")) or Pairing.ROUNDS
-    )
+    pairing = text(row.get("pairing")) or Pairing.ROUNDS
+    is_measured = int(row["blocks"]) > 0
+    return Ratio(str(row["reference"]), ratio, low, high, str(row["conclusion"]), pairing, is_measured)
 
 
 def _row(arm: str, rows: pd.DataFrame, first: str, ratio: Ratio | None) -> TableRow:

@@ -11,6 +11,7 @@ def make_row(arm: str, reference: str, conclusion: str, **changes: object) -> di
         "scenario_kind": "capacity",
         "metric": "throughput_rps",
         "verdict": "valid",
+        "blocks": 6,
     }
     return common | {"arm": arm, "reference": reference, "conclusion": conclusion} | changes
 
@@ -82,3 +83,9 @@ def test_unranked_models_are_those_with_workers_on_one_cpu() -> None:
     )
     assert unranked_models(trials) == ["multiprocessing"]
     assert unranked_models(pd.DataFrame()) == []
+
+
+def test_ranks_leave_out_pairs_that_no_block_measured() -> None:
+    missing = [make_row(arm, "r/tcp", "inconclusive", kind="reference", blocks=0) for arm in ("a/tcp", "b/tcp")]
+    assert ranks(missing) == {}
+    assert ranks([*missing, make_row("a/tcp", "b/tcp", "faster")]) == {"a/tcp": (1, 1), "b/tcp": (2, 2)}

@@ -69,6 +69,7 @@ def test_ratio_ends_in_conclusion(frames: Results) -> None:
         (Ratio("a/tcp", 0.8, 0.78, 0.81, "slower"), "0.80 [0.78, 0.81] slower"),
         (Ratio("a/tcp", 1.0, 0.98, 1.01, "equivalent"), "1.00 [0.98, 1.01] ="),
         (Ratio("a/tcp", float("nan"), 0.0, 1.0, "inconclusive"), "inconclusive"),
+        (Ratio("a/tcp", float("nan"), 0.0, 1.0, "inconclusive", is_measured=False), "-"),
         (Ratio("a/tcp", 2.0, 0.0, float("inf"), "inconclusive"), "2.00 ?"),
     ],
 )
