@@ -47,14 +47,15 @@ class ProbeResult:
     failures: Mapping[tuple[str, str, str], str]  # (model, transport, protocol) -> reason
 
 
-def probe_external_servers(context: RunContext, plan: Plan) -> ProbeResult:
+def probe_external_servers(context: RunContext, plan: Plan, *, may_refuse: bool = True) -> ProbeResult:
     """Have a conversation with each external server over each protocol. Reports what will be skipped or will fail.
 
     Raises PlanError if the kernel refuses to start a command: nothing is measured yet, and the user can correct it.
+    In a run that is resumed, such a server has failed (may_refuse is False).
     """
     conversations = list(_conversations(context))
     for conversation in conversations:
-        if conversation.failure.startswith(CANNOT_START):
+        if may_refuse and conversation.failure.startswith(CANNOT_START):
             raise PlanError(f"external server {conversation.model!r}: {conversation.failure}")
     servers, failures = [], {}
     for server in plan.external_servers:

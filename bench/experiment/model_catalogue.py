@@ -14,24 +14,26 @@ from servers.registry import REPLYING_PROTOCOLS, Description
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-def known_models(plan: Plan | None = None) -> dict[str, Description]:
+def known_models(plan: Plan | None = None, *, may_refuse: bool = True) -> dict[str, Description]:
     """Return the server models and the plan's external servers, by name.
 
-    No model is imported. A model whose file is broken is included, with the reason. Raises PlanError if an external
-    server has no folder.
+    No model is imported. A model whose file is broken is included, with the reason. Raises PlanError if the program of
+    an external server cannot be started.
+
+    may_refuse: whether it may raise. Once something is measured, such a server fails when it is started.
     """
     models = {name: registry.describe(name) for name in registry.names()}
     external_servers = plan.external_servers if plan is not None else ()
-    return models | {server.name: describe_external(server) for server in external_servers}
+    return models | {server.name: describe_external(server, may_refuse=may_refuse) for server in external_servers}
 
 
-def describe_external(server: ExternalServer) -> Description:
+def describe_external(server: ExternalServer, *, may_refuse: bool = True) -> Description:
     """Return the description of an external server in the form of a model's.
 
-    Raises PlanError.
+    Raises PlanError. may_refuse: as for ``known_models``.
     """
     problem = find_shell_syntax(server.command) or find_problem(filled(server))
-    if problem:
+    if problem and may_refuse:
         raise PlanError(f"external server {server.name!r}: {problem}")
     values: dict[str, Any] = {f"serve_{transport}": None for transport in server.transports}
     values |= {"PARALLEL": server.cpus > 1, "MAX_TCP_CLIENTS": server.clients or None}

@@ -162,8 +162,8 @@ def _execute_steps(
     minutes: float | None,
     recorded: Calibration | None,
 ) -> Outcome:
-    placement = place_here(usable_cpus)
-    schedule = _resolve(plan, placement)
+    placement, may_refuse = place_here(usable_cpus), recorded is None
+    schedule = _resolve(plan, placement, may_refuse=may_refuse)
     raise_soft_limit()
     with termination_as_keyboard_interrupt(), contextlib.ExitStack() as stack:
         generator = stack.enter_context(_start_generator(schedule, observer))
@@ -176,7 +176,7 @@ def _execute_steps(
         warned: set[str] = set()
         if plan.external_servers:
             unprobed = RunContext(schedule, generator, _noise_probe(placement), observer, warned=warned)
-            probed = probe_external_servers(unprobed, plan)
+            probed = probe_external_servers(unprobed, plan, may_refuse=may_refuse)
             plan, failures = probed.plan, probed.failures
             schedule = _resolve(plan, placement)
             warn_about_unserved(schedule, observer)
@@ -198,7 +198,7 @@ def _execute_steps(
             length.is_longer(plan, plan.scenario(point.scenario)) or backlog_s(plan, point, length)
             for (point, _), length in lengths.items()
         ):
-            plan = fit(plan, minutes, known_models(plan), lengths)
+            plan = fit(plan, minutes, known_models(plan, may_refuse=False), lengths)
             context = replace(context, schedule=_resolve(plan, placement))
         folder = open_folder(plan, machine)
         progress.folder, progress.blocks = folder, set(folder.read().finished_blocks)
@@ -212,10 +212,11 @@ def _execute_steps(
         return progress.outcome(folder)
 
 
-def _resolve(plan: Plan, placement: Placement) -> Schedule:
+def _resolve(plan: Plan, placement: Placement, *, may_refuse: bool = False) -> Schedule:
+    """Return the schedule. may_refuse: whether it may raise PlanError about the program of an external server."""
     return resolve(
         plan,
-        known_models(plan),
+        known_models(plan, may_refuse=may_refuse),
         server_cpus=placement.server,
         generator_cpus=placement.generator,
         limits=HostLimits(hard_limit(), free_memory_mb()),
@@ -300,7 +301,8 @@ def _load_text(schedule: Schedule, finished: int, lengths: Lengths) -> str:
         )
     remaining = plan.blocks - finished
     blocks = plural(remaining, "missing block" if finished else "block")
-    seconds = duration_s(msgspec.structs.replace(plan, blocks=remaining), known_models(plan), lengths)
+    models = known_models(plan, may_refuse=False)
+    seconds = duration_s(msgspec.structs.replace(plan, blocks=remaining), models, lengths)
     return f"{blocks}, about {format_duration(seconds)}"
 
 
@@ -346,7 +348,7 @@ def _remaining_blocks(
     if plan.target_precision:
         context.observer.on_run_start(None, None, schedule.thresholds)
     else:
-        slices = slices_per_block(plan, known_models(plan), lengths) * len(missing)
+        slices = slices_per_block(plan, known_models(plan, may_refuse=False), lengths) * len(missing)
         context.observer.on_run_start(slices, plan.blocks, schedule.thresholds)
     start_s = time.monotonic()
     for number in missing:
