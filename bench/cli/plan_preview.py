@@ -16,7 +16,6 @@ from bench.plan.host_limits import HostLimits
 from bench.plan.population_texts import describe_scenario
 from bench.plan.sample_sizes import percentile_needs
 from bench.plan.schedule import Schedule, ScheduledLoad, describe_turns, resolve
-from bench.plan.slice_lengths import short_cycle_s
 
 
 def print_plan(plan: Plan, console: Console) -> None:
@@ -92,4 +91,4 @@ def _duration(plan: Plan, seconds: float) -> str:
             f"for {plan.max_minutes:g} minutes at most"
         )
     blocks = f"{plural(plan.blocks, 'block')}, about {format_duration(seconds)}"
-    return f"{blocks}; longer if a server takes more than {1e3 * short_cycle_s(plan):.2g} ms for a reply"
+    return f"{blocks}; longer if servers take much longer for a reply than its wait and compute"

@@ -33,7 +33,7 @@ from bench.schema.load_points import LoadPoint
 from clients.quality_codes import Thresholds
 from servers.registry import Description
 
-_MAX_CALIBRATED = 64  # connections of a calibration in a load with phases; enough for the capacity of every model
+MAX_CALIBRATED = 64  # connections of a calibration in a load with phases; enough for the capacity of every model
 _Item = TypeVar("_Item")
 SEARCH_BLOCK = 0  # searches are not in blocks; their orders and arrivals are those of this block
 
@@ -99,7 +99,7 @@ class ScheduledLoad:
         """
         if not self.scenario.phases:
             return population
-        return replace(population, connections=min(population.connections, _MAX_CALIBRATED))
+        return replace(population, connections=min(population.connections, MAX_CALIBRATED))
 
     def takes_part(self, arm: Arm, length: SliceLength, counted_rounds: int) -> bool:
         """Return whether an arm with slices of this length has one in the next round.

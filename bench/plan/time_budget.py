@@ -3,22 +3,24 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
 from bench.formatting import plural
+from bench.plan.calibration_time import calibration_s
 from bench.plan.definition import MAX_BLOCKS, Plan, PlanError
+from bench.plan.expected_slices import expected_length
 from bench.plan.matrix import arms, baseline_arms, competing_arms, load_points, scenario_load_points, skip_reason
 from bench.plan.ordering import round_count, slice_s, takes_part
+from bench.plan.population_loads import PopulationLoad, populations_at
 from bench.plan.scenario import Scenario
-from bench.plan.slice_lengths import Lengths, SliceLength, planned_length
+from bench.plan.slice_lengths import Lengths, SliceLength
+from bench.plan.time_costs import CASE_S, FIXED_S, SERVER_START_S, SETTLE_S, connecting_s, reading_s, turned_away_s
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 from servers.registry import Description
 
-FIXED_S = 9.0  # start of the generator and the baseline servers, calibration of the rates, charts
-SERVER_START_S = 0.06  # per server, when all servers of a block start at the same time
-BETWEEN_SLICES_S = 0.003  # reading of the counters, question to the generator
 REPEAT_FACTOR = 1.07  # disturbed rounds are repeated: 3 to 12% in fifteen runs on a shared machine
 SEARCH_ROUNDS = 30  # typical for a search
 DECIDED_SHARE = 0.75  # of the trials of a search that take place: arms that are decided have none
@@ -32,9 +34,9 @@ NO_LENGTHS: Lengths = {}  # before the calibration
 def duration_s(plan: Plan, models: Mapping[str, Description], lengths: Lengths = NO_LENGTHS) -> float:
     """Return the approximate duration of a run on two CPUs.
 
-    models: by name. lengths: as calibrated; before that every arm is assumed to have the plan's slices.
+    models: by name. lengths: as calibrated; an arm without one is assumed to have the slices that the plan lets expect.
     """
-    return FIXED_S + plan.blocks * _block_s(plan, models, lengths) + _searches_s(plan, models, lengths)
+    return _once_s(plan, models, lengths) + plan.blocks * _block_s(plan, models, lengths)
 
 
 def slices_per_block(plan: Plan, models: Mapping[str, Description], lengths: Lengths = NO_LENGTHS) -> int:
@@ -43,7 +45,7 @@ def slices_per_block(plan: Plan, models: Mapping[str, Description], lengths: Len
 
 
 def load_s(plan: Plan, models: Mapping[str, Description]) -> float:
-    """Return the seconds of load in all blocks of a run with the plan's slices."""
+    """Return the seconds of load in all blocks of a run."""
     return plan.blocks * sum(case.slices * case.length.slice_s for case in _cases(plan, models, NO_LENGTHS))
 
 
@@ -52,7 +54,7 @@ def fit(plan: Plan, minutes: float, models: Mapping[str, Description], lengths: 
 
     If these are fewer than ``MIN_BLOCKS``, blocks get fewer rounds. Raises PlanError if the time is too short for that.
     """
-    left_s = 60 * minutes - FIXED_S - _searches_s(plan, models, lengths)
+    left_s = 60 * minutes - _once_s(plan, models, lengths)
     if not load_points(plan):  # the plan only searches
         return plan
     blocks = int(left_s / _block_s(plan, models, lengths))
@@ -92,13 +94,15 @@ class _Case:
     arm: Arm
     length: SliceLength
     slices: int
-    backlog_s: float
+    after_s: float  # after each slice, until the last requests have ended
+    populations: tuple[PopulationLoad, ...]
 
     @property
     def seconds(self) -> float:
-        """The slices with their last requests and replies, and the warm-up before the first round."""
-        slice_s = self.length.slice_s + self.backlog_s + self.length.drain_s + BETWEEN_SLICES_S
-        return REPEAT_FACTOR * self.slices * slice_s + self.length.drain_s
+        """The connections, the slices with their last requests and replies, and the warm-up before the first round."""
+        slice_s = self.length.slice_s + self.after_s + self.length.drain_s + reading_s(self.populations)
+        repeated = REPEAT_FACTOR if self.slices > 1 else 1.0
+        return CASE_S + connecting_s(self.populations) + self.length.drain_s + repeated * self.slices * slice_s
 
 
 def _cases(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> Iterator[_Case]:
@@ -106,13 +110,21 @@ def _cases(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> I
     baselines = baseline_arms(plan)
     for point in load_points(plan):
         scenario = plan.scenario(point.scenario)
-        rounds, usual = round_count(plan, scenario), planned_length(plan, scenario)
+        rounds, populations = round_count(plan, scenario), populations_at(scenario, point)
         for arm in arms(plan):
-            length = lengths.get((point, arm), usual)
+            length = _length(plan, models, lengths, point, arm)
             if not skip_reason(plan, arm, point, models) and not length.skip_reason:
                 interval = length.round_interval(rounds, slice_s(plan, scenario))
                 slices = sum(takes_part(number, interval, is_baseline=arm in baselines) for number in range(rounds))
-                yield _Case(point, arm, length, slices, backlog_s(plan, point, length))
+                after_s = backlog_s(plan, point, length)
+                after_s += turned_away_s(scenario.backlog, populations, plan.timeout_s)
+                yield _Case(point, arm, length, slices, after_s, populations)
+
+
+def _length(plan: Plan, models: Mapping[str, Description], lengths: Lengths, point: LoadPoint, arm: Arm) -> SliceLength:
+    """Return the slices of an arm at a load point: as calibrated, or else as the plan lets expect."""
+    calibrated = lengths.get((point, arm))
+    return calibrated or expected_length(plan, plan.scenario(point.scenario), point, models[arm.model], arm.transport)
 
 
 def _slowest_arm(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> str:
@@ -154,9 +166,28 @@ def _has_rounds(scenario: Scenario) -> bool:
 
 
 def _block_s(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> float:
-    scenarios = sum(not scenario.searches for scenario in plan.scenarios)
+    """Return the seconds of a block. Each load point with phases has servers of its own."""
+    points = load_points(plan)
+    starts = sum(not scenario.searches and not scenario.phases for scenario in plan.scenarios)
+    starts += sum(bool(plan.scenario(point.scenario).phases) for point in points)
     fresh_servers = len(arms(plan)) - len(baseline_arms(plan))
-    return SERVER_START_S * fresh_servers * scenarios + sum(case.seconds for case in _cases(plan, models, lengths))
+    settling_s = SETTLE_S * sum(map(partial(_waits_for_memory, plan), points))
+    return (
+        SERVER_START_S * fresh_servers * starts
+        + settling_s
+        + sum(case.seconds for case in _cases(plan, models, lengths))
+    )
+
+
+def _waits_for_memory(plan: Plan, point: LoadPoint) -> bool:
+    """Return whether the memory of connections is measured at a load point."""
+    populations = plan.scenario(point.scenario).populations
+    return any(population.behaviour != "normal" for population in populations)
+
+
+def _once_s(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> float:
+    """Return the seconds of everything but the blocks."""
+    return FIXED_S + calibration_s(plan, models) + _searches_s(plan, models, lengths)
 
 
 def _searches_s(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> float:
@@ -165,10 +196,9 @@ def _searches_s(plan: Plan, models: Mapping[str, Description], lengths: Lengths)
     for scenario in plan.scenarios:
         if not scenario.searches:
             continue
-        usual = planned_length(plan, scenario)
         for point in scenario_load_points(scenario):
             for arm in competing_arms(plan):
-                length = lengths.get((point, arm), usual)
+                length = _length(plan, models, lengths, point, arm)
                 if not skip_reason(plan, arm, point, models) and not length.skip_reason:
                     load_s = max(scenario.load_seconds, length.window_s) + 2 * length.drain_s
                     trials_s += load_s + SERVER_START_S + SEARCH_OVERHEAD_S
