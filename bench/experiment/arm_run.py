@@ -1,10 +1,10 @@
 """One arm at one load point of a block: its connections, its slices, its trial."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.experiment.accepting import usage_once_accepted
 from bench.experiment.child_process import ServerError
 from bench.experiment.kernel_memory import (
     growth_without_sockets_mb,
@@ -19,12 +19,11 @@ from bench.experiment.server_pool import verify
 from bench.experiment.trial_rows import TrialMeasurement, WholeLoad, trial_row
 from bench.machine.kernel_counters import growth, kernel_memory_mb, listen_overflows
 from bench.machine.process_usage import ProcessTree, Usage
-from bench.machine.socket_buffers import server_sockets
+from bench.machine.socket_buffers import pending_connections, server_sockets
 from bench.plan.population_loads import PopulationLoad
 from bench.plan.slice_lengths import SliceLength
 from bench.schema.csv_schema import HistogramRow, ResourceRow, SliceRow, TimelineRow, TrialRow
 
-_ACCEPT_S = 2.0  # after the last client has connected
 _WARMUP_S = 0.005  # load before the first round: threads start, and the interpreter specialises its code
 
 
@@ -112,7 +111,7 @@ class ArmRun:
         self.server.tree.pin(context.schedule.server_cpus)  # workers that were forked since its start
         if not load.scenario.phases:  # their first one begins with a fresh server
             context.generator.warm(self.load_name, _WARMUP_S)
-        self.usage = self._usage_once_accepted()
+        self.usage = usage_once_accepted(self.server.tree, self._pending_connections)
         if asks_for_memory:
             connections = sum(connected.values())
             self.opening_kernel_mb = growth_without_sockets_mb(
@@ -176,18 +175,10 @@ class ArmRun:
             rows.histograms.extend(histogram_rows(trial, histograms.get(key, {})))
         return rows
 
-    def _usage_once_accepted(self) -> Usage:
-        """Return the usage of the server once it does nothing more, or after _ACCEPT_S.
-
-        A client is connected before its server has accepted it. With 3,000 clients, ``poll`` spent a second on that.
-        """
-        deadline_s = time.monotonic() + _ACCEPT_S
-        usage = self.server.tree.settled_usage()
-        while time.monotonic() < deadline_s:
-            before, usage = usage, self.server.tree.settled_usage()
-            if not usage.cpu_ns > before.cpu_ns:  # or both are unknown
-                break
-        return usage
+    def _pending_connections(self) -> int | None:
+        """Return how many connections wait in the server's listen queue; None if that is unknown."""
+        is_tcp = self.trial.arm.transport == "tcp"
+        return pending_connections(int(self.server.ready["port"])) if is_tcp else None
 
     def _socket_mb(self) -> float | None:
         """Return the memory of the server's sockets, of a load that asks for it."""
