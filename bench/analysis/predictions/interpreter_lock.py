@@ -22,7 +22,6 @@ finish its time slice first: then the waits are longer.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,16 +59,51 @@ class LockLoad:
         return min(self.interval_s, self.heavy_s)
 
 
+@dataclass(frozen=True, slots=True)
+class _Stints:
+    """The expected stints of one heavy request, by its time that is left when the first light request arrives.
+
+    left_s: those times on a grid. expected: how many stints begin at each of them.
+    """
+
+    left_s: NDArray[np.float64]
+    expected: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, load: LockLoad) -> "_Stints":
+        """Walk down the heavy request's time, with exponential times between light requests.
+
+        In each cell of the grid a stint begins with the exact probability, if none is on. It takes one interval, and
+        ends between two points of the grid, which share it so that the mean is kept.
+        """
+        step_s = load.heavy_s / _GRID_POINTS
+        decay = math.exp(-load.light_rps * step_s)
+        cells_per_interval = load.interval_s / step_s
+        without_stint = [0.0] * _GRID_POINTS + [1.0]  # by the cells that are left
+        expected = [0.0] * _GRID_POINTS
+        for cell in reversed(range(_GRID_POINTS)):
+            expected[cell] = begins = (1 - decay) * without_stint[cell + 1]
+            without_stint[cell] += decay * without_stint[cell + 1]
+            after = min(cell + 0.5 - cells_per_interval, cell)
+            if after > 0:
+                below = int(after)
+                without_stint[below] += (below + 1 - after) * begins
+                without_stint[below + 1] += (after - below) * begins
+        return cls((np.arange(_GRID_POINTS) + 0.5) * step_s, np.array(expected))
+
+    def total(self, of_stint: NDArray[np.float64]) -> float:
+        """Return the expected sum over all stints. of_stint: the expected sum of one stint, for each time in left_s."""
+        return float(self.expected @ of_stint)
+
+
 def mean_lock_wait_s(load: LockLoad) -> float:
     """Return the mean wait of a light request for the lock, over all light requests. Infinite from a load of 1 on."""
     if load.heavy_load >= 1:
         return math.inf
 
-    def waits_of_stint(held_s: float) -> float:
-        held = min(held_s, load.interval_s)
-        return held + load.light_rps * held**2 / 2
-
-    beside_one_s = _sum_over_stints(waits_of_stint, load) / (load.light_rps * load.heavy_s)
+    stints = _Stints.of(load)
+    held_s = np.minimum(stints.left_s, load.interval_s)
+    beside_one_s = stints.total(held_s + load.light_rps * held_s**2 / 2) / (load.light_rps * load.heavy_s)
     others = load.heavy_load / (1 - load.heavy_load)  # mean number beside the first, where there is one
     mean_turn_s = load.turn_s * (1 - load.turn_s / (2 * load.heavy_s))  # E[min(R, interval)], R uniform
     rest_of_turn_s = (1 - load.heavy_load) * beside_one_s + load.heavy_load * load.turn_s / 2
@@ -84,10 +118,11 @@ def lock_wait_quantile_s(load: LockLoad, quantile: float) -> float:
     if load.heavy_load <= beyond:
         return 0.0
     grid_s, beside_several = _tail_beside_several(load)
+    stints = _Stints.of(load)
     low, high = 0.0, float(grid_s[-1])
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        beside_one = (1 - load.heavy_load) * load.heavy_load * _share_beside_one(middle, load)
+        beside_one = (1 - load.heavy_load) * load.heavy_load * _share_beside_one(middle, stints, load)
         if beside_one + float(np.interp(middle, grid_s, beside_several)) > beyond:
             low = middle
         else:
@@ -114,31 +149,8 @@ def _tail_beside_several(load: LockLoad) -> tuple[NDArray[np.float64], NDArray[n
     return np.arange(len(total)) * load.turn_s / _CELLS_PER_TURN, tail
 
 
-def _share_beside_one(wait_s: float, load: LockLoad) -> float:
+def _share_beside_one(wait_s: float, stints: _Stints, load: LockLoad) -> float:
     """Return the share of light requests that wait longer, of those that find one heavy request."""
-
-    def longer_waits_of_stint(held_s: float) -> float:
-        beyond = min(held_s, load.interval_s) - wait_s
-        return 1 + load.light_rps * beyond if beyond > 0 else 0.0
-
-    return _sum_over_stints(longer_waits_of_stint, load) / (load.light_rps * load.heavy_s)
-
-
-def _sum_over_stints(of_stint: Callable[[float], float], load: LockLoad) -> float:
-    """Return the expected sum over the stints of one heavy request.
-
-    of_stint: the expected sum of one stint, by the heavy request's time that is left when its first light request
-    arrives.
-
-    With V(h) for the sum of a rest of h seconds, and exponential times between light requests,
-    V' = rate (of_stint(h) + V(h - interval) - V(h)). The grid solves this step by step, with the exact decay.
-    """
-    step_s = load.heavy_s / _GRID_POINTS
-    decay = math.exp(-load.light_rps * step_s)
-    grid_s = np.arange(_GRID_POINTS + 1) * step_s
-    sums = np.zeros(_GRID_POINTS + 1)
-    for point in range(_GRID_POINTS):
-        left_s = (point + 0.5) * step_s
-        later = float(np.interp(left_s - load.interval_s, grid_s[: point + 1], sums[: point + 1], left=0.0))
-        sums[point + 1] = sums[point] * decay + (1 - decay) * (of_stint(left_s) + later)
-    return float(sums[-1])
+    beyond_s = np.minimum(stints.left_s, load.interval_s) - wait_s
+    longer_waits = np.where(beyond_s > 0, 1 + load.light_rps * beyond_s, 0.0)
+    return stints.total(longer_waits) / (load.light_rps * load.heavy_s)

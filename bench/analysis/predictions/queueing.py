@@ -1,8 +1,8 @@
 """Waits in a queue that is served in order of arrival, or by equal shares. Pure.
 
 Sources: Pollaczek (1930) and Khinchine (1932) for the mean wait of M/G/1, and for the wait as a geometric sum of
-residual service times (Kleinrock 1975, Queueing Systems I, chapter 5). Panjer (1981, ASTIN Bulletin 12) for
-the recursion of such a sum. Kelly (1979, Reversibility and Stochastic Networks, section 3.3) for equal shares.
+residual service times (Kleinrock 1975, Queueing Systems I, chapter 5). Sieveking (1972, Computing 10) for
+the reciprocal of a power series. Kelly (1979, Reversibility and Stochastic Networks, section 3.3) for equal shares.
 """
 
 import math
@@ -90,8 +90,9 @@ def wait_distribution(rate_rps: float, service: "Service") -> WaitDistribution:
     """Return the distribution of the same wait. Raises ValueError from a load of 1 on.
 
     The wait is the sum of K residual service times, where K is geometric: P(K = k) = (1 - load) load^k. The residual of
-    a mix of constant times has a density that falls in steps. On a grid, the distribution of the sum follows from
-    Panjer's recursion. The error is at most one cell of the grid: a thousandth of the longest service time.
+    a mix of constant times has a density that falls in steps. On a grid, the distribution of the sum is the power
+    series (1 - load) / (1 - load R(z)), where R(z) contains the probabilities of a residual. The error is at most one
+    cell of the grid: a thousandth of the longest service time.
     """
     load = rate_rps * service.mean_s
     if load >= 1:
@@ -100,17 +101,23 @@ def wait_distribution(rate_rps: float, service: "Service") -> WaitDistribution:
     residual = _residual_cells(service, cell_s)
     # A residual is counted at both ends of its cell with equal parts, which keeps its mean.
     at_grid = np.append(residual, 0.0) / 2 + np.insert(residual, 0, 0.0) / 2
-    scale = load / (1 - load * at_grid[0])
-    wait = np.zeros(MAX_GRID_POINTS)
-    wait[0] = total = (1 - load) / (1 - load * at_grid[0])
-    reverse = at_grid[:0:-1]  # without point 0, longest first
-    last = 0
-    while last < MAX_GRID_POINTS - 1 and total < 1 - SMALLEST_TAIL:
-        last += 1
-        reach = min(last, len(reverse))
-        wait[last] = scale * float(reverse[len(reverse) - reach :] @ wait[last - reach : last])
-        total += float(wait[last])
-    return WaitDistribution(cell_s, np.cumsum(wait[: last + 1]))
+    scale = 1 - load * at_grid[0]
+    denominator = np.insert(-load * at_grid[1:] / scale, 0, 1.0)
+    series = np.ones(1)
+    while len(series) < MAX_GRID_POINTS and (1 - load) / scale * series.sum() < 1 - SMALLEST_TAIL:
+        series = _twice_the_terms(series, denominator)
+    cumulated = np.cumsum((1 - load) / scale * series[:MAX_GRID_POINTS])
+    return WaitDistribution(cell_s, cumulated[: int(np.searchsorted(cumulated, 1 - SMALLEST_TAIL)) + 1])
+
+
+def _twice_the_terms(series: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return twice as many terms of the power series 1 / denominator, by one step of Newton's method."""
+    terms = len(series)
+    size = 4 * terms  # no product wraps around
+    spectrum = np.fft.rfft(series, size)
+    error = np.fft.irfft(np.fft.rfft(denominator[: 2 * terms], size) * spectrum, size)[terms : 2 * terms]
+    more = np.fft.irfft(np.fft.rfft(error, size) * spectrum, size)[:terms]
+    return np.concatenate([series, -more])
 
 
 def _residual_cells(service: Service, cell_s: float) -> NDArray[np.float64]:
