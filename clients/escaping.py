@@ -6,7 +6,10 @@ def visible(text: str) -> str:
 
     For text to read, such as the stderr of a server or a file in a run folder.
     """
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
+    line = " ".join(text.split())
+    if line.isprintable():  # nearly every text, and a histogram's cell has thousands of letters
+        return line
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in line)
 
 
 def escape_text(text: str) -> str:
