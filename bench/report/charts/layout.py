@@ -131,7 +131,7 @@ def _style_axes(ax: Axes) -> None:
 
 def panel_title(ax: Axes, text: str) -> None:
     """Write the name of a panel at its upper left."""
-    ax.set_title(text, loc="left", fontsize=12, fontweight="bold", color=INK, pad=10)
+    ax.set_title(text, loc="left", fontsize=12, fontweight="bold", color=INK, pad=10, y=1.0)
 
 
 def number_ticks(axis: Axis) -> None:
