@@ -89,7 +89,7 @@ class _Stints:
                 below = int(after)
                 without_stint[below] += (below + 1 - after) * begins
                 without_stint[below + 1] += (after - below) * begins
-        return cls((np.arange(_GRID_POINTS) + 0.5) * step_s, np.array(expected))
+        return cls((np.arange(_GRID_POINTS, dtype=np.float64) + 0.5) * step_s, np.array(expected))
 
     def total(self, of_stint: NDArray[np.float64]) -> float:
         """Return the expected sum over all stints. of_stint: the expected sum of one stint, for each time in left_s."""
