@@ -3,12 +3,15 @@
 The tables have the columns of ``bench.schema.csv_schema``, as pandas reads them from CSV.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.analysis.cases import CaseKey
 from bench.schema.csv_schema import DISTURBED
 from bench.schema.load_points import LoadPoint
 
@@ -28,6 +31,7 @@ METRICS_FROM_TRIALS = [
     "rss_mb",
     "memory_mb",
 ]
+BlockValues = Mapping[str, Mapping[int, float]]  # of one case: by metric, then by block
 
 
 def valid_slices(slices: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
@@ -49,17 +53,30 @@ def valid_slices(slices: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     return valid.assign(cpu_us_per_request=valid["server_cpu_us"] / answered.where(answered > 0))
 
 
-def block_values(trials: pd.DataFrame, slices: pd.DataFrame) -> pd.DataFrame:
-    """Return the values of one case: a row for each block, a column for each metric.
+def block_values(trials: pd.DataFrame, slices: pd.DataFrame) -> dict[CaseKey, BlockValues]:
+    """Return the values of each case that was measured, in the order of its blocks. A missing value is left out.
+
+    trials: all rows of the run, or those of some cases. slices: as ``valid_slices`` returns them.
 
     A value is the median over the block's rounds. Metrics that slices do not have come from the block's trial.
     """
-    sources = ((slices, METRICS_FROM_SLICES), (trials, METRICS_FROM_TRIALS))
-    tables = []
-    for table, metrics in sources:
-        present = [metric for metric in metrics if metric in table]
-        tables.append(table.groupby("block")[present].median())
-    return pd.concat(tables, axis=1)
+    values: dict[CaseKey, dict[str, dict[int, float]]] = {}
+    finished = trials[trials["status"] == "ok"]
+    for rows, metrics in ((finished, METRICS_FROM_TRIALS), (slices, METRICS_FROM_SLICES)):
+        for row in _medians(rows, [metric for metric in metrics if metric in rows]):
+            of_case = values.setdefault(CaseKey.from_row(row), {})
+            for metric in metrics:
+                if not math.isnan(row.get(metric, math.nan)):
+                    of_case.setdefault(metric, {})[int(row["block"])] = float(row[metric])
+    return dict(values)
+
+
+def _medians(rows: pd.DataFrame, metrics: list[str]) -> list[dict[Hashable, Any]]:
+    """Return a row with the medians of each case and block, in the order of the blocks."""
+    if rows.empty:
+        return []
+    medians = rows.groupby(["block", "arm", *LoadPoint.COLUMNS], dropna=False)[metrics].median()
+    return medians.reset_index().to_dict("records")
 
 
 def block_log_ratios(rounds: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[float]]:

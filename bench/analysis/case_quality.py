@@ -47,9 +47,10 @@ class CaseQuality:
 
 def case_quality(trials: pd.DataFrame, thresholds: Thresholds) -> CaseQuality:
     """Return the quality of one case. trials: its rows of trials.csv, one per block."""
-    finished = trials[trials["status"] == "ok"]
-    blocks = tuple(tuple(flags_of(row, thresholds)) for row in _cells(finished))
-    return CaseQuality(blocks, int((trials["status"] == "failed").sum()), thresholds)
+    statuses = trials["status"].tolist()
+    cells = zip(*(trials[name] for name in ("codes", "findings") if name in trials), strict=True)
+    flags = (flags_of(row, thresholds) for status, row in zip(statuses, cells, strict=True) if status == "ok")
+    return CaseQuality(tuple(map(tuple, flags)), statuses.count("failed"), thresholds)
 
 
 def flags_of(cells: Sequence[object], thresholds: Thresholds) -> list[QualityFlag]:
@@ -58,8 +59,3 @@ def flags_of(cells: Sequence[object], thresholds: Thresholds) -> list[QualityFla
     An older run has both kinds in ``codes``.
     """
     return thresholds.parse(" ".join(map(text, cells)))
-
-
-def _cells(trials: pd.DataFrame) -> list[Sequence[object]]:
-    names = [name for name in ("codes", "findings") if name in trials]
-    return [tuple(cells) for cells in trials[names].itertuples(index=False)]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bench.analysis.block_values import valid_slices
 from bench.analysis.case_quality import CaseQuality, Quality, case_quality
-from bench.analysis.cases import CaseKey, group_by_case, group_by_load_point, to_table
+from bench.analysis.cases import CaseKey, group_by_case, rows_at, to_table
 from bench.analysis.families import Comparison, Family, families, holm_p_values
 from bench.analysis.statistics import LogRatio
 from bench.schema.column_docs import column_names
@@ -76,8 +76,7 @@ def noise_floor_at(load_point: LoadPoint, metric: str, comparisons: pd.DataFrame
     One load point can be far noisier than another, e.g. the median of a load that jumps between two values.
     """
     controls = comparisons[(comparisons["kind"] == ComparisonKind.CONTROL) & (comparisons["metric"] == metric)]
-    here = group_by_load_point(controls).get(load_point)
-    share = None if here is None else noise_floor_share(here)
+    share = noise_floor_share(rows_at(controls, load_point))
     return noise_floor_share(controls) if share is None else share
 
 

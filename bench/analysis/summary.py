@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bench.analysis import statistics
-from bench.analysis.block_values import block_values, valid_slices
+from bench.analysis.block_values import BlockValues, block_values, valid_slices
 from bench.analysis.case_quality import CaseQuality, Quality, case_quality
 from bench.analysis.cases import CaseKey, group_by_case, text, to_table
 from bench.schema.column_docs import column_names
+from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, headline
 from bench.schema.result_rows import SummaryRow
 from clients.quality_codes import (
@@ -39,6 +40,7 @@ OPTIONAL_METRICS = {  # without values, these metrics have no row unless the sce
     "latency_p99_9_us",
     "latency_max_us",
 }
+_CASE_COLUMNS = ["arm", *LoadPoint.COLUMNS]
 _RATES = {"throughput_rps", "sessions_per_s"}
 _TAILS = ("p90", "p99", "p99.9")  # percentiles that are not printed if few samples are beyond them
 
@@ -102,15 +104,16 @@ def summarise(trials: pd.DataFrame, slices: pd.DataFrame, thresholds: Thresholds
     """
     if trials.empty:
         return to_table([], SummaryRow)
-    slices_of_case = group_by_case(valid_slices(slices, trials))
+    valid = valid_slices(slices, trials)
+    with_slices = {CaseKey.from_row(row) for row in valid[_CASE_COLUMNS].drop_duplicates().to_dict("records")}
+    values = block_values(trials, valid)
     rows: list[SummaryRow] = []
     for case, case_trials in group_by_case(trials).items():
         labels = CaseLabels.from_rows(case_trials, case)
-        case_slices = slices_of_case.get(case)
-        if case_slices is None:
-            rows += _unmeasured_rows(labels, case_trials)
+        if case in with_slices:
+            rows += _measured_rows(labels, case_trials, values[case], thresholds)
         else:
-            rows += _measured_rows(labels, case_trials, case_slices, thresholds)
+            rows += _unmeasured_rows(labels, case_trials)
     return to_table(rows, SummaryRow)
 
 
@@ -134,14 +137,12 @@ def _unmeasured_rows(labels: CaseLabels, trials: pd.DataFrame) -> Iterator[Summa
 
 
 def _measured_rows(
-    labels: CaseLabels, trials: pd.DataFrame, slices: pd.DataFrame, thresholds: Thresholds
+    labels: CaseLabels, trials: pd.DataFrame, of_blocks: BlockValues, thresholds: Thresholds
 ) -> Iterator[SummaryRow]:
-    finished = trials[trials["status"] == "ok"]
-    table = block_values(finished, slices)
     quality = case_quality(trials, thresholds)
-    replies = float(finished["replies"].median())
+    replies = float(trials.loc[trials["status"] == "ok", "replies"].median())
     for metric in METRICS:
-        values = [float(value) for value in table[metric].dropna()] if metric in table else []
+        values = list(of_blocks.get(metric, {}).values())
         if values or metric not in OPTIONAL_METRICS or metric == headline(labels.scenario_kind):
             yield _measured_row(labels, metric, values, quality, replies, thresholds)
 

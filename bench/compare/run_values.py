@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from bench.analysis.block_values import METRICS_FROM_SLICES, block_values, valid_slices
+from bench.analysis.block_values import METRICS_FROM_SLICES, BlockValues, block_values, valid_slices
 from bench.analysis.case_quality import case_quality
 from bench.analysis.cases import CaseKey, group_by_case, group_by_load_point
 from bench.analysis.search_results import group_searches, objectives, summarise_searches
@@ -112,11 +112,10 @@ def collect_values(
     values: dict[CaseKey, dict[str, MetricValues]] = {}
     unmeasured: dict[CaseKey, Unmeasured] = {}
     valid = valid_slices(slices, trials)
-    slices_of_case = group_by_case(valid)
+    of_blocks = block_values(trials, valid)
     for case, case_trials in group_by_case(trials).items():
-        if (case_trials["status"] == "ok").any():
-            case_slices = slices_of_case.get(case, valid.iloc[:0])
-            values[case.planned] = dict(_block_metrics(case_trials, case_slices, thresholds))
+        if case in of_blocks:
+            values[case.planned] = dict(_block_metrics(case_trials, of_blocks[case], thresholds))
         else:
             unmeasured[case.planned] = Unmeasured(*why_unmeasured(case_trials))
     for case, max_rate_values in _search_values(max_rate, thresholds):
@@ -162,20 +161,25 @@ def _without_nan(values: pd.Series) -> list[float]:
 
 
 def _block_metrics(
-    trials: pd.DataFrame, slices: pd.DataFrame, thresholds: Thresholds
+    trials: pd.DataFrame, of_blocks: BlockValues, thresholds: Thresholds
 ) -> Iterator[tuple[str, MetricValues]]:
     """Yield the metrics of one case. Infinite log values are kept: a block that lost everything counts."""
     finished = trials[trials["status"] == "ok"]
     is_open_loop = bool((finished["loop"] == "open").any())
-    table, quality = block_values(finished, slices), case_quality(trials, thresholds)
+    quality = case_quality(trials, thresholds)
     for metric in COMPARED_METRICS:
-        values = table[metric].dropna() if metric in table else pd.Series(dtype=float)
+        values = of_blocks.get(metric, {})
         is_planned = is_open_loop and metric == "throughput_rps"  # the plan decides it
-        if len(values) and not is_planned:
+        if values and not is_planned:
             with np.errstate(divide="ignore"):
-                logs = np.log(values.to_numpy(dtype=float)).tolist()
-            logs_by_block = dict(zip(values.index, logs, strict=True))
-            yield metric, MetricValues(float(values.median()), quality.for_metric(metric).verdict, logs_by_block)
+                logs = np.log(list(values.values())).tolist()
+            logs_by_block = dict(zip(values, logs, strict=True))
+            yield (
+                metric,
+                MetricValues(
+                    float(np.median(list(values.values()))), quality.for_metric(metric).verdict, logs_by_block
+                ),
+            )
 
 
 def _search_values(max_rate: pd.DataFrame | None, thresholds: Thresholds) -> Iterator[tuple[CaseKey, MetricValues]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.block_values import block_values, valid_slices
+from bench.analysis.block_values import BlockValues, block_values, valid_slices
 from bench.analysis.case_quality import flags_of
 from bench.analysis.cases import CaseKey, group_by_case, text
 from bench.analysis.search_results import METRIC as MAX_RATE
@@ -115,7 +115,7 @@ def left_out_lines(figures: Iterable[ExportFigure]) -> list[str]:
 class _CaseBlocks:
     """The blocks of one case that were measured."""
 
-    values: pd.DataFrame  # a row for each block, a column for each metric
+    values: BlockValues
     flags: Mapping[int, list[QualityFlag]]
     load_s: Mapping[int, float]
     is_open_loop: bool
@@ -123,12 +123,8 @@ class _CaseBlocks:
 
     def of_metric(self, metric: Metric) -> tuple[BlockValue, ...]:
         """Return the values of a metric, with the flags that concern it."""
-        if metric.name not in self.values:
-            return ()
-        values = self.values[metric.name].dropna().reset_index()
-        return tuple(
-            self._value(int(block), float(value), metric) for block, value in values.itertuples(index=False, name=None)
-        )
+        values = self.values.get(metric.name, {})
+        return tuple(self._value(block, value, metric) for block, value in values.items())
 
     def _value(self, block: int, value: float, metric: Metric) -> BlockValue:
         flags = [flag for flag in self.flags.get(block, []) if flag.concerns(metric.figure)]
@@ -140,14 +136,15 @@ def _cases(trials: pd.DataFrame, slices: pd.DataFrame, thresholds: Thresholds) -
     """Return the blocks of each case. A case that was never measured has none."""
     if trials.empty:
         return {}
-    slices_of_case = group_by_case(valid_slices(slices, trials))
+    valid = valid_slices(slices, trials)
+    with_slices, values = group_by_case(valid).keys(), block_values(trials, valid)
     cases = {}
     for case, case_trials in group_by_case(trials).items():
         finished = case_trials[case_trials["status"] == "ok"]
-        if case in slices_of_case and len(finished):
+        if case in with_slices and len(finished):
             rows = finished.to_dict("records")
             cases[case] = _CaseBlocks(
-                values=block_values(finished, slices_of_case[case]),
+                values=values[case],
                 flags={int(row["block"]): doubts(flags_of([row["codes"]], thresholds)) for row in rows},
                 load_s={int(row["block"]): float(row["duration_s"]) for row in rows},
                 is_open_loop=bool((finished["loop"] == "open").any()),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from bench.analysis.cases import group_by_load_point
+from bench.analysis.cases import rows_at
 from bench.formatting import format_ratio, join_words
 from bench.report.questions import Question, questions
 from bench.report.standings import Standing, standings
@@ -39,9 +39,7 @@ def headlines(
 
 
 def _medians(summary: pd.DataFrame, question: Question) -> dict[str, float]:
-    rows = group_by_load_point(summary[summary["metric"] == question.metric]).get(question.load_point)
-    if rows is None:
-        return {}
+    rows = rows_at(summary[summary["metric"] == question.metric], question.load_point)
     usable = rows[(rows["status"] == "ok") & (rows["verdict"] != INVALID)]
     medians = {str(row["arm"]): float(row["median"]) for row in usable.to_dict("records")}
     return {arm: median for arm, median in medians.items() if Arm.parse(arm).competes}
@@ -72,8 +70,8 @@ def _udp_relative_to_tcp(comparisons: pd.DataFrame, question: Question) -> str:
     """Return a sentence: how much more or less the same models serve over UDP; "" if no difference is significant."""
     if question.kind != ScenarioKind.CAPACITY:
         return ""
-    rows = group_by_load_point(comparisons)[question.load_point]
-    rows = rows[(rows["metric"] == question.metric) & (rows["kind"] == ComparisonKind.TRANSPORTS)]
+    rows = comparisons[(comparisons["metric"] == question.metric) & (comparisons["kind"] == ComparisonKind.TRANSPORTS)]
+    rows = rows_at(rows, question.load_point)
     different = rows[rows["conclusion"].isin(("faster", "slower")) & (rows["verdict"] != INVALID)]
     if different.empty:
         return ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.cases import group_by_case, text
+from bench.analysis.cases import records_by_case, text
 from bench.formatting import with_interval
 from bench.report.measured_handlers import NO_WORK, Handlers
 from bench.report.tables import Estimate
@@ -84,10 +84,10 @@ def choices(summary: pd.DataFrame, handlers: Mapping[LoadPoint, Handlers] | None
         _choice(
             Arm.parse(case.arm),
             case.load_point,
-            of_case.to_dict("records"),
+            of_case,
             (handlers or {}).get(case.load_point.whole, NO_WORK),
         )
-        for case, of_case in group_by_case(rows).items()
+        for case, of_case in records_by_case(rows).items()
     )
     return [choice for choice in cases if choice.arm.competes and _is_measured(choice)]
 

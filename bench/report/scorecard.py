@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.analysis.cases import group_by_load_point
+from bench.analysis.cases import rows_at
 from bench.formatting import format_ratio
 from bench.report.content import Cell
 from bench.report.questions import Question, questions
@@ -75,9 +75,10 @@ def _bests(cells: Sequence[Cell]) -> int:
 
 def _measured(summary: pd.DataFrame, question: Question) -> dict[str, str]:
     """Return the verdict on each competing arm's figure; an empty one if there is no figure."""
-    rows = group_by_load_point(summary[summary["metric"] == question.metric]).get(question.load_point)
-    records = [] if rows is None else rows.to_dict("records")
-    verdicts = {str(row["arm"]): str(row["verdict"]) if row["status"] == "ok" else "" for row in records}
+    rows = rows_at(summary[summary["metric"] == question.metric], question.load_point)
+    verdicts = {
+        str(row["arm"]): str(row["verdict"]) if row["status"] == "ok" else "" for row in rows.to_dict("records")
+    }
     return {arm: verdict for arm, verdict in verdicts.items() if Arm.parse(arm).competes}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analysis.cases import group_by_load_point
+from bench.analysis.cases import rows_at
 from bench.analysis.comparisons import noise_floor_at
 from bench.analysis.rankings import ranks
 from bench.report.questions import Question
@@ -35,8 +35,7 @@ def standings(question: Question, comparisons: pd.DataFrame, unranked: Sequence[
 
     A lead within the noise floor is none. unranked: models that are left out.
     """
-    rows = group_by_load_point(comparisons)[question.load_point]
-    rows = rows[rows["metric"] == question.metric]
+    rows = rows_at(comparisons[comparisons["metric"] == question.metric], question.load_point)
     noise = noise_floor_at(question.load_point, question.metric, comparisons) or 0.0
     records = rows.to_dict("records")
     behind = {arm: _times_behind(arm, records, noise, unranked) for arm in ranks(records, unranked)}

@@ -1,13 +1,13 @@
 """The result tables of a run, shared by the terminal and the report. Pure."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from bench.analysis.cases import group_by_load_point, text
+from bench.analysis.cases import Record, records_by_load_point, text
 from bench.analysis.predictions.agreement import Agreement
 from bench.analysis.rankings import best_first, ranks
 from bench.formatting import compact, spread, three_figures
@@ -167,24 +167,26 @@ def result_tables(
     if summary.empty:
         return []
     ratios = _ratios(comparisons)
-    compared = {point: rows.to_dict("records") for point, rows in group_by_load_point(comparisons).items()}
+    compared = records_by_load_point(comparisons)
     rank_of = {load_point: ranks(rows, unranked) for load_point, rows in compared.items()}
     tables = []
-    for load_point, rows in group_by_load_point(summary).items():
+    for load_point, rows in records_by_load_point(summary).items():
         ranks_here = rank_of.get(load_point, {})
         metrics = _metrics(rows)
         table_rows = [
             replace(
-                _row(str(arm), of_arm, metrics[0], ratios.get((load_point, str(arm)))), rank=ranks_here.get(str(arm))
+                _row(arm, [row for row in rows if row["arm"] == arm], metrics[0], ratios.get((load_point, arm))),
+                rank=ranks_here.get(arm),
             )
-            for arm, of_arm in rows.groupby("arm")
+            for arm in sorted({str(row["arm"]) for row in rows})
         ]
         sentences = tuple(map(describe_standing, standings(compared.get(load_point, ()))))
         ordered = _sorted(_with_references(table_rows), metrics[0], compared.get(load_point, ()), unranked)
         tables.append(ResultTable(load_point, metrics, ordered, sentences))
     scenarios = list(dict.fromkeys([*scenario_names, *summary["scenario"]]))
     # A scenario asks about its first population, and rows are in the order of the plan.
-    parts = list(dict.fromkeys(LoadPoint.from_row(row).planned.part for row in summary.to_dict("records")))
+    points = summary[list(LoadPoint.COLUMNS)].drop_duplicates()
+    parts = list(dict.fromkeys(LoadPoint.from_row(row).part for row in points.to_dict("records")))
 
     def position(table: ResultTable) -> tuple[int, int, int, int]:
         point = table.load_point
@@ -203,14 +205,14 @@ def outcome_of(row: Mapping[Any, Any]) -> tuple[str, str]:
     return outcome, why
 
 
-def _metrics(rows: pd.DataFrame) -> list[str]:
+def _metrics(rows: Sequence[Record]) -> list[str]:
     """Return the metrics of a table: the headline metric, then the measured times and costs.
 
     Where there is a latency, it is shown instead of the service time: it contains the wait for a free connection.
     """
-    kind = str(rows["scenario_kind"].iloc[0])
+    kind = str(rows[0]["scenario_kind"])
     first = headline(kind)
-    measured = set(rows["metric"])
+    measured = {str(row["metric"]) for row in rows}
     if kind == ScenarioKind.HELD:  # there are no replies
         return [first, *(name for name in ("connect_p50_us", "connect_p99_us") if name in measured)]
     if "latency_p50_us" in measured:
@@ -235,11 +237,11 @@ def _ratio(row: Mapping[Any, Any]) -> Ratio:
     return Ratio(str(row["reference"]), ratio, low, high, str(row["conclusion"]), pairing, is_measured)
 
 
-def _row(arm: str, rows: pd.DataFrame, first: str, ratio: Ratio | None) -> TableRow:
+def _row(arm: str, rows: Sequence[Record], first: str, ratio: Ratio | None) -> TableRow:
     values: dict[str, Estimate] = {}
     quality: dict[str, tuple[str, str]] = {}
     predicted: PredictedFigure | None = None
-    for row in rows.to_dict("records"):
+    for row in rows:
         metric = str(row["metric"])
         values[metric] = Estimate(float(row["median"]), float(row["low"]), float(row["high"]))
         quality[metric] = outcome_of(row)
@@ -249,9 +251,10 @@ def _row(arm: str, rows: pd.DataFrame, first: str, ratio: Ratio | None) -> Table
     return TableRow(Arm.parse(arm), verdict, codes, _findings(rows), values, quality, ratio, predicted=predicted)
 
 
-def _findings(rows: pd.DataFrame) -> str:
+def _findings(rows: Iterable[Record]) -> str:
     """Return the findings of all metrics of an arm, each with its worst value."""
-    return format_flags(DEFAULT_THRESHOLDS.merge(DEFAULT_THRESHOLDS.parse(" ".join(map(text, rows["findings"])))))
+    findings = " ".join(text(row["findings"]) for row in rows)
+    return format_flags(DEFAULT_THRESHOLDS.merge(DEFAULT_THRESHOLDS.parse(findings)))
 
 
 def _with_references(rows: list[TableRow]) -> list[TableRow]:

@@ -57,7 +57,7 @@ class Sweep:
         is_of_load = (table["scenario"] == self.scenario) & (table["message_bytes"] == self.message_bytes)
         is_of_load &= table["rate_rps"].isna() if self.rate_rps is None else table["rate_rps"] == self.rate_rps
         for column, name in (("population", self.population), ("phase", self.phase)):
-            is_of_load &= table[column].map(text) == name
+            is_of_load &= table[column].eq(name) if name else table[column].isna() | table[column].eq("")
         return table[is_of_load]
 
     def all_rows(self, table: pd.DataFrame) -> pd.DataFrame:

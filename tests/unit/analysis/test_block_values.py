@@ -47,9 +47,17 @@ def test_block_log_ratios_have_one_value_per_block_and_pair() -> None:
 
 def test_block_values_are_medians_of_rounds_and_of_trials() -> None:
     trials, slices = make_tables({"asyncio/tcp": [[10.0, 30.0, 900.0], [5.0, 7.0, 6.0]]})
-    values = block_values(trials, slices)
-    assert values["throughput_rps"].tolist() == [30.0, 6.0]
-    assert values["memory_mb"].tolist() == trials["memory_mb"].tolist()
+    (values,) = block_values(trials, slices).values()
+    assert values["throughput_rps"] == {0: 30.0, 1: 6.0}
+    assert list(values["memory_mb"].values()) == trials["memory_mb"].tolist()
+
+
+def test_block_values_leave_out_failed_trials_and_missing_values() -> None:
+    trials, slices = make_tables({"asyncio/tcp": [[10.0], [20.0], [30.0]]})
+    trials["status"], trials["memory_mb"] = ["ok", "ok", "failed"], [NAN, 11.0, 12.0]
+    (values,) = block_values(trials, valid_slices(slices, trials)).values()
+    assert values["memory_mb"] == {1: 11.0}
+    assert values["throughput_rps"] == {0: 10.0, 1: 20.0}
 
 
 def test_valid_slices_skip_disturbed_rounds_and_unfinished_blocks() -> None:
