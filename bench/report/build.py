@@ -1,6 +1,6 @@
 """Build everything derived from a run: summary, comparisons, charts and report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,11 +15,11 @@ from bench.analysis.recovering_load import recovery_table
 from bench.analysis.search_results import objectives, summarise_run
 from bench.escaping import all_visible
 from bench.plan.matrix import reference_arms
-from bench.report.chart_workers import ChartError, ChartWorkers
+from bench.report.chart_workers import ChartError, ChartWorkers, DrawnChart
 from bench.report.charts.catalogue import ChartTables, chart_names, chart_requests
 from bench.report.content import Picture
 from bench.report.first_screen import first_screen
-from bench.report.render import RunContext, render
+from bench.report.render import Results, RunContext, render
 from bench.report.tables import ResultTable, result_tables
 from bench.store import file_names
 from bench.store.reader import RunData
@@ -60,21 +60,24 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
     recovery = recovery_table(run.plan, trials)
     if not recovery.empty:
         files[file_names.RECOVERY] = folder.write_table(file_names.RECOVERY, recovery)
-    first = first_screen(summary, comparisons, trials, unranked_models(trials), recovery)
-    pictures: list[Picture] = []
-    chart_failure = ""
-    if chart_workers is not None:
+    if chart_workers is not None:  # they draw while this process continues
         chart_tables = ChartTables(
             summary, comparisons, run.histograms, trials, run.slices, run.timeline, recovery, run.replay
         )
+        chart_workers.start(chart_tables, chart_requests(summary, trials))
+    first = first_screen(summary, comparisons, trials, unranked_models(trials), recovery)
+    tables = result_tables(summary, comparisons, unranked_models(trials), scenario_names)
+    pictures: list[Picture] = []
+    chart_failure = ""
+    if chart_workers is not None:
         try:
-            pictures = _draw(folder, chart_workers, chart_tables)
+            pictures = _write_charts(folder, chart_workers.charts())
         except ChartError as error:
             chart_failure = str(error)
-        markdown, page = render(summary, comparisons, trials, _context(run, files), pictures, first)
+        results = Results(summary, comparisons, trials, tables)
+        markdown, page = render(results, _context(run, files), pictures, first)
         folder.write_text("report.md", markdown)
         folder.write_text("report.html", page)
-    tables = result_tables(summary, comparisons, unranked_models(trials), scenario_names)
     paths = [picture.path for picture in pictures]
     seconds = {scenario.name: scenario.load_seconds for scenario in run.plan.scenarios}
     return Report(
@@ -89,10 +92,8 @@ def _with_predictions(run: RunData, summary: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _draw(folder: RunFolder, chart_workers: ChartWorkers, tables: ChartTables) -> list[Picture]:
-    """Draw and write all charts of a run."""
-    chart_workers.start(tables)
-    charts = chart_workers.draw(chart_requests(tables.summary, tables.trials))
+def _write_charts(folder: RunFolder, charts: Sequence[DrawnChart]) -> list[Picture]:
+    """Write all charts of a run."""
     pictures = []
     for name, chart in zip(chart_names([chart.request for chart in charts]), charts, strict=True):
         path = folder.write_chart(name, chart.png, chart.svg)

@@ -25,7 +25,7 @@ from bench.report.first_screen import FirstScreen
 from bench.report.inline_svg import chart_name, inline_svg
 from bench.report.measured_handlers import measured_handlers, offered_values
 from bench.report.model_chooser import bar, choices, highest_rates, measured_range
-from bench.report.tables import result_tables
+from bench.report.tables import ResultTable
 from bench.report.terms import TERMS
 from bench.schema.arms import Arm
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
@@ -46,16 +46,19 @@ class RunContext:
     files: Mapping[str, str] = field(default_factory=dict)  # CSV files that the page contains, by name
 
 
-def render(
-    summary: pd.DataFrame,
-    comparisons: pd.DataFrame,
-    trials: pd.DataFrame,
-    run: RunContext,
-    pictures: Sequence[Picture],
-    first: FirstScreen,
-) -> tuple[str, str]:
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The figures of a run."""
+
+    summary: pd.DataFrame
+    comparisons: pd.DataFrame
+    trials: pd.DataFrame
+    tables: Sequence[ResultTable]
+
+
+def render(results: Results, run: RunContext, pictures: Sequence[Picture], first: FirstScreen) -> tuple[str, str]:
     """Return the report as Markdown, and as an HTML page that needs no other file."""
-    content = _content(summary, comparisons, trials, run, pictures) | {
+    content = _content(results, run, pictures) | {
         "sentences": first.sentences,
         "scorecard": first.scorecard,
     }
@@ -100,14 +103,9 @@ def _templates(*, escaping: bool) -> jinja2.Environment:
     return templates
 
 
-def _content(
-    summary: pd.DataFrame,
-    comparisons: pd.DataFrame,
-    trials: pd.DataFrame,
-    run: RunContext,
-    pictures: Sequence[Picture],
-) -> dict[str, Any]:
+def _content(results: Results, run: RunContext, pictures: Sequence[Picture]) -> dict[str, Any]:
     """Return everything that a template shows."""
+    summary, comparisons, trials = results.summary, results.comparisons, results.trials
     unranked = unranked_models(trials)
     asked = of_first_populations(comparisons, trials)
     statements = [*answers(asked, unranked), *search_answers(summary, unranked)]
@@ -124,7 +122,7 @@ def _content(
         "pictures": pictures,
         "models": _models_of(pictures),
         "files": run.files,
-        "sections": sections(run.plan, result_tables(summary, comparisons, unranked), pictures, caveats),
+        "sections": sections(run.plan, results.tables, pictures, caveats),
         "choices": cases,
         "offered_work": offered_values(handlers),
         "has_idle": any(each.idle_connections for each in handlers),

@@ -5,7 +5,8 @@ import pandas as pd
 from bench.analysis.rankings import unranked_models
 from bench.report.content import Picture
 from bench.report.first_screen import first_screen
-from bench.report.render import RunContext, render
+from bench.report.render import Results, RunContext, render
+from bench.report.tables import result_tables
 
 
 def make_report(
@@ -16,5 +17,7 @@ def make_report(
     charts: list[Picture] | None = None,
 ) -> tuple[str, str]:
     """Return a report as Markdown and as an HTML page."""
-    first = first_screen(summary, comparisons, trials, unranked_models(trials))
-    return render(summary, comparisons, trials, run or RunContext({}, {}), charts or [], first)
+    unranked = unranked_models(trials)
+    first = first_screen(summary, comparisons, trials, unranked)
+    results = Results(summary, comparisons, trials, result_tables(summary, comparisons, unranked))
+    return render(results, run or RunContext({}, {}), charts or [], first)

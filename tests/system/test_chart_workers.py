@@ -33,8 +33,8 @@ from bench.report.chart_workers import chart_workers
 
 if __name__ == "__main__":
     with chart_workers(Path(sys.argv[1])) as workers:
-        workers.start(None)
-        workers.draw([])
+        workers.start(None, [])
+        workers.charts()
         print(json.dumps([child.pid for child in psutil.Process().children(recursive=True)]), flush=True)
         signal.pause()
 """
@@ -62,13 +62,12 @@ def test_killed_worker_is_reported_in_one_line(folder: Path) -> None:
     requests = chart_requests(tables.summary, tables.trials)
     before = set(psutil.Process().children(recursive=True))
     with chart_workers(folder) as workers:
-        workers.start(tables)
-        assert len(workers.draw(requests[:1])) == 1
+        workers.start(tables, requests)
         for child in set(psutil.Process().children(recursive=True)) - before:
             if child.ppid() != os.getpid():  # a fork of the server, not the server
                 child.kill()
         with pytest.raises(StoreError, match=r"a chart worker exited.*measurements are safe; retry with"):
-            workers.draw(requests)
+            workers.charts()
 
 
 def test_letter_missing_from_font_causes_no_warning(tmp_path: Path) -> None:
