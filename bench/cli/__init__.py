@@ -1,14 +1,14 @@
 """The command line: parse arguments and print. ``holabench`` and ``python -m bench`` run ``main``."""
 
-from importlib import metadata
 from typing import Annotated
 
 import typer
 
-from bench.cli import compare, export, history, inspect, new_model, report, run, selftest
+from bench.cli.commands import LoadedOnCall, add_commands
 from clients import cli_errors as command_line
 
 app = typer.Typer(
+    cls=LoadedOnCall,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -22,6 +22,8 @@ app = typer.Typer(
 def _print_version(requested: bool) -> None:
     if not requested:
         return
+    from importlib import metadata  # loads e-mail and ZIP, which takes a sixth of the time of --help
+
     try:
         typer.echo(f"holabench {metadata.version('holabench')}")
     except metadata.PackageNotFoundError:
@@ -37,17 +39,7 @@ def _root(
 ) -> None: ...
 
 
-app.command()(run.run)
-app.command()(inspect.presets)
-app.command()(inspect.models)
-app.command()(inspect.plan)
-app.command()(inspect.doctor)
-app.command()(selftest.selftest)
-app.command()(report.report)
-app.command()(compare.compare)
-app.command()(history.history)
-app.command()(export.export)
-app.command()(new_model.new_model)
+add_commands(app)
 
 
 def main() -> int:

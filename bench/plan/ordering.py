@@ -4,12 +4,14 @@ The same seed, block, load point and round always give the same order and the sa
 """
 
 from collections.abc import Sequence
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from bench.plan.definition import Plan
 from bench.plan.scenario import Scenario
 from bench.schema.load_points import LoadPoint
+
+if TYPE_CHECKING:  # takes a tenth of a second to import, and the preview of a plan needs no order
+    import numpy as np
 
 BASELINE_EVERY = 3  # rounds
 
@@ -35,7 +37,7 @@ def takes_part(counted_rounds: int, interval: int, *, is_baseline: bool) -> bool
 
 def block_order(seed: int, block: int, scenarios: int) -> list[int]:
     """Return the positions of the plan's scenarios in the order of a block."""
-    return [int(position) for position in np.random.default_rng([seed, block]).permutation(scenarios)]
+    return [int(position) for position in _random([seed, block]).permutation(scenarios)]
 
 
 def round_order(
@@ -46,7 +48,7 @@ def round_order(
     Arms of one transport follow each other because they are compared: the machine's speed has less time to drift.
     scenario: its position in the plan. number: of the round. transports: of each arm.
     """
-    random = np.random.default_rng([seed, block, scenario, point.connections, point.message_bytes, number])
+    random = _random([seed, block, scenario, point.connections, point.message_bytes, number])
     order: list[int] = []
     for transport in random.permutation(sorted(set(transports))):
         order += random.permutation([k for k, name in enumerate(transports) if name == transport]).tolist()
@@ -59,4 +61,10 @@ def arrival_seed(seed: int, block: int, scenario: int, point: LoadPoint, number:
     Every arm gets the same requests at the same distances.
     """
     entropy = [seed, block, scenario, point.connections, point.message_bytes, number, 1]
-    return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+    return int(_random(entropy).bit_generator.seed_seq.generate_state(1)[0])
+
+
+def _random(entropy: Sequence[int]) -> "np.random.Generator":
+    import numpy as np
+
+    return np.random.default_rng(entropy)

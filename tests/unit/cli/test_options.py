@@ -3,8 +3,8 @@ from inspect import signature
 import pytest
 
 from bench.cli import options
-from bench.cli.inspect import plan
 from bench.cli.option_values import option_name
+from bench.cli.plan import plan
 from bench.cli.run import run
 from clients.cli_errors import Stop
 
