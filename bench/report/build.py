@@ -16,7 +16,7 @@ from bench.analysis.search_results import objectives, summarise_run
 from bench.escaping import all_visible
 from bench.plan.matrix import reference_arms
 from bench.report.chart_workers import ChartError, ChartWorkers, DrawnChart
-from bench.report.charts.catalogue import ChartTables, chart_names, chart_requests
+from bench.report.charts.catalogue import ChartTables, chart_histograms, chart_names, chart_requests
 from bench.report.content import Picture
 from bench.report.first_screen import first_screen
 from bench.report.render import Results, RunContext, render
@@ -61,8 +61,9 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
     if not recovery.empty:
         files[file_names.RECOVERY] = folder.write_table(file_names.RECOVERY, recovery)
     if chart_workers is not None:  # they draw while this process continues
+        histograms = chart_histograms(run.histograms)
         chart_tables = ChartTables(
-            summary, comparisons, run.histograms, trials, run.slices, run.timeline, recovery, run.replay
+            summary, comparisons, histograms, trials, run.slices, run.timeline, recovery, run.replay
         )
         chart_workers.start(chart_tables, chart_requests(summary, trials))
     first = first_screen(summary, comparisons, trials, unranked_models(trials), recovery)

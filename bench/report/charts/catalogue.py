@@ -18,6 +18,7 @@ from bench.report.charts.families import (
 )
 from bench.report.charts.phase_families import burst_family, overload_families
 from bench.report.charts.sweeps import Sweep, sweeps
+from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import ScenarioKind
 from bench.store import file_names
 
@@ -60,6 +61,8 @@ _SOURCES = {
     "loss": file_names.TRIALS,
 }
 
+_HISTOGRAM_COLUMNS = ["block", "arm", *LoadPoint.COLUMNS, "quantity", "upper_ns", "count"]
+
 
 @dataclass(frozen=True, slots=True)
 class ChartTables:
@@ -67,12 +70,22 @@ class ChartTables:
 
     summary: pd.DataFrame
     comparisons: pd.DataFrame
-    histograms: pd.DataFrame
+    histograms: pd.DataFrame  # as ``chart_histograms`` returns them, or all columns
     trials: pd.DataFrame
     slices: pd.DataFrame
     timeline: pd.DataFrame | None = None  # of loads with phases
     recovery: pd.DataFrame | None = None  # how often each arm recovered from each overload
     replay: pd.DataFrame | None = None  # single requests of a short excerpt
+
+
+def chart_histograms(histograms: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of the histograms that charts use, as short as possible.
+
+    Each worker has a copy, which is the largest part of its memory: ten thousand trials have five million slots.
+    """
+    used = histograms[_HISTOGRAM_COLUMNS]
+    counts = pd.to_numeric(used["count"], downcast="integer")
+    return used.assign(rate_rps=used["rate_rps"].astype("category"), count=counts)
 
 
 @dataclass(frozen=True, slots=True)
