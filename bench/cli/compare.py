@@ -14,7 +14,7 @@ from clients.cli_errors import Stop
 if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
     from collections.abc import Iterator, Sequence
 
-    from bench.cli.run_comparison import RunComparison
+    from bench.compare.run_comparison import RunComparison
     from bench.compare.run_values import RunValues
     from bench.store.reader import RunData
 
@@ -73,8 +73,8 @@ def compare(
     undecided.
     """
     from bench.cli.comparison_output import print_comparison
-    from bench.cli.run_comparison import json_lines
     from bench.compare.gates import GateOutcome, RuleError
+    from bench.compare.run_comparison import json_lines
     from bench.store.errors import StoreError
 
     if allow_undecided and not fail_if:
@@ -102,9 +102,9 @@ def _compare_runs(
     before: Path, after: "Sequence[Path]", fail_if: "Sequence[str]", arms: "Sequence[str]"
 ) -> "Iterator[RunComparison]":
     """Compare each run with the first. Raises RuleError, StoreError, PlanError, Stop."""
-    from bench.cli.run_comparison import compare_runs
     from bench.cli.same_programs import find_same_programs
     from bench.compare.gates import parse_rule
+    from bench.compare.run_comparison import compare_runs
     from bench.machine.environment import differences
     from bench.store.folder_labels import labels
     from bench.store.reader import read_run

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from bench.cli.change_text import describe_change, describe_missing, relative_text
-from bench.cli.comparison_sentences import count_conclusions, first_sentences
 from bench.cli.console import print_line, text_cells
-from bench.cli.gate_sentences import describe_gate
-from bench.cli.run_comparison import RunComparison
+from bench.compare.change_text import describe_change, describe_missing, relative_text
 from bench.compare.changes import Change
+from bench.compare.comparison_sentences import count_conclusions, first_sentences
 from bench.compare.digest import make_digest
+from bench.compare.gate_sentences import describe_gate
+from bench.compare.run_comparison import RunComparison
 from bench.compare.wording import direction
 from bench.formatting import compact
 from bench.schema.conclusions import Conclusion

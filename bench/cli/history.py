@@ -10,7 +10,7 @@ from rich.table import Table
 from bench.cli.console import print_line, stdout_console, text_cells
 from bench.cli.option_values import parse_percent
 from bench.escaping import visible
-from bench.formatting import compact, plural
+from bench.formatting import compact
 from bench.plan.definition import PlanError
 from bench.schema.arms import BASELINE_MODEL
 from bench.schema.metrics import METRICS
@@ -19,11 +19,9 @@ from clients.cli_errors import Stop
 if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
     from collections.abc import Sequence
 
-    from bench.compare.level_shifts import LevelShift
     from bench.compare.series import Point, RunSummary, Series
 
 MAX_TABLES = 6  # that are printed without asking; of more series, only those that changed
-MAX_GROUPS = 2  # of changes in the first lines
 
 
 def history(
@@ -67,6 +65,7 @@ def history(
         raise Stop(f"--metric {metric!r}: unknown metric; the metrics are {', '.join(METRICS)}")
     from bench.compare.level_shifts import level_shifts
     from bench.compare.series import collect_series
+    from bench.compare.series_sentences import series_sentences
     from bench.store.errors import StoreError
 
     min_listed = parse_percent("--threshold", threshold)
@@ -79,7 +78,7 @@ def history(
         raise Stop(_nothing_found(metric, arm, scenario))
     console = stdout_console()
     shifts = [shift for shift in level_shifts(all_series) if shift.series in selected]
-    for text in _first_sentences(selected, shifts, min_listed):
+    for text in series_sentences(selected, shifts, min_listed):
         print_line(console, text)
     changed = [shift.series for shift in shifts if shift.is_large(min_listed)]
     shown = selected if show_all or len(selected) <= MAX_TABLES else [each for each in selected if each in changed]
@@ -122,38 +121,6 @@ def _nothing_found(metric: str, arm: str, scenario: str) -> str:
     if scenario:
         line += f" in {scenario} (--scenario)"
     return line
-
-
-def _first_sentences(selected: "Sequence[Series]", shifts: "Sequence[LevelShift]", threshold: float) -> list[str]:
-    """Return at most five lines: how many series changed, the newest changes, and what limits their detection."""
-    from bench.compare.level_shifts import group_shifts
-
-    runs = len({point.position for series in selected for point in series.points})
-    large = len({id(shift.series) for shift in shifts if shift.is_large(threshold)})
-    small = len({id(shift.series) for shift in shifts}) - large
-    line = f"{plural(runs, 'run')}, {len(selected)} series: {large} changed by {100 * threshold:g}% or more"
-    lines = [f"{line}, {small} by less" if small else line]
-    groups = group_shifts(shifts, threshold)
-    lines += [str(group) for group in groups[:MAX_GROUPS]]
-    if more := sum(len(group.shifts) for group in groups[MAX_GROUPS:]):
-        lines[-1] += f"; {plural(more, 'change')} in earlier runs"
-    return lines + _limits(selected)
-
-
-def _limits(selected: "Sequence[Series]") -> list[str]:
-    """Return how far changes can be detected in these runs."""
-    from bench.compare.change_points import MIN_RUNS, RELIABLE_RUNS
-
-    lines = []
-    if invalid := sum(point.verdict == "invalid" for series in selected for point in series.points):
-        left_out = f"{plural(invalid, 'invalid value')} left out of the search for changes"
-        lines.append(f"{left_out} (see report.md of each run)")
-    fewest = min(len(series.sound_points) for series in selected)
-    if fewest < MIN_RUNS:
-        lines.append(f"fewer than {MIN_RUNS} valid values: no search for changes")
-    elif fewest < RELIABLE_RUNS:
-        lines.append(f"fewer than {RELIABLE_RUNS} runs: only changes far larger than the noise can be detected")
-    return lines
 
 
 def _save_chart(selected: "list[Series]", path: Path) -> None:

@@ -1,10 +1,10 @@
 import pytest
 
-from bench.cli.comparison_sentences import count_conclusions, first_sentences
-from bench.cli.gate_sentences import describe_gate
-from bench.cli.run_comparison import RunComparison, compare_runs
+from bench.compare.comparison_sentences import count_conclusions, first_sentences
 from bench.compare.digest import make_digest
+from bench.compare.gate_sentences import describe_gate
 from bench.compare.gates import parse_rule
+from bench.compare.run_comparison import RunComparison, compare_runs
 from bench.compare.run_values import RunValues
 from tests.unit.compare.builders import make_failing_values, make_values, make_values_with_baseline
 

@@ -4,10 +4,10 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from bench.cli.gate_sentences import summarise_gate
-from bench.cli.run_comparison import RunComparison
 from bench.compare.changes import Change
 from bench.compare.digest import Digest, judged_ratios
+from bench.compare.gate_sentences import summarise_gate
+from bench.compare.run_comparison import RunComparison
 from bench.compare.wording import range_of_changes, subject
 from bench.formatting import plural
 from bench.schema.arms import BASELINE_MODEL, Arm

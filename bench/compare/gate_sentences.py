@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from bench.cli.change_text import describe_case, describe_missing
+from bench.compare.change_text import describe_case, describe_missing
 from bench.compare.changes import Change
 from bench.compare.gates import GateOutcome, GateResult, blocks_needed
 from bench.formatting import plural
