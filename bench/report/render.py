@@ -3,26 +3,22 @@
 The answers come first, then what a reader needs to check, doubt or repeat them.
 """
 
-import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import jinja2
-import markupsafe
 import pandas as pd
 
 from bench.analysis.rankings import unranked_models
 from bench.analysis.server_settings import SERVER_SETTINGS, server_settings, unequal_settings
-from bench.formatting import compact
 from bench.report import facts
 from bench.report.answers import Answer, answers, noise_floor, of_first_populations, search_answers
 from bench.report.caveats import advice, collect_caveats
 from bench.report.content import COMPARISON_HEADINGS, Picture, comparison_rows, sections
 from bench.report.first_screen import FirstScreen
-from bench.report.inline_svg import chart_name, inline_svg
+from bench.report.html_pages import html_templates, models_of, text_templates
 from bench.report.measured_handlers import measured_handlers, offered_values
 from bench.report.model_chooser import bar, choices, highest_rates, measured_range
 from bench.report.tables import ResultTable
@@ -62,15 +58,10 @@ def render(results: Results, run: RunContext, pictures: Sequence[Picture], first
         "sentences": first.sentences,
         "scorecard": first.scorecard,
     }
-    markdown = _templates(escaping=False)
+    markdown = text_templates(escaping=False)
     markdown.filters["md"] = escape
-    page = _templates(escaping=True)
-    page.filters |= {"bar": bar, "number": compact}
-    page.filters["inline"] = lambda picture: markupsafe.Markup(
-        inline_svg(picture.svg, chart_name(picture.path), picture.question)
-    )  # matplotlib has escaped the texts of a chart
-    page.filters["chart_name"] = chart_name
-    page.filters["csv_link"] = lambda text: f"data:text/csv;base64,{base64.b64encode(text.encode()).decode()}"
+    page = html_templates()
+    page.filters["bar"] = bar
     return markdown.get_template("report.md.j2").render(content), page.get_template("report.html.j2").render(content)
 
 
@@ -82,25 +73,6 @@ def escape(value: object) -> str:
     text = " ".join(str(value).split())
     text = re.sub(r"([\\`*\[\]<>|#~!$])", r"\\\1", text).replace("&", "&amp;")
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # an underscore inside a word needs no escape
-
-
-def _models_of(pictures: Sequence[Picture]) -> list[str]:
-    """Return the classes of the models that charts show, without their prefix, in alphabetical order."""
-    classes = {found for picture in pictures for found in re.findall(r'class="mark m-([^" ]+)"', picture.svg.decode())}
-    return sorted(classes)
-
-
-def _templates(*, escaping: bool) -> jinja2.Environment:
-    templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("bench.report"),
-        autoescape=escaping,  # Markdown is escaped by a filter
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    templates.filters["capitalise"] = lambda text: text[:1].upper() + text[1:]
-    return templates
 
 
 def _content(results: Results, run: RunContext, pictures: Sequence[Picture]) -> dict[str, Any]:
@@ -120,7 +92,7 @@ def _content(results: Results, run: RunContext, pictures: Sequence[Picture]) -> 
         "unranked": unranked,
         "run_facts": facts.run_facts(run.environment, run.plan, trials, started),
         "pictures": pictures,
-        "models": _models_of(pictures),
+        "models": models_of(pictures),
         "files": run.files,
         "sections": sections(run.plan, results.tables, pictures, caveats),
         "choices": cases,
