@@ -7,6 +7,7 @@ import typer
 
 from bench.cli.console import stdout_console
 from bench.cli.option_values import parse_percent
+from bench.cli.page_output import HtmlOption, check_page_path, write_page
 from bench.plan.definition import PlanError
 from bench.schema.arms import Arm
 from clients.cli_errors import Stop
@@ -56,12 +57,15 @@ def compare(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one line of JSON per comparison, for scripts.")
     ] = False,
+    html: HtmlOption = None,
 ) -> int:
     """Print what changed between runs: each server at each load point, with its confidence interval.
 
     Examples:
 
       holabench compare results/monday results/tuesday
+
+      holabench compare results/monday results/tuesday --html changes.html
 
       holabench compare main branch --fail-if "cpu_us_per_request>5%"
 
@@ -72,13 +76,12 @@ def compare(
     Exit codes: 0 success; 2 wrong input, or nothing that a condition could judge; 4 a condition holds; 5 a condition is
     undecided.
     """
-    from bench.cli.comparison_output import print_comparison
     from bench.compare.gates import GateOutcome, RuleError
-    from bench.compare.run_comparison import json_lines
     from bench.store.errors import StoreError
 
     if allow_undecided and not fail_if:
         raise Stop("--allow-undecided only applies to --fail-if conditions; add one, or remove --allow-undecided")
+    check_page_path(html)
     min_listed = parse_percent("--threshold", threshold)
     try:
         comparisons = list(_compare_runs(before, after, fail_if or [], arm or []))
@@ -86,16 +89,32 @@ def compare(
         raise Stop(f"--fail-if {error}") from error
     except (StoreError, PlanError) as error:
         raise Stop(str(error)) from error
+    _show(comparisons, min_listed, html, show_all=show_all, as_json=as_json)
+    if any(comparison.has_gate(GateOutcome.BROKEN) for comparison in comparisons):
+        return CONDITION_HOLDS
+    is_undecided = any(comparison.has_gate(GateOutcome.UNDECIDED) for comparison in comparisons)
+    return UNDECIDED if is_undecided and not allow_undecided else 0
+
+
+def _show(
+    comparisons: "Sequence[RunComparison]", threshold: float, html: Path | None, *, show_all: bool, as_json: bool
+) -> None:
+    """Write the page if there is a path for it, and print the comparisons."""
+    from bench.cli.comparison_output import print_comparison
+    from bench.compare.run_comparison import json_lines
+
+    if html is not None:  # before printing, so that a reader who closes the pipe has the page
+        from bench.report.comparison_page import render_comparisons
+
+        write_page(html, render_comparisons(comparisons, threshold))
     for comparison in comparisons:
         if as_json:
             for line in json_lines(comparison):
                 typer.echo(line)
         else:
-            print_comparison(stdout_console(), comparison, threshold=min_listed, show_all=show_all)
-    if any(comparison.has_gate(GateOutcome.BROKEN) for comparison in comparisons):
-        return CONDITION_HOLDS
-    is_undecided = any(comparison.has_gate(GateOutcome.UNDECIDED) for comparison in comparisons)
-    return UNDECIDED if is_undecided and not allow_undecided else 0
+            print_comparison(stdout_console(), comparison, threshold=threshold, show_all=show_all)
+    if html is not None and not as_json:
+        typer.echo(html)
 
 
 def _compare_runs(

@@ -6,15 +6,18 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.cli.console import print_line, text_cells
-from bench.compare.change_text import describe_change, describe_missing, relative_text
+from bench.compare.change_text import (
+    describe_change,
+    describe_outcome,
+    describe_values,
+    describe_verdict,
+    relative_text,
+)
 from bench.compare.changes import Change
-from bench.compare.comparison_sentences import count_conclusions, first_sentences
+from bench.compare.comparison_sentences import detail_lines, first_sentences
 from bench.compare.digest import make_digest
-from bench.compare.gate_sentences import describe_gate
 from bench.compare.run_comparison import RunComparison
-from bench.compare.wording import direction
-from bench.formatting import compact
-from bench.schema.conclusions import Conclusion
+from clients.quality_codes import INVALID
 
 _UNBOUNDED_WIDTH = 10_000  # columns
 _HEADINGS = ("server", "load", "metric", "change", "", "before", "after", "verdict")
@@ -30,29 +33,17 @@ def print_comparison(console: Console, comparison: RunComparison, *, threshold: 
     print_line(console, f"{after} compared with {before}", "bold")
     for text in first_sentences(comparison, digest, threshold):
         print_line(console, text)
-    judged = [change for change in comparison.changes if not change.same_program]
-    shown = judged if show_all else digest.listed
+    shown = comparison.judged if show_all else digest.listed
     if shown:
         broken = [change for gate in comparison.gates for change in gate.broken]
         _print_table(console, shown, broken)
-    for text in describe_missing(comparison.missing, comparison.names):
-        print_line(console, f"missing: {text}")
-    for gate in comparison.gates:
-        for text in describe_gate(gate, comparison.names):
-            print_line(console, text)
-    if comparison.objectives:
-        print_line(console, f"different objectives: {comparison.objectives}")
-    for name, items in zip(comparison.names, comparison.only_in_one, strict=True):
-        if items:
-            print_line(console, f"only in {name}: {'; '.join(items)}")
-    print_line(console, count_conclusions(judged))
-    for text in comparison.environment:
-        print_line(console, f"different environment: {text}")
+    for text in detail_lines(comparison):
+        print_line(console, text)
 
 
 def _print_table(console: Console, shown: Sequence[Change], broken: Sequence[Change]) -> None:
     """Print a table if it fits, so that nothing is cut; otherwise two lines per change."""
-    anchors = {relative_text(change) for change in shown}
+    anchors = {relative_text(change) for change in shown if not change.has_invalid_figures}
     table = Table(box=None, pad_edge=False)
     for heading in _HEADINGS:
         is_change = heading == "change" and len(anchors) == 1
@@ -60,7 +51,7 @@ def _print_table(console: Console, shown: Sequence[Change], broken: Sequence[Cha
     styles = [_style(change, broken) for change in shown]
     for change, style in zip(shown, styles, strict=True):
         text = describe_change(change) + (relative_text(change) if len(anchors) > 1 else "")
-        values = (text, _word(change), compact(change.before), compact(change.now), change.verdict)
+        values = (text, describe_outcome(change), *describe_values(change), describe_verdict(change))
         table.add_row(*text_cells(change.arm, str(change.load_point), change.metric, *values), style=style)
     unbounded = console.options.update(width=_UNBOUNDED_WIDTH)  # or else the width after cutting is measured
     if console.measure(table, options=unbounded).maximum <= console.width:
@@ -71,19 +62,12 @@ def _print_table(console: Console, shown: Sequence[Change], broken: Sequence[Cha
         if str(change.load_point) != load:
             load = str(change.load_point)
             print_line(console, load, "bold")
-        print_line(console, f"{change.arm} {change.metric} {describe_change(change)} {_word(change)}", style)
-        values_line = f"{compact(change.before)} before, {compact(change.now)} after; {change.verdict}"
+        print_line(console, f"{change.arm} {change.metric} {describe_change(change)} {describe_outcome(change)}", style)
+        values_line = "{} before, {} after; {}".format(*describe_values(change), describe_verdict(change))
         print_line(console, f"{values_line}{relative_text(change).replace(' ', '; ', 1)}", style, indent=4)
-
-
-def _word(change: Change) -> str:
-    """Return ``less`` or ``higher`` for a difference, or else the conclusion."""
-    if Conclusion(change.conclusion).is_difference:
-        return direction(change.metric, change.judged_ratio)
-    return change.conclusion
 
 
 def _style(change: Change, broken: Sequence[Change]) -> str:
     if change in broken:
         return "bold red"
-    return "dim" if change.verdict == "invalid" else ""
+    return "dim" if change.verdict == INVALID else ""

@@ -1,6 +1,5 @@
 """``holabench history``: print one metric over many runs, and where it changed."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,12 +8,12 @@ from rich.table import Table
 
 from bench.cli.console import print_line, stdout_console, text_cells
 from bench.cli.option_values import parse_percent
+from bench.cli.page_output import HtmlOption, check_page_path, write_page
 from bench.escaping import visible
-from bench.formatting import compact
 from bench.plan.definition import PlanError
-from bench.schema.arms import BASELINE_MODEL
 from bench.schema.metrics import METRICS
 from clients.cli_errors import Stop
+from clients.quality_codes import INVALID
 
 if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
     from collections.abc import Sequence
@@ -38,6 +37,7 @@ def history(
     chart: Annotated[
         Path | None, typer.Option(metavar="FILE", help="File for a chart, .png or .svg. Default: none.")
     ] = None,
+    html: HtmlOption = None,
     threshold: Annotated[
         str, typer.Option(metavar="PERCENT", help="Report changes of level from this size on; count smaller ones.")
     ] = "5%",
@@ -54,18 +54,19 @@ def history(
 
       holabench history results/*-standard --metric throughput_rps
 
-      holabench history results/*/ --arm asyncio/tcp --chart history.png
+      holabench history results/*/ --arm asyncio/tcp --html history.html
 
     Runs are sorted by the time in the folder's name, e.g. 20261122T073100Z-standard, or else by the time of its
-    plan.toml. Invalid values are printed, but not searched for changes.
+    plan.toml. Invalid values are marked as such, not printed, and not searched for changes.
 
     Exit codes: 0 success; 2 wrong input.
     """
+    check_page_path(html)
     if metric not in METRICS:
         raise Stop(f"--metric {metric!r}: unknown metric; the metrics are {', '.join(METRICS)}")
     from bench.compare.level_shifts import level_shifts
     from bench.compare.series import collect_series
-    from bench.compare.series_sentences import series_sentences
+    from bench.compare.series_text import series_sentences
     from bench.store.errors import StoreError
 
     min_listed = parse_percent("--threshold", threshold)
@@ -76,8 +77,12 @@ def history(
     selected = [series for series in all_series if arm in ("", series.arm)]
     if not selected:
         raise Stop(_nothing_found(metric, arm, scenario))
-    console = stdout_console()
     shifts = [shift for shift in level_shifts(all_series) if shift.series in selected]
+    if html is not None:  # before printing, so that a reader who closes the pipe has the page
+        from bench.report.history_page import render_history
+
+        write_page(html, render_history(selected, all_series, shifts, min_listed))
+    console = stdout_console()
     for text in series_sentences(selected, shifts, min_listed):
         print_line(console, text)
     changed = [shift.series for shift in shifts if shift.is_large(min_listed)]
@@ -89,11 +94,10 @@ def history(
     if len(shown) < len(selected):
         print_line(console, f"{len(selected) - len(shown)} series are not listed (--all)")
     if chart is not None:
-        try:
-            _save_chart(selected, chart)
-        except (OSError, ValueError) as error:
-            raise Stop(f"--chart {chart}: {error}") from error
+        _save_chart(selected, chart)
         typer.echo(chart)
+    if html is not None:
+        typer.echo(html)
 
 
 def read_summaries(folders: "Sequence[Path]") -> "list[RunSummary]":
@@ -124,27 +128,26 @@ def _nothing_found(metric: str, arm: str, scenario: str) -> str:
 
 
 def _save_chart(selected: "list[Series]", path: Path) -> None:
-    """Raises OSError; ValueError if the file name does not end in the name of an image format."""
+    """Raises Stop if the file cannot be written, or if its name does not end in the name of an image format."""
     import bench.report.charts.plain_matplotlib  # noqa: F401 - first, see there
     from bench.report.charts.history import draw_history
     from bench.report.charts.style import look
 
-    with look():
-        draw_history(selected).savefig(path)
+    try:
+        with look():
+            draw_history(selected).savefig(path)
+    except (OSError, ValueError) as error:
+        raise Stop(f"--chart {path}: {error}") from error
 
 
-def _run_table(series: "Series", baseline_changes: "Sequence[Point]") -> Table:
-    """Return a row for each run. baseline_changes: points at which the baseline changed, too."""
+def _run_table(series: "Series", machine_changes: "Sequence[Point]") -> Table:
+    """Return a row for each run. machine_changes: points at which the baseline changed, too."""
+    from bench.compare.series_text import POINT_COLUMNS, point_rows
+
     table = Table(box=None, pad_edge=False)
-    table.add_column("run", overflow="fold")
-    for heading in ("median", "interval", "verdict", ""):
+    table.add_column(POINT_COLUMNS[0], overflow="fold")
+    for heading in POINT_COLUMNS[1:]:
         table.add_column(heading, no_wrap=True)
-    changes = series.changes
-    for point in series.points:
-        interval = "-" if math.isnan(point.low) else f"{compact(point.low)} to {compact(point.high)}"
-        mark = ""
-        if point in changes:
-            mark = f"<- changed, as did {BASELINE_MODEL}" if point in baseline_changes else "<- changed"
-        style = "dim" if point.verdict == "invalid" else ""
-        table.add_row(*text_cells(point.run, compact(point.median), interval, point.verdict, mark), style=style)
+    for row in point_rows(series, machine_changes):
+        table.add_row(*text_cells(*row), style="dim" if row[3] == INVALID else "")
     return table

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from bench.compare.changes import Change
 from bench.compare.missing_cases import Missing
-from bench.compare.wording import percent
-from bench.formatting import plural
+from bench.compare.wording import direction, percent
+from bench.formatting import compact, plural
+from bench.schema.conclusions import Conclusion
+from clients.quality_codes import INVALID
 
 if TYPE_CHECKING:
     from bench.schema.load_points import LoadPoint
@@ -23,16 +25,35 @@ def describe_case(change: Change) -> str:
 
 
 def describe_change(change: Change) -> str:
-    """Return the judged change with its interval: ``-20% [-22%, -18%]``."""
+    """Return the judged change with its interval: ``-20% [-22%, -18%]``; ``-`` for invalid figures."""
     low, high = change.judged_interval
+    if change.has_invalid_figures:
+        return "-"
     if math.isnan(low):
         return percent(change.judged_ratio)
     return f"{percent(change.judged_ratio)} [{percent(low)}, {percent(high)}]"
 
 
+def describe_outcome(change: Change) -> str:
+    """Return ``less`` or ``higher`` for a difference, or else the conclusion."""
+    if Conclusion(change.conclusion).is_difference:
+        return direction(change.metric, change.judged_ratio)
+    return change.conclusion
+
+
+def describe_values(change: Change) -> tuple[str, str]:
+    """Return the values before and after; ``-`` for invalid figures, since a reader would take them for a result."""
+    return ("-", "-") if change.has_invalid_figures else (compact(change.before), compact(change.now))
+
+
+def describe_verdict(change: Change) -> str:
+    """Return the verdict; ``machine drift`` where the figures are usable, but the machine prevents a conclusion."""
+    return "machine drift" if change.verdict == INVALID and not change.has_invalid_figures else change.verdict
+
+
 def relative_text(change: Change) -> str:
     """Return `` relative to native``, or nothing for a change of the values."""
-    return f" relative to {change.relative_to}" if change.relative_to else ""
+    return f" relative to {change.relative_to}" if change.relative_to and not change.has_invalid_figures else ""
 
 
 def describe_missing(missing: Sequence[Missing], names: Sequence[str], metrics: Iterable[str] = ()) -> list[str]:

@@ -38,6 +38,7 @@ class Change:
     high: float
     conclusion: str
     verdict: str
+    figures_verdict: str = ""  # of the figures of both runs alone; the verdict contains the machine's drift, too
     baseline_ratio: float = math.nan  # the same change of the baseline, i.e. of the machine; nan if unknown
     relative_ratio: float = math.nan  # change of the ratio to the anchors inside rounds
     relative_low: float = math.nan
@@ -64,6 +65,11 @@ class Change:
     def judged_interval(self) -> tuple[float, float]:
         """The interval of the judged ratio."""
         return (self.relative_low, self.relative_high) if self.relative_to else (self.low, self.high)
+
+    @property
+    def has_invalid_figures(self) -> bool:
+        """Return whether a figure of either run is invalid, so that neither it nor the ratio may be shown."""
+        return (self.figures_verdict or self.verdict) == INVALID
 
     @property
     def is_judged(self) -> bool:
@@ -126,10 +132,9 @@ def _position(item: Change) -> tuple[str, int, int, str, str, str]:
 
 
 def _change(test: CaseTest, outcome: Outcome, thresholds: tuple[Thresholds, Thresholds]) -> Change:
-    verdicts = [test.before.verdict, test.after.verdict]
-    if test.drift:
-        verdicts.append(test.drift.verdict(thresholds))
-    verdict = worst_verdict(verdicts)
+    figures_verdict = worst_verdict([test.before.verdict, test.after.verdict])
+    drift_verdicts = [test.drift.verdict(thresholds)] if test.drift else []
+    verdict = worst_verdict([figures_verdict, *drift_verdicts])
     relative = outcome.relative
     return Change(
         arm=test.case.arm,
@@ -142,6 +147,7 @@ def _change(test: CaseTest, outcome: Outcome, thresholds: tuple[Thresholds, Thre
         high=outcome.high,
         conclusion=(Conclusion.INCONCLUSIVE if verdict == INVALID else outcome.conclusion).value,
         verdict=verdict,
+        figures_verdict=figures_verdict,
         baseline_ratio=test.drift.ratio if test.drift else math.nan,
         relative_ratio=relative.ratio,
         relative_low=relative.low,

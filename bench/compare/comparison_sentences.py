@@ -4,9 +4,10 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from bench.compare.change_text import describe_missing
 from bench.compare.changes import Change
-from bench.compare.digest import Digest, judged_ratios
-from bench.compare.gate_sentences import summarise_gate
+from bench.compare.digest import Digest, Movement, judged_ratios
+from bench.compare.gate_sentences import describe_gate, summarise_gate
 from bench.compare.run_comparison import RunComparison
 from bench.compare.wording import range_of_changes, subject
 from bench.formatting import plural
@@ -14,12 +15,13 @@ from bench.schema.arms import BASELINE_MODEL, Arm
 from bench.schema.conclusions import Conclusion
 
 _MAX_FACTS = 2  # of each kind, in the first lines
+_MAX_MOVEMENTS = 3
 _SPEED_METRICS = ("throughput_rps", "sessions_per_s", "cpu_us_per_request")  # by which machines are compared
 
 
 def first_sentences(comparison: RunComparison, digest: Digest, threshold: float) -> list[str]:
-    """Return at most five lines: gates, environment, machine, differences, and what moved alike."""
-    lines = ["; ".join(map(summarise_gate, comparison.gates)), _environment(comparison), _machine_drift(comparison)]
+    """Return at most five sentences: gates, environment, machine, differences, and what moved alike."""
+    lines = ["; ".join(map(summarise_gate, comparison.gates)), _environment(comparison), _machine(comparison)]
     lines += [_differences(comparison, digest, threshold), _movements(digest)]
     return [line for line in lines if line]
 
@@ -34,13 +36,22 @@ def _environment(comparison: RunComparison) -> str:
     return f"{kind}: {'; '.join(shown)}{rest}"
 
 
-def _machine_drift(comparison: RunComparison) -> str:
-    """Return how the baseline changed, and so the machine. On another machine, ratios to the anchors come first."""
+def _machine(comparison: RunComparison) -> str:
+    """Return how the machine changed; on another machine, how the servers changed relative to their anchors."""
     changes = comparison.changes
     if all(math.isnan(change.baseline_ratio) for change in changes):
         return f"machine drift between the runs is unknown: {BASELINE_MODEL} was not measured in both"
+    drift = _machine_drift(changes)
+    if comparison.is_other_machine:
+        return _relative_to_anchors(changes) or drift
+    return f"{drift}; differences that this explains do not count" if drift else ""
+
+
+def _machine_drift(changes: Sequence[Change]) -> str:
+    """Return how the baseline changed, and so the machine; "" without a significant change of a usable figure."""
     dependent = {change.metric for change in changes if not math.isnan(change.baseline_ratio)}
-    baseline = [change for change in changes if Arm.parse(change.arm).is_baseline and change.metric in dependent]
+    baseline = [change for change in _usable(changes) if Arm.parse(change.arm).is_baseline]
+    baseline = [change for change in baseline if change.metric in dependent]
     drifted = judged_ratios(baseline, lambda change: change.low > 1 or change.high < 1)
     parts = []
     for metric, ratios in drifted.items():
@@ -49,16 +60,14 @@ def _machine_drift(comparison: RunComparison) -> str:
         parts.append(f"{subject(metric)} {range_of_changes(metric, ratios)} {at}")
     if len(parts) > _MAX_FACTS:
         parts[_MAX_FACTS:] = [f"and {plural(len(parts) - _MAX_FACTS, 'other metric')}"]
-    line = f"machine drift: {BASELINE_MODEL} has {', '.join(parts)}" if parts else ""
-    if comparison.is_other_machine:
-        return ". ".join(filter(None, (_relative_to_anchors(changes), line)))
-    return f"{line}; differences that this explains do not count" if line else ""
+    return f"machine drift: {BASELINE_MODEL} has {', '.join(parts)}" if parts else ""
 
 
 def _relative_to_anchors(changes: Sequence[Change]) -> str:
-    """Return how far the servers moved relative to their anchors, by metric."""
+    """Return how far the servers moved relative to their anchors, by metric. Invalid figures are left out."""
     relative = judged_ratios(
-        changes, lambda change: bool(change.relative_to) and not change.same_program and change.metric in _SPEED_METRICS
+        _usable(changes),
+        lambda change: bool(change.relative_to) and not change.same_program and change.metric in _SPEED_METRICS,
     )
     anchors = dict.fromkeys(change.relative_to for change in changes if change.relative_to)
     parts = [
@@ -68,15 +77,20 @@ def _relative_to_anchors(changes: Sequence[Change]) -> str:
     return f"relative to {' or '.join(anchors)}: {', '.join(parts)}" if parts else ""
 
 
+def _usable(changes: Sequence[Change]) -> list[Change]:
+    return [change for change in changes if not change.has_invalid_figures]
+
+
 def _differences(comparison: RunComparison, digest: Digest, threshold: float) -> str:
-    judged = [change for change in comparison.changes if not change.same_program]
+    judged = comparison.judged
     size = f"{100 * threshold:g}%"
-    if not digest.large_count and not digest.small_count:
+    if not digest.large and not digest.small_count:
         line = _no_difference(judged)
     else:
         count = plural(len(judged), "comparison")
-        line = f"{digest.large_count} of {count} show a difference of {size} or more"
+        line = f"{len(digest.large)} of {count} show a difference of {size} or more"
         line += f", {digest.small_count} a smaller one" if digest.small_count else ""
+        line += f"; the largest: {digest.largest}" if digest.largest else ""
     if comparison.missing:
         servers = plural(len({item.arm for item in comparison.missing}), "server")
         line += f"; {servers} without a value that {comparison.names[0]} has"
@@ -90,7 +104,32 @@ def _no_difference(judged: Sequence[Change]) -> str:
 
 
 def _movements(digest: Digest) -> str:
-    return "; ".join(str(movement) for movement in (*digest.alike, *digest.small))
+    """Return what moved alike, large changes first."""
+    movements = [*_by_count(digest.alike), *_by_count(digest.small)]
+    texts = [str(movement) for movement in movements[:_MAX_MOVEMENTS]]
+    if more := sum(len(movement.changes) for movement in movements[_MAX_MOVEMENTS:]):
+        texts.append(plural(more, "other change"))
+    return "; ".join(texts)
+
+
+def _by_count(movements: Sequence[Movement]) -> list[Movement]:
+    return sorted(movements, key=lambda movement: -len(movement.changes))
+
+
+def detail_lines(comparison: RunComparison) -> list[str]:
+    """Return the lines after the changes: missing values, gates, how the plans and machines differ, and counts."""
+    lines = [f"missing: {text}" for text in describe_missing(comparison.missing, comparison.names)]
+    for gate in comparison.gates:
+        lines += describe_gate(gate, comparison.names)
+    if comparison.objectives:
+        lines.append(f"different objectives: {comparison.objectives}")
+    for name, items in zip(comparison.names, comparison.only_in_one, strict=True):
+        if items:
+            lines.append(f"only in {name}: {'; '.join(items)}")
+    lines.append(count_conclusions(comparison.judged))
+    if comparison.is_other_machine and (drift := _machine_drift(comparison.changes)):
+        lines.append(drift)
+    return [*lines, *(f"different environment: {text}" for text in comparison.environment)]
 
 
 def count_conclusions(judged: Sequence[Change]) -> str:

@@ -1,5 +1,6 @@
 """The changes that a reader needs first: large ones one by one, and the others by their number. Pure."""
 
+import math
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -37,9 +38,19 @@ class Digest:
     small: tuple[Movement, ...]  # below the threshold
 
     @property
-    def large_count(self) -> int:
-        """The number of changes that are as large as the threshold."""
-        return len(self.listed) + _count(self.alike)
+    def large(self) -> list[Change]:
+        """The changes that are as large as the threshold: those that are listed, then those that moved alike."""
+        return [*self.listed, *(change for movement in self.alike for change in movement.changes)]
+
+    @property
+    def largest(self) -> Movement | None:
+        """The listed changes of the metric and the server that certainly changed most; None if none is listed."""
+        groups: dict[tuple[str, str, bool], list[Change]] = {}
+        for change in self.listed:
+            groups.setdefault((change.arm, change.metric, change.judged_ratio > 1), []).append(change)
+        if not groups:
+            return None
+        return Movement(tuple(max(groups.values(), key=lambda members: max(map(_certain_size, members)))))
 
     @property
     def small_count(self) -> int:
@@ -85,6 +96,12 @@ def _alike_part(movement: Movement) -> Movement | None:
     median = statistics.median(change.judged_ratio for change in movement.changes)
     alike = tuple(change for change in movement.changes if _contains(change.judged_interval, median))
     return Movement(alike) if len(alike) >= MIN_ALIKE else None
+
+
+def _certain_size(change: Change) -> float:
+    """Return the size of a change on a logarithmic scale, by the end of its interval that is nearer to 1."""
+    ends = [end for end in change.judged_interval if 0 < end < math.inf]
+    return min((abs(math.log(end)) for end in ends), default=0.0)
 
 
 def _contains(interval: tuple[float, float], ratio: float) -> bool:

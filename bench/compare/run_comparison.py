@@ -29,6 +29,11 @@ class RunComparison:
         return any(gate.outcome == outcome for gate in self.gates)
 
     @property
+    def judged(self) -> list[Change]:
+        """The changes of servers that may have changed; those of the same programs show the machine."""
+        return [change for change in self.changes if not change.same_program]
+
+    @property
     def is_other_machine(self) -> bool:
         """Return whether the processors differ."""
         return any(line.startswith(("cpu_model:", "cpus:", "architecture:")) for line in self.environment)

@@ -1,8 +1,9 @@
 """One metric over many runs: its values, and the changes of its level. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from bench.analysis.cases import CaseKey
 from bench.compare.change_points import change_points
 from bench.schema.arms import BASELINE_MODEL, Arm
 from bench.schema.load_points import LoadPoint
+from bench.schema.metrics import ScenarioKind
 from clients.quality_codes import INVALID
 
 
@@ -85,8 +87,14 @@ def collect_series(runs: Sequence[RunSummary], metric: str, scenario: str = "") 
         table = run.summary
         for row in table[(table["metric"] == metric) & table["median"].notna()].to_dict("records"):
             is_wanted = not scenario or row["scenario"] == scenario
+            is_wanted = is_wanted and not _is_planned(row)
             if is_wanted and not Arm.parse(row["arm"]).control:
                 median, low, high = (float(row[column]) for column in ("median", "low", "high"))
                 point = Point(position, run.label, median, low, high, str(row["verdict"]))
                 points.setdefault(CaseKey.from_row(row).planned, []).append(point)
     return [Series(case.arm, case.load_point, metric, tuple(of_case)) for case, of_case in points.items()]
+
+
+def _is_planned(row: Mapping[Any, Any]) -> bool:
+    """Return whether a value is that of the plan: the rate of an open loop that every arm holds."""
+    return bool(row["metric"] == "throughput_rps" and row["scenario_kind"] == ScenarioKind.LATENCY)

@@ -1,12 +1,16 @@
-"""The first sentences about a series of runs: which figures changed, and what limits their detection. Pure."""
+"""Series of several runs as text: the first sentences, and the cells of their tables. Pure."""
 
+import math
 from collections.abc import Sequence
 
 from bench.compare.change_points import MIN_RUNS, RELIABLE_RUNS
 from bench.compare.level_shifts import LevelShift, group_shifts
-from bench.compare.series import Series
-from bench.formatting import plural
+from bench.compare.series import Point, Series
+from bench.formatting import compact, plural
+from bench.schema.arms import BASELINE_MODEL
+from clients.quality_codes import INVALID
 
+POINT_COLUMNS = ("run", "median", "interval", "verdict", "")
 MAX_GROUPS = 2  # of changes in the first lines
 
 
@@ -24,10 +28,42 @@ def series_sentences(selected: Sequence[Series], shifts: Sequence[LevelShift], t
     return lines + _limits(selected)
 
 
+def point_texts(point: Point) -> tuple[str, str]:
+    """Return a value and its interval; ``-`` for an invalid figure, since a reader would take it for a result."""
+    if point.verdict == INVALID:
+        return "-", "-"
+    return compact(point.median), "-" if math.isnan(point.low) else f"{compact(point.low)} to {compact(point.high)}"
+
+
+def point_rows(series: Series, machine_changes: Sequence[Point]) -> list[tuple[str, ...]]:
+    """Return a row for each run: its label, the value, its interval, the verdict, and whether the level changed.
+
+    machine_changes: points at which the baseline changed, too.
+    """
+    changes = series.changes
+    return [
+        (point.run, *point_texts(point), point.verdict, _change_text(point, changes, machine_changes))
+        for point in series.points
+    ]
+
+
+def _change_text(point: Point, changes: Sequence[Point], machine_changes: Sequence[Point]) -> str:
+    if point not in changes:
+        return ""
+    return f"<- changed, as did {BASELINE_MODEL}" if point in machine_changes else "<- changed"
+
+
+def describe_point(series: Series, point: Point) -> str:
+    """Return a point on one line: ``select/tcp, capacity, 16 connections in RUN: 31.2k (30.1k to 32.3k), valid``."""
+    median, interval = point_texts(point)
+    value = "" if point.verdict == INVALID else f"{median} ({interval}), "
+    return f"{series.arm}, {series.load_point} in {point.run}: {value}{point.verdict}"
+
+
 def _limits(selected: Sequence[Series]) -> list[str]:
     """Return how far changes can be detected in these runs."""
     lines = []
-    if invalid := sum(point.verdict == "invalid" for series in selected for point in series.points):
+    if invalid := sum(point.verdict == INVALID for series in selected for point in series.points):
         left_out = f"{plural(invalid, 'invalid value')} left out of the search for changes"
         lines.append(f"{left_out} (see report.md of each run)")
     fewest = min(len(series.sound_points) for series in selected)

@@ -1,5 +1,7 @@
 """The terms that a report explains; ``docs/glossary.md`` has all terms."""
 
+from collections.abc import Collection
+
 TERMS = (
     ("server", "A model, e.g. select, with its transport and its Python interpreter. The data files call it an arm."),
     ("reference", "The server with which the other servers of its transport are compared."),
@@ -27,3 +29,8 @@ TERMS = (
     ("suspect, invalid", "A quality check failed. A suspect figure is doubtful; do not use an invalid one."),
     ("finding (*)", "The load showed something about the server, e.g. unfair service. The figures are right."),
 )
+
+
+def select_terms(names: Collection[str]) -> list[tuple[str, str]]:
+    """Return some of the terms, with their meanings."""
+    return [term for term in TERMS if term[0] in names]

@@ -4,13 +4,8 @@ It has no script error, no broken chart and no overflow, and it fetches nothing.
 """
 
 import base64
-import html
-import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,18 +13,11 @@ from bench.report.build import build
 from bench.report.chart_workers import chart_workers
 from bench.store.reader import read_run
 from tests.support import synthetic
+from tests.support.browser import NARROW, WIDE, needs_browser, open_page
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-NARROW, WIDE = 400, 1400
 MIN_CHART_WIDTH = 720  # pixels; the smallest letters of a chart are a hundredth of that high
-# A headless window is at least 500 pixels wide. A frame can be narrower, and works like a window.
-FRAME = """
-<title>no message</title>
-<script>addEventListener("message", (event) => {{ document.title = event.data; }});</script>
-<iframe src="{source}" style="border: 0; width: {width}px; height: 2000px"></iframe>
-"""
 PROBE = """
 <script>
 const errors = [];
@@ -90,30 +78,10 @@ def make_report(rows: synthetic.Rows, path: Path) -> Path:
     return path / "report.html"
 
 
-def open_page(page: Path, width: int) -> dict[str, Any]:
-    """Open the page at a width in pixels and return what its probe reports."""
-    assert CHROMIUM is not None
-    probed, frame = page.with_name("probed.html"), page.with_name(f"frame-{width}.html")
-    probed.write_text(page.read_text().replace("</body>", PROBE + "</body>"))
-    frame.write_text(FRAME.format(source=probed.name, width=width))
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={WIDE},2000"]
-    browser = subprocess.run(
-        [CHROMIUM, *options, "--virtual-time-budget=5000", "--dump-dom", frame.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    title = re.search(r"<title>({.*?})</title>", browser.stdout, re.DOTALL)
-    assert title, browser.stdout[:500]
-    report: dict[str, Any] = json.loads(html.unescape(title[1]))
-    return report
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")
+@needs_browser
 @pytest.mark.parametrize("width", [NARROW, WIDE])
 def test_page_opens_without_errors_and_fits_the_window(page: Path, width: int) -> None:
-    report = open_page(page, width)
+    report = open_page(page, width, PROBE)
     assert report["errors"] == []
     assert report["width"] == width
     assert report["content"] <= width, "the page scrolls sideways"
@@ -126,10 +94,10 @@ def test_page_opens_without_errors_and_fits_the_window(page: Path, width: int) -
     assert "This run measured up to 64 connections" in report["noMatch"]
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")
+@needs_browser
 @pytest.mark.parametrize("width", [NARROW, WIDE])
 def test_charts_are_readable_and_scroll_in_a_narrow_window(page: Path, width: int) -> None:
-    report = open_page(page, width)
+    report = open_page(page, width, PROBE)
     assert min(report["charts"]) >= MIN_CHART_WIDTH
     assert report["named"], "a chart that scrolls has no name or cannot be reached by keyboard"
     scrolls = [hidden > 0 for hidden in report["hidden"]]

@@ -1,27 +1,24 @@
 """Ratios to the reference with their intervals, over the noise floor."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.analysis.comparisons import noise_floor_share
 from bench.formatting import format_ratio, plural
 from bench.report.charts.dots import head_rows
 from bench.report.charts.layout import Texts, page, panel_title, settle
 from bench.report.charts.marks import mark
+from bench.report.charts.ratio_marks import RatioMark, draw_ratio, set_ratio_axis
 from bench.report.charts.style import GREY, PALE, Style, styles
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind
 
 ROW_IN = 0.3
-MAX_INTERVAL_RATIO = 20.0  # an interval that reaches farther from its mark ends at the edge of the axes
-NEAR_ZERO, NEAR_INFINITY = 1e-3, 1e3  # stand for the ends of an unbounded interval on a logarithmic axis
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +32,12 @@ class _Row:
     high: float
     conclusion: str
     verdict: str
+
+    @property
+    def mark(self) -> RatioMark:
+        """The ratio as it is drawn."""
+        is_difference = self.conclusion in ("faster", "slower")
+        return RatioMark(self.ratio, self.low, self.high, is_difference, self.verdict == "invalid")
 
 
 def draw_forest(comparisons: pd.DataFrame, texts: Texts) -> Figure | None:
@@ -59,8 +62,8 @@ def draw_forest(comparisons: pd.DataFrame, texts: Texts) -> Figure | None:
         for row in rows:
             if row.arm.transport == transport:
                 with mark(ax, row.arm.label, _describe(row)):
-                    _draw_row(ax, row, heights[row.arm.label, row.connections], looks[row.arm.label])
-        _ratio_axis(ax, rows)
+                    draw_ratio(ax, row.mark, heights[row.arm.label, row.connections], looks[row.arm.label])
+        set_ratio_axis(ax, [row.mark for row in rows], "ratio to the reference (log scale)")
         ax.grid(visible=False, axis="y")
         ax.tick_params(axis="y", length=0, labelleft=ax is axes[0])
     _name_rows(axes[0], heights, bottom, looks)
@@ -96,39 +99,9 @@ def _draw_noise_floor(ax: Axes, comparisons: pd.DataFrame, transport: str) -> No
     ax.axvline(1, color=GREY, linewidth=0.9, zorder=1)
 
 
-def _draw_row(ax: Axes, row: _Row, y: float, look: Style) -> None:
-    """Draw a mark: full for a difference, hollow for none, crossed out if invalid."""
-    colour = GREY if row.verdict == "invalid" else look.colour
-    low = row.low if math.isfinite(row.low) and row.low > 0 else NEAR_ZERO
-    high = row.high if math.isfinite(row.high) and row.high > 0 else NEAR_INFINITY
-    ax.plot([low, high], [y, y], color=colour, linewidth=1.8, zorder=3, solid_capstyle="butt")
-    face = colour if row.conclusion in ("faster", "slower") else "white"
-    size = 7 * look.marker_scale
-    ax.plot([row.ratio], [y], look.marker, color=face, markeredgecolor=colour, markersize=size, zorder=4)
-    if row.verdict == "invalid":
-        ax.plot([row.ratio], [y], "x", color=GREY, markersize=10, markeredgewidth=1.6, zorder=5)
-
-
 def _name_rows(ax: Axes, heights: dict[tuple[str, int], float], bottom: float, looks: dict[str, Style]) -> None:
     ax.set_ylim(bottom - 0.4, -0.6)
     ax.set_yticks(list(heights.values()), [f"{label}, {count}" for label, count in heights], fontsize=9.5)
     for tick, (label, _) in zip(ax.get_yticklabels(), heights, strict=True):
         tick.set_color(looks[label].ink)
     head_rows(ax, "server, connections")
-
-
-def _ratio_axis(ax: Axes, rows: Sequence[_Row]) -> None:
-    """Set limits that contain every mark, and every interval within reason."""
-    ax.set_xscale("log")
-    low = min(0.9, *(max(min(row.low, row.ratio), row.ratio / MAX_INTERVAL_RATIO) for row in rows))
-    high = max(1.1, *(min(max(row.high, row.ratio), row.ratio * MAX_INTERVAL_RATIO) for row in rows))
-    ax.set_xlim(low / 1.08, high * 1.08)
-    first_decade, last_decade = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    steps: tuple[float, ...] = (1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
-    if high / low > 8:
-        steps = (1.0, 2.0, 5.0) if last_decade - first_decade < 4 else (1.0,)
-    decades = range(first_decade, last_decade + 1)
-    ax.xaxis.set_major_locator(FixedLocator([step * 10.0**decade for decade in decades for step in steps]))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
-    ax.set_xlabel("ratio to the reference (log scale)")

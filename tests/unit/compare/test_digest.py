@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 from bench.compare.changes import Change
 from bench.compare.digest import MIN_ALIKE, make_digest
@@ -26,7 +27,7 @@ def test_small_changes_are_counted_by_metric_and_direction() -> None:
     changes = [make_change(f"m{number}", 0.97 + 0.001 * number, conclusion="faster") for number in range(10)]
     digest = make_digest([*changes, make_change("select", 1.2)], threshold=0.05)
     assert [change.arm for change in digest.listed] == ["select/tcp"]
-    assert (digest.large_count, digest.small_count) == (1, 10)
+    assert (len(digest.large), digest.small_count) == (1, 10)
     assert [str(movement) for movement in digest.small] == ["memory 2.1% to 3.0% less in 10 cases"]
 
 
@@ -55,4 +56,12 @@ def test_only_differences_are_in_the_digest() -> None:
             make_change("poll", math.nan, conclusion="inconclusive"),
         ]
     )
-    assert (digest.large_count, digest.small_count) == (0, 0)
+    assert (len(digest.large), digest.small_count) == (0, 0)
+
+
+def test_largest_change_is_the_one_that_certainly_changed_most() -> None:
+    wide = replace(make_change("asyncio", 3.0), low=1.05)
+    certain = [make_change("select", 1.5), make_change("select", 1.6)]
+    digest = make_digest([wide, *certain])
+    assert str(digest.largest) == "memory of select/tcp 50% to 60% more in 2 cases"
+    assert make_digest([make_change("select", 1.01)]).largest is None

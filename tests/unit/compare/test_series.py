@@ -64,3 +64,10 @@ def test_collect_series_keeps_the_order_of_runs_without_controls() -> None:
 def test_collect_series_is_limited_to_a_scenario(scenario: str, count: int) -> None:
     assert len(collect_series([make_summary("monday")], "throughput_rps", scenario)) == count
     assert collect_series([make_summary("monday")], "max_rate_rps", scenario) == []
+
+
+def test_rate_of_an_open_loop_is_the_plans_and_no_series() -> None:
+    run = make_summary("monday")
+    latency = RunSummary("monday", run.summary.assign(scenario_kind="latency"))
+    assert collect_series([latency], "throughput_rps") == []
+    assert len(collect_series([latency], "cpu_us_per_request")) == 2

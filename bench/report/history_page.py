@@ -1,0 +1,42 @@
+"""The page about one metric over many runs: the sentences of the terminal, a chart for each load, and the values."""
+
+from collections.abc import Sequence
+
+from bench.compare.level_shifts import LevelShift
+from bench.compare.series import Series
+from bench.compare.series_text import POINT_COLUMNS, point_rows, series_sentences
+from bench.escaping import all_visible
+from bench.report.comparison_pictures import history_pictures
+from bench.report.html_pages import html_templates, models_of
+from bench.report.terms import select_terms
+from bench.schema.metrics import METRICS
+
+_TERMS = ("baseline", "interval", "suspect, invalid")
+_MAX_OPEN = 3  # charts without a change that are open, if there is no other
+
+
+def render_history(
+    selected: Sequence[Series], all_series: Sequence[Series], shifts: Sequence[LevelShift], threshold: float
+) -> str:
+    """Return an HTML page that needs no other file.
+
+    selected: series to show. all_series: with those of the baseline. shifts: changes of the selected ones.
+    threshold: size from which on a change is reported, as a share.
+    """
+    changed = {str(shift.series.load_point) for shift in shifts if shift.is_large(threshold)}
+    pictures = history_pictures(selected)
+    opened = [picture for picture in pictures if picture.scenario in changed] or pictures[:_MAX_OPEN]
+    content = {
+        "title": f"{METRICS[selected[0].metric].label} over several runs",
+        "sentences": all_visible(series_sentences(selected, shifts, threshold)),
+        "pictures": opened,
+        "more_pictures": [picture for picture in pictures if picture not in opened],
+        "models": models_of(pictures),
+        "columns": POINT_COLUMNS,
+        "tables": [
+            (f"{series.arm}, {series.load_point}", point_rows(series, series.machine_changes(all_series)))
+            for series in selected
+        ],
+        "terms": select_terms(_TERMS),
+    }
+    return html_templates().get_template("history.html.j2").render(content)
