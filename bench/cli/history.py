@@ -65,7 +65,7 @@ def history(
     if metric not in METRICS:
         raise Stop(f"--metric {metric!r}: unknown metric; the metrics are {', '.join(METRICS)}")
     from bench.compare.level_shifts import level_shifts
-    from bench.compare.series import collect_series
+    from bench.compare.series import collect_series, sort_series
     from bench.compare.series_text import series_sentences
     from bench.store.errors import StoreError
 
@@ -74,7 +74,7 @@ def history(
         all_series = collect_series(read_summaries(folders), metric, scenario)
     except (StoreError, PlanError) as error:
         raise Stop(str(error)) from error
-    selected = [series for series in all_series if arm in ("", series.arm)]
+    selected = sort_series([series for series in all_series if arm in ("", series.arm)])
     if not selected:
         raise Stop(_nothing_found(metric, arm, scenario))
     shifts = [shift for shift in level_shifts(all_series) if shift.series in selected]
@@ -142,11 +142,12 @@ def _save_chart(selected: "list[Series]", path: Path) -> None:
 
 def _run_table(series: "Series", machine_changes: "Sequence[Point]") -> Table:
     """Return a row for each run. machine_changes: points at which the baseline changed, too."""
-    from bench.compare.series_text import POINT_COLUMNS, point_rows
+    from bench.compare.series_text import point_columns, point_rows
 
     table = Table(box=None, pad_edge=False)
-    table.add_column(POINT_COLUMNS[0], overflow="fold")
-    for heading in POINT_COLUMNS[1:]:
+    run, *headings = point_columns(series.metric)
+    table.add_column(run, overflow="fold")
+    for heading in headings:
         table.add_column(heading, no_wrap=True)
     for row in point_rows(series, machine_changes):
         table.add_row(*text_cells(*row), style="dim" if row[3] == INVALID else "")

@@ -11,7 +11,7 @@ from bench.analysis.cases import CaseKey
 from bench.compare.change_points import change_points
 from bench.schema.arms import BASELINE_MODEL, Arm
 from bench.schema.load_points import LoadPoint
-from bench.schema.metrics import ScenarioKind
+from bench.schema.metrics import METRICS, ScenarioKind
 from clients.quality_codes import INVALID
 
 
@@ -93,6 +93,21 @@ def collect_series(runs: Sequence[RunSummary], metric: str, scenario: str = "") 
                 point = Point(position, run.label, median, low, high, str(row["verdict"]))
                 points.setdefault(CaseKey.from_row(row).planned, []).append(point)
     return [Series(case.arm, case.load_point, metric, tuple(of_case)) for case, of_case in points.items()]
+
+
+def sort_series(all_series: Sequence[Series]) -> list[Series]:
+    """Return series of one metric by load point and transport, the best newest value first.
+
+    Load points stay in their order. Series without a sound value are the last ones.
+    """
+    load_points = list(dict.fromkeys(series.load_point for series in all_series))
+
+    def position(series: Series) -> tuple[int, str, float]:
+        sign = -1 if METRICS[series.metric].more_is_better else 1
+        newest = [sign * point.median for point in series.sound_points[-1:]]
+        return load_points.index(series.load_point), Arm.parse(series.arm).transport, next(iter(newest), math.inf)
+
+    return sorted(all_series, key=position)
 
 
 def _is_planned(row: Mapping[Any, Any]) -> bool:

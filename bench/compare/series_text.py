@@ -8,9 +8,9 @@ from bench.compare.level_shifts import LevelShift, group_shifts
 from bench.compare.series import Point, Series
 from bench.formatting import compact, plural
 from bench.schema.arms import BASELINE_MODEL
+from bench.schema.metrics import METRICS
 from clients.quality_codes import INVALID
 
-POINT_COLUMNS = ("run", "median", "interval", "verdict", "")
 MAX_GROUPS = 2  # of changes in the first lines
 
 
@@ -33,6 +33,12 @@ def point_texts(point: Point) -> tuple[str, str]:
     if point.verdict == INVALID:
         return "-", "-"
     return compact(point.median), "-" if math.isnan(point.low) else f"{compact(point.low)} to {compact(point.high)}"
+
+
+def point_columns(metric: str) -> tuple[str, ...]:
+    """Return the headings of ``point_rows``, e.g. ``median requests/s``."""
+    unit = METRICS[metric].unit
+    return "run", f"median {'µs' if unit == 'us' else unit}", "interval", "verdict", ""
 
 
 def point_rows(series: Series, machine_changes: Sequence[Point]) -> list[tuple[str, ...]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bench.compare.level_shifts import LevelShift
 from bench.compare.series import Series
-from bench.compare.series_text import POINT_COLUMNS, point_rows, series_sentences
+from bench.compare.series_text import point_columns, point_rows, series_sentences
 from bench.escaping import all_visible
 from bench.report.comparison_pictures import history_pictures
 from bench.report.html_pages import html_templates, models_of
@@ -32,7 +32,7 @@ def render_history(
         "pictures": opened,
         "more_pictures": [picture for picture in pictures if picture not in opened],
         "models": models_of(pictures),
-        "columns": POINT_COLUMNS,
+        "columns": point_columns(selected[0].metric),
         "tables": [
             (f"{series.arm}, {series.load_point}", point_rows(series, series.machine_changes(all_series)))
             for series in selected

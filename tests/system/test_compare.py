@@ -189,8 +189,12 @@ def test_narrow_terminal_cuts_no_change(
 def test_comparisons_of_invalid_values_are_counted(
     folders: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output = run_holabench(capsys, "compare", str(folders["before"]), str(folders["invalid"])).stdout
+    paths = [str(folders["before"]), str(folders["invalid"])]
+    output = run_holabench(capsys, "compare", *paths, "--all").stdout
     assert "; 15 without a conclusion: values invalid (see report.md), or the machine drifted too far" in output
+    rows = [line.rstrip() for line in output.splitlines() if line.rstrip().endswith("  invalid")]
+    assert len(rows) == 15
+    assert all(re.search(r" - +inconclusive +- +- +invalid$", row) for row in rows), rows
 
 
 def test_report_without_finished_block_prints_resume_command(folders: dict[str, Path]) -> None:

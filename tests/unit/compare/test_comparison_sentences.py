@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from bench.compare.comparison_sentences import count_conclusions, detail_lines, first_sentences
@@ -70,3 +72,18 @@ def test_undecided_gate_states_what_it_detects_and_what_to_do() -> None:
     assert first.startswith("undecided: asyncio/tcp, capacity, 16 connections, 64 bytes: throughput_rps ")
     assert "blocks in each run would detect 1.0%" in second
     assert "--allow-undecided" in remedy
+
+
+def test_invalid_figures_are_in_no_sentence() -> None:
+    values = [make_values_with_baseline(seed, machine) for seed, machine in ((1, 1.0), (2, 0.88))]
+    comparison = make_comparison(values[0], values[1], environment=OTHER_MACHINE)
+    invalid = [replace(change, verdict="invalid", figures_verdict="invalid") for change in comparison.changes]
+    lines = [*make_sentences(replace(comparison, changes=invalid)), *detail_lines(replace(comparison, changes=invalid))]
+    assert not [line for line in lines if line.startswith(("relative to", "machine drift: "))]
+
+
+def test_largest_change_is_in_the_sentence_of_differences() -> None:
+    lines = make_sentences(make_comparison(make_values(1), make_values(2, 0.8)))
+    (line,) = (line for line in lines if "show a difference of 5% or more" in line)
+    assert "; the largest: " in line
+    assert " of select/tcp " in line.partition("; the largest: ")[2]
