@@ -84,6 +84,7 @@ def make_arguments(command: str, run_folders: list[Path], directory: Path, ports
         "examples/": f"{directory}/examples/",
         "my-plan.toml": str(directory / "my-plan.toml"),
         "times.npy": str(directory / "times.npy"),
+        "changes.html": str(directory / "changes.html"),
         "FOLDER": str(directory),
         "servers/models": str(directory),
     }
