@@ -16,6 +16,7 @@ from bench.plan.time_costs import (
     COMMON_RATE_TRIALS,
     FIRST_LOADS,
     FIRST_REPLIES_S,
+    LONG_CAPACITY_SLICES,
     RATE_TRIAL_S,
     SERVER_START_S,
     SLOW_LOAD_S,
@@ -78,4 +79,4 @@ def _rate_loads_s(plan: Plan, scenario: Scenario, load: PopulationLoad, slots: i
     """Return the seconds that measure the capacity of one arm, and try a common rate."""
     length = closed_length(plan, scenario, load, expected_cycle_s(load, slots))
     trials_s = COMMON_RATE_TRIALS * max(RATE_TRIAL_S, length.slice_s) if scenario.rate == COMMON else 0.0
-    return connecting_s((load,)) + max(CAPACITY_S, length.slice_s) + trials_s
+    return connecting_s((load,)) + max(CAPACITY_S, LONG_CAPACITY_SLICES * length.slice_s) + trials_s
