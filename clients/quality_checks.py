@@ -123,12 +123,17 @@ def _check_latency_shape(facts: Facts) -> dict[str, float]:
     """Look for known causes and for drift in the shapes of the histograms."""
     counts, connect = facts.totals.primary, facts.totals.histograms["connect"]
     values = {"SYN_RETRANSMITS": sum(share_between(connect, *limits_ns) for limits_ns in _SYN_RETRANSMITS_NS)}
-    if counts.sum() >= _MIN_REQUESTS:
+    if counts.sum() >= _MIN_REQUESTS and not _is_shorter_than_delayed_ack(facts):
         values["DELAYED_ACK"] = _delayed_ack_share(counts)
     if facts.whole_load is not None:
         values["DRIFT"] = drift_share(facts.whole_load)
         values["WARMUP_TOO_SHORT"] = warmup_share(facts.whole_load) if values["DRIFT"] > 0 else 0.0
     return values
+
+
+def _is_shorter_than_delayed_ack(facts: Facts) -> bool:
+    """Return whether a phase is so short that its latencies show how long its requests wait for one another."""
+    return facts.is_phase and facts.totals.duration_s * 1e9 < _DELAYED_ACK_NS[1]
 
 
 def _delayed_ack_share(counts: Counts) -> float:

@@ -142,6 +142,12 @@ def test_phase_with_replies_after_its_end_is_judged_by_its_requests(ok: int, exp
     assert (judgement.verdict, codes(judgement)) == expected
 
 
+@pytest.mark.parametrize(("seconds", "expected"), [(1.0, ["DELAYED_ACK=1.00%"]), (0.01, [])])
+def test_latencies_of_a_short_burst_show_no_delayed_acknowledgements(seconds: float, expected: list[str]) -> None:
+    totals = make_totals(primary=make_histogram((200, 9_900), (41_000, 100)), duration_s=seconds)
+    assert codes(judge(Facts(CLOSED, totals, [1000] * 10, 0, is_phase=True))) == expected
+
+
 @pytest.mark.parametrize("tally", [{"ok": 0, "credit": 0}, {"ok": 0, "credit": 0, "sent": 0}], ids=["lost", "unsent"])
 def test_silence_after_an_answered_phase_is_a_finding(tally: dict[str, int]) -> None:
     totals = make_totals(tally=tally)
