@@ -158,13 +158,12 @@ def _measured_row(
     """Return the row of one metric. replies: their median number per block.
 
     A percentile with too few replies beyond it would be little more than the slowest reply, so it stays empty. A rate
-    of 0 is invalid, whatever codes the trials have, unless it follows an overload that silenced the server.
+    of 0 is invalid, whatever codes the trials have. But the requests of a phase may all be answered after its end.
     """
     interval = statistics.median_interval(values)
     quality = case.for_metric(metric)
-    silenced = any(flag.code.name == "SILENT_PHASE" for flag in quality.findings)
     flags: list[QualityFlag] = []
-    if metric in _RATES and interval.estimate == 0 and not silenced:
+    if metric in _RATES and interval.estimate == 0 and not labels.case.load_point.phase:
         flags.append(thresholds.flag("NO_REPLIES"))
     if len(values) < statistics.MIN_BLOCKS_FOR_95:
         flags.append(thresholds.flag("FEW_BLOCKS", len(values)))

@@ -6,7 +6,7 @@ shows how its latency grows with its load. Both need the capacities, which a clo
 
 import itertools
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.experiment.child_process import ServerError
@@ -96,7 +96,8 @@ def measure_capacity(
     It is 0 if the server cannot be loaded; the block reports the reason. Of two long slices the faster one counts,
     because whatever disturbs a server only slows it.
     """
-    windows_s, warmup_s, choose = [_SLICE_S] * _SLICES, _WARMUP_S, statistics.median
+    windows_s, warmup_s = [_SLICE_S] * _SLICES, _WARMUP_S
+    choose: Callable[[list[float]], float] = statistics.median
     if length is not None and length.is_longer(context.schedule.plan):
         windows_s, warmup_s = [max(_SLICE_S, length.window_s)] * _LONG_SLICES, max(_WARMUP_S, length.warmup_s)
         choose = max
