@@ -17,7 +17,7 @@ from bench.plan.population_loads import PopulationLoad, populations_at
 from bench.schema.load_points import LoadPoint
 
 MAX_BUSY_SHARE = 0.3  # of the time: the median request then waits for no other one
-_METRICS = ("latency_p50_us", "cpu_us_per_request")
+_METRICS = ("latency_p50_us", "latency_p90_us", "cpu_us_per_request")
 _Work = tuple[int, str]  # units of compute and their kind, which is empty without compute
 
 
@@ -27,6 +27,17 @@ class AloneLoad:
 
     response_s: float  # median latency
     cpu_s: float | None  # CPU time of a request; None if it is unknown
+    response_p90_s: float | None  # 90th percentile of the latency
+
+    def quantile_s(self, quantile: float) -> float | None:
+        """Return a quantile of the latency between the median and the 90th percentile; None if it is unknown.
+
+        Between the two, the share of slower requests is taken to fall exponentially, as tails of latencies do.
+        """
+        if self.response_p90_s is None or not 0.5 <= quantile <= 0.9:
+            return None
+        position = math.log(0.5 / (1 - quantile)) / math.log(0.5 / 0.1)
+        return self.response_s + position * (self.response_p90_s - self.response_s)
 
 
 @dataclass(slots=True)
@@ -50,8 +61,10 @@ class AloneLoads:
             work = _only_work(plan, point) if point.scenario in names and not point.phase else None
             response_s = of_load.get("latency_p50_us", math.inf) * US
             if work is not None and point.rate_rps is not None and point.rate_rps * response_s <= MAX_BUSY_SHARE:
-                cpu_us = of_load.get("cpu_us_per_request")
-                load = AloneLoad(response_s, None if cpu_us is None else cpu_us * US)
+                cpu_us, p90_us = of_load.get("cpu_us_per_request"), of_load.get("latency_p90_us")
+                load = AloneLoad(
+                    response_s, None if cpu_us is None else cpu_us * US, None if p90_us is None else p90_us * US
+                )
                 found.loads.setdefault((arm, work), []).append(load)
         return found
 
@@ -63,6 +76,10 @@ class AloneLoads:
         """Return the CPU time of such a request; None if it was not measured."""
         of_work = self._of(arm, compute_units, compute_kind)
         return _median([load.cpu_s for load in of_work if load.cpu_s is not None])
+
+    def light_load(self, arm: str) -> AloneLoad | None:
+        """Return the first load whose requests compute nothing."""
+        return next(iter(self._of(arm, 0, "")), None)
 
     def _of(self, arm: str, compute_units: int, compute_kind: str) -> Sequence[AloneLoad]:
         return self.loads.get((arm, (compute_units, compute_kind if compute_units else "")), ())

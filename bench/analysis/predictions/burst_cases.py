@@ -17,6 +17,7 @@ from bench.analysis.predictions.curves import US
 from bench.analysis.predictions.forms import Form, Prediction
 from bench.plan.definition import Plan
 from bench.plan.scenario import Scenario
+from clients.quality_codes import INVALID
 
 QUANTILES = {"connect_p50_us": 0.5, "connect_p99_us": 0.99}
 
@@ -51,9 +52,7 @@ class ServerPace:
         return cls(burst.connects / 2 / (latency_us * US), burst.seconds + 2 * lateness_us * US)
 
 
-def burst_predictions(
-    summary: pd.DataFrame, trials: pd.DataFrame, plan: Plan
-) -> Iterator[tuple[tuple[CaseKey, str], Prediction]]:
+def burst_predictions(trials: pd.DataFrame, plan: Plan) -> Iterator[tuple[tuple[CaseKey, str], Prediction]]:
     """Yield the predicted times to connect in the bursts of a plan, from those bursts that the listen queue holds."""
     bursts = {(burst.scenario, burst.population, burst.phase): burst for burst in planned_bursts(plan)}
     if not bursts:
@@ -63,12 +62,11 @@ def burst_predictions(
         burst = bursts.get((case.load_point.scenario, case.load_point.population, case.load_point.phase))
         backlog = rows["backlog"].min()
         if burst is not None and backlog == backlog:
-            measured.append((case, burst, int(backlog), float(rows["lateness_p50_us"].median())))
-    medians_us = _valid_medians_us(summary)
+            measured.append((case, burst, int(backlog), rows))
     paces = {
-        (case.arm, burst.connects, burst.seconds): ServerPace.of_medians(burst, medians_us[case], lateness_us)
-        for case, burst, backlog, lateness_us in measured
-        if holds_all(burst.connects, backlog) and case in medians_us and lateness_us == lateness_us
+        (case.arm, burst.connects, burst.seconds): pace
+        for case, burst, backlog, rows in measured
+        if holds_all(burst.connects, backlog) and (pace := _pace(burst, rows)) is not None
     }
     for case, burst, backlog, _ in measured:
         pace = paces.get((case.arm, burst.connects, burst.seconds))
@@ -121,8 +119,14 @@ def _bursts(scenario: Scenario, population: str, clients: int) -> Iterator[Plann
             yield PlannedBurst(scenario.name, population, phase.name, connects, phase.seconds)
 
 
-def _valid_medians_us(summary: pd.DataFrame) -> dict[CaseKey, float]:
-    """Return the median latency of each case; without invalid ones."""
-    rows = summary[(summary["metric"] == "latency_p50_us") & (summary["verdict"] != "invalid")]
-    medians_us = {CaseKey.from_row(row): float(row["median"]) for row in rows.to_dict("records")}
-    return {case: median_us for case, median_us in medians_us.items() if 0 < median_us < math.inf}
+def _pace(burst: PlannedBurst, rows: pd.DataFrame) -> ServerPace | None:
+    """Return the pace of one arm from its trials; None if they are invalid.
+
+    Late connects make the median latency invalid as a figure of the server. But half of the answers have come by then.
+    """
+    sound = rows[rows["verdict"] != INVALID]
+    latency_us = float(sound["pooled_latency_p50_us"].median())
+    lateness_us = float(sound["lateness_p50_us"].median())
+    if not 0 < latency_us < math.inf or math.isnan(lateness_us):
+        return None
+    return ServerPace.of_medians(burst, latency_us, lateness_us)

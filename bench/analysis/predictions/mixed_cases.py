@@ -68,7 +68,9 @@ def predict_mixed(
     if light.cpu_s is None:  # then only waits for heavy requests can be predicted
         of_tail = predict_open_loop(own.name, requests, server, 0.0)
         return {metric: prediction for metric, prediction in of_tail.items() if metric != "latency_p50_us"}
-    return predict_open_loop(own.name, requests, server, light.round_trip_s)
+    computes = any(kind.compute_units for kind in own.work)
+    alone = None if computes else inputs.alone.light_load(case.arm)
+    return predict_open_loop(own.name, requests, server, light.round_trip_s, alone)
 
 
 def _light_request(arm: str, connections: int, inputs: Inputs) -> _LightRequest:

@@ -76,7 +76,7 @@ def _all_predictions(
             yield (case, metric), prediction
     yield from _memory_predictions(summary, plan)
     yield from _recovery_predictions(cases, plan)
-    yield from burst_predictions(summary, trials, plan)
+    yield from burst_predictions(trials, plan)
     yield from slow_client_predictions(summary, trials, plan, servers)
 
 

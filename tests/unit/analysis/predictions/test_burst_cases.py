@@ -61,6 +61,8 @@ def predicted(
     trials = pd.DataFrame(points).assign(
         backlog=[min(backlog, somaxconn) for backlog in BACKLOGS],
         lateness_p50_us=10_000.0,
+        pooled_latency_p50_us=latency_p50_us,
+        verdict=verdict,
         python="cpython 3.11.7",
         workers=1.0,
         server_cpus="1",

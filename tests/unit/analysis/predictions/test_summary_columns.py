@@ -254,17 +254,38 @@ def test_mixed_loads_of_a_loop_are_predicted_first_come_first_served() -> None:
 
 
 def test_mixed_loads_of_threads_are_predicted_with_the_lock() -> None:
-    threads = predict(make_mixed("thread_per_client/tcp"), decode(MIXED, "plan"))
+    threads = predict(make_mixed("thread_per_client/tcp"), decode(MIXED, "plan"), "1 2")
     light = threads["mixed", 0, "light", "latency_p99_us"]
     assert light["prediction_form"] == "interpreter lock"
     assert 5_000 < light["predicted"] < 15_000
     assert math.isnan(threads["mixed", 0, "heavy", "latency_p99_us"]["predicted"])
-    short = predict(make_mixed("thread_switch_interval/tcp"), decode(MIXED, "plan"))
+    short = predict(make_mixed("thread_switch_interval/tcp"), decode(MIXED, "plan"), "1 2")
     assert short["mixed", 0, "light", "latency_p99_us"]["predicted"] < light["predicted"] / 4
 
 
 def heavy_alone(latency_us: float, cpu_us: float) -> Figures:
     return {("heavy_alone", 8): {"latency_p50_us": latency_us, "cpu_us_per_request": cpu_us}}
+
+
+@pytest.mark.parametrize("model", ["thread_per_client", "process_per_client"])
+def test_short_requests_that_wait_for_a_single_cpu_have_no_prediction(model: str) -> None:
+    table = predict(make_mixed(f"{model}/tcp"), decode(MIXED, "plan"))
+    assert table["mixed", 0, "light", "latency_p99_us"]["prediction"] == ""
+    assert table["mixed", 0, "light", "latency_p50_us"]["prediction"] != ""
+
+
+def test_median_of_undelayed_requests_is_a_higher_quantile_of_those_alone() -> None:
+    """Heavy requests are there for a = 0.3 / (1 - 0.15) of the time: the median is the 77% quantile of the others."""
+    figures = {"latency_p50_us": 80.0, "latency_p90_us": 120.0, "cpu_us_per_request": 50.0}
+    tables = [
+        make_mixed("select/tcp"),
+        make_summary("select/tcp", {("light_alone", 32): figures}, ("", 3000.0)),
+        make_summary("select/tcp", heavy_alone(10_000.0, 10_000.0), ("", 30.0)),
+    ]
+    table = predict(pd.concat(tables, ignore_index=True), decode(ALONE, "plan"))
+    slower_share = 1 - 0.5 / (1 - 0.3 / (1 - 2970 * 50e-6))
+    expected_us = 80 + 40 * math.log(0.5 / slower_share) / math.log(5)
+    assert table["mixed", 0, "light", "latency_p50_us"]["predicted"] == pytest.approx(expected_us)
 
 
 @pytest.mark.parametrize("heavy_us", [9_000.0, 10_000.0])
