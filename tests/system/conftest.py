@@ -1,6 +1,17 @@
+import signal
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support.commands import run_python as python
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _default_sighup() -> Iterator[None]:
+    """Let commands react to SIGHUP: under nohup they would inherit that it is ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(scope="session", autouse=True)

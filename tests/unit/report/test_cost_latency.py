@@ -26,6 +26,10 @@ FEW: Figures = {
 }
 
 
+MAY_BE_NOISE = (
+    "TCP: of the valid figures, a has both the least CPU time and the shortest p99, but intervals overlap, so this may "
+    "be noise."
+)
 OVERLAP = (
     "TCP: of the valid figures, a has the least CPU time and b the shortest p99, but their intervals overlap, "
     "so this run shows no trade."
@@ -139,6 +143,10 @@ def make_trade(label: str, cpu_us: float, p99_us: float, *, width: float = 0.01)
         (
             [make_trade("a", 10.0, 100.0), make_trade("b", 20.0, 400.0)],
             "TCP: of the valid figures, a has both the least CPU time and the shortest p99.",
+        ),
+        (
+            [make_trade("a", 10.0, 100.0), make_trade("b", 20.0, 101.0)],
+            MAY_BE_NOISE,
         ),
         (
             [make_trade("a", 10.0, 400.0, width=0.9), make_trade("b", 20.0, 100.0)],

@@ -153,6 +153,17 @@ def test_burst_sentence_has_queue_and_median() -> None:
     )
 
 
+def test_burst_sentence_prints_no_invalid_figure() -> None:
+    rows = make_phases("backlog_5", {"burst": 0.01}, lifecycle="per_request", backlog=5, listen_overflows=994)
+    slices = rows.slices.assign(latency_p50_us=1_010_000.0)
+    tables = make_tables(synthetic.Rows(slices, rows.trials.assign(pooled_latency_p50_us=1_010_000.0), rows.histograms))
+    summary = tables.summary
+    is_late = (summary["metric"] == "latency_p50_us") & (summary["model"] == "asyncio")
+    summary.loc[is_late, "verdict"] = "invalid"
+    (sentence,) = phase_sentences(summary, tables.trials)
+    assert sentence.endswith("half of them have their answer after thread_per_client 1.01 s; no valid figure: asyncio.")
+
+
 def test_run_without_phases_and_sizes_has_no_sentence_about_them() -> None:
     tables = make_tables(synthetic.make_run(synthetic.TCP, blocks=6, rounds=3))
     assert phase_sentences(tables.summary, tables.trials) == []
