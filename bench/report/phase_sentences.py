@@ -1,7 +1,7 @@
 """Sentences on bursts of connects, overloads and message sizes, for the beginning of a report. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -35,11 +35,21 @@ def phase_sentences(summary: pd.DataFrame, trials: pd.DataFrame, recovery: pd.Da
 def recovery_times(points: Sequence[Point]) -> str:
     """Return the times to recover, with the predicted one: ``(predicted: 2.00 s): asyncio 2.10 s``; "" if unknown."""
     measured = [point for point in points if point.arm.competes and not math.isnan(point.median)]
-    if not measured:
+    times = _figures(measured, _seconds)
+    if not times:
         return ""
     predicted = sorted({_seconds(point.predicted) for point in measured if not math.isnan(point.predicted)})
     expected = f" (predicted: {', '.join(predicted)})" if predicted else ""
-    return f"{expected}: {', '.join(f'{point.arm.label} {_seconds(point.median)}' for point in measured)}"
+    return f"{expected}: {times}"
+
+
+def _figures(points: Sequence[Point], text_of: Callable[[float], str]) -> str:
+    """Return the figure of each server; "" if none is valid. One whose figure is invalid is named without it."""
+    figures = [f"{point.arm.label} {text_of(point.median)}" for point in points if point.verdict != "invalid"]
+    without = [point.arm.label for point in points if point.verdict == "invalid"]
+    if not figures or not without:
+        return ", ".join(figures)
+    return f"{', '.join(figures)}; no valid figure: {join_words(without)}"
 
 
 def recovering_loads(recovery: pd.DataFrame | None) -> list[str]:
@@ -88,7 +98,7 @@ def byte_costs(points: dict[int, list[Point]]) -> list[str]:
     of_arms: dict[str, dict[int, float]] = {}
     for size, of_size in points.items():
         for point in of_size:
-            if point.arm.competes and point.drawable and point.median > 0:
+            if point.arm.competes and point.drawable and point.verdict != "invalid" and point.median > 0:
                 of_arms.setdefault(point.arm.display_name, {})[size] = point.median
     costs = []
     for name, medians in sorted(of_arms.items()):
@@ -109,12 +119,13 @@ def _burst(sweep: Sweep, summary: pd.DataFrame, trials: pd.DataFrame) -> str:
     rows = sweep.rows(trials)
     lengths = sorted({int(length) for length in rows["backlog"].dropna()})
     points = [point for point in select_points(summary, sweep, "latency_p50_us") if point.arm.competes]
-    times = [f"{point.arm.label} {_answered(point.median / 1e6)}" for point in points if not math.isnan(point.median)]
+    known = [point for point in points if not math.isnan(point.median)]
+    times = _figures(known, lambda median_us: _answered(median_us / 1e6))
     if not times or not lengths:
         return ""
     clients = plural(int(rows["population_connections"].max()), "client")
     queue = f"a listen queue of {join_words(map(str, lengths))}"
-    return f"{clients} connect at once, with {queue}: half of them have their answer after {', '.join(times)}."
+    return f"{clients} connect at once, with {queue}: half of them have their answer after {times}."
 
 
 def _answered(value: float) -> str:

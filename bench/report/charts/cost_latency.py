@@ -198,7 +198,10 @@ def describe_trade(trades: Sequence[Trade], transport: str) -> str:
     fastest = min(valid, key=lambda trade: trade.p99.median)
     cheap, fast = cheapest.cpu.label, fastest.cpu.label
     if cheapest == fastest:
-        return f"{name_of}: of the valid figures, {cheap} has both the least CPU time and the shortest p99."
+        line = f"{name_of}: of the valid figures, {cheap} has both the least CPU time and the shortest p99"
+        others = [trade for trade in valid if trade != cheapest]
+        is_apart = all(cheapest.cpu.high < other.cpu.low and cheapest.p99.high < other.p99.low for other in others)
+        return f"{line}." if is_apart else f"{line}, but intervals overlap, so this may be noise."
     if cheapest.cpu.high < fastest.cpu.low and fastest.p99.high < cheapest.p99.low:
         cost = format_ratio(cheapest.cpu.median / fastest.cpu.median)
         wait = format_ratio(cheapest.p99.median / fastest.p99.median)

@@ -28,16 +28,16 @@ def notes(
     trials: pd.DataFrame,
     sweep: Sweep,
     metric: str,
-    looks: tuple[str, str] = ("Crossed out", "Grey"),
+    looks: tuple[str, str] | None = ("Crossed out", "Grey"),
 ) -> list[str]:
     """Return what a reader has to know before trusting the chart, one line each.
 
-    looks: how invalid and suspect points look.
+    looks: how invalid and suspect points look. None if the chart does not mark them, nor points with findings.
     """
     lines = _missing_points(points)
-    for verdict, look in zip(("invalid", "suspect"), looks, strict=True):
-        lines += _doubtful_points(points, verdict, look)
-    lines += _findings(points)
+    for number, verdict in enumerate(("invalid", "suspect")):
+        lines += _doubtful_points(points, verdict, f"{looks[number]} ({verdict})" if looks else verdict.capitalize())
+    lines += _findings(points, "Ring (finding about the server)" if looks else "Finding about the server")
     if any(point.drawable and not math.isnan(point.predicted) for point in points):
         lines.append(PREDICTION_NOTE)
     if lost := [("", point) for point in points if point.median == math.inf]:
@@ -59,8 +59,8 @@ def _missing_points(points: Sequence[Point]) -> list[str]:
     return [f"Not measured: {places} ({reason})" for reason, places in _by_reason(missing)]
 
 
-def _doubtful_points(points: Sequence[Point], verdict: str, look: str) -> list[str]:
-    """Return a line for each reason.
+def _doubtful_points(points: Sequence[Point], verdict: str, beginning: str) -> list[str]:
+    """Return a line for each reason. beginning: of the line.
 
     Points with too many reasons share one line, with the worst of each reason.
     """
@@ -70,11 +70,11 @@ def _doubtful_points(points: Sequence[Point], verdict: str, look: str) -> list[s
     if len(flags) > MAX_REASONS:
         merged = DEFAULT_THRESHOLDS.merge(flag for of_point in flags.values() for flag in of_point)
         reasons = [(f"worst of each: {_describe(merged)}", point) for point in doubtful]
-    return [f"{look} ({verdict}): {places}: {reason}" for reason, places in _by_reason(reasons)]
+    return [f"{beginning}: {places}: {reason}" for reason, places in _by_reason(reasons)]
 
 
-def _findings(points: Sequence[Point]) -> list[str]:
-    """Return a line for each finding about servers, with its worst value and its places."""
+def _findings(points: Sequence[Point], beginning: str) -> list[str]:
+    """Return a line for each finding about servers, with its worst value and its places. beginning: of the line."""
     places: dict[str, list[Point]] = {}
     flags: list[QualityFlag] = []
     for point in points:
@@ -86,7 +86,7 @@ def _findings(points: Sequence[Point]) -> list[str]:
         of_code = places[worst.code.name]
         found = worst.worst_description if len(of_code) > 1 else worst.short_description
         ((_, where),) = _by_reason([("", point) for point in of_code])
-        lines.append(f"Ring (finding about the server): {where}: {found} ({worst.code.name})")
+        lines.append(f"{beginning}: {where}: {found} ({worst.code.name})")
     return lines
 
 
