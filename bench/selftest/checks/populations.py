@@ -139,9 +139,9 @@ def _time_at_server_ns(stamps: Array, end: int) -> Array:
 
 
 def _window_start_ns(evidence: Evidence) -> float:
-    """Return when the first phase began: constant arrivals begin one gap after it."""
+    """Return when the first phase began: constant arrivals begin half a gap after it."""
     first_rps = float(evidence.document["phases"][0]["rate_rps"])
-    return float(evidence.raw["intended_ns"].min()) - 1e9 / first_rps
+    return float(evidence.raw["intended_ns"].min()) - 0.5e9 / first_rps
 
 
 def _recovery_s(document: dict[str, Any]) -> float:
