@@ -32,13 +32,14 @@ def notes(
 ) -> list[str]:
     """Return what a reader has to know before trusting the chart, one line each.
 
-    looks: how invalid and suspect points look. None if the chart does not mark them, nor points with findings.
+    looks: how invalid and suspect points look. None if the chart marks neither them, nor points with findings, nor
+    predictions.
     """
     lines = _missing_points(points)
     for number, verdict in enumerate(("invalid", "suspect")):
         lines += _doubtful_points(points, verdict, f"{looks[number]} ({verdict})" if looks else verdict.capitalize())
     lines += _findings(points, "Ring (finding about the server)" if looks else "Finding about the server")
-    if any(point.drawable and not math.isnan(point.predicted) for point in points):
+    if looks and any(point.drawable and not math.isnan(point.predicted) for point in points):
         lines.append(PREDICTION_NOTE)
     if lost := [("", point) for point in points if point.median == math.inf]:
         lines += [f"Too many requests were lost for a figure: {places}." for _, places in _by_reason(lost)]
