@@ -1,7 +1,7 @@
 """Predictions for open loops whose populations ask for different compute, from what was measured apart. Pure."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analysis.cases import CaseKey
@@ -45,7 +45,7 @@ def predict_mixed(
     waits = any(kind.wait_ms for load in active for kind in load.work)
     if waits or any(load.protocol != "work" or not load.is_open or load.depth != 1 for load in active):
         return {}
-    if len(active) == 1 and len(active[0].work) == 1:  # it is a quantity itself
+    if _is_quantity(case.arm, active, inputs):
         return {}
     if not any(kind.compute_units for load in active for kind in load.work):
         return {}
@@ -71,6 +71,13 @@ def predict_mixed(
     computes = any(kind.compute_units for kind in own.work)
     alone = None if computes else inputs.alone.light_load(case.arm)
     return predict_open_loop(own.name, requests, server, light.round_trip_s, alone)
+
+
+def _is_quantity(arm: str, active: Sequence[PopulationLoad], inputs: Inputs) -> bool:
+    """Return whether a load consists of like requests that were measured alone: its prediction would be its input."""
+    if len(active) != 1 or len(active[0].work) != 1:
+        return False
+    return inputs.alone.response_s(arm, active[0].work[0].compute_units, str(active[0].compute_kind)) is not None
 
 
 def _light_request(arm: str, connections: int, inputs: Inputs) -> _LightRequest:

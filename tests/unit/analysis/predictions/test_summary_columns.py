@@ -313,6 +313,7 @@ def test_requests_that_queue_alone_are_no_quantity() -> None:
     without = predict(make_mixed("select/tcp"), decode(ALONE, "plan"))
     key = ("mixed", 0, "light", "latency_p99_us")
     assert with_busy[key]["predicted"] == without[key]["predicted"]
+    assert with_busy["heavy_alone", 8, "", "latency_p50_us"]["prediction_form"] == "first come first served"
 
 
 def test_mixed_loads_have_no_prediction_with_fewer_cpus_than_workers() -> None:
