@@ -13,7 +13,7 @@ from clients.engine.load_params import NORMAL, LoadParams
 from clients.engine.populations import connect_population, run_populations
 from clients.engine.raw_memory import Array
 
-_MAX_CONNECT_NS = 20_000_000_000
+_MAX_CONNECT_NS = 60_000_000_000  # ``poll`` computes for 8.5 s until it has accepted 10,000
 # Until the next connection opens. A server that has just started shares its CPU with the kernel, which may still free
 # the ten thousand threads of the one before: three of twelve servers accepted nothing for two seconds.
 _LEAST_PATIENCE_NS = 5_000_000_000

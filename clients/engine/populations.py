@@ -29,6 +29,7 @@ from clients.engine.raw_memory import Array
 from clients.engine.records import CLOSED, CONNECTING, OPEN
 from clients.engine.replies import EPOLLOUT, read_leftovers
 from clients.engine.scheduler import count_unsent, let_all_send, observe_in_flight, start_load
+from clients.engine.stalled_connects import CONNECTS_AT_ONCE, UNKNOWN_NS, reopen_stalled
 from clients.engine.syscalls import EVENT_DATA_WORD, EVENT_WORDS
 from clients.engine.thread_state import EVENTS_AT, EVENTS_AT_ONCE, ThreadState
 from clients.engine.timeouts import scan_timeouts
@@ -36,8 +37,8 @@ from clients.engine.views import clock, connections, counters, events, histogram
 
 _SCAN_NS = 5_000_000  # as in event_loop
 _SLOTS_PER_SCAN = 256
-_CONNECTS_AT_ONCE = 128  # as in connect_all
 _FAR_NS = 1 << 62
+_NOT_ENDED = -1
 
 
 @jit_inline
@@ -279,17 +280,22 @@ def connect_population(states: Array, params: Array, p: int, deadline_ns: int, p
     connecting = 0
     now = syscalls.now_ns(clock(state))
     last_opened_ns = now
+    shortest_ns = int64(UNKNOWN_NS)
     while (i < state.connection_count or connecting > 0) and now < min(deadline_ns, last_opened_ns + patience_ns):
-        while i < state.connection_count and connecting < _CONNECTS_AT_ONCE:
+        while i < state.connection_count and connecting < CONNECTS_AT_ONCE:
             if connections(state)[i]["state"] == CLOSED and open_connection(state, own, i, now) == CONNECTING:
                 connecting += 1
             i += 1
         count = syscalls.epoll_wait(state.poller, state.block + EVENTS_AT, EVENTS_AT_ONCE, 1 if connecting else 0)
         now = syscalls.now_ns(clock(state))
         for k in range(count):
-            ended = handle_while_connecting(states, params, p, events(state)[k * EVENT_WORDS :])
-            connecting -= ended
-            last_opened_ns = now if ended else last_opened_ns
+            took_ns = handle_while_connecting(states, params, p, events(state)[k * EVENT_WORDS :], now)
+            if took_ns != _NOT_ENDED:
+                connecting -= 1
+                last_opened_ns = now
+                shortest_ns = min(shortest_ns, took_ns)
+        if count == 0:
+            connecting -= reopen_stalled(state, own, now, shortest_ns)
     open_count = 0
     for k in range(state.connection_count):
         if connections(state)[k]["state"] == OPEN:
@@ -298,10 +304,16 @@ def connect_population(states: Array, params: Array, p: int, deadline_ns: int, p
 
 
 @jit_internal
-def handle_while_connecting(states: Array, params: Array, p: int, event: Array) -> int:
-    """Handle an event. Returns 1 if it ended a connect of population ``p``, well or not, else 0."""
+def handle_while_connecting(states: Array, params: Array, p: int, event: Array, now_ns: int) -> int:
+    """Handle an event. Returns how long a connect of population ``p`` took that it ended, or _NOT_ENDED.
+
+    A connect that failed took UNKNOWN_NS.
+    """
     q, i = int64(event[EVENT_DATA_WORD + 1]), int64(event[EVENT_DATA_WORD])
     state = state_of(states, q)
     was_connecting = q == p and connections(state)[i]["state"] == CONNECTING
     handle_one(state, params_of(params, q), i, int64(event[0]))
-    return int64(1 if was_connecting and connections(state)[i]["state"] != CONNECTING else 0)
+    conn = connections(state)[i]
+    if not was_connecting or conn["state"] == CONNECTING:
+        return int64(_NOT_ENDED)
+    return int64(now_ns - conn["state_since_ns"] if conn["state"] == OPEN else UNKNOWN_NS)

@@ -1,11 +1,9 @@
 """Several populations of clients in one loop."""
 
-import contextlib
 import os
 import socket
 import threading
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,6 @@ from clients.measurement import lost_of
 from tests.generator.loads import make_tcp_spec, make_udp_spec
 from tests.support.frame_servers import Frame, answer_frames
 from tests.support.scripted_servers import echo, start_tcp_server, start_udp_server
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.serial
 
@@ -125,37 +122,6 @@ def test_closes_of_silent_clients_are_counted_and_they_return(threads: Threads) 
     assert tally["closed"] == 4
     assert tally["connects"] == 8
     assert tally["sent"] == 0
-
-
-def connects_sent_again(port: int) -> int:
-    """Return how many connects to a port were sent a second time and have no answer: proc_net_tcp, SYN_SENT is 02."""
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return sum(row[2].endswith(f":{port:04X}") and row[3] == "02" and int(row[6], 16) > 0 for row in rows)
-
-
-def test_populations_wait_for_a_server_that_accepts_late(threads: Threads) -> None:
-    # The kernel drops the connects that find the queue full, and sends them again after one second and after two.
-    with socket.create_server(("127.0.0.1", 0), backlog=4) as listener:
-        port = listener.getsockname()[1]
-        spec = make_tcp_spec(port, connections=20, timeout_s=0.1)
-        accepted: list[socket.socket] = []
-
-        def accept_all() -> None:
-            wait_until(lambda: connects_sent_again(port), "a connect was dropped twice")
-            with contextlib.suppress(OSError):  # shut down
-                while True:
-                    accepted.append(listener.accept()[0])
-
-        server = threading.Thread(target=accept_all)
-        server.start()
-        specs = {"idle": replace(spec, behaviour="silent"), "others": replace(spec, connections=2, behaviour="silent")}
-        with PopulationsGenerator(specs, threads) as generator:
-            opened = generator.open()
-        listener.shutdown(socket.SHUT_RDWR)
-        server.join()
-        assert opened == {"idle": 20, "others": 2}
-        for conn in accepted:
-            conn.close()
 
 
 def test_load_of_populations_ends_though_no_server_answers(threads: Threads) -> None:
