@@ -1,5 +1,6 @@
 """One arm at one load point of a block: its connections, its slices, its trial."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,7 +48,8 @@ class MeasuredSlice:
     shown: SliceRow  # of the population that the scenario asks about
     rows: tuple[SliceRow, ...]  # of each population, or of each in each phase
     resources: ResourceRow  # of the server
-    elapsed_s: float
+    elapsed_s: float  # from the first request to the last reply
+    until_read_s: float  # from before the load until the server's CPU time was read
     run_delay_share: float
 
 
@@ -122,16 +124,18 @@ class ArmRun:
     def measure_slice(self, number: int, position: int) -> SliceRow:
         """Load the server for one slice of a round; return a row to show. position: in the round."""
         overflows = listen_overflows()
+        begin_s = time.monotonic()
         reports = self._load_slice(number)
         self._count_overflows(overflows)
         # The server was idle since its last slice, so one reading is the end of that slice and the start of this one.
         usage, generator_usages = self.server.tree.settled_usage(), self.meter.advance()
+        until_read_s = time.monotonic() - begin_s
         cpu_ns = usage.cpu_ns - self.usage.cpu_ns
         rows = tuple(self._row(trial, number, position, reports, cpu_ns) for trial in self.trials)
         resources = resource_row(self.trial, number, "server", self.usage, usage)
         elapsed_s = max(report["elapsed_s"] for report in reports.values())
         run_delay_share = max(report["run_delay_share"] for report in reports.values())
-        self.slices.append(MeasuredSlice(rows[0], rows, resources, elapsed_s, run_delay_share))
+        self.slices.append(MeasuredSlice(rows[0], rows, resources, elapsed_s, until_read_s, run_delay_share))
         self.generator_resources.append(resource_row(self.trial, number, "generator", *generator_usages))
         self.usage = usage
         return rows[0]
@@ -154,6 +158,7 @@ class ArmRun:
             ready=self.server.ready,
             resources=[each.resources for each in self.slices],
             elapsed_s=sum(each.elapsed_s for each in self.slices),
+            until_read_s=sum(each.until_read_s for each in self.slices),
             memory_mb=memory_mb,
             answered=sum(document["ledger"]["ok"] for document in documents.values()),
             background_load_share=background_load_share,

@@ -76,8 +76,8 @@ def judge(
 def cpu_time_values(cpu_us: float, elapsed_s: float, cpus: int, answered: int, source: str) -> dict[str, float]:
     """Return the values of the quality codes about a server's CPU time.
 
-    cpu_us: nan if it is unknown. elapsed_s: in which it was used. cpus: on which the server may run. answered: correct
-    replies. source: one of ``process_usage.CPU_SOURCES``.
+    cpu_us: nan if it is unknown. elapsed_s: in which it was used, up to the reading. cpus: on which the server may run.
+    answered: correct replies. source: one of ``process_usage.CPU_SOURCES``.
     """
     if math.isnan(cpu_us):
         return {"CPU_TIME_UNKNOWN": 1.0}

@@ -84,7 +84,13 @@ def make_load(
     background_load_share: float = math.nan,
 ) -> WholeLoad:
     return WholeLoad(
-        ready, resources, elapsed_s, memory_mb=9.5, answered=216, background_load_share=background_load_share
+        ready,
+        resources,
+        elapsed_s,
+        until_read_s=elapsed_s + 0.01,
+        memory_mb=9.5,
+        answered=216,
+        background_load_share=background_load_share,
     )
 
 
@@ -106,6 +112,18 @@ def test_trial_without_a_rate_is_invalid() -> None:
     assert "NO_REPLIES" not in make_trial_row(**flawless).codes
     row = make_trial_row(REPORT | {"throughput_rps": 0.0}, **flawless)
     assert (row.verdict, "NO_REPLIES" in row.codes) == ("invalid", True)
+
+
+def test_server_that_computes_after_its_last_reply_uses_no_more_than_its_cpu() -> None:
+    resources = [resource_row(TRIAL, 0, "server", make_usage(0, 10.0), make_usage(130, 12.0))]
+    slices = [slice_row(TRIAL, 0, 0, REPORT, server_cpu_ns=13_000_000)]
+    ready = {"python": "cpython 3.11.7", "workers": 1, "sockets": {"backlog": None, "rcvbuf": 1, "sndbuf": 1}}
+    load = make_load(ready, resources, elapsed_s=0.006)  # and its CPU time was read 10 ms later
+    row = trial_row(TRIAL, TrialMeasurement(load, slices, make_document()))
+    assert row.server_cpu_share == 1.0
+    assert "CPU_TIME_IMPOSSIBLE" not in row.codes
+    late = trial_row(TRIAL, TrialMeasurement(replace(load, until_read_s=0.006), slices, make_document()))
+    assert "CPU_TIME_IMPOSSIBLE" in late.codes
 
 
 def test_trial_row_adds_up_its_slices() -> None:
