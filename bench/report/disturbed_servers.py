@@ -93,14 +93,15 @@ def memory_in_words(memory: Sequence[ConnectionMemory]) -> list[str]:
 
 
 def _kib_with_interval(memory: ConnectionMemory) -> str:
-    kib = memory.kib
-    interval = "" if kib.low == kib.high else f" [{_figures(kib.low)}, {_figures(kib.high)}]"
-    return f"{Arm.parse(memory.arm).label} {_figures(kib.estimate)} KiB{interval}"
+    """Return a server's memory for each connection.
 
-
-def _figures(kib: float) -> str:
-    """Return a number of KiB. The kernel's memory may shrink a little, and would otherwise be printed as -0.00."""
-    return compact(0.0 if abs(kib) < _SMALLEST_KIB else kib)
+    An interval that reaches zero is that of noise: other programs also change the memory of the kernel.
+    """
+    kib, name = memory.kib, Arm.parse(memory.arm).label
+    if kib.low <= 0:
+        return f"{name} {f'at most {compact(kib.high)} KiB' if kib.high >= _SMALLEST_KIB else 'none measurable'}"
+    interval = "" if kib.low == kib.high else f" [{compact(kib.low)}, {compact(kib.high)}]"
+    return f"{name} {compact(kib.estimate)} KiB{interval}"
 
 
 def _behaviour(sweep: Sweep, trials: pd.DataFrame) -> str:

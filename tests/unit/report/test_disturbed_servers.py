@@ -43,13 +43,14 @@ def test_each_part_of_the_memory_has_its_place_and_its_interval() -> None:
     memory = [
         ConnectionMemory("asyncio/tcp", "memory_mb", Interval(2.0, 1.9, 2.25, 0.97)),
         ConnectionMemory("asyncio/tcp", "opening_kernel_mb", Interval(-0.001, -0.1, 0.2, 0.97)),
+        ConnectionMemory("select/tcp", "opening_kernel_mb", Interval(-33.6, -40.0, -0.1, 0.97)),
         ConnectionMemory("asyncio/tcp", "socket_mb", Interval(3.67, 3.67, 3.67, 0.97)),
         ConnectionMemory("native/tcp", "socket_mb", Interval(3.67, 3.67, 3.67, 0.97)),
         ConnectionMemory("select/tcp", "socket_mb", Interval(3.67, 3.66, 3.68, 0.97)),
     ]
     assert memory_in_words(memory) == [
         "in its processes asyncio 2.00 KiB [1.90, 2.25]",
-        "in the kernel asyncio 0.00 KiB [-0.10, 0.20]",
+        "in the kernel asyncio at most 0.20 KiB, select none measurable",
         "in its sockets asyncio 3.67 KiB, select 3.67 KiB [3.66, 3.68]",
     ]
     assert memory_in_words([]) == []
