@@ -45,6 +45,7 @@ IMPORT_RULES: dict[str, tuple[str, ...]] = {
         "bench.store",
         "bench.analysis",
         "bench.compare",
+        "servers.registry",
         "clients.quality_codes",
         "clients.quality_catalogue",
     ),

@@ -70,6 +70,14 @@ def noise_floor_share(controls: pd.DataFrame) -> float | None:
     return math.expm1(max(distances)) if distances else None
 
 
+def is_within_noise(ratio: float, noise: float | None) -> bool:
+    """Return whether a difference may be noise: the one rule of sentences, tables and lists.
+
+    noise: the noise floor, as a share; None if it is unknown. False for a ratio that is not a positive number.
+    """
+    return noise is not None and 0 < ratio < math.inf and abs(math.log(ratio)) <= math.log1p(noise)
+
+
 def noise_floor_at(load_point: LoadPoint, metric: str, comparisons: pd.DataFrame) -> float | None:
     """Return the noise floor of a metric at a load point, as a share; of all load points if it has no control.
 

@@ -89,6 +89,8 @@ def render_results(outcome: "Outcome", console: Console, *, as_json: bool, chart
         _print_json_rows("comparison", results.comparisons)
         for sentence in results.sentences:
             typer.echo(json.dumps({"type": "answer", "sentence": sentence}))
+        for note in results.notes:
+            typer.echo(json.dumps({"type": "note", "sentence": note}))
     if results.chart_failure:
         raise StoreError(results.chart_failure)
     from bench.analysis.run_problems import problems

@@ -59,3 +59,7 @@ def print_results(results: "Report", console: Console) -> None:
         console.print()
     for sentence in results.sentences:
         print_line(console, sentence)
+    if results.notes:
+        console.print()
+    for note in results.notes:
+        print_line(console, note)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bench.analysis.rankings import format_rank
 from bench.formatting import join_words, plural
-from bench.report.tables import FINDING_MARK, ResultTable, TableRow
+from bench.report.tables import FINDING_MARK, NOISE_SIGN, ResultTable, TableRow
 from bench.schema.conclusions import Conclusion, Pairing
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
 from clients.quality_codes import MIN_SAMPLES_BEYOND, QualityFlag
@@ -52,6 +52,7 @@ SIGN_LEGEND: dict[str, str] = {
     Conclusion.EQUIVALENT: "= equivalent within 5%",
     Conclusion.INCONCLUSIVE: "? inconclusive",
 }
+NOISE_LEGEND = f"{NOISE_SIGN} within the noise floor"
 MARK_LEGEND = "! suspect, !! invalid: only that figure, not its row"
 PREDICTION_LEGEND = "predicted: as predicted within 10%, else x measured / predicted"
 TIME_LEGENDS = {"latency_p50_us": "p50, p99: latency", "service_p50_us": "p50, p99: service time"}
@@ -172,6 +173,8 @@ def _caption(result: ResultTable) -> Text | None:
         legend.append(PREDICTION_LEGEND)
     conclusions = {row.ratio.conclusion for row in result.rows if row.ratio and row.ratio.is_measured}
     legend += [text for conclusion, text in SIGN_LEGEND.items() if conclusion in conclusions]
+    if any(row.ratio.within_noise for row in result.rows if row.ratio):
+        legend.append(NOISE_LEGEND)
     if legend:
         lines.append("; ".join(legend))
     return Text("\n".join(lines)) if lines else None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.analysis.cases import group_by_load_point, text
-from bench.analysis.comparisons import noise_floor_at, noise_floor_share
+from bench.analysis.comparisons import is_within_noise, noise_floor_at, noise_floor_share
 from bench.analysis.rankings import ranks
 from bench.formatting import compact, format_percent, format_ratio, join_words
 from bench.report.asyncio_reads import asyncio_reads
@@ -52,8 +52,9 @@ def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Ans
     keyed_answers: list[tuple[tuple[int, int], Answer]] = []
     for load_point, rows in group_by_load_point(comparisons).items():
         metric = headline(str(rows["scenario_kind"].iloc[0]))
-        ranked = [row for row in rows[rows["metric"] == metric].to_dict("records") if not _models(row) & set(unranked)]
         noise = noise_floor_at(load_point, metric, comparisons)
+        records = rows[rows["metric"] == metric].to_dict("records")
+        ranked = [{**row, "noise": noise} for row in records if not _models(row) & set(unranked)]
         if answer := _answer(load_point, metric, ranked, noise):
             keyed_answers.append(((scenarios.index(load_point.scenario), -load_point.connections), answer))
     return [answer for _, answer in sorted(keyed_answers, key=lambda pair: pair[0])]
@@ -145,11 +146,11 @@ def _lead_below_noise_floor(
         if noise is None or first not in pair or not pair & set(seconds):
             continue
         ratio = float(row["ratio"])
-        if ratio > 0 and abs(math.log(ratio)) <= math.log1p(noise):
+        if is_within_noise(ratio, noise):
             (second,) = pair - {first}
             times = ratio if row["arm"] == first else 1 / ratio
             label = Arm.parse(second).label
-            return f", but its lead over {label} ({format_ratio(times)} times) is below the noise floor"
+            return f", but its lead over {label} ({format_ratio(times)} times) is within the noise floor"
     return ""
 
 

@@ -17,6 +17,7 @@ from bench.escaping import all_visible
 from bench.plan.matrix import reference_arms
 from bench.report.chart_workers import ChartError, ChartWorkers, DrawnChart
 from bench.report.charts.catalogue import ChartTables, chart_histograms, chart_names, chart_requests
+from bench.report.computing_times import with_unit_times
 from bench.report.content import Picture
 from bench.report.first_screen import first_screen
 from bench.report.render import Results, RunContext, render
@@ -38,6 +39,7 @@ class Report:
     changed_thresholds: list[str]
     seconds: dict[str, float]  # of load on each arm in a block, by scenario
     sentences: list[str]  # that the report begins with
+    notes: list[str]  # how far the run can be trusted, and what it did not measure
     chart_failure: str = ""  # why there are no charts
 
 
@@ -49,7 +51,8 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
     Raises StoreError if the folder cannot be read or written, or has no measurements.
     """
     run.check_measured()
-    folder, trials, thresholds = RunFolder(run.path), run.trials, run.thresholds
+    folder, thresholds = RunFolder(run.path), run.thresholds
+    trials = with_unit_times(run.trials, recorded_units(run.environment))
     summary = _with_predictions(run, summarise_run(trials, run.slices, run.max_rate, thresholds))
     comparisons = compare_arms(trials, run.slices, reference_arms(run.plan), thresholds)
     scenario_names = [scenario.name for scenario in run.plan.scenarios]
@@ -82,7 +85,16 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
     paths = [picture.path for picture in pictures]
     seconds = {scenario.name: scenario.load_seconds for scenario in run.plan.scenarios}
     return Report(
-        summary, comparisons, trials, tables, paths, thresholds.changed(), seconds, first.sentences, chart_failure
+        summary=summary,
+        comparisons=comparisons,
+        trials=trials,
+        tables=tables,
+        charts=paths,
+        changed_thresholds=thresholds.changed(),
+        seconds=seconds,
+        sentences=first.sentences,
+        notes=first.notes,
+        chart_failure=chart_failure,
     )
 
 

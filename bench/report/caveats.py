@@ -9,12 +9,14 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analysis.cases import CaseKey
 from bench.formatting import plural
+from bench.report.deciding_values import BlockFlags, badness, deciding_value, flags_of_blocks, limits
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, headline
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
-from clients.quality_codes import QualityCode, QualityFlag, Thresholds
+from clients.quality_codes import QualityFlag, Thresholds
 
 MAX_PLACES, MAX_METRICS = 3, 2  # that are listed one by one
 
@@ -54,6 +56,7 @@ class _Occurrence:
     """A code on one metric of one case."""
 
     case: str
+    key: CaseKey
     metric: str
     flag: QualityFlag
 
@@ -77,9 +80,13 @@ def collect_caveats(
         "findings": _occurrences(summary, "findings", thresholds),
     }
 
+    blocks = flags_of_blocks(trials, thresholds)
+
     def of_kind(kind: str, scenario: str) -> tuple[Caveat, ...]:
         codes = _by_code(occurrences[kind].get(scenario, []), thresholds)
-        return tuple(_caveat(code, headline(kinds[scenario]), len(measured.get(scenario, ()))) for code in codes)
+        return tuple(
+            _caveat(code, headline(kinds[scenario]), len(measured.get(scenario, ())), blocks) for code in codes
+        )
 
     return {
         scenario: ScenarioCaveats(
@@ -93,22 +100,6 @@ def advice(caveats: Iterable[ScenarioCaveats], thresholds: Thresholds = DEFAULT_
     """Return (code, what to do about it) for every doubt that any scenario has."""
     names = {caveat.code for of_scenario in caveats for caveat in of_scenario.caveats}
     return [(name, thresholds.parse(name)[0].code.advice) for name in _in_order(names, thresholds)]
-
-
-def limits(code: QualityCode) -> str:
-    """Return the thresholds of a code: ``suspect above 1.0%, invalid above 5.0%``.
-
-    The text is empty for a code whose every value is suspect.
-    """
-    if not code.meaning or not code.format or code.is_finding:
-        return ""
-    factor = " of the requests beyond the percentile" if code.of_tail else ""
-    side = "below" if code.low_is_bad else "above"
-    parts = {"suspect": code.suspect, "invalid": code.invalid}
-    limits_text = ", ".join(
-        f"{verdict} {side} {code.format.format(limit)}" for verdict, limit in parts.items() if limit
-    )
-    return f"{limits_text}{factor}"
 
 
 def _kinds(frame: pd.DataFrame) -> dict[str, str]:
@@ -127,7 +118,7 @@ def _occurrences(rows: pd.DataFrame, column: str, thresholds: Thresholds) -> dic
     occurrences: dict[str, list[_Occurrence]] = {}
     for row in rows[rows[column].notna()].to_dict("records"):
         for flag in thresholds.parse(str(row[column])):
-            occurrence = _Occurrence(_case(row), str(row["metric"]), flag)
+            occurrence = _Occurrence(_case(row), CaseKey.from_row(row).planned, str(row["metric"]), flag)
             occurrences.setdefault(str(row["scenario"]), []).append(occurrence)
     return occurrences
 
@@ -140,23 +131,23 @@ def _by_code(occurrences: Sequence[_Occurrence], thresholds: Thresholds) -> list
     return [of_code[name] for name in _in_order(of_code.keys(), thresholds)]
 
 
-def _caveat(occurrences: Sequence[_Occurrence], first: str, measured: int) -> Caveat:
+def _caveat(occurrences: Sequence[_Occurrence], first: str, measured: int, blocks: BlockFlags) -> Caveat:
     """Return the caveat of one code.
 
-    first: the scenario's headline metric. measured: number of its cases.
+    first: the scenario's headline metric. measured: number of its cases. blocks: the flags of each block of the cases.
     """
-    of_case: dict[str, list[QualityFlag]] = {}
+    of_case: dict[str, list[_Occurrence]] = {}
     for occurrence in occurrences:
-        of_case.setdefault(occurrence.case, []).append(occurrence.flag)
-    worst = {case: max(flags, key=lambda flag: flag.badness) for case, flags in of_case.items()}
+        of_case.setdefault(occurrence.case, []).append(occurrence)
+    worst = {case: max(found, key=lambda each: _badness(each, blocks)) for case, found in of_case.items()}
     metrics = {occurrence.metric for occurrence in occurrences}
     code = occurrences[0].flag.code
     return Caveat(
         code=code.name,
         meaning=code.meaning,
         cases=f"{len(worst)} of {plural(measured, 'case')}{_metrics_concerned(metrics, first)}",
-        limits=limits(code),
-        places=_places(worst),
+        limits=limits(code, {METRICS[name].figure.percentile for name in metrics if name in METRICS}),
+        places=_places(worst, blocks),
         advice=code.advice,
     )
 
@@ -174,18 +165,23 @@ def _label(metric: str) -> str:
     return METRICS[metric].label.partition(" (")[0]
 
 
-def _places(worst: Mapping[str, QualityFlag]) -> str:
-    """Return where a code was raised, with its values.
+def _places(worst: Mapping[str, _Occurrence], blocks: BlockFlags) -> str:
+    """Return where a code was raised, with the values that decided.
 
     Of many cases only the worst is named.
     """
     if len(worst) <= MAX_PLACES:
-        return f"Seen in {'; '.join(_place(case, flag) for case, flag in worst.items())}"
-    return f"Worst: {_place(*max(worst.items(), key=lambda item: item[1].badness))}"
+        return f"Seen in {'; '.join(_place(found, blocks) for found in worst.values())}"
+    return f"Worst: {_place(max(worst.values(), key=lambda found: _badness(found, blocks)), blocks)}"
 
 
-def _place(case: str, flag: QualityFlag) -> str:
-    return f"{case}: {flag.figure}" if flag.figure else case
+def _badness(found: _Occurrence, blocks: BlockFlags) -> tuple[int, float]:
+    return badness(found.flag, blocks.get(found.key, ()))
+
+
+def _place(found: _Occurrence, blocks: BlockFlags) -> str:
+    value = deciding_value(found.flag, blocks.get(found.key, ()))
+    return f"{found.case}: {value}" if value else found.case
 
 
 def _gaps(trials: pd.DataFrame) -> dict[str, list[Gap]]:

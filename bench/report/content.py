@@ -7,10 +7,14 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analysis.comparisons import is_within_noise, noise_floor_at
 from bench.analysis.rankings import format_rank
-from bench.formatting import format_ratio, with_interval
+from bench.analysis.statistics import order_ranks
+from bench.formatting import format_percent, format_ratio, plural, with_interval
 from bench.report.caveats import ScenarioCaveats
-from bench.report.tables import FINDING_MARK, Estimate, ResultTable, TableRow
+from bench.report.meanings import meaning
+from bench.report.reference_ratios import WITHIN_NOISE
+from bench.report.tables import DIFFERENT, FINDING_MARK, Estimate, ResultTable, TableRow
 from bench.schema.arms import Arm
 from bench.schema.conclusions import Pairing
 from bench.schema.load_points import LoadPoint
@@ -29,35 +33,18 @@ HEADINGS = {
     "cpu_us_per_request": "CPU µs/request",
     "memory_mb": "memory, MB",
 }
-MEANINGS = {
-    "throughput_rps": (
-        "Closed loop: every client sends its next request as soon as the last reply arrives. The rate is the server's "
-        "maximum. Service times here grow with the number of clients; they are not those of a moderate load."
-    ),
-    "sessions_per_s": (
-        "Every client connects, sends a few requests, disconnects and connects again. The rate includes the cost of "
-        "accepting and closing connections."
-    ),
-    "cpu_us_per_request": (
-        "Open loop: requests follow a schedule that no server can delay. CPU time is that of the server's processes. "
-        "Latency counts from the time at which a request was due."
-    ),
-    "latency_p99_us": (
-        "Several kinds of clients load the server at the same time. Latency counts from the time at which a request "
-        "was due. CPU time per request counts the requests of all clients."
-    ),
-    "memory_mb": "Clients that get no replies. The memory is that of the server while it holds their connections.",
-    "max_rate_rps": (
-        "The highest rate at which most trials met the objective. It depends on the objective as much as on the server."
-    ),
-}
-
-
 RATIO_NOTES: dict[str, str] = {
-    Pairing.ROUNDS: "Ratios are taken within rounds, so they are not the quotients of the medians.",
-    Pairing.BLOCKS: "Ratios are taken within blocks, so they are not the quotients of the medians.",
+    Pairing.ROUNDS: (
+        "A ratio is measured inside each round, where both servers meet the same machine: its median in each block, "
+        "averaged over the blocks. So it is not the quotient of the medians in the table."
+    ),
+    Pairing.BLOCKS: (
+        "A ratio is measured inside each block, and averaged over the blocks. So it is not the quotient of the medians "
+        "in the table."
+    ),
     Pairing.UNPAIRED: "Ratios are unpaired: a server remembers earlier phases, so each is measured once in a block.",
 }
+MIN_BLOCKS_FOR_INTERVAL = 6  # with fewer, no pair of values contains the median with 95%
 PREDICTION_NOTE = (
     "Predicted: a closed form of quantities that were measured at other load points. As predicted: within 10%. "
     "Else not explained by this, with the ratio: x measured / predicted. docs/predictions.md derives the forms."
@@ -126,6 +113,7 @@ def sections(
     tables: Sequence[ResultTable],
     pictures: Sequence[Picture],
     caveats: Mapping[str, ScenarioCaveats],
+    trials: pd.DataFrame,
 ) -> list[Section]:
     """Return the sections of scenarios with results or caveats, in the plan's order."""
     questions = {scenario["name"]: scenario.get("question", "") for scenario in plan.get("scenarios", ())}
@@ -136,7 +124,7 @@ def sections(
         Section(
             name=name,
             question=questions.get(name, ""),
-            meaning=MEANINGS.get(headlines.get(name, ""), ""),
+            meaning=meaning(headlines.get(name, ""), trials[trials["scenario"] == name]),
             pictures=[picture for picture in pictures if picture.scenario == name],
             tables=[_table_view(table) for table in tables if table.load_point.scenario == name],
             caveats=caveats.get(name, ScenarioCaveats()),
@@ -147,7 +135,14 @@ def sections(
 
 def comparison_rows(comparisons: pd.DataFrame) -> list[list[Cell]]:
     """Return the cells of the table of all comparisons."""
-    return [_comparison_cells(row) for row in comparisons.to_dict("records")]
+    noise_of: dict[tuple[LoadPoint, str], float | None] = {}
+    cells = []
+    for row in comparisons.to_dict("records"):
+        key = (LoadPoint.from_row(row), str(row["metric"]))
+        if key not in noise_of:
+            noise_of[key] = noise_floor_at(*key, comparisons)
+        cells.append(_comparison_cells(row, noise_of[key]))
+    return cells
 
 
 def _table_view(table: ResultTable) -> TableView:
@@ -159,9 +154,7 @@ def _table_view(table: ResultTable) -> TableView:
 
 def _note(table: ResultTable) -> str:
     """Return how to read a table. Only what the table contains is explained."""
-    notes = [
-        "Brackets: 95% interval of the median over blocks; with fewer than 6 blocks, the smallest and largest value."
-    ]
+    notes = [_brackets(table.blocks)]
     if table.metrics[0] == "max_rate_rps":
         notes = ["Brackets: search bounds."]
     if any(row.ratio for row in table.rows):
@@ -172,10 +165,18 @@ def _note(table: ResultTable) -> str:
     if table.has_predictions:
         notes.append(PREDICTION_NOTE)
     if any(row.mark(metric) for row in table.rows for metric in table.metrics):
-        notes.append("A figure with ! is suspect, with !! invalid, although the verdict of its row is better.")
+        notes.append("!: that figure is suspect, !!: invalid; the verdict is on the first figure of the row.")
     if any(row.findings for row in table.rows):
         notes.append(f"{FINDING_MARK}: a finding about the server, listed below; the figures are right.")
     return " ".join([*notes, *table.baseline])
+
+
+def _brackets(blocks: int) -> str:
+    """Return what the brackets beside a median contain: its exact interval has the level that the blocks allow."""
+    if blocks < MIN_BLOCKS_FOR_INTERVAL:
+        return f"Brackets: the smallest and the largest value of {plural(blocks, 'block')}, too few for an interval."
+    _, _, level = order_ranks(blocks)
+    return f"Brackets: {100 * level:.0f}% interval of the median of {blocks} blocks (at least 95%)."
 
 
 def _cells(row: TableRow, table: ResultTable) -> list[Cell]:
@@ -202,7 +203,8 @@ def _ratio_cell(row: TableRow) -> Cell:
     if row.ratio is None or not row.ratio.is_measured:
         return Cell("-")
     figures = _ratio_text(row.ratio.ratio, row.ratio.low, row.ratio.high)
-    return Cell(f"{figures} {row.ratio.conclusion}", row.ratio.conclusion)
+    noise = f", {WITHIN_NOISE}" if row.ratio.within_noise else ""
+    return Cell(f"{figures} {row.ratio.conclusion}{noise}", row.ratio.conclusion)
 
 
 def _ratio_text(ratio: float, low: float, high: float) -> str:
@@ -214,7 +216,7 @@ def _ratio_text(ratio: float, low: float, high: float) -> str:
     return f"{format_ratio(ratio)} [{format_ratio(low)}, {format_ratio(high)}]"
 
 
-def _comparison_cells(row: Mapping[Any, Any]) -> list[Cell]:
+def _comparison_cells(row: Mapping[Any, Any], noise: float | None) -> list[Cell]:
     metric, verdict = str(row["metric"]), str(row["verdict"])
     ratio, low, high = (float(row[name]) for name in ("ratio", "low", "high"))
     texts = [
@@ -227,9 +229,18 @@ def _comparison_cells(row: Mapping[Any, Any]) -> list[Cell]:
         Arm.parse(row["reference"]).display_name,
         _ratio_text(ratio, low, high),
         _p_value(float(row["p_holm"])),
-        f"{row['conclusion']} (invalid figures)" if verdict == "invalid" else str(row["conclusion"]),
+        _conclusion(str(row["conclusion"]), verdict, ratio, noise),
     ]
     return [*(Cell(text, verdict) for text in texts), Cell(verdict)]
+
+
+def _conclusion(conclusion: str, verdict: str, ratio: float, noise: float | None) -> str:
+    """Return a conclusion, and why it does not count if it does not."""
+    if verdict == "invalid":
+        return f"{conclusion} (invalid figures)"
+    if conclusion in DIFFERENT and is_within_noise(ratio, noise):
+        return f"{conclusion} ({WITHIN_NOISE} of {format_percent(noise or 0.0)})"
+    return conclusion
 
 
 def _p_value(p: float) -> str:

@@ -26,7 +26,7 @@ def run_facts(
         facts.append(("machine", f"{plural(int(cpus), 'CPU')} ({_value(machine.get('cpu_model'))}{kind})"))
         if servers := machine.get("server_cpus"):
             facts.append(("CPUs", _cpus(servers, machine.get("generator_cpus") or ())))
-    facts += [("load", load) for load in _load_facts(trials)]
+    facts += [("time under load", load) for load in _load_facts(trials)]
     facts.append(("network", _network(plan)))
     variables = _mapping(machine.get("variables_kept_from_models"))
     if variables and any(server.get("command") for server in plan.get("external_servers", ())):
@@ -74,7 +74,7 @@ def command_line(environment: Mapping[str, Any]) -> str:
 
 
 def _load_facts(trials: pd.DataFrame) -> list[str]:
-    """Return the duration of the load on one server, and the number of blocks."""
+    """Return how long each server was loaded at each load point, in all blocks together."""
     if trials.empty:
         return []
     competes = trials["arm"].map(lambda name: Arm.parse(name).competes).astype(bool)
@@ -84,7 +84,8 @@ def _load_facts(trials: pd.DataFrame) -> list[str]:
     seconds = measured.groupby(["arm", *LoadPoint.PLANNED_COLUMNS], dropna=False)["duration_s"].sum()
     low, high = seconds.min(), seconds.max()
     duration = f"{low:.1f} s" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f} s"
-    return [f"{duration} of load per server and load point, over {plural(measured['block'].nunique(), 'block')}"]
+    blocks = plural(measured["block"].nunique(), "block")
+    return [f"{duration} for each server, scenario and number of clients, in {blocks} together"]
 
 
 def _network(plan: Mapping[str, Any]) -> str:

@@ -1,20 +1,30 @@
-"""The first sentences of a report: which model is best under each condition that was measured. Pure."""
+"""The first sentences of a report: which model is best under each condition that was measured. Pure.
+
+Each sentence rests on conclusions of ``comparisons.csv`` and contains one number: the lead over the next server, which
+is the median of the ratios inside rounds, as everywhere in a report.
+"""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from bench.analysis.cases import rows_at
-from bench.formatting import format_ratio, join_words
-from bench.report.questions import Question, questions
+from bench.analysis.comparisons import is_within_noise, noise_floor_at
+from bench.formatting import join_words
+from bench.report.headline_phrases import DO_NOTHING, FLOOR, UDP_LEADS, WORDINGS, udp_sentence
+from bench.report.questions import REPLIES_AT_ONCE, Question, questions
 from bench.report.standings import Standing, standings
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind
 from bench.schema.metrics import ScenarioKind
-from clients.quality_codes import INVALID
+from clients.quality_codes import INVALID, VALID
 
 MAX_SENTENCES = 5
+MIN_ADVICE_SHARE = 0.05  # a smaller lead is within what the report calls equivalent, and no reason to choose a server
+_FROM_FACTOR = 2.0  # larger leads are printed as a factor
+_IN_BRACKETS = re.compile(r" \([^)]*\)")
 
 
 def headlines(
@@ -22,7 +32,8 @@ def headlines(
 ) -> list[str]:
     """Return a sentence for each condition, at the most connections that were measured, and one about UDP.
 
-    comparisons: about the first population of each scenario. unranked: models that are left out.
+    comparisons: about the first population of each scenario. unranked: models that are left out. A condition is
+    described over TCP, and over UDP if nothing was compared over TCP.
     """
     if comparisons.empty or trials.empty:
         return []
@@ -30,55 +41,99 @@ def headlines(
     sentences = []
     for question in asked:
         standing_of = standings(question, comparisons, unranked)
-        values = _medians(summary, question)
-        parts = [_over(transport, question, standing_of, values) for transport in ("tcp", "udp")]
-        if found := list(filter(None, parts)):
-            sentences.append(f"{question.condition}, {question.asked}: {'; '.join(found)}.")
-    about_udp = [_udp_relative_to_tcp(comparisons, question) for question in asked[:1]]
-    return [*sentences[: MAX_SENTENCES - 1], *filter(None, about_udp)]
+        unknown = _transports_without_a_number(summary, question)
+        noise = noise_floor_at(question.load_point, question.metric, comparisons)
+        over = (
+            _over(transport, question, standing_of, noise) for transport in ("tcp", "udp") if transport not in unknown
+        )
+        sentences.append(next(filter(None, over), ""))
+    about_udp = [_udp_relative_to_tcp(comparisons, question, unranked) for question in asked[:1]]
+    return [*list(filter(None, sentences))[: MAX_SENTENCES - 1], *filter(None, about_udp)]
 
 
-def _medians(summary: pd.DataFrame, question: Question) -> dict[str, float]:
+def _transports_without_a_number(summary: pd.DataFrame, question: Question) -> set[str]:
+    """Return the transports with a server that was measured without a figure: it might be the best one."""
     rows = rows_at(summary[summary["metric"] == question.metric], question.load_point)
-    usable = rows[(rows["status"] == "ok") & (rows["verdict"] != INVALID)]
-    medians = {str(row["arm"]): float(row["median"]) for row in usable.to_dict("records")}
-    return {arm: median for arm, median in medians.items() if Arm.parse(arm).competes}
+    usable = rows[(rows["status"] == "ok") & (rows["verdict"] != INVALID) & rows["median"].isna()]
+    return {arm.transport for arm in map(Arm.parse, usable["arm"]) if arm.competes}
 
 
-def _over(transport: str, question: Question, standing_of: Mapping[str, Standing], values: Mapping[str, float]) -> str:
-    """Return the part of a sentence about one transport; "" if nothing was ranked."""
-    of_transport = {arm: value for arm, value in values.items() if Arm.parse(arm).transport == transport}
-    if any(math.isnan(value) for value in of_transport.values()):  # an arm without a number might be the best one
+def _over(transport: str, question: Question, standing_of: Mapping[str, Standing], noise: float | None) -> str:
+    """Return the sentence about one transport; "" if fewer than two servers were ranked."""
+    places = {arm: each for arm, each in standing_of.items() if Arm.parse(arm).transport == transport}
+    if len(places) < 2:
         return ""
-    arms = [arm for arm in standing_of if math.isfinite(of_transport.get(arm, math.nan))]
-    arms.sort(key=lambda arm: -values[arm] if question.more_is_better else values[arm])
-    first = [arm for arm in arms if standing_of[arm].is_best]
-    if not first:
-        return ""
-    others = [arm for arm in arms if arm not in first]
-    tie = " (no significant difference)" if len(first) > 1 else ""
-    word = "fewest" if question.more_is_better else "most" if question.kind == ScenarioKind.LATENCY else "longest"
-    worst = f", {word} {_named(others[-1:], values, question)}" if others else ""
-    return f"over {transport.upper()} {_named(first, values, question)}{tie}{worst}"
+    best = [arm for arm, standing in places.items() if standing.is_best]
+    behind = sorted((arm for arm in places if arm not in best), key=lambda arm: places[arm].times_behind)
+    wording = WORDINGS[question.kind]
+    names = {
+        "condition": _condition(question),
+        "transport": transport.upper(),
+        "best": _labels(best),
+        "population": question.population.replace("_", " "),
+    }
+    if not behind or not best:
+        floor = FLOOR.format(percent=_percent(noise)) if noise is not None else ""
+        return wording.equal.format(**names, floor=floor) if best else ""
+    closest = places[behind[0]]
+    names["next"] = Arm.parse(behind[0]).label
+    lead = _lead(closest.times_behind, wording.leads, names["next"])
+    if closest.verdict != VALID:
+        sentence = wording.doubtful
+    elif len(best) > 1:
+        sentence = wording.together
+    else:
+        sentence = wording.alone if closest.times_behind > 1 + MIN_ADVICE_SHARE else wording.small
+    return sentence.format(**names, lead=lead)
 
 
-def _named(arms: Sequence[str], values: Mapping[str, float], question: Question) -> str:
-    return join_words(f"{Arm.parse(arm).label} ({question.with_unit(values[arm])})" for arm in arms)
+def _condition(question: Question) -> str:
+    """Return the beginning of a sentence; how long heavy requests compute is in the chart."""
+    if question.condition == REPLIES_AT_ONCE:
+        return DO_NOTHING
+    return _IN_BRACKETS.sub("", question.condition)
 
 
-def _udp_relative_to_tcp(comparisons: pd.DataFrame, question: Question) -> str:
-    """Return a sentence: how much more or less the same models serve over UDP; "" if no difference is significant."""
+def _lead(factor: float, leads: tuple[str, str], next_label: str) -> str:
+    percent, times = leads
+    if factor < _FROM_FACTOR:
+        return percent.format(percent=_percent(factor - 1), next=next_label)
+    return times.format(factor=_factor(factor), next=next_label)
+
+
+def _percent(share: float) -> str:
+    """Return a share as whole percent; with one decimal below 1.5%, where rounding would hide half of it."""
+    return f"{100 * share:.0f}" if share >= 0.015 else f"{100 * share:.1f}"
+
+
+def _factor(factor: float) -> str:
+    return f"{factor:.1f}" if factor < 10 else f"{factor:.0f}"
+
+
+def _labels(arms: Sequence[str]) -> str:
+    return join_words(Arm.parse(arm).label for arm in arms)
+
+
+def _udp_relative_to_tcp(comparisons: pd.DataFrame, question: Question, unranked: Sequence[str]) -> str:
+    """Return a sentence: how much more or less the same models serve over UDP; "" if no difference was found."""
     if question.kind != ScenarioKind.CAPACITY:
         return ""
     rows = comparisons[(comparisons["metric"] == question.metric) & (comparisons["kind"] == ComparisonKind.TRANSPORTS)]
     rows = rows_at(rows, question.load_point)
-    different = rows[rows["conclusion"].isin(("faster", "slower")) & (rows["verdict"] != INVALID)]
-    if different.empty:
-        return ""
-    ordered = different.sort_values("ratio", ascending=False)
-    numbers = join_words(
-        f"{Arm.parse(arm).label} {format_ratio(float(ratio))} times"
-        for arm, ratio in zip(ordered["arm"], ordered["ratio"], strict=True)
-    )
-    clients = f"with {question.clients} clients" if question.clients > 1 else "with 1 client"
-    return f"Over UDP, a model's requests per second relative to TCP, {clients}: {numbers}."
+    different = rows[rows["conclusion"].isin(("faster", "slower")) & (rows["verdict"] == VALID)]
+    noise = noise_floor_at(question.load_point, question.metric, comparisons)
+    ratio_of = {
+        Arm.parse(str(row["arm"])).label: float(row["ratio"])
+        for row in different.sort_values("ratio").to_dict("records")
+        if math.isfinite(row["ratio"]) and not is_within_noise(float(row["ratio"]), noise)
+    }
+    ratio_of = {label: ratio for label, ratio in ratio_of.items() if label not in unranked}
+    losers = [label for label, ratio in ratio_of.items() if ratio < 1]
+    gainers = [label for label, ratio in ratio_of.items() if ratio > 1]
+    names = {"condition": _condition(question)}
+    if gainers:
+        lead = _lead(ratio_of[gainers[-1]], UDP_LEADS, "")
+        names |= {"gainers": join_words(gainers), "most": gainers[-1], "lead": lead}
+    if losers:
+        names |= {"losers": join_words(losers), "least": losers[0], "percent": _percent(ratio_of[losers[0]])}
+    return udp_sentence(len(gainers), len(losers)).format(**names)

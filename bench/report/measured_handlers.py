@@ -6,16 +6,17 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.analysis.cases import text
+from bench.report.computing_times import unit_us
 from bench.schema.load_points import LoadPoint
 
-_US_PER_MS = 1e3  # a unit of compute is about 1 us
+_US_PER_MS = 1e3
 
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
     """The longest wait and the most compute of a request at one load point, and its idle connections.
 
-    Times are in milliseconds; that of the compute is approximate.
+    Times are in milliseconds. That of the compute is approximate if the run did not measure its units.
     """
 
     wait_ms: float = 0.0
@@ -44,7 +45,7 @@ def measured_handlers(trials: pd.DataFrame) -> dict[LoadPoint, Handlers]:
         silent = rows[rows["behaviour"].map(text) == "silent"].drop_duplicates("population")
         handlers[LoadPoint.of(*key)] = Handlers(
             _largest(rows["wait_us"]) / _US_PER_MS,
-            _largest(rows["compute_units"]) / _US_PER_MS,
+            _computing_ms(rows),
             int(silent["population_connections"].fillna(0).sum()),
         )
     return handlers
@@ -56,6 +57,12 @@ def offered_values(handlers: Iterable[Handlers]) -> Mapping[str, list[str]]:
     waits, computes = ({each.wait_ms for each in known}, {each.compute_ms for each in known})
     offered = {"wait": waits, "compute": computes}
     return {name: [f"{value:g}" for value in sorted(values)] for name, values in offered.items() if any(values)}
+
+
+def _computing_ms(rows: pd.DataFrame) -> float:
+    """Return the time of the most compute that a request asks for, with three figures."""
+    heaviest = rows[rows["compute_units"] == rows["compute_units"].max()]
+    return float(f"{_largest(rows['compute_units']) * (unit_us(heaviest) or 1.0) / _US_PER_MS:.3g}")
 
 
 def _largest(values: "pd.Series[float]") -> float:

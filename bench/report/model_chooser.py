@@ -10,9 +10,10 @@ import pandas as pd
 from bench.analysis.cases import records_by_case, text
 from bench.formatting import with_interval
 from bench.report.measured_handlers import NO_WORK, Handlers
-from bench.report.tables import Estimate
+from bench.report.tables import Estimate, quality_mark
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
+from bench.schema.metrics import headline
 from clients.quality_codes import worst_verdict
 
 _METRICS = ("throughput_rps", "sessions_per_s", "latency_p99_us", "service_p99_us", "cpu_us_per_request", "memory_mb")
@@ -49,11 +50,17 @@ class Choice:
     cpu_us: Judged
     memory_mb: Judged
     handlers: Handlers = NO_WORK  # what the requests asked for
+    first_verdict: str = ""  # on the figure that the scenario asks for first
 
     @property
     def verdict(self) -> str:
-        """The worst verdict of the figures shown."""
-        return worst_verdict(judged.verdict for judged in (self.rate, self.p99_us, self.cpu_us, self.memory_mb))
+        """The verdict of the scenario's first figure, as in the tables; the worst one shown if that is unknown."""
+        shown = (self.rate, self.p99_us, self.cpu_us, self.memory_mb)
+        return self.first_verdict or worst_verdict(judged.verdict for judged in shown)
+
+    def mark(self, judged: Judged) -> str:
+        """Return ``!`` or ``!!`` for a figure that is worse than the verdict of its row, as in the tables."""
+        return quality_mark(judged.verdict, self.verdict)
 
     @property
     def filter_values(self) -> dict[str, str]:
@@ -120,6 +127,12 @@ def _is_measured(choice: Choice) -> bool:
     return any(judged.is_known for judged in (choice.rate, choice.p99_us, choice.cpu_us, choice.memory_mb))
 
 
+def _first_metrics(rows: Sequence[dict[Any, Any]]) -> list[str]:
+    """Return the metric that the scenario of these rows asks for first; none if its kind is unknown."""
+    kinds = {text(row.get("scenario_kind")) for row in rows}
+    return [headline(kind) for kind in kinds if kind]
+
+
 def _choice(arm: Arm, load_point: LoadPoint, rows: Sequence[dict[Any, Any]], handlers: Handlers) -> Choice:
     judged = {
         str(row["metric"]): Judged(
@@ -139,4 +152,5 @@ def _choice(arm: Arm, load_point: LoadPoint, rows: Sequence[dict[Any, Any]], han
         cpu_us=judged.get("cpu_us_per_request", Judged()),
         memory_mb=judged.get("memory_mb", Judged()),
         handlers=handlers,
+        first_verdict=next((judged[name].verdict for name in _first_metrics(rows) if name in judged), ""),
     )

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.analysis.cases import group_by_load_point, text
-from bench.formatting import compact, plural
-from bench.report.charts.families import Work, others_in_words, work_of_rows
+from bench.formatting import compact
+from bench.report.charts.families import AT_ONCE, Work, others_in_words, work_of_rows
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, ScenarioKind, headline
 
+REPLIES_AT_ONCE = f"When the handler {AT_ONCE}"
 _ORDER = (ScenarioKind.CAPACITY, ScenarioKind.MIXED, ScenarioKind.SESSIONS, ScenarioKind.LATENCY)
 
 
@@ -17,7 +18,8 @@ _ORDER = (ScenarioKind.CAPACITY, ScenarioKind.MIXED, ScenarioKind.SESSIONS, Scen
 class Question:
     """One question: its load point, its first metric and the condition in words.
 
-    population: that is asked about; empty if all clients are alike. clients: of this population.
+    population: that is asked about; empty if all clients are alike. clients: of this population. wait_ms: of its
+    handler.
     """
 
     load_point: LoadPoint
@@ -26,27 +28,22 @@ class Question:
     condition: str
     population: str
     clients: int
+    wait_ms: float = 0.0
+
+    @property
+    def waits(self) -> bool:
+        """True if the handler waits."""
+        return self.wait_ms > 0
+
+    @property
+    def replies_at_once(self) -> bool:
+        """True if the handler neither waits nor computes."""
+        return self.condition == REPLIES_AT_ONCE
 
     @property
     def more_is_better(self) -> bool:
         """True for a rate, of which the highest is best."""
         return METRICS[self.metric].more_is_better
-
-    @property
-    def asked(self) -> str:
-        """The best figure in words: ``the most requests per second with 64 clients``."""
-        if self.kind == ScenarioKind.MIXED:
-            return f"the shortest 99th percentile of {self.population.replace('_', ' ')} requests"
-        if self.kind == ScenarioKind.LATENCY:
-            return "the least CPU time per request"
-        unit = "sessions" if self.kind == ScenarioKind.SESSIONS else "requests"
-        return f"the most {unit} per second with {plural(self.clients, 'client')}"
-
-    def with_unit(self, value: float) -> str:
-        """Return a figure of the metric as text, e.g. ``275k/s``."""
-        if self.metric == "latency_p99_us":
-            return f"{compact(1e-3 * value)} ms"
-        return f"{compact(value)}/s" if self.more_is_better else f"{compact(value)} µs"
 
 
 def questions(comparisons: pd.DataFrame, trials: pd.DataFrame) -> list[Question]:
@@ -71,7 +68,9 @@ def questions(comparisons: pd.DataFrame, trials: pd.DataFrame) -> list[Question]
         if known is None or load_point.connections > known.load_point.connections:
             counts = own["population_connections"].dropna()
             clients = load_point.connections if counts.empty else int(counts.iloc[0])
-            found[condition] = Question(load_point, kind, headline(kind), condition, load_point.population, clients)
+            found[condition] = Question(
+                load_point, kind, headline(kind), condition, load_point.population, clients, work.wait_us / 1e3
+            )
             keys[condition] = (_ORDER.index(kind), work)
     return [found[condition] for condition in sorted(found, key=lambda condition: keys[condition])]
 

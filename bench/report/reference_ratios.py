@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.analysis import statistics
+from bench.analysis.comparisons import is_within_noise
 from bench.analysis.rankings import ranks
 from bench.formatting import format_ratio, join_words
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind, Conclusion
 from clients.quality_codes import INVALID
 
+WITHIN_NOISE = "within the noise floor"
 RESOLUTION = 0.05  # a difference that a reader would want to detect
 Row = Mapping[Any, Any]  # a row of comparisons.csv
 _OPPOSITE = {Conclusion.FASTER.value: Conclusion.SLOWER.value, Conclusion.SLOWER.value: Conclusion.FASTER.value}
@@ -46,17 +48,25 @@ def is_measured(row: Row) -> bool:
 
 def by_ratio(rows: Iterable[Row]) -> list[Row]:
     """Return the significant differences, the largest ratio first."""
-    different = [row for row in rows if row["conclusion"] in _OPPOSITE]
+    different = [row for row in rows if _is_difference(row)]
     return sorted(different, key=lambda row: -float(row["ratio"]))
 
 
 def times(row: Row) -> str:
-    """Return ``select 1.15 times (1.12 to 1.18)``; a single block has no interval."""
+    """Return ``select 1.15 times (1.12 to 1.18)``; a single block has no interval.
+
+    row: may have the noise floor as ``noise``. A significant difference within it is marked.
+    """
     ends = [format_ratio(end) for end in (float(row["low"]), float(row["high"])) if not math.isnan(end)]
     remarks = [" to ".join(ends)] if len(ends) == 2 else []
+    remarks += [WITHIN_NOISE] if is_within_noise(float(row["ratio"]), row.get("noise")) and _is_difference(row) else []
     remarks += [] if row["verdict"] == "valid" else [row["verdict"]]
     text = f"{Arm.parse(row['arm']).label} {format_ratio(float(row['ratio']))} times"
     return f"{text} ({', '.join(remarks)})" if remarks else text
+
+
+def _is_difference(row: Row) -> bool:
+    return row["conclusion"] in _OPPOSITE
 
 
 def _relative_to_first(rows: Sequence[Row], transport: str) -> list[Row]:

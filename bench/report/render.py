@@ -21,12 +21,18 @@ from bench.report.first_screen import FirstScreen
 from bench.report.html_pages import html_templates, models_of, text_templates
 from bench.report.measured_handlers import measured_handlers, offered_values
 from bench.report.model_chooser import bar, choices, highest_rates, measured_range
+from bench.report.scope import larger_presets
 from bench.report.tables import ResultTable
-from bench.report.terms import TERMS
+from bench.report.terms import TERMS, code_terms, model_terms
 from bench.schema.arms import Arm
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 
+SCORECARD_CAPTION = (
+    "How far each server is behind the best one. A factor is measured inside rounds, where both servers meet the same "
+    "machine, so it is not the quotient of two figures in the tables. Equal: no significant difference, or one within "
+    "the noise floor."
+)
 NO_ANSWER = "No comparison is possible: no block measured both a server and its reference."
 
 
@@ -56,6 +62,8 @@ def render(results: Results, run: RunContext, pictures: Sequence[Picture], first
     """Return the report as Markdown, and as an HTML page that needs no other file."""
     content = _content(results, run, pictures) | {
         "sentences": first.sentences,
+        "notes": first.notes,
+        "scorecard_caption": SCORECARD_CAPTION,
         "scorecard": first.scorecard,
     }
     markdown = text_templates(escaping=False)
@@ -94,12 +102,13 @@ def _content(results: Results, run: RunContext, pictures: Sequence[Picture]) -> 
         "pictures": pictures,
         "models": models_of(pictures),
         "files": run.files,
-        "sections": sections(run.plan, results.tables, pictures, caveats),
+        "sections": sections(run.plan, results.tables, pictures, caveats, trials),
         "choices": cases,
         "offered_work": offered_values(handlers),
         "has_idle": any(each.idle_connections for each in handlers),
         "highest_rates": highest_rates(cases),
         "measured_range": measured_range(cases),
+        "larger_presets": larger_presets(),
         "comparisons": comparison_rows(comparisons),
         "settings_columns": ["server", *SERVER_SETTINGS],
         "server_settings": [[Arm.parse(arm).display_name, *values] for arm, *values in server_settings(trials)],
@@ -111,7 +120,7 @@ def _content(results: Results, run: RunContext, pictures: Sequence[Picture]) -> 
         "machine": facts.machine_facts(run.environment),
         "plan": facts.plan_facts(run.plan),
         "comparison_columns": COMPARISON_HEADINGS,
-        "terms": TERMS,
+        "terms": [*TERMS, *model_terms(trials), *code_terms(caveats.values(), run.thresholds)],
         "plan_name": str(run.plan.get("name", facts.UNKNOWN)),
         "question": str(run.plan.get("question", "")),
         "seed": run.plan.get("seed", facts.UNKNOWN),

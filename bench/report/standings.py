@@ -1,5 +1,6 @@
 """The factor between each server and the best one of its transport, in the answer to a question. Pure."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,22 +8,26 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.cases import rows_at
-from bench.analysis.comparisons import noise_floor_at
+from bench.analysis.comparisons import is_within_noise, noise_floor_at
 from bench.analysis.rankings import ranks
 from bench.report.questions import Question
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind, Conclusion
-from clients.quality_codes import INVALID
+from clients.quality_codes import INVALID, VALID
 
 Row = Mapping[Any, Any]  # a row of comparisons.csv
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The place of a server. times_behind: the factor between it and a better one; 1 for the best and its equals."""
+    """The place of a server. times_behind: the factor between it and a better one; 1 for the best and its equals.
+
+    verdict: on the comparison that decided the factor.
+    """
 
     times_behind: float
     alone: bool = False  # no other server is as good
+    verdict: str = VALID
 
     @property
     def is_best(self) -> bool:
@@ -36,19 +41,25 @@ def standings(question: Question, comparisons: pd.DataFrame, unranked: Sequence[
     A lead within the noise floor is none. unranked: models that are left out.
     """
     rows = rows_at(comparisons[comparisons["metric"] == question.metric], question.load_point)
-    noise = noise_floor_at(question.load_point, question.metric, comparisons) or 0.0
+    noise = noise_floor_at(question.load_point, question.metric, comparisons)
     records = rows.to_dict("records")
     behind = {arm: _times_behind(arm, records, noise, unranked) for arm in ranks(records, unranked)}
     best_of: dict[str, list[str]] = {}
-    for arm, times in behind.items():
+    for arm, (times, _) in behind.items():
         if times == 1:
             best_of.setdefault(Arm.parse(arm).transport, []).append(arm)
-    return {arm: Standing(times, alone=best_of.get(Arm.parse(arm).transport) == [arm]) for arm, times in behind.items()}
+    return {
+        arm: Standing(times, best_of.get(Arm.parse(arm).transport) == [arm], verdict)
+        for arm, (times, verdict) in behind.items()
+    }
 
 
-def _times_behind(arm: str, rows: Iterable[Row], noise: float, unranked: Sequence[str]) -> float:
-    """Return the largest factor by which another arm of the transport is better; 1 within the noise floor."""
-    largest = 1.0
+def _times_behind(arm: str, rows: Iterable[Row], noise: float | None, unranked: Sequence[str]) -> tuple[float, str]:
+    """Return the largest factor by which another arm of the transport is better, with the verdict on it.
+
+    The factor is 1 within the noise floor.
+    """
+    largest = (1.0, VALID)
     for row in rows:
         if row["kind"] not in (ComparisonKind.REFERENCE, ComparisonKind.PAIR) or row["verdict"] == INVALID:
             continue
@@ -58,5 +69,7 @@ def _times_behind(arm: str, rows: Iterable[Row], noise: float, unranked: Sequenc
         worse = Conclusion.SLOWER if arm == pair[0] else Conclusion.FASTER  # conclusions are about the first of a pair
         if row["conclusion"] == worse:
             ratio = float(row["ratio"])
-            largest = max(largest, ratio, 1 / ratio)
-    return largest if largest > 1 + noise else 1.0
+            factor = math.inf if ratio == 0 else max(ratio, 1 / ratio)
+            if factor > largest[0] and not is_within_noise(factor, noise):
+                largest = (factor, str(row["verdict"]))
+    return largest

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.analysis.cases import Record, records_by_load_point, text
+from bench.analysis.comparisons import is_within_noise, noise_floor_at
 from bench.analysis.predictions.agreement import Agreement
 from bench.analysis.rankings import best_first, ranks
 from bench.formatting import compact, spread, three_figures
@@ -32,6 +33,8 @@ TABLE_METRICS = (
 )
 RATIO_KINDS = (ComparisonKind.REFERENCE, ComparisonKind.CONTROL)  # shown in the column of ratios
 SIGNS: dict[str, str] = {Conclusion.EQUIVALENT: "=", Conclusion.INCONCLUSIVE: "?"}
+DIFFERENT = (Conclusion.FASTER, Conclusion.SLOWER)
+NOISE_SIGN = "~"  # beside a significant difference that is within the noise floor
 QUALITY_MARKS = {"suspect": "!", "invalid": "!!"}  # only where a figure is worse than the verdict of its row
 FINDING_MARK = "*"
 _SEVERITY = {**SEVERITY, "failed": 3, "skipped": 3}
@@ -56,9 +59,15 @@ class Ratio:
     conclusion: str
     pairing: str = Pairing.ROUNDS
     is_measured: bool = True  # some block measured both arms
+    noise: float | None = None  # the noise floor of the metric at the load point, as a share
+
+    @property
+    def within_noise(self) -> bool:
+        """Return whether the difference is significant and yet within the noise floor."""
+        return self.conclusion in DIFFERENT and is_within_noise(self.ratio, self.noise)
 
     def __str__(self) -> str:
-        """Return ``0.82 [0.80, 0.84] slower``, with a sign instead of the word for a tie.
+        """Return ``0.82 [0.80, 0.84] slower``, with a sign instead of the word for a tie, and one for noise.
 
         An unknown ratio is left out.
         """
@@ -66,7 +75,7 @@ class Ratio:
             return "-"
         if math.isnan(self.ratio):
             return self.conclusion
-        conclusion = SIGNS.get(self.conclusion, self.conclusion)
+        conclusion = SIGNS.get(self.conclusion, self.conclusion) + (f" {NOISE_SIGN}" if self.within_noise else "")
         if not math.isfinite(self.low) or not math.isfinite(self.high):
             return f"{compact(self.ratio)} {conclusion}"
         return f"{self.ratio:.2f} [{self.low:.2f}, {self.high:.2f}] {conclusion}"
@@ -114,8 +123,7 @@ class TableRow:
     def mark(self, metric: str) -> str:
         """Return ``!`` or ``!!`` for a figure that is worse than its row's verdict."""
         verdict, _ = self.quality.get(metric, ("", ""))
-        is_worse = _SEVERITY.get(verdict, 0) > _SEVERITY.get(self.verdict, 0)
-        return QUALITY_MARKS.get(verdict, "") if is_worse else ""
+        return quality_mark(verdict, self.verdict)
 
     @property
     def marked_verdict(self) -> str:
@@ -140,6 +148,7 @@ class ResultTable:
     metrics: list[str]
     rows: list[TableRow]
     baseline: tuple[str, ...] = ()  # sentences: what the baseline shows over each transport
+    blocks: int = 0  # that the intervals of the medians come from; 0 if unknown
 
     @property
     def has_predictions(self) -> bool:
@@ -150,6 +159,12 @@ class ResultTable:
     def title(self) -> str:
         """The load point as text."""
         return str(self.load_point)
+
+
+def quality_mark(verdict: str, verdict_of_row: str) -> str:
+    """Return ``!`` or ``!!`` for a figure that is worse than the verdict of its row."""
+    is_worse = _SEVERITY.get(verdict, 0) > _SEVERITY.get(verdict_of_row, 0)
+    return QUALITY_MARKS.get(verdict, "") if is_worse else ""
 
 
 def result_tables(
@@ -182,7 +197,8 @@ def result_tables(
         ]
         sentences = tuple(map(describe_standing, standings(compared.get(load_point, ()))))
         ordered = _sorted(_with_references(table_rows), metrics[0], compared.get(load_point, ()), unranked)
-        tables.append(ResultTable(load_point, metrics, ordered, sentences))
+        counted = [int(row["blocks"]) for row in rows if row["metric"] == metrics[0] and row["status"] == "ok"]
+        tables.append(ResultTable(load_point, metrics, ordered, sentences, max(counted, default=0)))
     scenarios = list(dict.fromkeys([*scenario_names, *summary["scenario"]]))
     # A scenario asks about its first population, and rows are in the order of the plan.
     points = summary[list(LoadPoint.COLUMNS)].drop_duplicates()
@@ -226,15 +242,17 @@ def _ratios(comparisons: pd.DataFrame) -> dict[tuple[LoadPoint, str], Ratio]:
     ratios: dict[tuple[LoadPoint, str], Ratio] = {}
     for row in comparisons.to_dict("records"):
         if row["metric"] == headline(str(row["scenario_kind"])) and row["kind"] in RATIO_KINDS:
-            ratios[LoadPoint.from_row(row), str(row["arm"])] = _ratio(row)
+            load_point = LoadPoint.from_row(row)
+            noise = noise_floor_at(load_point, str(row["metric"]), comparisons)
+            ratios[load_point, str(row["arm"])] = _ratio(row, noise)
     return ratios
 
 
-def _ratio(row: Mapping[Any, Any]) -> Ratio:
+def _ratio(row: Mapping[Any, Any], noise: float | None) -> Ratio:
     ratio, low, high = (float(row[name]) for name in ("ratio", "low", "high"))
     pairing = text(row.get("pairing")) or Pairing.ROUNDS
     is_measured = int(row["blocks"]) > 0
-    return Ratio(str(row["reference"]), ratio, low, high, str(row["conclusion"]), pairing, is_measured)
+    return Ratio(str(row["reference"]), ratio, low, high, str(row["conclusion"]), pairing, is_measured, noise)
 
 
 def _row(arm: str, rows: Sequence[Record], first: str, ratio: Ratio | None) -> TableRow:

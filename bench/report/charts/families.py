@@ -4,13 +4,14 @@ This module does not import matplotlib.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
 from bench.analysis.cases import text
 from bench.formatting import compact, join_words, plural
 from bench.report.charts.sweeps import Sweep
+from bench.report.computing_times import unit_us
 from bench.schema.metrics import ScenarioKind
 
 MIN_SIZES = 3  # fewer have a chart each
@@ -21,19 +22,25 @@ MAX_PANELS = 4  # side by side; more would be too narrow for their marks
 class Work:
     """The work that one request asks for.
 
-    compute_units: about 1 us each. compute_kind: ``lock``, ``release`` or empty.
+    compute_units: of about 1 us. compute_kind: ``lock``, ``release`` or empty. unit_us: time of a unit as the run
+    measured it; None if it is unknown.
     """
 
     wait_us: float
     compute_units: float
     compute_kind: str
+    unit_us: float | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
-        """Return ``waits 5 ms``, ``computes about 1 ms with the lock`` or ``replies at once``."""
+        """Return ``waits 5 ms``, ``computes 0.87 ms with the lock`` or ``replies at once``.
+
+        Without a measured time it is ``computes about 1 ms``.
+        """
         parts = [f"waits {_milliseconds(self.wait_us)}"] if self.wait_us else []
         if self.compute_units:
             lock = {"lock": " with the lock", "release": " without the lock"}.get(self.compute_kind, "")
-            parts.append(f"computes about {_milliseconds(self.compute_units)}{lock}")
+            about = "about " if self.unit_us is None else ""
+            parts.append(f"computes {about}{_milliseconds(self.compute_units * (self.unit_us or 1.0))}{lock}")
         return ", ".join(parts) or "replies at once"
 
 
@@ -49,7 +56,7 @@ def work_of_rows(trials: pd.DataFrame) -> Work:
     """Return what a request of trials with the same load asks for. Protocols without work ask for none."""
     first = trials.iloc[0]
     wait_us, units = (0.0 if pd.isna(first[name]) else float(first[name]) for name in ("wait_us", "compute_units"))
-    return Work(wait_us, units, text(first["compute_kind"]))
+    return Work(wait_us, units, text(first["compute_kind"]), unit_us(trials))
 
 
 def others_in_words(trials: pd.DataFrame) -> str:

@@ -71,7 +71,7 @@ def test_lead_below_noise_floor_is_remarked() -> None:
     ]
     near = pd.DataFrame([common | row for row in rows])
     (answer,) = answers(near)
-    remark = "select has the most requests per second, but its lead over asyncio (1.02 times) is below the noise floor"
+    remark = "select has the most requests per second, but its lead over asyncio (1.02 times) is within the noise floor"
     assert remark in answer.best
     far = near.assign(ratio=near["ratio"].replace(1.02, 1.2), high=near["high"].replace(1.03, 1.3))
     far.loc[far["kind"] == "control", "high"] = 1.03

@@ -52,6 +52,13 @@ def test_choice_judges_each_figure_for_itself(summary: pd.DataFrame) -> None:
     assert capacity.p99_kind == "service time"
 
 
+def test_verdict_of_a_choice_is_that_of_the_tables(summary: pd.DataFrame) -> None:
+    capacity, sessions = choices(summary.assign(scenario_kind=["capacity"] * 3 + ["sessions"] * 2 + ["capacity"] * 3))
+    assert (capacity.verdict, sessions.verdict) == ("valid", "suspect")
+    assert (capacity.mark(capacity.rate), capacity.mark(capacity.p99_us)) == ("", "!!")
+    assert sessions.mark(sessions.rate) == ""
+
+
 def test_choice_filters_by_pessimistic_ends(summary: pd.DataFrame) -> None:
     values = choices(summary)[0].filter_values
     of_load = {"connections": "64", "bytes": "1024", "wait": "0", "compute": "0", "idle": "0"}

@@ -50,9 +50,14 @@ def make_reports(judged: dict[tuple[str, int], tuple[str, str]]) -> tuple[str, s
 def test_report_begins_with_sentences_and_the_table_of_servers(markdown: str) -> None:
     _, sentences, caption, table, *_ = markdown.split("\n\n")
     at_once, about_udp = sentences.splitlines()
-    assert at_once.startswith("- When the handler replies at once, the most requests per second with 64 clients: ")
-    assert about_udp.startswith("- Over UDP, a model's requests per second relative to TCP, with 64 clients: ")
-    assert caption == "How far each server is behind the best one:"
+    assert at_once.startswith("- For handlers that do nothing, select and asyncio serve most over TCP, ")
+    assert about_udp.startswith("- For handlers that do nothing, ")
+    assert "over UDP" in about_udp
+    assert caption.startswith("How far each server is behind the best one. A factor is measured inside rounds, ")
+    assert caption.endswith(
+        "so it is not the quotient of two figures in the tables. Equal: no significant difference, or one within "
+        "the noise floor."
+    )
     assert table.splitlines()[0] == (
         "| server | handler replies at once: requests/s, TCP | handler replies at once: requests/s, UDP |"
     )
@@ -79,7 +84,8 @@ def test_report_states_noise_floor(markdown: str) -> None:
 def test_report_states_date_load_machine_and_network(reports: tuple[str, str]) -> None:
     markdown, page = reports
     assert "| measured | 2026-11-22 07:31 UTC |" in markdown
-    assert "| load | 9.0 s of load per server and load point, over 6 blocks |" in markdown
+    time = "9.0 s for each server, scenario and number of clients, in 6 blocks together"
+    assert f"| time under load | {time} |" in markdown
     assert r"| machine | 2 CPUs (Fast \| CPU) |" in markdown
     assert "| network | loopback only |" in markdown
     assert "measured: 2026-11-22 07:31 UTC" in page
@@ -92,7 +98,8 @@ def test_report_shows_charts_with_their_questions(markdown: str) -> None:
 
 def test_tables_explain_ratios_and_roles(reports: tuple[str, str]) -> None:
     for text in reports:
-        assert text.count("Ratios are taken within rounds, so they are not the quotients of the medians.") == 3
+        assert text.count("A ratio is measured inside each round, where both servers meet the same machine: ") == 3
+        assert text.count("Brackets: 97% interval of the median of 6 blocks (at least 95%).") == 3
         assert "asyncio (control)" in text
         assert "~control" not in text
 
@@ -102,8 +109,11 @@ def test_caveats_print_meaning_code_cases_and_thresholds(markdown: str) -> None:
     here, _, rest = after.partition("\n\n")
     saturated, few, *gaps = here.splitlines()
     assert saturated.startswith("- **Share of its CPU that the generator used")
-    assert "** (GENERATOR_SATURATED): 1 of 34 cases; suspect above 70.0%, invalid above 90.0%. " in saturated
-    assert saturated.endswith("Seen in iterative/udp at 64 connections, 64 bytes: 93.0%")
+    limits = "suspect above 70.0% in half of the blocks or above 90.0% in one, invalid above 90.0% in half of them"
+    assert f"** (GENERATOR_SATURATED): 1 of 34 cases; {limits}. " in saturated
+    assert saturated.endswith(
+        "Seen in iterative/udp at 64 connections, 64 bytes: 93.0% or worse in half of the 6 blocks"
+    )
     only = "the 99.9th percentile of the service time"
     assert few.startswith("- **Samples beyond")
     assert f"** (FEW_SAMPLES): 34 of 34 cases (only {only}); suspect below 25. " in few
@@ -111,7 +121,9 @@ def test_caveats_print_meaning_code_cases_and_thresholds(markdown: str) -> None:
     assert f"- **iterative/tcp at 16 connections, 64 bytes**: {skipped}" in gaps
     advice = rest.partition("## Caveats")[2].partition("\n## ")[0]
     assert "- **GENERATOR_SATURATED**: give the generator more CPUs" in advice
-    assert markdown.count("hare of its CPU that the generator used") == 1
+    terms = markdown.partition("## Terms")[2]
+    assert "| GENERATOR_SATURATED | Share of its CPU that the generator used: " in terms
+    assert "| select | One thread, all connections: select. |" in terms
 
 
 def test_findings_are_sentences_apart_from_the_caveats() -> None:

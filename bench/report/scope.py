@@ -1,0 +1,76 @@
+"""Sentences on the limits of a run: how many of its figures are valid, and which loads it did not measure. Pure."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from bench.analysis.cases import text
+from bench.formatting import join_words, plural
+from bench.report.questions import Question
+from bench.schema.arms import Arm
+from bench.schema.metrics import ScenarioKind, headline
+from clients.quality_codes import INVALID, SUSPECT, VALID
+
+WAITING_PRESET, AT_ONCE_PRESET = "waiting", "pollers"  # the presets with the most clients
+MOST_CLIENTS = {WAITING_PRESET: 1000, AT_ONCE_PRESET: 900}
+
+_ALL_VALID = "All {count} results that the scenarios ask for are valid."
+_NOT_ALL_VALID = "Of {count} results that the scenarios ask for, {valid} are valid; see the caveats of {scenarios}."
+_LARGER = "Not measured: more than {clients} whose handlers {what}. The preset {preset} measures up to {most:,}."
+_PRESETS = (
+    "The preset {waiting} measures up to {most_waiting:,} connections with handlers that wait, "
+    "the preset {at_once} up to {most_at_once:,} with handlers that reply at once."
+)
+_NO_WAITING = (
+    "Not measured: handlers that wait, as for a database. The preset {preset} measures up to {most:,} clients."
+)
+
+
+def trust_sentence(summary: pd.DataFrame, trials: pd.DataFrame) -> str:
+    """Return how many of the figures that the scenarios ask for first are valid; "" if there is none.
+
+    Figures of controls and of the baseline do not count.
+    """
+    if summary.empty:
+        return ""
+    measured = summary[(summary["status"] == "ok") & summary["verdict"].isin((VALID, SUSPECT, INVALID))]
+    asked = measured[measured["metric"] == measured["scenario_kind"].map(lambda kind: headline(str(kind)))]
+    asked = asked[asked["arm"].map(lambda arm: Arm.parse(str(arm)).competes).astype(bool)]
+    if not trials.empty:  # a scenario asks about its first population
+        first = trials.drop_duplicates("scenario").set_index("scenario")["population"].map(text)
+        asked = asked[asked["population"].map(text) == asked["scenario"].map(first).fillna("")]
+    doubtful = asked[asked["verdict"] != VALID]
+    if asked.empty:
+        return ""
+    if doubtful.empty:
+        return _ALL_VALID.format(count=len(asked))
+    scenarios = join_words(dict.fromkeys(doubtful["scenario"].astype(str)))
+    return _NOT_ALL_VALID.format(count=len(asked), valid=len(asked) - len(doubtful), scenarios=scenarios)
+
+
+def scope_sentences(asked: Sequence[Question]) -> list[str]:
+    """Return the loads that a reader may need and that were not measured, with the preset that measures them."""
+    capacity = [question for question in asked if question.kind == ScenarioKind.CAPACITY]
+    if not capacity:
+        return []
+    waiting = [question.clients for question in capacity if question.waits]
+    at_once = [question.clients for question in capacity if question.replies_at_once]
+    sentences = []
+    for counts, preset, what in ((at_once, AT_ONCE_PRESET, "do nothing"), (waiting, WAITING_PRESET, "wait")):
+        most = MOST_CLIENTS[preset]
+        if counts and max(counts) < most:
+            clients = plural(max(counts), "client")
+            sentences.append(_LARGER.format(clients=clients, what=what, preset=preset, most=most))
+    if not waiting:
+        sentences.append(_NO_WAITING.format(preset=WAITING_PRESET, most=MOST_CLIENTS[WAITING_PRESET]))
+    return sentences
+
+
+def larger_presets() -> str:
+    """Return which presets measure the most connections."""
+    return _PRESETS.format(
+        waiting=WAITING_PRESET,
+        most_waiting=MOST_CLIENTS[WAITING_PRESET],
+        at_once=AT_ONCE_PRESET,
+        most_at_once=MOST_CLIENTS[AT_ONCE_PRESET],
+    )
