@@ -3,7 +3,6 @@
 Only matplotlib's object interface is used, because pyplot keeps figures and settings for the whole process.
 """
 
-import itertools
 import math
 import textwrap
 from collections import Counter
@@ -32,6 +31,8 @@ _POINT_GAP, _NAME_GAP = 10.0, 5.0  # pixels between a leader line and its ends
 NOTE_CHARACTERS, SUBTITLE_CHARACTERS = 165, 130  # per line
 _LABEL_X = 1.03  # of names beside the axes, in widths of the axes
 _MARKER_IN = 0.16  # width of a marker with its gap, before a name
+_LABEL_PAD = 3.0  # pixels around a name inside the axes
+_LEFT_OF_POINT = {"left": 0.0, "center": 0.5, "right": 1.0}  # the share of a text, by its horizontal alignment
 _NAME_IN, _FRAME_IN = 0.2, 1.4  # height of a name beside the axes, and of titles and ticks around them
 Pixels = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
@@ -260,19 +261,23 @@ def _label_inside(ax: Axes, labels: Sequence[Label]) -> None:
 def _place_beside(ax: Axes, name: Annotation, drawn: Pixels, others: Sequence[Annotation]) -> None:
     """Move a name to the side of its point where it covers least.
 
-    Leaving the axes or covering another name is worst.
+    Leaving the axes or covering another name is worst. The text is measured once and its box is moved, which gives the
+    same places as measuring it at each of them, in a quarter of the time.
     """
     figure = ax.get_figure(root=True)
-    renderer = figure.canvas.get_renderer()  # type: ignore[union-attr]  # a page has the canvas of Agg
+    assert figure is not None, "axes of a page"
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]  # a page has the canvas of Agg
     frame = ax.get_window_extent()
     taken = [other.get_window_extent(renderer) for other in others]
+    name.set(ha="left", position=(0, 0))
+    at_point, pixels_per_point = name.get_window_extent(renderer), figure.dpi / 72
     choices = []
     for distance in (12, 22, 34, 46):
         for side, down in (("left", 0), ("left", -1), ("left", 1), ("center", -1), ("center", 1), ("right", 0)):
             across = {"left": 0 if down else 1, "center": 0, "right": -1}[side]
             position = (distance * across, distance * down)
-            name.set(ha=side, position=position)
-            box = name.get_window_extent(renderer).padded(3)
+            across_px = pixels_per_point * position[0] - _LEFT_OF_POINT[side] * at_point.width
+            box = at_point.translated(across_px, pixels_per_point * position[1]).padded(_LABEL_PAD)
             faults = sum(box.overlaps(other) for other in taken) + (not _contains(frame, box))
             cost = 1000 * faults + int(np.count_nonzero(_inside(drawn, box)))
             choices.append((cost, distance, side, position))
@@ -287,11 +292,11 @@ def _contains(frame: Bbox, box: Bbox) -> bool:
 def _drawn_pixels(lines: Iterable[Line2D]) -> Pixels:
     """Return points along lines, in pixels, shape (n, 2)."""
     pieces = [np.empty((0, 2))]
+    along = np.linspace(0, 1, 60)[:, None]
     for line in lines:
         corners = line.get_transform().transform(np.column_stack(line.get_data()).astype(float))
-        for start, end in itertools.pairwise(corners):
-            pieces.append(start + (end - start) * np.linspace(0, 1, 60)[:, None])
-        pieces.append(corners)
+        between = corners[:-1, None] + np.diff(corners, axis=0)[:, None] * along
+        pieces += [between.reshape(-1, 2), corners]
     pixels: Pixels = np.concatenate(pieces)
     return pixels
 
