@@ -3,6 +3,7 @@
 import io
 import re
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -23,12 +24,14 @@ _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 def encode_png(figure: Figure) -> bytes:
     """Return a PNG with a palette.
 
-    The charts of a standard run take 0.7 MB instead of 2.4 MB.
+    The charts of a standard run take 0.7 MB instead of 2.4 MB. The pixels are read where the canvas has drawn them:
+    saving them and reading them again took a twelfth of the time of this function.
     """
-    pixels = io.BytesIO()
-    figure.savefig(pixels, format="rgba", dpi=_DOTS_PER_INCH)
-    width, height = (int(inches * _DOTS_PER_INCH) for inches in figure.get_size_inches())
-    image = Image.frombytes("RGBA", (width, height), pixels.getvalue()).convert("RGB")
+    figure.set_dpi(_DOTS_PER_INCH)
+    canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib has no types for it
+    pixels = canvas.buffer_rgba()  # type: ignore[no-untyped-call]  # as above
+    image = Image.frombuffer("RGBA", canvas.get_width_height(), pixels, "raw", "RGBA", 0, 1).convert("RGB")
     indexed = image.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     indexed.putpalette([255 if level == 254 else level for level in indexed.getpalette() or ()])  # white stays white
     png = io.BytesIO()
