@@ -75,8 +75,8 @@ def load(folder: "str | PathLike[str]") -> "RunData":
 
     The tables are ``trials``, ``slices``, ``rounds``, ``resources``, ``histograms``, ``timeline``, ``replay``,
     ``max_rate``, ``summary``, ``comparisons`` and ``recovery``; docs/csv-columns.md lists their columns. The other
-    attributes are ``rates``, ``slice_lengths``, ``plan``, ``environment``, ``started_at`` and ``complete``. Raises
-    bench.store.errors.StoreError if the folder is not a run, or has another schema.
+    attributes are ``rates``, ``slice_lengths``, ``plan``, ``environment``, ``started_at``, ``complete`` and
+    ``load_time``. Raises bench.store.errors.StoreError if the folder is not a run, or has another schema.
     """
     from pathlib import Path
 

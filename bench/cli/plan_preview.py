@@ -16,6 +16,7 @@ from bench.plan.host_limits import HostLimits
 from bench.plan.population_texts import describe_scenario
 from bench.plan.sample_sizes import percentile_needs
 from bench.plan.schedule import Schedule, ScheduledLoad, describe_turns, resolve
+from bench.schema.load_time import LoadTime
 
 
 def print_plan(plan: Plan, console: Console) -> None:
@@ -25,7 +26,7 @@ def print_plan(plan: Plan, console: Console) -> None:
     run would.
     """
     from bench.experiment.model_catalogue import known_models
-    from bench.plan.time_budget import duration_s
+    from bench.plan.time_budget import duration_s, load_s
 
     models, usable_cpus = known_models(plan), sorted(os.sched_getaffinity(0))
     placement = place_here(usable_cpus)
@@ -50,7 +51,7 @@ def print_plan(plan: Plan, console: Console) -> None:
             print_line(console, needs)
     if plan.pythons:
         print_line(console, f"interpreters, if installed: {', '.join(plan.pythons)}")
-    print_line(console, _duration(plan, duration_s(plan, models)))
+    print_line(console, _duration(plan, LoadTime(load_s(plan, models), duration_s(plan, models))))
 
 
 def _case_table(schedule: Schedule) -> Table:
@@ -84,11 +85,12 @@ def _loads(schedule: Schedule) -> list[ScheduledLoad]:
     return [load for scenario in schedule.scenarios for load in scenario.loads]
 
 
-def _duration(plan: Plan, seconds: float) -> str:
+def _duration(plan: Plan, expected: LoadTime) -> str:
     if plan.target_precision:
         return (
             f"blocks until every interval is within ±{plan.target_precision:.3g} of its value, "
             f"for {plan.max_minutes:g} minutes at most"
         )
-    blocks = f"{plural(plan.blocks, 'block')}, about {format_duration(seconds)}"
-    return f"{blocks}; longer if servers take much longer for a reply than its wait and compute"
+    blocks = f"{plural(plan.blocks, 'block')}, about {format_duration(expected.run_s)}"
+    share = f", {expected.share:.0%} of it under load" if expected.load_s else ""
+    return f"{blocks}{share}; longer if servers take much longer for a reply than its wait and compute"

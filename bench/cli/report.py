@@ -55,6 +55,8 @@ def print_results(results: "Report", console: Console) -> None:
     if results.charts:
         charts = ", ".join(results.charts)
         print_line(console, f"charts: {charts}; report: report.html, report.md; all in the folder below")
+    if results.load_time is not None:
+        print_line(console, f"load share: {results.load_time} under load")
     if results.sentences:
         console.print()
     for sentence in results.sentences:

@@ -44,6 +44,7 @@ class Generator:
         self._child = child
         self._longest_request_s = longest_request_s
         self.pid = child.pid
+        self.load_s = 0.0  # in all slices so far, from the first request to the last reply
 
     def await_ready(self) -> None:
         """Wait until it is compiled and ready."""
@@ -85,6 +86,7 @@ class Generator:
         """Load a server for a slice; return its figures. seed: of the arrivals."""
         command = {"do": "slice", "id": load, "seconds": seconds, "warmup_s": warmup_s, "seed": seed}
         figures: dict[str, Any] = self._ask(command)["slice"]
+        self.load_s += figures["elapsed_s"]
         return figures
 
     def slice_populations(
@@ -93,6 +95,7 @@ class Generator:
         """Load a server for a slice with all populations of a load; return the figures of each by name."""
         command = {"do": "slice", "id": load, "seconds": seconds, "warmup_s": warmup_s, "seed": seed}
         figures: dict[str, dict[str, Any]] = self._ask(command)["slices"]
+        self.load_s += max(each["elapsed_s"] for each in figures.values())
         return figures
 
     def raw_rows(self, load: str) -> list[list[int]]:

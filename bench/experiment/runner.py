@@ -46,6 +46,7 @@ from bench.plan.host_limits import HostLimits
 from bench.plan.schedule import Schedule, describe_turns, resolve
 from bench.plan.slice_lengths import Lengths
 from bench.plan.time_budget import backlog_s, duration_s, fit, slices_per_block
+from bench.schema.load_time import LoadTime
 from bench.store.run_folder import BlockRows, RunFolder, StoreError
 
 # They are imported while the generator starts, which takes as long. Otherwise they would be imported between blocks.
@@ -72,6 +73,11 @@ class _Progress:
     blocks: set[int] = field(default_factory=set)
     searches: int = 0
     failure: str = ""
+    start_s: float = field(default_factory=time.monotonic)
+
+    def load_time(self, load_s: float) -> LoadTime:
+        """Return how much of the time since the start was load."""
+        return LoadTime(load_s, time.monotonic() - self.start_s)
 
     def outcome(self, folder: RunFolder, *, interrupted: bool = False) -> Outcome:
         """Return the outcome of a run that ends now."""
@@ -314,7 +320,7 @@ def _measure(
     progress: _Progress,
 ) -> None:
     """Run the blocks that the folder lacks, then the searches."""
-    lengths = lengths_by_case(calibration.lengths)
+    lengths, calibration_s = lengths_by_case(calibration.lengths), context.generator.load_s
     try:
         for number, rows in _remaining_blocks(context, folder, progress.blocks, baselines, calibration):
             folder.append(rows)
@@ -322,7 +328,7 @@ def _measure(
         for search_rows in search_max_rates(context, baselines, lengths):
             folder.append_max_rates(search_rows)
             progress.searches += 1
-        folder.mark_complete(len(progress.blocks))
+        folder.mark_complete(len(progress.blocks), progress.load_time(context.generator.load_s - calibration_s))
     except (ChildError, StoreError) as error:
         progress.failure = str(error)
 

@@ -22,6 +22,7 @@ from bench.report.content import Picture
 from bench.report.first_screen import first_screen
 from bench.report.render import Results, RunContext, render
 from bench.report.tables import ResultTable, result_tables
+from bench.schema.load_time import LoadTime
 from bench.store import file_names
 from bench.store.reader import RunData
 from bench.store.run_folder import RunFolder
@@ -40,6 +41,7 @@ class Report:
     seconds: dict[str, float]  # of load on each arm in a block, by scenario
     sentences: list[str]  # that the report begins with
     notes: list[str]  # how far the run can be trusted, and what it did not measure
+    load_time: LoadTime | None  # None if the run is not complete, or of an older version
     chart_failure: str = ""  # why there are no charts
 
 
@@ -95,6 +97,7 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
         sentences=first.sentences,
         notes=first.notes,
         chart_failure=chart_failure,
+        load_time=run.load_time,
     )
 
 
@@ -117,7 +120,8 @@ def _write_charts(folder: RunFolder, charts: Sequence[DrawnChart]) -> list[Pictu
 
 def _context(run: RunData, files: Mapping[str, str]) -> RunContext:
     plan = all_visible(msgspec.to_builtins(run.plan))
-    return RunContext(run.environment, plan, objectives(run.max_rate), run.thresholds, _known_start(run), files)
+    start = _known_start(run)
+    return RunContext(run.environment, plan, objectives(run.max_rate), run.thresholds, start, files, run.load_time)
 
 
 def _known_start(run: RunData) -> datetime | None:

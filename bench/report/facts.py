@@ -10,13 +10,18 @@ import pandas as pd
 from bench.formatting import plural
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
+from bench.schema.load_time import LoadTime
 
 UNKNOWN = "unknown"
 MACHINE_FACTS = ("cpu_model", "cpus", "memory_mb", "kernel", "clocksource", "python", "packages")  # listed first
 
 
 def run_facts(
-    environment: Mapping[str, Any], plan: Mapping[str, Any], trials: pd.DataFrame, started: str
+    environment: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    trials: pd.DataFrame,
+    started: str,
+    load_time: LoadTime | None = None,
 ) -> list[tuple[str, str]]:
     """Return the time, machine, load and network of the measurements."""
     machine = _mapping(environment.get("machine"))
@@ -27,6 +32,8 @@ def run_facts(
         if servers := machine.get("server_cpus"):
             facts.append(("CPUs", _cpus(servers, machine.get("generator_cpus") or ())))
     facts += [("time under load", load) for load in _load_facts(trials)]
+    if load_time is not None:
+        facts.append(("load share", str(load_time)))
     facts.append(("network", _network(plan)))
     variables = _mapping(machine.get("variables_kept_from_models"))
     if variables and any(server.get("command") for server in plan.get("external_servers", ())):

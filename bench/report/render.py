@@ -25,6 +25,7 @@ from bench.report.scope import larger_presets
 from bench.report.tables import ResultTable
 from bench.report.terms import TERMS, code_terms, model_terms
 from bench.schema.arms import Arm
+from bench.schema.load_time import LoadTime
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 
@@ -46,6 +47,7 @@ class RunContext:
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     started_at: datetime | None = None
     files: Mapping[str, str] = field(default_factory=dict)  # CSV files that the page contains, by name
+    load_time: LoadTime | None = None  # None: unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def _content(results: Results, run: RunContext, pictures: Sequence[Picture]) -> 
         "more_answers": statements[1:],
         "noise_floor": noise_floor(comparisons),
         "unranked": unranked,
-        "run_facts": facts.run_facts(run.environment, run.plan, trials, started),
+        "run_facts": facts.run_facts(run.environment, run.plan, trials, started, run.load_time),
         "pictures": pictures,
         "models": models_of(pictures),
         "files": run.files,

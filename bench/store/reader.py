@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import msgspec
 
 from bench.escaping import all_visible, visible
 from bench.plan.definition import Plan, PlanError
@@ -18,6 +20,7 @@ from bench.plan.validation import plan_thresholds
 from bench.schema.column_docs import columns_of, text_columns
 from bench.schema.csv_schema import SCHEMA, RateRow, SliceLengthRow
 from bench.schema.load_points import LoadPoint
+from bench.schema.load_time import LoadTime
 from bench.store import file_names
 from bench.store.errors import StoreError, os_reason
 from bench.store.gzip_members import DamagedMemberError
@@ -30,8 +33,17 @@ if TYPE_CHECKING:  # pandas takes half a second to import
 
 _Row = TypeVar("_Row")
 
+_Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
 STAMP = "%Y%m%dT%H%M%SZ"
 _STAMP_LENGTH = len("20261122T073100Z")
+
+
+class _CompleteTimes(msgspec.Struct, frozen=True):
+    """The times in ``complete.json``, which also has the number of blocks."""
+
+    load_s: _Seconds | None = None
+    run_s: _Seconds | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,20 @@ class RunData:
     def complete(self) -> bool:
         """Return whether everything in the plan was measured."""
         return self.has(file_names.COMPLETE)
+
+    @cached_property
+    def load_time(self) -> LoadTime | None:
+        """Return how much of the run was load; None if it is not complete, or of an older version."""
+        if not self.complete:
+            return None
+        try:
+            times = msgspec.json.decode((self.path / file_names.COMPLETE).read_bytes(), type=_CompleteTimes)
+        except OSError as error:
+            raise _not_a_run(self.path, file_names.COMPLETE, error) from error
+        except msgspec.DecodeError as error:
+            reason = f"was not written by a run: {visible(str(error))}; remove it, or restore it"
+            raise StoreError(f"{self.path / file_names.COMPLETE} {reason}") from error
+        return None if times.load_s is None or times.run_s is None else LoadTime(times.load_s, times.run_s)
 
     @cached_property
     def trials(self) -> "pd.DataFrame":

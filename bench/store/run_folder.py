@@ -25,6 +25,7 @@ from bench.schema.csv_schema import (
     TimelineRow,
     TrialRow,
 )
+from bench.schema.load_time import LoadTime
 from bench.store import file_names, recovery
 from bench.store.csv_rows import csv_header, csv_rows, escape_formula
 from bench.store.durable_write import append_synced, write_synced
@@ -176,9 +177,13 @@ class RunFolder:
         with reporting_write_errors(path):
             append_synced(path, csv_rows(MaxRateRow, rows).encode())
 
-    def mark_complete(self, blocks: int) -> None:
-        """Record that everything in the plan was measured."""
-        self._write(file_names.COMPLETE, json.dumps({"blocks": blocks}) + "\n")
+    def mark_complete(self, blocks: int, load_time: LoadTime) -> None:
+        """Record that everything in the plan was measured, and how much of the time was load.
+
+        load_time: of a run that was resumed, since then.
+        """
+        times = {"load_s": round(load_time.load_s, 3), "run_s": round(load_time.run_s, 3)}
+        self._write(file_names.COMPLETE, json.dumps({"blocks": blocks, **times}) + "\n")
 
     def record_resume(self, environment: Mapping[str, Any]) -> None:
         """Add the environment in which the run is resumed to the one in which it started."""

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ def test_plan_prints_load_points_and_skipped_servers(capsys: pytest.CaptureFixtu
     completed = run_holabench(capsys, "plan", "standard")
     assert completed.code == 0
     assert f"{load_plan('standard').blocks} blocks, about" in completed.stdout
+    assert re.search(r"about \d+ min, \d\d% of it under load; longer", " ".join(completed.stdout.split()))
     assert "iterative/tcp" in completed.stdout
     assert "skipped: iterative is designed for 1 persistent TCP client" in completed.stdout
     controlled = run_holabench(capsys, "plan", "standard", "--models", "iterative,select", "--connections", "64")

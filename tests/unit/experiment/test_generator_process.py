@@ -21,7 +21,8 @@ class RecordingChild:
 
     def ask(self, _: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
         self.timeouts_s.append(timeout_s)
-        return {"ok": True, "slice": {}, "slices": {}, "connected": 1}
+        slices = {"quiet": {"elapsed_s": 0.3}, "heavy": {"elapsed_s": 0.5}}
+        return {"ok": True, "slice": {"elapsed_s": 0.2}, "slices": slices, "connected": 1}
 
 
 @pytest.mark.parametrize(("timeout_s", "retries"), [(0.5, 0), (10.0, 0), (10.0, 3), (60.0, 20)])
@@ -32,6 +33,13 @@ def test_slice_may_take_as_long_as_its_last_request(timeout_s: float, retries: i
     generator.slice("load", 7.0, 0.0, None)
     generator.slice_populations("load", 7.0, 0.0, None)
     assert min(child.timeouts_s) > 7.0 + (2 + retries) * timeout_s
+
+
+def test_load_time_is_the_sum_of_all_slices_and_populations_load_together() -> None:
+    generator = Generator(cast("Child", RecordingChild()), 1.0)
+    generator.slice("load", 0.2, 0.0, None)
+    generator.slice_populations("load", 0.3, 0.0, None)
+    assert generator.load_s == pytest.approx(0.2 + 0.5)
 
 
 def test_answer_to_settings_depends_on_their_own_timeout() -> None:

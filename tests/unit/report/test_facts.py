@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from bench.report.facts import run_facts
+from bench.schema.load_time import LoadTime
 
 
 @pytest.mark.parametrize(
@@ -16,3 +17,9 @@ def test_shared_cpus_are_not_counted_twice(servers: list[int], generator: list[i
     machine = {"cpus": 4, "server_cpus": servers, "generator_cpus": generator}
     facts = dict(run_facts({"machine": machine}, {}, pd.DataFrame(columns=["arm"]), ""))
     assert facts["CPUs"] == expected
+
+
+def test_share_of_the_time_under_load_is_a_fact_where_it_is_known() -> None:
+    trials = pd.DataFrame(columns=["arm"])
+    assert dict(run_facts({}, {}, trials, "", LoadTime(270.0, 360.0)))["load share"] == "75% of 6 min"
+    assert "load share" not in dict(run_facts({}, {}, trials, ""))

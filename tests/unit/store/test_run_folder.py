@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from bench.schema.csv_schema import ReplayRow, TrialRow
+from bench.schema.load_time import LoadTime
 from bench.store.csv_rows import csv_header, csv_rows
 from bench.store.errors import StoreError
 from bench.store.file_names import RAW_TABLES
@@ -136,8 +137,25 @@ def test_resume_keeps_both_environments(tmp_path: Path) -> None:
 
 def test_complete_run_is_marked(tmp_path: Path) -> None:
     with make_folder(tmp_path, blocks=1) as folder:
-        folder.mark_complete(1)
-        assert folder.read().complete
+        assert folder.read().load_time is None
+        folder.mark_complete(1, LoadTime(6.0, 8.0))
+        run = folder.read()
+    assert run.complete
+    assert run.load_time == LoadTime(6.0, 8.0)
+
+
+def test_complete_run_of_an_older_version_has_no_load_time(tmp_path: Path) -> None:
+    with make_folder(tmp_path, blocks=1) as folder:
+        (folder.path / "complete.json").write_text('{"blocks": 1}')
+        assert folder.read().load_time is None
+
+
+@pytest.mark.parametrize("text", ['{"load_s": -1, "run_s": 2}', '{"load_s": "long"}', "[", ""])
+def test_times_that_no_run_wrote_are_refused(tmp_path: Path, text: str) -> None:
+    with make_folder(tmp_path, blocks=1) as folder:
+        (folder.path / "complete.json").write_text(text)
+        with pytest.raises(StoreError, match=r"complete\.json was not written by a run"):
+            _ = folder.read().load_time
 
 
 def test_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
