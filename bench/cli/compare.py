@@ -37,7 +37,8 @@ def compare(
         bool,
         typer.Option(
             "--allow-undecided",
-            help="Exit with 0 instead of 5 if a --fail-if could not be decided, because the intervals are too wide.",
+            help="Exit with 0 instead of 5 if a --fail-if could not be decided, because the intervals are too wide. "
+            "If no comparison could be judged, the code is 5 all the same.",
         ),
     ] = False,
     arm: Annotated[
@@ -70,11 +71,12 @@ def compare(
       holabench compare main branch --fail-if "cpu_us_per_request>5%"
 
     A --fail-if condition holds if a change is significant and larger than the limit, or if the metric could not be
-    measured any more. It is undecided if the runs cannot exclude a change as large as the limit. The changes are those
-    of the ratios inside rounds to servers that are the same program in both runs, if there are any.
+    measured any more. It is undecided if the runs cannot exclude a change as large as the limit, e.g. because all their
+    figures are invalid. The changes are those of the ratios inside rounds to servers that are the same program in both
+    runs, if there are any.
 
-    Exit codes: 0 success; 2 wrong input, or nothing that a condition could judge; 4 a condition holds; 5 a condition is
-    undecided.
+    Exit codes: 0 success; 2 wrong input, or a condition on a metric that no server has in both runs; 4 a condition
+    holds; 5 a condition is undecided.
     """
     from bench.compare.gates import GateOutcome, RuleError
     from bench.store.errors import StoreError
@@ -93,7 +95,8 @@ def compare(
     if any(comparison.has_gate(GateOutcome.BROKEN) for comparison in comparisons):
         return CONDITION_HOLDS
     is_undecided = any(comparison.has_gate(GateOutcome.UNDECIDED) for comparison in comparisons)
-    return UNDECIDED if is_undecided and not allow_undecided else 0
+    is_unjudged = any(comparison.has_unjudged_gate for comparison in comparisons)
+    return UNDECIDED if is_unjudged or (is_undecided and not allow_undecided) else 0
 
 
 def _show(

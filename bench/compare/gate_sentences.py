@@ -10,6 +10,10 @@ from bench.formatting import plural
 
 _MAX_UNDECIDED = 3  # comparisons that are listed for each gate
 _MAX_BLOCKS = 200  # per run; a longer run than that is not practical
+_UNJUDGED = (
+    "no comparison can be judged, because figures are invalid, blocks are too few, or the machine drifted too far; "
+    "measure again, or with more blocks"
+)
 _REMEDY = (
     "is undecided: measure more blocks, or both servers in one run; judge one server (--arm), or pass the condition "
     "(--allow-undecided)"
@@ -19,9 +23,12 @@ _REMEDY = (
 def summarise_gate(gate: GateResult) -> str:
     """Return the outcome of a gate, and in how many comparisons."""
     count = plural(len(gate.comparisons), "comparison")
+    doubt = f"{len(gate.undecided)} of {count} cannot exclude such a change"
+    if not gate.is_judged:
+        doubt = f"none of {count} can be judged"
     texts = {
         GateOutcome.BROKEN: f"fails in {plural(len(gate.broken) + len(gate.missing), 'case')}",
-        GateOutcome.UNDECIDED: f"undecided: {len(gate.undecided)} of {count} cannot exclude such a change",
+        GateOutcome.UNDECIDED: f"undecided: {doubt}",
         GateOutcome.PASSED: f"passes in {count}",
     }
     return f"{gate.rule} {texts[gate.outcome]}"
@@ -36,12 +43,14 @@ def describe_gate(gate: GateResult, names: Sequence[str]) -> list[str]:
         lines.append(f"undecided: {describe_case(change)}{_describe_doubt(change, gate)}")
     if (more := len(gate.undecided) - _MAX_UNDECIDED) > 0:
         lines.append(f"undecided: {plural(more, 'more comparison')} (--json lists all)")
-    if gate.outcome == GateOutcome.UNDECIDED:
+    if gate.outcome == GateOutcome.UNDECIDED and gate.is_judged:
         lines.append(f"{gate.rule} {_REMEDY}")
     return lines
 
 
 def _describe_power(gate: GateResult) -> str:
+    if not gate.is_judged:
+        return f"{gate.rule}: {_UNJUDGED}"
     shares = gate.detectable_shares
     if not shares or math.isinf(shares[0]):
         return f"{gate.rule}: no comparison can detect any change; measure more blocks"
@@ -51,7 +60,7 @@ def _describe_power(gate: GateResult) -> str:
 
 def _describe_doubt(change: Change, gate: GateResult) -> str:
     if not change.is_judged:
-        return "; its values are invalid, or it has too few blocks"
+        return "; its values are invalid, the machine drifted too far, or it has too few blocks"
     blocks = blocks_needed(change, gate.rule)
     seen = f"; it detects changes from {_describe_share(change.detectable_share)} on"
     if math.isnan(blocks) or blocks <= change.blocks:

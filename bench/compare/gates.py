@@ -76,6 +76,11 @@ class GateResult:
         return GateOutcome.UNDECIDED if self.undecided else GateOutcome.PASSED
 
     @property
+    def is_judged(self) -> bool:
+        """Return whether any comparison can be judged. Without one, the gate has tested nothing."""
+        return any(change.is_judged for change in self.comparisons)
+
+    @property
     def detectable_shares(self) -> list[float]:
         """The smallest detectable change of each judged comparison, ascending."""
         return sorted(change.detectable_share for change in self.comparisons if change.is_judged)
@@ -108,13 +113,16 @@ def parse_rule(text: str) -> Rule:
 def judge_rule(changes: Sequence[Change], missing: Sequence[Missing], rule: Rule) -> GateResult:
     """Return what becomes of a rule. A missing metric breaks it, since no change could be worse.
 
-    Arms that are the same program in both runs break no rule, since their changes are those of the machine. Raises
-    RuleError if nothing could break the rule, because such a rule would be no gate.
+    Arms that are the same program in both runs break no rule, since their changes are those of the machine. A rule
+    whose comparisons all rest on invalid figures is undecided, since a busy machine is not a mistake of the user.
+    Raises RuleError if there is no comparison at all, because such a rule would be no gate.
     """
     of_metric = [change for change in changes if change.metric == rule.metric and not change.same_program]
     lost = [item for item in missing if rule.metric in item.metrics and not item.same_program]
-    if not lost:
-        _check_judged(rule.metric, of_metric)
+    if not lost and not of_metric:
+        raise RuleError(
+            f"on {rule.metric}: no server that may have changed has this metric at the same load in both runs"
+        )
     broken = [change for change in of_metric if rule.violated_by(change)]
     undecided = [change for change in of_metric if change not in broken and not rule.is_excluded_by(change)]
     return GateResult(rule, tuple(of_metric), tuple(broken), tuple(undecided), tuple(lost))
@@ -129,13 +137,3 @@ def blocks_needed(change: Change, rule: Rule) -> float:
         return math.nan
     needed = change.blocks * (math.log1p(change.detectable_share) / abs(math.log1p(rule.share))) ** 2
     return math.ceil(max(needed, change.blocks))
-
-
-def _check_judged(metric: str, changes: Sequence[Change]) -> None:
-    if not changes:
-        raise RuleError(f"on {metric}: no server that may have changed has this metric at the same load in both runs")
-    if not any(change.is_judged for change in changes):
-        raise RuleError(
-            f"on {metric}: none of the {len(changes)} comparisons can be judged, because numbers are invalid, "
-            "blocks are too few, or the machine drifted too far; measure again, or with more blocks"
-        )

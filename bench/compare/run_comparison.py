@@ -29,6 +29,11 @@ class RunComparison:
         return any(gate.outcome == outcome for gate in self.gates)
 
     @property
+    def has_unjudged_gate(self) -> bool:
+        """Return whether an undecided gate has no comparison that can be judged."""
+        return any(gate.outcome == GateOutcome.UNDECIDED and not gate.is_judged for gate in self.gates)
+
+    @property
     def judged(self) -> list[Change]:
         """The changes of servers that may have changed; those of the same programs show the machine."""
         return [change for change in self.changes if not change.same_program]

@@ -54,7 +54,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ),
         (("limit", "limit"), "max_rate_rps<-5%", UNDECIDED, "1 inconclusive"),
         (("limit", "limit"), "max_rate_rps<-10%", 0, "1 inconclusive"),
-        (("quiet", "busy"), "throughput_rps<-5%", 2, "--fail-if on throughput_rps: "),
+        (("quiet", "busy"), "throughput_rps<-5%", UNDECIDED, "throughput_rps<-5% undecided: none of "),
         (("before", "unknown"), "throughput_rps<-5%", 2, "`speed`"),
         (("untoml", "before"), "throughput_rps<-5%", 2, "is not valid TOML"),
         (("before", "slower"), "throughput_rps<-500%", 2, "--fail-if 'throughput_rps<-500%'"),
@@ -89,6 +89,18 @@ def test_undecided_condition_has_its_own_exit_code_and_can_be_allowed(
     assert run_holabench(capsys, "compare", *paths, *condition, "--allow-undecided").code == 0
     refused = run_holabench(capsys, "compare", *paths, "--allow-undecided")
     assert (refused.code, refused.stderr.count("\n")) == (2, 1)
+
+
+def test_unjudged_condition_cannot_be_allowed_and_hides_no_other_one(
+    folders: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [str(folders["quiet"]), str(folders["busy"])]  # the machine drifted by 20%; memory does not depend on it
+    unjudged = ["--fail-if", "throughput_rps<-5%"]
+    assert run_holabench(capsys, "compare", *paths, *unjudged, "--allow-undecided").code == UNDECIDED
+    completed = run_holabench(capsys, "compare", *paths, *unjudged, "--fail-if", "memory_mb>50%")
+    assert completed.code == UNDECIDED
+    assert "; memory_mb>50% passes in " in completed.stdout.splitlines()[1]
+    assert "throughput_rps<-5%: no comparison can be judged, because figures are invalid, " in completed.stdout
 
 
 def test_broken_condition_counts_more_than_an_undecided_one(

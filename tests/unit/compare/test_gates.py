@@ -1,11 +1,14 @@
 import math
+from collections.abc import Callable
 
 import pytest
 
 from bench.compare.changes import changes
+from bench.compare.gate_sentences import describe_gate, summarise_gate
 from bench.compare.gates import GateOutcome, GateResult, RuleError, blocks_needed, judge_rule, parse_rule
 from bench.compare.missing_cases import missing
 from bench.compare.run_values import RunValues
+from bench.formatting import plural
 from tests.support import synthetic
 from tests.unit.compare.builders import (
     RATES,
@@ -91,21 +94,33 @@ def test_rule_ignores_changes_explained_by_machine(machine: float, of_select: fl
     assert is_broken(before, after, "throughput_rps<-5%") == violated
 
 
-def test_gate_is_refused_where_machine_drifted_too_far() -> None:
-    with pytest.raises(RuleError, match="the machine drifted too far"):
-        judge(make_values_with_baseline(1, 1.0), make_values_with_baseline(2, 0.6, of_select=0.5), "throughput_rps<-5%")
+def make_drifted() -> tuple[RunValues, RunValues]:
+    return make_values_with_baseline(1, 1.0), make_values_with_baseline(2, 0.6, of_select=0.5)
 
 
-def test_gate_is_refused_where_blocks_are_too_few() -> None:
+def make_single_block() -> tuple[RunValues, RunValues]:
     rows = synthetic.make_run(RATES, blocks=1, rounds=4)
-    with pytest.raises(RuleError, match="blocks are too few"):
-        judge(judge_values(rows.trials, rows.slices), make_values(2), "throughput_rps<-5%")
+    return judge_values(rows.trials, rows.slices), make_values(2)
 
 
-def test_gate_is_refused_where_all_numbers_are_invalid() -> None:
+def make_invalid() -> tuple[RunValues, RunValues]:
     rows = make_rows(2, faster=0.5, codes="CORRUPT_REPLIES=9")
-    with pytest.raises(RuleError, match=r"throughput_rps: none of the 2 .* numbers are invalid"):
-        judge(make_values(1), judge_values(rows.trials, rows.slices), "throughput_rps<-5%")
+    return make_values(1), judge_values(rows.trials, rows.slices)
+
+
+@pytest.mark.parametrize("make_runs", [make_drifted, make_single_block, make_invalid])
+def test_gate_is_undecided_where_no_comparison_can_be_judged(
+    make_runs: Callable[[], tuple[RunValues, RunValues]],
+) -> None:
+    gate = judge(*make_runs(), "throughput_rps<-5%")
+    assert gate.outcome == GateOutcome.UNDECIDED
+    assert not gate.is_judged
+    assert gate.undecided == gate.comparisons
+    count = plural(len(gate.comparisons), "comparison")
+    assert summarise_gate(gate) == f"throughput_rps<-5% undecided: none of {count} can be judged"
+    reason, *cases = describe_gate(gate, ["before", "after"])
+    assert reason.startswith("throughput_rps<-5%: no comparison can be judged, because figures are invalid, ")
+    assert all(line.startswith("undecided: ") for line in cases)
 
 
 def test_gate_is_refused_without_common_arm() -> None:
