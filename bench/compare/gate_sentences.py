@@ -31,7 +31,7 @@ def summarise_gate(gate: GateResult) -> str:
         GateOutcome.UNDECIDED: f"undecided: {doubt}",
         GateOutcome.PASSED: f"passes in {count}",
     }
-    return f"{gate.rule} {texts[gate.outcome]}"
+    return f"gate {gate.rule} {texts[gate.outcome]}"  # on a page, the first letter is a capital one
 
 
 def describe_gate(gate: GateResult, names: Sequence[str]) -> list[str]:
@@ -44,18 +44,18 @@ def describe_gate(gate: GateResult, names: Sequence[str]) -> list[str]:
     if (more := len(gate.undecided) - _MAX_UNDECIDED) > 0:
         lines.append(f"undecided: {plural(more, 'more comparison')} (--json lists all)")
     if gate.outcome == GateOutcome.UNDECIDED and gate.is_judged:
-        lines.append(f"{gate.rule} {_REMEDY}")
+        lines.append(f"gate {gate.rule} {_REMEDY}")
     return lines
 
 
 def _describe_power(gate: GateResult) -> str:
     if not gate.is_judged:
-        return f"{gate.rule}: {_UNJUDGED}"
+        return f"gate {gate.rule}: {_UNJUDGED}"
     shares = gate.detectable_shares
     if not shares or math.isinf(shares[0]):
-        return f"{gate.rule}: no comparison can detect any change; measure more blocks"
+        return f"gate {gate.rule}: no comparison can detect any change; measure more blocks"
     ends = dict.fromkeys(_describe_share(share) for share in (shares[0], shares[-1]))
-    return f"{gate.rule}: the smallest detectable change is {' to '.join(ends)}"
+    return f"gate {gate.rule}: the smallest detectable change is {' to '.join(ends)}"
 
 
 def _describe_doubt(change: Change, gate: GateResult) -> str:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from bench.schema.metrics import METRICS
+
 
 class _Words(NamedTuple):
     subject: str
@@ -34,6 +36,11 @@ def direction(metric: str, ratio: float) -> str:
     """Return the word for a ratio other than 1: ``less``, ``higher``."""
     words = _WORDS.get(metric, _Words(metric, *_HIGHER))
     return words.rise if ratio > 1 else words.fall
+
+
+def better_direction(metric: str) -> str:
+    """Return the word for a better figure: ``higher`` for a rate, ``shorter`` for a time, ``less`` for memory."""
+    return direction(metric, math.inf if METRICS[metric].more_is_better else 0.0)
 
 
 def percent(ratio: float) -> str:

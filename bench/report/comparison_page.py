@@ -17,6 +17,7 @@ from bench.compare.run_comparison import RunComparison
 from bench.escaping import all_visible, visible
 from bench.report.comparison_pictures import change_pictures
 from bench.report.content import Cell, Picture
+from bench.report.csv_tables import change_csv
 from bench.report.html_pages import html_templates, models_of
 from bench.report.terms import select_terms
 from bench.schema.arms import Arm
@@ -37,6 +38,8 @@ class ComparisonView:
     listed: list[list[Cell]]  # rows of changes from the threshold on
     rows: list[list[Cell]]  # of all changes
     details: list[str]
+    file_name: str  # of the rows as CSV
+    csv: str
 
 
 def render_comparisons(comparisons: Sequence[RunComparison], threshold: float) -> str:
@@ -44,7 +47,7 @@ def render_comparisons(comparisons: Sequence[RunComparison], threshold: float) -
 
     threshold: size from which on a change is listed, as a share.
     """
-    views = [_view(each, threshold, number) for number, each in enumerate(comparisons, start=1)]
+    views = [_view(each, threshold, number, len(comparisons)) for number, each in enumerate(comparisons, start=1)]
     pictures = [picture for view in views for picture in (*view.pictures, *view.more_pictures)]
     content = {
         "views": views,
@@ -56,7 +59,8 @@ def render_comparisons(comparisons: Sequence[RunComparison], threshold: float) -
     return html_templates().get_template("comparison.html.j2").render(content)
 
 
-def _view(comparison: RunComparison, threshold: float, number: int) -> ComparisonView:
+def _view(comparison: RunComparison, threshold: float, number: int, count: int) -> ComparisonView:
+    """Return one of several comparisons. number: from 1 on. count: of all comparisons."""
     comparison = replace(comparison, names=[visible(name) for name in comparison.names])
     before, after = comparison.names
     digest = make_digest(comparison.changes, threshold)
@@ -72,6 +76,8 @@ def _view(comparison: RunComparison, threshold: float, number: int) -> Compariso
         listed=[_cells(change) for change in digest.large],
         rows=[_cells(change) for change in comparison.judged],
         details=all_visible(detail_lines(comparison)),
+        file_name="changes.csv" if count == 1 else f"changes-{number}.csv",
+        csv=change_csv(comparison),
     )
 
 

@@ -7,6 +7,7 @@ from bench.compare.series import Series
 from bench.compare.series_text import point_columns, point_rows, series_sentences
 from bench.escaping import all_visible
 from bench.report.comparison_pictures import history_pictures
+from bench.report.csv_tables import series_csv
 from bench.report.html_pages import html_templates, models_of
 from bench.report.terms import select_terms
 from bench.schema.metrics import METRICS
@@ -37,6 +38,8 @@ def render_history(
             (f"{series.arm}, {series.load_point}", point_rows(series, series.machine_changes(all_series)))
             for series in selected
         ],
+        "file_name": f"history-{selected[0].metric}.csv",
+        "csv": series_csv(selected, shifts),
         "terms": select_terms(_TERMS),
     }
     return html_templates().get_template("history.html.j2").render(content)

@@ -83,8 +83,8 @@ def test_undecided_condition_has_its_own_exit_code_and_can_be_allowed(
     condition = ["--fail-if", "throughput_rps<-0.1%"]
     completed = run_holabench(capsys, "compare", *paths, *condition)
     assert completed.code == UNDECIDED, completed.stderr
-    assert completed.stdout.splitlines()[1].startswith("throughput_rps<-0.1% undecided: ")
-    assert "throughput_rps<-0.1%: the smallest detectable change is " in completed.stdout
+    assert completed.stdout.splitlines()[1].startswith("gate throughput_rps<-0.1% undecided: ")
+    assert "gate throughput_rps<-0.1%: the smallest detectable change is " in completed.stdout
     assert "undecided: iterative/tcp, capacity, 1 connection, 64 bytes: throughput_rps " in completed.stdout
     assert run_holabench(capsys, "compare", *paths, *condition, "--allow-undecided").code == 0
     refused = run_holabench(capsys, "compare", *paths, "--allow-undecided")
@@ -99,7 +99,7 @@ def test_unjudged_condition_cannot_be_allowed_and_hides_no_other_one(
     assert run_holabench(capsys, "compare", *paths, *unjudged, "--allow-undecided").code == UNDECIDED
     completed = run_holabench(capsys, "compare", *paths, *unjudged, "--fail-if", "memory_mb>50%")
     assert completed.code == UNDECIDED
-    assert "; memory_mb>50% passes in " in completed.stdout.splitlines()[1]
+    assert "; gate memory_mb>50% passes in " in completed.stdout.splitlines()[1]
     assert "throughput_rps<-5%: no comparison can be judged, because figures are invalid, " in completed.stdout
 
 

@@ -1,9 +1,13 @@
 """The pages of ``holabench compare`` and ``holabench history``, on runs whose measurements are made up."""
 
+import base64
 import html
+import io
+import json
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.support.browser import NARROW, WIDE, needs_browser, open_page
@@ -29,6 +33,9 @@ addEventListener("load", () => {
     folded: folded.length,
     charts: charts.length,
     broken: charts.filter((chart) => !chart.querySelector("svg > g")).length,
+    unreachable: [...document.querySelectorAll("*")].filter((element) =>
+      element.scrollWidth > element.clientWidth && getComputedStyle(element).overflowX === "auto"
+      && element.getAttribute("tabindex") !== "0").length,
     untitled: charts.filter((chart) => !chart.querySelector(".mark title")).length,
   }), "*");
 });
@@ -59,6 +66,12 @@ def write_page(command: list[str], path: Path, capsys: pytest.CaptureFixture[str
     lines = completed.stdout.splitlines()
     assert lines[-1] == str(path)
     return path.read_text(), lines
+
+
+def saved_tables(page: str) -> dict[str, pd.DataFrame]:
+    """Return the CSV files that a page offers, by name."""
+    links = re.findall(r'<a href="data:text/csv;base64,([^"]+)" download="([^"]+)">', page)
+    return {name: pd.read_csv(io.BytesIO(base64.b64decode(text))) for text, name in links}
 
 
 def test_page_begins_with_the_sentences_of_the_terminal(
@@ -95,8 +108,43 @@ def test_page_runs_no_script_and_refers_to_nothing_outside(
     ids = re.findall(r'\sid="([^"]+)"', page)
     assert len(set(ids)) == len(ids)
     references = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')>\s]+)""", page)
-    assert {reference.removeprefix("#") for reference in references} <= set(ids)
+    inside = {reference.removeprefix("#") for reference in references if not reference.startswith("data:text/csv")}
+    assert inside <= set(ids)
     assert len(page) < MAX_BYTES
+
+
+def test_rows_can_be_saved_from_the_page(
+    folders: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [folders[0], folders[-1], folders[1]]
+    page, _ = write_page(["compare", *paths], tmp_path / "page.html", capsys)
+    printed = [json.loads(line) for line in run_holabench(capsys, "compare", *paths, "--json").stdout.splitlines()]
+    tables = saved_tables(page)
+    assert list(tables) == ["changes-1.csv", "changes-2.csv"]
+    for table, after in zip(tables.values(), paths[1:], strict=True):
+        runs = [Path(folders[0]).name, Path(after).name]
+        rows = [row for row in printed if row["runs"] == runs]
+        assert table[["run_before", "run_after"]].drop_duplicates().to_numpy().tolist() == [runs]
+        for name in ("arm", "metric", "conclusion", "connections"):
+            assert table[name].tolist() == [row[name] for row in rows]
+        assert table["ratio"].tolist() == pytest.approx([row["ratio"] for row in rows])
+    page, _ = write_page(["compare", *paths[:2]], tmp_path / "single.html", capsys)
+    assert list(saved_tables(page)) == ["changes.csv"]
+
+
+def test_series_can_be_saved_from_the_page(
+    folders: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, _ = write_page(
+        ["history", *folders, "--metric", "throughput_rps", "--arm", "select/tcp"], tmp_path / "page.html", capsys
+    )
+    ((name, table),) = saved_tables(page).items()
+    assert name == "history-throughput_rps.csv"
+    assert len(table) == page.count("<tr><td>")
+    of_load = table[table["connections"] == 16]
+    assert of_load["run"].tolist() == [Path(folder).name for folder in folders]
+    assert of_load["level_ratio"].notna().tolist() == [False, False, False, True, False, False]
+    assert of_load["level_ratio"].max() == pytest.approx(SLOWER, rel=0.1)
 
 
 @needs_browser
@@ -111,6 +159,7 @@ def test_page_fits_the_window(
     assert report["content"] <= width, "the page scrolls sideways"
     assert report["charts"] >= 3
     assert (report["broken"], report["untitled"]) == (0, 0)
+    assert report["unreachable"] == 0, "what scrolls sideways cannot be reached by keyboard"
     assert report["folded"] >= 1
 
 

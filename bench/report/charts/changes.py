@@ -15,7 +15,7 @@ from bench.compare.change_text import (
     relative_text,
 )
 from bench.compare.changes import Change
-from bench.compare.wording import subject
+from bench.compare.wording import better_direction, subject
 from bench.formatting import plural
 from bench.report.charts.layout import Texts, page, panel_title, settle
 from bench.report.charts.marks import mark
@@ -24,7 +24,6 @@ from bench.report.charts.style import GREY, INK, PALE, Style, styles
 from bench.schema.arms import Arm
 from bench.schema.conclusions import Conclusion
 from bench.schema.load_points import LoadPoint
-from bench.schema.metrics import METRICS
 
 ROW_IN = 0.23
 _FRAME_IN, _MIN_BODY_IN = 0.9, 1.8  # height of titles and ticks around the axes; of the smallest chart
@@ -102,8 +101,7 @@ def _texts(drawn: Sequence[Change], left_out: int, names: Sequence[str], thresho
 def _axis_label(drawn: Sequence[Change]) -> str:
     anchors = sorted({change.relative_to for change in drawn if change.relative_to})
     relative = f", relative to {' or '.join(anchors)}" if anchors else ""
-    better = "more" if METRICS[drawn[0].metric].more_is_better else "less"
-    return f"after / before{relative} (log scale; {better} is better)"
+    return f"after / before{relative} (log scale; {better_direction(drawn[0].metric)} is better)"
 
 
 def _name_rows(ax: Axes, rows: dict[_Row, int], looks: dict[str, Style]) -> None:

@@ -26,7 +26,7 @@ def make_sentences(comparison: RunComparison) -> list[str]:
 def test_gate_is_the_first_sentence() -> None:
     comparison = make_comparison(make_values(1), make_values(2, 0.8), "throughput_rps<-5%", "memory_mb>5%")
     first = make_sentences(comparison)[0]
-    assert first == "throughput_rps<-5% fails in 1 case; memory_mb>5% passes in 2 comparisons"
+    assert first == "gate throughput_rps<-5% fails in 1 case; gate memory_mb>5% passes in 2 comparisons"
 
 
 @pytest.mark.parametrize("environment", [(), OTHER_MACHINE])
@@ -68,7 +68,7 @@ def test_conclusions_are_counted_without_words_of_speed() -> None:
 def test_undecided_gate_states_what_it_detects_and_what_to_do() -> None:
     comparison = make_comparison(make_values(1), make_values(2), "throughput_rps<-1%")
     power, first, second, remedy = describe_gate(comparison.gates[0], comparison.names)
-    assert power.startswith("throughput_rps<-1%: the smallest detectable change is ")
+    assert power.startswith("gate throughput_rps<-1%: the smallest detectable change is ")
     assert first.startswith("undecided: asyncio/tcp, capacity, 16 connections, 64 bytes: throughput_rps ")
     assert "blocks in each run would detect 1.0%" in second
     assert "--allow-undecided" in remedy

@@ -117,9 +117,9 @@ def test_gate_is_undecided_where_no_comparison_can_be_judged(
     assert not gate.is_judged
     assert gate.undecided == gate.comparisons
     count = plural(len(gate.comparisons), "comparison")
-    assert summarise_gate(gate) == f"throughput_rps<-5% undecided: none of {count} can be judged"
+    assert summarise_gate(gate) == f"gate throughput_rps<-5% undecided: none of {count} can be judged"
     reason, *cases = describe_gate(gate, ["before", "after"])
-    assert reason.startswith("throughput_rps<-5%: no comparison can be judged, because figures are invalid, ")
+    assert reason.startswith("gate throughput_rps<-5%: no comparison can be judged, because figures are invalid, ")
     assert all(line.startswith("undecided: ") for line in cases)
 
 

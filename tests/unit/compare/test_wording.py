@@ -3,7 +3,7 @@ import math
 import pytest
 
 from bench.compare.run_values import COMPARED_METRICS
-from bench.compare.wording import direction, percent, range_of_changes, subject
+from bench.compare.wording import better_direction, direction, percent, range_of_changes, subject
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,19 @@ def test_percent_is_signed_and_short(ratio: float, text: str) -> None:
 )
 def test_words_fit_the_metric(metric: str, ratio: float, word: str) -> None:
     assert direction(metric, ratio) == word
+
+
+@pytest.mark.parametrize(
+    ("metric", "word"),
+    [
+        ("throughput_rps", "higher"),
+        ("latency_p99_us", "shorter"),
+        ("cpu_us_per_request", "less"),
+        ("memory_mb", "less"),
+    ],
+)
+def test_better_figure_has_a_word_that_fits_the_metric(metric: str, word: str) -> None:
+    assert better_direction(metric) == word
 
 
 def test_every_compared_metric_has_a_name_for_sentences() -> None:
