@@ -42,18 +42,15 @@ def spread(median: float, low: float, high: float) -> str:
     if not all(map(math.isfinite, (median, low, high))) or median <= 0 or low == high:
         return compact(median)
     below, above = 100 * (median - low) / median, 100 * (high - median) / median
-    if is_symmetric(below, above, 1.0):
+    if _is_symmetric(below, above):
         return f"{compact(median)} ±{_percent(max(below, above))}%"
     return f"{compact(median)} -{_percent(below)}/+{_percent(above)}%"
 
 
-def is_symmetric(below: float, above: float, resolution: float) -> bool:
-    """Return whether one number describes both sides of an interval.
-
-    The sides may differ by half of the smaller one, or by the resolution of what is printed.
-    """
+def _is_symmetric(below: float, above: float) -> bool:
+    """Return whether one number describes both sides of an interval: they differ by at most a tenth of the larger."""
     smaller, larger = sorted((below, above))
-    return larger <= 1.5 * smaller or larger - smaller <= resolution
+    return smaller >= 0.9 * larger
 
 
 def _percent(value: float) -> str:

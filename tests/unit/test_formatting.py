@@ -19,9 +19,18 @@ def test_compact_prints_missing_and_infinite_values() -> None:
     assert spread(math.inf, 1.0, math.inf) == "inf"
 
 
-def test_spread_prints_both_sides_of_asymmetric_interval() -> None:
-    assert spread(100.0, 99.0, 101.5) == "100 ±1.5%"
-    assert spread(100.0, 80.0, 101.5) == "100 -20/+1.5%"
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (99.0, 101.0, "100 ±1.0%"),
+        (90.0, 111.0, "100 ±11%"),
+        (99.0, 101.5, "100 -1.0/+1.5%"),
+        (80.0, 130.0, "100 -20/+30%"),
+        (80.0, 101.5, "100 -20/+1.5%"),
+    ],
+)
+def test_spread_prints_one_number_only_for_a_symmetric_interval(low: float, high: float, text: str) -> None:
+    assert spread(100.0, low, high) == text
 
 
 def test_spread_of_a_single_value_has_no_interval() -> None:
