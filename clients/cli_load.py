@@ -18,11 +18,12 @@ from clients.engine.raw_memory import Array
 from clients.engine.threads import Threads
 from clients.fd_limit import TooManyConnectionsError, raise_fd_limit
 from clients.generator import LoadGenerator, PopulationsGenerator, compile_loops, compile_populations
+from clients.load_context import LoadContext
 from clients.load_spec import MAX_WEIGHT, LoadSpec, check_duration
 from clients.local_ports import PortsExhaustedError
 from clients.protocol_check import ProtocolError, UnreachableError, find_server
 from clients.protocols import MAX_MESSAGE_BYTES, TRANSPORTS
-from clients.result_document import Context, make_document
+from clients.result_document import make_document
 
 WINDOWS = 20  # equal parts of a load, each with its own figures
 _OPTIONS = {
@@ -147,7 +148,7 @@ def run_load(
             load_until_stopped(generator, seconds + warmup_s, warmup_s, report)
             whole_load = generator.population.last
             assert whole_load is not None
-            context = Context(
+            context = LoadContext(
                 warmup_s=warmup_s,
                 whole_load=whole_load,
                 steal_share=kernel_counters.steal_share_since(steal, threads.cpus),

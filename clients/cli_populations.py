@@ -16,12 +16,12 @@ from clients.engine.raw_memory import Array
 from clients.engine.threads import Threads
 from clients.fd_limit import TooManyConnectionsError, raise_fd_limit
 from clients.generator import PopulationsGenerator, compile_populations
+from clients.load_context import LoadContext
 from clients.load_spec import LoadSpec
 from clients.local_ports import PortsExhaustedError
 from clients.population_document import make_documents
 from clients.population_specs import parse_populations
 from clients.protocol_check import ProtocolError, UnreachableError, find_server
-from clients.result_document import Context
 
 
 def read_populations(file: Path, url: str, *, seed: int, spin: bool, raw_rows: int) -> dict[str, LoadSpec]:
@@ -62,7 +62,7 @@ def run_populations(
             first = next(iter(specs.values()))
             drops, steal = kernel_counters.drops(first), kernel_counters.steal_ticks(threads.cpus)
             load_until_stopped(generator, seconds + warmup_s, warmup_s, report)
-            context = Context(
+            context = LoadContext(
                 warmup_s=warmup_s,
                 steal_share=kernel_counters.steal_share_since(steal, threads.cpus),
                 drops=kernel_counters.drops_since(drops, first),

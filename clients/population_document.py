@@ -5,20 +5,21 @@ from dataclasses import replace
 from typing import Any
 
 from clients.engine.histogram_slots import Counts
+from clients.load_context import LoadContext
 from clients.measurement import Totals
 from clients.phase_counts import PhaseSlice, goodput
 from clients.population import Population
-from clients.result_document import Context, make_document, named_histograms
+from clients.result_document import make_document, named_histograms
 
 
 def make_documents(
-    populations: Mapping[str, Population], cpus: tuple[int, ...], context: Context
+    populations: Mapping[str, Population], cpus: tuple[int, ...], context: LoadContext
 ) -> dict[str, dict[str, Any]]:
     """Return the document of each population, with those of its phases."""
     return {name: make_population_document(population, cpus, context) for name, population in populations.items()}
 
 
-def make_population_document(population: Population, cpus: tuple[int, ...], context: Context) -> dict[str, Any]:
+def make_population_document(population: Population, cpus: tuple[int, ...], context: LoadContext) -> dict[str, Any]:
     """Return the document of a population: that of its whole load, and of each phase of its last one.
 
     ``goodput`` has the ok replies and the failures of the last load in short bins, by when they came.
@@ -33,7 +34,7 @@ def make_population_document(population: Population, cpus: tuple[int, ...], cont
     }
 
 
-def _describe_phases(phases: Sequence[PhaseSlice], cpus: tuple[int, ...], context: Context) -> list[dict[str, Any]]:
+def _describe_phases(phases: Sequence[PhaseSlice], cpus: tuple[int, ...], context: LoadContext) -> list[dict[str, Any]]:
     """Return the documents of all phases. Replies are counted in the phase of their request."""
     answered = [found.slice_.counts.tally["ok"] > 0 for found in phases]
     return [
@@ -42,7 +43,7 @@ def _describe_phases(phases: Sequence[PhaseSlice], cpus: tuple[int, ...], contex
     ]
 
 
-def _describe_phase(found: PhaseSlice, cpus: tuple[int, ...], context: Context) -> dict[str, Any]:
+def _describe_phase(found: PhaseSlice, cpus: tuple[int, ...], context: LoadContext) -> dict[str, Any]:
     """Return the document of a phase, as if it were a load of its own."""
     own = replace(context, whole_load=None, warmup_s=0.0, active=found.phase.active, is_phase=True, drops=None)
     return {

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from clients.engine.histogram_slots import Counts
 from clients.fairness import fairness
 from clients.histogram import has_enough_beyond, quantile_ns, share_between
+from clients.load_context import NO_CONTEXT, LoadContext
 from clients.load_spec import LoadSpec
-from clients.measurement import Slice, Totals, credited_replies, errors_of
-from clients.quality_catalogue import DEFAULT_THRESHOLDS
-from clients.quality_codes import QUANTILES, Figure, QualityFlag, Quantity, Thresholds
+from clients.measurement import Totals, credited_replies, errors_of
+from clients.quality_codes import QUANTILES, Figure, QualityFlag, Quantity
 from clients.steady_state import drift_share, warmup_share
 
 _PUNCTUAL_NS = 50_000
@@ -44,15 +44,7 @@ class Facts:
     totals: Totals
     served: list[int]  # replies per connection
     lost: int
-    whole_load: Slice | None = None  # the load, if it was a single slice
-    baseline_rps: float | None = None  # rate that the generator reaches with the baseline server
-    drops: dict[str, int] | None = None  # datagrams dropped by the kernel, by place
-    steal_share: float | None = None
-    good_clock: bool = True
-    thresholds: Thresholds = DEFAULT_THRESHOLDS
-    active: bool = True  # False: a phase in which the clients send nothing
-    is_phase: bool = False  # its requests may be answered in a later phase
-    answered_before: bool = False  # the server has answered requests of an earlier phase
+    context: LoadContext = NO_CONTEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +63,22 @@ def judge(facts: Facts) -> Judgement:
     """Judge a load. A value that is unknown (nan) raises no flag."""
     values = _check_counts(facts) | _check_generator(facts) | _check_latency_shape(facts)
     values |= _check_open_loop(facts) if facts.spec.open_loop else _check_closed_loop(facts)
-    for code in _MEANT[facts.spec.behaviour] | (set() if facts.active else _MEANT["silent"]):
+    for code in _MEANT[facts.spec.behaviour] | (set() if facts.context.active else _MEANT["silent"]):
         values.pop(code, None)
-    if facts.answered_before:  # the server was reachable, so its silence is what the phase shows
+    if facts.context.answered_before:  # the server was reachable, so its silence is what the phase shows
         values["SILENT_PHASE"] = max(values.pop(code, 0.0) for code in _SILENCE)
-    flags = facts.thresholds.raise_flags(values)
+    flags = facts.context.thresholds.raise_flags(values)
     quantity = Quantity.LATENCY if facts.spec.open_loop else Quantity.SERVICE_TIME
     figures = {name: Figure(quantity, name) for name in QUANTILES}
-    percentiles = {name: facts.thresholds.worst(flags, figure) for name, figure in figures.items()}
-    return Judgement(facts.thresholds.worst(flags), flags, percentiles)
+    percentiles = {name: facts.context.thresholds.worst(flags, figure) for name, figure in figures.items()}
+    return Judgement(facts.context.thresholds.worst(flags), flags, percentiles)
 
 
 def _check_counts(facts: Facts) -> dict[str, float]:
     tally = facts.totals.tally
     sent, lost = tally["sent"], facts.lost
     # An open loop counts a latency whenever its reply came, and a burst of 10 ms has all its replies afterwards.
-    answered = tally["ok"] if facts.is_phase or facts.spec.open_loop else tally["credit"]
+    answered = tally["ok"] if facts.context.is_phase or facts.spec.open_loop else tally["credit"]
     values = {
         "NO_REQUESTS_SENT": float(sent == 0),
         "NO_REPLIES": float(sent > 0 and answered == 0),
@@ -99,9 +91,9 @@ def _check_counts(facts: Facts) -> dict[str, float]:
         "CONNECTIONS_REFUSED": float(tally["connect_refused"]),
         "ERRORS": float(sum(count for kind, count in errors_of(tally).items() if kind not in _KINDS_WITH_CODES)),
     }
-    if facts.drops is not None:
-        values["GENERATOR_DROPS"] = float(facts.drops["generator"])
-        values["UNEXPLAINED_LOSS"] = max(0, lost - sum(facts.drops.values())) / sent if sent else 0.0
+    if facts.context.drops is not None:
+        values["GENERATOR_DROPS"] = float(facts.context.drops["generator"])
+        values["UNEXPLAINED_LOSS"] = max(0, lost - sum(facts.context.drops.values())) / sent if sent else 0.0
     return values
 
 
@@ -111,10 +103,10 @@ def _check_generator(facts: Facts) -> dict[str, float]:
     return {
         "GENERATOR_SATURATED": totals.busiest_cpu_s / elapsed_s,
         "RUN_DELAY": totals.run_delay_s / elapsed_s,
-        "CPU_STEAL": math.nan if facts.steal_share is None else facts.steal_share,
+        "CPU_STEAL": math.nan if facts.context.steal_share is None else facts.context.steal_share,
         "GENERATOR_GC": float(totals.gc_runs),
         "MAJOR_FAULTS": float(totals.major_faults),
-        "SLOW_CLOCKSOURCE": float(not facts.good_clock),
+        "SLOW_CLOCKSOURCE": float(not facts.context.good_clock),
         "LITTLES_LAW_VIOLATED": littles_law_gap(totals),
     }
 
@@ -125,15 +117,15 @@ def _check_latency_shape(facts: Facts) -> dict[str, float]:
     values = {"SYN_RETRANSMITS": sum(share_between(connect, *limits_ns) for limits_ns in _SYN_RETRANSMITS_NS)}
     if counts.sum() >= _MIN_REQUESTS and not _is_shorter_than_delayed_ack(facts):
         values["DELAYED_ACK"] = _delayed_ack_share(counts)
-    if facts.whole_load is not None:
-        values["DRIFT"] = drift_share(facts.whole_load)
-        values["WARMUP_TOO_SHORT"] = warmup_share(facts.whole_load) if values["DRIFT"] > 0 else 0.0
+    if facts.context.whole_load is not None:
+        values["DRIFT"] = drift_share(facts.context.whole_load)
+        values["WARMUP_TOO_SHORT"] = warmup_share(facts.context.whole_load) if values["DRIFT"] > 0 else 0.0
     return values
 
 
 def _is_shorter_than_delayed_ack(facts: Facts) -> bool:
     """Return whether a phase is so short that its latencies show how long its requests wait for one another."""
-    return facts.is_phase and facts.totals.duration_s * 1e9 < _DELAYED_ACK_NS[1]
+    return facts.context.is_phase and facts.totals.duration_s * 1e9 < _DELAYED_ACK_NS[1]
 
 
 def _delayed_ack_share(counts: Counts) -> float:
@@ -168,7 +160,7 @@ def _check_open_loop(facts: Facts) -> dict[str, float]:
         "OPEN_LOOP_LOSS": _lost_by_others_share(facts),
         "UNSENT": tally["unsent"] / scheduled if scheduled else 0.0,
         "CONNECTION_WAIT": tally["pooled"] / counted if counted else 0.0,
-        "NEAR_GENERATOR_LIMIT": spec.rate_rps / facts.baseline_rps if facts.baseline_rps else math.nan,
+        "NEAR_GENERATOR_LIMIT": spec.rate_rps / facts.context.baseline_rps if facts.context.baseline_rps else math.nan,
     }
     if counted >= _MIN_REQUESTS:
         values["OVERLOAD"] = credited_replies(tally) / counted
@@ -195,7 +187,7 @@ def _check_percentiles(totals: Totals) -> dict[str, float]:
 def _lost_by_others_share(facts: Facts) -> float:
     """Return the share of requests that were lost, but not at the generator's own sockets."""
     sent = facts.totals.tally["sent"]
-    at_generator = facts.drops["generator"] if facts.drops is not None else 0
+    at_generator = facts.context.drops["generator"] if facts.context.drops is not None else 0
     return max(0, facts.lost - at_generator) / sent if sent else 0.0
 
 

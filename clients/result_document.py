@@ -3,39 +3,22 @@
 Keys are stable and have their units in their names.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from clients.addresses import format_url
 from clients.engine.histogram_slots import Counts
 from clients.fairness import fairness
 from clients.histogram import summary_us
+from clients.load_context import NO_CONTEXT, LoadContext
 from clients.load_spec import LoadSpec
-from clients.measurement import LoadCounts, Slice, Totals, errors_of, lost_of, replies_per_s
-from clients.quality_catalogue import DEFAULT_THRESHOLDS
+from clients.measurement import LoadCounts, Totals, errors_of, lost_of, replies_per_s
 from clients.quality_checks import Facts, judge
-from clients.quality_codes import Thresholds, doubts, findings
+from clients.quality_codes import doubts, findings
 from clients.steady_state import precision, to_json, windows
 
 # 1: first. 2: open loop, depth, lateness, facts about the generator. 3: new names of codes and shares, flags.
 # 4: findings apart from codes, and a verdict for each percentile.
 SCHEMA = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """Facts about a load beside its counts."""
-
-    warmup_s: float = 0.0
-    whole_load: Slice | None = None  # the load, if it was a single slice; its parts become ``windows``
-    baseline_rps: float | None = None  # rate that the generator reaches with the baseline server at this load
-    drops: dict[str, int] | None = None  # datagrams that the kernel dropped, by place
-    steal_share: float | None = None  # CPU time that the hypervisor gave to other machines
-    good_clock: bool = True
-    thresholds: Thresholds = DEFAULT_THRESHOLDS
-    active: bool = True  # False: a phase in which the clients send nothing
-    is_phase: bool = False  # of a load with several
-    answered_before: bool = False  # requests of an earlier phase
 
 
 def named_histograms(spec: LoadSpec, counts: LoadCounts | Totals) -> dict[str, Counts]:
@@ -63,7 +46,7 @@ def never_answered(spec: LoadSpec, counts: LoadCounts | Totals) -> dict[str, int
 
 
 def make_document(
-    spec: LoadSpec, totals: Totals, served: list[int], cpus: tuple[int, ...], context: Context = Context()
+    spec: LoadSpec, totals: Totals, served: list[int], cpus: tuple[int, ...], context: LoadContext = NO_CONTEXT
 ) -> dict[str, Any]:
     """Return the document of all loads of a generator.
 
@@ -159,7 +142,9 @@ def _describe_latencies(spec: LoadSpec, totals: Totals) -> dict[str, Any]:
     }
 
 
-def _describe_generator(totals: Totals, cpus: tuple[int, ...], rate: float | None, context: Context) -> dict[str, Any]:
+def _describe_generator(
+    totals: Totals, cpus: tuple[int, ...], rate: float | None, context: LoadContext
+) -> dict[str, Any]:
     baseline_rps = context.baseline_rps
     return {
         "threads": max(1, len(cpus)),
@@ -175,23 +160,8 @@ def _describe_generator(totals: Totals, cpus: tuple[int, ...], rate: float | Non
     }
 
 
-def _describe_verdict(spec: LoadSpec, totals: Totals, served: list[int], context: Context) -> dict[str, Any]:
-    facts = Facts(
-        spec,
-        totals,
-        served,
-        lost_of(totals.tally),
-        whole_load=context.whole_load,
-        baseline_rps=context.baseline_rps,
-        drops=context.drops,
-        steal_share=context.steal_share,
-        good_clock=context.good_clock,
-        thresholds=context.thresholds,
-        active=context.active,
-        is_phase=context.is_phase,
-        answered_before=context.answered_before,
-    )
-    judgement = judge(facts)
+def _describe_verdict(spec: LoadSpec, totals: Totals, served: list[int], context: LoadContext) -> dict[str, Any]:
+    judgement = judge(Facts(spec, totals, served, lost_of(totals.tally), context))
     return {
         "status": judgement.verdict,
         "percentiles": judgement.percentile_verdicts,

@@ -47,6 +47,7 @@ from clients.engine.threads import Threads
 from clients.fd_limit import TooManyConnectionsError, raise_fd_limit
 from clients.generator import PopulationsGenerator, compile_loops, compile_populations
 from clients.histogram import coarse, has_enough_beyond, quantile_ns
+from clients.load_context import LoadContext
 from clients.load_spec import LoadSpec
 from clients.local_ports import PortsExhaustedError
 from clients.measurement import Slice, replies_per_s
@@ -57,7 +58,7 @@ from clients.protocol_check import ProtocolError, find_server
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 from clients.raw_rows import answered_rows
-from clients.result_document import Context, named_histograms, never_answered, sessions_per_s
+from clients.result_document import named_histograms, never_answered, sessions_per_s
 from clients.steady_state import to_json
 
 # Includes OverflowError and other arithmetic errors: no value in a command may end a worker that serves other loads.
@@ -183,7 +184,7 @@ class Worker:
             key: {quantity: coarse(counts) for quantity, counts in found.items() if counts.any()}
             for key, found in all_histograms(generator.populations).items()
         }
-        context = Context(
+        context = LoadContext(
             baseline_rps=baseline_rps,
             drops=drops,
             good_clock=kernel_counters.has_good_clock(),

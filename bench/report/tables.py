@@ -11,6 +11,7 @@ from bench.analysis.cases import Record, records_by_load_point, text
 from bench.analysis.comparisons import is_within_noise, noise_floor_at
 from bench.analysis.predictions.agreement import Agreement
 from bench.analysis.rankings import best_first, ranks
+from bench.compare.run_values import COMPARED_METRICS
 from bench.formatting import compact, spread, three_figures
 from bench.report.baseline import describe_standing, standings
 from bench.schema.arms import Arm
@@ -20,17 +21,6 @@ from bench.schema.metrics import METRICS, ScenarioKind, headline
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import SEVERITY, format_flags
 
-TABLE_METRICS = (
-    "throughput_rps",
-    "max_rate_rps",
-    "sessions_per_s",
-    "latency_p50_us",
-    "latency_p99_us",
-    "service_p50_us",
-    "service_p99_us",
-    "cpu_us_per_request",
-    "memory_mb",
-)
 RATIO_KINDS = (ComparisonKind.REFERENCE, ComparisonKind.CONTROL)  # shown in the column of ratios
 SIGNS: dict[str, str] = {Conclusion.EQUIVALENT: "=", Conclusion.INCONCLUSIVE: "?"}
 DIFFERENT = (Conclusion.FASTER, Conclusion.SLOWER)
@@ -233,7 +223,9 @@ def _metrics(rows: Sequence[Record]) -> list[str]:
         return [first, *(name for name in ("connect_p50_us", "connect_p99_us") if name in measured)]
     if "latency_p50_us" in measured:
         measured -= {"service_p50_us", "service_p99_us"}
-    costs = (name for name in TABLE_METRICS if name in measured and not METRICS[name].more_is_better and name != first)
+    costs = (
+        name for name in COMPARED_METRICS if name in measured and not METRICS[name].more_is_better and name != first
+    )
     return [first, *costs]
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from clients.engine.threads import Threads
 from clients.generator import LoadGenerator
+from clients.load_context import LoadContext
 from clients.load_spec import LoadSpec
-from clients.result_document import Context, make_document
+from clients.result_document import make_document
 from tests.support.scripted_servers import HOST
 
 
@@ -15,7 +16,7 @@ def run_load(threads: Threads, spec: LoadSpec, seconds: float = 0.1, slices: int
         generator.open()
         for _ in range(slices):
             last = generator.load(seconds)
-        result = make_document(spec, generator.totals, generator.served(), threads.cpus, Context(whole_load=last))
+        result = make_document(spec, generator.totals, generator.served(), threads.cpus, LoadContext(whole_load=last))
     ledger = result["ledger"]
     assert result["sent"] == ledger["ok"] + ledger["late"] + ledger["lost"] + ledger["corrupt"]
     assert last.counts.tally["counted"] == last.counts.primary.sum() + last.counts.never_answered.sum()

@@ -10,8 +10,8 @@ import pytest
 
 from clients.engine.threads import Threads
 from clients.generator import LoadGenerator, PopulationsGenerator, compile_populations
+from clients.load_context import LoadContext
 from clients.population_document import make_population_document
-from clients.result_document import Context
 from tests.generator.loads import make_tcp_spec, run_load
 from tests.support.frame_servers import Frame, answer_frames
 from tests.support.scripted_servers import echo, start_tcp_server
@@ -101,7 +101,7 @@ def test_client_that_never_reads_stops_when_the_socket_is_full(threads: Threads)
             with LoadGenerator(spec, threads) as generator:
                 generator.open()
                 tallies = [generator.load(0.1).counts.tally for _ in range(10)]
-                document = make_population_document(generator.population, threads.cpus, Context())
+                document = make_population_document(generator.population, threads.cpus, LoadContext())
         finally:
             done.set()
     assert 0 < document["unread_bytes"] < 2 * (16 << 20)

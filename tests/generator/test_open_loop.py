@@ -18,9 +18,10 @@ import pytest
 from clients.engine.records import OUTCOME_LATE, OUTCOME_LOST, OUTCOME_OK
 from clients.engine.threads import Threads
 from clients.generator import LoadGenerator
+from clients.load_context import LoadContext
 from clients.load_spec import LoadSpec
 from clients.measurement import Slice
-from clients.result_document import Context, make_document
+from clients.result_document import make_document
 from tests.support.scripted_servers import HOST, echo, start_tcp_server, start_udp_server
 from tests.support.servers import start_server as server
 from tests.support.splitmix import exponentials
@@ -38,7 +39,9 @@ def run_load(spec: LoadSpec, seconds: float = 0.3, **options: Any) -> tuple[dict
         with LoadGenerator(spec, threads) as generator:
             generator.open()
             slice_ = generator.load(seconds, **options)
-            result = make_document(spec, generator.totals, generator.served(), threads.cpus, Context(whole_load=slice_))
+            result = make_document(
+                spec, generator.totals, generator.served(), threads.cpus, LoadContext(whole_load=slice_)
+            )
             raw = generator.raw()
     finally:
         threads.close()

@@ -6,6 +6,7 @@ import pytest
 
 from clients.engine.credit import WHOLE_CREDIT
 from clients.engine.histogram_slots import SLOTS, slot
+from clients.load_context import LoadContext
 from clients.load_spec import LoadSpec
 from clients.measurement import Totals
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
@@ -66,7 +67,7 @@ def judge_closed(served: list[int] | None = None, lost: int = 0, **changes: Any)
 
 
 def judge_open(lost: int = 0, baseline_rps: float | None = None, **changes: Any) -> Judgement:
-    return judge(Facts(OPEN, make_totals(**changes), [1000] * 10, lost, baseline_rps=baseline_rps))
+    return judge(Facts(OPEN, make_totals(**changes), [1000] * 10, lost, LoadContext(baseline_rps=baseline_rps)))
 
 
 def test_judge_without_doubt_is_valid_and_raises_no_flag() -> None:
@@ -138,22 +139,22 @@ def test_judge_open_loop_raises_one_code_per_fact(facts: dict[str, Any], expecte
 )
 def test_phase_with_replies_after_its_end_is_judged_by_its_requests(ok: int, expected: tuple[str, list[str]]) -> None:
     totals = make_totals(tally={"credit": 0, "ok": ok})
-    judgement = judge(Facts(CLOSED, totals, [1000] * 10, 0, is_phase=True))
+    judgement = judge(Facts(CLOSED, totals, [1000] * 10, 0, LoadContext(is_phase=True)))
     assert (judgement.verdict, codes(judgement)) == expected
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(1.0, ["DELAYED_ACK=1.00%"]), (0.01, [])])
 def test_latencies_of_a_short_burst_show_no_delayed_acknowledgements(seconds: float, expected: list[str]) -> None:
     totals = make_totals(primary=make_histogram((200, 9_900), (41_000, 100)), duration_s=seconds)
-    assert codes(judge(Facts(CLOSED, totals, [1000] * 10, 0, is_phase=True))) == expected
+    assert codes(judge(Facts(CLOSED, totals, [1000] * 10, 0, LoadContext(is_phase=True)))) == expected
 
 
 @pytest.mark.parametrize("tally", [{"ok": 0, "credit": 0}, {"ok": 0, "credit": 0, "sent": 0}], ids=["lost", "unsent"])
 def test_silence_after_an_answered_phase_is_a_finding(tally: dict[str, int]) -> None:
     totals = make_totals(tally=tally)
-    judgement = judge(Facts(CLOSED, totals, [1000] * 10, 0, is_phase=True, answered_before=True))
+    judgement = judge(Facts(CLOSED, totals, [1000] * 10, 0, LoadContext(is_phase=True, answered_before=True)))
     assert (judgement.verdict, codes(judgement)) == ("valid", ["SILENT_PHASE"])
-    judgement = judge(Facts(CLOSED, make_totals(), [1000] * 10, 0, is_phase=True, answered_before=True))
+    judgement = judge(Facts(CLOSED, make_totals(), [1000] * 10, 0, LoadContext(is_phase=True, answered_before=True)))
     assert codes(judgement) == []
 
 
@@ -198,7 +199,7 @@ def test_judge_below_1000_requests_ignores_the_tail() -> None:
 
 def test_judge_lost_datagrams_counts_kernel_drops() -> None:
     def of(drops: dict[str, int]) -> list[str]:
-        return codes(judge(Facts(OPEN, make_totals(), [1000] * 10, 100, drops=drops)))
+        return codes(judge(Facts(OPEN, make_totals(), [1000] * 10, 100, LoadContext(drops=drops))))
 
     assert of({"generator": 0, "server": 100}) == ["OPEN_LOOP_LOSS=1.000%"]
     assert of({"generator": 0, "server": 40}) == ["OPEN_LOOP_LOSS=1.000%", "UNEXPLAINED_LOSS=0.600%"]
@@ -210,7 +211,7 @@ def test_judge_uses_the_thresholds_it_is_given() -> None:
     thresholds = Thresholds(CATALOGUE, {"RUN_DELAY": [0.05, 0.2]})
 
     def verdict(run_delay_s: float, thresholds: Thresholds) -> str:
-        facts = Facts(CLOSED, make_totals(run_delay_s=run_delay_s), [1000] * 10, 0, thresholds=thresholds)
+        facts = Facts(CLOSED, make_totals(run_delay_s=run_delay_s), [1000] * 10, 0, LoadContext(thresholds=thresholds))
         return judge(facts).verdict
 
     assert [verdict(0.3, thresholds), verdict(0.6, thresholds)] == ["valid", "suspect"]
