@@ -1,11 +1,13 @@
 """The example workflow: its file is YAML, and its commands run in a directory as the checkouts leave it."""
 
+import importlib.util
 import os
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -72,11 +74,55 @@ def test_steps_measure_both_versions_and_comment(steps: dict[str, dict[str, Any]
     comment = (workspace / "comment.md").read_text()
     assert "| capacity, 1 connection, 64 bytes | requests per second | " in comment
     assert (workspace / "summary.md").read_text() == comment
+    judge = steps["Fail if the pull request is much worse"]["run"]
+    assert "--fail-if-worse 20" in judge
+    run_step(judge.replace("--fail-if-worse 20", "--fail-if-worse 900"), workspace)  # this run is short, and noisy
     run_step(steps["Comment"]["run"], workspace)
     assert (workspace / "gh.log").read_text().splitlines() == [
         "pr comment 7 --body-file comment.md --edit-last",
         "pr comment 7 --body-file comment.md",
     ]
+
+
+def load_example() -> Any:
+    """Return examples/github/comment.py as a module."""
+    spec = importlib.util.spec_from_file_location("comment", EXAMPLE / "comment.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_worse"),
+    [
+        ({}, True),
+        ({"ratio": 0.75}, True),  # of a rate
+        ({"ratio": 1.19}, False),
+        ({"conclusion": "inconclusive"}, False),
+        ({"conclusion": "faster", "ratio": 0.5}, False),
+        ({"verdict": "invalid"}, False),
+        ({"model": "asyncio"}, False),
+        ({"kind": "pair"}, False),
+    ],
+)
+def test_only_figures_that_are_certainly_worse_fail_the_job(changes: dict[str, Any], is_worse: bool) -> None:
+    row = {
+        "model": "head",
+        "kind": "reference",
+        "reference": "base/tcp",
+        "scenario": "capacity",
+        "connections": 16,
+        "message_bytes": 64,
+        "metric": "cpu_us_per_request",
+        "ratio": 1.3,
+        "conclusion": "slower",
+        "verdict": "valid",
+    }
+    worse = list(load_example().worse_figures(pd.DataFrame([row | changes]), 20.0))
+    expected = ["worse by more than 20%: server CPU time per request (µs) at capacity, 16 connections, 64 bytes"]
+    assert worse == (expected if is_worse else [])
 
 
 def test_workflow_gives_the_pull_request_no_more_rights_than_it_needs() -> None:
