@@ -24,7 +24,7 @@ PROTOCOLS = {"capacity": "echo", "sessions": "hola"}  # of the scenarios of quic
 PLANTED_PERCENT = (0, 5, 10, 20)
 RULES = ("cpu_us_per_request>3%", "cpu_us_per_request>5%", "cpu_us_per_request>10%", "throughput_rps<-5%")
 MAX_MINUTES = 10.0  # no repeat begins that would end later
-UNITS = 10_000  # iterations that are timed
+CALLS = 2_000  # of ``burn``, that are timed together
 RUN_CODES, COMPARE_CODES = (0, 3), (0, 4, 5)  # 3: some results are invalid; 4: broken; 5: undecided
 
 
@@ -65,14 +65,33 @@ def base_cpu_us(base: Path) -> dict[str, float]:
     }
 
 
-def measure_unit_us() -> float:
-    """Return the CPU time of a unit. The shortest of several is the least disturbed."""
-    return 1e6 * min(timeit.repeat(lambda: burn(UNITS), number=1, repeat=50)) / UNITS
+def measure_burn_us(units: int) -> float:
+    """Return the CPU time of ``burn`` beyond that of no unit. The shortest of several is the least disturbed."""
+    with_units, without = (
+        min(timeit.repeat(lambda: burn(count), number=CALLS, repeat=20))
+        for count in (units, 0)  # noqa: B023 - called at once
+    )
+    return 1e6 * (with_units - without) / CALLS
 
 
-def planted_units(cpu_us: dict[str, float], unit_us: float, percent: int) -> dict[str, int]:
+def units_of(target_us: float) -> int:
+    """Return the units that take this long, by bisection.
+
+    The first 256 iterations cost half of the later ones, for which CPython creates integers. So the time of a unit in
+    a long loop does not tell how many are needed.
+    """
+    fewest, most = 0, 1
+    while measure_burn_us(most) < target_us:
+        fewest, most = most, 2 * most
+    while most - fewest > 1:
+        middle = (fewest + most) // 2
+        fewest, most = (middle, most) if measure_burn_us(middle) < target_us else (fewest, middle)
+    return most
+
+
+def planted_units(cpu_us: dict[str, float], percent: int) -> dict[str, int]:
     """Return the units that cost this share of the base, by protocol."""
-    return {protocol: round(percent / 100 * base_us / unit_us) for protocol, base_us in cpu_us.items()}
+    return {protocol: units_of(percent / 100 * base_us) if percent else 0 for protocol, base_us in cpu_us.items()}
 
 
 def gate_rows(lines: list[dict[str, object]], **case: int) -> list[dict[str, object]]:
@@ -96,10 +115,10 @@ def change_rows(lines: list[dict[str, object]], **case: int) -> list[dict[str, o
 def repeat_once(output_dir: Path, repeat: int) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """Measure and compare one repeat. Returns the rows of gates.csv and of changes.csv."""
     base = measure(output_dir, {})
-    cpu_us, unit_us = base_cpu_us(base), measure_unit_us()
+    cpu_us = base_cpu_us(base)
     gates, changes = [], []
     for percent in random.Random(repeat).sample(PLANTED_PERCENT, len(PLANTED_PERCENT)):
-        lines = compare(base, measure(output_dir, planted_units(cpu_us, unit_us, percent)))
+        lines = compare(base, measure(output_dir, planted_units(cpu_us, percent)))
         gates += gate_rows(lines, repeat=repeat, planted_percent=percent)
         changes += change_rows(lines, repeat=repeat, planted_percent=percent)
     return gates, changes
