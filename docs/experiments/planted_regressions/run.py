@@ -3,7 +3,7 @@
     python docs/experiments/planted_regressions/run.py FOLDER [REPEATS]
 
 A repeat measures a base, then the same server with 0, 5, 10 and 20% more CPU time, in random order, and compares each
-with the base. Two repeats take about eight minutes, in which nothing else may run. FOLDER receives the runs, gates.csv
+with the base. Two repeats take about six minutes, in which nothing else may run. FOLDER receives the runs, gates.csv
 (a row for each condition) and changes.csv (a row for each scenario and metric). The table goes to standard output.
 """
 
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import timeit
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -67,10 +68,7 @@ def base_cpu_us(base: Path) -> dict[str, float]:
 
 def measure_burn_us(units: int) -> float:
     """Return the CPU time of ``burn`` beyond that of no unit. The shortest of several is the least disturbed."""
-    with_units, without = (
-        min(timeit.repeat(lambda: burn(count), number=CALLS, repeat=20))
-        for count in (units, 0)  # noqa: B023 - called at once
-    )
+    with_units, without = (min(timeit.repeat(partial(burn, count), number=CALLS, repeat=20)) for count in (units, 0))
     return 1e6 * (with_units - without) / CALLS
 
 
@@ -78,7 +76,7 @@ def units_of(target_us: float) -> int:
     """Return the units that take this long, by bisection.
 
     The first 256 iterations cost half of the later ones, for which CPython creates integers. So the time of a unit in
-    a long loop does not tell how many are needed.
+    a long loop is not that of a unit in a short one.
     """
     fewest, most = 0, 1
     while measure_burn_us(most) < target_us:
