@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from clients.engine.buffers import Buffers, ThreadShare, bytes_needed, make_buffers, pack_address
+from clients.engine.histogram_slots import SLOTS
 from clients.engine.load_params import LoadParams
 from clients.engine.raw_memory import Array
 from clients.engine.records import RAW
@@ -21,7 +22,10 @@ def check_memory(specs: Sequence[LoadSpec], thread_count: int) -> None:
     """Raise MemoryError with a one-line message for a load that needs too much memory."""
     limit = _MAX_MEMORY_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     needed = [bytes_needed(spec.connections, thread_count, params_for(spec, thread_count)) for spec in specs]
-    needed = [size + spec.raw_rows * RAW.itemsize for size, spec in zip(needed, specs, strict=True)]
+    needed = [
+        size + spec.raw_rows * RAW.itemsize + thread_count * spec.parts * SLOTS * np.dtype(np.int64).itemsize
+        for size, spec in zip(needed, specs, strict=True)
+    ]
     if sum(needed) > limit:
         spec = specs[needed.index(max(needed))]
         raise MemoryError(

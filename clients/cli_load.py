@@ -18,14 +18,18 @@ from clients.engine.raw_memory import Array
 from clients.engine.threads import Threads
 from clients.fd_limit import TooManyConnectionsError, raise_fd_limit
 from clients.generator import LoadGenerator, PopulationsGenerator, compile_loops, compile_populations
+from clients.heat_map_file import LoadOverTime
+from clients.latency_windows import MAX_WINDOWS
 from clients.load_context import LoadContext
 from clients.load_spec import MAX_WEIGHT, LoadSpec, check_duration
 from clients.local_ports import PortsExhaustedError
 from clients.protocol_check import ProtocolError, UnreachableError, find_server
 from clients.protocols import MAX_MESSAGE_BYTES, TRANSPORTS
 from clients.result_document import make_document
+from clients.window_counts import latency_windows, merge_parts
 
 WINDOWS = 20  # equal parts of a load, each with its own figures
+PARTS_OF_WINDOW = MAX_WINDOWS // WINDOWS  # of a heat map, which shows shorter ones
 _OPTIONS = {
     "burst_on_s": "--burst-on",
     "burst_period_s": "--burst-period",
@@ -106,8 +110,7 @@ def make_spec(
             message_bytes=max(size for size, _ in mix),
             mix=mix if len(mix) > 1 else (),
             work_mix=work_mix,
-            parts=WINDOWS,
-            **settings,
+            **{"parts": WINDOWS} | settings,
         ), host
     except ValueError as error:
         raise Stop(name_options(str(error))) from error
@@ -126,6 +129,7 @@ class LoadResult:
     primary: Counts  # latency of an open loop, else service time; shape (SLOTS,)
     raw: Array  # see clients.engine.records.RAW
     start_s: float  # of the window, CLOCK_MONOTONIC
+    over_time: LoadOverTime  # the latencies of a heat map
 
 
 def run_load(
@@ -150,14 +154,15 @@ def run_load(
             assert whole_load is not None
             context = LoadContext(
                 warmup_s=warmup_s,
-                whole_load=whole_load,
+                whole_load=merge_parts(whole_load, spec.parts // WINDOWS),
                 steal_share=kernel_counters.steal_share_since(steal, threads.cpus),
                 drops=kernel_counters.drops_since(drops, spec),
                 good_clock=kernel_counters.has_good_clock(),
             )
             totals = generator.totals
             document = make_document(spec, totals, generator.served(), threads.cpus, context)
-            return LoadResult(document, totals.primary, generator.raw(), whole_load.start_s)
+            over_time = LoadOverTime(latency_windows(whole_load), spec.open_loop)
+            return LoadResult(document, totals.primary, generator.raw(), whole_load.start_s, over_time)
     except (MemoryError, PortsExhaustedError) as error:
         raise Stop(str(error)) from error
     finally:

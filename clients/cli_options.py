@@ -26,8 +26,8 @@ Populations = Annotated[
     typer.Option(
         help="JSON file with several populations of clients, which load the server together: "
         '[{"name": "quiet", "settings": {"connections": 8, "rate_rps": 500}}, ...]. The settings are the fields of '
-        "clients.load_spec.LoadSpec. Of the other options only those for time, CPUs, seed, --json and --raw apply. "
-        "Default: none."
+        "clients.load_spec.LoadSpec. Of the other options only those for time, CPUs, seed, --json, "
+        "--raw and --heat-map apply. Default: none."
     ),
 ]
 Behaviour = Annotated[
@@ -118,6 +118,13 @@ Raw = Annotated[
     str, typer.Option(help="File for the time stamps of every request: .npy (numpy array) or .csv. Default: none.")
 ]
 RawRows = Annotated[int, typer.Option(min=1, help="Maximum number of requests in the --raw file.")]
+HeatMap = Annotated[
+    str,
+    typer.Option(
+        help="File for the latencies over time in up to 100 windows: .svg or .png for a heat map, .csv for its "
+        "figures. Default: none."
+    ),
+]
 Hdr = Annotated[str, typer.Option(help="File for the histogram as an HdrHistogram log (.hlog). Default: none.")]
 
 WorkerCpus = Annotated[

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,33 @@ from clients.engine.raw_memory import Array
 from clients.engine.threads import Threads
 from clients.fd_limit import TooManyConnectionsError, raise_fd_limit
 from clients.generator import PopulationsGenerator, compile_populations
+from clients.heat_map_file import LoadOverTime
 from clients.load_context import LoadContext
 from clients.load_spec import LoadSpec
 from clients.local_ports import PortsExhaustedError
 from clients.population_document import make_documents
 from clients.population_specs import parse_populations
 from clients.protocol_check import ProtocolError, UnreachableError, find_server
+from clients.window_counts import latency_windows
 
 
-def read_populations(file: Path, url: str, *, seed: int, spin: bool, raw_rows: int) -> dict[str, LoadSpec]:
-    """Return the populations in a JSON file, which load the server of ``url``. Raises Stop."""
+@dataclass(frozen=True, slots=True)
+class PopulationsResult:
+    """The result of a load with several populations."""
+
+    documents: dict[str, dict[str, Any]]  # of each population, by name
+    raw: Array  # of all: see clients.engine.records.RAW
+    over_time: dict[str, LoadOverTime]  # latencies of each population, by name
+
+
+def read_populations(file: Path, url: str, *, seed: int, spin: bool, raw_rows: int, parts: int) -> dict[str, LoadSpec]:
+    """Return the populations in a JSON file, which load the server of ``url``. Raises Stop.
+
+    parts: windows of a load without phases, whose latencies are counted apart.
+    """
     transport, host, port = parse_url(url)
     server = {"transport": transport, "host": resolve(host)[0], "port": port}
-    shared: dict[str, Any] = {**server, "seed": seed, "spin": spin, "raw_rows": raw_rows}
+    shared: dict[str, Any] = {**server, "seed": seed, "spin": spin, "raw_rows": raw_rows, "parts": parts}
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(content, list):
@@ -46,8 +60,8 @@ def read_populations(file: Path, url: str, *, seed: int, spin: bool, raw_rows: i
 
 def run_populations(
     specs: dict[str, LoadSpec], cpus: Sequence[int], seconds: float, warmup_s: float, report: Callable[[str], None]
-) -> tuple[dict[str, dict[str, Any]], Array]:
-    """Load a server; return the document of each population, and the raw rows of all. Raises Stop.
+) -> PopulationsResult:
+    """Load a server. Raises Stop if that is impossible.
 
     report: called with a line when the load has begun; from then on Ctrl-C ends it early.
     """
@@ -69,7 +83,14 @@ def run_populations(
                 good_clock=kernel_counters.has_good_clock(),
             )
             raw = np.concatenate([population.raw() for population in generator.populations.values()])
-            return make_documents(generator.populations, threads.cpus, context), raw
+            over_time = {
+                name: LoadOverTime(latency_windows(population.last), spec.open_loop, spec.phases)
+                for (name, population), spec in zip(
+                    generator.populations.items(), generator.specs.values(), strict=True
+                )
+                if population.last is not None
+            }
+            return PopulationsResult(make_documents(generator.populations, threads.cpus, context), raw, over_time)
     except (MemoryError, PortsExhaustedError, ValueError) as error:
         raise Stop(str(error)) from error
     finally:

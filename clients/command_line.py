@@ -13,10 +13,22 @@ from clients import cli_errors
 from clients import cli_options as options
 from clients.cli_errors import Stop
 
-_WITH_POPULATIONS = {"url", "populations", "seconds", "warmup", "cpus", "seed", "json_file", "raw", "raw_rows"}
+_WITH_POPULATIONS = {
+    "url",
+    "populations",
+    "seconds",
+    "warmup",
+    "cpus",
+    "seed",
+    "json_file",
+    "raw",
+    "raw_rows",
+    "heat_map",
+}
 
 if TYPE_CHECKING:  # numba makes the start slower
     from clients.cli_load import LoadResult
+    from clients.heat_map_file import Loads
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -82,6 +94,7 @@ def load(
     raw: options.Raw = "",
     raw_rows: options.RawRows = 5_000_000,
     hdr: options.Hdr = "",
+    heat_map: options.HeatMap = "",
 ) -> None:
     """Load a server and print what was measured.
 
@@ -95,14 +108,13 @@ def load(
 
       python -m clients load tcp://127.0.0.1:8000 --populations quiet-and-greedy.json
     """
-    from clients.cli_load import make_spec, run_load
+    from clients.cli_load import PARTS_OF_WINDOW, WINDOWS, make_spec, run_load
 
-    if raw and Path(raw).suffix not in (".npy", ".csv"):
-        raise Stop(f"--raw {raw}: the name must end in .npy or .csv")
-    pinned = parse_cpus(cpus)
+    _check_suffixes(raw, heat_map)
     if populations:
-        _load_populations(context, url, populations, pinned)
+        _load_populations(context, url, populations, parse_cpus(cpus))
         return
+    pinned = parse_cpus(cpus)
     spec, host = make_spec(
         url,
         (seconds + warmup, warmup),
@@ -128,15 +140,26 @@ def load(
         seed=seed,
         spin=bool(pinned),
         raw_rows=raw_rows if raw else 0,
+        parts=WINDOWS * PARTS_OF_WINDOW if heat_map else WINDOWS,
     )
-    result = run_load(spec, host, pinned, seconds, warmup, _report)
-    _write_result(result, json_file, raw, hdr)
+    _write_result(run_load(spec, host, pinned, seconds, warmup, _report), json_file, raw, hdr, heat_map)
+
+
+def _check_suffixes(raw: str, heat_map: str) -> None:
+    """Raise Stop for the name of a file that would have an unknown format."""
+    from clients.heat_map_file import SUFFIXES
+
+    for option, name, suffixes in (("--raw", raw, (".npy", ".csv")), ("--heat-map", heat_map, SUFFIXES)):
+        if name and Path(name).suffix not in suffixes:
+            *others, last = suffixes
+            raise Stop(f"{option} {name}: the name must end in {', '.join(others)} or {last}")
 
 
 def _load_populations(context: typer.Context, url: str, file: str, pinned: tuple[int, ...]) -> None:
     """Load a server with the populations of a file. The context has the other options."""
     from clients.cli_populations import read_populations, run_populations
     from clients.export import write_raw
+    from clients.latency_windows import MAX_WINDOWS
     from clients.load_description import describe_populations
     from clients.population_specs import phases_length_s
 
@@ -146,16 +169,19 @@ def _load_populations(context: typer.Context, url: str, file: str, pinned: tuple
         option = "--" + others[0].replace("_", "-")
         raise Stop(f"{option} and --populations {file} contradict each other; write the setting into the file")
     raw_rows = given["raw_rows"] if given["raw"] else 0
-    specs = read_populations(Path(file), url, seed=given["seed"], spin=bool(pinned), raw_rows=raw_rows)
+    parts = MAX_WINDOWS if given["heat_map"] else 1
+    specs = read_populations(Path(file), url, seed=given["seed"], spin=bool(pinned), raw_rows=raw_rows, parts=parts)
     phases_s = phases_length_s(specs)
     if phases_s and is_given(context, "seconds"):
         both = f"--seconds {given['seconds']:g} and --populations {file}, whose phases last {phases_s:g} s"
         raise Stop(f"{both}, contradict each other; remove --seconds")
-    documents, rows = run_populations(specs, pinned, phases_s or given["seconds"], given["warmup"], _report)
-    text = json.dumps({"populations": documents}, indent=2)
-    print(text if given["json_file"] == "-" else describe_populations(documents))
+    result = run_populations(specs, pinned, phases_s or given["seconds"], given["warmup"], _report)
+    text = json.dumps({"populations": result.documents}, indent=2)
+    print(text if given["json_file"] == "-" else describe_populations(result.documents))
     if given["raw"]:
-        _write("--raw", given["raw"], lambda path: write_raw(path, rows))
+        _write("--raw", given["raw"], lambda path: write_raw(path, result.raw))
+    if given["heat_map"]:
+        _write_heat_map(given["heat_map"], result.over_time, url)
     if given["json_file"] not in ("", "-"):
         _write("--json", given["json_file"], lambda path: path.write_text(text + "\n"))
 
@@ -170,7 +196,7 @@ def _report(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _write_result(result: "LoadResult", json_file: str, raw: str, hdr: str) -> None:
+def _write_result(result: "LoadResult", json_file: str, raw: str, hdr: str, heat_map: str) -> None:
     from clients.export import write_hdr_log, write_raw
     from clients.load_description import describe
 
@@ -180,8 +206,16 @@ def _write_result(result: "LoadResult", json_file: str, raw: str, hdr: str) -> N
         _write("--raw", raw, lambda path: write_raw(path, result.raw))
     if hdr:
         _write("--hdr", hdr, lambda path: write_hdr_log(path, result))
+    if heat_map:
+        _write_heat_map(heat_map, {"": result.over_time}, result.document["target"])
     if json_file not in ("", "-"):
         _write("--json", json_file, lambda path: path.write_text(text + "\n"))
+
+
+def _write_heat_map(name: str, loads: "Loads", url: str) -> None:
+    from clients.heat_map_file import write_heat_map
+
+    _write("--heat-map", name, lambda path: write_heat_map(path, loads, f"Latency over time of {url}"))
 
 
 def _write(option: str, name: str, write: Callable[[Path], object]) -> None:

@@ -15,6 +15,7 @@ from clients.allocation import allocate, check_memory
 from clients.engine import syscalls
 from clients.engine.raw_memory import Array
 from clients.engine.threads import Threads
+from clients.latency_windows import MAX_WINDOWS, window_length_s
 from clients.load_spec import LoadSpec, Phase, check_duration, check_phases_fill
 from clients.local_ports import sources_needed
 from clients.measurement import Slice, Totals
@@ -87,6 +88,8 @@ class PopulationsGenerator:
         """
         check_duration(seconds, warmup_s)
         check_phases_fill(next(iter(self.specs.values())), seconds - warmup_s)
+        for population in self.populations.values():
+            population.clear_histograms()
         gc_runs_before = gc_runs_so_far()
         start_ns = time.monotonic_ns() + (_BEFORE_START_NS if len(self._thread_loads) > 1 else 0)
         times = LoadTimes(start_ns, start_ns + int(warmup_s * 1e9), start_ns + int(seconds * 1e9))
@@ -188,7 +191,8 @@ class LoadGenerator:
 def align_phases(specs: Mapping[str, LoadSpec]) -> dict[str, LoadSpec]:
     """Return the populations, all with the same phases. Raises ValueError if they disagree.
 
-    A population without phases does the same in all of them.
+    A population without phases does the same in all of them. All have windows of latencies, and room for the requests
+    that are due exactly at the end of the last one.
     """
     if not specs:
         raise ValueError("a load needs at least one population")
@@ -202,7 +206,11 @@ def align_phases(specs: Mapping[str, LoadSpec]) -> dict[str, LoadSpec]:
             raise ValueError(
                 f"populations {first_name!r} and {name!r} have different phases; names and seconds must agree"
             )
-    return {name: spec if spec.phases else _in_all_phases(spec, first.phases) for name, spec in specs.items()}
+    part_s = window_length_s(sum(phase.seconds for phase in first.phases))
+    return {
+        name: replace(spec if spec.phases else _in_all_phases(spec, first.phases), parts=MAX_WINDOWS + 1, part_s=part_s)
+        for name, spec in specs.items()
+    }
 
 
 def _in_all_phases(spec: LoadSpec, phases: Iterable[Phase]) -> LoadSpec:

@@ -33,15 +33,15 @@ def share_between(counts: Counts, low_ns: int, high_ns: int) -> float:
     return float(counts[slot(low_ns) : slot(high_ns)].sum()) / total if total else 0.0
 
 
-def coarse(counts: Counts) -> list[list[int]]:
-    """Return the histogram with two digits (256 sub-buckets, 0.8% wide).
+def coarse(counts: Counts, bits: int = 8) -> list[list[int]]:
+    """Return the histogram with two digits (256 sub-buckets, 0.8% wide), or with fewer ``bits``.
 
     The rows are [lower_ns, upper_ns, count] of the used slots. This is HdrHistogram's layout, too: each slot of three
     digits lies within one of two digits. So these also merge exactly, at an eighth of the size.
     """
     used = np.flatnonzero(counts)
     lower = lowest_ns(used)
-    shift = np.maximum(np.frexp(lower.astype(float))[1] - 8, 0)  # frexp gives the bit length, exact below 2**53
+    shift = np.maximum(np.frexp(lower.astype(float))[1] - bits, 0)  # frexp gives the bit length, exact below 2**53
     lower = (lower >> shift) << shift
     starts, first, group = np.unique(lower, return_index=True, return_inverse=True)
     sums = np.bincount(group, weights=counts[used], minlength=len(starts)).astype(np.int64)

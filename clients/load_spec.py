@@ -61,6 +61,7 @@ _REAL = {
     "trickle_s": (1e-6, 3600.0),
     "burst_on_s": (1e-6, 3600.0),
     "burst_period_s": (1e-6, 3600.0),
+    "part_s": (0.0, _MAX_LOAD_S),
 }
 # Limits of what one client that never reads sends, and all of them: some servers keep all their replies.
 _UNREAD_BYTES, _UNREAD_BYTES_OF_ALL = 16 << 20, 1 << 30
@@ -114,7 +115,8 @@ class LoadSpec:
     phases: tuple[Phase, ...] = ()  # one after the other, without a pause; the rates replace rate_rps
     seed: int = 0
     spin: bool = False  # poll without sleeping: only where the generator has the CPU to itself
-    parts: int = 1  # equal parts of a window, each with its own histogram
+    parts: int = 1  # of a window, each with its own histogram
+    part_s: float = 0.0  # least length of a part; the last ones may be shorter or empty. 0: equal parts
     raw_rows: int = 0  # maximum number of requests whose time stamps are kept
 
     def __post_init__(self) -> None:

@@ -25,6 +25,7 @@ class LoadCounts:
     histograms: dict[str, Counts]  # by the names of HISTOGRAMS, shape (SLOTS,); only those that the loop fills
     bins: Counts  # shape (BINS, 2): sum of the primary latency in ns, and requests, in each short stretch of the window
     bin_s: float
+    part_s: float = 0.0  # length of a part; the last one may be shorter
 
 
 @dataclass(frozen=True, slots=True)

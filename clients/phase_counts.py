@@ -72,7 +72,9 @@ def collect_phases(
             usage=usage,
         )
         rate_rps = phase.rate_rps if phase.active else 0.0
-        found.append(PhaseSlice(phase, replace(spec, phases=(), rate_rps=rate_rps, parts=1, raw_rows=0), slice_))
+        found.append(
+            PhaseSlice(phase, replace(spec, phases=(), rate_rps=rate_rps, parts=1, part_s=0.0, raw_rows=0), slice_)
+        )
         begin_ns = phase_end_ns
     return found
 

@@ -63,8 +63,17 @@ class Population:
             histograms=self._kept.histograms | {"connect": self._kept.histograms["connect"] + connect},
         )
 
+    def clear_histograms(self) -> None:
+        """Clear what the last load counted. It takes milliseconds, so the load must not have begun."""
+        for buffers in self.buffers:
+            buffers.primary.fill(0)
+            buffers.bins.fill(0)
+            buffers.never_answered.fill(0)
+            for name in self._used_histograms():
+                buffers.histograms[name].fill(0)
+
     def begin_load(self, times: LoadTimes, seed: int | None) -> None:
-        """Set every thread's schedule and clear its histograms.
+        """Set every thread's schedule. The histograms must be clear.
 
         seed: of arrivals and work; None: derived from the spec's seed, different for each load.
         """
@@ -72,7 +81,6 @@ class Population:
         self._before = self._counters()
         self._served_before = [buffers.connections["served"].copy() for buffers in self.buffers]
         self._loads += 1
-        self._clear_histograms()
         entropy = [self.spec.seed, self._loads] if seed is None else [seed]
         seeds = np.random.SeedSequence([*entropy, *self._own_seed()])
         thread_seeds = seeds.generate_state(2 * len(self.buffers), np.uint64).view(np.int64).reshape(-1, 2)
@@ -82,7 +90,7 @@ class Population:
             schedule["end_ns"] = times.end_ns
             schedule["send_until_ns"] = times.end_ns if self.spec.behaviour == "normal" else 0
             schedule["act_until_ns"] = times.end_ns
-            schedule["part_ns"] = length_ns // self.spec.parts + 1
+            schedule["part_ns"] = max(length_ns // self.spec.parts + 1, round(self.spec.part_s * 1e9))
             schedule["bin_ns"] = max(_MIN_BIN_NS, length_ns // BINS + 1)
             schedule["seed"], schedule["work_seed"] = thread_seeds[k]
             self._set_arrivals(buffers.arrivals, times, k)
@@ -155,15 +163,8 @@ class Population:
             },
             bins=np.sum([buffers.bins for buffers in self.buffers], axis=0),
             bin_s=int(self.buffers[0].schedule["bin_ns"]) / 1e9,
+            part_s=int(self.buffers[0].schedule["part_ns"]) / 1e9,
         )
-
-    def _clear_histograms(self) -> None:
-        for buffers in self.buffers:
-            buffers.primary.fill(0)
-            buffers.bins.fill(0)
-            buffers.never_answered.fill(0)
-            for name in self._used_histograms():
-                buffers.histograms[name].fill(0)
 
     def _gap_ns(self, rate_rps: float) -> float:
         """Return the mean gap between the arrivals of one thread, within bursts if there are any; 0 without a rate."""

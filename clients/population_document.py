@@ -10,6 +10,7 @@ from clients.measurement import Totals
 from clients.phase_counts import PhaseSlice, goodput
 from clients.population import Population
 from clients.result_document import make_document, named_histograms
+from clients.window_counts import latency_windows, to_document
 
 
 def make_documents(
@@ -23,6 +24,7 @@ def make_population_document(population: Population, cpus: tuple[int, ...], cont
     """Return the document of a population: that of its whole load, and of each phase of its last one.
 
     ``goodput`` has the ok replies and the failures of the last load in short bins, by when they came.
+    ``latency_windows`` has a histogram of latencies for each window of the last load, by when requests were due.
     """
     document = make_document(population.spec, population.totals, population.served(), cpus, context)
     if not population.spec.phases:
@@ -31,6 +33,7 @@ def make_population_document(population: Population, cpus: tuple[int, ...], cont
     return document | {
         "phases": _describe_phases(population.phase_slices, cpus, context),
         "goodput": None if last is None else goodput(population.buffers, last.duration_s).to_document(),
+        "latency_windows": None if last is None else to_document(latency_windows(last)),
     }
 
 

@@ -18,17 +18,17 @@ _MSER_BATCH = 5  # MSER-5 takes means of five
 
 
 def windows(load: Slice) -> list[dict[str, Any]]:
-    """Return the figures of each window of a load."""
+    """Return the figures of each window of a load. A load that was stopped early has fewer."""
     counts = load.counts
-    width_s = load.duration_s / len(counts.primary)
     return [
         {
-            "start_s": k * width_s,
+            "start_s": k * counts.part_s,
             "replies": int(primary.sum()),
             "p50_us": to_json(quantile_ns(primary, 0.5, missing) / 1e3),
             "p99_us": to_json(quantile_ns(primary, 0.99, missing) / 1e3),
         }
         for k, (primary, missing) in enumerate(zip(counts.primary, counts.never_answered.tolist(), strict=True))
+        if k * counts.part_s < load.duration_s
     ]
 
 

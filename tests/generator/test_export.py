@@ -65,3 +65,28 @@ def test_raw_export_limits_rows_and_rejects_unknown_suffix(tmp_path: Path) -> No
         assert full.returncode == 1
         assert "No space left on device; the result is printed above" in full.stderr
         assert "requests/s" in full.stdout
+
+
+def test_heat_map_is_written_as_table_and_picture(tmp_path: Path) -> None:
+    with server("select", "tcp") as ready:
+        url = f"tcp://127.0.0.1:{ready['port']}"
+        options = ["--rate", "500", "--seconds", "0.4", "--warmup", "0", "--json", "-"]
+        for name in ("a.csv", "a.svg", "a.png"):
+            ended = python("-m", "clients", "load", url, *options, "--heat-map", str(tmp_path / name))
+            assert ended.returncode == 0, ended.stderr
+            if name == "a.csv":
+                document = json.loads(ended.stdout)
+    table = pd.read_csv(tmp_path / "a.csv")
+    assert table["requests"].sum() == document["scheduled"]
+    assert table["start_s"].nunique() > 50
+    assert len(document["windows"]) == 20
+    assert sum(window["replies"] for window in document["windows"]) == document["ledger"]["ok"]
+    assert (table["lower_ns"] <= table["upper_ns"]).all()
+    assert "when the request was due (s)" in (tmp_path / "a.svg").read_text()
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_heat_map_rejects_unknown_suffix(tmp_path: Path) -> None:
+    refused = python("-m", "clients", "load", "tcp://127.0.0.1:9", "--heat-map", str(tmp_path / "a.txt"))
+    assert refused.returncode == 2
+    assert "must end in .svg, .png or .csv" in refused.stderr

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.support.commands import run_python
@@ -36,6 +37,25 @@ def test_populations_of_a_file_load_one_server(tmp_path: Path) -> None:
     assert list(documents) == ["quiet", "idle"]
     assert documents["quiet"]["ledger"]["ok"] == documents["quiet"]["scheduled"] == len(np.load(raw)) > 20
     assert documents["idle"]["connects"] == 5
+
+
+def test_heat_map_has_the_requests_of_each_population(tmp_path: Path) -> None:
+    phased = {"name": "changing", "settings": {"phases": [["a", 0.2, 100], ["b", 0.2, 400]], "timeout_s": 5.0}}
+    table, picture = tmp_path / "map.csv", tmp_path / "map.svg"
+    with start_server("select") as ready:
+        for populations, seconds in (([QUIET, IDLE], ["--seconds", "0.3"]), ([phased], [])):
+            file = write(tmp_path, populations)
+            options = [*seconds, "--warmup", "0", "--json", "-", "--heat-map", str(table)]
+            completed = load(ready["port"], file, *options)
+            assert completed.returncode == 0, completed.stderr
+            name = populations[0]["name"]
+            rows = pd.read_csv(table)
+            assert set(rows["population"]) == {name}
+            document = json.loads(completed.stdout)["populations"][name]
+            assert rows["requests"].sum() == document["scheduled"]
+            assert rows["start_s"].nunique() > 10
+        assert load(ready["port"], file, "--warmup", "0", "--heat-map", str(picture)).returncode == 0
+    assert ">b</text>" in picture.read_text()
 
 
 def test_uncompiled_populations_agree_with_compiled_ones(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def written_files(folder: Path) -> Iterator[Path]:
         ("bench", "selftest", HOSTILE),
         ("clients", "load", f"tcp://{HOSTILE}:80"),
         ("clients", "load", "tcp://127.0.0.1:9", "--raw", f"{HOSTILE}.txt"),
+        ("clients", "load", "tcp://127.0.0.1:9", "--heat-map", f"{HOSTILE}.txt"),
         ("clients", "talk", HOSTILE, "80"),
         ("clients", HOSTILE),
         ("servers", HOSTILE),

@@ -31,6 +31,7 @@ def make_load(
         histograms=dict.fromkeys(HISTOGRAM_NAMES, np.zeros(SLOTS, np.int64)),
         bins=sums,
         bin_s=10.0 / bins,
+        part_s=10.0 / parts,
     )
     usage = ThreadUsage(
         elapsed_s=10.0,
