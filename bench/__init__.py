@@ -46,6 +46,8 @@ IMPORT_RULES: dict[str, tuple[str, ...]] = {
         "bench.analysis",
         "bench.compare",
         "servers.registry",
+        "clients.heat_map",
+        "clients.latency_windows",
         "clients.quality_codes",
         "clients.quality_catalogue",
     ),
@@ -73,10 +75,11 @@ PROCESS_STARTERS = {
 def load(folder: "str | PathLike[str]") -> "RunData":
     """Return a run with its tables as DataFrames: ``load("results/reference").trials``.
 
-    The tables are ``trials``, ``slices``, ``rounds``, ``resources``, ``histograms``, ``timeline``, ``replay``,
-    ``max_rate``, ``summary``, ``comparisons`` and ``recovery``; docs/csv-columns.md lists their columns. The other
-    attributes are ``rates``, ``slice_lengths``, ``plan``, ``environment``, ``started_at``, ``complete`` and
-    ``load_time``. Raises bench.store.errors.StoreError if the folder is not a run, or has another schema.
+    The tables are ``trials``, ``slices``, ``rounds``, ``resources``, ``histograms``, ``timeline``,
+    ``latency_windows``, ``replay``, ``max_rate``, ``summary``, ``comparisons`` and ``recovery``; docs/csv-columns.md
+    lists their columns. The other attributes are ``rates``, ``slice_lengths``, ``plan``, ``environment``,
+    ``started_at``, ``complete`` and ``load_time``. Raises bench.store.errors.StoreError if the folder is not a run, or
+    has another schema.
     """
     from pathlib import Path
 

@@ -13,7 +13,14 @@ from bench.experiment.kernel_memory import (
     socket_memory_mb,
 )
 from bench.experiment.recovery_time import recovery_s
-from bench.experiment.row_builder import TrialContext, histogram_rows, resource_row, slice_row, timeline_rows
+from bench.experiment.row_builder import (
+    TrialContext,
+    histogram_rows,
+    latency_window_rows,
+    resource_row,
+    slice_row,
+    timeline_rows,
+)
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, population_settings
 from bench.experiment.server_pool import verify
@@ -23,7 +30,7 @@ from bench.machine.process_usage import ProcessTree, Usage
 from bench.machine.socket_buffers import pending_connections, server_sockets
 from bench.plan.population_loads import PopulationLoad
 from bench.plan.slice_lengths import SliceLength
-from bench.schema.csv_schema import HistogramRow, ResourceRow, SliceRow, TimelineRow, TrialRow
+from bench.schema.csv_schema import HistogramRow, LatencyWindowRow, ResourceRow, SliceRow, TimelineRow, TrialRow
 
 _WARMUP_S = 0.005  # load before the first round: threads start, and the interpreter specialises its code
 
@@ -61,6 +68,7 @@ class ArmRows:
     slices: list[SliceRow]
     histograms: list[HistogramRow]
     timeline: list[TimelineRow]
+    latency_windows: list[LatencyWindowRow]
 
 
 @dataclass(slots=True)
@@ -167,7 +175,7 @@ class ArmRun:
             socket_mb=socket_mb,
             listen_overflows=self.listen_overflows,
         )
-        rows = ArmRows([], [row for each in self.slices for row in each.rows], [], [])
+        rows = ArmRows([], [row for each in self.slices for row in each.rows], [], [], [])
         for position, trial in enumerate(self.trials):
             name, phase = trial.part.point.population, trial.part.phase
             document = documents[name] if phase is None else documents[name]["phases"][phase]
@@ -177,6 +185,7 @@ class ArmRun:
             rows.trials.append(trial_row(trial, TrialMeasurement(of_load, slices, document, recovered_s)))
             if phase is not None and name not in {row.population for row in rows.timeline}:
                 rows.timeline.extend(timeline_rows(trial, documents[name]["goodput"]))
+                rows.latency_windows.extend(latency_window_rows(trial, documents[name]["latency_windows"]))
             rows.histograms.extend(histogram_rows(trial, histograms.get(key, {})))
         return rows
 

@@ -31,6 +31,7 @@ from bench.schema.arms import Arm
 from bench.schema.csv_schema import (
     DISTURBED,
     HistogramRow,
+    LatencyWindowRow,
     ReplayRow,
     ResourceRow,
     RoundRow,
@@ -68,6 +69,7 @@ class Block:
         self._rounds: list[RoundRow] = []
         self._trials: list[TrialRow] = []
         self._timeline: list[TimelineRow] = []
+        self._latency_windows: list[LatencyWindowRow] = []
         self._replay: list[ReplayRow] = []
 
     def run(self) -> BlockRows:
@@ -91,6 +93,7 @@ class Block:
             self._rounds,
             self._trials,
             self._timeline,
+            self._latency_windows,
             self._replay,
         )
 
@@ -240,6 +243,7 @@ class Block:
             self._resources += arm_run.resources
             self._histograms += rows.histograms
             self._timeline += rows.timeline
+            self._latency_windows += rows.latency_windows
 
         self._run_step(arm_run, finish)
         if arm_run.failure:

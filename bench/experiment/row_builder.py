@@ -12,7 +12,7 @@ from bench.machine.process_usage import Usage, switches_between
 from bench.plan.population_loads import LoadPart
 from bench.plan.schedule import Schedule, ScheduledLoad
 from bench.schema.arms import Arm
-from bench.schema.csv_schema import HistogramRow, ResourceRow, SliceRow, TimelineRow
+from bench.schema.csv_schema import HistogramRow, LatencyWindowRow, ResourceRow, SliceRow, TimelineRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,13 @@ class TrialContext:
     def factors(self) -> dict[str, Any]:
         """The columns that every row about one population in one phase repeats."""
         return self.load_factors | {"population": self.part.point.population, "phase": self.part.point.phase}
+
+    @property
+    def population_factors(self) -> dict[str, Any]:
+        """The columns that every row about one population over all phases repeats. Each phase has its own rate."""
+        factors = self.load_factors | {"population": self.part.point.population}
+        del factors["rate_rps"]
+        return factors
 
     @property
     def planned_rate_rps(self) -> float | None:
@@ -119,12 +126,11 @@ def timeline_rows(trial: TrialContext, goodput: Mapping[str, Any] | None) -> lis
     """Return a row for each short stretch of a load with phases. goodput: of the generator, for one population."""
     if goodput is None:
         return []
-    factors, stretch_s = trial.load_factors | {"population": trial.part.point.population}, float(goodput["bin_s"])
-    del factors["rate_rps"]
+    stretch_s = float(goodput["bin_s"])
     stretches = zip(goodput["replies"], goodput["latency_us"], goodput["failed"], strict=True)
     return [
         TimelineRow(
-            **factors,
+            **trial.population_factors,
             start_s=number * stretch_s,
             stretch_s=stretch_s,
             ok_replies=replies,
@@ -133,6 +139,11 @@ def timeline_rows(trial: TrialContext, goodput: Mapping[str, Any] | None) -> lis
         )
         for number, (replies, latency_us, failed) in enumerate(stretches)
     ]
+
+
+def latency_window_rows(trial: TrialContext, windows: Sequence[Mapping[str, Any]] | None) -> list[LatencyWindowRow]:
+    """Return a row for each window of a load with phases. windows: of the generator, for one population."""
+    return [LatencyWindowRow.of_window(trial.population_factors, window) for window in windows or ()]
 
 
 def as_number(value: float | str | None) -> float | None:

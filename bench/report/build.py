@@ -68,7 +68,15 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
     if chart_workers is not None:  # they draw while this process continues
         histograms = chart_histograms(run.histograms)
         chart_tables = ChartTables(
-            summary, comparisons, histograms, trials, run.slices, run.timeline, recovery, run.replay
+            summary,
+            comparisons,
+            histograms,
+            trials,
+            run.slices,
+            run.timeline,
+            recovery,
+            run.latency_windows,
+            run.replay,
         )
         chart_workers.start(chart_tables, chart_requests(summary, trials))
     first = first_screen(summary, comparisons, trials, unranked_models(trials), recovery)

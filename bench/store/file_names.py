@@ -5,6 +5,7 @@ from typing import Any
 from bench.schema.csv_schema import (
     ComparisonRow,
     HistogramRow,
+    LatencyWindowRow,
     MaxRateRow,
     RateRow,
     RecoveryRow,
@@ -27,6 +28,7 @@ SLICES = "slices.csv.gz"
 HISTOGRAMS = "histograms.csv.gz"
 RESOURCES = "resources.csv.gz"
 TIMELINE = "timeline.csv.gz"
+LATENCY_WINDOWS = "latency_windows.csv.gz"
 REPLAY = "replay.csv.gz"
 ROUNDS = "rounds.csv"
 TRIALS = "trials.csv"
@@ -38,6 +40,7 @@ SUMMARY = "summary.csv"
 COMPARISONS = "comparisons.csv"
 RECOVERY = "recovery.csv"
 CHARTS = "charts"
+OF_PHASES = (TIMELINE, LATENCY_WINDOWS)  # raw tables that have rows of loads with phases only
 
 # Raw tables grow by one block at a time. trials.csv comes last, because it makes a block finished.
 # The three largest tables are compressed: together they are nine tenths of a folder as plain text.
@@ -46,6 +49,7 @@ RAW_TABLES: dict[str, type[Any]] = {
     HISTOGRAMS: HistogramRow,
     RESOURCES: ResourceRow,
     TIMELINE: TimelineRow,
+    LATENCY_WINDOWS: LatencyWindowRow,
     ROUNDS: RoundRow,
     TRIALS: TrialRow,
 }

@@ -1,4 +1,4 @@
-"""Histograms as rows for each slot, from the compact rows of ``histograms.csv.gz``. Pure."""
+"""Histograms as rows for each slot, from the compact rows of histograms and of latency windows. Pure."""
 
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ if TYPE_CHECKING:  # pandas takes half a second to import
 
     Integers = np.ndarray[tuple[int], np.dtype[np.int64]]
 
+_NO_LATENCY_NS = float("inf")
 _DIGITS_BITS = 8  # two digits: 256 values of each power of two, see clients.histogram.coarse
 
 
@@ -24,8 +25,7 @@ def one_row_per_slot(histograms: "pd.DataFrame") -> "pd.DataFrame":
     import numpy as np
     import pandas as pd
 
-    cells = zip(histograms["upper_ns"], histograms["counts"], strict=True)
-    lists = [_lists(row, upper, counts) for row, (upper, counts) in enumerate(cells)]
+    lists = _all_lists(histograms)
     factors = histograms.drop(columns=["upper_ns", "counts"])
     for column in factors:
         is_number = pd.api.types.is_numeric_dtype(factors[column])
@@ -35,6 +35,33 @@ def one_row_per_slot(histograms: "pd.DataFrame") -> "pd.DataFrame":
     upper_ns = _joined([upper for upper, _ in lists])
     counts = _joined([count for _, count in lists])
     return slots.assign(lower_ns=_lowest_ns(upper_ns), upper_ns=upper_ns, count=counts)
+
+
+def one_row_per_bucket(windows: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table with a row for each used bucket: upper_ns and count replace the two lists and never_answered.
+
+    The requests of a window that were never answered have a row with infinite upper_ns. A window without requests has
+    no row. Raises HistogramError.
+    """
+    import numpy as np
+
+    lists = _all_lists(windows)
+    factors = windows.drop(columns=["upper_ns", "counts", "never_answered"])
+    never_answered = windows["never_answered"].to_numpy()
+    further = (never_answered > 0).astype(int)  # rows of a window
+    sizes = [len(upper) + more for (upper, _), more in zip(lists, further, strict=True)]
+    buckets = factors.take(np.repeat(np.arange(len(lists)), sizes)).reset_index(drop=True)
+    uppers, counts = [np.empty(0)], [np.empty(0, np.int64)]
+    for (upper, count), never, more in zip(lists, never_answered, further, strict=True):
+        uppers += [upper.astype(float), np.full(more, _NO_LATENCY_NS)]
+        counts += [count, np.full(more, never, np.int64)]
+    return buckets.assign(upper_ns=np.concatenate(uppers), count=np.concatenate(counts))
+
+
+def _all_lists(histograms: "pd.DataFrame") -> "list[tuple[Integers, Integers]]":
+    """Return the lists of all histograms, in ascending order. Raises HistogramError."""
+    cells = zip(histograms["upper_ns"], histograms["counts"], strict=True)
+    return [_lists(row, upper, counts) for row, (upper, counts) in enumerate(cells)]
 
 
 def _lists(row: int, upper_cell: str, counts_cell: str) -> "tuple[Integers, Integers]":

@@ -24,7 +24,7 @@ from bench.schema.load_time import LoadTime
 from bench.store import file_names
 from bench.store.errors import StoreError, os_reason
 from bench.store.gzip_members import DamagedMemberError
-from bench.store.histograms import HistogramError, one_row_per_slot
+from bench.store.histograms import HistogramError, one_row_per_bucket, one_row_per_slot
 from bench.store.raw_file import whole_text
 from clients.quality_codes import Thresholds
 
@@ -137,6 +137,20 @@ class RunData:
     def timeline(self) -> "pd.DataFrame | None":
         """Return the replies of loads with phases over time; None for a run of an older version."""
         return self._finished(file_names.TIMELINE) if self.has(file_names.TIMELINE) else None
+
+    @cached_property
+    def latency_windows(self) -> "pd.DataFrame | None":
+        """Return the latencies of loads with phases over time, with a row for each window and used bucket.
+
+        Requests that were never answered have a row of their own, with infinite ``upper_ns``. None for a run of an
+        older version.
+        """
+        if not self.has(file_names.LATENCY_WINDOWS):
+            return None
+        try:
+            return one_row_per_bucket(self._finished(file_names.LATENCY_WINDOWS))
+        except HistogramError as error:
+            raise StoreError(f"{self.path / file_names.LATENCY_WINDOWS} {visible(str(error))}") from error
 
     @cached_property
     def replay(self) -> "pd.DataFrame | None":

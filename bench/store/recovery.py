@@ -142,7 +142,7 @@ def finished_blocks(all_trials: "pd.DataFrame", rows_of_block: int) -> set[int]:
 def _check_rows(name: str, trials: "pd.DataFrame", rows: "pd.DataFrame") -> None:
     """Raise NotResumableError if a table lacks rows of a finished block. trials: of the finished blocks."""
     measured = trials[trials["status"] == "ok"]
-    if name == file_names.TIMELINE:  # only phases have one
+    if name in file_names.OF_PHASES:
         measured = measured[measured["phase"] != ""]
     if missing := set(measured["block"]) - set(rows["block"]):
         raise NotResumableError(name, f"has no rows of finished block {min(missing)}")

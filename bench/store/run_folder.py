@@ -15,6 +15,7 @@ from bench.plan.definition import Plan
 from bench.plan.toml import encode
 from bench.schema.csv_schema import (
     HistogramRow,
+    LatencyWindowRow,
     MaxRateRow,
     RateRow,
     ReplayRow,
@@ -51,6 +52,7 @@ class BlockRows:
     rounds: Sequence[RoundRow]
     trials: Sequence[TrialRow]
     timeline: Sequence[TimelineRow] = ()  # of loads with phases
+    latency_windows: Sequence[LatencyWindowRow] = ()  # of loads with phases
     replay: Sequence[ReplayRow] = ()  # of the first block
 
 
@@ -148,6 +150,7 @@ class RunFolder:
             file_names.HISTOGRAMS: rows.histograms,
             file_names.RESOURCES: rows.resources,
             file_names.TIMELINE: rows.timeline,
+            file_names.LATENCY_WINDOWS: rows.latency_windows,
             file_names.ROUNDS: rows.rounds,
             file_names.TRIALS: rows.trials,
         }

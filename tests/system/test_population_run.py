@@ -132,6 +132,10 @@ def test_phases_have_rows_of_their_own_and_a_timeline(tmp_path: Path) -> None:
     of_clients = run.timeline[run.timeline["population"] == "clients"]
     assert of_clients["start_s"].max() < 1.0
     assert of_clients["ok_replies"].sum() > 0
+    assert run.latency_windows is not None
+    windows = run.latency_windows.groupby(["block", "arm", "population"])["count"].sum()
+    scheduled = run.trials.groupby(["block", "arm", "population"])["scheduled"].sum()
+    assert windows.to_dict() == scheduled.astype(int).to_dict()
     rates = pd.read_csv(folder / "rates.csv").set_index(["arm", "population", "phase"])["rate_rps"]
     assert rates["select/tcp", "clients", "overload"] > 5 * rates["select/tcp", "clients", "before"]
     assert rates["select/tcp", "others", "after"] == 50

@@ -18,6 +18,7 @@ from bench.report.charts.dumbbell import draw_dumbbells
 from bench.report.charts.forest import draw_forest
 from bench.report.charts.idle import build_idle_chart
 from bench.report.charts.latency_by_rate import LINE_LEGEND, draw_latency_by_rate
+from bench.report.charts.latency_over_time import build_latency_over_time_chart
 from bench.report.charts.layout import Texts
 from bench.report.charts.lines import draw_lines
 from bench.report.charts.notes import describe_codes, notes
@@ -235,6 +236,7 @@ _FAMILY_BUILDERS: dict[str, Callable[[ChartRequest, ChartTables], Figure | None]
     "idle": build_idle_chart,
     "sizes": build_sizes_chart,
     "overload": build_overload_chart,
+    "latency_over_time": build_latency_over_time_chart,
     "burst": build_burst_chart,
     "cost_latency": build_cost_latency_chart,
     "turns": build_turns_chart,

@@ -16,7 +16,7 @@ from bench.report.charts.families import (
     work_family,
     work_of,
 )
-from bench.report.charts.phase_families import burst_family, overload_families
+from bench.report.charts.phase_families import burst_family, overload_families, phase_sweeps
 from bench.report.charts.sweeps import Sweep, sweeps
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import ScenarioKind
@@ -30,6 +30,7 @@ QUESTIONS = {
     "idle": "What do idle connections cost while nothing happens?",
     "sizes": "How many MB per second can each server echo, and what does a request cost?",
     "overload": "How does a server recover, when it got more requests than it can serve?",
+    "latency_over_time": "How long do requests take while the load changes over time?",
     "burst": "When does each of many clients that connect at once have its answer?",
     "throughput": "How many requests per second can each server answer?",
     "ratios": "How much faster or slower than the reference is each server?",
@@ -51,6 +52,7 @@ QUESTIONS = {
 _SOURCES = {
     "idle": file_names.TRIALS,
     "overload": file_names.TIMELINE,
+    "latency_over_time": file_names.LATENCY_WINDOWS,
     "burst": file_names.HISTOGRAMS,
     "latency": file_names.HISTOGRAMS,
     "service": file_names.HISTOGRAMS,
@@ -75,6 +77,7 @@ class ChartTables:
     slices: pd.DataFrame
     timeline: pd.DataFrame | None = None  # of loads with phases
     recovery: pd.DataFrame | None = None  # how often each arm recovered from each overload
+    latency_windows: pd.DataFrame | None = None  # of loads with phases, a row for each bucket
     replay: pd.DataFrame | None = None  # single requests of a short excerpt
 
 
@@ -150,6 +153,7 @@ def chart_requests(summary: pd.DataFrame, trials: pd.DataFrame) -> list[ChartReq
         "cpu": common or costs,
         "memory": costs,
         "fairness": capacity,
+        "latency_over_time": phase_sweeps(in_blocks),
         "loss": [*capacity, *sessions, *common],
         "turns": [*capacity, *family],
         "steady": capacity,

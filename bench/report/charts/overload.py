@@ -14,6 +14,7 @@ from bench.report.charts.families import MAX_PANELS
 from bench.report.charts.layout import Label, Texts, body_height_in, name_lines, number_ticks, page, panel_title, settle
 from bench.report.charts.marks import mark
 from bench.report.charts.notes import notes
+from bench.report.charts.phase_families import phase_ends_s
 from bench.report.charts.points import select_points
 from bench.report.charts.style import INK, PALE, Style, styles
 from bench.report.charts.sweeps import Sweep
@@ -85,11 +86,9 @@ def _draw_overload(ax: Axes, sweep: Sweep, tables: ChartTables) -> None:
 
 def _overload_s(sweep: Sweep, trials: pd.DataFrame) -> tuple[float, float]:
     """Return when the phase before that of the sweep begins and ends, in seconds from the start of the first phase."""
-    of_scenario = trials[(trials["scenario"] == sweep.scenario) & (trials["population"].map(text) == sweep.population)]
-    lengths = of_scenario[of_scenario["status"] == "ok"].drop_duplicates("phase").set_index("phase")["duration_s"]
-    ends = lengths.astype(float).cumsum()
-    position = list(lengths.index).index(sweep.phase)
-    return float(ends.iloc[position - 2]) if position > 1 else 0.0, float(ends.iloc[position - 1])
+    names, ends_s = zip(*phase_ends_s(sweep, trials), strict=True)
+    position = names.index(sweep.phase)
+    return ends_s[position - 2] if position > 1 else 0.0, ends_s[position - 1]
 
 
 def _draw_curve(ax: Axes, arm: Arm, curve: pd.DataFrame, look: Style) -> Label:

@@ -34,6 +34,20 @@ def _overload_length_s(sweep: Sweep, trials: pd.DataFrame) -> float:
     return round(float(lengths.iloc[position - 1]), 1) if isinstance(position, int) else 0.0
 
 
+def phase_sweeps(sweeps: Sequence[Sweep]) -> list[Sweep]:
+    """Return one sweep of each scenario with phases: the last phase of the population that it asks about."""
+    last = {(sweep.scenario, sweep.message_bytes): sweep for sweep in _of_first_population(sweeps)}
+    return [last[scenario] for scenario in sorted(last)]
+
+
+def phase_ends_s(sweep: Sweep, trials: pd.DataFrame) -> list[tuple[str, float]]:
+    """Return the name of each phase of a scenario, and when it ends, from the start of the first one."""
+    of_scenario = trials[(trials["scenario"] == sweep.scenario) & (trials["population"].map(text) == sweep.population)]
+    lengths = of_scenario[of_scenario["status"] == "ok"].drop_duplicates("phase")
+    ends_s = lengths["duration_s"].astype(float).cumsum()
+    return list(zip(map(str, lengths["phase"]), ends_s.tolist(), strict=True))
+
+
 def burst_family(sweeps: Sequence[Sweep], trials: pd.DataFrame) -> tuple[Sweep, ...]:
     """Return the phase with the connects of each scenario whose clients connect for each request.
 

@@ -1,7 +1,7 @@
 """The checks of the selftest, one module per theme. Each check is next to the function that judges it."""
 
 from bench.selftest.check import Check
-from bench.selftest.checks import accounting, latency, loss, populations, sabotage, streams
+from bench.selftest.checks import accounting, latency, loss, populations, sabotage, streams, windows
 
 
 def all_checks(scale: float = 1.0) -> list[Check]:
@@ -12,5 +12,6 @@ def all_checks(scale: float = 1.0) -> list[Check]:
         *streams.checks(scale),
         *accounting.checks(scale),
         *populations.checks(scale),
+        *windows.checks(scale),
         *sabotage.checks(scale),
     ]

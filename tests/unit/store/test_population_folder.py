@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from bench.plan.definition import Plan
-from bench.schema.csv_schema import TimelineRow
+from bench.schema.csv_schema import LatencyWindowRow, TimelineRow
 from bench.schema.load_points import LoadPoint
 from bench.store.errors import StoreError
+from bench.store.file_names import LATENCY_WINDOWS
 from bench.store.run_folder import BlockRows, RunFolder
 from tests.unit.store.builders import ENVIRONMENT, PLAN, make_block, read_files
 
@@ -39,7 +40,12 @@ def make_part(block: int, population: str, phase: str) -> BlockRows:
         block, "select/tcp", "capacity", 16, 64, start_s=0.0, stretch_s=0.1, ok_replies=9, reply_latency_us=50.0,
         population=population,
     )  # fmt: skip
-    return replace(rows, slices=slices, histograms=histograms, timeline=[stretch] if phase else [])
+    window = LatencyWindowRow(
+        block, "select/tcp", "capacity", 16, 64, start_s=0.0, window_s=0.1, upper_ns="1023 2047", counts="5 4",
+        never_answered=1, population=population,
+    )  # fmt: skip
+    rows = replace(rows, timeline=[stretch], latency_windows=[window]) if phase else rows
+    return replace(rows, slices=slices, histograms=histograms)
 
 
 def make_population_block(block: int, parts: list[tuple[str, str]]) -> BlockRows:
@@ -47,7 +53,7 @@ def make_population_block(block: int, parts: list[tuple[str, str]]) -> BlockRows
     every = [make_part(block, *part) for part in parts]
     joined = {
         name: [row for rows in every for row in getattr(rows, name)]
-        for name in ("slices", "histograms", "trials", "timeline")
+        for name in ("slices", "histograms", "trials", "timeline", "latency_windows")
     }
     return replace(every[0], **joined)
 
@@ -79,6 +85,32 @@ def test_timeline_reads_back_with_its_populations(tmp_path: Path) -> None:
     assert list(run.timeline["ok_replies"]) == [9] * 4
 
 
+def test_latency_windows_read_back_with_a_row_for_each_bucket(tmp_path: Path) -> None:
+    with make_folder(tmp_path, make_plan(seconds=None, phases=PHASES), PHASED_PARTS[:1], 1) as folder:
+        folder.append(make_population_block(1, PHASED_PARTS))
+        windows = folder.read().latency_windows
+    assert windows is not None
+    assert set(windows["block"]) == {1}
+    of_light = windows[windows["population"] == "light"].iloc[:3]
+    assert of_light["upper_ns"].tolist() == [1023.0, 2047.0, float("inf")]
+    assert of_light["count"].tolist() == [5, 4, 1]
+
+
+def test_run_of_an_older_version_has_no_latency_windows(tmp_path: Path) -> None:
+    with make_folder(tmp_path, make_plan(), PARTS, 1) as folder:
+        (folder.path / LATENCY_WINDOWS).unlink()
+        assert folder.read().latency_windows is None
+
+
+def test_damaged_latency_windows_name_their_line(tmp_path: Path) -> None:
+    with make_folder(tmp_path, make_plan(seconds=None, phases=PHASES), PHASED_PARTS, 1) as folder:
+        block = make_population_block(1, PHASED_PARTS)
+        broken = replace(block.latency_windows[0], counts="5")
+        folder.append(replace(block, latency_windows=[broken, *block.latency_windows[1:]]))
+        with pytest.raises(StoreError, match=r"latency_windows.csv.gz has 2 slots and 1 counts in line 6"):
+            assert folder.read().latency_windows is not None
+
+
 def test_block_without_a_population_is_not_finished(tmp_path: Path) -> None:
     with make_folder(tmp_path, make_plan(), PARTS, 1) as folder:
         folder.append(make_population_block(1, PARTS[:1]))
@@ -94,12 +126,16 @@ def test_resume_removes_the_rows_of_all_populations_of_an_unfinished_block(tmp_p
     with RunFolder(folder.path) as reopened:
         repaired = reopened.reopen()
     assert sorted(line.partition(":")[0] for line in repaired) == [
-        "histograms.csv.gz", "resources.csv.gz", "rounds.csv", "slices.csv.gz", "timeline.csv.gz", "trials.csv",
+        "histograms.csv.gz", "latency_windows.csv.gz", "resources.csv.gz", "rounds.csv", "slices.csv.gz",
+        "timeline.csv.gz", "trials.csv",
     ]  # fmt: skip
     assert read_files(folder.path) == finished
 
 
-@pytest.mark.parametrize(("name", "column"), [("slices.csv.gz", "slices"), ("timeline.csv.gz", "timeline")])
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [("slices.csv.gz", "slices"), ("timeline.csv.gz", "timeline"), ("latency_windows.csv.gz", "latency_windows")],
+)
 def test_resume_is_refused_without_the_rows_of_a_finished_block(tmp_path: Path, name: str, column: str) -> None:
     plan = make_plan(seconds=None, phases=PHASES)
     with make_folder(tmp_path, plan, PHASED_PARTS, 1) as folder:

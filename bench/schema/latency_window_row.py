@@ -1,0 +1,69 @@
+"""The latencies of a load with phases over time: a row for each window."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from bench.schema.column_docs import Column
+from bench.schema.common_columns import (
+    ArmName,
+    Block,
+    Connections,
+    MessageBytes,
+    Model,
+    Population,
+    Scenario,
+    Transport,
+    set_arm_columns,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyWindowRow:
+    """The latencies of one population in a window of a load with phases: a row of latency_windows.csv.gz."""
+
+    block: Block
+    arm: ArmName
+    model: Model = field(init=False)
+    transport: Transport = field(init=False)
+    scenario: Scenario
+    connections: Connections
+    message_bytes: MessageBytes
+    population: Population
+    start_s: Annotated[float, Column("Start of the window, from the start of the first phase.", unit="s")]
+    window_s: Annotated[
+        float, Column("Length of the window: 1, 2 or 5 times a power of ten. The last one may be shorter.", unit="s")
+    ]
+    upper_ns: Annotated[
+        str,
+        Column(
+            "Longest latency of each used bucket, in ascending order, separated by spaces; of the service time in a "
+            "closed loop.",
+            unit="ns",
+            how="4 buckets in each power of two, as in HdrHistogram",
+        ),
+    ]
+    counts: Annotated[str, Column("Number of correct replies in time in each of these buckets, separated by spaces.")]
+    never_answered: Annotated[
+        int,
+        Column("Requests of the window without a correct reply in time: unsent, given up, late, corrupt, or broken."),
+    ]
+
+    def __post_init__(self) -> None:
+        set_arm_columns(self, self.arm)
+
+    @classmethod
+    def of_window(cls, factors: Mapping[str, Any], window: Mapping[str, Any]) -> "LatencyWindowRow":
+        """Return the row of a window of the generator's document. factors: the columns block to population."""
+        return cls(
+            **factors,
+            start_s=window["start_s"],
+            window_s=window["length_s"],
+            upper_ns=_joined(window["upper_ns"]),
+            counts=_joined(window["counts"]),
+            never_answered=window["never_answered"],
+        )
+
+
+def _joined(numbers: Sequence[int]) -> str:
+    return " ".join(map(str, numbers))
