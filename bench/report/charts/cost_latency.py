@@ -1,5 +1,6 @@
 """CPU time per request against the 99th percentile of the latency at one rate: a mark for each server."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,11 +10,11 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from bench.formatting import format_ratio, join_words, with_interval
+from bench.formatting import format_ratio, join_words, plural, with_interval
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.distribution import format_time
 from bench.report.charts.layout import Label, Texts, body_height_in, name_lines, page, panel_title, settle
-from bench.report.charts.lines import draw_marker
+from bench.report.charts.lines import MARKER_SIZE, draw_marker
 from bench.report.charts.marks import mark
 from bench.report.charts.notes import NOT_MEASURED, notes
 from bench.report.charts.points import Point, describe_interval, row_name, select_points, transports
@@ -24,9 +25,15 @@ from clients.quality_codes import SEVERITY
 ROUND_STEPS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7), (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9))
 MIN_TICKS = 3
 MAX_NAMES_INSIDE = 7  # names beside their marks; those of more servers are a list beside the axes
-LEGEND = (
-    "Cheap CPU can be bought with queueing: a server that answers several requests per wake-up spends less CPU time on "
-    "each, and each waits for the others."
+LOOKS = ("Left out", "Hollow")  # invalid and suspect figures
+TOO_FEW = "{transport}: fewer than two servers have two valid figures, so this run compares none."
+TRADE = "{transport}: {cheap} spends {cost} times the CPU time of {fast}, and has {wait} times its p99{further}."
+FURTHER = " ({pairs} with such a trade; this one has the largest difference of the p99)"
+BEST_IN_BOTH = "{transport}: {best} spends less CPU time than each other server, and has a shorter p99."
+BETTER_IN_BOTH = "{transport}: no server is cheaper and slower than another; {pairs} in which one is better in both."
+UNRESOLVED = (
+    "{transport}: no two servers differ in both figures by more than their intervals, so this run does not show "
+    "whether cheaper ones are slower."
 )
 
 
@@ -118,12 +125,18 @@ def _draw(ax: Axes, trade: Trade, look: Style) -> Label:
         ax.plot([x.median, x.median], [y.low, y.high], color=GREY, linewidth=0.7, zorder=1)
         ax.plot([x.median], [y.median], "o", color="white", markeredgecolor=GREY, markersize=3.5, zorder=1)
         return Label("", x.median, y.median, GREY)
-    colour = look.colour if trade.verdict == "valid" else GREY
     with mark(ax, x.label, trade.description):
-        ax.plot([x.low, x.high], [y.median, y.median], color=colour, linewidth=1.6, zorder=3, solid_capstyle="butt")
-        ax.plot([x.median, x.median], [y.low, y.high], color=colour, linewidth=1.6, zorder=3, solid_capstyle="butt")
-        draw_marker(ax, x.median, y.median, replace(y, verdict=trade.verdict), look)
+        for across, up in (([x.low, x.high], [y.median, y.median]), ([x.median, x.median], [y.low, y.high])):
+            ax.plot(across, up, color=look.colour, linewidth=1.6, zorder=3, solid_capstyle="butt")
+        draw_marker(ax, x.median, y.median, replace(y, verdict="valid"), look)
+        if trade.verdict == "suspect":  # grey, as in other charts, would hide which server it is
+            _hollow(ax, x.median, y.median, look)
     return Label(row_name(x.arm.display_label), x.median, y.median, look.ink, look.marker)
+
+
+def _hollow(ax: Axes, x: float, y: float, look: Style) -> None:
+    size = MARKER_SIZE * look.marker_scale
+    ax.plot([x], [y], look.marker, color="white", markeredgecolor=look.colour, markersize=size, zorder=4)
 
 
 def _ends(points: Iterable[Point]) -> list[float]:
@@ -163,7 +176,7 @@ def round_numbers(low: float, high: float) -> list[float]:
 def _notes(request: ChartRequest, tables: ChartTables, trades: Sequence[Trade]) -> list[str]:
     """Return what the chart shows, and what it leaves out."""
     drawn = transports(trade.p99 for trade in trades if trade.drawable)
-    lines = [LEGEND, *(describe_trade(trades, transport) for transport in drawn)]
+    lines = [describe_trade(trades, transport) for transport in drawn]
     missing = [trade for trade in trades if _lacks_a_figure(trade)]
     if missing:
         names = join_words(trade.cpu.arm.display_name for trade in missing)
@@ -173,10 +186,9 @@ def _notes(request: ChartRequest, tables: ChartTables, trades: Sequence[Trade]) 
         for trade in trades
         if trade not in missing
         for point in (replace(trade.cpu, findings="", predicted=math.nan), replace(trade.p99, predicted=math.nan))
-        if not (point.verdict == "suspect" and trade.verdict == "invalid")  # it is left out, and not grey
+        if not (point.verdict == "suspect" and trade.verdict == "invalid")  # it is left out, and not hollow
     ]
-    looks = ("Left out", "Grey")
-    return lines + notes(points, tables.comparisons, tables.trials, request.sweep, "latency_p99_us", looks)
+    return lines + notes(points, tables.comparisons, tables.trials, request.sweep, "latency_p99_us", LOOKS)
 
 
 def _lacks_a_figure(trade: Trade) -> bool:
@@ -185,28 +197,34 @@ def _lacks_a_figure(trade: Trade) -> bool:
 
 
 def describe_trade(trades: Sequence[Trade], transport: str) -> str:
-    """Return a line on the cheapest and the fastest server of a transport.
-
-    A trade is stated only where the intervals of both figures are apart.
-    """
+    """Return a line on the servers of a transport. Only servers whose intervals of both figures are apart count."""
     valid = [trade for trade in trades if trade.drawable and trade.verdict == "valid" and trade.cpu.arm.competes]
     valid = [trade for trade in valid if trade.cpu.arm.transport == transport]
-    name_of = transport.upper()
+    name = transport.upper()
     if len(valid) < 2:
-        return f"{name_of}: fewer than two servers have two valid figures, so this run shows no trade."
-    cheapest = min(valid, key=lambda trade: trade.cpu.median)
-    fastest = min(valid, key=lambda trade: trade.p99.median)
-    cheap, fast = cheapest.cpu.label, fastest.cpu.label
-    if cheapest == fastest:
-        line = f"{name_of}: of the valid figures, {cheap} has both the least CPU time and the shortest p99"
-        others = [trade for trade in valid if trade != cheapest]
-        is_apart = all(cheapest.cpu.high < other.cpu.low and cheapest.p99.high < other.p99.low for other in others)
-        return f"{line}." if is_apart else f"{line}, but intervals overlap, so this may be noise."
-    if cheapest.cpu.high < fastest.cpu.low and fastest.p99.high < cheapest.p99.low:
-        cost = format_ratio(cheapest.cpu.median / fastest.cpu.median)
-        wait = format_ratio(cheapest.p99.median / fastest.p99.median)
-        return f"{name_of}: {cheap} spends {cost} times the CPU time of {fast}, and has {wait} times its p99."
-    return (
-        f"{name_of}: of the valid figures, {cheap} has the least CPU time and {fast} the shortest p99, but their "
-        "intervals overlap, so this run shows no trade."
-    )
+        return TOO_FEW.format(transport=name)
+    pairs = list(itertools.permutations(valid, 2))
+    bought = [(one, other) for one, other in pairs if is_less(one.cpu, other.cpu) and is_less(other.p99, one.p99)]
+    if bought:
+        cheap, fast = max(bought, key=lambda pair: pair[0].p99.median / pair[1].p99.median)
+        return TRADE.format(
+            transport=name,
+            cheap=cheap.cpu.label,
+            fast=fast.cpu.label,
+            cost=format_ratio(cheap.cpu.median / fast.cpu.median),
+            wait=format_ratio(cheap.p99.median / fast.p99.median),
+            further=FURTHER.format(pairs=plural(len(bought), "pair")) if len(bought) > 1 else "",
+        )
+    better = [(one, other) for one, other in pairs if is_less(one.cpu, other.cpu) and is_less(one.p99, other.p99)]
+    if not better:
+        return UNRESOLVED.format(transport=name)
+    winners = [winner for winner, _ in better]
+    best = max(winners, key=winners.count)
+    if winners.count(best) == len(valid) - 1:
+        return BEST_IN_BOTH.format(transport=name, best=best.cpu.label)
+    return BETTER_IN_BOTH.format(transport=name, pairs=plural(len(better), "pair"))
+
+
+def is_less(one: Point, other: Point) -> bool:
+    """Return whether an interval ends below the beginning of another."""
+    return one.high < other.low
