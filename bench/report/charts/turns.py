@@ -9,23 +9,30 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.formatting import compact, join_words, plural
+from bench.formatting import compact, format_percent, join_words, plural, three_figures
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.layout import Texts, number_ticks, page, panel_title, settle
 from bench.report.charts.marks import mark
-from bench.report.charts.style import PALE, Style, styles
+from bench.report.charts.style import INK, PALE, Style, styles
 from bench.report.charts.sweeps import describe
 from bench.schema.arms import Arm
 
 Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
 MAX_PANELS, COLUMNS = 12, 2
-PANEL_IN = 2.1
+PANEL_IN, ROW_NUMBER_SIZE = 2.1, 5.5
 WINDOWS_MS = (20.0, 10.0, 5.0, 2.0, 1.0, 0.5)
 MAX_REPLIES = 300  # of the fastest server in its window: more would be narrower than a pixel
 LEGEND = (
     "Grey: a request waits for its reply. Colour: from the previous reply on any connection to its own, so the colour "
     "shows whose turn it is."
 )
+ORDER = (
+    "Rows: the connections by number, as each thread of the generator opened them; an arrow marks the most served one, "
+    "if it got more than {limit:g} times an even share."
+)
+MOST_SERVED = "{server}: connection {number} got {share} of the replies in the recording, {times} times an even share."
+UNEVEN = 1.5  # times an even share; beyond, the most served connection is named
+MAX_ROW_NUMBERS = 16  # of a panel; of more connections every second one has its number, and so on
 BAR_SHARE = 0.75  # of the height of a row
 
 
@@ -33,10 +40,12 @@ BAR_SHARE = 0.75  # of the height of a row
 class Excerpt:
     """The requests of one server, by time of arrival.
 
-    rows: of each request its connection's position. began_ms: when its colour begins.
+    rows: of each request its connection's position. numbers: of the connections, by position. began_ms: when its colour
+    begins.
     """
 
     rows: Numbers
+    numbers: tuple[int, ...]
     sent_ms: Numbers
     began_ms: Numbers
     received_ms: Numbers
@@ -101,8 +110,8 @@ def excerpt_of(rows: pd.DataFrame) -> Excerpt:
     rows = rows.sort_values("received_ns", kind="stable")
     sent, received = (rows[name].to_numpy(float) / 1e6 for name in ("sent_ns", "received_ns"))
     previous = np.concatenate([[-np.inf], received[:-1]])
-    positions = np.unique(rows["connection"].to_numpy(), return_inverse=True)[1].astype(float)
-    return Excerpt(positions, sent, np.maximum(sent, previous), received)
+    numbers, positions = np.unique(rows["connection"].to_numpy(), return_inverse=True)
+    return Excerpt(positions.astype(float), tuple(numbers.tolist()), sent, np.maximum(sent, previous), received)
 
 
 def window_ms(excerpts: Sequence[Excerpt]) -> float:
@@ -123,6 +132,28 @@ def turns_of(excerpt: Excerpt) -> Turns | None:
     return Turns(float(median), float(low), float(high), float((excerpt.received_ms - excerpt.sent_ms).max()))
 
 
+@dataclass(frozen=True, slots=True)
+class MostServed:
+    """The connection with the most replies in the whole recording. times: its share in even shares."""
+
+    position: int
+    number: int
+    share: float
+    times: float
+
+
+def most_served(excerpt: Excerpt, connections: int) -> MostServed | None:
+    """Return the most served connection; None if it got at most UNEVEN times an even share.
+
+    connections: of the load. Some may have no reply at all.
+    """
+    replies = np.bincount(excerpt.rows.astype(np.int64))
+    position = int(np.argmax(replies))
+    share = float(replies[position]) / len(excerpt.rows)
+    times = share * connections
+    return MostServed(position, excerpt.numbers[position], share, times) if times > UNEVEN else None
+
+
 def _draw(ax: Axes, arm: Arm, excerpt: Excerpt, look: Style, length_ms: float, connections: int) -> None:
     panel_title(ax, arm.display_label)
     ax.title.set_color(look.ink)
@@ -137,8 +168,15 @@ def _draw(ax: Axes, arm: Arm, excerpt: Excerpt, look: Style, length_ms: float, c
     ax.set_ylim(connections - 0.4, -0.6)
     ax.grid(visible=False)
     ax.spines["left"].set_visible(False)
-    ax.set_yticks([])
-    ax.set_ylabel("connections")
+    step = -(-connections // MAX_ROW_NUMBERS)
+    rows_shown = range(0, len(excerpt.numbers), step)
+    ax.set_yticks(list(rows_shown), [str(excerpt.numbers[row]) for row in rows_shown], fontsize=ROW_NUMBER_SIZE)
+    ax.tick_params(axis="y", length=0, pad=2)
+    ax.set_ylabel("connection number")
+    if (most := most_served(excerpt, connections)) is not None:
+        ax.annotate(
+            "\u25c0", (1.0, most.position), xycoords=("axes fraction", "data"), color=INK, va="center", fontsize=8
+        )
     number_ticks(ax.xaxis)
     width = BAR_SHARE * 72 * (PANEL_IN - 0.6) / connections
     turns = turns_of(excerpt)
@@ -157,7 +195,18 @@ def _bars(ax: Axes, rows: Numbers, begin: Numbers, end: Numbers, colour: str, wi
 
 def _notes(request: ChartRequest, tables: ChartTables, excerpts: Mapping[Arm, Excerpt], connections: int) -> list[str]:
     whole = "Replies to other connections between two replies on one, in the whole recording with all its pauses"
-    lines = [LEGEND, f"{whole}; in strict turns {connections - 1}:"]
+    lines = [LEGEND, ORDER.format(limit=UNEVEN)]
+    lines += [
+        MOST_SERVED.format(
+            server=arm.display_label,
+            number=most.number,
+            share=format_percent(most.share),
+            times=three_figures(most.times),
+        )
+        for arm in sorted(excerpts)
+        if (most := most_served(excerpts[arm], connections)) is not None
+    ]
+    lines += [f"{whole}; in strict turns {connections - 1}:"]
     known = {arm: turns for arm in sorted(excerpts) if (turns := turns_of(excerpts[arm]))}
     lines += [f"    {arm.display_label}: {turns}" for arm, turns in known.items()]
     arms = {Arm.parse(str(name)) for name in request.sweep.rows(tables.trials)["arm"].unique()}

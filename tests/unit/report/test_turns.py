@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 
 from bench.report.charts.builders import build_chart
 from bench.report.charts.catalogue import ChartTables, chart_requests
-from bench.report.charts.turns import MAX_PANELS, excerpt_of, turns_of, window_ms
+from bench.report.charts.turns import MAX_PANELS, excerpt_of, most_served, turns_of, window_ms
 from bench.schema.csv_schema import ReplayRow
 from tests.support import synthetic
 from tests.support.results import results_of
@@ -55,6 +56,7 @@ def drawn(tables: ChartTables) -> Figure | None:
 
 def test_colour_begins_at_the_previous_reply() -> None:
     excerpt = excerpt_of(make_requests("a/tcp", [3, 5, 3]))
+    assert excerpt.numbers == (3, 5)
     assert excerpt.rows.tolist() == [0, 1, 0]
     assert excerpt.sent_ms.tolist() == pytest.approx([0.0, 0.0, 0.01])
     assert excerpt.began_ms.tolist() == pytest.approx([0.0, 0.01, 0.02])
@@ -102,6 +104,29 @@ def test_chart_has_a_panel_with_two_colours_for_each_server() -> None:
     texts = [text.strip() for text, _ in visible_texts(figure)]
     assert "select: 15 (middle 90%: 15 to 15), longest wait 0.16 ms" in texts
     assert "Not recorded, because it serves fewer clients or did not answer: iterative." in texts
+
+
+def test_connection_with_half_of_the_turns_is_marked_and_named() -> None:
+    greedy = [connection for other in [*range(1, CLIENTS)] * 8 for connection in (7, other)]
+    replay = pd.concat([make_requests("asyncio/tcp", greedy), in_turns("select/tcp")])
+    figure = drawn(make_tables(["asyncio/tcp", "select/tcp"], replay))
+    assert figure is not None
+    assert_legible(figure)
+    share = (len(greedy) / 2 + 8) / len(greedy)
+    got = f"asyncio: connection 7 got {100 * share:.1f}% of the replies in the recording"
+    texts = [text.strip() for text, _ in visible_texts(figure)]
+    assert f"{got}, {16 * share:.2f} times an even share." in texts
+    assert not any(text.startswith("select: connection") for text in texts)
+    assert [[text.get_text() for text in ax.texts] for ax in figure.axes] == [["\u25c0"], []]
+    (arrow,) = figure.axes[0].texts
+    assert isinstance(arrow, Annotation)
+    assert arrow.xy[1] == 6  # no request of connection 0 is in the recording
+    assert [tick.get_text() for tick in figure.axes[1].get_yticklabels()] == [str(number) for number in range(CLIENTS)]
+
+
+@pytest.mark.parametrize(("order", "is_named"), [([0, 0, 0, 1], False), ([0, 0, 0, 0, 1], True)])
+def test_most_served_is_named_beyond_one_and_a_half_even_shares(order: list[int], is_named: bool) -> None:
+    assert (most_served(excerpt_of(make_requests("a/tcp", order)), connections=2) is not None) == is_named
 
 
 def test_many_servers_have_a_note_instead_of_more_panels() -> None:
