@@ -29,6 +29,7 @@ from bench.report.charts.steadiness import draw_rounds
 from bench.report.charts.sweeps import Sweep, describe
 from bench.report.charts.turns import build_turns_chart
 from bench.report.charts.work_charts import build_mixed_chart, build_work_chart
+from bench.report.udp_causes import udp_causes
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind
 from bench.schema.metrics import METRICS
@@ -93,6 +94,11 @@ def _transports(tables: ChartTables, sweep: Sweep) -> Figure | None:
     subtitle = f"{describe(sweep, tables.trials, connections)}; hollow: TCP, full: UDP; median over blocks"
     no_controls = tables.comparisons.iloc[:0]
     lines = notes(points, no_controls, tables.trials, sweep, "throughput_rps")
+    of_load = sweep.rows(tables.comparisons)
+    of_trials = sweep.rows(tables.trials)
+    lines += udp_causes(
+        of_load[of_load["connections"] == connections], of_trials[of_trials["connections"] == connections]
+    )
     lines.append("Ratios are taken within rounds, so they are not the quotients of the medians.")
     texts = Texts(QUESTIONS["transports"], subtitle, lines)
     return draw_dumbbells(points, rows, texts, METRICS["throughput_rps"].label)
