@@ -39,7 +39,7 @@ def udp_causes(comparisons: pd.DataFrame, trials: pd.DataFrame) -> list[str]:
 
 
 def _cause(rate: Mapping[Any, Any], cost: Mapping[Any, Any] | None, switches: Mapping[Any, float]) -> str:
-    """Return the cause of one difference. cost: the difference of the CPU time; None if it is not resolved."""
+    """Return the cause of one difference. cost: the difference of the CPU time; None if it is inconclusive."""
     model, ratio = Arm.parse(str(rate["arm"])).label, float(rate["ratio"])
     if cost is None or not 1 / TOLERANCE <= ratio * float(cost["ratio"]) <= TOLERANCE:
         return UNKNOWN.format(model=model, rate=format_ratio(ratio))

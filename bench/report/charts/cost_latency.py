@@ -31,7 +31,7 @@ TRADE = "{transport}: {cheap} spends {cost} times the CPU time of {fast}, and ha
 FURTHER = " ({pairs} with such a trade; this one has the largest difference of the p99)"
 BEST_IN_BOTH = "{transport}: {best} spends less CPU time than each other server, and has a shorter p99."
 BETTER_IN_BOTH = "{transport}: no server is cheaper and slower than another; {pairs} in which one is better in both."
-UNRESOLVED = (
+INCONCLUSIVE = (
     "{transport}: no two servers differ in both figures by more than their intervals, so this run does not show "
     "whether cheaper ones are slower."
 )
@@ -217,7 +217,7 @@ def describe_trade(trades: Sequence[Trade], transport: str) -> str:
         )
     better = [(one, other) for one, other in pairs if is_less(one.cpu, other.cpu) and is_less(one.p99, other.p99)]
     if not better:
-        return UNRESOLVED.format(transport=name)
+        return INCONCLUSIVE.format(transport=name)
     winners = [winner for winner, _ in better]
     best = max(winners, key=winners.count)
     if winners.count(best) == len(valid) - 1:

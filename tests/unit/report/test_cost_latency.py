@@ -30,7 +30,7 @@ THREE_TRADES = (
     "TCP: a spends 0.50 times the CPU time of b, and has 4.00 times its p99 (3 pairs with such a trade; this one has "
     "the largest difference of the p99)."
 )
-UNRESOLVED = (
+INCONCLUSIVE = (
     "TCP: no two servers differ in both figures by more than their intervals, so this run does not show whether "
     "cheaper ones are slower."
 )
@@ -152,8 +152,8 @@ def make_trade(label: str, cpu_us: float, p99_us: float, *, width: float = 0.01)
             [make_trade("a", 10.0, 100.0), make_trade("b", 10.1, 101.0), make_trade("c", 20.0, 400.0)],
             "TCP: no server is cheaper and slower than another; 2 pairs in which one is better in both.",
         ),
-        ([make_trade("a", 10.0, 100.0), make_trade("b", 20.0, 101.0)], UNRESOLVED),
-        ([make_trade("a", 10.0, 400.0, width=0.9), make_trade("b", 20.0, 100.0)], UNRESOLVED),
+        ([make_trade("a", 10.0, 100.0), make_trade("b", 20.0, 101.0)], INCONCLUSIVE),
+        ([make_trade("a", 10.0, 400.0, width=0.9), make_trade("b", 20.0, 100.0)], INCONCLUSIVE),
     ],
 )
 def test_trade_is_stated_only_if_both_intervals_are_apart(trades: list[Trade], line: str) -> None:

@@ -40,5 +40,5 @@ def test_cause_is_the_cpu_time_where_both_ratios_agree(
     assert udp_causes(comparisons, make_trials(*switches)) == [HEADING, f"    {line}"]
 
 
-def test_unresolved_difference_has_no_line() -> None:
+def test_equivalent_rates_have_no_line() -> None:
     assert udp_causes(make_comparisons(0.97, 1.0, rate_word="equivalent"), make_trials(0.0, 0.0)) == []
