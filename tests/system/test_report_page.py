@@ -53,7 +53,7 @@ addEventListener("load", () => {
     charts: charts.map((chart) => chart.querySelector("svg").getBoundingClientRect().width),
     hidden: charts.map((chart) => chart.scrollWidth - chart.clientWidth),
     named: charts.every((chart) => chart.tabIndex === 0 && chart.hasAttribute("role") && chart.ariaLabel),
-    hint: getComputedStyle(document.querySelector("figcaption"), "::before").content,
+    hint: getComputedStyle(document.querySelector("figure"), "::before").content,
   }), "*");
 });
 </script>
@@ -90,8 +90,9 @@ def test_page_opens_without_errors_and_fits_the_window(page: Path, width: int) -
     assert report["marks"] > 50, "the marks have no titles"
     assert report["faded"] == ["1", "0.13", "1"], "a box does not highlight its model"
     assert 0 < report["matches"] < 30, "the filter shows all cases or none"
-    assert report["noMatch"].startswith("None of the ")
-    assert "This run measured up to 64 connections" in report["noMatch"]
+    assert report["noMatch"].startswith("Not measured: 500 connections.")
+    assert "this run measured at most 64" in report["noMatch"]
+    assert "The preset waiting" in report["noMatch"], "the answer does not name a preset that has so many"
 
 
 @needs_browser
