@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["load"]
 
-# The imports of each package within the project. Every package may import itself, ``escaping``, ``formatting`` and
-# ``schema``. ``clients`` and ``servers`` state their rules themselves. Of the project, ``clients/engine`` may import
-# ``clients.protocols`` only.
+# The imports of each package within the project. Every package may import itself, ``escaping``, ``formatting``,
+# ``schema`` and ``translation``. ``clients`` and ``servers`` state their rules themselves. Of the project,
+# ``clients/engine`` may import ``clients.protocols`` only.
 IMPORT_RULES: dict[str, tuple[str, ...]] = {
     "escaping": ("clients.escaping",),
     "formatting": (),
+    "translation": (),  # opens catalogues; a text is translated where it is made
     "schema": ("clients.quality_codes", "clients.quality_catalogue"),
     "plan": ("servers.registry", "clients.quality_codes", "clients.quality_catalogue"),
     "machine": ("clients.kernel_counters",),

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterable
 
+from bench.translation import gettext
+
 
 def compact(value: float) -> str:
     """Return three figures, with k for thousands and M for millions: ``31.2k``.
@@ -83,9 +85,9 @@ def with_interval(median: float, low: float, high: float) -> str:
 def format_ratio(value: float) -> str:
     """Return a ratio with two decimals, or three figures from 10 on: ``1.07``."""
     if math.isnan(value):
-        return "unknown"
+        return gettext("unknown")
     if math.isinf(value):
-        return "unbounded"
+        return gettext("unbounded")
     return f"{value:.3g}" if value >= 10 else f"{value:.2f}"
 
 
@@ -97,4 +99,10 @@ def format_percent(share: float) -> str:
 def join_words(parts: Iterable[str]) -> str:
     """Return ``a, b and c``."""
     *head, last = parts
-    return f"{', '.join(head)} and {last}" if head else last
+    return gettext("{first} and {last}", first=", ".join(head), last=last) if head else last
+
+
+def join_alternatives(parts: Iterable[str]) -> str:
+    """Return ``a, b or c``."""
+    *head, last = parts
+    return gettext("{first} or {last}", first=", ".join(head), last=last) if head else last

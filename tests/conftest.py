@@ -1,11 +1,17 @@
 """Settings of all tests."""
 
+import os
 from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
 
 from tests.support.servers import Server, explain_failure
+
+# Texts are English in the tests, and in the processes that they start, whatever the locale of the developer is.
+if locale := os.environ.pop("LC_ALL", ""):
+    os.environ["LANG"] = locale
+os.environ["LC_MESSAGES"] = "C"
 
 # No test asserts a duration, and a test that fails once must fail every time.
 settings.register_profile("steady", deadline=None, derandomize=True)

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.statistics import Interval, median_interval
+from bench.translation import N_
 
 KIB_PER_MB = 1e6 / 1024
 # Column of trials.csv, and where the memory is in words.
 PARTS = {
-    "memory_mb": "in its processes",
-    "opening_kernel_mb": "in the kernel",
-    "socket_mb": "in its sockets",
+    "memory_mb": N_("in its processes"),
+    "opening_kernel_mb": N_("in the kernel"),
+    "socket_mb": N_("in its sockets"),
 }
 
 

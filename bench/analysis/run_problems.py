@@ -8,6 +8,7 @@ import pandas as pd
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import headline
+from bench.translation import gettext
 from clients.quality_codes import INVALID
 
 
@@ -17,10 +18,11 @@ def problems(summary: pd.DataFrame, trials: pd.DataFrame) -> list[str]:
     Each line names the arms that have the problem.
     """
     lines = {
-        "the numbers of {} are invalid": invalid_headlines(summary),
-        "{} could not be measured in any block": never_measured(trials, summary),
+        gettext("the numbers of {} are invalid"): invalid_headlines(summary),
+        gettext("{} could not be measured in any block"): never_measured(trials, summary),
     }
-    unmeasured = [f"nothing was measured: {reason}"] if (reason := reason_of_skipping_all(trials, summary)) else []
+    reason = reason_of_skipping_all(trials, summary)
+    unmeasured = [gettext("nothing was measured: {reason}", reason=reason)] if reason else []
     return unmeasured + [line.format(", ".join(arms)) for line, arms in lines.items() if arms]
 
 
@@ -33,7 +35,11 @@ def reason_of_skipping_all(trials: pd.DataFrame, summary: pd.DataFrame) -> str:
     competing = rows[rows["arm"].map(lambda arm: Arm.parse(arm).competes).astype(bool)]
     if competing.empty or not competing["status"].eq("skipped").all():
         return ""
-    return f"every case was skipped, e.g. {competing['arm'].iloc[0]}: {competing['reason'].iloc[0]}"
+    return gettext(
+        "every case was skipped, e.g. {arm}: {reason}",
+        arm=competing["arm"].iloc[0],
+        reason=competing["reason"].iloc[0],
+    )
 
 
 def invalid_headlines(summary: pd.DataFrame) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from bench.schema.arms import Arm
+from bench.translation import gettext
 
 SERVER_SETTINGS = ("python", "workers", "server_cpus", "backlog", "nodelay", "rcvbuf", "sndbuf")
 
@@ -28,7 +29,11 @@ def unequal_settings(trials: pd.DataFrame) -> str:
         for name in SERVER_SETTINGS:
             values = sorted({_format_setting(row[name]) for row in of_transport})
             if name != "workers" and len(values) > 1:
-                differences.append(f"{name} over {transport} ({', '.join(values)})")
+                differences.append(
+                    gettext(
+                        "{name} over {transport} ({values})", name=name, transport=transport, values=", ".join(values)
+                    )
+                )
     return "; ".join(differences)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cli.console import stdout_console
+from bench.cli.language import Language
 from bench.cli.option_values import parse_percent
 from bench.cli.page_output import HtmlOption, check_page_path, write_page
 from bench.plan.definition import PlanError
@@ -59,6 +60,7 @@ def compare(
         bool, typer.Option("--json", help="Print one line of JSON per comparison, for scripts.")
     ] = False,
     html: HtmlOption = None,
+    lang: Language = None,
 ) -> int:
     """Print what changed between runs: each server at each load point, with its confidence interval.
 

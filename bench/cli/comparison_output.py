@@ -17,10 +17,12 @@ from bench.compare.changes import Change
 from bench.compare.comparison_sentences import detail_lines, first_sentences
 from bench.compare.digest import make_digest
 from bench.compare.run_comparison import RunComparison
+from bench.translation import N_, gettext
 from clients.quality_codes import INVALID
 
 _UNBOUNDED_WIDTH = 10_000  # columns
-_HEADINGS = ("server", "load", "metric", "change", "", "before", "after", "verdict")
+_CHANGE = N_("change")
+_HEADINGS = (N_("server"), N_("load"), N_("metric"), _CHANGE, "", N_("before"), N_("after"), N_("verdict"))
 
 
 def print_comparison(console: Console, comparison: RunComparison, *, threshold: float, show_all: bool) -> None:
@@ -30,7 +32,7 @@ def print_comparison(console: Console, comparison: RunComparison, *, threshold: 
     """
     before, after = comparison.names
     digest = make_digest(comparison.changes, threshold)
-    print_line(console, f"{after} compared with {before}", "bold")
+    print_line(console, gettext("{after} compared with {before}", after=after, before=before), "bold")
     for text in first_sentences(comparison, digest, threshold):
         print_line(console, text)
     shown = comparison.judged if show_all else digest.listed
@@ -46,8 +48,9 @@ def _print_table(console: Console, shown: Sequence[Change], broken: Sequence[Cha
     anchors = {relative_text(change) for change in shown if not change.has_invalid_figures}
     table = Table(box=None, pad_edge=False)
     for heading in _HEADINGS:
-        is_change = heading == "change" and len(anchors) == 1
-        table.add_column(f"change{next(iter(anchors))}" if is_change else heading, no_wrap=True)
+        is_change = heading == _CHANGE and len(anchors) == 1
+        anchor = next(iter(anchors)) if is_change else ""
+        table.add_column(f"{gettext(heading) if heading else ''}{anchor}", no_wrap=True)
     styles = [_style(change, broken) for change in shown]
     for change, style in zip(shown, styles, strict=True):
         text = describe_change(change) + (relative_text(change) if len(anchors) > 1 else "")
@@ -63,8 +66,15 @@ def _print_table(console: Console, shown: Sequence[Change], broken: Sequence[Cha
             load = str(change.load_point)
             print_line(console, load, "bold")
         print_line(console, f"{change.arm} {change.metric} {describe_change(change)} {describe_outcome(change)}", style)
-        values_line = "{} before, {} after; {}".format(*describe_values(change), describe_verdict(change))
+        values_line = _values_line(change)
         print_line(console, f"{values_line}{relative_text(change).replace(' ', '; ', 1)}", style, indent=4)
+
+
+def _values_line(change: Change) -> str:
+    before, after = describe_values(change)
+    return gettext(
+        "{before} before, {after} after; {verdict}", before=before, after=after, verdict=describe_verdict(change)
+    )
 
 
 def _style(change: Change, broken: Sequence[Change]) -> str:

@@ -7,11 +7,14 @@ import typer
 from rich.table import Table
 
 from bench.cli.console import print_line, stdout_console, text_cells
+from bench.cli.language import Language
 from bench.cli.option_values import parse_percent
 from bench.cli.page_output import HtmlOption, check_page_path, write_page
 from bench.escaping import visible
 from bench.plan.definition import PlanError
+from bench.schema.code_words import in_words
 from bench.schema.metrics import METRICS
+from bench.translation import ngettext
 from clients.cli_errors import Stop
 from clients.quality_codes import INVALID
 
@@ -38,6 +41,7 @@ def history(
         Path | None, typer.Option(metavar="FILE", help="File for a chart, .png or .svg. Default: none.")
     ] = None,
     html: HtmlOption = None,
+    lang: Language = None,
     threshold: Annotated[
         str, typer.Option(metavar="PERCENT", help="Report changes of level from this size on; count smaller ones.")
     ] = "5%",
@@ -91,8 +95,10 @@ def history(
         console.print()
         print_line(console, f"{series.arm}, {series.load_point}: {METRICS[metric].label}", "bold")
         console.print(_run_table(series, series.machine_changes(all_series)))
-    if len(shown) < len(selected):
-        print_line(console, f"{len(selected) - len(shown)} series are not listed (--all)")
+    if hidden := len(selected) - len(shown):
+        print_line(
+            console, ngettext("{count} series is not listed (--all)", "{count} series are not listed (--all)", hidden)
+        )
     if chart is not None:
         _save_chart(selected, chart)
         typer.echo(chart)
@@ -150,5 +156,5 @@ def _run_table(series: "Series", machine_changes: "Sequence[Point]") -> Table:
     for heading in headings:
         table.add_column(heading, no_wrap=True)
     for row in point_rows(series, machine_changes):
-        table.add_row(*text_cells(*row), style="dim" if row[3] == INVALID else "")
+        table.add_row(*text_cells(*row), style="dim" if row[3] == in_words(INVALID) else "")
     return table

@@ -11,10 +11,12 @@ from itertools import groupby
 from bench.escaping import visible
 from bench.experiment.block import MAX_RUN_DELAY_SHARE
 from bench.experiment.observer import CaseFinished, SliceFinished
-from bench.formatting import plural
 from bench.schema.arms import Arm
+from bench.schema.code_words import in_words
 from bench.schema.csv_schema import SliceRow, TrialRow
 from bench.schema.load_points import LoadPoint
+from bench.schema.quality_words import full_text
+from bench.translation import gettext, ngettext
 from clients.quality_codes import SEVERITY, Thresholds
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -69,9 +71,12 @@ class InterimResults:
 
     def counts(self) -> str:
         """Return how many trials had each code, or failed, and how many rounds were repeated; empty for none."""
-        parts = [f"{name} in {plural(count, 'trial')}" for name, count in self._trials_with.most_common()]
+        parts = [
+            gettext("{name} in {trials}", name=name, trials=ngettext("{count} trial", "{count} trials", count))
+            for name, count in self._trials_with.most_common()
+        ]
         if parts:
-            parts[-1] += "; the report lists all of them"
+            parts[-1] += gettext("; the report lists all of them")
         parts += [repeated_rounds(self.repeated_rounds)] if self.repeated_rounds else []
         return ", ".join(parts)
 
@@ -97,11 +102,11 @@ class InterimResults:
 
     def _notices(self, trial: TrialRow) -> Iterator[Notice]:
         load = str(LoadPoint.of(trial.scenario, trial.connections, trial.message_bytes, trial.population, trial.phase))
-        subject = f"{Arm.parse(trial.arm).display_name} in {load}"
+        subject = gettext("{display_name} in {load}", display_name=Arm.parse(trial.arm).display_name, load=load)
         if trial.status == "failed":
             self._trials_with["failed"] += 1
             if self._is_new(f"failed {trial.arm}"):
-                yield Notice(f"{subject}: failed: {_shorten(trial.reason)}")
+                yield Notice(gettext("{subject}: failed: {reason}", subject=subject, reason=_shorten(trial.reason)))
         parsed = self.thresholds.parse(f"{trial.codes} {trial.findings}")
         flags = [flag for flag in parsed if flag.code.is_raised(flag.value, flag.percentile)]
         for code, of_code in groupby(flags, key=lambda flag: flag.code):
@@ -109,8 +114,8 @@ class InterimResults:
             # One block does not show whether a transient finding is the server's: see Thresholds.findings_of_blocks.
             if not (code.is_finding and code.transient) and self._is_new(code.name):
                 worst = max(of_code, key=lambda flag: (SEVERITY[self.thresholds.verdict(flag)], flag.badness))
-                verdict = "" if worst.code.is_finding else f"{self.thresholds.verdict(worst)}: "
-                yield Notice(f"{subject}: {verdict}{worst.description}", worst.code.is_finding)
+                verdict = "" if worst.code.is_finding else f"{in_words(self.thresholds.verdict(worst))}: "
+                yield Notice(f"{subject}: {verdict}{full_text(worst)}", worst.code.is_finding)
 
     def _is_new(self, kind: str) -> bool:
         """Return whether this kind of warning is new, and remember it."""
@@ -128,10 +133,10 @@ def load_point_of(event: SliceFinished) -> LoadPoint:
 def ranking_heading(row: SliceRow) -> str:
     """Return the figure that the arms are ranked by."""
     if row.population and row.rate_rps is not None:
-        return f"median latency of {row.population}, µs, lowest first"
+        return gettext("median latency of {population}, µs, lowest first", population=row.population)
     if row.rate_rps is not None:
-        return "CPU µs per request, lowest first"
-    return "requests/s" if row.sessions_per_s is None else "sessions/s"
+        return gettext("CPU µs per request, lowest first")
+    return gettext("requests/s") if row.sessions_per_s is None else gettext("sessions/s")
 
 
 def _figure(row: SliceRow) -> float:
@@ -161,7 +166,10 @@ def _student_quantile(degrees_of_freedom: int) -> float:
 
 def repeated_rounds(count: int) -> str:
     """Return how many rounds were repeated, and why."""
-    return f"{plural(count, 'round')} repeated because of interference from other processes"
+    return gettext(
+        "{rounds} repeated because of interference from other processes",
+        rounds=ngettext("{count} round", "{count} rounds", count),
+    )
 
 
 def _shorten(reason: str) -> str:

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from bench.cli.console import print_line, print_path
 from bench.cli.report import print_results
-from bench.formatting import plural
+from bench.formatting import join_words
+from bench.translation import gettext, ngettext
 from clients.cli_errors import Stop
 
 if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
@@ -49,23 +50,37 @@ def finish_run(outcome: "Outcome", console: Console, *, as_json: bool, charts: b
     if interrupted:
         return INTERRUPTED
     for problem in problems:
-        print_line(console, f"exiting with code {INVALID_RESULTS}: {problem} (see the reasons above)")
+        print_line(
+            console,
+            gettext(
+                "exiting with code {invalid_results}: {problem} (see the reasons above)",
+                invalid_results=INVALID_RESULTS,
+                problem=problem,
+            ),
+        )
     return INVALID_RESULTS if problems else 0
 
 
 def resume_hint(outcome: "Outcome", *, rendered: bool) -> tuple[str, list[str]]:
     """Return what happened to an unfinished run, and the commands that continue it; empty for a finished run."""
     if (outcome.interrupted or outcome.failure) and not outcome.complete:
-        stopped = "Interrupted" if outcome.interrupted else "Stopped"
+        stopped = gettext("Interrupted") if outcome.interrupted else gettext("Stopped")
         if not outcome.blocks and not outcome.searches:
-            return f"{stopped} before the first block finished; nothing to report. Resume with:", ["run --resume"]
-        measured = plural(outcome.blocks, "block") if outcome.blocks else ""
+            return gettext(
+                "{stopped} before the first block finished; nothing to report. Resume with:", stopped=stopped
+            ), ["run --resume"]
+        measured = ngettext("{count} block", "{count} blocks", outcome.blocks) if outcome.blocks else ""
         if outcome.searches:  # a bisection depends on all its rounds, which another hour may contradict
-            rounds = plural(outcome.searches, "round")
-            measured += f"{' and ' if measured else ''}{rounds} of searches, which a resumed run repeats"
-        return f"{stopped} after {measured}; all is kept. Resume or report with:", ["run --resume", "report"]
+            rounds = ngettext("{count} round", "{count} rounds", outcome.searches)
+            searches = gettext("{rounds} of searches, which a resumed run repeats", rounds=rounds)
+            measured = join_words(filter(None, (measured, searches)))
+        return gettext(
+            "{stopped} after {measured}; all is kept. Resume or report with:", stopped=stopped, measured=measured
+        ), ["run --resume", "report"]
     if not rendered:
-        return "The measurements are complete and safe; the report is not finished. Create it with:", ["report"]
+        return gettext("The measurements are complete and safe; the report is not finished. Create it with:"), [
+            "report"
+        ]
     return "", []
 
 
@@ -82,7 +97,7 @@ def render_results(outcome: "Outcome", console: Console, *, as_json: bool, chart
         results = build(outcome.folder.read(), workers)
     print_results(results, console)
     if not charts:
-        line = f"Charts and report skipped. Create them with: holabench report {outcome.folder.path}"
+        line = gettext("Charts and report skipped. Create them with: holabench report {path}", path=outcome.folder.path)
         print_line(console, line)
     if as_json:
         _print_json_rows("summary", results.summary)

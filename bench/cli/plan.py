@@ -4,6 +4,7 @@ import typer
 
 from bench.cli import options
 from bench.cli.console import stdout_console
+from bench.cli.language import Language
 from bench.cli.plan_options import add_models_folder, as_refusal, build_plan, refuse_missing_programs
 from bench.cli.plan_preview import print_plan
 from bench.plan.definition import PlanError
@@ -32,6 +33,7 @@ def plan(
     target: options.Target = "",
     python: options.Python = "",
     models_from: options.ModelsFrom = None,
+    lang: Language = None,
 ) -> None:
     """Print what a plan would measure and how long it takes, without measuring.
 

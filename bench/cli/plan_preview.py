@@ -7,7 +7,7 @@ from rich.table import Table
 
 from bench.cli.console import print_line, text_cells
 from bench.cli.plan_options import add_seed
-from bench.formatting import format_duration, plural
+from bench.formatting import format_duration
 from bench.machine.cpu_layout import place_here
 from bench.machine.fd_limit import hard_limit
 from bench.machine.free_memory import free_memory_mb
@@ -17,6 +17,7 @@ from bench.plan.population_texts import describe_scenario
 from bench.plan.sample_sizes import percentile_needs
 from bench.plan.schedule import Schedule, ScheduledLoad, describe_turns, resolve
 from bench.schema.load_time import LoadTime
+from bench.translation import gettext, ngettext, pgettext
 
 
 def print_plan(plan: Plan, console: Console) -> None:
@@ -37,7 +38,7 @@ def print_plan(plan: Plan, console: Console) -> None:
         generator_cpus=placement.generator,
         limits=HostLimits(hard_limit(), free_memory_mb()),
     )
-    print_line(console, f"{plan.name}: {plan.question}" if plan.question else plan.name)
+    print_line(console, f"{plan.name}: {gettext(plan.question)}" if plan.question else plan.name)
     console.print(_case_table(schedule))
     for scenario in plan.scenarios:
         for line in describe_scenario(scenario):
@@ -45,18 +46,18 @@ def print_plan(plan: Plan, console: Console) -> None:
     for line in describe_turns(schedule):
         print_line(console, line)
     for reason in _skip_reasons(schedule):
-        print_line(console, f"skipped: {reason}")
+        print_line(console, gettext("skipped: {reason}", reason=reason))
     for needs in (percentile_needs(plan, scenario) for scenario in plan.scenarios):
         if needs:
             print_line(console, needs)
     if plan.pythons:
-        print_line(console, f"interpreters, if installed: {', '.join(plan.pythons)}")
+        print_line(console, gettext("interpreters, if installed: {pythons}", pythons=", ".join(plan.pythons)))
     print_line(console, _duration(plan, LoadTime(load_s(plan, models), duration_s(plan, models))))
 
 
 def _case_table(schedule: Schedule) -> Table:
     table = Table(box=None, pad_edge=False)
-    for heading in ("scenario", "connections", "bytes", "rate", "servers", "skipped"):
+    for heading in _headings():
         table.add_column(heading, overflow="fold")
     for load in _loads(schedule):
         arms = schedule.searched_arms if load.scenario.searches else schedule.arms
@@ -66,12 +67,17 @@ def _case_table(schedule: Schedule) -> Table:
                 load.scenario.name,
                 str(load.point.connections),
                 str(load.point.message_bytes or "-"),
-                load.scenario.rate_text or ("see below" if load.has_populations else "closed loop"),
+                load.scenario.rate_text or (gettext("see below") if load.has_populations else gettext("closed loop")),
                 str(len(arms) - len(skipped)),
                 ", ".join(skipped) or "-",
             )
         )
     return table
+
+
+def _headings() -> tuple[str, ...]:
+    names = (gettext("scenario"), gettext("connections"), gettext("bytes"), gettext("rate"), gettext("servers"))
+    return (*names, pgettext("servers", "skipped"))
 
 
 def _skip_reasons(schedule: Schedule) -> list[str]:
@@ -87,10 +93,20 @@ def _loads(schedule: Schedule) -> list[ScheduledLoad]:
 
 def _duration(plan: Plan, expected: LoadTime) -> str:
     if plan.target_precision:
-        return (
-            f"blocks until every interval is within ±{plan.target_precision:.3g} of its value, "
-            f"for {plan.max_minutes:g} minutes at most"
+        return gettext(
+            "blocks until every interval is within ±{target_precision:.3g} of its value, for "
+            "{max_minutes:g} minutes at most",
+            target_precision=plan.target_precision,
+            max_minutes=plan.max_minutes,
         )
-    blocks = f"{plural(plan.blocks, 'block')}, about {format_duration(expected.run_s)}"
-    share = f", {expected.share:.0%} of it under load" if expected.load_s else ""
-    return f"{blocks}{share}; longer if servers take much longer for a reply than its wait and compute"
+    blocks = gettext(
+        "{blocks}, about {duration}",
+        blocks=ngettext("{count} block", "{count} blocks", plan.blocks),
+        duration=format_duration(expected.run_s),
+    )
+    share = gettext(", {share:.0%} of it under load", share=expected.share) if expected.load_s else ""
+    return gettext(
+        "{blocks}{share}; longer if servers take much longer for a reply than its wait and compute",
+        blocks=blocks,
+        share=share,
+    )

@@ -17,8 +17,9 @@ from rich.text import Text
 from bench.cli.console import print_line
 from bench.cli.interim_results import InterimResults, RankedArm, load_point_of, ranking_heading, repeated_rounds
 from bench.experiment.observer import CaseFinished, SliceFinished
-from bench.formatting import compact, plural
+from bench.formatting import compact
 from bench.schema.arms import Arm
+from bench.translation import gettext, ngettext
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 
@@ -54,7 +55,7 @@ class ProgressDisplay:
 
     def on_warning(self, text: str) -> None:
         """Print one line that is marked as a warning. It stays above the live display."""
-        print_line(self._console, f"warning: {text}", "yellow")
+        print_line(self._console, gettext("warning: {text}", text=text), "yellow")
 
     def on_run_start(self, slices: int | None, blocks: int | None, thresholds: Thresholds) -> None:
         """Start the display. slices, blocks: how many will be run; None if that is not known."""
@@ -78,13 +79,18 @@ class ProgressDisplay:
         """Print what is new in a case that has finished."""
         for notice in self._results.add_case(event):
             if notice.is_finding:
-                self.on_message(f"finding: {notice.text}")
+                self.on_message(gettext("finding: {text}", text=notice.text))
             else:
                 self.on_warning(notice.text)
 
     def _describe(self, event: SliceFinished) -> str:
-        of_blocks = f" of {self._blocks}" if self._blocks else ""
-        return f"block {event.block + 1}{of_blocks}: {load_point_of(event)}"
+        of_blocks = gettext(" of {blocks}", blocks=self._blocks) if self._blocks else ""
+        return gettext(
+            "block {block}{of_blocks}: {load_point}",
+            block=event.block + 1,
+            of_blocks=of_blocks,
+            load_point=load_point_of(event),
+        )
 
 
 class _LiveDisplay:
@@ -93,10 +99,10 @@ class _LiveDisplay:
     def __init__(self, console: Console, slices: int | None) -> None:
         columns: list[ProgressColumn] = [BarColumn(bar_width=24)]
         if slices:
-            columns += [TextColumn("{task.percentage:>3.0f} %, left"), TimeRemainingColumn(compact=True)]
+            columns += [TextColumn("{task.percentage:>3.0f} %, " + gettext("left")), TimeRemainingColumn(compact=True)]
         columns.append(TextColumn("{task.description}"))  # last: a narrow terminal cuts this column
         self._progress = Progress(*columns, console=console, auto_refresh=False)
-        self._task: TaskID = self._progress.add_task("starting servers", total=slices or None)
+        self._task: TaskID = self._progress.add_task(gettext("starting servers"), total=slices or None)
         self._live = Live(self._progress, console=console, auto_refresh=False, transient=True)
         self._live.start(refresh=True)
         self._last_drawn_s = 0.0
@@ -118,15 +124,15 @@ def _interim_tables(results: InterimResults, event: SliceFinished) -> Iterator[T
     """Yield the ranking at the current load point over the current transport, and what disturbed the run."""
     load, transport = load_point_of(event), Arm.parse(event.row.arm).transport
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in (f"so far, over {transport.upper()}", ranking_heading(event.row), ""):
+    for heading in (gettext("so far, over {transport}", transport=transport.upper()), ranking_heading(event.row), ""):
         table.add_column(heading, header_style="dim")
     for ranked in results.ranking(load, transport, lowest_first=event.row.rate_rps is not None)[:_MAX_ROWS]:
         style = "bold" if ranked.arm == event.row.arm else ""
         table.add_row(_arm_text(ranked.arm), _median_cell(ranked), results.sparkline(load, ranked.arm), style=style)
     yield table
     if results.delayed_slices:
-        slices = plural(results.delayed_slices, "slice")
-        yield Text(f"generator was preempted for more than 10% of {slices}", style="yellow")
+        slices = ngettext("{count} slice", "{count} slices", results.delayed_slices)
+        yield Text(gettext("generator was preempted for more than 10% of {slices}", slices=slices), style="yellow")
     if results.repeated_rounds:
         yield Text(repeated_rounds(results.repeated_rounds), style="yellow")
 

@@ -7,7 +7,9 @@ import typer
 from rich.console import Console
 
 from bench.cli.console import print_line, print_path, stderr_console
+from bench.cli.language import Language
 from bench.plan.definition import PlanError
+from bench.translation import gettext
 from clients.cli_errors import Stop
 
 if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
@@ -16,7 +18,7 @@ if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
 
 
-def report(folder: RunArgument) -> None:
+def report(folder: RunArgument, lang: Language = None) -> None:
     """Create the tables, charts and report of a run again, from its raw files.
 
     Example: holabench report results/20261122T073100Z-quick
@@ -51,12 +53,14 @@ def print_results(results: "Report", console: Console) -> None:
     for advice in sample_size_advice(results.tables, results.seconds):
         print_line(console, advice)
     for line in results.changed_thresholds:
-        print_line(console, f"threshold changed by the plan: {line}")
+        print_line(console, gettext("threshold changed by the plan: {line}", line=line))
     if results.charts:
         charts = ", ".join(results.charts)
-        print_line(console, f"charts: {charts}; report: report.html, report.md; all in the folder below")
+        print_line(
+            console, gettext("charts: {charts}; report: report.html, report.md; all in the folder below", charts=charts)
+        )
     if results.load_time is not None:
-        print_line(console, f"load share: {results.load_time} under load")
+        print_line(console, gettext("load share: {load_time} under load", load_time=results.load_time))
     if results.sentences:
         console.print()
     for sentence in results.sentences:

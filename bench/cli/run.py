@@ -13,6 +13,7 @@ from rich.console import Console
 
 from bench.cli import options
 from bench.cli.console import print_line, stderr_console, stdout_console
+from bench.cli.language import Language
 from bench.cli.outcome import INTERRUPTED, finish_run
 from bench.cli.plan_options import (
     add_models_folder,
@@ -60,6 +61,7 @@ def run(
     as_json: options.AsJson = False,
     no_charts: options.NoCharts = False,
     resume: options.Resume = None,
+    lang: Language = None,
     dry_run: options.DryRun = False,
 ) -> int:
     """Start every server, load them in turns, and write CSV files, charts and a report.

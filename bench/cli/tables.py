@@ -11,9 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.analysis.rankings import format_rank
-from bench.formatting import join_words, plural
+from bench.formatting import join_alternatives, join_words
+from bench.report.reference_ratios import WITHIN_NOISE
 from bench.report.tables import FINDING_MARK, NOISE_SIGN, ResultTable, TableRow
+from bench.schema.code_words import in_words
 from bench.schema.conclusions import Conclusion, Pairing
+from bench.schema.quality_words import advice_text, short_text, worst_text
+from bench.translation import N_, gettext, ngettext
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
 from clients.quality_codes import MIN_SAMPLES_BEYOND, QualityFlag
 
@@ -25,22 +29,22 @@ _SAMPLES_NEEDED = (
 MAX_SERVERS = 3  # that are named beside a code; more are counted
 _UNBOUNDED_WIDTH = 10_000  # columns
 HEADINGS = {
-    "throughput_rps": "requests/s",
-    "max_rate_rps": "requests/s",
-    "sessions_per_s": "sessions/s",
+    "throughput_rps": N_("requests/s"),
+    "max_rate_rps": N_("requests/s"),
+    "sessions_per_s": N_("sessions/s"),
     "latency_p50_us": "p50 µs",
     "latency_p99_us": "p99 µs",
     "service_p50_us": "p50 µs",
     "service_p99_us": "p99 µs",
-    "connect_p50_us": "connect p50 µs",
-    "connect_p99_us": "connect p99 µs",
-    "cpu_us_per_request": "CPU µs/req",
+    "connect_p50_us": N_("connect p50 µs"),
+    "connect_p99_us": N_("connect p99 µs"),
+    "cpu_us_per_request": N_("CPU µs/req"),
     "memory_mb": "MB",
 }
 SHORT_HEADINGS = {
-    "throughput_rps": "req/s",
-    "max_rate_rps": "req/s",
-    "sessions_per_s": "sess/s",
+    "throughput_rps": N_("req/s"),
+    "max_rate_rps": N_("req/s"),
+    "sessions_per_s": N_("sess/s"),
     "latency_p50_us": "p50",
     "latency_p99_us": "p99",
     "service_p50_us": "p50",
@@ -49,17 +53,16 @@ SHORT_HEADINGS = {
 }
 COLOURS = {"faster": "green", "slower": "red", "valid": "", "suspect": "yellow", "invalid": "red", "failed": "red"}
 SIGN_LEGEND: dict[str, str] = {
-    Conclusion.EQUIVALENT: "= equivalent within 5%",
-    Conclusion.INCONCLUSIVE: "? inconclusive",
+    Conclusion.EQUIVALENT: N_("= equivalent within 5%"),
+    Conclusion.INCONCLUSIVE: N_("? inconclusive"),
 }
-NOISE_LEGEND = f"{NOISE_SIGN} within the noise floor"
-MARK_LEGEND = "! suspect, !! invalid: only that figure, not its row"
-PREDICTION_LEGEND = "predicted: as predicted within 10%, else x measured / predicted"
-TIME_LEGENDS = {"latency_p50_us": "p50, p99: latency", "service_p50_us": "p50, p99: service time"}
+MARK_LEGEND = N_("! suspect, !! invalid: only that figure, not its row")
+PREDICTION_LEGEND = N_("predicted: as predicted within 10%, else x measured / predicted")
+TIME_LEGENDS = {"latency_p50_us": N_("p50, p99: latency"), "service_p50_us": N_("p50, p99: service time")}
 RATIO_LEGENDS: dict[str, str] = {
-    Pairing.ROUNDS: "ratio: median of the ratios inside rounds, not the ratio of the medians",
-    Pairing.BLOCKS: "ratio: mean of the ratios inside blocks, not the ratio of the medians",
-    Pairing.UNPAIRED: "ratio: unpaired, because phases are measured once in a block",
+    Pairing.ROUNDS: N_("ratio: median of the ratios inside rounds, not the ratio of the medians"),
+    Pairing.BLOCKS: N_("ratio: mean of the ratios inside blocks, not the ratio of the medians"),
+    Pairing.UNPAIRED: N_("ratio: unpaired, because phases are measured once in a block"),
 }
 
 
@@ -111,15 +114,15 @@ def _render(result: ResultTable, *, narrow: bool) -> Table:
         pad_edge=False,
         collapse_padding=True,
     )
-    table.add_column("rank", no_wrap=True)
-    table.add_column("server", no_wrap=True)
+    table.add_column(gettext("rank"), no_wrap=True)
+    table.add_column(gettext("server"), no_wrap=True)
     for metric in result.metrics:
-        heading = SHORT_HEADINGS.get(metric, HEADINGS[metric]) if narrow else HEADINGS[metric]
+        heading = gettext(SHORT_HEADINGS.get(metric, HEADINGS[metric]) if narrow else HEADINGS[metric])
         table.add_column(heading, justify="right", no_wrap=True)
     if result.has_predictions:
-        table.add_column("predicted", justify="right", no_wrap=True)
+        table.add_column(gettext("predicted"), justify="right", no_wrap=True)
     table.add_column(_ratio_heading(result), no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
+    table.add_column(gettext("verdict"), no_wrap=True)
     transport = ""
     for row in result.rows:
         if row.arm.transport != transport:
@@ -135,7 +138,8 @@ def _ratio_heading(result: ResultTable) -> str:
     """Return which figure is divided by whose: ``req/s / asyncio``."""
     metric = result.metrics[0]
     references = sorted({row.arm.label for row in result.rows if row.is_reference})
-    return f"{SHORT_HEADINGS.get(metric, HEADINGS[metric])} / {' or '.join(references) or 'reference'}"
+    heading = gettext(SHORT_HEADINGS.get(metric, HEADINGS[metric]))
+    return f"{heading} / {join_alternatives(references) if references else gettext('reference')}"
 
 
 def _cells(row: TableRow, result: ResultTable, *, narrow: bool) -> list[Text]:
@@ -143,7 +147,7 @@ def _cells(row: TableRow, result: ResultTable, *, narrow: bool) -> list[Text]:
     with_spread = 0 if narrow else len(metrics) - 1  # the interval of memory is of no interest
     numbers = [row.cell(metric) for metric in metrics[:with_spread]]
     numbers += [row.cell(metric, with_spread=False) for metric in metrics[with_spread:]]
-    ratio = Text("reference" if row.is_reference else str(row.ratio or "-"))
+    ratio = Text(gettext("reference") if row.is_reference else str(row.ratio or "-"))
     ratio.stylize(COLOURS.get(row.ratio.conclusion if row.ratio else "", ""))
     return [
         Text(format_rank(row.rank)),
@@ -165,16 +169,16 @@ def _caption(result: ResultTable) -> Text | None:
     """Return the lines below a table: reasons for doubt, and what the signs mean."""
     lines = [*result.baseline, *_unmeasured(result), *_doubts_by_code(result), *_findings_by_code(result)]
     if any(row.mark(metric) for row in result.rows for metric in result.metrics):
-        lines.append(MARK_LEGEND)
-    legend = [text for metric, text in TIME_LEGENDS.items() if metric in result.metrics]
+        lines.append(gettext(MARK_LEGEND))
+    legend = [gettext(text) for metric, text in TIME_LEGENDS.items() if metric in result.metrics]
     pairings = {row.ratio.pairing for row in result.rows if row.ratio and math.isfinite(row.ratio.low)}
-    legend += [RATIO_LEGENDS[pairing] for pairing in sorted(pairings)]
+    legend += [gettext(RATIO_LEGENDS[pairing]) for pairing in sorted(pairings)]
     if result.has_predictions:
-        legend.append(PREDICTION_LEGEND)
+        legend.append(gettext(PREDICTION_LEGEND))
     conclusions = {row.ratio.conclusion for row in result.rows if row.ratio and row.ratio.is_measured}
-    legend += [text for conclusion, text in SIGN_LEGEND.items() if conclusion in conclusions]
+    legend += [gettext(text) for conclusion, text in SIGN_LEGEND.items() if conclusion in conclusions]
     if any(row.ratio.within_noise for row in result.rows if row.ratio):
-        legend.append(NOISE_LEGEND)
+        legend.append(f"{NOISE_SIGN} {gettext(WITHIN_NOISE)}")
     if legend:
         lines.append("; ".join(legend))
     return Text("\n".join(lines)) if lines else None
@@ -185,7 +189,7 @@ def _unmeasured(result: ResultTable) -> list[str]:
     servers: dict[str, list[str]] = {}
     for row in result.rows:
         if row.verdict in ("failed", "skipped"):
-            servers.setdefault(f"{row.verdict}: {row.codes}", []).append(row.arm.display_name)
+            servers.setdefault(f"{in_words(row.verdict)}: {row.codes}", []).append(row.arm.display_name)
     return [f"{', '.join(names)}: {reason}" for reason, names in servers.items()]
 
 
@@ -225,8 +229,12 @@ def _lines_by_code(cells_of_rows: Iterable[tuple[str, str]]) -> list[str]:
 
 def _describe_code(worst: QualityFlag, servers: Sequence[str]) -> str:
     """Return ``RUN_DELAY: generator preempted up to 62.0% of the time: 9 servers``."""
-    names = ", ".join(servers) if len(servers) <= MAX_SERVERS else plural(len(servers), "server")
-    description = worst.worst_description if len(servers) > 1 else worst.short_description
+    names = (
+        ", ".join(servers)
+        if len(servers) <= MAX_SERVERS
+        else ngettext("{count} server", "{count} servers", len(servers))
+    )
+    description = worst_text(worst) if len(servers) > 1 else short_text(worst)
     return ": ".join(filter(None, (worst.name, description, names)))
 
 
@@ -240,12 +248,18 @@ def sample_size_advice(tables: Sequence[ResultTable], seconds: Mapping[str, floa
     lines = []
     if few_blocks:
         is_headline = bool({table.metrics[0] for table in tables} & set(few_blocks))
-        figures = "" if is_headline else f" of {join_words(HEADINGS[metric] for metric in few_blocks)}"
-        problem = f"Too few blocks for 95% intervals or comparisons{figures}, so results are suspect"
-        lines.append(f"{problem}: {CATALOGUE[FEW_BLOCKS].advice} ({FEW_BLOCKS})")
+        figures = (
+            ""
+            if is_headline
+            else gettext(" of {figures}", figures=join_words(gettext(HEADINGS[metric]) for metric in few_blocks))
+        )
+        problem = gettext(
+            "Too few blocks for 95% intervals or comparisons{figures}, so results are suspect", figures=figures
+        )
+        lines.append(f"{problem}: {advice_text(CATALOGUE[FEW_BLOCKS])} ({FEW_BLOCKS})")
     if few_samples:
-        figures = join_words(dict.fromkeys(HEADINGS[metric] for metric in few_samples))
-        problem = f"Few replies per block, so {figures} is rough or not printed (-)"
+        figures = join_words(dict.fromkeys(gettext(HEADINGS[metric]) for metric in few_samples))
+        problem = gettext("Few replies per block, so {figures} is rough or not printed (-)", figures=figures)
         lines.append(f"{problem}: {_seconds_advice(tables, seconds)} ({FEW_SAMPLES})")
     return lines
 
@@ -258,9 +272,20 @@ def _seconds_advice(tables: Sequence[ResultTable], seconds: Mapping[str, float])
         known = [value for value in samples if value > 0]
         if known and scenario in seconds:
             printed, sound = (seconds[scenario] * count / min(known) for count in _SAMPLES_NEEDED)
-            shown = f"{_round_up(printed):g} s to be printed, " if min(known) < MIN_SAMPLES_BEYOND else ""
-            needs.append(f"{scenario} needs {shown}{_round_up(sound):g} s to be valid")
-    return "; ".join([CATALOGUE[FEW_SAMPLES].advice, *needs])
+            shown = (
+                gettext("{seconds:g} s to be printed, ", seconds=_round_up(printed))
+                if min(known) < MIN_SAMPLES_BEYOND
+                else ""
+            )
+            needs.append(
+                gettext(
+                    "{scenario} needs {shown}{seconds:g} s to be valid",
+                    scenario=scenario,
+                    shown=shown,
+                    seconds=_round_up(sound),
+                )
+            )
+    return "; ".join([advice_text(CATALOGUE[FEW_SAMPLES]), *needs])
 
 
 def _few(table: ResultTable) -> list[QualityFlag]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from bench.compare.changes import Change
 from bench.compare.missing_cases import Missing
 from bench.compare.wording import direction, percent
-from bench.formatting import compact, plural
+from bench.formatting import compact
+from bench.schema.code_words import in_words
 from bench.schema.conclusions import Conclusion
-from clients.quality_codes import INVALID
+from bench.translation import gettext, ngettext
 
 if TYPE_CHECKING:
     from bench.schema.load_points import LoadPoint
@@ -38,7 +39,7 @@ def describe_outcome(change: Change) -> str:
     """Return ``less`` or ``higher`` for a difference, or else the conclusion."""
     if Conclusion(change.conclusion).is_difference:
         return direction(change.metric, change.judged_ratio)
-    return change.conclusion
+    return in_words(change.conclusion)
 
 
 def describe_values(change: Change) -> tuple[str, str]:
@@ -48,12 +49,16 @@ def describe_values(change: Change) -> tuple[str, str]:
 
 def describe_verdict(change: Change) -> str:
     """Return the verdict; ``machine drift`` where the figures are usable, but the machine prevents a conclusion."""
-    return "machine drift" if change.verdict == INVALID and not change.has_invalid_figures else change.verdict
+    return gettext("machine drift") if change.is_machine_drift else in_words(change.verdict)
 
 
 def relative_text(change: Change) -> str:
     """Return `` relative to native``, or nothing for a change of the values."""
-    return f" relative to {change.relative_to}" if change.relative_to and not change.has_invalid_figures else ""
+    return (
+        gettext(" relative to {relative_to}", relative_to=change.relative_to)
+        if change.relative_to and not change.has_invalid_figures
+        else ""
+    )
 
 
 def describe_missing(missing: Sequence[Missing], names: Sequence[str], metrics: Iterable[str] = ()) -> list[str]:
@@ -63,16 +68,29 @@ def describe_missing(missing: Sequence[Missing], names: Sequence[str], metrics: 
         # If a whole case is missing, its metrics are listed only if a --fail-if condition names them.
         listed = tuple(name for name in item.metrics if name in metrics or (item.status == "ok" and not metrics))
         groups.setdefault((item.arm, item.status, listed), []).append(item)
-    statuses = {"ok": "has no such value", "missing": "is not measured"}
+    statuses = {"ok": gettext("has no such value"), "missing": gettext("is not measured")}
     lines = []
     for (arm, status, listed), members in groups.items():
         reasons = list(dict.fromkeys(item.reason for item in members))
         reason = textwrap.shorten(reasons[0], _MAX_REASON_LENGTH, placeholder=" ...")
         if len(reasons) > 1:
-            reason += f", and {plural(len(reasons) - 1, 'other reason')}"
-        server = f"{', '.join(listed)} of {arm}" if listed else arm
-        outcome = statuses.get(status, status)
-        lines.append(f"{server}, measured in {names[0]}, {outcome} in {names[1]}, at {_load_points(members)}: {reason}")
+            reason += gettext(
+                ", and {other_reasons}",
+                other_reasons=ngettext("{count} other reason", "{count} other reasons", len(reasons) - 1),
+            )
+        server = gettext("{listed} of {arm}", listed=", ".join(listed), arm=arm) if listed else arm
+        outcome = statuses.get(status, in_words(status))
+        lines.append(
+            gettext(
+                "{server}, measured in {names}, {outcome} in {names_2}, at {load_points}: {reason}",
+                server=server,
+                names=names[0],
+                outcome=outcome,
+                names_2=names[1],
+                load_points=_load_points(members),
+                reason=reason,
+            )
+        )
     return lines
 
 
@@ -85,5 +103,9 @@ def _load_points(members: Sequence[Missing]) -> str:
     for load_point, counts in groups.items():
         *smaller, largest = sorted(counts)
         name, _, rest = str(replace(load_point, connections=largest)).partition(", ")
-        texts.append(f"{name}, {', '.join(map(str, smaller))} and {rest}" if smaller else f"{name}, {rest}")
+        texts.append(
+            gettext("{name}, {smaller} and {rest}", name=name, smaller=", ".join(map(str, smaller)), rest=rest)
+            if smaller
+            else f"{name}, {rest}"
+        )
     return "; ".join(texts)

@@ -72,6 +72,11 @@ class Change:
         return (self.figures_verdict or self.verdict) == INVALID
 
     @property
+    def is_machine_drift(self) -> bool:
+        """Return whether the figures are usable, but the machine drifted too far for a conclusion."""
+        return self.verdict == INVALID and not self.has_invalid_figures
+
+    @property
     def is_judged(self) -> bool:
         """Return whether the values are not invalid and have an interval."""
         return self.verdict != INVALID and not math.isnan(self.bound_low)

@@ -10,9 +10,10 @@ from bench.compare.digest import Digest, Movement, judged_ratios
 from bench.compare.gate_sentences import describe_gate, summarise_gate
 from bench.compare.run_comparison import RunComparison
 from bench.compare.wording import range_of_changes, subject
-from bench.formatting import plural
+from bench.formatting import join_alternatives
 from bench.schema.arms import BASELINE_MODEL, Arm
 from bench.schema.conclusions import Conclusion
+from bench.translation import gettext, ngettext
 
 _MAX_FACTS = 2  # of each kind, in the first lines
 _MAX_MOVEMENTS = 3
@@ -31,8 +32,15 @@ def _environment(comparison: RunComparison) -> str:
         return ""
     shown = list(comparison.environment[:_MAX_FACTS])
     more = len(comparison.environment) - len(shown)
-    rest = f"; {plural(more, 'other difference')} (listed last)" if more else ""
-    kind = "another machine" if comparison.is_other_machine else "different environment"
+    rest = (
+        gettext(
+            "; {other_differences} (listed last)",
+            other_differences=ngettext("{count} other difference", "{count} other differences", more),
+        )
+        if more
+        else ""
+    )
+    kind = gettext("another machine") if comparison.is_other_machine else gettext("different environment")
     return f"{kind}: {'; '.join(shown)}{rest}"
 
 
@@ -40,11 +48,14 @@ def _machine(comparison: RunComparison) -> str:
     """Return how the machine changed; on another machine, how the servers changed relative to their anchors."""
     changes = comparison.changes
     if all(math.isnan(change.baseline_ratio) for change in changes):
-        return f"machine drift between the runs is unknown: {BASELINE_MODEL} was not measured in both"
+        return gettext(
+            "machine drift between the runs is unknown: {baseline_model} was not measured in both",
+            baseline_model=BASELINE_MODEL,
+        )
     drift = _machine_drift(changes)
     if comparison.is_other_machine:
         return _relative_to_anchors(changes) or drift
-    return f"{drift}; differences that this explains do not count" if drift else ""
+    return gettext("{drift}; differences that this explains do not count", drift=drift) if drift else ""
 
 
 def _machine_drift(changes: Sequence[Change]) -> str:
@@ -56,11 +67,24 @@ def _machine_drift(changes: Sequence[Change]) -> str:
     parts = []
     for metric, ratios in drifted.items():
         points = sum(change.metric == metric for change in baseline)
-        at = f"at {len(ratios)} of {plural(points, 'load point')}"
+        at = gettext(
+            "at {ratios} of {load_points}",
+            ratios=len(ratios),
+            load_points=ngettext("{count} load point", "{count} load points", points),
+        )
         parts.append(f"{subject(metric)} {range_of_changes(metric, ratios)} {at}")
     if len(parts) > _MAX_FACTS:
-        parts[_MAX_FACTS:] = [f"and {plural(len(parts) - _MAX_FACTS, 'other metric')}"]
-    return f"machine drift: {BASELINE_MODEL} has {', '.join(parts)}" if parts else ""
+        parts[_MAX_FACTS:] = [
+            gettext(
+                "and {other_metrics}",
+                other_metrics=ngettext("{count} other metric", "{count} other metrics", len(parts) - _MAX_FACTS),
+            )
+        ]
+    return (
+        gettext("machine drift: {baseline_model} has {parts}", baseline_model=BASELINE_MODEL, parts=", ".join(parts))
+        if parts
+        else ""
+    )
 
 
 def _relative_to_anchors(changes: Sequence[Change]) -> str:
@@ -71,10 +95,19 @@ def _relative_to_anchors(changes: Sequence[Change]) -> str:
     )
     anchors = dict.fromkeys(change.relative_to for change in changes if change.relative_to)
     parts = [
-        f"{subject(metric)} {range_of_changes(metric, ratios)} in {plural(len(ratios), 'case')}"
+        gettext(
+            "{subject} {range_of_changes} in {cases}",
+            subject=subject(metric),
+            range_of_changes=range_of_changes(metric, ratios),
+            cases=ngettext("{count} case", "{count} cases", len(ratios)),
+        )
         for metric, ratios in relative.items()
     ]
-    return f"relative to {' or '.join(anchors)}: {', '.join(parts)}" if parts else ""
+    return (
+        gettext("relative to {anchors}: {parts}", anchors=join_alternatives(anchors), parts=", ".join(parts))
+        if parts
+        else ""
+    )
 
 
 def _usable(changes: Sequence[Change]) -> list[Change]:
@@ -87,20 +120,28 @@ def _differences(comparison: RunComparison, digest: Digest, threshold: float) ->
     if not digest.large and not digest.small_count:
         line = _no_difference(judged)
     else:
-        count = plural(len(judged), "comparison")
-        line = f"{len(digest.large)} of {count} show a difference of {size} or more"
-        line += f", {digest.small_count} a smaller one" if digest.small_count else ""
-        line += f"; the largest: {digest.largest}" if digest.largest else ""
+        count = ngettext("{count} comparison", "{count} comparisons", len(judged))
+        line = gettext(
+            "{large} of {count} show a difference of {size} or more", large=len(digest.large), count=count, size=size
+        )
+        line += gettext(", {small_count} a smaller one", small_count=digest.small_count) if digest.small_count else ""
+        line += gettext("; the largest: {largest}", largest=digest.largest) if digest.largest else ""
     if comparison.missing:
-        servers = plural(len({item.arm for item in comparison.missing}), "server")
-        line += f"; {servers} without a value that {comparison.names[0]} has"
+        servers = ngettext("{count} server", "{count} servers", len({item.arm for item in comparison.missing}))
+        line += gettext("; {servers} without a value that {names} has", servers=servers, names=comparison.names[0])
     return line
 
 
 def _no_difference(judged: Sequence[Change]) -> str:
     if judged and count_invalid(judged) == len(judged):
-        return f"no conclusion: all {plural(len(judged), 'comparison')} rest on invalid figures"
-    return f"no significant difference in {plural(len(judged), 'comparison')}"
+        return gettext(
+            "no conclusion: all {comparisons} rest on invalid figures",
+            comparisons=ngettext("{count} comparison", "{count} comparisons", len(judged)),
+        )
+    return gettext(
+        "no significant difference in {comparisons}",
+        comparisons=ngettext("{count} comparison", "{count} comparisons", len(judged)),
+    )
 
 
 def _movements(digest: Digest) -> str:
@@ -108,7 +149,7 @@ def _movements(digest: Digest) -> str:
     movements = [*_by_count(digest.alike), *_by_count(digest.small)]
     texts = [str(movement) for movement in movements[:_MAX_MOVEMENTS]]
     if more := sum(len(movement.changes) for movement in movements[_MAX_MOVEMENTS:]):
-        texts.append(plural(more, "other change"))
+        texts.append(ngettext("{count} other change", "{count} other changes", more))
     return "; ".join(texts)
 
 
@@ -118,29 +159,47 @@ def _by_count(movements: Sequence[Movement]) -> list[Movement]:
 
 def detail_lines(comparison: RunComparison) -> list[str]:
     """Return the lines after the changes: missing values, gates, how the plans and machines differ, and counts."""
-    lines = [f"missing: {text}" for text in describe_missing(comparison.missing, comparison.names)]
+    lines = [gettext("missing: {text}", text=text) for text in describe_missing(comparison.missing, comparison.names)]
     for gate in comparison.gates:
         lines += describe_gate(gate, comparison.names)
     if comparison.objectives:
-        lines.append(f"different objectives: {comparison.objectives}")
+        lines.append(gettext("different objectives: {objectives}", objectives=comparison.objectives))
     for name, items in zip(comparison.names, comparison.only_in_one, strict=True):
         if items:
-            lines.append(f"only in {name}: {'; '.join(items)}")
+            lines.append(gettext("only in {name}: {items}", name=name, items="; ".join(items)))
     lines.append(count_conclusions(comparison.judged))
     if comparison.is_other_machine and (drift := _machine_drift(comparison.changes)):
         lines.append(drift)
-    return [*lines, *(f"different environment: {text}" for text in comparison.environment)]
+    return [*lines, *(gettext("different environment: {text}", text=text) for text in comparison.environment)]
 
 
 def count_conclusions(judged: Sequence[Change]) -> str:
     """Return how many comparisons have each conclusion. The word for a difference depends on its metric."""
     words = {Conclusion.FASTER.value: "different", Conclusion.SLOWER.value: "different"}
     counts = Counter(words.get(change.conclusion, change.conclusion) for change in judged)
-    parts = [plural(len(judged), "comparison"), *(f"{count} {name}" for name, count in sorted(counts.items()))]
+    parts = [
+        ngettext("{count} comparison", "{count} comparisons", len(judged)),
+        *(
+            gettext("{count} {conclusion}", count=count, conclusion=gettext(name))
+            for name, count in sorted(counts.items())
+        ),
+    ]
     line = ", ".join(parts)
     if invalid := count_invalid(judged):
-        line += f"; {invalid} without a conclusion: values invalid (see report.md), or the machine drifted too far"
+        line += gettext(
+            "; {invalid} without a conclusion: values invalid (see report.md), or the machine drifted too far",
+            invalid=invalid,
+        )
     return line
+
+
+def _count_conclusion(conclusion: str, count: int) -> str:
+    texts = {
+        "different": ngettext("{count} different", "{count} different", count),
+        Conclusion.EQUIVALENT.value: ngettext("{count} equivalent", "{count} equivalent", count),
+        Conclusion.INCONCLUSIVE.value: ngettext("{count} inconclusive", "{count} inconclusive", count),
+    }
+    return texts.get(conclusion, f"{count} {conclusion}")
 
 
 def count_invalid(judged: Sequence[Change]) -> int:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bench.compare.changes import Change
 from bench.compare.wording import range_of_changes, subject
-from bench.formatting import plural
 from bench.schema.conclusions import Conclusion
+from bench.translation import gettext, ngettext
 
 DEFAULT_THRESHOLD = 0.05  # a change of a few per cent is seldom a reason to act
 MIN_ALIKE = 4  # fewer changes are listed one by one
@@ -25,8 +25,14 @@ class Movement:
         metric = self.changes[0].metric
         sizes = range_of_changes(metric, [change.judged_ratio for change in self.changes])
         servers = {change.arm for change in self.changes}
-        of_server = f" of {servers.pop()}" if len(servers) == 1 else ""
-        return f"{subject(metric)}{of_server} {sizes} in {plural(len(self.changes), 'case')}"
+        of_server = gettext(" of {server}", server=servers.pop()) if len(servers) == 1 else ""
+        return gettext(
+            "{subject}{of_server} {sizes} in {cases}",
+            subject=subject(metric),
+            of_server=of_server,
+            sizes=sizes,
+            cases=ngettext("{count} case", "{count} cases", len(self.changes)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from itertools import pairwise
 from bench.compare.digest import DEFAULT_THRESHOLD, MIN_ALIKE
 from bench.compare.series import Point, Series
 from bench.compare.wording import range_of_changes, subject
-from bench.formatting import join_words, plural
+from bench.formatting import join_words
 from bench.schema.arms import BASELINE_MODEL
+from bench.translation import gettext, ngettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,27 @@ class ShiftGroup:
         first = self.shifts[0]
         sizes = range_of_changes(first.series.metric, [shift.ratio for shift in self.shifts])
         few = join_words(f"{shift.series.arm} ({shift.series.load_point})" for shift in self.shifts)
-        where = f"in {plural(len(self.shifts), 'case')}" if len(self.shifts) >= MIN_ALIKE else f"for {few}"
+        where = (
+            gettext("in {cases}", cases=ngettext("{count} case", "{count} cases", len(self.shifts)))
+            if len(self.shifts) >= MIN_ALIKE
+            else gettext("for {few}", few=few)
+        )
         machine = sum(shift.with_machine for shift in self.shifts)
-        as_machine = f"; {BASELINE_MODEL} changed, too, in {machine} of them" if machine else ""
-        return f"from {first.point.run} on: {subject(first.series.metric)} {sizes} {where}{as_machine}"
+        as_machine = (
+            gettext(
+                "; {baseline_model} changed, too, in {machine} of them", baseline_model=BASELINE_MODEL, machine=machine
+            )
+            if machine
+            else ""
+        )
+        return gettext(
+            "from {run} on: {subject} {sizes} {where}{as_machine}",
+            run=first.point.run,
+            subject=subject(first.series.metric),
+            sizes=sizes,
+            where=where,
+            as_machine=as_machine,
+        )
 
 
 def level_shifts(series: Sequence[Series]) -> list[LevelShift]:

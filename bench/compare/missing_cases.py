@@ -8,6 +8,7 @@ from bench.compare.anchors import is_anchor
 from bench.compare.run_values import MetricValues, RunValues
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
+from bench.translation import gettext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,5 +94,5 @@ def _missing(case: CaseKey, metrics: Iterable[str], status: str, reason: str) ->
 def _missing_reason(values: Mapping[str, MetricValues], metrics: Iterable[str]) -> str:
     medians = [values[metric].median for metric in metrics if metric in values]
     if 0 in medians:
-        return "nothing was served"
-    return "the median is infinite: requests were lost" if medians else "no block has a value"
+        return gettext("nothing was served")
+    return gettext("the median is infinite: requests were lost") if medians else gettext("no block has a value")

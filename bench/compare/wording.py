@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bench.schema.metrics import METRICS
+from bench.translation import N_, gettext
 
 
 class _Words(NamedTuple):
@@ -13,29 +14,29 @@ class _Words(NamedTuple):
     fall: str
 
 
-_HIGHER, _LONGER, _MORE = ("higher", "lower"), ("longer", "shorter"), ("more", "less")
+_HIGHER, _LONGER, _MORE = (N_("higher"), N_("lower")), (N_("longer"), N_("shorter")), (N_("more"), N_("less"))
 _WORDS = {
-    "throughput_rps": _Words("requests/s", *_HIGHER),
-    "max_rate_rps": _Words("max rate", *_HIGHER),
-    "sessions_per_s": _Words("sessions/s", *_HIGHER),
-    "latency_p50_us": _Words("median latency", *_LONGER),
-    "latency_p99_us": _Words("p99 latency", *_LONGER),
-    "service_p50_us": _Words("median service time", *_LONGER),
-    "service_p99_us": _Words("p99 service time", *_LONGER),
-    "cpu_us_per_request": _Words("CPU time per request", *_MORE),
-    "memory_mb": _Words("memory", *_MORE),
+    "throughput_rps": _Words(N_("requests/s"), *_HIGHER),
+    "max_rate_rps": _Words(N_("max rate"), *_HIGHER),
+    "sessions_per_s": _Words(N_("sessions/s"), *_HIGHER),
+    "latency_p50_us": _Words(N_("median latency"), *_LONGER),
+    "latency_p99_us": _Words(N_("p99 latency"), *_LONGER),
+    "service_p50_us": _Words(N_("median service time"), *_LONGER),
+    "service_p99_us": _Words(N_("p99 service time"), *_LONGER),
+    "cpu_us_per_request": _Words(N_("CPU time per request"), *_MORE),
+    "memory_mb": _Words(N_("memory"), *_MORE),
 }
 
 
 def subject(metric: str) -> str:
     """Return the name of a metric in a sentence; the column's name if it has no other."""
-    return _WORDS[metric].subject if metric in _WORDS else metric
+    return gettext(_WORDS[metric].subject) if metric in _WORDS else metric
 
 
 def direction(metric: str, ratio: float) -> str:
     """Return the word for a ratio other than 1: ``less``, ``higher``."""
     words = _WORDS.get(metric, _Words(metric, *_HIGHER))
-    return words.rise if ratio > 1 else words.fall
+    return gettext(words.rise if ratio > 1 else words.fall)
 
 
 def better_direction(metric: str) -> str:
@@ -48,7 +49,7 @@ def percent(ratio: float) -> str:
     if math.isnan(ratio):
         return "-"
     if math.isinf(ratio) or ratio >= 10:
-        return "unbounded" if math.isinf(ratio) else f"x {ratio:.3g}"
+        return gettext("unbounded") if math.isinf(ratio) else f"x {ratio:.3g}"
     return f"{100 * (ratio - 1):+.{_decimals(ratio)}f}%"
 
 
@@ -56,10 +57,16 @@ def range_of_changes(metric: str, ratios: Sequence[float]) -> str:
     """Return the sizes of changes: ``2.0% to 4.0% less``, or ``3.0% lower to 8.0% higher`` for both directions."""
     lowest, highest = min(ratios), max(ratios)
     if (lowest < 1) != (highest < 1):
-        return f"{_size(lowest)} {direction(metric, lowest)} to {_size(highest)} {direction(metric, highest)}"
+        return gettext(
+            "{lowest} {direction} to {highest} {direction_2}",
+            lowest=_size(lowest),
+            direction=direction(metric, lowest),
+            highest=_size(highest),
+            direction_2=direction(metric, highest),
+        )
     smaller, larger = sorted((lowest, highest), key=lambda ratio: abs(ratio - 1))
     sizes = dict.fromkeys((_size(smaller), _size(larger)))
-    return f"{' to '.join(sizes)} {direction(metric, larger)}"
+    return f"{gettext(' to ').join(sizes)} {direction(metric, larger)}"
 
 
 def _size(ratio: float) -> str:

@@ -17,6 +17,7 @@ from bench.escaping import visible
 from bench.machine import cgroup_limits, fd_limit
 from bench.machine.cpu_layout import cores, place_here
 from bench.machine.kernel_files import read_kernel_file
+from bench.translation import gettext
 
 State = Literal["good", "note", "bad"]  # note: results are correct, but typical of this setting
 _OBSERVE_S = 0.5
@@ -62,65 +63,73 @@ def _check_cpus() -> Iterator[Finding]:
     generator, servers = _comma_list(placement.generator), _comma_list(placement.server)
     yield Finding(
         "CPUs",
-        f"{len(usable)} of {os.cpu_count()} usable; generator: {generator}, servers: {servers}",
+        gettext(
+            "{usable} of {cpu_count} usable; generator: {generator}, servers: {servers}",
+            usable=len(usable),
+            cpu_count=os.cpu_count(),
+            generator=generator,
+            servers=servers,
+        ),
         "good" if placement.disjoint else "bad",
-        "a generator that shares a CPU or a core with the server competes with it, so results reflect contention",
-        "give this process at least two cores (taskset, or the container's cpuset)",
+        gettext(
+            "a generator that shares a CPU or a core with the server competes with it, so results reflect contention"
+        ),
+        gettext("give this process at least two cores (taskset, or the container's cpuset)"),
     )
     quota_cpus = cgroup_limits.read_limits().cpus
     if quota_cpus is not None:
         yield Finding(
-            "CPU quota",
+            gettext("CPU quota"),
             f"{quota_cpus:g} CPUs",
             "good" if quota_cpus >= _MIN_QUOTA_CPUS else "bad",
-            "when a container has used up its quota, the kernel stops all its processes until the next period",
-            "give the container at least two CPUs, or a cpuset instead of a quota",
+            gettext("when a container has used up its quota, the kernel stops all its processes until the next period"),
+            gettext("give the container at least two CPUs, or a cpuset instead of a quota"),
         )
     siblings = {str(core) for core in cores(usable).values() if "," in str(core) or "-" in str(core)}
     if siblings:
         yield Finding(
-            "SMT siblings",
+            gettext("SMT siblings"),
             ", ".join(sorted(siblings)),
             "note",
-            "two threads of a core slow each other; holabench gives whole cores to one side",
-            "switch SMT off for less noise",
+            gettext("two threads of a core slow each other; holabench gives whole cores to one side"),
+            gettext("switch SMT off for less noise"),
         )
     is_virtual = "hypervisor" in read_kernel_file("/proc/cpuinfo")
     yield Finding(
-        "virtual machine",
-        "yes" if is_virtual else "no",
+        gettext("virtual machine"),
+        gettext("yes") if is_virtual else gettext("no"),
         "note" if is_virtual else "good",
-        "the hypervisor may take CPU time and change the clock speed without notice",
-        "measure on bare metal if possible",
+        gettext("the hypervisor may take CPU time and change the clock speed without notice"),
+        gettext("measure on bare metal if possible"),
     )
 
 
 def _check_speed() -> Iterator[Finding]:
     governor = read_kernel_file("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     yield Finding(
-        "governor",
-        governor or "not available",
+        gettext("governor"),
+        governor or gettext("not available"),
         "good" if governor in ("", "performance") else "note",
-        "a CPU that saves power is slow when a request wakes it",
+        gettext("a CPU that saves power is slow when a request wakes it"),
         "cpupower frequency-set --governor performance",
     )
     no_turbo = read_kernel_file("/sys/devices/system/cpu/intel_pstate/no_turbo")
     boost = read_kernel_file("/sys/devices/system/cpu/cpufreq/boost")
     turbo = no_turbo == "0" or boost == "1"
     yield Finding(
-        "turbo",
-        "on" if turbo else "off or unknown",
+        gettext("turbo"),
+        gettext("on") if turbo else gettext("off or unknown"),
         "note" if turbo else "good",
-        "the clock speed depends on the temperature of the machine",
+        gettext("the clock speed depends on the temperature of the machine"),
         "echo 1 > /sys/devices/system/cpu/intel_pstate/no_turbo",
     )
     clock = read_kernel_file("/sys/devices/system/clocksource/clocksource0/current_clocksource")
     yield Finding(
-        "clock source",
-        clock or "unknown",
+        gettext("clock source"),
+        clock or gettext("unknown"),
         "good" if clock in _FAST_CLOCKS else "bad",
-        "a slow clock source needs a system call for every time stamp, several per request",
-        "boot with clocksource=tsc if the TSC is stable",
+        gettext("a slow clock source needs a system call for every time stamp, several per request"),
+        gettext("boot with clocksource=tsc if the TSC is stable"),
     )
 
 
@@ -131,19 +140,19 @@ def _check_load() -> Iterator[Finding]:
     yield _busy_processes(before, _cpu_times(), elapsed_s)
     steal_share = (psutil.cpu_times().steal - steal_before_s) / elapsed_s / (os.cpu_count() or 1)
     yield Finding(
-        "steal time",
+        gettext("steal time"),
         f"{steal_share:.1%}",
         "bad" if steal_share > _MAX_STEAL_SHARE else "good",
-        "the hypervisor gives this CPU time to other virtual machines",
-        "measure at another time or on another host",
+        gettext("the hypervisor gives this CPU time to other virtual machines"),
+        gettext("measure at another time or on another host"),
     )
     load = os.getloadavg()[0]
     yield Finding(
-        "load average",
+        gettext("load average"),
         f"{load:.2f}",
         "note" if load > _MAX_LOAD_AVERAGE else "good",
-        "number of processes that wanted a CPU in the last minute",
-        "wait a minute if this was your own work",
+        gettext("number of processes that wanted a CPU in the last minute"),
+        gettext("wait a minute if this was your own work"),
     )
 
 
@@ -155,11 +164,11 @@ def _busy_processes(
     busy = sorted((pid for pid in shares if shares[pid] > _BUSY_SHARE), key=lambda pid: -shares[pid])
     texts = [f"{visible(now[pid][0])} ({pid}) {shares[pid]:.0%}" for pid in busy[:_MAX_LISTED]]
     return Finding(
-        "other processes",
-        ", ".join(texts) or "none is busy",
+        gettext("other processes"),
+        ", ".join(texts) or gettext("none is busy"),
         "bad" if busy else "good",
-        "the CPU time that they take is missing for servers and generator",
-        "stop them, or wait until they finish",
+        gettext("the CPU time that they take is missing for servers and generator"),
+        gettext("stop them, or wait until they finish"),
     )
 
 
@@ -169,15 +178,15 @@ def _check_kernel() -> Iterator[Finding]:
         "net.core.somaxconn",
         str(backlog),
         "good" if backlog >= _MIN_BACKLOG else "bad",
-        "limit of the listen backlog: clients that connect at the same time beyond it have to retry",
+        gettext("limit of the listen backlog: clients that connect at the same time beyond it have to retry"),
         "sysctl net.core.somaxconn=4096",
     )
     receive_bytes = _read_setting("net/core/rmem_max")
     yield Finding(
         "net.core.rmem_max",
-        f"{receive_bytes:,} bytes",
+        gettext("{receive_bytes:,} bytes", receive_bytes=receive_bytes),
         "good" if receive_bytes >= _MIN_RECEIVE_BYTES else "note",
-        "limit of the receive buffer: datagrams that arrive while it is full are lost",
+        gettext("limit of the receive buffer: datagrams that arrive while it is full are lost"),
         "sysctl net.core.rmem_max=1048576",
     )
     cookies = _read_setting("net/ipv4/tcp_syncookies")
@@ -185,7 +194,7 @@ def _check_kernel() -> Iterator[Finding]:
         "net.ipv4.tcp_syncookies",
         str(cookies),
         "good" if cookies != 2 else "note",
-        "with the value 2 all connections lose TCP options that they normally have",
+        gettext("with the value 2 all connections lose TCP options that they normally have"),
         "sysctl net.ipv4.tcp_syncookies=1",
     )
     yield from _check_ports()
@@ -196,10 +205,12 @@ def _check_ports() -> Iterator[Finding]:
     reuse = _read_setting("net/ipv4/tcp_tw_reuse")
     ports = high - low + 1
     yield Finding(
-        "ports",
-        f"{ports:,}, tcp_tw_reuse {reuse}",
+        gettext("ports"),
+        gettext("{ports:,}, tcp_tw_reuse {reuse}", ports=ports, reuse=reuse),
         "good" if ports > _MIN_PORTS or reuse else "note",
-        "a closed connection keeps its port for a minute; the generator uses more addresses when ports run short",
+        gettext(
+            "a closed connection keeps its port for a minute; the generator uses more addresses when ports run short"
+        ),
         "sysctl net.ipv4.ip_local_port_range='15000 65000'",
     )
     sockets = next(
@@ -207,34 +218,38 @@ def _check_ports() -> Iterator[Finding]:
     )
     waiting = int(sockets[sockets.index("tw") + 1]) if "tw" in sockets else 0
     yield Finding(
-        "connections in TIME_WAIT",
+        gettext("connections in TIME_WAIT"),
         f"{waiting:,}",
         "good" if waiting < _MAX_TIME_WAIT else "note",
-        "connections of an earlier measurement still occupy ports and memory",
-        "wait a minute",
+        gettext("connections of an earlier measurement still occupy ports and memory"),
+        gettext("wait a minute"),
     )
 
 
 def _check_limits() -> Iterator[Finding]:
     limit = fd_limit.hard_limit()
     yield Finding(
-        "file descriptors",
-        "no limit" if limit is None else f"at most {limit:,}",
+        gettext("file descriptors"),
+        gettext("no limit") if limit is None else gettext("at most {limit:,}", limit=limit),
         "good" if limit is None or limit >= _MIN_DESCRIPTORS else "bad",
-        "every connection needs one on each side; holabench raises the soft limit itself",
-        "ulimit -Hn 65536, or limits.conf",
+        gettext("every connection needs one on each side; holabench raises the soft limit itself"),
+        gettext("ulimit -Hn 65536, or limits.conf"),
     )
     limits = cgroup_limits.read_limits()
-    of_limit = "" if limits.memory_bytes is None else f" of the container's {limits.memory_bytes / 1e6:,.0f} MB"
+    of_limit = (
+        ""
+        if limits.memory_bytes is None
+        else gettext(" of the container's {memory_bytes:,.0f} MB", memory_bytes=limits.memory_bytes / 1e6)
+    )
     free_mb = psutil.virtual_memory().available / 1e6
     if limits.free_memory_bytes is not None:
         free_mb = min(free_mb, limits.free_memory_bytes / 1e6)
     yield Finding(
-        "memory",
-        f"{free_mb:,.0f} MB free{of_limit}",
+        gettext("memory"),
+        gettext("{free_mb:,.0f} MB free{of_limit}", free_mb=free_mb, of_limit=of_limit),
         "good" if free_mb > _MIN_FREE_MB else "bad",
-        "a machine that swaps measures its disk",
-        "stop other memory-intensive processes",
+        gettext("a machine that swaps measures its disk"),
+        gettext("stop other memory-intensive processes"),
     )
 
 
@@ -243,15 +258,15 @@ def _check_interpreter() -> Iterator[Finding]:
     optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     version = f"{sys.implementation.name} {'.'.join(map(str, sys.version_info[:3]))}"
     if debug:
-        version += ", debug build"
+        version += gettext(", debug build")
     elif not optimised:
-        version += ", built without --enable-optimizations"
+        version += gettext(", built without --enable-optimizations")
     yield Finding(
         "Python",
         version,
         "bad" if debug else "good" if optimised else "note",
-        "the models run in it; an optimised build is about 10 to 20% faster",
-        "use the Python of your distribution, or an official build",
+        gettext("the models run in it; an optimised build is about 10 to 20% faster"),
+        gettext("use the Python of your distribution, or an official build"),
     )
 
 

@@ -5,6 +5,7 @@ from bench.plan.definition import Plan
 from bench.plan.ordering import round_count
 from bench.plan.scenario import Scenario
 from bench.plan.slice_lengths import usual_length
+from bench.translation import gettext
 from clients.quality_codes import MIN_SAMPLES_BEYOND, QUANTILES
 
 _TAILS = ("p99", "p99.9")
@@ -27,8 +28,14 @@ def percentile_needs(plan: Plan, scenario: Scenario) -> str:
     if _rate_rps(scenario) is not None:
         missing = [_seconds_needed(plan, scenario, name) for name in _TAILS if not _is_printed(scenario, name, seconds)]
         return f"{scenario.name}: {'; '.join(missing)}" if missing else ""
-    rates = " and ".join(f"{compact(_requests(name) / seconds)} for {name}" for name in _TAILS)
-    return f"{scenario.name}: a percentile is printed from this many requests/s on: {rates} (more --seconds lower them)"
+    rates = gettext(" and ").join(
+        gettext("{requests} for {name}", requests=compact(_requests(name) / seconds), name=name) for name in _TAILS
+    )
+    return gettext(
+        "{name}: a percentile is printed from this many requests/s on: {rates} (more --seconds lower them)",
+        name=scenario.name,
+        rates=rates,
+    )
 
 
 def _rate_rps(scenario: Scenario) -> float | None:
@@ -49,4 +56,9 @@ def _seconds_needed(plan: Plan, scenario: Scenario, percentile: str) -> str:
     usual = usual_length(plan, scenario)
     share = max(usual.window_s, 1e-9) / usual.slice_s
     seconds = _requests(percentile) / (_rate_rps(scenario) or 1.0) / share
-    return f"{percentile} needs --seconds {seconds:.2g} at {compact(_rate_rps(scenario) or 0.0)} requests/s"
+    return gettext(
+        "{percentile} needs --seconds {seconds:.2g} at {rate_rps} requests/s",
+        percentile=percentile,
+        seconds=seconds,
+        rate_rps=compact(_rate_rps(scenario) or 0.0),
+    )

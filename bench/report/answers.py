@@ -16,16 +16,18 @@ from bench.formatting import compact, format_percent, format_ratio, join_words
 from bench.report.asyncio_reads import asyncio_reads
 from bench.report.reference_ratios import Row, by_ratio, is_measured, ratio_sentences, times, with_reference
 from bench.schema.arms import Arm
+from bench.schema.code_words import in_words
 from bench.schema.conclusions import ComparisonKind
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, ScenarioKind, headline
+from bench.translation import N_, gettext
 
 QUANTITIES = {
-    "throughput_rps": "requests per second",
-    "sessions_per_s": "sessions per second",
-    "cpu_us_per_request": "CPU time per request",
-    "latency_p99_us": "99th percentile of the latency",
-    "memory_mb": "memory",
+    "throughput_rps": N_("requests per second"),
+    "sessions_per_s": N_("sessions per second"),
+    "cpu_us_per_request": N_("CPU time per request"),
+    "latency_p99_us": N_("99th percentile of the latency"),
+    "memory_mb": N_("memory"),
 }
 
 
@@ -82,7 +84,11 @@ def search_answers(summary: pd.DataFrame, unranked: Sequence[str] = ()) -> list[
     for load_point, rows in group_by_load_point(searches).items():
         competing = [row for row in rows.to_dict("records") if Arm.parse(row["arm"]).label not in unranked]
         sentences = [
-            f"Over {transport.upper()}, the highest rate that meets the objective, in requests per second: {bounds}."
+            gettext(
+                "Over {transport}, the highest rate that meets the objective, in requests per second: {bounds}.",
+                transport=transport.upper(),
+                bounds=bounds,
+            )
             for transport in ("tcp", "udp")
             if (bounds := _bounds(row for row in competing if Arm.parse(row["arm"]).transport == transport))
         ]
@@ -101,7 +107,7 @@ def noise_floor(comparisons: pd.DataFrame) -> str:
     controls = comparisons[comparisons["kind"] == ComparisonKind.CONTROL]
     controls = controls[controls["metric"] == controls["scenario_kind"].map(lambda kind: headline(str(kind)))]
     parts = [
-        f"{format_percent(share)} in {METRICS[str(metric)].label.partition(' (')[0]}"
+        gettext("{share} in {label}", share=format_percent(share), label=METRICS[str(metric)].label.partition(" (")[0])
         for metric, rows in controls.groupby("metric", sort=False)
         if (share := noise_floor_share(rows)) is not None
     ]
@@ -113,7 +119,7 @@ def _answer(load_point: LoadPoint, metric: str, rows: Sequence[Row], noise: floa
     if not measured:
         return None
     best = [_first_rank(rows, metric, transport, noise) for transport in measured]
-    ratios = [ratio_sentences(rows, transport, QUANTITIES[metric]) for transport in measured]
+    ratios = [ratio_sentences(rows, transport, gettext(QUANTITIES[metric])) for transport in measured]
     ratios += [_udp_relative_to_tcp(rows), asyncio_reads(rows, metric)]
     return Answer(str(load_point), " ".join(best), tuple(filter(None, ratios)))
 
@@ -123,17 +129,42 @@ def _first_rank(rows: Sequence[Row], metric: str, transport: str, noise: float |
     rank_of = {arm: rank for arm, rank in ranks(rows).items() if Arm.parse(arm).transport == transport}
     first = sorted(arm for arm, (best, _) in rank_of.items() if best == 1)
     quantity, labels = QUANTITIES[metric], [Arm.parse(arm).label for arm in first]
-    over = f"Over {transport.upper()}"
+    over = gettext("Over {transport}", transport=transport.upper())
     compared = with_reference(rows, transport)
     if not first and len(compared) == 1 and not is_measured(compared[0]):
         only, reference = (Arm.parse(compared[0][side]).label for side in ("arm", "reference"))
-        return f"{over}, only {only} was measured: without {reference} there is no comparison."
+        return gettext(
+            "{over}, only {only} was measured: without {reference} there is no comparison.",
+            over=over,
+            only=only,
+            reference=reference,
+        )
     if not first:
-        return f"No conclusion over {transport.upper()}: the figures are invalid (see caveats)."
+        return gettext(
+            "No conclusion over {transport}: the figures are invalid (see caveats).", transport=transport.upper()
+        )
     if len(first) > 1:
-        return f"{over}, {join_words(labels)} share the first rank in {quantity}: no significant difference."
-    lead = "lowest" if metric == "latency_p99_us" else "most" if METRICS[metric].more_is_better else "least"
-    return f"{over}, {labels[0]} has the {lead} {quantity}{_lead_below_noise_floor(rows, rank_of, first[0], noise)}."
+        return gettext(
+            "{over}, {labels} share the first rank in {quantity}: no significant difference.",
+            over=over,
+            labels=join_words(labels),
+            quantity=gettext(quantity),
+        )
+    lead = _lead_text(metric)
+    return gettext(
+        "{over}, {labels} has the {lead} {quantity}{remark}.",
+        over=over,
+        labels=labels[0],
+        lead=lead,
+        quantity=gettext(quantity),
+        remark=_lead_below_noise_floor(rows, rank_of, first[0], noise),
+    )
+
+
+def _lead_text(metric: str) -> str:
+    if metric == "latency_p99_us":
+        return gettext("lowest")
+    return gettext("most") if METRICS[metric].more_is_better else gettext("least")
 
 
 def _lead_below_noise_floor(
@@ -150,13 +181,21 @@ def _lead_below_noise_floor(
             (second,) = pair - {first}
             times = ratio if row["arm"] == first else 1 / ratio
             label = Arm.parse(second).label
-            return f", but its lead over {label} ({format_ratio(times)} times) is within the noise floor"
+            return gettext(
+                ", but its lead over {label} ({times} times) is within the noise floor",
+                label=label,
+                times=format_ratio(times),
+            )
     return ""
 
 
 def _udp_relative_to_tcp(rows: Sequence[Row]) -> str:
     different = by_ratio([row for row in rows if row["kind"] == ComparisonKind.TRANSPORTS])
-    return f"UDP relative to TCP, same model: {join_words(map(times, different))}." if different else ""
+    return (
+        gettext("UDP relative to TCP, same model: {different}.", different=join_words(map(times, different)))
+        if different
+        else ""
+    )
 
 
 def _bounds(rows: Iterable[Row]) -> str:
@@ -166,8 +205,8 @@ def _bounds(rows: Iterable[Row]) -> str:
     """
     parts = []
     for row in sorted(rows, key=lambda row: -float(row["low"])):
-        high = "or more" if math.isnan(row["high"]) else f"to {compact(row['high'])}"
-        quality = "" if row["verdict"] == "valid" else f" ({row['verdict']})"
+        high = gettext("or more") if math.isnan(row["high"]) else gettext("to {high}", high=compact(row["high"]))
+        quality = "" if row["verdict"] == "valid" else f" ({in_words(row['verdict'])})"
         parts.append(f"{Arm.parse(row['arm']).label} {compact(row['low'])} {high}{quality}")
     return join_words(parts) if parts else ""
 

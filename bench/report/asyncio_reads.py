@@ -9,12 +9,13 @@ from typing import Any
 from bench.formatting import format_ratio
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind, Conclusion
+from bench.translation import N_, gettext
 from clients.quality_codes import INVALID
 
 STOCK = "asyncio"
 # The model over each transport that reads into memory which it keeps, and the documented interface that it uses.
 ALTERNATIVES = {"tcp": ("asyncio_buffered", "asyncio.BufferedProtocol"), "udp": ("asyncio_reader", "loop.add_reader")}
-QUANTITIES = {"throughput_rps": "requests per second", "sessions_per_s": "sessions per second"}
+QUANTITIES = {"throughput_rps": N_("requests per second"), "sessions_per_s": N_("sessions per second")}
 COMPARED = (ComparisonKind.REFERENCE, ComparisonKind.PAIR)
 Row = Mapping[Any, Any]  # a row of comparisons.csv
 
@@ -49,14 +50,25 @@ def _sentence(row: Row, quantity: str) -> str:
         ratio, low, high = 1 / ratio, 1 / high, 1 / low
     elif (arm.model, reference.model) != (alternative, STOCK):
         return ""
-    figures = (
-        f"{format_ratio(ratio)} times the {quantity} of {reference.label} ({format_ratio(low)} to {format_ratio(high)})"
+    figures = gettext(
+        "{ratio} times the {quantity} of {label} ({low} to {high})",
+        ratio=format_ratio(ratio),
+        quantity=gettext(quantity),
+        label=reference.label,
+        low=format_ratio(low),
+        high=format_ratio(high),
     )
-    over = f"Over {arm.transport.upper()}, {arm.label} ({interface}) has {figures}"
+    over = gettext(
+        "Over {transport}, {label} ({interface}) has {figures}",
+        transport=arm.transport.upper(),
+        label=arm.label,
+        interface=interface,
+        figures=figures,
+    )
     if conclusion.is_difference and ratio > 1:
-        return f"{over}: asyncio itself asks for 256 KiB at each read (docs/asyncio-reads.md)."
+        return gettext("{over}: asyncio itself asks for 256 KiB at each read (docs/asyncio-reads.md).", over=over)
     if conclusion.is_difference:
-        return f"{over}: the reads of asyncio, 256 KiB each, cost nothing here."
+        return gettext("{over}: the reads of asyncio, 256 KiB each, cost nothing here.", over=over)
     if conclusion is Conclusion.EQUIVALENT:
-        return f"{over}, which is equivalent: asyncio's reads of 256 KiB cost nothing here."
+        return gettext("{over}, which is equivalent: asyncio's reads of 256 KiB cost nothing here.", over=over)
     return ""

@@ -12,9 +12,10 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.cases import group_by_load_point
-from bench.formatting import format_ratio, join_words, plural
+from bench.formatting import format_ratio, join_words
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind
+from bench.translation import gettext, ngettext
 from clients.quality_codes import INVALID
 
 Row = Mapping[Any, Any]  # a row of comparisons.csv
@@ -42,9 +43,13 @@ class Standing:
     @property
     def figures(self) -> str:
         """The ratio with its interval: ``1.12 times (1.08 to 1.16)``."""
-        times = f"{format_ratio(self.ratio)} times"
+        times = gettext("{ratio} times", ratio=format_ratio(self.ratio))
         is_known = math.isfinite(self.low) and math.isfinite(self.high)
-        return f"{times} ({format_ratio(self.low)} to {format_ratio(self.high)})" if is_known else times
+        return (
+            gettext("{times} ({low} to {high})", times=times, low=format_ratio(self.low), high=format_ratio(self.high))
+            if is_known
+            else times
+        )
 
 
 def standings(comparisons: Iterable[Row]) -> list[Standing]:
@@ -74,13 +79,20 @@ def standings(comparisons: Iterable[Row]) -> list[Standing]:
 def describe_standing(standing: Standing) -> str:
     """Return what the baseline shows at one load point, as a sentence."""
     baseline, fastest = standing.baseline.label, standing.fastest.label
-    reached = f"{baseline} reaches {standing.figures} the rate of {fastest}, the fastest server"
-    over = f"Over {standing.baseline.transport.upper()}, {reached}"
+    reached = gettext(
+        "{baseline} reaches {figures} the rate of {fastest}, the fastest server",
+        baseline=baseline,
+        figures=standing.figures,
+        fastest=fastest,
+    )
+    over = gettext("Over {transport}, {reached}", transport=standing.baseline.transport.upper(), reached=reached)
     if standing.is_limit:
-        return f"{over}: the limit of this machine with this generator."
+        return gettext("{over}: the limit of this machine with this generator.", over=over)
     if standing.ratio < 1:
-        return f"{over}: a compiled baseline, not a limit."
-    return f"{over}: the interval leaves open whether a server is faster, so this is not known to be a limit."
+        return gettext("{over}: a compiled baseline, not a limit.", over=over)
+    return gettext(
+        "{over}: the interval leaves open whether a server is faster, so this is not known to be a limit.", over=over
+    )
 
 
 def baseline_note(comparisons: pd.DataFrame) -> list[str]:
@@ -97,15 +109,28 @@ def baseline_note(comparisons: pd.DataFrame) -> list[str]:
         return []
     label = found[0].baseline.label
     over = [
-        f"{join_words(format_ratio(each.ratio) for each in of_transport)} over {transport.upper()}"
+        gettext(
+            "{of_transport} over {transport}",
+            of_transport=join_words(format_ratio(each.ratio) for each in of_transport),
+            transport=transport.upper(),
+        )
         for transport in sorted({each.baseline.transport for each in found})
         if (of_transport := [each for each in found if each.baseline.transport == transport])
     ]
     counts = list(dict.fromkeys(each.connections for each in found))
-    at = f" at {join_words(map(str, counts))} connections" if len(counts) > 1 else ""
-    line = f"{label}, the compiled baseline, by the fastest server{at}: {join_words(over)}."
+    at = gettext(" at {counts} connections", counts=join_words(map(str, counts))) if len(counts) > 1 else ""
+    line = gettext(
+        "{label}, the compiled baseline, by the fastest server{at}: {over}.", label=label, at=at, over=join_words(over)
+    )
     exceeded = [each for each in found if not each.is_limit]
     if not exceeded:
-        return [f"{line} So it shows the limit of this machine with this generator."]
-    places = [f"{each.baseline.transport.upper()} at {plural(each.connections, 'connection')}" for each in exceeded]
-    return [f"{line} It is not known to be a limit over {join_words(places)}."]
+        return [gettext("{line} So it shows the limit of this machine with this generator.", line=line)]
+    places = [
+        gettext(
+            "{transport} at {connections}",
+            transport=each.baseline.transport.upper(),
+            connections=ngettext("{count} connection", "{count} connections", each.connections),
+        )
+        for each in exceeded
+    ]
+    return [gettext("{line} It is not known to be a limit over {places}.", line=line, places=join_words(places))]

@@ -10,11 +10,13 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.cases import CaseKey
-from bench.formatting import plural
 from bench.report.deciding_values import BlockFlags, badness, deciding_value, flags_of_blocks, limits
 from bench.schema.arms import Arm
+from bench.schema.code_words import in_words
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, headline
+from bench.schema.quality_words import advice_text, meaning_text
+from bench.translation import gettext, ngettext
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import QualityFlag, Thresholds
 
@@ -99,7 +101,7 @@ def collect_caveats(
 def advice(caveats: Iterable[ScenarioCaveats], thresholds: Thresholds = DEFAULT_THRESHOLDS) -> list[tuple[str, str]]:
     """Return (code, what to do about it) for every doubt that any scenario has."""
     names = {caveat.code for of_scenario in caveats for caveat in of_scenario.caveats}
-    return [(name, thresholds.parse(name)[0].code.advice) for name in _in_order(names, thresholds)]
+    return [(name, advice_text(thresholds.parse(name)[0].code)) for name in _in_order(names, thresholds)]
 
 
 def _kinds(frame: pd.DataFrame) -> dict[str, str]:
@@ -110,7 +112,7 @@ def _case(row: Mapping[Any, Any]) -> str:
     """Return a case without its scenario: ``select/tcp at 64 connections, 64 bytes``."""
     load_point = LoadPoint.from_row(row).planned
     place = str(load_point).removeprefix(f"{load_point.scenario}, ")
-    return f"{Arm.parse(row['arm']).display_name} at {place}"
+    return gettext("{display_name} at {place}", display_name=Arm.parse(row["arm"]).display_name, place=place)
 
 
 def _occurrences(rows: pd.DataFrame, column: str, thresholds: Thresholds) -> dict[str, list[_Occurrence]]:
@@ -144,11 +146,16 @@ def _caveat(occurrences: Sequence[_Occurrence], first: str, measured: int, block
     code = occurrences[0].flag.code
     return Caveat(
         code=code.name,
-        meaning=code.meaning,
-        cases=f"{len(worst)} of {plural(measured, 'case')}{_metrics_concerned(metrics, first)}",
+        meaning=meaning_text(code),
+        cases=gettext(
+            "{worst} of {cases}{remark}",
+            worst=len(worst),
+            cases=ngettext("{count} case", "{count} cases", measured),
+            remark=_metrics_concerned(metrics, first),
+        ),
         limits=limits(code, {METRICS[name].figure.percentile for name in metrics if name in METRICS}),
         places=_places(worst, blocks),
-        advice=code.advice,
+        advice=advice_text(code),
     )
 
 
@@ -157,8 +164,10 @@ def _metrics_concerned(metrics: Collection[str], first: str) -> str:
     if first in metrics:
         return ""
     if len(metrics) > MAX_METRICS:
-        return f" (not the {_label(first)})"
-    return f" (only the {' and the '.join(_label(name) for name in METRICS if name in metrics)})"
+        return gettext(" (not the {label})", label=_label(first))
+    return gettext(
+        " (only the {metrics})", metrics=gettext(" and the ").join(_label(name) for name in METRICS if name in metrics)
+    )
 
 
 def _label(metric: str) -> str:
@@ -171,8 +180,10 @@ def _places(worst: Mapping[str, _Occurrence], blocks: BlockFlags) -> str:
     Of many cases only the worst is named.
     """
     if len(worst) <= MAX_PLACES:
-        return f"Seen in {'; '.join(_place(found, blocks) for found in worst.values())}"
-    return f"Worst: {_place(max(worst.values(), key=lambda found: _badness(found, blocks)), blocks)}"
+        return gettext("Seen in {values}", values="; ".join(_place(found, blocks) for found in worst.values()))
+    return gettext(
+        "Worst: {place}", place=_place(max(worst.values(), key=lambda found: _badness(found, blocks)), blocks)
+    )
 
 
 def _badness(found: _Occurrence, blocks: BlockFlags) -> tuple[int, float]:
@@ -188,14 +199,18 @@ def _gaps(trials: pd.DataFrame) -> dict[str, list[Gap]]:
     """Return the cases that failed or were skipped, by scenario."""
     if trials.empty:
         return {}
-    rows = trials[trials["status"] != "ok"].assign(reason=lambda frame: frame["reason"].fillna("no reason given"))
+    rows = trials[trials["status"] != "ok"].assign(
+        reason=lambda frame: frame["reason"].fillna(gettext("no reason given"))
+    )
     blocks: dict[tuple[str, str, str], set[int]] = {}
     for row in rows.to_dict("records"):
-        key = (str(row["scenario"]), _case(row), f"{row['status']}: {row['reason']}")
+        key = (str(row["scenario"]), _case(row), f"{in_words(row['status'])}: {row['reason']}")
         blocks.setdefault(key, set()).add(int(row["block"]))
     gaps: dict[str, list[Gap]] = {}
     for (scenario, case, reason), of_case in blocks.items():
-        gaps.setdefault(scenario, []).append(Gap(case, reason, plural(len(of_case), "block")))
+        gaps.setdefault(scenario, []).append(
+            Gap(case, reason, ngettext("{count} block", "{count} blocks", len(of_case)))
+        )
     return gaps
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.store.errors import StoreError
+from bench.translation import current_language, use_language
 
 if TYPE_CHECKING:  # pandas is slow to import, and the fork server has to start first
     from bench.report.charts.catalogue import ChartRequest, ChartTables
@@ -76,7 +77,9 @@ class ChartWorkers:
             return
         try:
             with _reporting_errors(self._path):
-                self._pool = ProcessPoolExecutor(self._processes, _fork_server(), _initialise_worker, (tables,))
+                self._pool = ProcessPoolExecutor(
+                    self._processes, _fork_server(), _initialise_worker, (tables, current_language())
+                )
                 # A thread starts the processes: Ctrl-C is raised in the main thread only. There it could interrupt the
                 # pool between starting a process and noting it.
                 self._starter.submit(self._start_processes, self._pool).result()
@@ -196,8 +199,9 @@ def _ignoring_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, handler)
 
 
-def _initialise_worker(tables: "ChartTables") -> None:
-    """Prepare a worker process."""
+def _initialise_worker(tables: "ChartTables", language: str) -> None:
+    """Prepare a worker process, which has the default language."""
+    use_language(language)
     global _worker_tables  # noqa: PLW0603  # an initializer has no other way to leave something for the tasks
     _worker_tables = tables
     threading.Thread(target=_exit_with_parent, daemon=True).start()

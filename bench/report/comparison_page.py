@@ -21,10 +21,11 @@ from bench.report.csv_tables import change_csv
 from bench.report.html_pages import html_templates, models_of
 from bench.report.terms import select_terms
 from bench.schema.arms import Arm
+from bench.translation import N_, gettext
 from clients.quality_codes import SUSPECT
 
-_TERMS = ("baseline", "block", "interval", "equivalent", "inconclusive", "suspect, invalid")
-_COLUMNS = ("server", "load", "metric", "change", "", "before", "after", "verdict")
+_TERMS = ("baseline", "block", "interval", "equivalent", "inconclusive", N_("suspect, invalid"))
+_COLUMNS = (N_("server"), N_("load"), N_("metric"), N_("change"), "", N_("before"), N_("after"), N_("verdict"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def render_comparisons(comparisons: Sequence[RunComparison], threshold: float) -
     pictures = [picture for view in views for picture in (*view.pictures, *view.more_pictures)]
     content = {
         "views": views,
-        "columns": _COLUMNS,
+        "columns": [gettext(name) if name else "" for name in _COLUMNS],
         "models": models_of(pictures),
         "threshold": f"{100 * threshold:g}%",
         "terms": select_terms(_TERMS),
@@ -69,7 +70,7 @@ def _view(comparison: RunComparison, threshold: float, number: int, count: int) 
         opened |= {change.metric for change in comparison.judged if change.relative_to}
     pictures = change_pictures(comparison, threshold, number)
     return ComparisonView(
-        title=f"{after} compared with {before}",
+        title=gettext("{after} compared with {before}", after=after, before=before),
         sentences=all_visible(first_sentences(comparison, digest, threshold)),
         pictures=[picture for picture in pictures if picture.scenario in opened],
         more_pictures=[picture for picture in pictures if picture.scenario not in opened],

@@ -12,6 +12,7 @@ from bench.report.charts.encode import encode_svg
 from bench.report.charts.history import draw_history
 from bench.report.charts.style import look
 from bench.report.content import Picture
+from bench.translation import gettext
 
 
 def change_pictures(comparison: RunComparison, threshold: float, number: int) -> list[Picture]:
@@ -21,7 +22,7 @@ def change_pictures(comparison: RunComparison, threshold: float, number: int) ->
         for metric in COMPARED_METRICS:
             of_metric = [change for change in comparison.judged if change.metric == metric]
             if figure := draw_changes(of_metric, comparison.names, threshold) if of_metric else None:
-                title = f"Change of {subject(metric)}"
+                title = gettext("Change of {subject}", subject=subject(metric))
                 pictures.append(Picture(title, f"{metric}-{number}", encode_svg(figure), metric, ""))
     return pictures
 

@@ -10,57 +10,67 @@ import pandas as pd
 from bench.analysis.comparisons import is_within_noise, noise_floor_at
 from bench.analysis.rankings import format_rank
 from bench.analysis.statistics import order_ranks
-from bench.formatting import format_percent, format_ratio, plural, with_interval
+from bench.formatting import format_percent, format_ratio, with_interval
 from bench.report.caveats import ScenarioCaveats
 from bench.report.meanings import meaning
 from bench.report.reference_ratios import WITHIN_NOISE
 from bench.report.tables import DIFFERENT, FINDING_MARK, Estimate, ResultTable, TableRow
 from bench.schema.arms import Arm
+from bench.schema.code_words import in_words
 from bench.schema.conclusions import Pairing
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS
+from bench.translation import N_, gettext, ngettext
 
 HEADINGS = {
-    "throughput_rps": "requests/s",
-    "max_rate_rps": "requests/s",
-    "sessions_per_s": "sessions/s",
-    "latency_p50_us": "latency p50, µs",
-    "latency_p99_us": "latency p99, µs",
-    "service_p50_us": "service time p50, µs",
-    "service_p99_us": "service time p99, µs",
-    "connect_p50_us": "connect p50, µs",
-    "connect_p99_us": "connect p99, µs",
-    "cpu_us_per_request": "CPU µs/request",
-    "memory_mb": "memory, MB",
+    "throughput_rps": N_("requests/s"),
+    "max_rate_rps": N_("requests/s"),
+    "sessions_per_s": N_("sessions/s"),
+    "latency_p50_us": N_("latency p50, µs"),
+    "latency_p99_us": N_("latency p99, µs"),
+    "service_p50_us": N_("service time p50, µs"),
+    "service_p99_us": N_("service time p99, µs"),
+    "connect_p50_us": N_("connect p50, µs"),
+    "connect_p99_us": N_("connect p99, µs"),
+    "cpu_us_per_request": N_("CPU µs/request"),
+    "memory_mb": N_("memory, MB"),
 }
 RATIO_NOTES: dict[str, str] = {
     Pairing.ROUNDS: (
-        "A ratio is measured inside each round, where both servers meet the same machine: its median in each block, "
-        "averaged over the blocks. So it is not the quotient of the medians in the table."
+        N_(
+            "A ratio is measured inside each round, where both servers meet the same machine: its "
+            "median in each block, averaged over the blocks. So it is not the quotient of the "
+            "medians in the table."
+        )
     ),
     Pairing.BLOCKS: (
-        "A ratio is measured inside each block, and averaged over the blocks. So it is not the quotient of the medians "
-        "in the table."
+        N_(
+            "A ratio is measured inside each block, and averaged over the blocks. So it is not the "
+            "quotient of the medians in the table."
+        )
     ),
-    Pairing.UNPAIRED: "Ratios are unpaired: a server remembers earlier phases, so each is measured once in a block.",
+    Pairing.UNPAIRED: N_(
+        "Ratios are unpaired: a server remembers earlier phases, so each is measured once in a block."
+    ),
 }
 MIN_BLOCKS_FOR_INTERVAL = 6  # with fewer, no pair of values contains the median with 95%
-PREDICTION_NOTE = (
-    "Predicted: a closed form of quantities that were measured at other load points. As predicted: within 10%. "
-    "Else not explained by this, with the ratio: x measured / predicted. docs/predictions.md derives the forms."
+PREDICTION_NOTE = N_(
+    "Predicted: a closed form of quantities that were measured at other load points. As "
+    "predicted: within 10%. Else not explained by this, with the ratio: x measured / "
+    "predicted. docs/predictions.md derives the forms."
 )
 COMPARISON_HEADINGS = (
-    "scenario",
-    "clients",
-    "connections",
-    "bytes",
-    "metric",
-    "server",
-    "compared with",
-    "ratio [95% interval]",
-    "p (Holm)",
-    "conclusion",
-    "verdict",
+    N_("scenario"),
+    N_("clients"),
+    N_("connections"),
+    N_("bytes"),
+    N_("metric"),
+    N_("server"),
+    N_("compared with"),
+    N_("ratio [95% interval]"),
+    N_("p (Holm)"),
+    N_("conclusion"),
+    N_("verdict"),
 )
 
 
@@ -123,7 +133,7 @@ def sections(
     return [
         Section(
             name=name,
-            question=questions.get(name, ""),
+            question=gettext(questions.get(name, "")),
             meaning=meaning(headlines.get(name, ""), trials[trials["scenario"] == name]),
             pictures=[picture for picture in pictures if picture.scenario == name],
             tables=[_table_view(table) for table in tables if table.load_point.scenario == name],
@@ -146,9 +156,9 @@ def comparison_rows(comparisons: pd.DataFrame) -> list[list[Cell]]:
 
 
 def _table_view(table: ResultTable) -> TableView:
-    columns = [HEADINGS[metric] for metric in table.metrics]
+    columns = [gettext(HEADINGS[metric]) for metric in table.metrics]
     if table.has_predictions:
-        columns.append("predicted")
+        columns.append(gettext("predicted"))
     return TableView(table.title, columns, [_cells(row, table) for row in table.rows], _note(table))
 
 
@@ -156,27 +166,39 @@ def _note(table: ResultTable) -> str:
     """Return how to read a table. Only what the table contains is explained."""
     notes = [_brackets(table.blocks)]
     if table.metrics[0] == "max_rate_rps":
-        notes = ["Brackets: search bounds."]
+        notes = [gettext("Brackets: search bounds.")]
     if any(row.ratio for row in table.rows):
         compared = [row.ratio for row in table.rows if row.ratio and row.ratio.is_measured and not row.is_reference]
         pairings = {ratio.pairing for ratio in compared}
-        notes += [text for pairing, text in RATIO_NOTES.items() if pairing in pairings]
-        notes.append("Servers with overlapping ranks do not differ significantly; - is not ranked.")
+        notes += [gettext(text) for pairing, text in RATIO_NOTES.items() if pairing in pairings]
+        notes.append(gettext("Servers with overlapping ranks do not differ significantly; - is not ranked."))
     if table.has_predictions:
-        notes.append(PREDICTION_NOTE)
+        notes.append(gettext(PREDICTION_NOTE))
     if any(row.mark(metric) for row in table.rows for metric in table.metrics):
-        notes.append("!: that figure is suspect, !!: invalid; the verdict is on the first figure of the row.")
+        notes.append(gettext("!: that figure is suspect, !!: invalid; the verdict is on the first figure of the row."))
     if any(row.findings for row in table.rows):
-        notes.append(f"{FINDING_MARK}: a finding about the server, listed below; the figures are right.")
+        notes.append(
+            gettext(
+                "{finding_mark}: a finding about the server, listed below; the figures are right.",
+                finding_mark=FINDING_MARK,
+            )
+        )
     return " ".join([*notes, *table.baseline])
 
 
 def _brackets(blocks: int) -> str:
     """Return what the brackets beside a median contain: its exact interval has the level that the blocks allow."""
     if blocks < MIN_BLOCKS_FOR_INTERVAL:
-        return f"Brackets: the smallest and the largest value of {plural(blocks, 'block')}, too few for an interval."
+        return gettext(
+            "Brackets: the smallest and the largest value of {blocks}, too few for an interval.",
+            blocks=ngettext("{count} block", "{count} blocks", blocks),
+        )
     _, _, level = order_ranks(blocks)
-    return f"Brackets: {100 * level:.0f}% interval of the median of {blocks} blocks (at least 95%)."
+    return gettext(
+        "Brackets: {level:.0f}% interval of the median of {blocks} blocks (at least 95%).",
+        level=100 * level,
+        blocks=blocks,
+    )
 
 
 def _cells(row: TableRow, table: ResultTable) -> list[Cell]:
@@ -199,12 +221,12 @@ def _cells(row: TableRow, table: ResultTable) -> list[Cell]:
 
 def _ratio_cell(row: TableRow) -> Cell:
     if row.is_reference:
-        return Cell("reference")
+        return Cell(gettext("reference"))
     if row.ratio is None or not row.ratio.is_measured:
         return Cell("-")
     figures = _ratio_text(row.ratio.ratio, row.ratio.low, row.ratio.high)
-    noise = f", {WITHIN_NOISE}" if row.ratio.within_noise else ""
-    return Cell(f"{figures} {row.ratio.conclusion}{noise}", row.ratio.conclusion)
+    noise = f", {gettext(WITHIN_NOISE)}" if row.ratio.within_noise else ""
+    return Cell(f"{figures} {in_words(row.ratio.conclusion)}{noise}", row.ratio.conclusion)
 
 
 def _ratio_text(ratio: float, low: float, high: float) -> str:
@@ -231,16 +253,21 @@ def _comparison_cells(row: Mapping[Any, Any], noise: float | None) -> list[Cell]
         _p_value(float(row["p_holm"])),
         _conclusion(str(row["conclusion"]), verdict, ratio, noise),
     ]
-    return [*(Cell(text, verdict) for text in texts), Cell(verdict)]
+    return [*(Cell(text, verdict) for text in texts), Cell(in_words(verdict))]
 
 
 def _conclusion(conclusion: str, verdict: str, ratio: float, noise: float | None) -> str:
     """Return a conclusion, and why it does not count if it does not."""
     if verdict == "invalid":
-        return f"{conclusion} (invalid figures)"
+        return gettext("{conclusion} (invalid figures)", conclusion=in_words(conclusion))
     if conclusion in DIFFERENT and is_within_noise(ratio, noise):
-        return f"{conclusion} ({WITHIN_NOISE} of {format_percent(noise or 0.0)})"
-    return conclusion
+        return gettext(
+            "{conclusion} ({within_noise} of {noise})",
+            conclusion=in_words(conclusion),
+            within_noise=gettext(WITHIN_NOISE),
+            noise=format_percent(noise or 0.0),
+        )
+    return in_words(conclusion)
 
 
 def _p_value(p: float) -> str:

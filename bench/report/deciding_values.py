@@ -9,22 +9,23 @@ from collections.abc import Collection, Mapping, Sequence
 import pandas as pd
 
 from bench.analysis.cases import CaseKey, records_by_case, text
+from bench.translation import N_, gettext
 from clients.quality_codes import INVALID, QUANTILES, QualityCode, QualityFlag, Thresholds
 
 BlockFlags = Mapping[CaseKey, Sequence[Sequence[QualityFlag]]]  # of each measured block, by planned case
 
-_ABOVE = "above {limit} in {blocks} of {count} blocks, at most {worst}"
-_BELOW = "below {limit} in {blocks} of {count} blocks, at least {worst}"
-_HALF = "{middle} or worse in half of the {count} blocks"
-_WORST = "{worst} in the worst of {count} blocks"
-_LIMITS = "suspect {side} {suspect}, invalid {side} {invalid}"
-_LIMITS_OF_BLOCKS = (
-    "suspect {side} {suspect} in half of the blocks or {side} {invalid} in one, "
-    "invalid {side} {invalid} in half of them"
+_ABOVE = N_("above {limit} in {blocks} of {count} blocks, at most {worst}")
+_BELOW = N_("below {limit} in {blocks} of {count} blocks, at least {worst}")
+_HALF = N_("{middle} or worse in half of the {count} blocks")
+_WORST = N_("{worst} in the worst of {count} blocks")
+_LIMITS = N_("suspect {side} {suspect}, invalid {side} {invalid}")
+_LIMITS_OF_BLOCKS = N_(
+    "suspect {side} {suspect} in half of the blocks or {side} {invalid} in one, invalid "
+    "{side} {invalid} in half of them"
 )
-_SUSPECT_ONLY = "suspect {side} {suspect}"
-_SUSPECT_IN_HALF = "suspect {side} {suspect} in half of the blocks"
-_OF_TAIL = "{limits} (share of all requests, for the {percentile})"
+_SUSPECT_ONLY = N_("suspect {side} {suspect}")
+_SUSPECT_IN_HALF = N_("suspect {side} {suspect} in half of the blocks")
+_OF_TAIL = N_("{limits} (share of all requests, for the {percentile})")
 
 
 def flags_of_blocks(trials: pd.DataFrame, thresholds: Thresholds) -> BlockFlags:
@@ -48,12 +49,12 @@ def deciding_value(worst: QualityFlag, blocks: Sequence[Sequence[QualityFlag]]) 
     values.sort(key=lambda flag: -flag.badness)
     beyond, raised, count = _counts(worst, blocks)
     if 2 * beyond >= count or (not beyond and 2 * raised >= count):
-        return _HALF.format(middle=values[(count + 1) // 2 - 1].figure, count=count)
+        return gettext(_HALF, middle=values[(count + 1) // 2 - 1].figure, count=count)
     if not beyond:
-        return _WORST.format(worst=worst.figure, count=count)
+        return gettext(_WORST, worst=worst.figure, count=count)
     template = _BELOW if worst.code.low_is_bad else _ABOVE
     limit = _limit(worst.code, worst.code.invalid, worst.percentile)
-    return template.format(limit=limit, blocks=beyond, count=count, worst=worst.figure)
+    return gettext(template, limit=limit, blocks=beyond, count=count, worst=worst.figure)
 
 
 def limits(code: QualityCode, percentiles: Collection[str] = ()) -> str:
@@ -67,7 +68,7 @@ def limits(code: QualityCode, percentiles: Collection[str] = ()) -> str:
     if not code.of_tail:
         return _limits(code, "")
     known = [name for name in QUANTILES if name in percentiles and name != "max"]
-    return "; ".join(_OF_TAIL.format(limits=_limits(code, name), percentile=name) for name in known)
+    return "; ".join(gettext(_OF_TAIL, limits=_limits(code, name), percentile=name) for name in known)
 
 
 def badness(worst: QualityFlag, blocks: Sequence[Sequence[QualityFlag]]) -> tuple[int, float]:
@@ -89,16 +90,16 @@ def _counts(worst: QualityFlag, blocks: Sequence[Sequence[QualityFlag]]) -> tupl
 
 def _limits(code: QualityCode, percentile: str) -> str:
     suspect, invalid = (_limit(code, limit, percentile) for limit in (code.suspect, code.invalid))
-    side = "below" if code.low_is_bad else "above"
+    side = gettext("below") if code.low_is_bad else gettext("above")
     if not suspect and not invalid:
         return ""
     if not invalid:
         template = _SUSPECT_IN_HALF if code.transient else _SUSPECT_ONLY
     elif not suspect:
-        return f"invalid {side} {invalid}"
+        return gettext("invalid {side} {invalid}", side=side, invalid=invalid)
     else:
         template = _LIMITS_OF_BLOCKS if code.transient else _LIMITS
-    return template.format(side=side, suspect=suspect, invalid=invalid)
+    return gettext(template, side=side, suspect=suspect, invalid=invalid)
 
 
 def _limit(code: QualityCode, limit: float | None, percentile: str) -> str:

@@ -11,6 +11,7 @@ from bench.formatting import compact, format_ratio, join_words
 from bench.report.charts.families import BEHAVIOURS, disturbed_family, idle_family
 from bench.report.charts.sweeps import Sweep, sweeps
 from bench.schema.arms import Arm
+from bench.translation import gettext
 
 _SMALLEST_KIB = 0.005  # smaller values are 0 with two decimals
 
@@ -24,7 +25,13 @@ def disturbance_sentences(summary: pd.DataFrame, trials: pd.DataFrame) -> list[s
         rows = sweep.all_rows(summary)
         found = disturbances(rows[rows["metric"] == "latency_p99_us"])
         if effects := effects_in_words(found):
-            sentences.append(f"Beside clients that {BEHAVIOURS[_behaviour(sweep, trials)]}: {effects}.")
+            sentences.append(
+                gettext(
+                    "Beside clients that {behaviours}: {effects}.",
+                    behaviours=gettext(BEHAVIOURS[_behaviour(sweep, trials)]),
+                    effects=effects,
+                )
+            )
     return sentences + _memory_sentences(summary, trials)
 
 
@@ -37,7 +44,11 @@ def _memory_sentences(summary: pd.DataFrame, trials: pd.DataFrame) -> list[str]:
         if behaviour not in texts and (memory := memory_in_words(connection_memory(sweep.all_rows(trials)))):
             texts[behaviour] = memory
     return [
-        f"Memory of the server for each client that {_third_person(behaviour)}: {'; '.join(memory)}."
+        gettext(
+            "Memory of the server for each client that {third_person}: {memory}.",
+            third_person=_third_person(behaviour),
+            memory="; ".join(memory),
+        )
         for behaviour, memory in texts.items()
     ]
 
@@ -52,15 +63,20 @@ def effects_in_words(found: Sequence[Disturbance]) -> str:
     parts = []
     for count in sorted({each.connections for each in immune}, reverse=True):
         names = join_words(_with_prediction(each) for each in immune if each.connections == count)
-        parts.append(f"immune up to {count}: {names}")
+        parts.append(gettext("immune up to {count}: {names}", count=count, names=names))
     degraded = [
-        f"{_with_prediction(each)} from {each.connections} on ({format_ratio(each.factor)} times the p99)"
+        gettext(
+            "{with_prediction} from {connections} on ({factor} times the p99)",
+            with_prediction=_with_prediction(each),
+            connections=each.connections,
+            factor=format_ratio(each.factor),
+        )
         for each in found
         if each.effect is Effect.DEGRADES
     ]
     broken = [_broken(each) for each in found if each.effect is Effect.BREAKS]
     unknown = [each.arm.label for each in found if each.effect is Effect.UNKNOWN]
-    groups = (("degrades", degraded), ("breaks", broken), ("not measured", unknown))
+    groups = ((gettext("degrades"), degraded), (gettext("breaks"), broken), (gettext("not measured"), unknown))
     parts += [f"{word}: {', '.join(labels)}" for word, labels in groups if labels]
     return "; ".join(parts) if len(unknown) < len(found) else ""
 
@@ -69,17 +85,23 @@ def _with_prediction(found: Disturbance) -> str:
     """Return the name of a server that does not break, and where it was predicted to."""
     if found.predicted is None or found.predicted > found.connections:
         return found.arm.label
-    return f"{found.arm.label} (predicted to break at {found.predicted})"
+    return gettext("{label} (predicted to break at {predicted})", label=found.arm.label, predicted=found.predicted)
 
 
 def _broken(found: Disturbance) -> str:
     """Return ``select between 256 and 1024 (as predicted)``."""
-    where = f"at {found.connections}" if found.before is None else f"between {found.before} and {found.connections}"
+    where = (
+        gettext("at {connections}", connections=found.connections)
+        if found.before is None
+        else gettext("between {before} and {connections}", before=found.before, connections=found.connections)
+    )
     if found.predicted is None:
         return f"{found.arm.label} {where}"
     if found.predicted == found.connections:
-        return f"{found.arm.label} {where} (as predicted)"
-    return f"{found.arm.label} {where} (predicted: at {found.predicted})"
+        return gettext("{label} {where} (as predicted)", label=found.arm.label, where=where)
+    return gettext(
+        "{label} {where} (predicted: at {predicted})", label=found.arm.label, where=where, predicted=found.predicted
+    )
 
 
 def memory_in_words(memory: Sequence[ConnectionMemory]) -> list[str]:
@@ -88,7 +110,7 @@ def memory_in_words(memory: Sequence[ConnectionMemory]) -> list[str]:
     for column, place in PARTS.items():
         shown = [each for each in memory if each.column == column and Arm.parse(each.arm).competes]
         if shown:
-            texts.append(f"{place} {', '.join(map(_kib_with_interval, shown))}")
+            texts.append(f"{gettext(place)} {', '.join(map(_kib_with_interval, shown))}")
     return texts
 
 
@@ -99,9 +121,11 @@ def _kib_with_interval(memory: ConnectionMemory) -> str:
     """
     kib, name = memory.kib, Arm.parse(memory.arm).label
     if kib.low <= 0:
-        return f"{name} {f'at most {compact(kib.high)} KiB' if kib.high >= _SMALLEST_KIB else 'none measurable'}"
+        if kib.high < _SMALLEST_KIB:
+            return gettext("{name} none measurable", name=name)
+        return gettext("{name} at most {kib} KiB", name=name, kib=compact(kib.high))
     interval = "" if kib.low == kib.high else f" [{compact(kib.low)}, {compact(kib.high)}]"
-    return f"{name} {compact(kib.estimate)} KiB{interval}"
+    return gettext("{name} {estimate} KiB{interval}", name=name, estimate=compact(kib.estimate), interval=interval)
 
 
 def _behaviour(sweep: Sweep, trials: pd.DataFrame) -> str:
@@ -111,4 +135,8 @@ def _behaviour(sweep: Sweep, trials: pd.DataFrame) -> str:
 
 
 def _third_person(behaviour: str) -> str:
-    return {"silent": "sends nothing", "trickle": "sends byte by byte", "never_reads": "never reads"}[behaviour]
+    return {
+        "silent": gettext("sends nothing"),
+        "trickle": gettext("sends byte by byte"),
+        "never_reads": gettext("never reads"),
+    }[behaviour]

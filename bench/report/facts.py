@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from bench.formatting import plural
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 from bench.schema.load_time import LoadTime
+from bench.translation import N_, gettext, ngettext
 
-UNKNOWN = "unknown"
+UNKNOWN = N_("unknown")
 MACHINE_FACTS = ("cpu_model", "cpus", "memory_mb", "kernel", "clocksource", "python", "packages")  # listed first
 
 
@@ -25,26 +25,39 @@ def run_facts(
 ) -> list[tuple[str, str]]:
     """Return the time, machine, load and network of the measurements."""
     machine = _mapping(environment.get("machine"))
-    facts = [("measured", started)]
+    facts = [(gettext("measured"), started)]
     if cpus := machine.get("cpus"):
-        kind = ", virtual machine" if machine.get("hypervisor") else ""
-        facts.append(("machine", f"{plural(int(cpus), 'CPU')} ({_value(machine.get('cpu_model'))}{kind})"))
+        kind = gettext(", virtual machine") if machine.get("hypervisor") else ""
+        facts.append(
+            (gettext("machine"), f"{_cpus_text(int(cpus))} ({gettext(_value(machine.get('cpu_model')))}{kind})")
+        )
         if servers := machine.get("server_cpus"):
-            facts.append(("CPUs", _cpus(servers, machine.get("generator_cpus") or ())))
-    facts += [("time under load", load) for load in _load_facts(trials)]
+            facts.append((gettext("CPUs"), _cpus(servers, machine.get("generator_cpus") or ())))
+    facts += [(gettext("time under load"), load) for load in _load_facts(trials)]
     if load_time is not None:
-        facts.append(("load share", str(load_time)))
-    facts.append(("network", _network(plan)))
+        facts.append((gettext("load share"), str(load_time)))
+    facts.append((gettext("network"), _network(plan)))
     variables = _mapping(machine.get("variables_kept_from_models"))
     if variables and any(server.get("command") for server in plan.get("external_servers", ())):
-        facts.append(("external servers only", f"ran with {_value(variables)}, which may change their speed"))
+        facts.append(
+            (
+                gettext("external servers only"),
+                gettext("ran with {value}, which may change their speed", value=_value(variables)),
+            )
+        )
     return [(name, text) for name, text in facts if text]
 
 
 def _cpus(servers: Collection[object], generator: Collection[object]) -> str:
     if set(servers) & set(generator):
-        return f"{plural(len(servers), 'CPU')} for the servers and the load generator together"
-    return f"{len(servers)} for the servers, {len(generator)} for the load generator"
+        return gettext("{cpus} for the servers and the load generator together", cpus=_cpus_text(len(servers)))
+    return gettext(
+        "{servers} for the servers, {generator} for the load generator", servers=len(servers), generator=len(generator)
+    )
+
+
+def _cpus_text(count: int) -> str:
+    return ngettext("{count} CPU", "{count} CPUs", count)
 
 
 def machine_facts(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -61,9 +74,11 @@ def machine_facts(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _machine_fact(name: str, value: object) -> tuple[str, str]:
     if name == "hypervisor" and isinstance(value, bool):
-        return "virtual machine", "yes" if value else "no"
+        return gettext("virtual machine"), gettext("yes") if value else gettext("no")
     if name == "load_average" and isinstance(value, list | tuple):
-        return "load average", ", ".join(f"{load:.2f}" if isinstance(load, float) else str(load) for load in value)
+        return gettext("load average"), ", ".join(
+            f"{load:.2f}" if isinstance(load, float) else str(load) for load in value
+        )
     return name, _value(value)
 
 
@@ -90,9 +105,17 @@ def _load_facts(trials: pd.DataFrame) -> list[str]:
         return []
     seconds = measured.groupby(["arm", *LoadPoint.PLANNED_COLUMNS], dropna=False)["duration_s"].sum()
     low, high = seconds.min(), seconds.max()
-    duration = f"{low:.1f} s" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f} s"
-    blocks = plural(measured["block"].nunique(), "block")
-    return [f"{duration} for each server, scenario and number of clients, in {blocks} together"]
+    duration = (
+        f"{low:.1f} s" if f"{low:.1f}" == f"{high:.1f}" else gettext("{low:.1f} to {high:.1f} s", low=low, high=high)
+    )
+    blocks = ngettext("{count} block", "{count} blocks", measured["block"].nunique())
+    return [
+        gettext(
+            "{duration} for each server, scenario and number of clients, in {blocks} together",
+            duration=duration,
+            blocks=blocks,
+        )
+    ]
 
 
 def _network(plan: Mapping[str, Any]) -> str:
@@ -102,7 +125,11 @@ def _network(plan: Mapping[str, Any]) -> str:
     """
     targets = [str(server.get("target") or "") for server in plan.get("external_servers", ())]
     remote = sorted({host for target in targets if target and not _is_loopback(host := _host(target))})
-    return f"to {', '.join(remote)} for running servers; loopback for all others" if remote else "loopback only"
+    return (
+        gettext("to {remote} for running servers; loopback for all others", remote=", ".join(remote))
+        if remote
+        else gettext("loopback only")
+    )
 
 
 def _host(target: str) -> str:
@@ -127,5 +154,5 @@ def _value(value: object) -> str:
         known = {name: text for name, item in value.items() if (text := _value(item)) != UNKNOWN}
         return ", ".join(f"{name} {text}" for name, text in known.items()) or UNKNOWN
     if isinstance(value, list | tuple):
-        return ", ".join(map(_value, value)) or "none"
+        return ", ".join(map(_value, value)) or gettext("none")
     return str(value)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.schema.metrics import ScenarioKind
+from bench.translation import N_
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,75 +30,101 @@ class Wording:
 
 WORDINGS: Mapping[ScenarioKind, Wording] = {
     ScenarioKind.CAPACITY: Wording(
-        alone="{condition}, {best} serves most over {transport}, {lead}: use {best} if requests per second decide.",
-        small="{condition}, {best} serves most over {transport}, but only {lead}.",
-        doubtful="{condition}, {best} seems to serve most over {transport}, {lead}, but these figures are doubtful.",
-        together="{condition}, {best} serve most over {transport}, {lead}; no difference was found between them.",
-        equal="{condition}, no difference was found over {transport} between {best} in requests per second{floor}.",
-        leads=("{percent}% more than {next}", "{factor} times as much as {next}"),
+        alone=N_("{condition}, {best} serves most over {transport}, {lead}: use {best} if requests per second decide."),
+        small=N_("{condition}, {best} serves most over {transport}, but only {lead}."),
+        doubtful=N_(
+            "{condition}, {best} seems to serve most over {transport}, {lead}, but these figures are doubtful."
+        ),
+        together=N_("{condition}, {best} serve most over {transport}, {lead}; no difference was found between them."),
+        equal=N_("{condition}, no difference was found over {transport} between {best} in requests per second{floor}."),
+        leads=(N_("{percent}% more than {next}"), N_("{factor} times as much as {next}")),
     ),
     ScenarioKind.SESSIONS: Wording(
-        alone="{condition}, {best} serves most sessions over {transport}, {lead}: use {best} if clients come and go.",
-        small="{condition}, {best} serves most sessions over {transport}, but only {lead}.",
+        alone=N_(
+            "{condition}, {best} serves most sessions over {transport}, {lead}: use {best} if clients come and go."
+        ),
+        small=N_("{condition}, {best} serves most sessions over {transport}, but only {lead}."),
         doubtful=(
-            "{condition}, {best} seems to serve most sessions over {transport}, {lead}, but these figures are doubtful."
+            N_(
+                "{condition}, {best} seems to serve most sessions over {transport}, {lead}, but these "
+                "figures are doubtful."
+            )
         ),
         together=(
-            "{condition}, {best} serve most sessions over {transport}, {lead}; no difference was found between them."
+            N_(
+                "{condition}, {best} serve most sessions over {transport}, {lead}; no difference was "
+                "found between them."
+            )
         ),
-        equal="{condition}, no difference was found over {transport} between {best} in sessions per second{floor}.",
-        leads=("{percent}% more than {next}", "{factor} times as many as {next}"),
+        equal=N_("{condition}, no difference was found over {transport} between {best} in sessions per second{floor}."),
+        leads=(N_("{percent}% more than {next}"), N_("{factor} times as many as {next}")),
     ),
     ScenarioKind.MIXED: Wording(
         alone=(
-            "{condition}, {best} answers {population} requests soonest over {transport}; the slowest 1% of them take "
-            "{lead}: use {best} if such delays decide."
+            N_(
+                "{condition}, {best} answers {population} requests soonest over {transport}; the slowest "
+                "1% of them take {lead}: use {best} if such delays decide."
+            )
         ),
         small=(
-            "{condition}, {best} answers {population} requests soonest over {transport}, but the slowest 1% of them "
-            "take only {lead}."
+            N_(
+                "{condition}, {best} answers {population} requests soonest over {transport}, but the "
+                "slowest 1% of them take only {lead}."
+            )
         ),
         doubtful=(
-            "{condition}, {best} seems to answer {population} requests soonest over {transport}; the slowest 1% of "
-            "them take {lead}, but these figures are doubtful."
+            N_(
+                "{condition}, {best} seems to answer {population} requests soonest over {transport}; the "
+                "slowest 1% of them take {lead}, but these figures are doubtful."
+            )
         ),
         together=(
-            "{condition}, {best} answer {population} requests soonest over {transport}; the slowest 1% of them take "
-            "{lead}; no difference was found between the first."
+            N_(
+                "{condition}, {best} answer {population} requests soonest over {transport}; the slowest "
+                "1% of them take {lead}; no difference was found between the first."
+            )
         ),
         equal=(
-            "{condition}, no difference was found over {transport} between {best} in the time of the slowest 1% of "
-            "{population} requests{floor}."
+            N_(
+                "{condition}, no difference was found over {transport} between {best} in the time of the "
+                "slowest 1% of {population} requests{floor}."
+            )
         ),
-        leads=("{percent}% longer with {next}", "{factor} times as long with {next}"),
+        leads=(N_("{percent}% longer with {next}"), N_("{factor} times as long with {next}")),
     ),
     ScenarioKind.LATENCY: Wording(
         alone=(
-            "{condition}, {best} needs the least CPU time over {transport}; {next} needs {lead}: "
-            "use {best} if CPU time decides."
+            N_(
+                "{condition}, {best} needs the least CPU time over {transport}; {next} needs {lead}: use "
+                "{best} if CPU time decides."
+            )
         ),
-        small="{condition}, {best} needs the least CPU time over {transport}, but {next} needs only {lead}.",
+        small=N_("{condition}, {best} needs the least CPU time over {transport}, but {next} needs only {lead}."),
         doubtful=(
-            "{condition}, {best} seems to need the least CPU time over {transport}; {next} needs {lead}, but these "
-            "figures are doubtful."
+            N_(
+                "{condition}, {best} seems to need the least CPU time over {transport}; {next} needs "
+                "{lead}, but these figures are doubtful."
+            )
         ),
         together=(
-            "{condition}, {best} need the least CPU time over {transport}; {next} needs {lead}; "
-            "no difference was found between the first."
+            N_(
+                "{condition}, {best} need the least CPU time over {transport}; {next} needs {lead}; no "
+                "difference was found between the first."
+            )
         ),
-        equal="{condition}, no difference was found over {transport} between {best} in CPU time{floor}.",
-        leads=("{percent}% more", "{factor} times as much"),
+        equal=N_("{condition}, no difference was found over {transport} between {best} in CPU time{floor}."),
+        leads=(N_("{percent}% more"), N_("{factor} times as much")),
     ),
 }
-FLOOR = ", and differences below {percent}% may be noise in this run"
-DO_NOTHING = "For handlers that do nothing"
-UDP_LEADS = ("{percent}% more over UDP than over TCP", "{factor} times as much over UDP as over TCP")
-UDP_GAINS = "{condition}, {gainers} serve more over UDP: {most} serves {lead}."
-UDP_GAINS_ONE = "{condition}, {most} serves {lead}."
-UDP_LOSES = "{condition}, {losers} serve less over UDP than over TCP: {least} keeps only {percent}%."
-UDP_LOSES_ONE = "{condition}, {least} serves less over UDP than over TCP: it keeps only {percent}%."
-UDP_BOTH = "{condition}, {most} serves {lead}, but {losers} serve less: {least} keeps only {percent}%."
-UDP_BOTH_ONE = "{condition}, {most} serves {lead}, but {least} serves less: it keeps only {percent}%."
+FLOOR = N_(", and differences below {percent}% may be noise in this run")
+DO_NOTHING = N_("For handlers that do nothing")
+UDP_LEADS = (N_("{percent}% more over UDP than over TCP"), N_("{factor} times as much over UDP as over TCP"))
+UDP_GAINS = N_("{condition}, {gainers} serve more over UDP: {most} serves {lead}.")
+UDP_GAINS_ONE = N_("{condition}, {most} serves {lead}.")
+UDP_LOSES = N_("{condition}, {losers} serve less over UDP than over TCP: {least} keeps only {percent}%.")
+UDP_LOSES_ONE = N_("{condition}, {least} serves less over UDP than over TCP: it keeps only {percent}%.")
+UDP_BOTH = N_("{condition}, {most} serves {lead}, but {losers} serve less: {least} keeps only {percent}%.")
+UDP_BOTH_ONE = N_("{condition}, {most} serves {lead}, but {least} serves less: it keeps only {percent}%.")
 
 
 def udp_sentence(gainers: int, losers: int) -> str:

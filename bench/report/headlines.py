@@ -14,11 +14,12 @@ from bench.analysis.cases import rows_at
 from bench.analysis.comparisons import is_within_noise, noise_floor_at
 from bench.formatting import join_words
 from bench.report.headline_phrases import DO_NOTHING, FLOOR, UDP_LEADS, WORDINGS, udp_sentence
-from bench.report.questions import REPLIES_AT_ONCE, Question, questions
+from bench.report.questions import Question, questions
 from bench.report.standings import Standing, standings
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind
 from bench.schema.metrics import ScenarioKind
+from bench.translation import gettext
 from clients.quality_codes import INVALID, VALID
 
 MAX_SENTENCES = 5
@@ -73,8 +74,8 @@ def _over(transport: str, question: Question, standing_of: Mapping[str, Standing
         "population": question.population.replace("_", " "),
     }
     if not behind or not best:
-        floor = FLOOR.format(percent=_percent(noise)) if noise is not None else ""
-        return wording.equal.format(**names, floor=floor) if best else ""
+        floor = gettext(FLOOR, percent=_percent(noise)) if noise is not None else ""
+        return gettext(wording.equal, **names, floor=floor) if best else ""
     closest = places[behind[0]]
     names["next"] = Arm.parse(behind[0]).label
     lead = _lead(closest.times_behind, wording.leads, names["next"])
@@ -84,21 +85,21 @@ def _over(transport: str, question: Question, standing_of: Mapping[str, Standing
         sentence = wording.together
     else:
         sentence = wording.alone if closest.times_behind > 1 + MIN_ADVICE_SHARE else wording.small
-    return sentence.format(**names, lead=lead)
+    return gettext(sentence, **names, lead=lead)
 
 
 def _condition(question: Question) -> str:
     """Return the beginning of a sentence; how long heavy requests compute is in the chart."""
-    if question.condition == REPLIES_AT_ONCE:
-        return DO_NOTHING
+    if question.replies_at_once:
+        return gettext(DO_NOTHING)
     return _IN_BRACKETS.sub("", question.condition)
 
 
 def _lead(factor: float, leads: tuple[str, str], next_label: str) -> str:
     percent, times = leads
     if factor < _FROM_FACTOR:
-        return percent.format(percent=_percent(factor - 1), next=next_label)
-    return times.format(factor=_factor(factor), next=next_label)
+        return gettext(percent, percent=_percent(factor - 1), next=next_label)
+    return gettext(times, factor=_factor(factor), next=next_label)
 
 
 def _percent(share: float) -> str:
@@ -136,4 +137,4 @@ def _udp_relative_to_tcp(comparisons: pd.DataFrame, question: Question, unranked
         names |= {"gainers": join_words(gainers), "most": gainers[-1], "lead": lead}
     if losers:
         names |= {"losers": join_words(losers), "least": losers[0], "percent": _percent(ratio_of[losers[0]])}
-    return udp_sentence(len(gainers), len(losers)).format(**names)
+    return gettext(udp_sentence(len(gainers), len(losers)), **names)

@@ -11,8 +11,9 @@ from bench.report.csv_tables import series_csv
 from bench.report.html_pages import html_templates, models_of
 from bench.report.terms import select_terms
 from bench.schema.metrics import METRICS
+from bench.translation import N_, gettext
 
-_TERMS = ("baseline", "interval", "suspect, invalid")
+_TERMS = ("baseline", "interval", N_("suspect, invalid"))
 _MAX_OPEN = 3  # charts without a change that are open, if there is no other
 
 
@@ -28,7 +29,7 @@ def render_history(
     pictures = history_pictures(selected)
     opened = [picture for picture in pictures if picture.scenario in changed] or pictures[:_MAX_OPEN]
     content = {
-        "title": f"{METRICS[selected[0].metric].label} over several runs",
+        "title": gettext("{label} over several runs", label=METRICS[selected[0].metric].label),
         "sentences": all_visible(series_sentences(selected, shifts, threshold)),
         "pictures": opened,
         "more_pictures": [picture for picture in pictures if picture not in opened],

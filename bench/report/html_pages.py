@@ -10,6 +10,8 @@ import markupsafe
 from bench.formatting import compact
 from bench.report.content import Picture
 from bench.report.inline_svg import chart_name, inline_svg
+from bench.schema.code_words import in_words
+from bench.translation import current_language, gettext, ngettext
 
 
 def html_templates() -> jinja2.Environment:
@@ -26,6 +28,7 @@ def html_templates() -> jinja2.Environment:
 def text_templates(*, escaping: bool) -> jinja2.Environment:
     """Return the templates. escaping: for HTML; Markdown is escaped by a filter."""
     templates = jinja2.Environment(
+        extensions=["jinja2.ext.i18n"],
         loader=jinja2.PackageLoader("bench.report"),
         autoescape=escaping,
         undefined=jinja2.StrictUndefined,
@@ -33,6 +36,10 @@ def text_templates(*, escaping: bool) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    # The extension adds its methods at run time, so that mypy does not know them.
+    templates.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    templates.globals["language"] = current_language()
+    templates.filters["in_words"] = in_words
     templates.filters["capitalise"] = lambda text: text[:1].upper() + text[1:]
     return templates
 

@@ -5,30 +5,31 @@ import pandas as pd
 from bench.analysis.cases import text
 from bench.formatting import compact
 from bench.report.charts.families import others_in_words
+from bench.translation import N_, gettext
 
-CLOSED_LOOP = "Closed loop: every client sends its next request as soon as the last reply arrives."
-_CLOSED_TIMES = "Service times here grow with the number of clients; they are not those of a moderate load."
-_AT_ONCE = "The rate is the most that the server can do with these clients."
-_WAITING = (
-    "The handler waits {wait_ms:g} ms, so {clients:,} clients cannot get more than {bound} requests/s from any server: "
-    "a rate below that shows what the server adds to the wait."
+CLOSED_LOOP = N_("Closed loop: every client sends its next request as soon as the last reply arrives.")
+_CLOSED_TIMES = N_("Service times here grow with the number of clients; they are not those of a moderate load.")
+_AT_ONCE = N_("The rate is the most that the server can do with these clients.")
+_WAITING = N_(
+    "The handler waits {wait_ms:g} ms, so {clients:,} clients cannot get more than {bound} "
+    "requests/s from any server: a rate below that shows what the server adds to the wait."
 )
-_COMPUTING = "The handler computes, so the rate depends on the processor as much as on the model."
-_SESSIONS = (
-    "Every client connects, sends a few requests, disconnects and connects again. The rate includes the cost of "
-    "accepting and closing connections."
+_COMPUTING = N_("The handler computes, so the rate depends on the processor as much as on the model.")
+_SESSIONS = N_(
+    "Every client connects, sends a few requests, disconnects and connects again. The rate "
+    "includes the cost of accepting and closing connections."
 )
-_OPEN_LOOP = (
-    "Open loop: requests follow a schedule that no server can delay. CPU time is that of the server's processes. "
-    "Latency counts from the time at which a request was due."
+_OPEN_LOOP = N_(
+    "Open loop: requests follow a schedule that no server can delay. CPU time is that of the "
+    "server's processes. Latency counts from the time at which a request was due."
 )
-_MIXED = (
-    "Several kinds of clients load the server at the same time. Latency counts from the time at which a request "
-    "was due. CPU time per request counts the requests of all clients."
+_MIXED = N_(
+    "Several kinds of clients load the server at the same time. Latency counts from the time "
+    "at which a request was due. CPU time per request counts the requests of all clients."
 )
-_OTHERS = "The clients asked about are served beside {others}."
-_HELD = "Clients that get no replies. The memory is that of the server while it holds their connections."
-_MAX_RATE = (
+_OTHERS = N_("The clients asked about are served beside {others}.")
+_HELD = N_("Clients that get no replies. The memory is that of the server while it holds their connections.")
+_MAX_RATE = N_(
     "The highest rate at which most trials met the objective. It depends on the objective as much as on the server."
 )
 _OF_METRIC = {
@@ -45,18 +46,19 @@ def meaning(metric: str, trials: pd.DataFrame) -> str:
     metric: that the scenario asks for first. trials: of the scenario.
     """
     if metric == "throughput_rps":
-        return " ".join([CLOSED_LOOP, _of_handlers(trials), _CLOSED_TIMES])
+        return " ".join([gettext(CLOSED_LOOP), _of_handlers(trials), gettext(_CLOSED_TIMES)])
     if metric == "latency_p99_us":
         populations = trials["population"].map(text)
         others = trials[populations != populations.iloc[0]] if len(trials) else trials
-        return _MIXED if others.empty else f"{_MIXED} {_OTHERS.format(others=others_in_words(others))}"
-    return _OF_METRIC.get(metric, "")
+        mixed = gettext(_MIXED)
+        return mixed if others.empty else f"{mixed} {gettext(_OTHERS, others=others_in_words(others))}"
+    return gettext(_OF_METRIC.get(metric, ""))
 
 
 def _of_handlers(trials: pd.DataFrame) -> str:
     """Return what limits the rate of a closed loop: by its longest wait, with the most clients."""
     waits_us, units = (trials[name].dropna().astype(float) for name in ("wait_us", "compute_units"))
     if waits_us.empty or not waits_us.max():
-        return _COMPUTING if len(units) and units.max() else _AT_ONCE
+        return gettext(_COMPUTING if len(units) and units.max() else _AT_ONCE)
     wait_us, clients = float(waits_us.max()), int(trials["connections"].max())
-    return _WAITING.format(wait_ms=wait_us / 1e3, clients=clients, bound=compact(clients / (wait_us / 1e6)))
+    return gettext(_WAITING, wait_ms=wait_us / 1e3, clients=clients, bound=compact(clients / (wait_us / 1e6)))

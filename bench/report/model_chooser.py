@@ -14,6 +14,7 @@ from bench.report.tables import Estimate, quality_mark
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import headline
+from bench.translation import gettext, ngettext
 from clients.quality_codes import worst_verdict
 
 _METRICS = ("throughput_rps", "sessions_per_s", "latency_p99_us", "service_p99_us", "cpu_us_per_request", "memory_mb")
@@ -114,7 +115,9 @@ def measured_range(cases: Sequence[Choice]) -> str:
         return ""
     connections = max(choice.load_point.connections for choice in cases)
     size = max(choice.load_point.message_bytes for choice in cases)
-    return f"up to {connections} connections" + (f" and messages of up to {size} bytes" if size else "")
+    return ngettext("up to {count} connection", "up to {count} connections", connections) + (
+        gettext(" and messages of up to {size} bytes", size=size) if size else ""
+    )
 
 
 def bar(estimate: Estimate, highest: float) -> Estimate:
@@ -145,9 +148,9 @@ def _choice(arm: Arm, load_point: LoadPoint, rows: Sequence[dict[Any, Any]], han
     return Choice(
         arm=arm,
         load_point=load_point,
-        rate_unit="sessions/s" if rate == "sessions_per_s" else "requests/s",
+        rate_unit=gettext("sessions/s") if rate == "sessions_per_s" else gettext("requests/s"),
         rate=judged.get(rate, Judged()),
-        p99_kind="latency" if p99 == "latency_p99_us" else "service time",
+        p99_kind=gettext("latency") if p99 == "latency_p99_us" else gettext("service time"),
         p99_us=judged.get(p99, Judged()),
         cpu_us=judged.get("cpu_us_per_request", Judged()),
         memory_mb=judged.get("memory_mb", Judged()),

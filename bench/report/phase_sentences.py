@@ -7,12 +7,13 @@ import pandas as pd
 
 from bench.analysis.predictions.straight_lines import cost_by_size
 from bench.analysis.recovering_load import RecoveringLoad, overload_series
-from bench.formatting import compact, join_words, plural
+from bench.formatting import compact, join_words
 from bench.report.charts.families import sizes_family
 from bench.report.charts.phase_families import burst_family, overload_family
 from bench.report.charts.points import Point, select_points
 from bench.report.charts.sweeps import Sweep, sweeps
 from bench.schema.arms import Arm
+from bench.translation import gettext, ngettext
 
 
 def phase_sentences(summary: pd.DataFrame, trials: pd.DataFrame, recovery: pd.DataFrame | None = None) -> list[str]:
@@ -28,7 +29,7 @@ def phase_sentences(summary: pd.DataFrame, trials: pd.DataFrame, recovery: pd.Da
     sentences += recovering_loads(recovery)
     sizes = sizes_family(found, trials)
     if costs := byte_costs(cost_points(sizes, summary)):
-        sentences.append(f"CPU time of a request: {'; '.join(costs)}.")
+        sentences.append(gettext("CPU time of a request: {costs}.", costs="; ".join(costs)))
     return list(filter(None, sentences))
 
 
@@ -39,7 +40,7 @@ def recovery_times(points: Sequence[Point]) -> str:
     if not times:
         return ""
     predicted = sorted({_seconds(point.predicted) for point in measured if not math.isnan(point.predicted)})
-    expected = f" (predicted: {', '.join(predicted)})" if predicted else ""
+    expected = gettext(" (predicted: {predicted})", predicted=", ".join(predicted)) if predicted else ""
     return f"{expected}: {times}"
 
 
@@ -49,7 +50,7 @@ def _figures(points: Sequence[Point], text_of: Callable[[float], str]) -> str:
     without = [point.arm.label for point in points if point.verdict == "invalid"]
     if not figures or not without:
         return ", ".join(figures)
-    return f"{', '.join(figures)}; no valid figure: {join_words(without)}"
+    return gettext("{figures}; no valid figure: {without}", figures=", ".join(figures), without=join_words(without))
 
 
 def recovering_loads(recovery: pd.DataFrame | None) -> list[str]:
@@ -60,10 +61,19 @@ def recovering_loads(recovery: pd.DataFrame | None) -> list[str]:
     for series in overload_series(recovery):
         arms = [each for each in series.arms if Arm.parse(each.arm).competes]
         found = "; ".join(f"{Arm.parse(each.arm).label} {_recovering_load(each)}" for each in arms)
-        clients = f"clients that send a request again {_times(series.retries)}, after {series.timeout_s:g} s each"
+        clients = gettext(
+            "clients that send a request again {times}, after {timeout_s:g} s each",
+            times=_times(series.retries),
+            timeout_s=series.timeout_s,
+        )
         sentences.append(
-            f"Highest load from which a server recovers by itself, as a share of its capacity, with {clients} "
-            f"(predicted: below {series.predicted_share:.3g}): {found}."
+            gettext(
+                "Highest load from which a server recovers by itself, as a share of its capacity, with "
+                "{clients} (predicted: below {predicted_share:.3g}): {found}.",
+                clients=clients,
+                predicted_share=series.predicted_share,
+                found=found,
+            )
         )
     return sentences
 
@@ -73,19 +83,30 @@ def _recovering_load(load: RecoveringLoad) -> str:
     highest, lowest = load.highest_recovered, load.lowest_not_recovered
     parts = []
     if highest is None:
-        parts.append("none")
+        parts.append(gettext("none"))
     else:
-        blocks = f"in {highest.recovered_blocks} of {plural(highest.blocks, 'block')}"
+        blocks = gettext(
+            "in {recovered_blocks} of {blocks}",
+            recovered_blocks=highest.recovered_blocks,
+            blocks=ngettext("{count} block", "{count} blocks", highest.blocks),
+        )
         parts.append(f"{highest.load_share:g} ({blocks})")
     if lowest is None:
-        parts.append("the highest that was measured")
+        parts.append(gettext("the highest that was measured"))
     else:
-        parts.append(f"not {lowest.load_share:g} (in {lowest.recovered_blocks} of {lowest.blocks})")
+        parts.append(
+            gettext(
+                "not {load_share:g} (in {recovered_blocks} of {blocks})",
+                load_share=lowest.load_share,
+                recovered_blocks=lowest.recovered_blocks,
+                blocks=lowest.blocks,
+            )
+        )
     return ", ".join(parts)
 
 
 def _times(retries: int) -> str:
-    return {0: "never", 1: "once"}.get(retries, f"up to {retries} times")
+    return {0: gettext("never"), 1: gettext("once")}.get(retries, gettext("up to {retries} times", retries=retries))
 
 
 def cost_points(of_sizes: Sequence[Sweep], summary: pd.DataFrame) -> dict[int, list[Point]]:
@@ -104,14 +125,27 @@ def byte_costs(points: dict[int, list[Point]]) -> list[str]:
     for name, medians in sorted(of_arms.items()):
         if len(medians) > 1:
             line = cost_by_size(list(medians), list(medians.values()))
-            text = f"{name} {compact(line.per_request_us)} µs + {compact(1e3 * line.per_byte_us)} ns per byte"
-            costs.append(f"{text} (within {100 * line.largest_error:.0f}%)")
+            text = gettext(
+                "{name} {per_request_us} µs + {per_byte_us} ns per byte",
+                name=name,
+                per_request_us=compact(line.per_request_us),
+                per_byte_us=compact(1e3 * line.per_byte_us),
+            )
+            costs.append(
+                gettext("{text} (within {largest_error:.0f}%)", text=text, largest_error=100 * line.largest_error)
+            )
     return costs
 
 
 def _overload(sweep: Sweep, summary: pd.DataFrame) -> str:
     times = recovery_times(select_points(summary, sweep, "recovery_s"))
-    return f"Time to recover from the overload of the scenario {sweep.scenario}{times}." if times else ""
+    return (
+        gettext(
+            "Time to recover from the overload of the scenario {scenario}{times}.", scenario=sweep.scenario, times=times
+        )
+        if times
+        else ""
+    )
 
 
 def _burst(sweep: Sweep, summary: pd.DataFrame, trials: pd.DataFrame) -> str:
@@ -123,16 +157,21 @@ def _burst(sweep: Sweep, summary: pd.DataFrame, trials: pd.DataFrame) -> str:
     times = _figures(known, lambda median_us: _answered(median_us / 1e6))
     if not times or not lengths:
         return ""
-    clients = plural(int(rows["population_connections"].max()), "client")
-    queue = f"a listen queue of {join_words(map(str, lengths))}"
-    return f"{clients} connect at once, with {queue}: half of them have their answer after {times}."
+    clients = ngettext("{count} client", "{count} clients", int(rows["population_connections"].max()))
+    queue = gettext("a listen queue of {lengths}", lengths=join_words(map(str, lengths)))
+    return gettext(
+        "{clients} connect at once, with {queue}: half of them have their answer after {times}.",
+        clients=clients,
+        queue=queue,
+        times=times,
+    )
 
 
 def _answered(value: float) -> str:
-    return "not in time" if value == math.inf else _seconds(value)
+    return gettext("not in time") if value == math.inf else _seconds(value)
 
 
 def _seconds(value: float) -> str:
     if value == math.inf:
-        return "never in this phase"
+        return gettext("never in this phase")
     return f"{value:.2f} s" if value >= 0.1 else f"{1e3 * value:.3g} ms"

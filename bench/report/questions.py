@@ -9,8 +9,8 @@ from bench.formatting import compact
 from bench.report.charts.families import AT_ONCE, Work, others_in_words, work_of_rows
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, ScenarioKind, headline
+from bench.translation import gettext
 
-REPLIES_AT_ONCE = f"When the handler {AT_ONCE}"
 _ORDER = (ScenarioKind.CAPACITY, ScenarioKind.MIXED, ScenarioKind.SESSIONS, ScenarioKind.LATENCY)
 
 
@@ -38,7 +38,7 @@ class Question:
     @property
     def replies_at_once(self) -> bool:
         """True if the handler neither waits nor computes."""
-        return self.condition == REPLIES_AT_ONCE
+        return self.condition == at_once_condition()
 
     @property
     def more_is_better(self) -> bool:
@@ -75,12 +75,25 @@ def questions(comparisons: pd.DataFrame, trials: pd.DataFrame) -> list[Question]
     return [found[condition] for condition in sorted(found, key=lambda condition: keys[condition])]
 
 
+def at_once_condition() -> str:
+    """Return the condition of a handler that neither waits nor computes."""
+    return _of_handler(AT_ONCE)
+
+
+def _of_handler(work: Work) -> str:
+    return gettext("When the handler {work}", work=work)
+
+
 def _condition(kind: ScenarioKind, work: Work, others: pd.DataFrame, load_point: LoadPoint) -> str:
     if kind == ScenarioKind.MIXED:
-        return f"Beside {others_in_words(others)}"
+        return gettext("Beside {others}", others=others_in_words(others))
     if kind == ScenarioKind.SESSIONS:
-        return "In short sessions"
+        return gettext("In short sessions")
     if kind == ScenarioKind.LATENCY:
         rate_rps = load_point.rate_rps
-        return "At a given rate" if rate_rps is None else f"At {compact(rate_rps)} requests/s"
-    return f"When the handler {work}"
+        return (
+            gettext("At a given rate")
+            if rate_rps is None
+            else gettext("At {rate_rps} requests/s", rate_rps=compact(rate_rps))
+        )
+    return _of_handler(work)

@@ -12,10 +12,12 @@ from bench.analysis.comparisons import is_within_noise
 from bench.analysis.rankings import ranks
 from bench.formatting import format_ratio, join_words
 from bench.schema.arms import Arm
+from bench.schema.code_words import in_words
 from bench.schema.conclusions import ComparisonKind, Conclusion
+from bench.translation import N_, gettext
 from clients.quality_codes import INVALID
 
-WITHIN_NOISE = "within the noise floor"
+WITHIN_NOISE = N_("within the noise floor")
 RESOLUTION = 0.05  # a difference that a reader would want to detect
 Row = Mapping[Any, Any]  # a row of comparisons.csv
 _OPPOSITE = {Conclusion.FASTER.value: Conclusion.SLOWER.value, Conclusion.SLOWER.value: Conclusion.FASTER.value}
@@ -32,7 +34,16 @@ def ratio_sentences(rows: Sequence[Row], transport: str, quantity: str) -> str:
         return _relative_to_one(compared, transport, quantity)
     missing = Arm.parse(compared[0]["reference"]).label
     sentences = _relative_to_one(_relative_to_first(rows, transport), transport, quantity)
-    return f"{missing} was not measured over {transport.upper()}. {sentences}" if sentences else ""
+    return (
+        gettext(
+            "{missing} was not measured over {transport}. {sentences}",
+            missing=missing,
+            transport=transport.upper(),
+            sentences=sentences,
+        )
+        if sentences
+        else ""
+    )
 
 
 def with_reference(rows: Iterable[Row], transport: str) -> list[Row]:
@@ -58,10 +69,14 @@ def times(row: Row) -> str:
     row: may have the noise floor as ``noise``. A significant difference within it is marked.
     """
     ends = [format_ratio(end) for end in (float(row["low"]), float(row["high"])) if not math.isnan(end)]
-    remarks = [" to ".join(ends)] if len(ends) == 2 else []
-    remarks += [WITHIN_NOISE] if is_within_noise(float(row["ratio"]), row.get("noise")) and _is_difference(row) else []
-    remarks += [] if row["verdict"] == "valid" else [row["verdict"]]
-    text = f"{Arm.parse(row['arm']).label} {format_ratio(float(row['ratio']))} times"
+    remarks = [gettext(" to ").join(ends)] if len(ends) == 2 else []
+    remarks += (
+        [gettext(WITHIN_NOISE)]
+        if is_within_noise(float(row["ratio"]), row.get("noise")) and _is_difference(row)
+        else []
+    )
+    remarks += [] if row["verdict"] == "valid" else [in_words(row["verdict"])]
+    text = gettext("{label} {ratio} times", label=Arm.parse(row["arm"]).label, ratio=format_ratio(float(row["ratio"])))
     return f"{text} ({', '.join(remarks)})" if remarks else text
 
 
@@ -95,21 +110,46 @@ def _relative_to_one(rows: Sequence[Row], transport: str, quantity: str) -> str:
     """Return sentences on arms compared with the same other one; "" if all their figures are invalid."""
     if all(row["verdict"] == INVALID for row in rows):
         return ""
-    over, reference = f"Over {transport.upper()}", Arm.parse(rows[0]["reference"]).label
+    over, reference = gettext("Over {transport}", transport=transport.upper()), Arm.parse(rows[0]["reference"]).label
     if different := by_ratio(rows):
-        sentences = [f"{over}, {quantity} relative to {reference}: {join_words(map(times, different))}."]
+        sentences = [
+            gettext(
+                "{over}, {quantity} relative to {reference}: {different}.",
+                over=over,
+                quantity=quantity,
+                reference=reference,
+                different=join_words(map(times, different)),
+            )
+        ]
     else:
-        sentences = [f"{over}, no server differs significantly from {reference} in {quantity}."]
+        sentences = [
+            gettext(
+                "{over}, no server differs significantly from {reference} in {quantity}.",
+                over=over,
+                reference=reference,
+                quantity=quantity,
+            )
+        ]
     if equivalent := [row for row in rows if row["conclusion"] == Conclusion.EQUIVALENT]:
-        sentences.append(f"Equivalent within 5%: {join_words(map(times, equivalent))}.")
+        sentences.append(gettext("Equivalent within 5%: {equivalent}.", equivalent=join_words(map(times, equivalent))))
     undecided = [row for row in rows if row["conclusion"] == Conclusion.INCONCLUSIVE]
     if inconclusive := [row for row in undecided if not math.isnan(row["ratio"])]:
-        sentences.append(f"Inconclusive: {join_words(map(times, inconclusive))}.{_blocks_needed(inconclusive)}")
+        sentences.append(
+            gettext(
+                "Inconclusive: {inconclusive}.{blocks_needed}",
+                inconclusive=join_words(map(times, inconclusive)),
+                blocks_needed=_blocks_needed(inconclusive),
+            )
+        )
     without_ratio = [row for row in undecided if math.isnan(row["ratio"])]
     if unbounded := [Arm.parse(row["arm"]).label for row in without_ratio if is_measured(row)]:
-        sentences.append(f"The measured values allow no ratio: {join_words(unbounded)}.")
+        sentences.append(gettext("The measured values allow no ratio: {unbounded}.", unbounded=join_words(unbounded)))
     if apart := [Arm.parse(row["arm"]).label for row in without_ratio if not is_measured(row)]:
-        sentences.append(f"No block measured {reference} together with {join_words(apart)}.")
+        sentences.append(
+            gettext(
+                "No block measured {reference} together with {apart}.", reference=reference, apart=join_words(apart)
+            )
+        )
     return " ".join(sentences)
 
 
@@ -119,7 +159,11 @@ def _blocks_needed(rows: Sequence[Row]) -> str:
     finite = [blocks for blocks in needed if not math.isnan(blocks)]
     if not finite or max(finite) <= max(int(row["blocks"]) for row in rows):
         return ""
-    return f" Detecting a difference of {100 * RESOLUTION:.0f}% would take about {max(finite):,.0f} blocks."
+    return gettext(
+        " Detecting a difference of {resolution:.0f}% would take about {finite:,.0f} blocks.",
+        resolution=100 * RESOLUTION,
+        finite=max(finite),
+    )
 
 
 def _blocks_for_resolution(row: Row) -> float:

@@ -23,18 +23,19 @@ from bench.report.measured_handlers import measured_handlers, offered_values
 from bench.report.model_chooser import bar, choices, highest_rates, measured_range
 from bench.report.scope import larger_presets
 from bench.report.tables import ResultTable
-from bench.report.terms import TERMS, code_terms, model_terms
+from bench.report.terms import all_terms, code_terms, model_terms
 from bench.schema.arms import Arm
 from bench.schema.load_time import LoadTime
+from bench.translation import N_, gettext
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 
-SCORECARD_CAPTION = (
-    "How far each server is behind the best one. A factor is measured inside rounds, where both servers meet the same "
-    "machine, so it is not the quotient of two figures in the tables. Equal: no significant difference, or one within "
-    "the noise floor."
+SCORECARD_CAPTION = N_(
+    "How far each server is behind the best one. A factor is measured inside rounds, where "
+    "both servers meet the same machine, so it is not the quotient of two figures in the "
+    "tables. Equal: no significant difference, or one within the noise floor."
 )
-NO_ANSWER = "No comparison is possible: no block measured both a server and its reference."
+NO_ANSWER = N_("No comparison is possible: no block measured both a server and its reference.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def render(results: Results, run: RunContext, pictures: Sequence[Picture], first
     content = _content(results, run, pictures) | {
         "sentences": first.sentences,
         "notes": first.notes,
-        "scorecard_caption": SCORECARD_CAPTION,
+        "scorecard_caption": gettext(SCORECARD_CAPTION),
         "scorecard": first.scorecard,
     }
     markdown = text_templates(escaping=False)
@@ -96,7 +97,7 @@ def _content(results: Results, run: RunContext, pictures: Sequence[Picture]) -> 
     handlers = [choice.handlers for choice in cases]
     started = run.started_at.strftime("%Y-%m-%d %H:%M UTC") if run.started_at else ""
     return {
-        "answer": statements[0] if statements else Answer("", NO_ANSWER),
+        "answer": statements[0] if statements else Answer("", gettext(NO_ANSWER)),
         "more_answers": statements[1:],
         "noise_floor": noise_floor(comparisons),
         "unranked": unranked,
@@ -112,7 +113,7 @@ def _content(results: Results, run: RunContext, pictures: Sequence[Picture]) -> 
         "measured_range": measured_range(cases),
         "larger_presets": larger_presets(),
         "comparisons": comparison_rows(comparisons),
-        "settings_columns": ["server", *SERVER_SETTINGS],
+        "settings_columns": [gettext("server"), *SERVER_SETTINGS],
         "server_settings": [[Arm.parse(arm).display_name, *values] for arm, *values in server_settings(trials)],
         "unequal": unequal_settings(trials),
         "advice": advice(caveats.values(), run.thresholds),
@@ -121,10 +122,10 @@ def _content(results: Results, run: RunContext, pictures: Sequence[Picture]) -> 
         "objectives": run.objectives,
         "machine": facts.machine_facts(run.environment),
         "plan": facts.plan_facts(run.plan),
-        "comparison_columns": COMPARISON_HEADINGS,
-        "terms": [*TERMS, *model_terms(trials), *code_terms(caveats.values(), run.thresholds)],
+        "comparison_columns": [gettext(heading) for heading in COMPARISON_HEADINGS],
+        "terms": [*all_terms(), *model_terms(trials), *code_terms(caveats.values(), run.thresholds)],
         "plan_name": str(run.plan.get("name", facts.UNKNOWN)),
-        "question": str(run.plan.get("question", "")),
+        "question": gettext(str(run.plan.get("question", ""))),
         "seed": run.plan.get("seed", facts.UNKNOWN),
         "command": facts.command_line(run.environment),
     }

@@ -5,23 +5,24 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bench.analysis.cases import text
-from bench.formatting import join_words, plural
+from bench.formatting import join_words
 from bench.report.questions import Question
 from bench.schema.arms import Arm
 from bench.schema.metrics import ScenarioKind, headline
+from bench.translation import N_, gettext, ngettext
 from clients.quality_codes import INVALID, SUSPECT, VALID
 
 WAITING_PRESET, AT_ONCE_PRESET = "waiting", "pollers"  # the presets with the most clients
 MOST_CLIENTS = {WAITING_PRESET: 1000, AT_ONCE_PRESET: 900}
 
-_ALL_VALID = "All {count} results that the scenarios ask for are valid."
-_NOT_ALL_VALID = "Of {count} results that the scenarios ask for, {valid} are valid; see the caveats of {scenarios}."
-_LARGER = "Not measured: more than {clients} whose handlers {what}. The preset {preset} measures up to {most:,}."
-_PRESETS = (
-    "The preset {waiting} measures up to {most_waiting:,} connections with handlers that wait, "
-    "the preset {at_once} up to {most_at_once:,} with handlers that reply at once."
+_ALL_VALID = N_("All {count} results that the scenarios ask for are valid.")
+_NOT_ALL_VALID = N_("Of {count} results that the scenarios ask for, {valid} are valid; see the caveats of {scenarios}.")
+_LARGER = N_("Not measured: more than {clients} whose handlers {what}. The preset {preset} measures up to {most:,}.")
+_PRESETS = N_(
+    "The preset {waiting} measures up to {most_waiting:,} connections with handlers that "
+    "wait, the preset {at_once} up to {most_at_once:,} with handlers that reply at once."
 )
-_NO_WAITING = (
+_NO_WAITING = N_(
     "Not measured: handlers that wait, as for a database. The preset {preset} measures up to {most:,} clients."
 )
 
@@ -43,9 +44,9 @@ def trust_sentence(summary: pd.DataFrame, trials: pd.DataFrame) -> str:
     if asked.empty:
         return ""
     if doubtful.empty:
-        return _ALL_VALID.format(count=len(asked))
+        return gettext(_ALL_VALID, count=len(asked))
     scenarios = join_words(dict.fromkeys(doubtful["scenario"].astype(str)))
-    return _NOT_ALL_VALID.format(count=len(asked), valid=len(asked) - len(doubtful), scenarios=scenarios)
+    return gettext(_NOT_ALL_VALID, count=len(asked), valid=len(asked) - len(doubtful), scenarios=scenarios)
 
 
 def scope_sentences(asked: Sequence[Question]) -> list[str]:
@@ -56,19 +57,23 @@ def scope_sentences(asked: Sequence[Question]) -> list[str]:
     waiting = [question.clients for question in capacity if question.waits]
     at_once = [question.clients for question in capacity if question.replies_at_once]
     sentences = []
-    for counts, preset, what in ((at_once, AT_ONCE_PRESET, "do nothing"), (waiting, WAITING_PRESET, "wait")):
+    for counts, preset, what in (
+        (at_once, AT_ONCE_PRESET, gettext("do nothing")),
+        (waiting, WAITING_PRESET, gettext("wait")),
+    ):
         most = MOST_CLIENTS[preset]
         if counts and max(counts) < most:
-            clients = plural(max(counts), "client")
-            sentences.append(_LARGER.format(clients=clients, what=what, preset=preset, most=most))
+            clients = ngettext("{count} client", "{count} clients", max(counts))
+            sentences.append(gettext(_LARGER, clients=clients, what=what, preset=preset, most=most))
     if not waiting:
-        sentences.append(_NO_WAITING.format(preset=WAITING_PRESET, most=MOST_CLIENTS[WAITING_PRESET]))
+        sentences.append(gettext(_NO_WAITING, preset=WAITING_PRESET, most=MOST_CLIENTS[WAITING_PRESET]))
     return sentences
 
 
 def larger_presets() -> str:
     """Return which presets measure the most connections."""
-    return _PRESETS.format(
+    return gettext(
+        _PRESETS,
         waiting=WAITING_PRESET,
         most_waiting=MOST_CLIENTS[WAITING_PRESET],
         at_once=AT_ONCE_PRESET,

@@ -11,10 +11,12 @@ from bench.report.content import Cell
 from bench.report.questions import Question, questions
 from bench.report.standings import Standing, standings
 from bench.schema.arms import Arm
+from bench.schema.code_words import in_words
 from bench.schema.metrics import ScenarioKind
+from bench.translation import gettext
 from clients.quality_codes import INVALID
 
-BEST, EQUAL, INVALID_FIGURE, NOT_MEASURED, NOT_RANKED = "best", "equal to the best", "invalid", "-", "not ranked"
+BEST, NOT_MEASURED = "best", "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +87,19 @@ def _measured(summary: pd.DataFrame, question: Question) -> dict[str, str]:
 def _cell(standing: Standing | None, verdict: str, is_unranked: bool) -> Cell:
     if standing is None:
         if verdict == INVALID:
-            return Cell(INVALID_FIGURE)
-        return Cell(NOT_RANKED if verdict and is_unranked else NOT_MEASURED)
+            return Cell(in_words(INVALID))
+        return Cell(gettext("not ranked") if verdict and is_unranked else NOT_MEASURED)
     if standing.is_best:
-        return Cell(BEST if standing.alone else EQUAL, BEST)
-    return Cell(f"{format_ratio(standing.times_behind)} times behind", "behind")
+        return Cell(gettext("best") if standing.alone else gettext("equal to the best"), BEST)
+    return Cell(gettext("{factor} times behind", factor=format_ratio(standing.times_behind)), "behind")
 
 
 def _heading(question: Question) -> str:
     """Return a short heading: ``handler waits 5 ms: requests/s``."""
     figure = {
-        ScenarioKind.MIXED: f"p99 of {question.population.replace('_', ' ')} requests",
-        ScenarioKind.LATENCY: "CPU time per request",
-        ScenarioKind.SESSIONS: "sessions/s",
-    }.get(question.kind, "requests/s")
-    condition = question.condition.removeprefix("When the ").partition(" (")[0]
+        ScenarioKind.MIXED: gettext("p99 of {population} requests", population=question.population.replace("_", " ")),
+        ScenarioKind.LATENCY: gettext("CPU time per request"),
+        ScenarioKind.SESSIONS: gettext("sessions/s"),
+    }.get(question.kind, gettext("requests/s"))
+    condition = question.condition.removeprefix(gettext("When the ")).partition(" (")[0]
     return f"{condition[:1].lower()}{condition[1:]}: {figure}"

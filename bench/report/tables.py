@@ -15,9 +15,11 @@ from bench.compare.run_values import COMPARED_METRICS
 from bench.formatting import compact, spread, three_figures
 from bench.report.baseline import describe_standing, standings
 from bench.schema.arms import Arm
+from bench.schema.code_words import in_words
 from bench.schema.conclusions import ComparisonKind, Conclusion, Pairing
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, ScenarioKind, headline
+from bench.translation import gettext
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import SEVERITY, format_flags
 
@@ -64,8 +66,10 @@ class Ratio:
         if not self.is_measured:
             return "-"
         if math.isnan(self.ratio):
-            return self.conclusion
-        conclusion = SIGNS.get(self.conclusion, self.conclusion) + (f" {NOISE_SIGN}" if self.within_noise else "")
+            return in_words(self.conclusion)
+        conclusion = SIGNS.get(self.conclusion, in_words(self.conclusion)) + (
+            f" {NOISE_SIGN}" if self.within_noise else ""
+        )
         if not math.isfinite(self.low) or not math.isfinite(self.high):
             return f"{compact(self.ratio)} {conclusion}"
         return f"{self.ratio:.2f} [{self.low:.2f}, {self.high:.2f}] {conclusion}"
@@ -86,7 +90,8 @@ class PredictedFigure:
 
     def __str__(self) -> str:
         """Return ``10.1k as predicted``, or ``55.9k x 0.27`` with the ratio of the measured figure to it."""
-        return f"{compact(self.value)} {self.word if self.explains else f'x {three_figures(self.ratio)}'}"
+        outcome = gettext("as predicted") if self.explains else f"x {three_figures(self.ratio)}"
+        return f"{compact(self.value)} {outcome}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,8 @@ class TableRow:
     @property
     def marked_verdict(self) -> str:
         """The verdict, with a mark if there are findings about the server: ``valid *``."""
-        return f"{self.verdict} {FINDING_MARK}" if self.findings else self.verdict
+        verdict = in_words(self.verdict)
+        return f"{verdict} {FINDING_MARK}" if self.findings else verdict
 
     @property
     def is_reference(self) -> bool:

@@ -3,6 +3,8 @@
 import functools
 from dataclasses import dataclass, replace
 
+from bench.translation import gettext
+
 BASELINE_MODEL = "native"  # compiled, not ranked; where no server is faster, it shows a limit of machine and generator
 _CONTROL_SUFFIX = "~control"
 
@@ -68,8 +70,8 @@ class Arm:
     @property
     def _role(self) -> str:
         if self.control:
-            return " (control)"
-        return " (baseline)" if self.is_baseline else ""
+            return gettext(" (control)")
+        return gettext(" (baseline)") if self.is_baseline else ""
 
     @property
     def _python_suffix(self) -> str:

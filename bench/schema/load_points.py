@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from bench.formatting import compact, plural
+from bench.formatting import compact
+from bench.translation import gettext, ngettext
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -84,15 +85,21 @@ class LoadPoint:
 
     def __str__(self) -> str:
         """Return ``capacity, 64 connections, 1024 bytes``, the population and the rate if there are any."""
-        size = f", {self.message_bytes} bytes" if self.message_bytes else ""
-        part = f", {self.part}" if self.part else ""
-        rate = "" if self.rate_rps is None else f", {compact(self.rate_rps)} requests/s"
-        return f"{self.scenario}, {plural(self.connections, 'connection')}{size}{part}{rate}"
+        size = ngettext("{count} byte", "{count} bytes", self.message_bytes) if self.message_bytes else ""
+        rate = "" if self.rate_rps is None else gettext("{rate} requests/s", rate=compact(self.rate_rps))
+        return ", ".join(filter(None, (self.scenario, connections_text(self.connections), size, self.part, rate)))
+
+
+def connections_text(count: int) -> str:
+    """Return ``1 connection`` or ``64 connections``."""
+    return ngettext("{count} connection", "{count} connections", count)
 
 
 def part_text(population: str, phase: str) -> str:
     """Return a population in a phase as text: ``heavy during overload``; empty names are left out."""
-    return " during ".join(filter(None, (population, phase)))
+    if population and phase:
+        return gettext("{population} during {phase}", population=population, phase=phase)
+    return population or phase
 
 
 def _name(cell: Any) -> str:

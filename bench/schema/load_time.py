@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bench.formatting import format_duration
+from bench.translation import gettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,4 +23,4 @@ class LoadTime:
         return self.load_s / self.run_s if self.run_s > 0 else 0.0
 
     def __str__(self) -> str:
-        return f"{self.share:.0%} of {format_duration(self.run_s)}"
+        return gettext("{share:.0%} of {duration}", share=self.share, duration=format_duration(self.run_s))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bench.schema.conclusions import Conclusion
+from bench.translation import N_, gettext
 from clients.quality_codes import Figure, Quantity
 
 
@@ -25,8 +26,13 @@ class Metric:
 
     name: str
     unit: str
-    label: str
+    english_label: str
     more_is_better: bool = False
+
+    @property
+    def label(self) -> str:
+        """The label in the language of the reader."""
+        return gettext(self.english_label)
 
     @property
     def figure(self) -> Figure:
@@ -56,25 +62,27 @@ _QUANTITIES_OF_COSTS = {
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("throughput_rps", "requests/s", "requests per second", more_is_better=True),
-        Metric("max_rate_rps", "requests/s", "highest rate that meets the objective (requests/s)", more_is_better=True),
-        Metric("sessions_per_s", "sessions/s", "sessions per second", more_is_better=True),
-        Metric("service_p50_us", "us", "median service time (µs)"),
-        Metric("service_p90_us", "us", "90th percentile of the service time (µs)"),
-        Metric("service_p99_us", "us", "99th percentile of the service time (µs)"),
-        Metric("service_p99_9_us", "us", "99.9th percentile of the service time (µs)"),
-        Metric("service_max_us", "us", "longest service time (µs)"),
-        Metric("latency_p50_us", "us", "median latency (µs)"),
-        Metric("latency_p90_us", "us", "90th percentile of the latency (µs)"),
-        Metric("latency_p99_us", "us", "99th percentile of the latency (µs)"),
-        Metric("latency_p99_9_us", "us", "99.9th percentile of the latency (µs)"),
-        Metric("latency_max_us", "us", "longest latency (µs)"),
-        Metric("connect_p50_us", "us", "median time to connect (µs)"),
-        Metric("connect_p99_us", "us", "99th percentile of the time to connect (µs)"),
-        Metric("recovery_s", "s", "time to recover from an overload (s)"),
-        Metric("cpu_us_per_request", "us", "server CPU time per request (µs)"),
-        Metric("rss_mb", "MB", "resident memory of the server, RSS (MB)"),
-        Metric("memory_mb", "MB", "memory of the server (MB)"),
+        Metric("throughput_rps", "requests/s", N_("requests per second"), more_is_better=True),
+        Metric(
+            "max_rate_rps", "requests/s", N_("highest rate that meets the objective (requests/s)"), more_is_better=True
+        ),
+        Metric("sessions_per_s", "sessions/s", N_("sessions per second"), more_is_better=True),
+        Metric("service_p50_us", "us", N_("median service time (µs)")),
+        Metric("service_p90_us", "us", N_("90th percentile of the service time (µs)")),
+        Metric("service_p99_us", "us", N_("99th percentile of the service time (µs)")),
+        Metric("service_p99_9_us", "us", N_("99.9th percentile of the service time (µs)")),
+        Metric("service_max_us", "us", N_("longest service time (µs)")),
+        Metric("latency_p50_us", "us", N_("median latency (µs)")),
+        Metric("latency_p90_us", "us", N_("90th percentile of the latency (µs)")),
+        Metric("latency_p99_us", "us", N_("99th percentile of the latency (µs)")),
+        Metric("latency_p99_9_us", "us", N_("99.9th percentile of the latency (µs)")),
+        Metric("latency_max_us", "us", N_("longest latency (µs)")),
+        Metric("connect_p50_us", "us", N_("median time to connect (µs)")),
+        Metric("connect_p99_us", "us", N_("99th percentile of the time to connect (µs)")),
+        Metric("recovery_s", "s", N_("time to recover from an overload (s)")),
+        Metric("cpu_us_per_request", "us", N_("server CPU time per request (µs)")),
+        Metric("rss_mb", "MB", N_("resident memory of the server, RSS (MB)")),
+        Metric("memory_mb", "MB", N_("memory of the server (MB)")),
     )
 }
 

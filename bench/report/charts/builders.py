@@ -33,9 +33,12 @@ from bench.report.udp_causes import udp_causes
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind
 from bench.schema.metrics import METRICS
+from bench.translation import N_, gettext
 
-RSS_NOTE = "Full marks count pages that the processes of a server share once; light marks (RSS) count them per process."
-DRIFT_NOTE = "Bars include the machine's drift: even where they overlap, ratios within rounds may differ."
+RSS_NOTE = N_(
+    "Full marks count pages that the processes of a server share once; light marks (RSS) count them per process."
+)
+DRIFT_NOTE = N_("Bars include the machine's drift: even where they overlap, ratios within rounds may differ.")
 
 
 def build_chart(request: ChartRequest, tables: ChartTables) -> Figure | None:
@@ -47,14 +50,14 @@ def build_chart(request: ChartRequest, tables: ChartTables) -> Figure | None:
 
 def _texts(tables: ChartTables, sweep: Sweep, points: list[Point], topic: str, metric: str) -> Texts:
     subtitle = f"{describe(sweep, tables.trials)}; {describe_interval(points)}"
-    return Texts(QUESTIONS[topic], subtitle, notes(points, tables.comparisons, tables.trials, sweep, metric))
+    return Texts(gettext(QUESTIONS[topic]), subtitle, notes(points, tables.comparisons, tables.trials, sweep, metric))
 
 
 def _throughput(tables: ChartTables, sweep: Sweep) -> Figure | None:
     points = select_points(tables.summary, sweep, "throughput_rps")
     if _connection_counts(points) < 2:
         return _rates(tables, sweep, "throughput", "throughput_rps")
-    further_notes = [*baseline_note(sweep.rows(tables.comparisons)), DRIFT_NOTE]
+    further_notes = [*baseline_note(sweep.rows(tables.comparisons)), gettext(DRIFT_NOTE)]
     texts = _texts(tables, sweep, points, "throughput", "throughput_rps").with_notes(*further_notes)
     return draw_lines(points, texts, METRICS["throughput_rps"].label)
 
@@ -64,21 +67,27 @@ def _tail(tables: ChartTables, sweep: Sweep) -> Figure | None:
     if _connection_counts(points) < 2:
         return None
     texts = _texts(tables, sweep, points, "tail", "service_p99_us")
-    return draw_lines(points, texts, f"{METRICS['service_p99_us'].label}, log scale", logarithmic=True)
+    return draw_lines(
+        points, texts, gettext("{label}, log scale", label=METRICS["service_p99_us"].label), logarithmic=True
+    )
 
 
 def _ratios(tables: ChartTables, sweep: Sweep) -> Figure | None:
     rows = sweep.rows(tables.comparisons)
     rows = rows[rows["metric"] == "throughput_rps"]
-    lines = ["Full marks: faster or slower. Hollow marks: equivalent or inconclusive. Crossed out: invalid."]
+    lines = [gettext("Full marks: faster or slower. Hollow marks: equivalent or inconclusive. Crossed out: invalid.")]
     if (rows["kind"] == ComparisonKind.CONTROL).any():
-        band = "Grey band: noise floor, the end farthest from 1 of any control's interval."
-        lines.append(f"{band} A difference inside it may be noise.")
+        band = gettext("Grey band: noise floor, the end farthest from 1 of any control's interval.")
+        lines.append(gettext("{band} A difference inside it may be noise.", band=band))
     against = rows[rows["kind"] == ComparisonKind.REFERENCE]
     references = sorted({Arm.parse(arm).label for arm in against["reference"]})
     load = describe(sweep, tables.trials)
-    subtitle = f"{load}; requests per second relative to {', '.join(references)}; bars: 95% interval"
-    return draw_forest(rows, Texts(QUESTIONS["ratios"], subtitle, lines))
+    subtitle = gettext(
+        "{load}; requests per second relative to {references}; bars: 95% interval",
+        load=load,
+        references=", ".join(references),
+    )
+    return draw_forest(rows, Texts(gettext(QUESTIONS["ratios"]), subtitle, lines))
 
 
 def _transports(tables: ChartTables, sweep: Sweep) -> Figure | None:
@@ -91,7 +100,9 @@ def _transports(tables: ChartTables, sweep: Sweep) -> Figure | None:
     points = [point for point in every if point.connections == connections]
     rows = sweep.rows(tables.comparisons)
     rows = rows[(rows["metric"] == "throughput_rps") & (rows["connections"] == connections)]
-    subtitle = f"{describe(sweep, tables.trials, connections)}; hollow: TCP, full: UDP; median over blocks"
+    subtitle = gettext(
+        "{sweep}; hollow: TCP, full: UDP; median over blocks", sweep=describe(sweep, tables.trials, connections)
+    )
     no_controls = tables.comparisons.iloc[:0]
     lines = notes(points, no_controls, tables.trials, sweep, "throughput_rps")
     of_load = sweep.rows(tables.comparisons)
@@ -99,8 +110,8 @@ def _transports(tables: ChartTables, sweep: Sweep) -> Figure | None:
     lines += udp_causes(
         of_load[of_load["connections"] == connections], of_trials[of_trials["connections"] == connections]
     )
-    lines.append("Ratios are taken within rounds, so they are not the quotients of the medians.")
-    texts = Texts(QUESTIONS["transports"], subtitle, lines)
+    lines.append(gettext("Ratios are taken within rounds, so they are not the quotients of the medians."))
+    texts = Texts(gettext(QUESTIONS["transports"]), subtitle, lines)
     return draw_dumbbells(points, rows, texts, METRICS["throughput_rps"].label)
 
 
@@ -112,7 +123,9 @@ def _steady(tables: ChartTables, sweep: Sweep) -> Figure | None:
         return None
     connections = int(str(shared.index.max()))
     load = describe(sweep, tables.trials, connections)
-    texts = Texts(QUESTIONS["steady"], f"{load}; median over blocks, bands: middle half of the blocks")
+    texts = Texts(
+        gettext(QUESTIONS["steady"]), gettext("{load}; median over blocks, bands: middle half of the blocks", load=load)
+    )
     rows = rows[rows["connections"] == connections]
     return draw_rounds(rows, "throughput_rps", texts, METRICS["throughput_rps"].label)
 
@@ -122,9 +135,12 @@ def _fairness(tables: ChartTables, sweep: Sweep) -> Figure | None:
     points = trial_points(several, sweep, several["jain"].astype(float))
     if not transports(points):
         return None
-    subtitle = f"{describe(sweep, tables.trials)}; 1: equal shares, 1/n: one of n got all; bars: range of the blocks"
-    texts = Texts(QUESTIONS["fairness"], subtitle)
-    return draw_dots(points, texts, "Jain's fairness index", more_is_better=True)
+    subtitle = gettext(
+        "{sweep}; 1: equal shares, 1/n: one of n got all; bars: range of the blocks",
+        sweep=describe(sweep, tables.trials),
+    )
+    texts = Texts(gettext(QUESTIONS["fairness"]), subtitle)
+    return draw_dots(points, texts, gettext("Jain's fairness index"), more_is_better=True)
 
 
 def _loss(tables: ChartTables, sweep: Sweep) -> Figure | None:
@@ -135,8 +151,12 @@ def _loss(tables: ChartTables, sweep: Sweep) -> Figure | None:
         return None
     rates = select_points(tables.summary, sweep, "throughput_rps")
     drops = {f"{point.arm.display_name}: {describe_codes(point.codes)}" for point in rates if "DROPS" in point.codes}
-    texts = Texts(QUESTIONS["loss"], f"{describe(sweep, tables.trials)}; bars: range of the blocks", sorted(drops))
-    return draw_dots(points, texts, "lost, % of those sent", more_is_better=False)
+    texts = Texts(
+        gettext(QUESTIONS["loss"]),
+        gettext("{sweep}; bars: range of the blocks", sweep=describe(sweep, tables.trials)),
+        sorted(drops),
+    )
+    return draw_dots(points, texts, gettext("lost, % of those sent"), more_is_better=False)
 
 
 def _latency(tables: ChartTables, sweep: Sweep) -> Figure | None:
@@ -152,13 +172,14 @@ def _distribution(tables: ChartTables, sweep: Sweep, quantity: str) -> Figure | 
     metric = f"{quantity}_p50_us"
     points = [point for point in select_points(tables.summary, sweep, metric) if point.connections == connections]
     blocks = max((point.blocks for point in points), default=0)
-    subtitle = (
-        f"{describe(sweep, tables.trials, connections)}; {blocks} blocks merged, bands: interval over blocks; "
-        "lines end where 10 replies are left"
+    subtitle = gettext(
+        "{sweep}; {blocks} blocks merged, bands: interval over blocks; lines end where 10 replies are left",
+        sweep=describe(sweep, tables.trials, connections),
+        blocks=blocks,
     )
-    looks = ("Dotted", "Paler")
+    looks = (N_("Dotted"), N_("Paler"))
     lines = notes(points, tables.comparisons, tables.trials, sweep, metric, looks)
-    texts = Texts(QUESTIONS[quantity], subtitle, lines)
+    texts = Texts(gettext(QUESTIONS[quantity]), subtitle, lines)
     return draw_distribution(points, tables.histograms, tables.trials, sweep, quantity, texts)
 
 
@@ -175,8 +196,11 @@ def _latency_by_rate(tables: ChartTables, sweep: Sweep) -> Figure | None:
     closed = closed.merge(rows[["connections", "message_bytes"]].drop_duplicates())
     capacities = {str(row["arm"]): float(row["median"]) for row in closed.to_dict("records")}
     known = {arm: rate for arm, rate in capacities.items() if not math.isnan(rate)}
-    subtitle = f"open loop; {LINE_LEGEND}; ticks at the bottom: rate in a closed loop; grey marks: suspect or invalid"
-    return draw_latency_by_rate(rows, known, Texts(QUESTIONS["latency_by_rate"], subtitle))
+    subtitle = gettext(
+        "open loop; {line_legend}; ticks at the bottom: rate in a closed loop; grey marks: suspect or invalid",
+        line_legend=gettext(LINE_LEGEND),
+    )
+    return draw_latency_by_rate(rows, known, Texts(gettext(QUESTIONS["latency_by_rate"]), subtitle))
 
 
 def _sessions(tables: ChartTables, sweep: Sweep) -> Figure | None:
@@ -187,11 +211,11 @@ def _max_rate(tables: ChartTables, sweep: Sweep) -> Figure | None:
     points = select_points(tables.summary, sweep, "max_rate_rps")
     if not transports(points):
         return None
-    subtitle = (
+    subtitle = gettext(
         "bars: from the highest rate at which most trials met the objective to the next one, at which most did not"
     )
     lines = notes(points, tables.comparisons, tables.trials, sweep, "max_rate_rps")
-    texts = Texts(QUESTIONS["max_rate"], subtitle, lines)
+    texts = Texts(gettext(QUESTIONS["max_rate"]), subtitle, lines)
     return draw_dots(points, texts, METRICS["max_rate_rps"].label, more_is_better=True)
 
 
@@ -206,7 +230,7 @@ def _memory(tables: ChartTables, sweep: Sweep) -> Figure | None:
     memory, rss = (select_points(tables.summary, sweep, metric) for metric in ("memory_mb", "rss_mb"))
     if not transports(memory):
         return _dots(tables, sweep, "memory", "rss_mb")
-    return _dots(tables, sweep, "memory", "memory_mb", lighter=rss, further_notes=[RSS_NOTE])
+    return _dots(tables, sweep, "memory", "memory_mb", lighter=rss, further_notes=[gettext(RSS_NOTE)])
 
 
 def _rates(tables: ChartTables, sweep: Sweep, topic: str, metric: str) -> Figure | None:

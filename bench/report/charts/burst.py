@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bench.analysis.predictions.bursts import delayed_share
-from bench.formatting import join_words, plural
+from bench.formatting import join_words
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.families import MAX_PANELS
 from bench.report.charts.layout import Label as NameLabel
@@ -18,6 +18,7 @@ from bench.report.charts.points import select_points
 from bench.report.charts.style import GREY, INK, Style, styles
 from bench.report.charts.sweeps import Sweep
 from bench.schema.arms import Arm
+from bench.translation import gettext, ngettext
 
 FIRST_S, LAST_S = 1e-3, 10.0  # ends of the time axis
 RETRANSMISSIONS_S = (1.0, 2.0, 3.0)
@@ -34,10 +35,13 @@ def build_burst_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
     first = next(iter(curves))
     trial = first.rows(tables.trials).iloc[0]
     clients, blocks = int(trial["population_connections"]), first.blocks(tables.trials)
-    subtitle = (
-        f"{clients} clients connect within {1e3 * float(trial['duration_s']):.3g} ms, send one request and read the "
-        f"answer; {plural(blocks, 'block')} together; dotted: connects that are sent again; "
-        "dashed: room of the listen queue"
+    subtitle = gettext(
+        "{clients} clients connect within {duration_s:.3g} ms, send one request and read the "
+        "answer; {blocks} together; dotted: connects that are sent again; dashed: room of the "
+        "listen queue",
+        clients=clients,
+        duration_s=1e3 * float(trial["duration_s"]),
+        blocks=ngettext("{count} block", "{count} blocks", blocks),
     )
     lines = [line for sweep in curves for line in _notes(sweep, tables)]
     points = [point for sweep in curves for point in select_points(tables.summary, sweep, "latency_p50_us")]
@@ -55,7 +59,7 @@ def build_burst_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
         if ax is axes[-1]:
             names.append(name_lines(ax, ends))
     axes[0].set_ylim(0, 104)
-    axes[0].set_ylabel("clients with their answer (%)")
+    axes[0].set_ylabel(gettext("clients with their answer (%)"))
     settle(figure, names)
     return figure
 
@@ -80,7 +84,16 @@ def _curves(sweep: Sweep, tables: ChartTables) -> dict[Arm, pd.DataFrame]:
 def _draw(ax: Axes, arm: Arm, curve: pd.DataFrame, look: Style) -> NameLabel:
     seconds = np.concatenate([[FIRST_S], curve["seconds"].to_numpy(), [LAST_S]])
     percent = np.concatenate([[0.0], curve["percent"].to_numpy(), [float(curve["percent"].iloc[-1])]])
-    with mark(ax, arm.label, f"{arm.display_label}: {percent[-1]:.1f}% have their answer after {seconds[-2]:.2g} s"):
+    with mark(
+        ax,
+        arm.label,
+        gettext(
+            "{display_label}: {percent:.1f}% have their answer after {seconds:.2g} s",
+            display_label=arm.display_label,
+            percent=percent[-1],
+            seconds=seconds[-2],
+        ),
+    ):
         (line,) = ax.plot(seconds, percent, color=look.colour, linewidth=1.8, linestyle=look.dashes, zorder=3)
         line.set_drawstyle("steps-post")
     return NameLabel(arm.display_label, LAST_S, float(percent[-1]), look.ink)
@@ -96,7 +109,7 @@ def _draw_room(ax: Axes, sweep: Sweep, tables: ChartTables, clients: int) -> Non
 def _time_axis(ax: Axes) -> None:
     ax.set_xscale("log")
     ax.set_xlim(FIRST_S, LAST_S)
-    ax.set_xlabel("time (s, log scale)")
+    ax.set_xlabel(gettext("time (s, log scale)"))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     for at_s in RETRANSMISSIONS_S:
@@ -105,7 +118,7 @@ def _time_axis(ax: Axes) -> None:
 
 def _heading(sweep: Sweep, tables: ChartTables) -> str:
     lengths = sorted({int(length) for length in sweep.rows(tables.trials)["backlog"].dropna()})
-    return f"listen queue of {join_words(map(str, lengths))}" if lengths else sweep.title
+    return gettext("listen queue of {lengths}", lengths=join_words(map(str, lengths))) if lengths else sweep.title
 
 
 def _notes(sweep: Sweep, tables: ChartTables) -> list[str]:
@@ -116,4 +129,10 @@ def _notes(sweep: Sweep, tables: ChartTables) -> list[str]:
         return []
     medians = rows.groupby("arm")["listen_overflows"].median()
     parts = [f"{Arm.parse(str(arm)).label} {count:.0f}" for arm, count in medians.items()]
-    return [f"{_heading(sweep, tables).capitalize()}: connects turned away in a block (median): {', '.join(parts)}."]
+    return [
+        gettext(
+            "{heading}: connects turned away in a block (median): {parts}.",
+            heading=_heading(sweep, tables).capitalize(),
+            parts=", ".join(parts),
+        )
+    ]

@@ -21,33 +21,34 @@ from bench.report.charts.sweeps import Sweep, sweeps
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import ScenarioKind
 from bench.store import file_names
+from bench.translation import N_, gettext
 
 QUESTIONS = {
-    "waiting": "How many requests per second, if each request waits in the handler?",
-    "computing": "How many requests per second, if each request computes in the handler?",
-    "mixed": "How long does a request take beside clients of another kind?",
-    "disturbed": "How long does a request take beside slow or idle clients, and what memory do they cost?",
-    "idle": "What do idle connections cost while nothing happens?",
-    "sizes": "How many MB per second can each server echo, and what does a request cost?",
-    "overload": "How does a server recover, when it got more requests than it can serve?",
-    "latency_over_time": "How long do requests take while the load changes over time?",
-    "burst": "When does each of many clients that connect at once have its answer?",
-    "throughput": "How many requests per second can each server answer?",
-    "ratios": "How much faster or slower than the reference is each server?",
-    "transports": "What does UDP gain or lose against TCP, for the same model?",
-    "latency": "How long does a request take, counted from when it was due?",
-    "latency_by_rate": "How does latency grow with the request rate?",
-    "service": "How long does a request take in a closed loop?",
-    "tail": "How long do the slowest 1% of the requests take?",
-    "sessions": "How many short sessions per second can each server handle?",
-    "max_rate": "What is the highest rate at which each server meets the objective?",
-    "cost_latency": "Do requests wait longer at a server that spends less CPU time on them?",
-    "cpu": "How much CPU time does each server spend on one request?",
-    "memory": "How much memory does each server use under load?",
-    "fairness": "Did all connections get an equal share of the requests?",
-    "loss": "How many datagrams were lost?",
-    "turns": "In which order does each server answer its clients?",
-    "steady": "Was the rate steady during the measurement?",
+    "waiting": N_("How many requests per second, if each request waits in the handler?"),
+    "computing": N_("How many requests per second, if each request computes in the handler?"),
+    "mixed": N_("How long does a request take beside clients of another kind?"),
+    "disturbed": N_("How long does a request take beside slow or idle clients, and what memory do they cost?"),
+    "idle": N_("What do idle connections cost while nothing happens?"),
+    "sizes": N_("How many MB per second can each server echo, and what does a request cost?"),
+    "overload": N_("How does a server recover, when it got more requests than it can serve?"),
+    "latency_over_time": N_("How long do requests take while the load changes over time?"),
+    "burst": N_("When does each of many clients that connect at once have its answer?"),
+    "throughput": N_("How many requests per second can each server answer?"),
+    "ratios": N_("How much faster or slower than the reference is each server?"),
+    "transports": N_("What does UDP gain or lose against TCP, for the same model?"),
+    "latency": N_("How long does a request take, counted from when it was due?"),
+    "latency_by_rate": N_("How does latency grow with the request rate?"),
+    "service": N_("How long does a request take in a closed loop?"),
+    "tail": N_("How long do the slowest 1% of the requests take?"),
+    "sessions": N_("How many short sessions per second can each server handle?"),
+    "max_rate": N_("What is the highest rate at which each server meets the objective?"),
+    "cost_latency": N_("Do requests wait longer at a server that spends less CPU time on them?"),
+    "cpu": N_("How much CPU time does each server spend on one request?"),
+    "memory": N_("How much memory does each server use under load?"),
+    "fairness": N_("Did all connections get an equal share of the requests?"),
+    "loss": N_("How many datagrams were lost?"),
+    "turns": N_("In which order does each server answer its clients?"),
+    "steady": N_("Was the rate steady during the measurement?"),
 }
 _SOURCES = {
     "idle": file_names.TRIALS,
@@ -107,7 +108,7 @@ class ChartRequest:
     @property
     def question(self) -> str:
         """The question as text: the title of the chart."""
-        return QUESTIONS[self.topic]
+        return gettext(QUESTIONS[self.topic])
 
     @property
     def source(self) -> str:

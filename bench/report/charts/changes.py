@@ -16,7 +16,7 @@ from bench.compare.change_text import (
 )
 from bench.compare.changes import Change
 from bench.compare.wording import better_direction, subject
-from bench.formatting import plural
+from bench.formatting import join_alternatives
 from bench.report.charts.layout import Texts, page, panel_title, settle
 from bench.report.charts.marks import mark
 from bench.report.charts.ratio_marks import RatioMark, draw_ratio, set_ratio_axis
@@ -24,6 +24,7 @@ from bench.report.charts.style import GREY, INK, PALE, Style, styles
 from bench.schema.arms import Arm
 from bench.schema.conclusions import Conclusion
 from bench.schema.load_points import LoadPoint
+from bench.translation import gettext, ngettext
 
 ROW_IN = 0.23
 _FRAME_IN, _MIN_BODY_IN = 0.9, 1.8  # height of titles and ticks around the axes; of the smallest chart
@@ -80,28 +81,51 @@ def _ratio_mark(change: Change) -> RatioMark:
 def _describe(change: Change) -> str:
     before, now = describe_values(change)
     judged = f"{describe_change(change)}{relative_text(change)}, {describe_outcome(change)}"
-    return f"{change.arm}, {change.load_point}: {judged}; {before} before, {now} after; {describe_verdict(change)}"
+    return gettext(
+        "{arm}, {load_point}: {judged}; {before} before, {now} after; {verdict}",
+        arm=change.arm,
+        load_point=change.load_point,
+        judged=judged,
+        before=before,
+        now=now,
+        verdict=describe_verdict(change),
+    )
 
 
 def _texts(drawn: Sequence[Change], left_out: int, names: Sequence[str], threshold: float) -> Texts:
     before, after = names
     notes = [
-        "Full marks: a significant difference. Hollow marks: no significant one. Bars: 95% intervals.",
-        f"Grey band: changes of less than {100 * threshold:g}%.",
+        gettext("Full marks: a significant difference. Hollow marks: no significant one. Bars: 95% intervals."),
+        gettext("Grey band: changes of less than {threshold:g}%.", threshold=100 * threshold),
     ]
     if any(change.relative_to for change in drawn):
-        notes.append("Relative to a server that is the same program in both runs, so the machine's own change cancels.")
-    if any(describe_verdict(change) != change.verdict for change in drawn):
-        notes.append("Hollow, too, whatever the interval: the machine drifted too far for a conclusion.")
+        notes.append(
+            gettext("Relative to a server that is the same program in both runs, so the machine's own change cancels.")
+        )
+    if any(change.is_machine_drift for change in drawn):
+        notes.append(gettext("Hollow, too, whatever the interval: the machine drifted too far for a conclusion."))
     if left_out:
-        notes.append(f"Not drawn: {plural(left_out, 'comparison')} of invalid figures.")
-    return Texts(f"Change of {subject(drawn[0].metric)}", f"{after} divided by {before}", notes)
+        notes.append(
+            gettext(
+                "Not drawn: {comparisons} of invalid figures.",
+                comparisons=ngettext("{count} comparison", "{count} comparisons", left_out),
+            )
+        )
+    return Texts(
+        gettext("Change of {subject}", subject=subject(drawn[0].metric)),
+        gettext("{after} divided by {before}", after=after, before=before),
+        notes,
+    )
 
 
 def _axis_label(drawn: Sequence[Change]) -> str:
     anchors = sorted({change.relative_to for change in drawn if change.relative_to})
-    relative = f", relative to {' or '.join(anchors)}" if anchors else ""
-    return f"after / before{relative} (log scale; {better_direction(drawn[0].metric)} is better)"
+    relative = gettext(", relative to {anchors}", anchors=join_alternatives(anchors)) if anchors else ""
+    return gettext(
+        "after / before{relative} (log scale; {better_direction} is better)",
+        relative=relative,
+        better_direction=better_direction(drawn[0].metric),
+    )
 
 
 def _name_rows(ax: Axes, rows: dict[_Row, int], looks: dict[str, Style]) -> None:

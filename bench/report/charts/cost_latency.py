@@ -10,7 +10,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from bench.formatting import format_ratio, join_words, plural, with_interval
+from bench.formatting import format_ratio, join_words, with_interval
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.distribution import format_time
 from bench.report.charts.layout import Label, Texts, body_height_in, name_lines, page, panel_title, settle
@@ -20,20 +20,24 @@ from bench.report.charts.notes import NOT_MEASURED, notes
 from bench.report.charts.points import Point, describe_interval, row_name, select_points, transports
 from bench.report.charts.style import GREY, Style, styles
 from bench.report.charts.sweeps import describe
+from bench.schema.code_words import in_words
+from bench.translation import N_, gettext, ngettext
 from clients.quality_codes import SEVERITY
 
 ROUND_STEPS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7), (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9))
 MIN_TICKS = 3
 MAX_NAMES_INSIDE = 7  # names beside their marks; those of more servers are a list beside the axes
-LOOKS = ("Left out", "Hollow")  # invalid and suspect figures
-TOO_FEW = "{transport}: fewer than two servers have two valid figures, so this run compares none."
-TRADE = "{transport}: {cheap} spends {cost} times the CPU time of {fast}, and has {wait} times its p99{further}."
-FURTHER = " ({pairs} with such a trade; this one has the largest difference of the p99)"
-BEST_IN_BOTH = "{transport}: {best} spends less CPU time than each other server, and has a shorter p99."
-BETTER_IN_BOTH = "{transport}: no server is cheaper and slower than another; {pairs} in which one is better in both."
-INCONCLUSIVE = (
-    "{transport}: no two servers differ in both figures by more than their intervals, so this run does not show "
-    "whether cheaper ones are slower."
+LOOKS = (N_("Left out"), N_("Hollow"))  # invalid and suspect figures
+TOO_FEW = N_("{transport}: fewer than two servers have two valid figures, so this run compares none.")
+TRADE = N_("{transport}: {cheap} spends {cost} times the CPU time of {fast}, and has {wait} times its p99{further}.")
+FURTHER = N_(" ({pairs} with such a trade; this one has the largest difference of the p99)")
+BEST_IN_BOTH = N_("{transport}: {best} spends less CPU time than each other server, and has a shorter p99.")
+BETTER_IN_BOTH = N_(
+    "{transport}: no server is cheaper and slower than another; {pairs} in which one is better in both."
+)
+INCONCLUSIVE = N_(
+    "{transport}: no two servers differ in both figures by more than their intervals, so "
+    "this run does not show whether cheaper ones are slower."
 )
 
 
@@ -61,7 +65,13 @@ class Trade:
         cpu = with_interval(self.cpu.median, self.cpu.low, self.cpu.high)
         p99 = with_interval(self.p99.median, self.p99.low, self.p99.high)
         name = f"{self.cpu.arm.display_label} ({self.cpu.arm.transport.upper()})"
-        return f"{name}: CPU {cpu} µs per request, p99 {p99} µs, {self.verdict}"
+        return gettext(
+            "{name}: CPU {cpu} µs per request, p99 {p99} µs, {verdict}",
+            name=name,
+            cpu=cpu,
+            p99=p99,
+            verdict=in_words(self.verdict),
+        )
 
 
 def build_cost_latency_chart(request: ChartRequest, tables: ChartTables) -> Figure | None:
@@ -73,7 +83,9 @@ def build_cost_latency_chart(request: ChartRequest, tables: ChartTables) -> Figu
         return None
     load = describe(request.sweep, tables.trials, trades[0].p99.connections)
     points = [trade.p99 for trade in drawn]
-    subtitle = f"{load}; {describe_interval(points)}; further left: cheaper; further down: faster"
+    subtitle = gettext(
+        "{load}; {interval}; further left: cheaper; further down: faster", load=load, interval=describe_interval(points)
+    )
     texts = Texts(request.question, subtitle, _notes(request, tables, trades))
     figure, axes = page(texts, len(panels), body_height_in(4.6, (trade.cpu.arm for trade in drawn)))
     looks = styles(trade.cpu.label for trade in trades)
@@ -90,11 +102,11 @@ def build_cost_latency_chart(request: ChartRequest, tables: ChartTables) -> Figu
         ax.set_xscale("log")
         ax.set_xlim(*_limits(costs_us))
         _tick(ax.xaxis, costs_us, "{:g}".format)
-        ax.set_xlabel("CPU time of the server per request (µs, log scale)")
+        ax.set_xlabel(gettext("CPU time of the server per request (µs, log scale)"))
     axes[0].set_yscale("log")
     axes[0].set_ylim(*_limits(waits_us))
     _tick(axes[0].yaxis, waits_us, format_time)
-    axes[0].set_ylabel("latency that 1% of the requests exceed (p99, log scale)")
+    axes[0].set_ylabel(gettext("latency that 1% of the requests exceed (p99, log scale)"))
     for ax in axes[1:]:
         ax.tick_params(axis="y", labelleft=False)
     settle(figure, names)
@@ -180,7 +192,9 @@ def _notes(request: ChartRequest, tables: ChartTables, trades: Sequence[Trade]) 
     missing = [trade for trade in trades if _lacks_a_figure(trade)]
     if missing:
         names = join_words(trade.cpu.arm.display_name for trade in missing)
-        lines.append(f"Left out, because too few requests were measured for both figures: {names}.")
+        lines.append(
+            gettext("Left out, because too few requests were measured for both figures: {names}.", names=names)
+        )
     points = [
         point
         for trade in trades
@@ -202,27 +216,30 @@ def describe_trade(trades: Sequence[Trade], transport: str) -> str:
     valid = [trade for trade in valid if trade.cpu.arm.transport == transport]
     name = transport.upper()
     if len(valid) < 2:
-        return TOO_FEW.format(transport=name)
+        return gettext(TOO_FEW, transport=name)
     pairs = list(itertools.permutations(valid, 2))
     bought = [(one, other) for one, other in pairs if is_less(one.cpu, other.cpu) and is_less(other.p99, one.p99)]
     if bought:
         cheap, fast = max(bought, key=lambda pair: pair[0].p99.median / pair[1].p99.median)
-        return TRADE.format(
+        return gettext(
+            TRADE,
             transport=name,
             cheap=cheap.cpu.label,
             fast=fast.cpu.label,
             cost=format_ratio(cheap.cpu.median / fast.cpu.median),
             wait=format_ratio(cheap.p99.median / fast.p99.median),
-            further=FURTHER.format(pairs=plural(len(bought), "pair")) if len(bought) > 1 else "",
+            further=gettext(FURTHER, pairs=ngettext("{count} pair", "{count} pairs", len(bought)))
+            if len(bought) > 1
+            else "",
         )
     better = [(one, other) for one, other in pairs if is_less(one.cpu, other.cpu) and is_less(one.p99, other.p99)]
     if not better:
-        return INCONCLUSIVE.format(transport=name)
+        return gettext(INCONCLUSIVE, transport=name)
     winners = [winner for winner, _ in better]
     best = max(winners, key=winners.count)
     if winners.count(best) == len(valid) - 1:
-        return BEST_IN_BOTH.format(transport=name, best=best.cpu.label)
-    return BETTER_IN_BOTH.format(transport=name, pairs=plural(len(better), "pair"))
+        return gettext(BEST_IN_BOTH, transport=name, best=best.cpu.label)
+    return gettext(BETTER_IN_BOTH, transport=name, pairs=ngettext("{count} pair", "{count} pairs", len(better)))
 
 
 def is_less(one: Point, other: Point) -> bool:

@@ -17,10 +17,12 @@ from bench.report.charts.points import Point, of_transport, row_name, transports
 from bench.report.charts.style import GREY, Style, markers_along, styles
 from bench.report.charts.sweeps import Sweep
 from bench.schema.arms import Arm
+from bench.schema.code_words import in_words
+from bench.translation import N_, gettext
 from clients.quality_codes import MIN_SAMPLES_BEYOND
 
 Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
-NAMES = {"latency": "latency", "service": "service time"}
+NAMES = {"latency": N_("latency"), "service": N_("service time")}
 PERCENTILES = (50, 90, 99, 99.9, 99.99, 99.999)
 GRID_POINTS = 240
 DOUBTFUL_ALPHA = 0.55  # grey lines would look alike
@@ -126,7 +128,7 @@ def draw_distribution(
         of_panel = of_transport(drawn, transport)
         names.append(name_lines(ax, _draw_curves(ax, of_panel, curves, looks)))
         _percentile_axis(ax, max(float(curves[point.arm].nines[-1]) for point in of_panel))
-    _time_axis(axes[0], NAMES[quantity])
+    _time_axis(axes[0], gettext(NAMES[quantity]))
     settle(figure, names)
     return figure
 
@@ -188,7 +190,7 @@ def _draw_curves(
                 markevery=markers_along(number),
             )
         if finite.any():
-            quality = "" if point.verdict == "valid" else f", {point.verdict}"
+            quality = "" if point.verdict == "valid" else f", {in_words(point.verdict)}"
             end = float(line.nines[finite][-1]), float(line.us[finite][-1])
             labels.append(Label(row_name(point.label) + quality, *end, look.ink, look.marker))
     return labels
@@ -196,7 +198,7 @@ def _draw_curves(
 
 def _time_axis(ax: Axes, name: str) -> None:
     ax.set_yscale("log")
-    ax.set_ylabel(f"{name} (log scale)")
+    ax.set_ylabel(gettext("{name} (log scale)", name=name))
     ax.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_time(value)))
     ax.yaxis.set_minor_locator(NullLocator())
@@ -209,7 +211,7 @@ def _percentile_axis(ax: Axes, most: float) -> None:
     ax.xaxis.set_major_locator(FixedLocator([_nines(percentile) for percentile in shown]))
     names = {round(_nines(percentile), 6): f"p{percentile:g}" for percentile in shown}
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: names.get(round(value, 6), "")))
-    ax.set_xlabel("percentile of all requests")
+    ax.set_xlabel(gettext("percentile of all requests"))
 
 
 def _nines(percentile: float) -> float:

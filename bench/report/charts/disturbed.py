@@ -17,6 +17,7 @@ from bench.report.charts.sweeps import Sweep, describe
 from bench.report.charts.work_charts import in_milliseconds
 from bench.report.disturbed_servers import effects_in_words
 from bench.schema.metrics import METRICS
+from bench.translation import N_, gettext
 
 
 def build_disturbed_chart(request: ChartRequest, tables: ChartTables) -> Figure | None:
@@ -28,9 +29,11 @@ def build_disturbed_chart(request: ChartRequest, tables: ChartTables) -> Figure 
     if not sweeps:
         return None
     rows = [
-        MetricRow("median latency (ms)", [[in_milliseconds(point) for point in medians[sweep]] for sweep in sweeps]),
         MetricRow(
-            "99th percentile\nof the latency (ms)",
+            gettext("median latency (ms)"), [[in_milliseconds(point) for point in medians[sweep]] for sweep in sweeps]
+        ),
+        MetricRow(
+            gettext("99th percentile\nof the latency (ms)"),
             [[in_milliseconds(point) for point in latencies[sweep]] for sweep in sweeps],
         ),
         MetricRow(
@@ -42,10 +45,10 @@ def build_disturbed_chart(request: ChartRequest, tables: ChartTables) -> Figure 
     subtitle = f"{describe(sweeps[-1], tables.trials)}; {describe_interval(every)}"
     texts = Texts(request.question, subtitle, notes(every, tables.comparisons, tables.trials, sweeps[-1], ""))
     if any(math.isfinite(point.predicted) for row in rows for column in row.columns for point in column):
-        texts = texts.with_notes(PREDICTION_NOTE)
+        texts = texts.with_notes(gettext(PREDICTION_NOTE))
     texts = texts.with_notes(*filter(None, (_effects(sweep, tables) for sweep in sweeps)))
     headings = [sweep.title for sweep in sweeps]
-    return draw_grid(rows, headings, texts, CountAxis("other clients"))
+    return draw_grid(rows, headings, texts, CountAxis(N_("other clients")))
 
 
 def _effects(sweep: Sweep, tables: ChartTables) -> str:

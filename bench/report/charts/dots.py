@@ -13,6 +13,8 @@ from bench.report.charts.lines import draw_marker, draw_prediction
 from bench.report.charts.marks import mark
 from bench.report.charts.points import Point, of_transport, row_name, transports
 from bench.report.charts.style import GREY, INK, Style, styles
+from bench.schema.code_words import in_words
+from bench.translation import gettext
 
 ROW_IN, GAP_ROWS = 0.25, 0.7  # height of a row; gap between two servers, in rows
 MAX_SHARED_SCALE = 2.5  # if transports differ by more, a shared scale would squeeze one of them to the left
@@ -47,7 +49,7 @@ def draw_dots(
     tops = {transport: _top(of_transport(points, transport), second) for transport in panels}
     own_scales = max(tops.values()) > MAX_SHARED_SCALE * min(tops.values())
     for ax, transport in zip(axes, panels, strict=True):
-        panel_title(ax, transport.upper() + (" (different scale)" if own_scales else ""))
+        panel_title(ax, transport.upper() + (gettext(" (different scale)") if own_scales else ""))
         for point in of_transport(points, transport):
             with mark(ax, point.label, point.description):
                 _draw_row(ax, point, rows.of_case[point.label, point.connections], looks[point.label], second)
@@ -126,8 +128,8 @@ def _draw_control(ax: Axes, point: Point, y: float) -> None:
 
 def _why_not_drawn(point: Point) -> str:
     if point.median == math.inf:
-        return "too many lost"
-    return "no figure" if point.verdict == "valid" else point.verdict
+        return gettext("too many lost")
+    return gettext("no figure") if point.verdict == "valid" else in_words(point.verdict)
 
 
 def _name_rows(axes: Sequence[Axes], rows: Rows, looks: dict[str, Style]) -> None:
@@ -142,7 +144,7 @@ def _name_rows(axes: Sequence[Axes], rows: Rows, looks: dict[str, Style]) -> Non
         left.yaxis.remove_overlapping_locs = False  # the middle row of a server is at the same height as its name
         left.tick_params(axis="y", which="minor", length=0, colors=TEXT_GREY)
         left.tick_params(axis="y", which="major", length=0, pad=30)
-        head_rows(left, "connections")
+        head_rows(left, gettext("connections"))
     for ax in axes[1:]:
         ax.tick_params(axis="y", which="both", left=False, labelleft=False)
 

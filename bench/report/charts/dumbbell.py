@@ -12,7 +12,9 @@ from bench.report.charts.layout import Texts, number_ticks, page, settle
 from bench.report.charts.marks import mark
 from bench.report.charts.points import Point, row_name
 from bench.report.charts.style import GREY, INK, Style, styles
+from bench.schema.code_words import in_words
 from bench.schema.conclusions import ComparisonKind
+from bench.translation import gettext
 
 ROW_IN = 0.42
 
@@ -35,8 +37,17 @@ def draw_dumbbells(points: Sequence[Point], comparisons: pd.DataFrame, texts: Te
     looks = styles(labels)
     for y, label in enumerate(labels):
         tcp, udp = both[label]
-        conclusion = conclusions.get(udp.arm.name, "not compared")
-        with mark(ax, label, f"{tcp.description}; {udp.description}; UDP relative to TCP: {conclusion}"):
+        conclusion = conclusions.get(udp.arm.name, gettext("not compared"))
+        with mark(
+            ax,
+            label,
+            gettext(
+                "{description}; {description_2}; UDP relative to TCP: {conclusion}",
+                description=tcp.description,
+                description_2=udp.description,
+                conclusion=conclusion,
+            ),
+        ):
             _draw_row(ax, y, tcp, udp, looks[label], conclusion)
     ax.set_xlim(0, 1.6 * max(point.median for sides in both.values() for point in sides))
     ax.set_ylim(len(labels) - 0.4, -0.6)
@@ -54,9 +65,9 @@ def draw_dumbbells(points: Sequence[Point], comparisons: pd.DataFrame, texts: Te
 def _conclusions(comparisons: pd.DataFrame) -> dict[str, str]:
     """Return the ratio of UDP to TCP by arm, or the conclusion without a difference."""
     return {
-        str(row["arm"]): f"{row['ratio']:.2f} times"
+        str(row["arm"]): gettext("{ratio:.2f} times", ratio=row["ratio"])
         if row["conclusion"] in ("faster", "slower")
-        else str(row["conclusion"])
+        else in_words(str(row["conclusion"]))
         for row in comparisons[comparisons["kind"] == ComparisonKind.TRANSPORTS].to_dict("records")
         if math.isfinite(row["ratio"])
     }
@@ -70,6 +81,11 @@ def _draw_row(ax: Axes, y: float, tcp: Point, udp: Point, look: Style, conclusio
         ax.plot([point.median], [y], "o", color=fill, markeredgecolor=colour, markersize=9, zorder=3)
         if point.verdict == "invalid":
             ax.plot([point.median], [y], "x", color=GREY, markersize=11, markeredgewidth=1.6, zorder=4)
-    text = f"TCP {compact(tcp.median)}, UDP {compact(udp.median)}: {conclusion}"
+    text = gettext(
+        "TCP {median}, UDP {median_2}: {conclusion}",
+        median=compact(tcp.median),
+        median_2=compact(udp.median),
+        conclusion=conclusion,
+    )
     right = (max(tcp.median, udp.median), y)
     ax.annotate(text, right, xytext=(12, 0), textcoords="offset points", fontsize=9, color=INK, va="center")

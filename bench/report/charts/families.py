@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from bench.analysis.cases import text
-from bench.formatting import compact, join_words, plural
+from bench.formatting import compact, join_words
 from bench.report.charts.sweeps import Sweep
 from bench.report.computing_times import unit_us
 from bench.schema.metrics import ScenarioKind
+from bench.translation import N_, gettext, ngettext
 
 MIN_SIZES = 3  # fewer have a chart each
 MAX_PANELS = 4  # side by side; more would be too narrow for their marks
@@ -36,19 +37,21 @@ class Work:
 
         Without a measured time it is ``computes about 1 ms``.
         """
-        parts = [f"waits {_milliseconds(self.wait_us)}"] if self.wait_us else []
+        parts = [gettext("waits {milliseconds}", milliseconds=_milliseconds(self.wait_us))] if self.wait_us else []
         if self.compute_units:
-            lock = {"lock": " with the lock", "release": " without the lock"}.get(self.compute_kind, "")
-            about = "about " if self.unit_us is None else ""
-            parts.append(f"computes {about}{_milliseconds(self.compute_units * (self.unit_us or 1.0))}{lock}")
-        return ", ".join(parts) or "replies at once"
+            time = _milliseconds(self.compute_units * (self.unit_us or 1.0))
+            about = time if self.unit_us is not None else gettext("about {time}", time=time)
+            locks = {"lock": gettext(" with the lock"), "release": gettext(" without the lock")}
+            lock = locks.get(self.compute_kind, "")
+            parts.append(gettext("computes {time}{lock}", time=about, lock=lock))
+        return ", ".join(parts) or gettext("replies at once")
 
 
 AT_ONCE = Work(0.0, 0.0, "")
 BEHAVIOURS = {
-    "silent": "send nothing",
-    "trickle": "send one byte now and then",
-    "never_reads": "never read a reply",
+    "silent": N_("send nothing"),
+    "trickle": N_("send one byte now and then"),
+    "never_reads": N_("never read a reply"),
 }
 
 
@@ -66,13 +69,17 @@ def others_in_words(trials: pd.DataFrame) -> str:
         behaviour = text(of_population["behaviour"].iloc[0])
         if behaviour in BEHAVIOURS:
             counts = sorted({int(count) for count in of_population["population_connections"].dropna()})
-            clients = plural(counts[0], "client") if len(counts) == 1 else "clients"
-            parts.append(f"{clients} that {BEHAVIOURS[behaviour]}")
+            clients = (
+                ngettext("{count} client", "{count} clients", counts[0]) if len(counts) == 1 else gettext("clients")
+            )
+            parts.append(
+                gettext("{clients} that {do_something}", clients=clients, do_something=gettext(BEHAVIOURS[behaviour]))
+            )
             continue
         work = work_of_rows(of_population)
-        name = f"{str(population).replace('_', ' ')} requests"
-        parts.append(name if work == AT_ONCE else f"{name} (each {work})")
-    return join_words(parts) if parts else "no others"
+        name = gettext("{population} requests", population=str(population).replace("_", " "))
+        parts.append(name if work == AT_ONCE else gettext("{name} (each {work})", name=name, work=work))
+    return join_words(parts) if parts else gettext("no others")
 
 
 def others_of(sweep: Sweep, trials: pd.DataFrame) -> str:

@@ -9,14 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analysis.comparisons import noise_floor_share
-from bench.formatting import format_ratio, plural
+from bench.formatting import format_ratio
 from bench.report.charts.dots import head_rows
 from bench.report.charts.layout import Texts, page, panel_title, settle
 from bench.report.charts.marks import mark
 from bench.report.charts.ratio_marks import RatioMark, draw_ratio, set_ratio_axis
 from bench.report.charts.style import GREY, PALE, Style, styles
 from bench.schema.arms import Arm
+from bench.schema.code_words import in_words
 from bench.schema.conclusions import ComparisonKind
+from bench.schema.load_points import connections_text
+from bench.translation import gettext
 
 ROW_IN = 0.3
 
@@ -63,7 +66,7 @@ def draw_forest(comparisons: pd.DataFrame, texts: Texts) -> Figure | None:
             if row.arm.transport == transport:
                 with mark(ax, row.arm.label, _describe(row)):
                     draw_ratio(ax, row.mark, heights[row.arm.label, row.connections], looks[row.arm.label])
-        set_ratio_axis(ax, [row.mark for row in rows], "ratio to the reference (log scale)")
+        set_ratio_axis(ax, [row.mark for row in rows], gettext("ratio to the reference (log scale)"))
         ax.grid(visible=False, axis="y")
         ax.tick_params(axis="y", length=0, labelleft=ax is axes[0])
     _name_rows(axes[0], heights, bottom, looks)
@@ -85,8 +88,16 @@ def _row(row: dict[Any, Any]) -> _Row:
 
 def _describe(row: _Row) -> str:
     ratio, low, high = map(format_ratio, (row.ratio, row.low, row.high))
-    load = f"{row.arm.display_label} ({row.arm.transport.upper()}), {plural(row.connections, 'connection')}"
-    return f"{load}: {ratio} [{low}, {high}] times the reference, {row.conclusion}, {row.verdict}"
+    load = f"{row.arm.display_label} ({row.arm.transport.upper()}), {connections_text(row.connections)}"
+    return gettext(
+        "{load}: {ratio} [{low}, {high}] times the reference, {conclusion}, {verdict}",
+        load=load,
+        ratio=ratio,
+        low=low,
+        high=high,
+        conclusion=in_words(row.conclusion),
+        verdict=in_words(row.verdict),
+    )
 
 
 def _draw_noise_floor(ax: Axes, comparisons: pd.DataFrame, transport: str) -> None:
@@ -104,4 +115,4 @@ def _name_rows(ax: Axes, heights: dict[tuple[str, int], float], bottom: float, l
     ax.set_yticks(list(heights.values()), [f"{label}, {count}" for label, count in heights], fontsize=9.5)
     for tick, (label, _) in zip(ax.get_yticklabels(), heights, strict=True):
         tick.set_color(looks[label].ink)
-    head_rows(ax, "server, connections")
+    head_rows(ax, gettext("server, connections"))

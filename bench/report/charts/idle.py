@@ -3,17 +3,18 @@
 from matplotlib.figure import Figure
 
 from bench.analysis.connection_memory import connection_memory
-from bench.formatting import plural
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.grid import MetricRow, draw_grid
 from bench.report.charts.layout import Texts
 from bench.report.charts.lines import CountAxis
 from bench.report.charts.points import Point, of_transport, transports, trial_points
 from bench.report.disturbed_servers import memory_in_words
+from bench.translation import N_, gettext, ngettext
 
-NOTE = (
-    "Kernel: growth for threads and epoll while the connections were opened; from the figures of the whole machine, "
-    "and drawn as 0 if negative. Sockets: the server's ends of the connections."
+NOTE = N_(
+    "Kernel: growth for threads and epoll while the connections were opened; from the "
+    "figures of the whole machine, and drawn as 0 if negative. Sockets: the server's ends of "
+    "the connections."
 )
 
 
@@ -21,11 +22,13 @@ def build_idle_chart(request: ChartRequest, tables: ChartTables) -> Figure | Non
     """Return memory, CPU time and context switches against the number of idle connections; None without numbers."""
     trials = tables.trials
     rows_of = {
-        "memory of the\nprocesses (MB)": trials["memory_mb"],
-        "memory of the\nkernel (MB)": trials["opening_kernel_mb"].astype(float).clip(lower=0.0),  # it may shrink
-        "memory of the\nsockets (MB)": trials["socket_mb"],
-        "CPU time of the server\n(ms per second)": 1e3 * trials["server_cpu_share"].astype(float),
-        "context switches\nper second": trials["switches_per_s"],
+        gettext("memory of the\nprocesses (MB)"): trials["memory_mb"],
+        gettext("memory of the\nkernel (MB)"): trials["opening_kernel_mb"]
+        .astype(float)
+        .clip(lower=0.0),  # it may shrink
+        gettext("memory of the\nsockets (MB)"): trials["socket_mb"],
+        gettext("CPU time of the server\n(ms per second)"): 1e3 * trials["server_cpu_share"].astype(float),
+        gettext("context switches\nper second"): trials["switches_per_s"],
     }
     points = {
         label: _competing(trial_points(trials, request.sweep, values.astype(float)))
@@ -39,10 +42,17 @@ def build_idle_chart(request: ChartRequest, tables: ChartTables) -> Figure | Non
         for label, of_row in points.items()
     ]
     blocks = request.sweep.blocks(trials)
-    subtitle = f"clients connect and send nothing; median of {plural(blocks, 'block')}, bars: range of the blocks"
+    subtitle = gettext(
+        "clients connect and send nothing; median of {blocks}, bars: range of the blocks",
+        blocks=ngettext("{count} block", "{count} blocks", blocks),
+    )
     memory = memory_in_words(connection_memory(request.sweep.rows(trials)))
-    texts = Texts(request.question, subtitle, [NOTE, *(f"For each connection {text}." for text in memory)])
-    return draw_grid(rows, [over.upper() for over in shown], texts, CountAxis("idle connections"))
+    texts = Texts(
+        request.question,
+        subtitle,
+        [gettext(NOTE), *(gettext("For each connection {text}.", text=text) for text in memory)],
+    )
+    return draw_grid(rows, [over.upper() for over in shown], texts, CountAxis(N_("idle connections")))
 
 
 def _competing(points: list[Point]) -> list[Point]:

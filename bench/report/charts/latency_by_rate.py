@@ -13,6 +13,7 @@ from bench.report.charts.layout import Label, Texts, body_height_in, name_lines,
 from bench.report.charts.marks import mark
 from bench.report.charts.style import GREY, Style, styles
 from bench.schema.arms import Arm
+from bench.translation import N_, gettext
 
 _DOTTED = (0, (1, 1.5))
 LINES: Mapping[str, Mapping[str, object]] = {
@@ -20,11 +21,11 @@ LINES: Mapping[str, Mapping[str, object]] = {
     "latency_p99_us": {"linewidth": 2.2},
     "latency_p99_9_us": {"linewidth": 1.2, "linestyle": _DOTTED},
 }
-LINE_LEGEND = "thin: p50, thick: p99, dotted: p99.9"
-RING_LEGEND = 'Ring: the knee, where the rate of replies divided by their p99 is highest (Kleinrock\'s "power").'
+LINE_LEGEND = N_("thin: p50, thick: p99, dotted: p99.9")
+RING_LEGEND = N_('Ring: the knee, where the rate of replies divided by their p99 is highest (Kleinrock\'s "power").')
 OUTSIDE_LEGENDS = {
-    "first": "The knee is at the lowest measured rate or below it",
-    "last": "No knee reached: it is at the highest measured rate or above it",
+    "first": N_("The knee is at the lowest measured rate or below it"),
+    "last": N_("No knee reached: it is at the highest measured rate or above it"),
 }
 _ANSWERED, _TAIL = "throughput_rps", "latency_p99_us"
 MIN_RATES = 3  # with two rates one is the first and the other the last
@@ -67,11 +68,11 @@ def draw_latency_by_rate(rows: pd.DataFrame, capacities: Mapping[str, float], te
             if Arm.parse(knee.arm).transport == transport:
                 _draw_knee(ax, knee, looks[Arm.parse(knee.arm).label])
         names.append(name_lines(ax, ends))
-        ax.set_xlabel("requested requests per second")
+        ax.set_xlabel(gettext("requested requests per second"))
         ax.set_xlim(left=0)
         number_ticks(ax.xaxis)
     axes[0].set_yscale("log")
-    axes[0].set_ylabel("latency (µs, log scale)")
+    axes[0].set_ylabel(gettext("latency (µs, log scale)"))
     number_ticks(axes[0].yaxis)
     settle(figure, names)
     return figure
@@ -104,12 +105,14 @@ def _by_arm(rows: pd.DataFrame) -> dict[Arm, pd.DataFrame]:
 
 
 def _knee_notes(knees: Sequence[Knee], without_knee: Sequence[str]) -> list[str]:
-    notes = [RING_LEGEND] if any(knee.where == "inside" for knee in knees) else []
+    notes = [gettext(RING_LEGEND)] if any(knee.where == "inside" for knee in knees) else []
     for where, text in OUTSIDE_LEGENDS.items():
         if names := [knee.arm for knee in knees if knee.where == where]:
-            notes.append(f"{text}: {', '.join(names)}.")
+            notes.append(f"{gettext(text)}: {', '.join(names)}.")
     if without_knee:
-        text = f"No knee, because fewer than {MIN_RATES} rates have a p99 that is not invalid"
+        text = gettext(
+            "No knee, because fewer than {min_rates} rates have a p99 that is not invalid", min_rates=MIN_RATES
+        )
         notes.append(f"{text}: {', '.join(without_knee)}.")
     return notes
 
@@ -138,6 +141,14 @@ def _draw_arm(ax: Axes, arm: Arm, rows: pd.DataFrame, look: Style, capacities: M
         if metric == _TAIL:
             ends = [Label(arm.display_label, float(x[-1]), float(y[-1]), look.ink, look.marker)]
     if arm.name in capacities:
-        with mark(ax, arm.label, f"{arm.display_label}: capacity {compact(capacities[arm.name])} requests/s"):
+        with mark(
+            ax,
+            arm.label,
+            gettext(
+                "{display_label}: capacity {capacities} requests/s",
+                display_label=arm.display_label,
+                capacities=compact(capacities[arm.name]),
+            ),
+        ):
             ax.axvline(capacities[arm.name], ymax=0.06, color=look.colour, linewidth=2.5)
     return ends

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from bench.analysis.cases import text
-from bench.formatting import format_percent, plural
+from bench.formatting import format_percent
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.layout import Texts, page, panel_title, settle
 from bench.report.charts.marks import mark
@@ -17,27 +17,28 @@ from bench.report.charts.phase_families import phase_ends_s
 from bench.report.charts.style import Style, styles
 from bench.report.charts.sweeps import Sweep
 from bench.schema.arms import Arm
+from bench.translation import N_, gettext, ngettext
 from clients.heat_map import LatencyScale, draw_heat_map, draw_legend, draw_phases, format_us, latency_axis
 from clients.latency_windows import LatencyWindow, pool
 
 MAX_PANELS, COLUMNS, PANEL_IN = 12, 2, 3.1
 MIN_WINDOWS = 10  # with requests: a burst of connects has one or two, and a chart of its own
 MIN_REQUESTS_OF_P99 = 1000  # of a window; fewer have ten beyond the percentile
-SUBTITLE = (
-    "{scenario}, {loop} loop; column: {window} of requests by when they were {begun}; {blocks}; dashed: the "
-    "next phase begins"
+SUBTITLE = N_(
+    "{scenario}, {loop} loop; column: {window} of requests by when they were {begun}; "
+    "{blocks}; dashed: the next phase begins"
 )
-OPEN_LOOP_NOTE = (
-    "Each request belongs to the moment when it was due, whether or not the server was ready for it: a server that "
-    "stalls hides no request."
+OPEN_LOOP_NOTE = N_(
+    "Each request belongs to the moment when it was due, whether or not the server was ready "
+    "for it: a server that stalls hides no request."
 )
-CLOSED_LOOP_NOTE = (
+CLOSED_LOOP_NOTE = N_(
     "Each request belongs to the moment when it was sent: while the server stalls, a closed loop sends no others."
 )
-NEVER_NOTE = "Without a correct reply in time, of all requests: {shares}."
-ALL_ANSWERED_NOTE = "Every request got its correct reply in time."
-TOOLTIP = "{server}, from {start:g} s: {requests}, {median}, {tail}, {never} without a reply in time"
-FURTHER_NOTE = "{servers} left out: the chart has room for {room}."
+NEVER_NOTE = N_("Without a correct reply in time, of all requests: {shares}.")
+ALL_ANSWERED_NOTE = N_("Every request got its correct reply in time.")
+TOOLTIP = N_("{server}, from {start:g} s: {requests}, {median}, {tail}, {never} without a reply in time")
+FURTHER_NOTE = N_("{servers} left out: the chart has room for {room}.")
 
 Loads = Mapping[Arm, Sequence[LatencyWindow]]
 
@@ -64,7 +65,7 @@ def build_latency_over_time_chart(request: ChartRequest, tables: ChartTables) ->
         if position % columns == 0:
             latency_axis(ax, scale, "")
         if position >= len(shown) - columns:
-            ax.set_xlabel("time (s)")
+            ax.set_xlabel(gettext("time (s)"))
     draw_legend(axes[0])
     settle(figure)
     return figure
@@ -127,11 +128,12 @@ def _draw_pointer_target(ax: Axes, window: LatencyWindow, scale: LatencyScale) -
 def describe_window(arm: Arm, window: LatencyWindow) -> str:
     """Return the figures of a window. The ends of buckets are up to a quarter longer than the times themselves."""
     is_enough = window.requests >= MIN_REQUESTS_OF_P99
-    tail = f"p99 {_time(window, 0.99)}" if is_enough else f"slowest {_time(window, 1.0)}"
-    return TOOLTIP.format(
+    tail = f"p99 {_time(window, 0.99)}" if is_enough else gettext("slowest {time}", time=_time(window, 1.0))
+    return gettext(
+        TOOLTIP,
         server=arm.display_label,
         start=window.start_s,
-        requests=plural(window.requests, "request"),
+        requests=ngettext("{count} request", "{count} requests", window.requests),
         median=f"p50 {_time(window, 0.5)}",
         tail=tail,
         never=window.never_answered,
@@ -140,7 +142,7 @@ def describe_window(arm: Arm, window: LatencyWindow) -> str:
 
 def _time(window: LatencyWindow, quantile: float) -> str:
     latency_ns = window.quantile_ns(quantile)
-    return f"up to {format_us(latency_ns / 1e3)}" if math.isfinite(latency_ns) else "never"
+    return gettext("up to {us}", us=format_us(latency_ns / 1e3)) if math.isfinite(latency_ns) else gettext("never")
 
 
 def _texts(request: ChartRequest, tables: ChartTables, loads: Loads) -> Texts:
@@ -148,16 +150,21 @@ def _texts(request: ChartRequest, tables: ChartTables, loads: Loads) -> Texts:
     is_open = sweep.is_open_loop(tables.trials)
     window_s = max(window.length_s for window in windows)
     blocks = sweep.blocks(tables.trials)
-    subtitle = SUBTITLE.format(
+    subtitle = gettext(
+        SUBTITLE,
         scenario=sweep.title,
-        loop="open" if is_open else "closed",
+        loop=gettext("open") if is_open else gettext("closed"),
         window=format_us(1e6 * window_s),
-        begun="due" if is_open else "sent",
-        blocks=f"{plural(blocks, 'block')} together" if blocks > 1 else "1 block",
+        begun=gettext("due") if is_open else gettext("sent"),
+        blocks=gettext("{blocks} together", blocks=ngettext("{count} block", "{count} blocks", blocks))
+        if blocks > 1
+        else gettext("1 block"),
     )
-    notes = [OPEN_LOOP_NOTE if is_open else CLOSED_LOOP_NOTE, _never_note(loads)]
+    notes = [gettext(OPEN_LOOP_NOTE if is_open else CLOSED_LOOP_NOTE), _never_note(loads)]
     if (further := len(loads) - MAX_PANELS) > 0:
-        notes.append(FURTHER_NOTE.format(servers=plural(further, "server"), room=MAX_PANELS))
+        notes.append(
+            gettext(FURTHER_NOTE, servers=ngettext("{count} server", "{count} servers", further), room=MAX_PANELS)
+        )
     return Texts(request.question, subtitle, notes)
 
 
@@ -168,7 +175,7 @@ def _never_note(loads: Loads) -> str:
         never = sum(window.never_answered for window in loads[arm])
         shares[arm] = never / max(1, sum(window.requests for window in loads[arm]))
     if not any(shares.values()):
-        return ALL_ANSWERED_NOTE
-    return NEVER_NOTE.format(
-        shares=", ".join(f"{arm.display_label} {format_percent(share)}" for arm, share in shares.items())
+        return gettext(ALL_ANSWERED_NOTE)
+    return gettext(
+        NEVER_NOTE, shares=", ".join(f"{arm.display_label} {format_percent(share)}" for arm, share in shares.items())
     )

@@ -25,6 +25,7 @@ from bench.report.charts.layout import (
 from bench.report.charts.marks import mark
 from bench.report.charts.points import Point, of_transport, transports
 from bench.report.charts.style import GREY, INK, Style, styles
+from bench.translation import N_, gettext
 
 MAX_OCTAVES = 0.6  # width on the x axis of all arms at the same number of connections
 MARKER_SIZE = 7.5
@@ -153,11 +154,11 @@ def name_arms(ax: Axes, ends: Iterable[tuple[Point, float]], looks: Mapping[str,
 class CountAxis:
     """The quantity on the x axis, and how a number is written beside a tick."""
 
-    label: str = "connections"
+    label: str
     tick_text: Callable[[float], str] = "{:g}".format
 
 
-CONNECTIONS = CountAxis()
+CONNECTIONS = CountAxis(N_("connections"))
 
 
 def connections_axis(ax: Axes, counts: Sequence[int], counted: CountAxis = CONNECTIONS) -> None:
@@ -171,7 +172,7 @@ def connections_axis(ax: Axes, counts: Sequence[int], counted: CountAxis = CONNE
     ax.xaxis.set_major_locator(FixedLocator([float(count) for count in counts]))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: counted.tick_text(value)))
-    ax.set_xlabel(f"{counted.label} (log scale)")
+    ax.set_xlabel(gettext("{label} (log scale)", label=gettext(counted.label)))
 
 
 def _smallest_positive(counts: Iterable[int]) -> int:

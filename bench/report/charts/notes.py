@@ -10,15 +10,20 @@ import pandas as pd
 
 from bench.analysis.comparisons import noise_floor_share
 from bench.analysis.rankings import unranked_models
-from bench.formatting import format_percent, join_words, plural
+from bench.formatting import format_percent, join_words
 from bench.report.charts.points import Point
 from bench.report.charts.sweeps import Sweep
 from bench.schema.arms import Arm
+from bench.schema.code_words import in_words
+from bench.schema.load_points import connections_text
+from bench.schema.quality_words import describe_flags, short_text, worst_text
+from bench.translation import N_, gettext
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
-from clients.quality_codes import QualityFlag, describe_flags
+from clients.quality_codes import QualityFlag
 
 MAX_REASONS = 3  # with a line each below a chart; the report's table has all of them
-PREDICTION_NOTE = "Ticks: what a closed form predicts from figures at other load points (docs/predictions.md)."
+PREDICTION_NOTE = N_("Ticks: what a closed form predicts from figures at other load points (docs/predictions.md).")
+CROSSED_OUT_AND_GREY = (N_("Crossed out"), N_("Grey"))
 NOT_MEASURED = ("failed", "skipped")
 
 
@@ -28,7 +33,7 @@ def notes(
     trials: pd.DataFrame,
     sweep: Sweep,
     metric: str,
-    looks: tuple[str, str] | None = ("Crossed out", "Grey"),
+    looks: tuple[str, str] | None = CROSSED_OUT_AND_GREY,
 ) -> list[str]:
     """Return what a reader has to know before trusting the chart, one line each.
 
@@ -37,17 +42,33 @@ def notes(
     """
     lines = _missing_points(points)
     for number, verdict in enumerate(("invalid", "suspect")):
-        lines += _doubtful_points(points, verdict, f"{looks[number]} ({verdict})" if looks else verdict.capitalize())
-    lines += _findings(points, "Ring (finding about the server)" if looks else "Finding about the server")
+        lines += _doubtful_points(points, verdict, _beginning(verdict, looks[number] if looks else ""))
+    lines += _findings(
+        points, gettext("Ring (finding about the server)") if looks else gettext("Finding about the server")
+    )
     if looks and any(point.drawable and not math.isnan(point.predicted) for point in points):
-        lines.append(PREDICTION_NOTE)
+        lines.append(gettext(PREDICTION_NOTE))
     if lost := [("", point) for point in points if point.median == math.inf]:
-        lines += [f"Too many requests were lost for a figure: {places}." for _, places in _by_reason(lost)]
+        lines += [
+            gettext("Too many requests were lost for a figure: {places}.", places=places)
+            for _, places in _by_reason(lost)
+        ]
     lines += _noise_notes(points, comparisons, sweep, metric)
     drawn = {point.label for point in points if point.drawable}
     if unranked := sorted(set(unranked_models(sweep.rows(trials))) & drawn):
-        lines.append(f"Not ranked, because it needs several CPUs and the servers had one: {', '.join(unranked)}.")
+        lines.append(
+            gettext(
+                "Not ranked, because it needs several CPUs and the servers had one: {unranked}.",
+                unranked=", ".join(unranked),
+            )
+        )
     return lines
+
+
+def _beginning(verdict: str, look: str) -> str:
+    """Return how a line about doubtful points begins. look: of these points; empty if the chart does not mark them."""
+    word = in_words(verdict)
+    return f"{gettext(look)} ({word})" if look else word.capitalize()
 
 
 def describe_codes(cell: str) -> str:
@@ -56,8 +77,13 @@ def describe_codes(cell: str) -> str:
 
 
 def _missing_points(points: Sequence[Point]) -> list[str]:
-    missing = [(f"{point.verdict}: {point.codes}", point) for point in points if point.verdict in NOT_MEASURED]
-    return [f"Not measured: {places} ({reason})" for reason, places in _by_reason(missing)]
+    missing = [
+        (f"{in_words(point.verdict)}: {point.codes}", point) for point in points if point.verdict in NOT_MEASURED
+    ]
+    return [
+        gettext("Not measured: {places} ({reason})", places=places, reason=reason)
+        for reason, places in _by_reason(missing)
+    ]
 
 
 def _doubtful_points(points: Sequence[Point], verdict: str, beginning: str) -> list[str]:
@@ -70,7 +96,7 @@ def _doubtful_points(points: Sequence[Point], verdict: str, beginning: str) -> l
     reasons = [(_describe(flags[point.codes]), point) for point in doubtful]
     if len(flags) > MAX_REASONS:
         merged = DEFAULT_THRESHOLDS.merge(flag for of_point in flags.values() for flag in of_point)
-        reasons = [(f"worst of each: {_describe(merged)}", point) for point in doubtful]
+        reasons = [(gettext("worst of each: {merged}", merged=_describe(merged)), point) for point in doubtful]
     return [f"{beginning}: {places}: {reason}" for reason, places in _by_reason(reasons)]
 
 
@@ -85,14 +111,14 @@ def _findings(points: Sequence[Point], beginning: str) -> list[str]:
     lines = []
     for worst in DEFAULT_THRESHOLDS.merge(flags):
         of_code = places[worst.code.name]
-        found = worst.worst_description if len(of_code) > 1 else worst.short_description
+        found = worst_text(worst) if len(of_code) > 1 else short_text(worst)
         ((_, where),) = _by_reason([("", point) for point in of_code])
         lines.append(f"{beginning}: {where}: {found} ({worst.code.name})")
     return lines
 
 
 def _describe(flags: Sequence[QualityFlag]) -> str:
-    return describe_flags(flags) or "no reason given"
+    return describe_flags(flags) or gettext("no reason given")
 
 
 def _noise_notes(points: Sequence[Point], comparisons: pd.DataFrame, sweep: Sweep, metric: str) -> list[str]:
@@ -105,10 +131,22 @@ def _noise_notes(points: Sequence[Point], comparisons: pd.DataFrame, sweep: Swee
         if not rows.empty:
             labels = sorted({Arm.parse(arm).label for arm in rows["arm"]})
             share = noise_floor_share(rows)
-            floor = "" if share is None else f"; noise floor of ratios within rounds: {format_percent(share)}"
-            return [f"Thin grey: {', '.join(labels)} (control){floor}."]
+            floor = (
+                ""
+                if share is None
+                else gettext("; noise floor of ratios within rounds: {share}", share=format_percent(share))
+            )
+            return [gettext("Thin grey: {labels} (control){floor}.", labels=", ".join(labels), floor=floor)]
     return (
-        [f"Thin grey: {', '.join(controls)} (control); its distance from {controls[0]} is noise."] if controls else []
+        [
+            gettext(
+                "Thin grey: {controls} (control); its distance from {controls_2} is noise.",
+                controls=", ".join(controls),
+                controls_2=controls[0],
+            )
+        ]
+        if controls
+        else []
     )
 
 
@@ -125,10 +163,13 @@ def _places(arms: dict[str, set[int]]) -> str:
     by_connections: dict[tuple[int, ...], list[str]] = {}
     for arm, connections in arms.items():
         by_connections.setdefault(tuple(sorted(connections)), []).append(arm)
-    return "; ".join(f"{', '.join(names)} at {_connections(counts)}" for counts, names in by_connections.items())
+    return "; ".join(
+        gettext("{names} at {connections}", names=", ".join(names), connections=_connections(counts))
+        for counts, names in by_connections.items()
+    )
 
 
 def _connections(counts: Sequence[int]) -> str:
     *head, last = counts
-    text = plural(last, "connection") if not head else f"{last} connections"
+    text = gettext("{last} connections", last=last) if head else connections_text(last)
     return join_words([*map(str, head), text])

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analysis.cases import text
-from bench.formatting import plural
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.families import MAX_PANELS
 from bench.report.charts.layout import Label, Texts, body_height_in, name_lines, number_ticks, page, panel_title, settle
@@ -20,6 +19,7 @@ from bench.report.charts.style import INK, PALE, Style, styles
 from bench.report.charts.sweeps import Sweep
 from bench.report.phase_sentences import recovering_loads, recovery_times
 from bench.schema.arms import Arm
+from bench.translation import gettext, ngettext
 
 _BIN_S = 0.1  # of the curves: long enough for some replies of a server that computes for each
 
@@ -33,9 +33,9 @@ def build_overload_chart(request: ChartRequest, tables: ChartTables) -> Figure |
     arms = sorted({arm for of_arm in curves.values() for arm in of_arm})
     looks = styles(arm.label for arm in arms)
     blocks = max(sweep.blocks(tables.trials) for sweep in curves)
-    subtitle = (
-        f"replies in time per second, median of {plural(blocks, 'block')}; grey area: overload; "
-        "dashed: predicted end of the recovery"
+    subtitle = gettext(
+        "replies in time per second, median of {blocks}; grey area: overload; dashed: predicted end of the recovery",
+        blocks=ngettext("{count} block", "{count} blocks", blocks),
     )
     figure, axes = page(
         Texts(request.question, subtitle, _notes(curves, tables)), len(curves), body_height_in(4.4, arms)
@@ -45,11 +45,11 @@ def build_overload_chart(request: ChartRequest, tables: ChartTables) -> Figure |
         panel_title(ax, sweep.title)
         _draw_overload(ax, sweep, tables)
         ends = [_draw_curve(ax, arm, of_arm[arm], looks[arm.label]) for arm in sorted(of_arm)]
-        ax.set_xlabel("time (s)")
+        ax.set_xlabel(gettext("time (s)"))
         if ax is axes[-1]:
             names.append(name_lines(ax, ends))
     axes[0].set_ylim(bottom=0)
-    axes[0].set_ylabel("replies in time per second")
+    axes[0].set_ylabel(gettext("replies in time per second"))
     number_ticks(axes[0].yaxis)
     settle(figure, names)
     return figure
@@ -102,7 +102,11 @@ def _notes(sweeps: Iterable[Sweep], tables: ChartTables) -> list[str]:
     """Return a line for each scenario: the measured times to recover, and the predicted one."""
     times = {sweep: recovery_times(select_points(tables.summary, sweep, "recovery_s")) for sweep in sweeps}
     names = {sweep: sweep.title.capitalize() for sweep in times}
-    lines = [f"{names[sweep]}, time to recover{of_sweep}." for sweep, of_sweep in times.items() if of_sweep]
+    lines = [
+        gettext("{names}, time to recover{of_sweep}.", names=names[sweep], of_sweep=of_sweep)
+        for sweep, of_sweep in times.items()
+        if of_sweep
+    ]
     scenarios = {sweep.scenario for sweep in times}
     if tables.recovery is not None:
         lines += recovering_loads(tables.recovery[tables.recovery["scenario"].isin(scenarios)])

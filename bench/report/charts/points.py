@@ -9,10 +9,13 @@ import pandas as pd
 
 from bench.analysis import statistics
 from bench.analysis.cases import text
-from bench.formatting import compact, plural, with_interval
+from bench.formatting import compact, with_interval
 from bench.report.charts.sweeps import Sweep
 from bench.report.tables import outcome_of
 from bench.schema.arms import BASELINE_MODEL, Arm
+from bench.schema.code_words import in_words
+from bench.schema.load_points import connections_text
+from bench.translation import gettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +41,14 @@ class Point:
     @property
     def description(self) -> str:
         """All of it in words: ``asyncio (TCP), 64 connections: 212k [206k, 215k], valid``."""
-        parts = [f"{self.arm.display_label} ({self.arm.transport.upper()}), {plural(self.connections, 'connection')}"]
-        parts.append(f": {with_interval(self.median, self.low, self.high)}, {self.verdict}")
+        parts = [f"{self.arm.display_label} ({self.arm.transport.upper()}), {connections_text(self.connections)}"]
+        parts.append(f": {with_interval(self.median, self.low, self.high)}, {in_words(self.verdict)}")
         if self.codes:
             parts.append(f" ({self.codes})")
         if math.isfinite(self.predicted):
-            parts.append(f"; predicted {compact(self.predicted)}")
+            parts.append(gettext("; predicted {predicted}", predicted=compact(self.predicted)))
         if self.findings:
-            parts.append(f"; finding: {self.findings}")
+            parts.append(gettext("; finding: {findings}", findings=self.findings))
         return "".join(parts)
 
     @property
@@ -59,7 +62,7 @@ class Point:
 
 def row_name(label: str) -> str:
     """Return the name of a row of a chart: a label, with a mark if it is the baseline."""
-    return f"{label} (baseline)" if label == BASELINE_MODEL else label
+    return gettext("{label} (baseline)", label=label) if label == BASELINE_MODEL else label
 
 
 def select_points(summary: pd.DataFrame, sweep: Sweep, metric: str) -> list[Point]:
@@ -128,4 +131,4 @@ def describe_interval(points: Iterable[Point]) -> str:
     """Return the number of blocks, and what the bars are."""
     blocks = max((point.blocks for point in points), default=0)
     _, _, coverage = statistics.order_ranks(blocks) if blocks else (0, 0, 0.0)
-    return f"median of {blocks} blocks, bars: {100 * coverage:.0f}% interval"
+    return gettext("median of {blocks} blocks, bars: {coverage:.0f}% interval", blocks=blocks, coverage=100 * coverage)

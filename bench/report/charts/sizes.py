@@ -12,6 +12,7 @@ from bench.report.charts.notes import notes
 from bench.report.charts.points import Point, describe_interval, of_transport, select_points, transports
 from bench.report.charts.sweeps import Sweep
 from bench.report.phase_sentences import byte_costs, cost_points
+from bench.translation import N_, gettext
 
 _UNITS = ((1 << 20, " MiB"), (1 << 10, " KiB"))
 
@@ -31,17 +32,21 @@ def build_sizes_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
     if not shown:
         return None
     rows = [
-        MetricRow("MB per second\nin each direction", [of_transport(rates, over) for over in shown]),
-        MetricRow("server CPU time\nper request (µs)", [of_transport(costs, over) for over in shown]),
+        MetricRow(gettext("MB per second\nin each direction"), [of_transport(rates, over) for over in shown]),
+        MetricRow(gettext("server CPU time\nper request (µs)"), [of_transport(costs, over) for over in shown]),
     ]
     first = request.sweeps[0]
-    subtitle = f"{_clients(first, tables)}, each sends its next message after the echo; {describe_interval(rates)}"
+    subtitle = gettext(
+        "{clients}, each sends its next message after the echo; {interval}",
+        clients=_clients(first, tables),
+        interval=describe_interval(rates),
+    )
     lines = notes(measured, tables.comparisons, tables.trials, first, "")
     fits = byte_costs(cost_points(request.sweeps, tables.summary))
     if fits:
-        lines.append(f"CPU time of a request, least relative squares: {'; '.join(fits)}.")
+        lines.append(gettext("CPU time of a request, least relative squares: {fits}.", fits="; ".join(fits)))
     texts = Texts(request.question, subtitle, lines)
-    return draw_grid(rows, [over.upper() for over in shown], texts, CountAxis("size of a message", in_bytes))
+    return draw_grid(rows, [over.upper() for over in shown], texts, CountAxis(N_("size of a message"), in_bytes))
 
 
 def in_bytes(value: float) -> str:
@@ -61,4 +66,4 @@ def _at_size(point: Point, size: int, factor: float) -> Point:
 
 def _clients(sweep: Sweep, tables: ChartTables) -> str:
     rows = sweep.rows(tables.trials)
-    return f"{int(rows['connections'].max())} clients"
+    return gettext("{clients} clients", clients=int(rows["connections"].max()))

@@ -13,6 +13,8 @@ from bench.report.charts.lines import draw_marker, draw_prediction
 from bench.report.charts.marks import mark
 from bench.report.charts.points import Point, row_name
 from bench.report.charts.style import GREY, INK, Style, styles
+from bench.schema.code_words import in_words
+from bench.translation import gettext
 
 ROW_IN, FRAME_IN = 0.42, 0.9
 SMALL = 8.5
@@ -95,7 +97,7 @@ def _numbers(span: Span) -> list[float]:
 
 def _draw_span(ax: Axes, span: Span, y: float, look: Style) -> None:
     if not span.drawable:
-        words = "too many lost" if span.median.median == math.inf else span.median.verdict
+        words = gettext("too many lost") if span.median.median == math.inf else in_words(span.median.verdict)
         place = ax.get_yaxis_transform()
         ax.text(0.012, y, words, transform=place, color=GREY, fontsize=SMALL, style="italic", va="center")
         return
@@ -111,5 +113,5 @@ def _draw_span(ax: Axes, span: Span, y: float, look: Style) -> None:
     if span.p99.drawable:
         draw_marker(ax, span.p99.median, y, span.p99, look)
     right = max(_numbers(span))
-    words = " to ".join(compact(point.median) for point in points)
+    words = gettext(" to ").join(compact(point.median) for point in points)
     ax.annotate(words, (right, y), xytext=(9, 0), textcoords="offset points", fontsize=SMALL, color=INK, va="center")

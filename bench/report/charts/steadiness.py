@@ -12,6 +12,7 @@ from bench.report.charts.marks import mark
 from bench.report.charts.style import Style, markers_along, styles
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import DISTURBED
+from bench.translation import gettext
 
 QUARTILES = np.array([0.25, 0.5, 0.75])
 
@@ -35,7 +36,7 @@ def draw_rounds(slices: pd.DataFrame, metric: str, texts: Texts, unit: str) -> F
         panel_title(ax, transport.upper())
         of_panel = sorted(arm for arm in arms if arm.transport == transport)
         names.append(name_lines(ax, _draw_arms(ax, rows, of_panel, metric, looks)))
-        ax.set_xlabel("round of a block")
+        ax.set_xlabel(gettext("round of a block"))
     axes[0].set_ylim(bottom=0)
     axes[0].set_ylabel(unit)
     number_ticks(axes[0].yaxis)

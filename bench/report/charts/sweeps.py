@@ -8,16 +8,18 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bench.analysis.cases import text
-from bench.formatting import compact, plural
+from bench.formatting import compact
 from bench.schema.arms import Arm
 from bench.schema.load_points import part_text
 from bench.schema.metrics import ScenarioKind
+from bench.translation import N_, gettext, ngettext
 
 SWEEP_COLUMNS = ["scenario", "message_bytes", "population", "phase", "rate_rps", "scenario_kind"]
+LOOPS = {"open": N_("open loop"), "closed": N_("closed loop")}
 LIFECYCLES = {
-    "persistent": "connections stay open",
-    "session": "clients connect and disconnect",
-    "per_request": "one connection per request",
+    "persistent": N_("connections stay open"),
+    "session": N_("clients connect and disconnect"),
+    "per_request": N_("one connection per request"),
 }
 
 
@@ -103,18 +105,18 @@ def describe(sweep: Sweep, trials: pd.DataFrame, connections: int | None = None)
     """
     rows = sweep.rows(trials)
     if rows.empty:
-        return f"{sweep.message_bytes}-byte messages"
+        return gettext("{message_bytes}-byte messages", message_bytes=sweep.message_bytes)
     first = rows.iloc[0]
     parts = [*filter(None, (sweep.population, sweep.phase)), str(first["protocol"])]
     if first["protocol"] != "hola":  # its messages have sizes of their own
-        parts.append(f"{sweep.message_bytes}-byte messages")
-    rate = "" if sweep.rate_rps is None else f" at {compact(sweep.rate_rps)} requests/s"
-    parts.append(f"{first['loop']} loop{rate}")
+        parts.append(gettext("{message_bytes}-byte messages", message_bytes=sweep.message_bytes))
+    rate = "" if sweep.rate_rps is None else gettext(" at {rate_rps} requests/s", rate_rps=compact(sweep.rate_rps))
+    parts.append(gettext(LOOPS[str(first["loop"])]) + rate)
     column = "population_connections" if sweep.population else "connections"
     of_load = rows if connections is None else rows[rows["connections"] == connections]
     counts = {int(count) for count in of_load[column].dropna()}
     if len(counts) == 1:
-        parts.append(plural(min(counts), "client"))
+        parts.append(ngettext("{count} client", "{count} clients", min(counts)))
     lifecycle = str(first["lifecycle"])
-    parts.append(LIFECYCLES.get(lifecycle, lifecycle))
+    parts.append(gettext(LIFECYCLES.get(lifecycle, lifecycle)))
     return ", ".join(parts)

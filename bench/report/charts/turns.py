@@ -9,28 +9,31 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.formatting import compact, format_percent, join_words, plural, three_figures
+from bench.formatting import compact, format_percent, join_words, three_figures
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.layout import Texts, number_ticks, page, panel_title, settle
 from bench.report.charts.marks import mark
 from bench.report.charts.style import INK, PALE, Style, styles
 from bench.report.charts.sweeps import describe
 from bench.schema.arms import Arm
+from bench.translation import N_, gettext, ngettext
 
 Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
 MAX_PANELS, COLUMNS = 12, 2
 PANEL_IN, ROW_NUMBER_SIZE = 2.1, 5.5
 WINDOWS_MS = (20.0, 10.0, 5.0, 2.0, 1.0, 0.5)
 MAX_REPLIES = 300  # of the fastest server in its window: more would be narrower than a pixel
-LEGEND = (
-    "Grey: a request waits for its reply. Colour: from the previous reply on any connection to its own, so the colour "
-    "shows whose turn it is."
+LEGEND = N_(
+    "Grey: a request waits for its reply. Colour: from the previous reply on any connection "
+    "to its own, so the colour shows whose turn it is."
 )
-ORDER = (
-    "Rows: the connections by number, as each thread of the generator opened them; an arrow marks the most served one, "
-    "if it got more than {limit:g} times an even share."
+ORDER = N_(
+    "Rows: the connections by number, as each thread of the generator opened them; an arrow "
+    "marks the most served one, if it got more than {limit:g} times an even share."
 )
-MOST_SERVED = "{server}: connection {number} got {share} of the replies in the recording, {times} times an even share."
+MOST_SERVED = N_(
+    "{server}: connection {number} got {share} of the replies in the recording, {times} times an even share."
+)
 UNEVEN = 1.5  # times an even share; beyond, the most served connection is named
 MAX_ROW_NUMBERS = 16  # of a panel; of more connections every second one has its number, and so on
 BAR_SHARE = 0.75  # of the height of a row
@@ -69,9 +72,12 @@ class Turns:
 
     def __str__(self) -> str:
         """Return the numbers in words."""
-        return (
-            f"{self.median:.0f} (middle 90%: {self.low:.0f} to {self.high:.0f}), "
-            f"longest wait {compact(self.longest_wait_ms)} ms"
+        return gettext(
+            "{median:.0f} (middle 90%: {low:.0f} to {high:.0f}), longest wait {longest_wait_ms} ms",
+            median=self.median,
+            low=self.low,
+            high=self.high,
+            longest_wait_ms=compact(self.longest_wait_ms),
         )
 
 
@@ -89,7 +95,11 @@ def build_turns_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
     connections = int(rows["connections"].iloc[0])
     length_ms = window_ms([excerpts[arm] for arm in shown])
     load = describe(sweep, tables.trials, connections)
-    subtitle = f"{load}; over TCP; of each server the {length_ms:g} ms with the most replies, from one short recording"
+    subtitle = gettext(
+        "{load}; over TCP; of each server the {length_ms:g} ms with the most replies, from one short recording",
+        load=load,
+        length_ms=length_ms,
+    )
     texts = Texts(request.question, subtitle, _notes(request, tables, excerpts, connections))
     columns = min(COLUMNS, len(shown))
     lines = math.ceil(len(shown) / columns)
@@ -100,7 +110,7 @@ def build_turns_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
     for ax in axes[len(shown) :]:
         ax.set_axis_off()
     for ax in axes[max(0, len(shown) - columns) : len(shown)]:
-        ax.set_xlabel("time (ms)")
+        ax.set_xlabel(gettext("time (ms)"))
     settle(figure)
     return figure
 
@@ -172,7 +182,7 @@ def _draw(ax: Axes, arm: Arm, excerpt: Excerpt, look: Style, length_ms: float, c
     rows_shown = range(0, len(excerpt.numbers), step)
     ax.set_yticks(list(rows_shown), [str(excerpt.numbers[row]) for row in rows_shown], fontsize=ROW_NUMBER_SIZE)
     ax.tick_params(axis="y", length=0, pad=2)
-    ax.set_ylabel("connection number")
+    ax.set_ylabel(gettext("connection number"))
     if (most := most_served(excerpt, connections)) is not None:
         ax.annotate(
             "\u25c0", (1.0, most.position), xycoords=("axes fraction", "data"), color=INK, va="center", fontsize=8
@@ -194,10 +204,13 @@ def _bars(ax: Axes, rows: Numbers, begin: Numbers, end: Numbers, colour: str, wi
 
 
 def _notes(request: ChartRequest, tables: ChartTables, excerpts: Mapping[Arm, Excerpt], connections: int) -> list[str]:
-    whole = "Replies to other connections between two replies on one, in the whole recording with all its pauses"
-    lines = [LEGEND, ORDER.format(limit=UNEVEN)]
+    whole = gettext(
+        "Replies to other connections between two replies on one, in the whole recording with all its pauses"
+    )
+    lines = [gettext(LEGEND), gettext(ORDER, limit=UNEVEN)]
     lines += [
-        MOST_SERVED.format(
+        gettext(
+            MOST_SERVED,
             server=arm.display_label,
             number=most.number,
             share=format_percent(most.share),
@@ -206,14 +219,20 @@ def _notes(request: ChartRequest, tables: ChartTables, excerpts: Mapping[Arm, Ex
         for arm in sorted(excerpts)
         if (most := most_served(excerpts[arm], connections)) is not None
     ]
-    lines += [f"{whole}; in strict turns {connections - 1}:"]
+    lines += [gettext("{whole}; in strict turns {connections}:", whole=whole, connections=connections - 1)]
     known = {arm: turns for arm in sorted(excerpts) if (turns := turns_of(excerpts[arm]))}
     lines += [f"    {arm.display_label}: {turns}" for arm, turns in known.items()]
     arms = {Arm.parse(str(name)) for name in request.sweep.rows(tables.trials)["arm"].unique()}
     expected = {arm for arm in arms if arm.competes and arm.transport == "tcp"}
     if missing := sorted(arm.display_label for arm in expected - set(excerpts)):
-        reason = "because it serves fewer clients or did not answer"
-        lines.append(f"Not recorded, {reason}: {join_words(missing)}.")
+        reason = gettext("because it serves fewer clients or did not answer")
+        lines.append(gettext("Not recorded, {reason}: {missing}.", reason=reason, missing=join_words(missing)))
     if (rest := len(excerpts) - MAX_PANELS) > 0:
-        lines.append(f"{plural(rest, 'further server')} only in the list above: the chart has room for {MAX_PANELS}.")
+        lines.append(
+            gettext(
+                "{further_servers} only in the list above: the chart has room for {max_panels}.",
+                further_servers=ngettext("{count} further server", "{count} further servers", rest),
+                max_panels=MAX_PANELS,
+            )
+        )
     return lines

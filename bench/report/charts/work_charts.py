@@ -16,9 +16,10 @@ from bench.report.charts.points import Point, describe_interval, of_transport, s
 from bench.report.charts.spans import Span, draw_spans
 from bench.report.charts.sweeps import Sweep, describe
 from bench.schema.metrics import METRICS
+from bench.translation import N_, gettext
 
-CPU_NOTE = "CPU in use: of the servers' CPUs, at most one for each worker. Near 100%, the CPU is the limit."
-SPAN_LEGEND = "hollow: median, full: 99th percentile"
+CPU_NOTE = N_("CPU in use: of the servers' CPUs, at most one for each worker. Near 100%, the CPU is the limit.")
+SPAN_LEGEND = N_("hollow: median, full: 99th percentile")
 _Panel = tuple[Sweep, str]  # a sweep over one transport
 
 
@@ -36,16 +37,16 @@ def build_work_chart(request: ChartRequest, tables: ChartTables) -> Figure | Non
     rows = [
         MetricRow(METRICS["throughput_rps"].label, [of_transport(rates[sweep], over) for sweep, over in panels]),
         MetricRow(
-            "99th percentile of the\nservice time (ms)",
+            gettext("99th percentile of the\nservice time (ms)"),
             [[in_milliseconds(point) for point in of_transport(tails[sweep], over)] for sweep, over in panels],
         ),
         MetricRow(
-            "CPU in use (%)",
+            gettext("CPU in use (%)"),
             [of_transport(trial_points(tables.trials, sweep, share), over) for sweep, over in panels],
             top=100.0,
         ),
     ]
-    texts = _texts(request, tables, every).with_notes(CPU_NOTE, *left_out)
+    texts = _texts(request, tables, every).with_notes(gettext(CPU_NOTE), *left_out)
     return draw_grid(rows, _headings(tables, panels), texts)
 
 
@@ -65,11 +66,11 @@ def build_mixed_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
         for heading, (sweep, over) in zip(headings, panels, strict=True)
     }
     shown = [point for point in every if not point.arm.control]
-    texts = _texts(request, tables, shown, legend=SPAN_LEGEND).with_notes(*left_out)
+    texts = _texts(request, tables, shown, legend=gettext(SPAN_LEGEND)).with_notes(*left_out)
     predicted = any(math.isfinite(point.predicted) for of_sweep in tails.values() for point in of_sweep)
-    if predicted and PREDICTION_NOTE not in texts.notes:
-        texts = texts.with_notes(PREDICTION_NOTE)
-    return draw_spans(spans, texts, "latency (ms), log scale")
+    if predicted and gettext(PREDICTION_NOTE) not in texts.notes:
+        texts = texts.with_notes(gettext(PREDICTION_NOTE))
+    return draw_spans(spans, texts, gettext("latency (ms), log scale"))
 
 
 def in_milliseconds(point: Point) -> Point:
@@ -95,7 +96,10 @@ def _over_swept_connections(
         MetricRow(
             label, [[in_milliseconds(point) for point in of_transport(points[sweep], over)] for sweep, over in panels]
         )
-        for label, points in (("median latency (ms)", medians), ("99th percentile\nof the latency (ms)", tails))
+        for label, points in (
+            (gettext("median latency (ms)"), medians),
+            (gettext("99th percentile\nof the latency (ms)"), tails),
+        )
     ]
     every = [point for sweep, transport in panels for point in of_transport(medians[sweep], transport)]
     texts = _texts(request, tables, every).with_notes(*left_out)
@@ -132,11 +136,11 @@ def _panels(points: dict[Sweep, list[Point]]) -> tuple[list[_Panel], list[str]]:
     over_tcp = [(sweep, transport) for sweep, transport in panels if transport == "tcp"]
     left_out: list[str] = []
     if len(panels) > MAX_PANELS and over_tcp:
-        left_out = ["Over UDP: see the tables."] if len(over_tcp) < len(panels) else []
+        left_out = [gettext("Over UDP: see the tables.")] if len(over_tcp) < len(panels) else []
         panels = over_tcp
     if len(panels) > MAX_PANELS:
         names = ", ".join(sweep.scenario for sweep, _ in panels[MAX_PANELS:])
-        left_out.append(f"Further scenarios, see the tables: {names}.")
+        left_out.append(gettext("Further scenarios, see the tables: {names}.", names=names))
     return panels[:MAX_PANELS], left_out
 
 
@@ -155,11 +159,11 @@ def _texts(request: ChartRequest, tables: ChartTables, points: list[Point], lege
     first = request.sweeps[0]
     load = describe(first, tables.trials)
     if first.population and not request.beside:
-        load += f", beside {others_of(first, tables.trials)}"
+        load += gettext(", beside {others_of}", others_of=others_of(first, tables.trials))
     subtitle = "; ".join(filter(None, (load, legend, describe_interval(points))))
     return Texts(request.question, subtitle, notes(points, tables.comparisons, tables.trials, first, ""))
 
 
 def _load(sweep: Sweep, tables: ChartTables) -> str:
     work = work_of(sweep, tables.trials)
-    return f"each request {work}; {describe(sweep, tables.trials)}"
+    return gettext("each request {work}; {sweep}", work=work, sweep=describe(sweep, tables.trials))
