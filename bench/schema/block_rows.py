@@ -19,6 +19,8 @@ from bench.schema.common_columns import (
     RateRps,
     Round,
     Scenario,
+    SlotBounds,
+    SlotCounts,
     Transport,
     set_arm_columns,
 )
@@ -166,10 +168,8 @@ class HistogramRow:
     phase: Phase = field(default="", kw_only=True)
     rate_rps: RateRps
     quantity: Annotated[str, Column("Time that was recorded: `service`, `latency`, `lateness` or `connect`.")]
-    upper_ns: Annotated[
-        str, Column("Largest value of each used slot, in ascending order, separated by spaces.", unit="ns")
-    ]
-    counts: Annotated[str, Column("Number of values in each of these slots, separated by spaces.")]
+    upper_ns: SlotBounds
+    counts: SlotCounts
 
     def __post_init__(self) -> None:
         set_arm_columns(self, self.arm)

@@ -106,6 +106,15 @@ CpuSource = Annotated[
 ]
 
 
+SlotBounds = Annotated[
+    str, Column("Largest value of each used slot, in ascending order, separated by spaces.", unit="ns")
+]
+SlotCounts = Annotated[str, Column("Number of values in each of these slots, separated by spaces.")]
+StartOfPart = Annotated[
+    float, Column("Start of the row's part of the load, from the start of the first phase.", unit="s")
+]
+
+
 def set_arm_columns(row: Any, arm_name: str) -> None:
     """Set ``model`` and ``transport`` of a frozen row from the name of its arm. Raises ValueError."""
     arm = Arm.parse(arm_name)

@@ -13,6 +13,9 @@ from bench.schema.common_columns import (
     Model,
     Population,
     Scenario,
+    SlotBounds,
+    SlotCounts,
+    StartOfPart,
     Transport,
     set_arm_columns,
 )
@@ -20,7 +23,11 @@ from bench.schema.common_columns import (
 
 @dataclass(frozen=True, slots=True)
 class LatencyWindowRow:
-    """The latencies of one population in a window of a load with phases: a row of latency_windows.csv.gz."""
+    """The latencies of one population in a window of a load with phases: a row of latency_windows.csv.gz.
+
+    The values are the latencies of correct replies in time, or their service times in a closed loop. There are 4 slots
+    in each power of two, as in HdrHistogram.
+    """
 
     block: Block
     arm: ArmName
@@ -30,20 +37,12 @@ class LatencyWindowRow:
     connections: Connections
     message_bytes: MessageBytes
     population: Population
-    start_s: Annotated[float, Column("Start of the window, from the start of the first phase.", unit="s")]
+    start_s: StartOfPart
     window_s: Annotated[
         float, Column("Length of the window: 1, 2 or 5 times a power of ten. The last one may be shorter.", unit="s")
     ]
-    upper_ns: Annotated[
-        str,
-        Column(
-            "Longest latency of each used bucket, in ascending order, separated by spaces; of the service time in a "
-            "closed loop.",
-            unit="ns",
-            how="4 buckets in each power of two, as in HdrHistogram",
-        ),
-    ]
-    counts: Annotated[str, Column("Number of correct replies in time in each of these buckets, separated by spaces.")]
+    upper_ns: SlotBounds
+    counts: SlotCounts
     never_answered: Annotated[
         int,
         Column("Requests of the window without a correct reply in time: unsent, given up, late, corrupt, or broken."),

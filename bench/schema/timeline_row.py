@@ -12,6 +12,7 @@ from bench.schema.common_columns import (
     Model,
     Population,
     Scenario,
+    StartOfPart,
     Transport,
     set_arm_columns,
 )
@@ -29,7 +30,7 @@ class TimelineRow:
     connections: Connections
     message_bytes: MessageBytes
     population: Population
-    start_s: Annotated[float, Column("Start of the stretch, from the start of the first phase.", unit="s")]
+    start_s: StartOfPart
     stretch_s: Annotated[float, Column("Length of the stretch.", unit="s")]
     ok_replies: Annotated[int, Column("Correct replies that arrived in the stretch, in time.")]
     reply_latency_us: Annotated[

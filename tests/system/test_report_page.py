@@ -92,7 +92,7 @@ def test_page_opens_without_errors_and_fits_the_window(page: Path, width: int) -
     assert 0 < report["matches"] < 30, "the filter shows all cases or none"
     assert report["noMatch"].startswith("Not measured: 500 connections.")
     assert "this run measured at most 64" in report["noMatch"]
-    assert "The preset waiting" in report["noMatch"], "the answer does not name a preset that has so many"
+    assert "The preset waiting" in report["noMatch"], "the answer names no preset with that number of clients"
 
 
 @needs_browser
