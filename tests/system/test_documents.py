@@ -85,6 +85,7 @@ def make_arguments(command: str, run_folders: list[Path], directory: Path, ports
         "my-plan.toml": str(directory / "my-plan.toml"),
         "times.npy": str(directory / "times.npy"),
         "changes.html": str(directory / "changes.html"),
+        "latency.svg": str(directory / "latency.svg"),
         "FOLDER": str(directory),
         "servers/models": str(directory),
     }
