@@ -118,6 +118,7 @@ WORDINGS: Mapping[ScenarioKind, Wording] = {
 }
 FLOOR = N_(", and differences below {percent}% may be noise in this run")
 DO_NOTHING = N_("For handlers that do nothing")
+WITH_CLIENTS = N_("{condition}, with {clients} clients")
 UDP_LEADS = (N_("{percent}% more over UDP than over TCP"), N_("{factor} times as much over UDP as over TCP"))
 UDP_GAINS = N_("{condition}, {gainers} serve more over UDP: {most} serves {lead}.")
 UDP_GAINS_ONE = N_("{condition}, {most} serves {lead}.")

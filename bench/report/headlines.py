@@ -13,7 +13,14 @@ import pandas as pd
 from bench.analysis.cases import rows_at
 from bench.analysis.comparisons import is_within_noise, noise_floor_at
 from bench.formatting import join_words
-from bench.report.headline_phrases import DO_NOTHING, FLOOR, UDP_LEADS, WORDINGS, udp_sentence
+from bench.report.headline_phrases import (
+    DO_NOTHING,
+    FLOOR,
+    UDP_LEADS,
+    WITH_CLIENTS,
+    WORDINGS,
+    udp_sentence,
+)
 from bench.report.questions import Question, questions
 from bench.report.standings import Standing, standings
 from bench.schema.arms import Arm
@@ -90,9 +97,10 @@ def _over(transport: str, question: Question, standing_of: Mapping[str, Standing
 
 def _condition(question: Question) -> str:
     """Return the beginning of a sentence; how long heavy requests compute is in the chart."""
-    if question.replies_at_once:
-        return gettext(DO_NOTHING)
-    return _IN_BRACKETS.sub("", question.condition)
+    condition = gettext(DO_NOTHING) if question.replies_at_once else _IN_BRACKETS.sub("", question.condition)
+    if question.kind == ScenarioKind.MIXED or question.clients < 2:
+        return condition
+    return gettext(WITH_CLIENTS, condition=condition, clients=question.clients)
 
 
 def _lead(factor: float, leads: tuple[str, str], next_label: str) -> str:

@@ -33,7 +33,8 @@ from clients.quality_codes import Thresholds
 SCORECARD_CAPTION = N_(
     "How far each server is behind the best one. A factor is measured inside rounds, where "
     "both servers meet the same machine, so it is not the quotient of two figures in the "
-    "tables. Equal: no significant difference, or one within the noise floor."
+    "tables. Equal: the difference is known to be small. No difference found: none that is "
+    "significant and beyond the noise floor, by which a server differs from itself."
 )
 NO_ANSWER = N_("No comparison is possible: no block measured both a server and its reference.")
 

@@ -1,12 +1,13 @@
 """The small table at the top of a report: servers by questions, each with how far it is behind the best one. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from bench.analysis.cases import rows_at
-from bench.formatting import format_ratio
+from bench.analysis.comparisons import noise_floor_at
+from bench.formatting import format_percent, format_ratio
 from bench.report.content import Cell
 from bench.report.questions import Question, questions
 from bench.report.standings import Standing, standings
@@ -36,6 +37,7 @@ class Scorecard:
 
     columns: list[Column]
     rows: list[tuple[str, list[Cell]]]
+    noise: list[str] = field(default_factory=list)  # the noise floor of each column; "-" without a control
 
     @property
     def questions(self) -> list[tuple[str, int]]:
@@ -52,6 +54,7 @@ def scorecard(
     comparisons: about the first population of each scenario. unranked: models that are not ranked.
     """
     columns: list[Column] = []
+    noise: list[str] = []
     cells: dict[str, dict[int, Cell]] = {}
     for question in questions(comparisons, trials) if len(comparisons) and len(trials) else ():
         standing_of = standings(question, comparisons, unranked)
@@ -64,15 +67,21 @@ def scorecard(
                 cell = _cell(standing_of.get(arm.name), measured[arm.name], arm.label in unranked)
                 cells.setdefault(arm.label, {})[len(columns)] = cell
             columns.append(Column(_heading(question), transport.upper()))
+            noise.append(_noise(question, comparisons))
     rows = [
         (label, [of_label.get(index, Cell(NOT_MEASURED)) for index in range(len(columns))])
         for label, of_label in cells.items()
     ]
-    return Scorecard(columns, sorted(rows, key=lambda row: (-_bests(row[1]), row[0])))
+    return Scorecard(columns, sorted(rows, key=lambda row: (-_bests(row[1]), row[0])), noise)
 
 
 def _bests(cells: Sequence[Cell]) -> int:
     return sum(cell.style == BEST for cell in cells)
+
+
+def _noise(question: Question, comparisons: pd.DataFrame) -> str:
+    share = noise_floor_at(question.load_point, question.metric, comparisons)
+    return NOT_MEASURED if share is None else format_percent(share)
 
 
 def _measured(summary: pd.DataFrame, question: Question) -> dict[str, str]:
@@ -90,7 +99,9 @@ def _cell(standing: Standing | None, verdict: str, is_unranked: bool) -> Cell:
             return Cell(in_words(INVALID))
         return Cell(gettext("not ranked") if verdict and is_unranked else NOT_MEASURED)
     if standing.is_best:
-        return Cell(gettext("best") if standing.alone else gettext("equal to the best"), BEST)
+        if standing.alone or standing.equivalent:
+            return Cell(gettext("best") if standing.alone else gettext("equal to the best"), BEST)
+        return Cell(gettext("no difference found"))
     return Cell(gettext("{factor} times behind", factor=format_ratio(standing.times_behind)), "behind")
 
 

@@ -27,6 +27,7 @@ class Standing:
 
     times_behind: float
     alone: bool = False  # no other server is as good
+    equivalent: bool = False  # to each of the others that are as good: their difference is known to be small
     verdict: str = VALID
 
     @property
@@ -49,9 +50,21 @@ def standings(question: Question, comparisons: pd.DataFrame, unranked: Sequence[
         if times == 1:
             best_of.setdefault(Arm.parse(arm).transport, []).append(arm)
     return {
-        arm: Standing(times, best_of.get(Arm.parse(arm).transport) == [arm], verdict)
+        arm: Standing(times, best == [arm], _is_equivalent(arm, best, records), verdict)
         for arm, (times, verdict) in behind.items()
+        for best in (best_of.get(Arm.parse(arm).transport, []),)
     }
+
+
+def _is_equivalent(arm: str, best: Sequence[str], rows: Iterable[Row]) -> bool:
+    """Return whether an arm is compared with every other of the best ones, and equivalent to all."""
+    conclusions = {
+        frozenset((str(row["arm"]), str(row["reference"]))): row["conclusion"]
+        for row in rows
+        if row["kind"] in (ComparisonKind.REFERENCE, ComparisonKind.PAIR)
+    }
+    others = [other for other in best if other != arm]
+    return bool(others) and all(conclusions.get(frozenset((arm, other))) == Conclusion.EQUIVALENT for other in others)
 
 
 def _times_behind(arm: str, rows: Iterable[Row], noise: float | None, unranked: Sequence[str]) -> tuple[float, str]:

@@ -1,4 +1,4 @@
-"""One client at a time: accept, serve until it disconnects, accept the next.
+"""One client at a time over TCP, until it disconnects; one datagram at a time over UDP.
 
 Represents: tuned: the read size grows with the messages
 

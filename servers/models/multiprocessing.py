@@ -1,4 +1,4 @@
-"""Several processes share one socket; each runs the select model.
+"""Several processes share one socket; over TCP each runs the select model, over UDP it answers in turn.
 
 Represents: tuned: as the select model, in workers that are started again when they exit
 

@@ -50,13 +50,15 @@ def make_reports(judged: dict[tuple[str, int], tuple[str, str]]) -> tuple[str, s
 def test_report_begins_with_sentences_and_the_table_of_servers(markdown: str) -> None:
     _, sentences, caption, table, *_ = markdown.split("\n\n")
     at_once, about_udp = sentences.splitlines()
-    assert at_once.startswith("- For handlers that do nothing, select and asyncio serve most over TCP, ")
-    assert about_udp.startswith("- For handlers that do nothing, ")
+    assert at_once.startswith(
+        "- For handlers that do nothing, with 64 clients, select and asyncio serve most over TCP, "
+    )
+    assert about_udp.startswith("- For handlers that do nothing, with 64 clients, ")
     assert "over UDP" in about_udp
     assert caption.startswith("How far each server is behind the best one. A factor is measured inside rounds, ")
     assert caption.endswith(
-        "so it is not the quotient of two figures in the tables. Equal: no significant difference, or one within "
-        "the noise floor."
+        "No difference found: none that is significant and beyond the noise floor, by which a server differs from "
+        "itself."
     )
     assert table.splitlines()[0] == (
         "| server | handler replies at once: requests/s, TCP | handler replies at once: requests/s, UDP |"
