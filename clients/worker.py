@@ -7,7 +7,7 @@ Reads one JSON command per line and writes one JSON answer per line:
     {"do": "verify", "settings": {...}}                -> {"ok": true, "host"}
                                                           (optional "concurrent_clients"; here the host may be a name)
     {"do": "open", "id": ..., "settings": {...}}       -> {"ok": true, "connected"}
-    {"do": "warm", "id": ..., "seconds"}               -> {"ok": true}        (a load that does not count)
+    {"do": "warm", "id": ..., "seconds"}               -> {"ok": true, "elapsed_s"} (a load that does not count)
     {"do": "slice", "id": ..., "seconds", "warmup_s"}  -> {"ok": true, "slice": {...}}
                                                           (optional "seed": of the arrivals of an open loop)
     {"do": "raw", "id": ...}                           -> {"ok": true, "rows": [[connection, sent_ns, received_ns]]}
@@ -117,8 +117,8 @@ class Worker:
             case {"do": "open", "populations": list(populations)}:
                 return self._open(name, parse_populations(populations))
             case {"do": "warm", "seconds": seconds}:
-                self._generators[name].load(seconds, seconds, counted=False)
-                return {"ok": True}
+                warmed = self._generators[name].load(seconds, seconds, counted=False)
+                return {"ok": True, "elapsed_s": max(slice_.usage.elapsed_s for slice_ in warmed.values())}
             case {"do": "slice", "seconds": seconds, "warmup_s": warmup_s}:
                 return self._load(self._generators[name], seconds, warmup_s, command.get("seed"))
             case {"do": "raw"}:

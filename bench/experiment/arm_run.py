@@ -29,10 +29,8 @@ from bench.machine.kernel_counters import growth, kernel_memory_mb, listen_overf
 from bench.machine.process_usage import ProcessTree, Usage
 from bench.machine.socket_buffers import pending_connections, server_sockets
 from bench.plan.population_loads import PopulationLoad
-from bench.plan.slice_lengths import SliceLength
+from bench.plan.slice_lengths import FIRST_WARMUP_S, SliceLength
 from bench.schema.csv_schema import HistogramRow, LatencyWindowRow, ResourceRow, SliceRow, TimelineRow, TrialRow
-
-_WARMUP_S = 0.005  # load before the first round: threads start, and the interpreter specialises its code
 
 
 class GeneratorMeter:
@@ -120,7 +118,7 @@ class ArmRun:
                 raise ServerError(f"only {count} of {total} could be opened")
         self.server.tree.pin(context.schedule.server_cpus)  # workers that were forked since its start
         if not load.scenario.phases:  # their first one begins with a fresh server
-            context.generator.warm(self.load_name, _WARMUP_S)
+            context.generator.warm(self.load_name, FIRST_WARMUP_S)
         self.usage = usage_once_accepted(self.server.tree, self._pending_connections)
         if asks_for_memory:
             connections = sum(connected.values())

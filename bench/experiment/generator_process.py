@@ -44,7 +44,9 @@ class Generator:
         self._child = child
         self._longest_request_s = longest_request_s
         self.pid = child.pid
-        self.load_s = 0.0  # in all slices so far, from the first request to the last reply
+        # Of all loads so far, from the first request to the last reply: see bench.schema.load_time.
+        self.load_s, self.repeated_s = 0.0, 0.0
+        self._last_slices_s: dict[str, float] = {}  # of each load
 
     def await_ready(self) -> None:
         """Wait until it is compiled and ready."""
@@ -80,13 +82,13 @@ class Generator:
 
     def warm(self, load: str, seconds: float) -> None:
         """Load a server without counting. A failure appears in the next slice."""
-        self._send({"do": "warm", "id": load, "seconds": seconds})
+        self.load_s += self._send({"do": "warm", "id": load, "seconds": seconds}).get("elapsed_s", 0.0)
 
     def slice(self, load: str, seconds: float, warmup_s: float, seed: int | None) -> dict[str, Any]:
         """Load a server for a slice; return its figures. seed: of the arrivals."""
         command = {"do": "slice", "id": load, "seconds": seconds, "warmup_s": warmup_s, "seed": seed}
         figures: dict[str, Any] = self._ask(command)["slice"]
-        self.load_s += figures["elapsed_s"]
+        self._add_slice(load, figures["elapsed_s"])
         return figures
 
     def slice_populations(
@@ -95,7 +97,7 @@ class Generator:
         """Load a server for a slice with all populations of a load; return the figures of each by name."""
         command = {"do": "slice", "id": load, "seconds": seconds, "warmup_s": warmup_s, "seed": seed}
         figures: dict[str, dict[str, Any]] = self._ask(command)["slices"]
-        self.load_s += max(each["elapsed_s"] for each in figures.values())
+        self._add_slice(load, max(each["elapsed_s"] for each in figures.values()))
         return figures
 
     def raw_rows(self, load: str) -> list[list[int]]:
@@ -109,6 +111,9 @@ class Generator:
     def discard(self, load: str) -> None:
         """Remove the last slice from the counts of a load."""
         self._send({"do": "discard", "id": load})
+        discarded_s = self._last_slices_s.pop(load, 0.0)
+        self.load_s -= discarded_s
+        self.repeated_s += discarded_s
 
     def close(self, load: str, baseline_rps: float | None = None) -> ClosedLoad:
         """Close a load; return its counts.
@@ -126,6 +131,10 @@ class Generator:
     def abandon(self, load: str) -> None:
         """Close a load whose server failed."""
         self._send({"do": "close", "id": load})
+
+    def _add_slice(self, load: str, seconds: float) -> None:
+        self.load_s += seconds
+        self._last_slices_s[load] = seconds
 
     def _ask(self, command: Mapping[str, Any]) -> dict[str, Any]:
         answer = self._send(command)

@@ -75,9 +75,9 @@ class _Progress:
     failure: str = ""
     start_s: float = field(default_factory=time.monotonic)
 
-    def load_time(self, load_s: float) -> LoadTime:
-        """Return how much of the time since the start was load."""
-        return LoadTime(load_s, time.monotonic() - self.start_s)
+    def load_time(self, generator: Generator, calibration_s: float) -> LoadTime:
+        """Return how much of the time since the start was load. calibration_s: loads before the first block."""
+        return LoadTime(generator.load_s - calibration_s, time.monotonic() - self.start_s, generator.repeated_s)
 
     def outcome(self, folder: RunFolder, *, interrupted: bool = False) -> Outcome:
         """Return the outcome of a run that ends now."""
@@ -328,7 +328,7 @@ def _measure(
         for search_rows in search_max_rates(context, baselines, lengths):
             folder.append_max_rates(search_rows)
             progress.searches += 1
-        folder.mark_complete(len(progress.blocks), progress.load_time(context.generator.load_s - calibration_s))
+        folder.mark_complete(len(progress.blocks), progress.load_time(context.generator, calibration_s))
     except (ChildError, StoreError) as error:
         progress.failure = str(error)
 

@@ -25,6 +25,7 @@ MIN_REQUESTS = 10  # of an open loop in a window
 FEW_REQUESTS = 20  # fewer requests at a constant rate are off by more than 5% if the window holds no whole number
 MAX_SLICE_S = 60.0
 MIN_ROUNDS_OF_SLOW_ARM = 2  # in a block
+FIRST_WARMUP_S = 0.005  # load before the first round: threads start, and the interpreter specialises its code
 MAX_LOAD_FACTOR = 4  # load on a slow arm in a block, compared with an arm of the plan's slices
 
 

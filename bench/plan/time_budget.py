@@ -15,7 +15,7 @@ from bench.plan.matrix import arms, baseline_arms, competing_arms, load_points, 
 from bench.plan.ordering import round_count, slice_s, takes_part
 from bench.plan.population_loads import PopulationLoad, populations_at
 from bench.plan.scenario import Scenario
-from bench.plan.slice_lengths import Lengths, SliceLength
+from bench.plan.slice_lengths import FIRST_WARMUP_S, Lengths, SliceLength
 from bench.plan.time_costs import CASE_S, FIXED_S, SERVER_START_S, SETTLE_S, connecting_s, reading_s, turned_away_s
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
@@ -45,8 +45,8 @@ def slices_per_block(plan: Plan, models: Mapping[str, Description], lengths: Len
 
 
 def load_s(plan: Plan, models: Mapping[str, Description]) -> float:
-    """Return the seconds of load in all blocks of a run."""
-    return plan.blocks * sum(case.slices * case.length.slice_s for case in _cases(plan, models, NO_LENGTHS))
+    """Return the seconds of load in all blocks of a run, as ``bench.schema.load_time`` defines them."""
+    return plan.blocks * sum(case.load_s for case in _cases(plan, models, NO_LENGTHS))
 
 
 def fit(plan: Plan, minutes: float, models: Mapping[str, Description], lengths: Lengths = NO_LENGTHS) -> Plan:
@@ -100,9 +100,22 @@ class _Case:
     @property
     def seconds(self) -> float:
         """The connections, the slices with their last requests and replies, and the warm-up before the first round."""
-        slice_s = self.length.slice_s + self.after_s + self.length.drain_s + reading_s(self.populations)
+        slice_s = self._loaded_slice_s + reading_s(self.populations)
         repeated = REPEAT_FACTOR if self.slices > 1 else 1.0
-        return CASE_S + connecting_s(self.populations) + self.length.drain_s + repeated * self.slices * slice_s
+        return CASE_S + connecting_s(self.populations) + self._first_load_s + repeated * self.slices * slice_s
+
+    @property
+    def load_s(self) -> float:
+        """The seconds of load in a block: the slices that count, and the warm-up before the first round."""
+        return self._first_load_s + self.slices * self._loaded_slice_s
+
+    @property
+    def _first_load_s(self) -> float:
+        return FIRST_WARMUP_S + self.length.drain_s
+
+    @property
+    def _loaded_slice_s(self) -> float:
+        return self.length.slice_s + self.after_s + self.length.drain_s
 
 
 def _cases(plan: Plan, models: Mapping[str, Description], lengths: Lengths) -> Iterator[_Case]:

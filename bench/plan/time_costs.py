@@ -9,7 +9,7 @@ from bench.plan.population_loads import PopulationLoad, total_connections
 
 FIXED_S = 9.0  # start of the generator and the baseline servers, charts
 SERVER_START_S = 0.06  # per server, when all servers of a block start at the same time
-CASE_S = 0.02  # of an arm at a load point: warm-up, reading of the sockets and the memory, closing
+CASE_S = 0.015  # of an arm at a load point besides its load: reading of the sockets and the memory, closing
 BETWEEN_SLICES_S = 0.003  # reading of the counters, question to the generator
 # One connection is opened in 0.05 ms, and each that is open already adds 30 ns: 3 s for 10,000. Closing adds 0.05 ms.
 CONNECTION_S, CONNECTION_BESIDE_S = 0.1e-3, 30e-9

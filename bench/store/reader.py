@@ -44,6 +44,7 @@ class _CompleteTimes(msgspec.Struct, frozen=True):
 
     load_s: _Seconds | None = None
     run_s: _Seconds | None = None
+    repeated_s: _Seconds = 0.0
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,9 @@ class RunData:
         except msgspec.DecodeError as error:
             reason = f"was not written by a run: {visible(str(error))}; remove it, or restore it"
             raise StoreError(f"{self.path / file_names.COMPLETE} {reason}") from error
-        return None if times.load_s is None or times.run_s is None else LoadTime(times.load_s, times.run_s)
+        if times.load_s is None or times.run_s is None:
+            return None
+        return LoadTime(times.load_s, times.run_s, times.repeated_s)
 
     @cached_property
     def trials(self) -> "pd.DataFrame":

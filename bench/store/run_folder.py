@@ -5,7 +5,7 @@ import fcntl
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -185,7 +185,7 @@ class RunFolder:
 
         load_time: of a run that was resumed, since then.
         """
-        times = {"load_s": round(load_time.load_s, 3), "run_s": round(load_time.run_s, 3)}
+        times = {name: round(seconds, 3) for name, seconds in asdict(load_time).items()}
         self._write(file_names.COMPLETE, json.dumps({"blocks": blocks, **times}) + "\n")
 
     def record_resume(self, environment: Mapping[str, Any]) -> None:

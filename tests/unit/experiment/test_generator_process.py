@@ -22,7 +22,7 @@ class RecordingChild:
     def ask(self, _: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
         self.timeouts_s.append(timeout_s)
         slices = {"quiet": {"elapsed_s": 0.3}, "heavy": {"elapsed_s": 0.5}}
-        return {"ok": True, "slice": {"elapsed_s": 0.2}, "slices": slices, "connected": 1}
+        return {"ok": True, "elapsed_s": 0.01, "slice": {"elapsed_s": 0.2}, "slices": slices, "connected": 1}
 
 
 @pytest.mark.parametrize(("timeout_s", "retries"), [(0.5, 0), (10.0, 0), (10.0, 3), (60.0, 20)])
@@ -37,9 +37,23 @@ def test_slice_may_take_as_long_as_its_last_request(timeout_s: float, retries: i
 
 def test_load_time_is_the_sum_of_all_slices_and_populations_load_together() -> None:
     generator = Generator(cast("Child", RecordingChild()), 1.0)
+    generator.warm("load", 0.005)
     generator.slice("load", 0.2, 0.0, None)
     generator.slice_populations("load", 0.3, 0.0, None)
-    assert generator.load_s == pytest.approx(0.2 + 0.5)
+    assert generator.load_s == pytest.approx(0.01 + 0.2 + 0.5)
+    assert generator.repeated_s == 0.0
+
+
+def test_discarded_slice_is_repeated_time_and_no_load() -> None:
+    generator = Generator(cast("Child", RecordingChild()), 1.0)
+    for load in ("one", "other"):
+        generator.slice(load, 0.2, 0.0, None)
+        generator.slice(load, 0.2, 0.0, None)
+    generator.discard("one")
+    assert generator.load_s == pytest.approx(3 * 0.2)
+    assert generator.repeated_s == pytest.approx(0.2)
+    generator.discard("one")  # only the last slice can be discarded
+    assert generator.repeated_s == pytest.approx(0.2)
 
 
 def test_answer_to_settings_depends_on_their_own_timeout() -> None:

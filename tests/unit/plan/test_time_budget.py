@@ -11,7 +11,7 @@ from bench.plan.expected_slices import expected_length
 from bench.plan.matrix import arms
 from bench.plan.ordering import round_count
 from bench.plan.population_loads import populations_at
-from bench.plan.slice_lengths import SliceLength
+from bench.plan.slice_lengths import FIRST_WARMUP_S, SliceLength
 from bench.plan.time_budget import (
     MIN_BLOCKS,
     MIN_ROUNDS,
@@ -91,7 +91,9 @@ def block_s(plan: Plan) -> float:
 
 def test_block_of_short_replies_is_its_slices_and_the_start_of_its_servers() -> None:
     slices_s = REPEAT_FACTOR * 4 * (0.025 + BETWEEN_SLICES_S)
-    assert block_s(one_load()) == pytest.approx(2 * (SERVER_START_S + CASE_S + slices_s), rel=0.01)
+    assert block_s(one_load()) == pytest.approx(2 * (SERVER_START_S + CASE_S + FIRST_WARMUP_S + slices_s), rel=0.01)
+    loaded_s = FIRST_WARMUP_S + 4 * 0.025
+    assert load_s(one_load(), MODELS) == pytest.approx(2 * loaded_s, rel=0.01)  # without repeated rounds
 
 
 def test_wait_lengthens_slices_of_a_model_with_one_slot() -> None:

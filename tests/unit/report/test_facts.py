@@ -22,4 +22,9 @@ def test_shared_cpus_are_not_counted_twice(servers: list[int], generator: list[i
 def test_share_of_the_time_under_load_is_a_fact_where_it_is_known() -> None:
     trials = pd.DataFrame(columns=["arm"])
     assert dict(run_facts({}, {}, trials, "", LoadTime(270.0, 360.0)))["load share"] == "75% of 6 min"
+    repeated = LoadTime(270.0, 360.0, 18.0)
+    assert (
+        dict(run_facts({}, {}, trials, "", repeated))["load share"]
+        == "75% of 6 min, and 5% in rounds that were repeated"
+    )
     assert "load share" not in dict(run_facts({}, {}, trials, ""))

@@ -138,10 +138,10 @@ def test_resume_keeps_both_environments(tmp_path: Path) -> None:
 def test_complete_run_is_marked(tmp_path: Path) -> None:
     with make_folder(tmp_path, blocks=1) as folder:
         assert folder.read().load_time is None
-        folder.mark_complete(1, LoadTime(6.0, 8.0))
+        folder.mark_complete(1, LoadTime(6.0, 8.0, 0.5))
         run = folder.read()
     assert run.complete
-    assert run.load_time == LoadTime(6.0, 8.0)
+    assert run.load_time == LoadTime(6.0, 8.0, 0.5)
 
 
 def test_complete_run_of_an_older_version_has_no_load_time(tmp_path: Path) -> None:
