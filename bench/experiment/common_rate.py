@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from bench.experiment.rate_trials import RateTrial, suits
+from bench.experiment.rate_trials import RateTrial, is_too_late, suits
 from bench.formatting import join_words
 from bench.schema.arms import Arm
 
@@ -52,7 +52,7 @@ def _lower_until_suitable(
 ) -> tuple[CommonRate, Arm | None]:
     """Return the first of a few falling rates that suits all arms, or the lowest with the arm that fails there."""
     rate_rps, reason = _first_rate(capacities_rps, baseline_arms)
-    arms = list(capacities_rps)
+    arms = sorted(capacities_rps, key=lambda arm: capacities_rps[arm])  # the slowest is the first to fail
     failed: Arm | None = None
     for attempt in range(_TRIES):
         if attempt:
@@ -65,6 +65,8 @@ def _lower_until_suitable(
             if not trials[-1].is_sustained:
                 failed = arm
                 break  # the trials of slow servers take seconds
+            if attempt < _TRIES - 1 and is_too_late(trials, len(arms)):
+                break
         if suits(trials):
             break
         if failed is not None:  # probably the first to fail at the next rate, too

@@ -50,7 +50,7 @@ def measure_cycle_s(
             if cycle_s is None:
                 break
             shortest_s = cycle_s if shortest_s is None else min(shortest_s, cycle_s)
-            if is_short(plan, shortest_s) or figures["elapsed_s"] > _SLOW_S:
+            if is_short(plan, load.scenario, shortest_s) or figures["elapsed_s"] > _SLOW_S:
                 break
     except ServerError:
         shortest_s = None

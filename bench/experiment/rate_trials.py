@@ -30,4 +30,9 @@ def suits(trials: Sequence[RateTrial]) -> bool:
     Every arm has to sustain the rate. The generator has to be punctual with most of them: with all of them, one
     disturbance in many trials would lower the rate.
     """
-    return all(trial.is_sustained for trial in trials) and 2 * sum(trial.is_punctual for trial in trials) >= len(trials)
+    return all(trial.is_sustained for trial in trials) and not is_too_late(trials, len(trials))
+
+
+def is_too_late(trials: Sequence[RateTrial], arms: int) -> bool:
+    """Return whether the generator was late with more than half of the arms, whatever the other trials will show."""
+    return 2 * sum(not trial.is_punctual for trial in trials) > arms

@@ -40,7 +40,7 @@ def calibration_s(plan: Plan, models: Mapping[str, Description]) -> float:
             for arm in measured_arms:
                 if not skip_reason(plan, arm, point, models):
                     slots = waiting_slots(plan, models[arm.model], arm.transport)
-                    seconds += sum(_cycle_load_s(plan, load, slots) for load in loads)
+                    seconds += sum(_cycle_load_s(plan, scenario, load, slots) for load in loads)
                     seconds += sum(_rate_loads_s(plan, scenario, load, slots) for load in with_rates)
     return seconds
 
@@ -68,10 +68,10 @@ def _is_own(rule: RateRule | None) -> bool:
     return rule is not None and rule.scenario_share is None
 
 
-def _cycle_load_s(plan: Plan, load: PopulationLoad, slots: int | None) -> float:
+def _cycle_load_s(plan: Plan, scenario: Scenario, load: PopulationLoad, slots: int | None) -> float:
     """Return the seconds that measure the cycle of one population with one arm."""
     cycle_s = expected_cycle_s(load, slots)
-    is_tried_once = is_short(plan, cycle_s) or cycle_s > SLOW_LOAD_S
+    is_tried_once = is_short(plan, scenario, cycle_s) or cycle_s > SLOW_LOAD_S
     return connecting_s((load,)) + (1 if is_tried_once else FIRST_LOADS) * (FIRST_REPLIES_S + cycle_s)
 
 

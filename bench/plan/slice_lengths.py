@@ -82,14 +82,14 @@ def planned_length(plan: Plan, scenario: Scenario) -> SliceLength:
     return SliceLength(scenario.load_seconds, 0.0) if scenario.phases else usual_length(plan, scenario)
 
 
-def short_cycle_s(plan: Plan) -> float:
-    """Return the longest cycle for which the plan's slices are long enough."""
-    return usual_length(plan).window_s / MIN_WINDOW_CYCLES
+def short_cycle_s(plan: Plan, scenario: Scenario | None = None) -> float:
+    """Return the longest cycle for which the slices that the plan sets are long enough."""
+    return usual_length(plan, scenario).window_s / MIN_WINDOW_CYCLES
 
 
-def is_short(plan: Plan, cycle_s: float) -> bool:
-    """Return whether a cycle is short enough for the plan's slices."""
-    return cycle_s <= short_cycle_s(plan)
+def is_short(plan: Plan, scenario: Scenario, cycle_s: float) -> bool:
+    """Return whether a cycle is short enough for the slices that the plan sets for a scenario."""
+    return cycle_s <= short_cycle_s(plan, scenario)
 
 
 def choose_length(

@@ -79,8 +79,30 @@ def test_trials_of_a_failing_arm_come_first_at_the_next_rate() -> None:
         tried.append(arm)
         return arm != SLOW
 
-    choose(CAPACITIES | {SLOW: 100e3}, sustains)
-    assert tried[:5] == [NATIVE, SELECT, SLOW, SLOW, SLOW]
+    choose(CAPACITIES | {SLOW: 250e3}, sustains)
+    assert tried[:4] == [SELECT, SLOW, SLOW, SLOW]
+
+
+def test_slowest_arm_is_tried_first() -> None:
+    tried: list[Arm] = []
+
+    def sustains(arm: Arm, _: float) -> bool:
+        tried.append(arm)
+        return True
+
+    choose(CAPACITIES | {SLOW: 1e3}, sustains)
+    assert tried == [SLOW, SELECT, NATIVE]
+
+
+def test_trials_end_once_the_generator_was_late_with_most_arms() -> None:
+    tried: list[float] = []
+
+    def punctual(rate_rps: float) -> bool:
+        tried.append(rate_rps)
+        return rate_rps < 12_000
+
+    assert choose(CAPACITIES | {SLOW: 250e3}, punctual=punctual).rate_rps == 8_400
+    assert tried == [12_000, 12_000, 8_400, 8_400, 8_400]
 
 
 def test_arm_without_a_capacity_is_named() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.experiment.rate_trials import RateTrial, judge_rate_trial, suits
+from bench.experiment.rate_trials import RateTrial, is_too_late, judge_rate_trial, suits
 from bench.experiment.solo_load import LoadResult
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 
@@ -49,3 +49,9 @@ def test_rate_suits_if_all_arms_sustain_it_and_most_are_loaded_punctually() -> N
     assert suits([good, good, late])
     assert not suits([good, late, late])
     assert not suits([good, good, slow])
+
+
+def test_generator_is_too_late_if_the_other_trials_cannot_change_that() -> None:
+    good, late = RateTrial(True, True), RateTrial(True, False)
+    assert not is_too_late([late, late], 4)
+    assert is_too_late([good, late, late, late], 5)

@@ -16,6 +16,7 @@ from bench.plan.slice_lengths import (
     Lengths,
     SliceLength,
     choose_length,
+    is_short,
     short_cycle_s,
     usual_length,
 )
@@ -42,6 +43,17 @@ def test_fast_server_keeps_the_slices_of_the_plan(rate_rps: float | None) -> Non
         length = choose_length(plan, plan.scenarios[0], cycle_s, rate_rps)
         assert (length.slice_s, length.warmup_s) == (plan.slice_s, plan.slice_warmup_s)
         assert length.round_interval(round_count(plan, plan.scenarios[0]), plan.slice_s) == 1
+
+
+def test_cycle_is_short_against_the_slices_of_its_scenario() -> None:
+    """Then the slices do not depend on the cycle, so one try of it is enough."""
+    plan = make_plan(scenarios=make_scenarios(slice_s=0.4))
+    (scenario,) = plan.scenarios
+    for cycle_s in (0.01, 0.08):
+        assert is_short(plan, scenario, cycle_s)
+        assert choose_length(plan, scenario, cycle_s).slice_s == 0.4
+    assert not is_short(plan, scenario, 0.1)
+    assert not is_short(make_plan(), make_plan().scenarios[0], 0.01)
 
 
 def test_warm_up_of_open_loop_lasts_until_the_first_replies() -> None:
