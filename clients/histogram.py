@@ -3,6 +3,8 @@
 Their layout is in ``clients.engine.histogram_slots``.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from clients.engine.histogram_slots import Counts, slot
@@ -97,3 +99,15 @@ def summary_us(counts: Counts, missing: int = 0) -> dict[str, float]:
         summary[name] = quantile_ns(counts, quantile, missing) / 1e3 if shown else float("nan")
     summary["max"] = quantile_ns(counts, 1.0, missing) / 1e3
     return summary
+
+
+def add_up(parts: Sequence[Counts]) -> Counts:
+    """Return the sum of counts of one shape, as new counts. parts: one of each thread of the generator.
+
+    ``np.sum`` of a list first copies all of it, and then adds along the copy. That took 0.5 ms of the time between two
+    slices, for histograms of 38,912 slots each. Most generators have one thread.
+    """
+    total = parts[0].copy()
+    for part in parts[1:]:
+        total += part
+    return total

@@ -12,6 +12,7 @@ from clients.engine.credit import WHOLE_CREDIT
 from clients.engine.histogram_slots import Counts
 from clients.engine.raw_memory import Array
 from clients.engine.thread_state import BINS
+from clients.histogram import add_up
 from clients.load_spec import LoadSpec, Phase
 from clients.measurement import COUNTER_NAMES, HISTOGRAM_NAMES, LoadCounts, Slice
 from clients.thread_usage import ThreadUsage
@@ -101,8 +102,7 @@ def _collect_phase(buffers: Sequence[Buffers], spec: LoadSpec, number: int) -> L
 
 
 def _sum_of(rows: Sequence[Array], name: str) -> Counts:
-    total: Counts = np.sum([row[name] for row in rows], axis=0)
-    return total
+    return add_up([row[name] for row in rows])
 
 
 def goodput(buffers: Sequence[Buffers], duration_s: float) -> Goodput:

@@ -12,6 +12,7 @@ from clients.engine.load_params import LoadParams
 from clients.engine.raw_memory import Array
 from clients.engine.records import RAW
 from clients.engine.thread_state import BINS
+from clients.histogram import add_up
 from clients.load_spec import LoadSpec
 from clients.measurement import COUNTER_NAMES, HISTOGRAM_NAMES, LoadCounts, Slice, Totals
 from clients.phase_counts import PhaseSlice, collect_phases, set_phases
@@ -56,7 +57,7 @@ class Population:
     def end_opening(self) -> None:
         """Add what was counted since ``begin_opening``."""
         tally = self._tally_since_before()
-        connect = np.sum([buffers.histograms["connect"] for buffers in self.buffers], axis=0)
+        connect = add_up([buffers.histograms["connect"] for buffers in self.buffers])
         self._kept = replace(
             self._kept,
             tally={name: count + tally[name] for name, count in self._kept.tally.items()},
@@ -137,8 +138,7 @@ class Population:
         return np.concatenate(rows) if rows else np.zeros(0, RAW)
 
     def _counters(self) -> Counts:
-        counts: Counts = np.sum([buffers.counters for buffers in self.buffers], axis=0)
-        return counts
+        return add_up([buffers.counters for buffers in self.buffers])
 
     def _tally_since_before(self) -> dict[str, int]:
         return dict(zip(COUNTER_NAMES, (self._counters() - self._before).tolist(), strict=True))
@@ -155,13 +155,12 @@ class Population:
         """Add up what the threads counted in the last load."""
         return LoadCounts(
             tally=tally,
-            primary=np.sum([buffers.primary for buffers in self.buffers], axis=0),
-            never_answered=np.sum([buffers.never_answered for buffers in self.buffers], axis=0),
+            primary=add_up([buffers.primary for buffers in self.buffers]),
+            never_answered=add_up([buffers.never_answered for buffers in self.buffers]),
             histograms={
-                name: np.sum([buffers.histograms[name] for buffers in self.buffers], axis=0)
-                for name in self._used_histograms()
+                name: add_up([buffers.histograms[name] for buffers in self.buffers]) for name in self._used_histograms()
             },
-            bins=np.sum([buffers.bins for buffers in self.buffers], axis=0),
+            bins=add_up([buffers.bins for buffers in self.buffers]),
             bin_s=int(self.buffers[0].schedule["bin_ns"]) / 1e9,
             part_s=int(self.buffers[0].schedule["part_ns"]) / 1e9,
         )

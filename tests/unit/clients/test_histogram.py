@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from clients.engine.histogram_slots import HIGHEST_NS, SLOTS, slot, slot_of
 from clients.engine.jit import jit
-from clients.histogram import coarse, highest_ns, lowest_ns, mean_ns, quantile_ns, summary_us
+from clients.histogram import add_up, coarse, highest_ns, lowest_ns, mean_ns, quantile_ns, summary_us
 from clients.load_spec import LoadSpec, check_duration
 
 VALUES = st.integers(0, HIGHEST_NS)
@@ -108,3 +108,12 @@ def test_summary_omits_percentile_with_few_requests_beyond() -> None:
     assert math.isnan(summary["p99"])
     assert summary_us(make_histogram([1000] * 1000))["p99"] == 1.0
     assert summary["p90"] == 1.0
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_counts_of_threads_are_added_up_into_new_counts(threads: int) -> None:
+    parts = [np.arange(12, dtype=np.int64).reshape(3, 4) * (k + 1) for k in range(threads)]
+    total = add_up(parts)
+    assert np.array_equal(total, np.sum(parts, axis=0))
+    parts[0].fill(0)  # the next load clears the counts of a thread
+    assert total[2, 3] == 11 * sum(range(threads + 1))
