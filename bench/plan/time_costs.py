@@ -2,15 +2,18 @@
 
 The constants come from blocks of the presets whose steps were timed, on a virtual machine with two CPUs, as means over
 their models. Those of connections are half of what a busy machine took, which agrees with whole runs on a quiet one.
+Those of servers, cases and slices were timed at real-time priority, so that other programs hardly disturbed them.
 All models have the same, although a thread for each client takes more, and so does ``poll``.
 """
 
 from bench.plan.population_loads import PopulationLoad, total_connections
 
 FIXED_S = 9.0  # start of the generator and the baseline servers, charts
-SERVER_START_S = 0.06  # per server, when all servers of a block start at the same time
-CASE_S = 0.015  # of an arm at a load point besides its load: reading of the sockets and the memory, closing
-BETWEEN_SLICES_S = 0.003  # reading of the counters, question to the generator
+# Per server, when all servers of a block start at the same time: 12 servers took 0.22 to 0.27 s. The check of
+# one takes 4 ms.
+SERVER_START_S = 0.025
+CASE_S = 0.012  # of an arm at a load point besides its load: reading of the sockets and the memory, closing
+BETWEEN_SLICES_S = 0.0045  # reading of the counters, question to the generator
 # One connection is opened in 0.05 ms, and each that is open already adds 30 ns: 3 s for 10,000. Closing adds 0.05 ms.
 CONNECTION_S, CONNECTION_BESIDE_S = 0.1e-3, 30e-9
 READ_CONNECTION_S = 5.5e-6  # between two slices: the threads of a server are read one by one
