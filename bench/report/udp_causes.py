@@ -31,7 +31,8 @@ def udp_causes(comparisons: pd.DataFrame, trials: pd.DataFrame) -> list[str]:
     comparisons, trials: rows of one load point.
     """
     between = comparisons[(comparisons["kind"] == ComparisonKind.TRANSPORTS) & (comparisons["verdict"] != INVALID)]
-    different = between[between["conclusion"].map(lambda word: Conclusion(word).is_difference)]
+    # astype: of no rows, pandas would take the result for a list of no columns
+    different = between[between["conclusion"].map(lambda word: Conclusion(word).is_difference).astype(bool)]
     costs = {str(row["arm"]): row for row in different[different["metric"] == "cpu_us_per_request"].to_dict("records")}
     switches = trials.groupby("arm")["switches_per_request"].median().to_dict()
     rates = different[different["metric"] == "throughput_rps"].sort_values("ratio").to_dict("records")

@@ -42,3 +42,8 @@ def test_cause_is_the_cpu_time_where_both_ratios_agree(
 
 def test_equivalent_rates_have_no_line() -> None:
     assert udp_causes(make_comparisons(0.97, 1.0, rate_word="equivalent"), make_trials(0.0, 0.0)) == []
+
+
+def test_invalid_differences_have_no_line() -> None:
+    comparisons = make_comparisons(0.33, 3.0).assign(verdict="invalid")
+    assert udp_causes(comparisons, make_trials(0.0, 0.0)) == []
