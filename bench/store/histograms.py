@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # pandas takes half a second to import
+    from collections.abc import Sequence
+
     import numpy as np
     import pandas as pd
 
@@ -10,6 +12,8 @@ if TYPE_CHECKING:  # pandas takes half a second to import
 
 _NO_LATENCY_NS = float("inf")
 _DIGITS_BITS = 8  # two digits: 256 values of each power of two, see clients.histogram.coarse
+PARSED_AT_ONCE = 2000  # histograms: their texts take some megabytes
+_SLOTS_AT_ONCE = 1 << 16
 
 
 class HistogramError(ValueError):
@@ -25,16 +29,79 @@ def one_row_per_slot(histograms: "pd.DataFrame") -> "pd.DataFrame":
     import numpy as np
     import pandas as pd
 
-    lists = _all_lists(histograms)
+    upper_ns, counts, lengths = _parsed_lists(histograms["upper_ns"].tolist(), histograms["counts"].tolist())
     factors = histograms.drop(columns=["upper_ns", "counts"])
-    for column in factors:
-        is_number = pd.api.types.is_numeric_dtype(factors[column])
-        short = pd.to_numeric(factors[column], downcast="integer") if is_number else factors[column].astype("category")
-        factors[column] = short
-    slots = factors.take(np.repeat(np.arange(len(lists)), [len(upper) for upper, _ in lists])).reset_index(drop=True)
-    upper_ns = _joined([upper for upper, _ in lists])
-    counts = _joined([count for _, count in lists])
-    return slots.assign(lower_ns=_lowest_ns(upper_ns), upper_ns=upper_ns, count=counts)
+    columns: dict[object, object] = {}
+    for name, column in factors.items():
+        if pd.api.types.is_numeric_dtype(column):
+            columns[name] = np.repeat(pd.to_numeric(column, downcast="integer").to_numpy(), lengths)
+        else:
+            texts = pd.Categorical(column)
+            columns[name] = pd.Categorical.from_codes(np.repeat(texts.codes, lengths), dtype=texts.dtype)
+    numbers = {"lower_ns": _lowest_ns(upper_ns), "upper_ns": upper_ns, "count": counts}
+    return pd.DataFrame(columns | numbers, copy=False)
+
+
+def _parsed_lists(upper_cells: "Sequence[str]", counts_cells: "Sequence[str]") -> "tuple[Integers, Integers, Integers]":
+    """Return the slots of all histograms, their counts, and the number of slots of each. Raises HistogramError.
+
+    numpy parses the lists of many histograms at once, in a fifth of the time that it takes to parse them one by one.
+    """
+    import numpy as np
+
+    parts = []
+    for first in range(0, len(upper_cells), PARSED_AT_ONCE):
+        upper, counts = (cells[first : first + PARSED_AT_ONCE] for cells in (upper_cells, counts_cells))
+        parts.append(_parsed_at_once(upper, counts) or _parsed_one_by_one(upper, counts, first))
+    if not parts:
+        return _joined([]), _joined([]), _joined([])
+    all_upper, all_counts, lengths = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return all_upper, all_counts, lengths
+
+
+def _parsed_at_once(
+    upper_cells: "Sequence[str]", counts_cells: "Sequence[str]"
+) -> "tuple[Integers, Integers, Integers] | None":
+    """Return slots, counts and lengths of some histograms; None if any list is not as a run writes it."""
+    import numpy as np
+
+    lengths = np.array([cell.count(" ") + 1 if cell else 0 for cell in upper_cells], np.int64)
+    if any(cell.count(" ") + 1 != length for cell, length in zip(counts_cells, lengths, strict=True) if cell or length):
+        return None
+    upper, counts = (_parsed_cells(cells, int(lengths.sum())) for cells in (upper_cells, counts_cells))
+    if upper is None or counts is None:
+        return None
+    is_first = np.zeros(len(upper) + 1, bool)
+    is_first[np.cumsum(lengths)] = True
+    in_order = (np.diff(upper) > 0) | is_first[1:-1]
+    return (upper, counts, lengths) if in_order.all() else None
+
+
+def _parsed_cells(cells: "Sequence[str]", expected: int) -> "Integers | None":
+    """Return the numbers of lists that are separated by single spaces; None if they are not, or not of digits alone."""
+    import numpy as np
+
+    text = " ".join(filter(None, cells))
+    if not text:
+        return np.empty(0, np.int64)
+    if not (text.isascii() and text.replace(" ", "").isdecimal()):
+        return None
+    numbers = np.fromstring(text, np.int64, sep=" ")
+    # A space too many leaves a number too few. A number that is too large becomes the largest one.
+    is_exact = len(numbers) == expected and int(numbers.max()) < np.iinfo(np.int64).max
+    return numbers if is_exact else None
+
+
+def _parsed_one_by_one(
+    upper_cells: "Sequence[str]", counts_cells: "Sequence[str]", first: int
+) -> "tuple[Integers, Integers, Integers]":
+    """Return slots, counts and lengths of histograms. first: row of the first one. Raises HistogramError."""
+    import numpy as np
+
+    cells = enumerate(zip(upper_cells, counts_cells, strict=True), first)
+    lists = [_lists(row, upper, counts) for row, (upper, counts) in cells]
+    upper_ns, counts = (_joined([part[side] for part in lists]) for side in (0, 1))
+    return upper_ns, counts, np.array([len(upper) for upper, _ in lists], np.int64)
 
 
 def one_row_per_bucket(windows: "pd.DataFrame") -> "pd.DataFrame":
@@ -90,6 +157,9 @@ def _lowest_ns(upper_ns: "Integers") -> "Integers":
     """Return the smallest value of each slot; HdrHistogram's layout gives it from the largest one."""
     import numpy as np
 
-    shift = np.maximum(np.frexp(upper_ns.astype(float))[1] - _DIGITS_BITS, 0)  # frexp gives the bit length
-    lowest: Integers = (upper_ns >> shift) << shift
+    lowest = np.empty_like(upper_ns)
+    for first in range(0, len(upper_ns), _SLOTS_AT_ONCE):  # several arrays of a whole run would be its peak of memory
+        upper = upper_ns[first : first + _SLOTS_AT_ONCE]
+        shift = np.maximum(np.frexp(upper.astype(float))[1] - _DIGITS_BITS, 0)  # frexp gives the bit length
+        lowest[first : first + _SLOTS_AT_ONCE] = (upper >> shift) << shift
     return lowest

@@ -1,7 +1,10 @@
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from bench.store import histograms
 from bench.store.histograms import HistogramError, one_row_per_slot
 from clients.engine.histogram_slots import SLOTS
 from clients.histogram import coarse
@@ -53,3 +56,30 @@ def test_lowest_value_is_that_of_the_generator_for_every_slot() -> None:
 def test_histogram_with_bad_lists_names_its_line(upper: str, counts: str, message: str) -> None:
     with pytest.raises(HistogramError, match=message):
         one_row_per_slot(make_histograms(("1", "5"), (upper, counts)))
+
+
+def test_histograms_of_a_run_are_parsed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(histograms, "_parsed_one_by_one", lambda *_: pytest.fail("parsed one by one"))
+    rows = [(f"{block} {block + 5} 9999", "5 4 1") for block in range(histograms.PARSED_AT_ONCE + 1)]
+    slots = one_row_per_slot(make_histograms(*rows, ("", "")))
+    assert slots["upper_ns"].tolist() == [upper for block in range(len(rows)) for upper in (block, block + 5, 9999)]
+    assert slots["count"].tolist() == [5, 4, 1] * len(rows)
+    assert slots["block"].tolist() == [block for block in range(len(rows)) for _ in range(3)]
+
+
+@pytest.mark.parametrize(("upper", "counts"), [("1  2", "5 4"), (" 1 2", "5 4"), ("1 2", "5 4 "), ("1\t2", "5 4")])
+def test_histogram_with_other_spaces_has_the_same_slots(upper: str, counts: str) -> None:
+    slots = one_row_per_slot(make_histograms(("7", "3"), (upper, counts)))
+    assert slots[["upper_ns", "count"]].to_numpy().tolist() == [[7, 3], [1, 5], [2, 4]]
+
+
+def test_memory_of_slots_is_little_more_than_their_table() -> None:
+    rows = make_histograms(*[(" ".join(map(str, range(500))), " ".join(["1"] * 500))] * 400)
+    one_row_per_slot(rows)  # imports what it needs
+    tracemalloc.start()
+    try:
+        table = one_row_per_slot(rows)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2.5 * table.memory_usage().sum()
