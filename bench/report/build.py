@@ -16,7 +16,7 @@ from bench.analysis.search_results import objectives, summarise_run
 from bench.escaping import all_visible
 from bench.plan.matrix import reference_arms
 from bench.report.chart_workers import ChartError, ChartWorkers, DrawnChart
-from bench.report.charts.catalogue import ChartTables, chart_histograms, chart_names, chart_requests
+from bench.report.charts.catalogue import ChartTables, chart_histograms, chart_names, chart_requests, drawn_histograms
 from bench.report.computing_times import with_unit_times
 from bench.report.content import Picture
 from bench.report.first_screen import first_screen
@@ -66,7 +66,8 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
     if not recovery.empty:
         files[file_names.RECOVERY] = folder.write_table(file_names.RECOVERY, recovery)
     if chart_workers is not None:  # they draw while this process continues
-        histograms = chart_histograms(run.histograms)
+        requests = chart_requests(summary, trials)
+        histograms = chart_histograms(run.choose_histograms(lambda table: drawn_histograms(table, requests)))
         chart_tables = ChartTables(
             summary,
             comparisons,
@@ -78,7 +79,7 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
             run.latency_windows,
             run.replay,
         )
-        chart_workers.start(chart_tables, chart_requests(summary, trials))
+        chart_workers.start(chart_tables, requests)
     first = first_screen(summary, comparisons, trials, unranked_models(trials), recovery)
     tables = result_tables(summary, comparisons, unranked_models(trials), scenario_names)
     pictures: list[Picture] = []

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -163,8 +163,15 @@ class RunData:
     @cached_property
     def histograms(self) -> "pd.DataFrame":
         """Return the histograms of all finished blocks, with a row for each used slot: lower_ns, upper_ns, count."""
+        return self.choose_histograms(lambda histograms: histograms)
+
+    def choose_histograms(self, choose: "Callable[[pd.DataFrame], pd.DataFrame]") -> "pd.DataFrame":
+        """Return some histograms of all finished blocks, as ``histograms`` has them. The others are not parsed.
+
+        choose: returns the chosen rows of a table with a row for each histogram, which has the columns of its load.
+        """
         try:
-            return one_row_per_slot(self._finished(file_names.HISTOGRAMS))
+            return one_row_per_slot(choose(self._finished(file_names.HISTOGRAMS)))
         except HistogramError as error:
             raise StoreError(f"{self.path / file_names.HISTOGRAMS} {visible(str(error))}") from error
 

@@ -22,7 +22,7 @@ Row = list[str]
 
 
 def multiply_run(source: Path, target: Path, *, blocks: int, scenario_copies: int = 1) -> None:
-    """Write the folder of a run with as many blocks, and with so many copies of each scenario.
+    """Write the folder of a run with the number of blocks, and with copies of each scenario.
 
     source: a complete run. Its blocks are repeated in turns. The first copy of a scenario keeps the name. Derived files
     are left out. Raises FileExistsError if the target exists.

@@ -82,16 +82,6 @@ class ChartTables:
     replay: pd.DataFrame | None = None  # single requests of a short excerpt
 
 
-def chart_histograms(histograms: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of the histograms that charts use, as short as possible.
-
-    Each worker has a copy, which is the largest part of its memory: ten thousand trials have five million slots.
-    """
-    used = histograms[_HISTOGRAM_COLUMNS]
-    counts = pd.to_numeric(used["count"], downcast="integer")
-    return used.assign(rate_rps=used["rate_rps"].astype("category"), count=counts)
-
-
 @dataclass(frozen=True, slots=True)
 class ChartRequest:
     """A question about one sweep, or about several side by side."""
@@ -114,6 +104,27 @@ class ChartRequest:
     def source(self) -> str:
         """The file that contains the numbers of the chart."""
         return _SOURCES.get(self.topic, file_names.SUMMARY)
+
+
+def drawn_histograms(histograms: pd.DataFrame, requests: Sequence[ChartRequest]) -> pd.DataFrame:
+    """Return the rows that the requested charts draw. histograms: a row for each histogram, or for each slot.
+
+    A run has histograms of every load, and most charts draw medians of trials or slices.
+    """
+    rows = histograms.iloc[:0].index
+    for sweep in {sweep for request in requests if request.source == file_names.HISTOGRAMS for sweep in request.sweeps}:
+        rows = rows.union(sweep.rows(histograms).index)
+    return histograms.loc[rows]
+
+
+def chart_histograms(histograms: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of the histograms that charts use, as short as possible.
+
+    Each worker has a copy, which is the largest part of its memory: ten thousand trials have five million slots.
+    """
+    used = histograms[_HISTOGRAM_COLUMNS]
+    counts = pd.to_numeric(used["count"], downcast="integer")
+    return used.assign(rate_rps=used["rate_rps"].astype("category"), count=counts)
 
 
 def chart_requests(summary: pd.DataFrame, trials: pd.DataFrame) -> list[ChartRequest]:

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from bench.report.charts.catalogue import chart_histograms
+from bench.report.charts.catalogue import ChartRequest, chart_histograms, drawn_histograms
 from bench.report.charts.sweeps import Sweep
 from bench.schema.column_docs import text_columns
 from bench.schema.csv_schema import HistogramRow
@@ -32,3 +32,10 @@ def test_chart_histograms_take_little_more_than_half_of_the_memory() -> None:
     slots = pd.concat([make_slots(1e4)] * 5_000, ignore_index=True)
     slots = slots.astype(dict.fromkeys(("arm", "model", "transport", "scenario", "quantity"), "category"))
     assert chart_histograms(slots).memory_usage().sum() < 0.6 * slots.memory_usage().sum()
+
+
+def test_drawn_histograms_are_those_of_charts_that_read_them() -> None:
+    slots = pd.concat([make_slots(None).assign(scenario=name) for name in ("capacity", "other")], ignore_index=True)
+    requests = [ChartRequest("service", Sweep("capacity", 64, None)), ChartRequest("memory", Sweep("other", 64, None))]
+    assert drawn_histograms(slots, requests)["scenario"].unique().tolist() == ["capacity"]
+    assert drawn_histograms(slots, requests[1:]).empty

@@ -46,6 +46,21 @@ def test_table_that_is_not_used_is_not_read(folder: RunFolder) -> None:
     assert read_run(folder.path).finished_blocks == [0]
 
 
+def test_chosen_histograms_are_those_of_the_whole_table(folder: RunFolder) -> None:
+    run = read_run(folder.path)
+    assert run.choose_histograms(lambda table: table).equals(run.histograms)
+    assert run.choose_histograms(lambda table: table.iloc[:0]).empty
+
+
+def test_histogram_that_is_not_chosen_is_not_parsed(tmp_path: Path) -> None:
+    with make_folder(tmp_path, blocks=2) as folder:
+        edit_text(folder.path / "histograms.csv.gz", lambda text: text.replace("5 4", "5", 1))
+    run = read_run(folder.path)
+    assert set(run.choose_histograms(lambda table: table.drop(index=0))["block"]) == {1}
+    with pytest.raises(StoreError, match="has 2 slots and 1 counts in line 2"):
+        run.choose_histograms(lambda table: table)
+
+
 def test_unfinished_block_is_not_read(tmp_path: Path) -> None:
     path, _ = make_interrupted_folder(tmp_path)
     run = read_run(path)
