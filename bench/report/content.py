@@ -1,5 +1,6 @@
 """The sections and tables of a report, as the templates show them. Pure."""
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from bench.report.reference_ratios import WITHIN_NOISE
 from bench.report.tables import DIFFERENT, FINDING_MARK, Estimate, ResultTable, TableRow
 from bench.schema.arms import Arm
 from bench.schema.code_words import in_words
-from bench.schema.conclusions import Pairing
+from bench.schema.conclusions import ComparisonKind, Pairing
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS
 from bench.translation import N_, gettext, ngettext
@@ -145,14 +146,12 @@ def sections(
 
 def comparison_rows(comparisons: pd.DataFrame) -> list[list[Cell]]:
     """Return the cells of the table of all comparisons."""
-    noise_of: dict[tuple[LoadPoint, str], float | None] = {}
-    cells = []
-    for row in comparisons.to_dict("records"):
-        key = (LoadPoint.from_row(row), str(row["metric"]))
-        if key not in noise_of:
-            noise_of[key] = noise_floor_at(*key, comparisons)
-        cells.append(_comparison_cells(row, noise_of[key]))
-    return cells
+    controls = comparisons[comparisons["kind"] == ComparisonKind.CONTROL]
+    noise_at = functools.cache(functools.partial(noise_floor_at, comparisons=controls))
+    return [
+        _comparison_cells(row, noise_at(LoadPoint.from_row(row), str(row["metric"])))
+        for row in comparisons.to_dict("records")
+    ]
 
 
 def _table_view(table: ResultTable) -> TableView:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 import pandas as pd
 
 from bench.analysis.cases import CaseKey, records_by_case, text
+from bench.schema.load_points import LoadPoint
 from bench.translation import N_, gettext
 from clients.quality_codes import INVALID, QUANTILES, QualityCode, QualityFlag, Thresholds
 
@@ -33,7 +34,8 @@ def flags_of_blocks(trials: pd.DataFrame, thresholds: Thresholds) -> BlockFlags:
     if trials.empty:
         return {}
     found: dict[CaseKey, list[list[QualityFlag]]] = {}
-    for case, rows in records_by_case(trials[trials["status"] == "ok"]).items():
+    used = trials.loc[trials["status"] == "ok", ["arm", *LoadPoint.COLUMNS, "codes"]]  # of a hundred columns
+    for case, rows in records_by_case(used).items():
         found.setdefault(case.planned, []).extend(thresholds.parse(text(row["codes"])) for row in rows)
     return found
 

@@ -53,11 +53,10 @@ def questions(comparisons: pd.DataFrame, trials: pd.DataFrame) -> list[Question]
     """
     found: dict[str, Question] = {}
     keys: dict[str, tuple[int, Work]] = {}
+    trials_of = dict(list(trials.groupby(["scenario", "connections"])))
     for load_point, rows in group_by_load_point(comparisons).items():
         kind = ScenarioKind(str(rows["scenario_kind"].iloc[0]))
-        of_load = trials[
-            (trials["scenario"] == load_point.scenario) & (trials["connections"] == load_point.connections)
-        ]
+        of_load = trials_of.get((load_point.scenario, load_point.connections), trials.iloc[:0])
         own = of_load[of_load["population"].map(text) == load_point.population]
         if kind not in _ORDER or load_point.phase or own.empty:
             continue

@@ -1,5 +1,6 @@
 """The result tables of a run, shared by the terminal and the report. Pure."""
 
+import functools
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -237,12 +238,13 @@ def _metrics(rows: Sequence[Record]) -> list[str]:
 
 def _ratios(comparisons: pd.DataFrame) -> dict[tuple[LoadPoint, str], Ratio]:
     """Return each arm's ratio to its reference, in the headline metric."""
+    controls = comparisons[comparisons["kind"] == ComparisonKind.CONTROL]
+    noise_at = functools.cache(functools.partial(noise_floor_at, comparisons=controls))
     ratios: dict[tuple[LoadPoint, str], Ratio] = {}
     for row in comparisons.to_dict("records"):
         if row["metric"] == headline(str(row["scenario_kind"])) and row["kind"] in RATIO_KINDS:
             load_point = LoadPoint.from_row(row)
-            noise = noise_floor_at(load_point, str(row["metric"]), comparisons)
-            ratios[load_point, str(row["arm"])] = _ratio(row, noise)
+            ratios[load_point, str(row["arm"])] = _ratio(row, noise_at(load_point, str(row["metric"])))
     return ratios
 
 

@@ -1,6 +1,10 @@
+import pandas as pd
 import pytest
 
+from bench.analysis.comparisons import noise_floor_at
+from bench.report import tables
 from bench.report.tables import Ratio, result_tables
+from bench.schema.load_points import LoadPoint
 from tests.support.results import Results, make_run_with_invalid_case, no_results, results_of
 
 
@@ -55,6 +59,19 @@ def test_ranked_rows_follow_the_printed_ratio_and_not_the_medians(frames: Result
     assert labels == ["multiprocessing", "select", "asyncio", "thread_per_client"]
     medians = {row.arm.label: row.values["throughput_rps"].median for row in rows}
     assert medians["select"] > medians["multiprocessing"], "the medians alone would give another order"
+
+
+def test_noise_floor_is_computed_once_for_each_load_point(frames: Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[LoadPoint] = []
+
+    def counted(load_point: LoadPoint, metric: str, comparisons: pd.DataFrame) -> float | None:
+        assert set(comparisons["kind"]) == {"control"}, "each call reads all rows that it gets"
+        asked.append(load_point)
+        return noise_floor_at(load_point, metric, comparisons)
+
+    monkeypatch.setattr(tables, "noise_floor_at", counted)
+    result_tables(*frames)
+    assert len(asked) == len(set(asked)) == 3
 
 
 def test_ratio_ends_in_conclusion(frames: Results) -> None:
