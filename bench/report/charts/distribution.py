@@ -77,24 +77,36 @@ def curve(rows: pd.DataFrame, lost: Mapping[int, float]) -> Curve | None:
 
     Histograms are added; percentiles never are. rows: of one case. lost: unanswered requests, by block.
     """
-    merged = rows.groupby("upper_ns")["count"].sum()
+    if rows.empty:
+        return None
+    blocks = _sorted_blocks(rows)
+    merged_upper, slot = np.unique(np.concatenate([upper for upper, _ in blocks.values()]), return_inverse=True)
+    merged = np.bincount(slot, np.concatenate([counts for _, counts in blocks.values()])).astype(float)
     total = float(merged.sum()) + sum(lost.values())
     nines = _supported_nines(total)
     if not len(nines):
         return None
-    us = quantile(merged.index.to_numpy(float) / 1e3, merged.to_numpy(float), total, 1 - 10.0**-nines)
-    blocks = {int(str(block)): group.sort_values("upper_ns") for block, group in rows.groupby("block")}
-    totals = {block: float(group["count"].sum()) + lost.get(block, 0.0) for block, group in blocks.items()}
+    us = quantile(merged_upper / 1e3, merged, total, 1 - 10.0**-nines)
+    totals = {block: float(counts.sum()) + lost.get(block, 0.0) for block, (_, counts) in blocks.items()}
     band = _supported_nines(min(totals.values()))
     of_blocks = [
-        quantile(
-            group["upper_ns"].to_numpy(float) / 1e3, group["count"].to_numpy(float), totals[block], 1 - 10.0**-band
-        )
-        for block, group in blocks.items()
+        quantile(upper / 1e3, counts, totals[block], 1 - 10.0**-band) for block, (upper, counts) in blocks.items()
     ]
     low, high, _ = statistics.order_ranks(len(of_blocks))
     ordered = np.sort(np.stack(of_blocks), axis=0)
     return Curve(nines, us, band, ordered[low - 1], ordered[high - 1])
+
+
+def _sorted_blocks(rows: pd.DataFrame) -> dict[int, tuple[Numbers, Numbers]]:
+    """Return the slots of each block, in ascending order, and their counts.
+
+    Groups of pandas took half of the time of a chart: each one copies all columns.
+    """
+    block, upper, counts = (rows[name].to_numpy() for name in ("block", "upper_ns", "count"))
+    order = np.lexsort((upper, block))
+    names, firsts = np.unique(block[order], return_index=True)
+    parts = (np.split(column[order].astype(float), firsts[1:]) for column in (upper, counts))
+    return dict(zip(names.tolist(), zip(*parts, strict=True), strict=True))
 
 
 def _supported_nines(total: float) -> Numbers:

@@ -26,6 +26,23 @@ def test_curve_ends_where_ten_replies_are_left() -> None:
     assert curve(rows.assign(count=2), {}) is None
 
 
+def test_curve_does_not_depend_on_the_order_of_rows() -> None:
+    rows = pd.DataFrame(
+        {"block": [0, 0, 2, 2], "upper_ns": [1000, 2000, 1000, 4000], "count": [4_000, 1_000, 3_000, 2_000]}
+    )
+    line, shuffled = curve(rows, {2: 5.0}), curve(rows.iloc[[3, 1, 0, 2]], {2: 5.0})
+    assert line is not None
+    assert shuffled is not None
+    assert set(line.us) == {1.0, 2.0, 4.0}
+    assert (set(line.low_us), set(line.high_us)) == ({1.0, 2.0}, {1.0, 4.0})
+    for name in ("nines", "us", "band_nines", "low_us", "high_us"):
+        assert np.array_equal(getattr(line, name), getattr(shuffled, name))
+
+
+def test_curve_of_no_replies_is_missing() -> None:
+    assert curve(pd.DataFrame({"block": [], "upper_ns": [], "count": []}), {}) is None
+
+
 def test_common_connections_need_two_arms_on_each_transport() -> None:
     cases = [("a/tcp", 1), ("b/tcp", 1), ("a/udp", 1), ("b/udp", 1), ("a/tcp", 64), ("a/udp", 64), ("b/udp", 64)]
     rows = [
