@@ -20,13 +20,24 @@ from clients.latency_windows import LatencyWindow, lower_ns
 SHARES = (0.0, 0.02, 0.05, 0.15, 0.4)
 SHADES = ("#d3e4f3", "#9cc8e3", "#4b9bd0", "#1b67b0", "#08306b")  # of replies
 ALARM_SHADES = ("#fdd8b5", "#fdae6b", "#f1752b", "#c4420a", "#7f2704")  # of requests without a reply in time
-NEVER_NAME = "no reply\nin time"
-LEGEND_TITLE = "share of a moment's requests (orange: no reply in time)"
 _GAP, _STRIP, _HEADROOM = 0.03, 0.08, 0.1  # above the scale, in heights of the scale
-_NAME_ROOM = 0.1  # for half of the two lines of NEVER_NAME, in heights of the axis
+_NAME_ROOM = 0.1  # for half of the two lines of the strip's name, in heights of the axis
 _LEAST_PHASE_SHARE = 0.05  # of the load; a shorter phase has no room for its name
 _FEW_DECADES = 3  # an axis with fewer ticks also has some between them
 _INK, _GREY = "#262626", "#595959"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of the picture. ``holabench`` replaces them where it draws in another language."""
+
+    never: str = "no reply\nin time"  # name of the strip, in two lines
+    legend: str = "share of a moment's requests (orange: no reply in time)"
+    up_to: str = "to {share}"
+    more: str = "more"
+
+
+ENGLISH = Words()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +125,7 @@ def shade_of(share: float) -> int | None:
     return max(number for number, beyond in enumerate(SHARES) if share > beyond)
 
 
-def latency_axis(ax: Axes, scale: LatencyScale, label: str = "latency (log scale)") -> None:
+def latency_axis(ax: Axes, scale: LatencyScale, label: str = "latency (log scale)", words: Words = ENGLISH) -> None:
     """Set the limits and ticks of the vertical axis."""
     ax.set_ylim(scale.bottom, scale.ceiling)
     decades = range(math.ceil(scale.bottom - 1e-9), math.floor(scale.top + 1e-9) + 1)
@@ -125,7 +136,7 @@ def latency_axis(ax: Axes, scale: LatencyScale, label: str = "latency (log scale
     strip = sum(scale.strip) / 2
     free = strip - _NAME_ROOM * (scale.ceiling - scale.bottom)  # a tick above it would meet the name of the strip
     heights = [height for height in heights if height <= free]
-    ax.set_yticks([*heights, strip], [*(format_us(10**height) for height in heights), NEVER_NAME])
+    ax.set_yticks([*heights, strip], [*(format_us(10**height) for height in heights), words.never])
     ax.set_ylabel(label)
 
 
@@ -151,9 +162,9 @@ def draw_phases(ax: Axes, ends_s: Sequence[tuple[str, float]], scale: LatencySca
         begin_s = end_s
 
 
-def draw_legend(ax: Axes) -> Legend:
+def draw_legend(ax: Axes, words: Words = ENGLISH) -> Legend:
     """Explain the shades above the axes, at the right."""
-    ends = [*(f"to {end:.0%}" for end in SHARES[1:]), "more"]
+    ends = [*(words.up_to.format(share=f"{end:.0%}") for end in SHARES[1:]), words.more]
     handles = [Patch(facecolor=shade, label=end) for shade, end in zip(SHADES, ends, strict=True)]
     legend = ax.legend(
         handles=handles,
@@ -166,5 +177,5 @@ def draw_legend(ax: Axes) -> Legend:
         handletextpad=0.4,
         columnspacing=1.0,
     )
-    legend.set_title(LEGEND_TITLE, FontProperties(size=8.5))
+    legend.set_title(words.legend, FontProperties(size=8.5))
     return legend

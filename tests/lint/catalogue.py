@@ -1,9 +1,10 @@
 """Check the translations, or update them: ``python -m tests.lint.catalogue [--update]``.
 
 A message is a text for people in a call of ``gettext``, ``ngettext``, ``pgettext`` or ``N_``, or in a template between
-``trans`` and ``endtrans``, or a text of the catalogue of quality codes, or the question of a preset, or the description
-of a server model. Without an option the command reports what is missing in a language, fuzzy, obsolete, or has other
-placeholders than the English text, and whether the compiled file is out of date. It then exits with code 1.
+``trans`` and ``endtrans``, or a text of the catalogue of quality codes or of the heat map, or the question of a preset,
+or the description of a server model. Without an option the command reports what is missing in a language, fuzzy,
+obsolete, or has other placeholders than the English text, and whether the compiled file is out of date. It then exits
+with code 1.
 
 ``--update`` writes new messages into the ``.po`` files, moves those that are no longer used to their ends, and compiles
 them. The compiled ``.mo`` files are part of the repository: then a checkout, an editable install and a wheel have them
@@ -17,6 +18,7 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -25,6 +27,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from bench.translation import DOMAIN, ENGLISH, LANGUAGES, LOCALE_FOLDER
+from clients.heat_map import ENGLISH as HEAT_MAP_WORDS
 from clients.quality_catalogue import CATALOGUE
 from servers import registry
 from tests.lint.phrases import ROOT
@@ -68,7 +71,8 @@ def collect_messages() -> Catalog:
     for code in CATALOGUE.values():
         for text in filter(None, (code.short, code.meaning, code.advice)):
             template.add(text, locations=[("clients/quality_catalogue.py", 0)])
-    for path, text in (*questions_of_presets(), *texts_of_models()):
+    heat_map = (("clients/heat_map.py", text) for text in astuple(HEAT_MAP_WORDS))
+    for path, text in (*questions_of_presets(), *texts_of_models(), *heat_map):
         template.add(text, locations=[(path, 0)])
     for message in template:  # Babel takes a per cent sign in a sentence for a placeholder of the % operator
         if message.id and not PERCENT_PLACEHOLDER.search("".join(message.id)):

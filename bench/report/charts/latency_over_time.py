@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,7 +19,16 @@ from bench.report.charts.style import Style, styles
 from bench.report.charts.sweeps import Sweep
 from bench.schema.arms import Arm
 from bench.translation import N_, gettext, ngettext
-from clients.heat_map import LatencyScale, draw_heat_map, draw_legend, draw_phases, format_us, latency_axis
+from clients.heat_map import (
+    ENGLISH,
+    LatencyScale,
+    Words,
+    draw_heat_map,
+    draw_legend,
+    draw_phases,
+    format_us,
+    latency_axis,
+)
 from clients.latency_windows import LatencyWindow, pool
 
 MAX_PANELS, COLUMNS, PANEL_IN = 12, 2, 3.1
@@ -56,6 +66,7 @@ def build_latency_over_time_chart(request: ChartRequest, tables: ChartTables) ->
     figure, axes = page(_texts(request, tables, loads), columns, 0.5 + PANEL_IN * lines, lines)
     looks = styles(arm.label for arm in shown)
     ends_s = phase_ends_s(request.sweep, tables.trials)
+    words = Words(*map(gettext, astuple(ENGLISH)))
     for ax, arm in zip(axes, shown, strict=False):
         _draw(ax, arm, loads[arm], looks[arm.label], scale)
         draw_phases(ax, ends_s, scale)
@@ -63,10 +74,10 @@ def build_latency_over_time_chart(request: ChartRequest, tables: ChartTables) ->
     for position, ax in enumerate(axes):
         ax.set_axis_off() if position >= len(shown) else ax.tick_params(labelleft=position % columns == 0)
         if position % columns == 0:
-            latency_axis(ax, scale, "")
+            latency_axis(ax, scale, "", words)
         if position >= len(shown) - columns:
             ax.set_xlabel(gettext("time (s)"))
-    draw_legend(axes[0])
+    draw_legend(axes[0], words)
     settle(figure)
     return figure
 
