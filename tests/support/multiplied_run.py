@@ -1,6 +1,6 @@
 """Make a large run from a measured one: its raw files with more blocks and more scenarios.
 
-Example: python -m tests.support.multiplied_run results/reference /tmp/large --blocks 30 --scenario-copies 3
+Example: python -m tests.support.multiplied_run results/reference large --blocks 30 --scenario-copies 3
 """
 
 import argparse
