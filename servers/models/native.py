@@ -1,4 +1,4 @@
-"""Compiled baseline: the least work for each request; its memory is mostly the compiler's.
+"""Compiled baseline: the least work for each request, but it polls while it waits, which takes CPU time at low rates.
 
 Represents: tuned: compiled to machine code, and polls for a moment before it sleeps
 
