@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analysis.cases import text
+from bench.analysis.statistics import MIN_BLOCKS_FOR_95
 from bench.plan.matrix import CLIENT_LIMIT
 from bench.schema.arms import Arm
 from clients.quality_codes import INVALID
@@ -22,6 +23,7 @@ class Effect(StrEnum):
     IMMUNE = "immune"
     DEGRADES = "degrades"
     BREAKS = "breaks"
+    UNDECIDED = "undecided"
     UNKNOWN = "unknown"
 
 
@@ -29,10 +31,10 @@ class Effect(StrEnum):
 class Disturbance:
     """The effect on one arm.
 
-    connections: the smallest number of other clients with that effect; of an immune arm, the largest one that was
-    measured. factor: 99th percentile of the latency there, relative to that at the fewest clients; nan if it breaks.
-    reason: why it breaks, or why nothing is known. before: the number of clients before the one at which it breaks.
-    predicted: the smallest measured number at which it is predicted to break; None if there is none.
+    connections: the smallest number of other clients with that effect; of an immune or undecided arm, the largest one
+    that was measured. factor: 99th percentile of the latency there, relative to that at the fewest clients; nan if it
+    breaks. reason: why it breaks, or why nothing is known. before: the number of clients before the one at which it
+    breaks. predicted: the smallest measured number at which it is predicted to break; None if there is none.
     """
 
     arm: Arm
@@ -50,7 +52,9 @@ def disturbances(rows: pd.DataFrame) -> list[Disturbance]:
     rows: of ``summary.csv``, with the 99th percentile of the latency of one population at each number of other clients.
 
     An arm *breaks* where it is not made for this many clients, fails, or leaves too many requests unanswered for a
-    finite percentile. It *degrades* where the percentile has at least doubled and the intervals are apart.
+    finite percentile. It *degrades* from the number on from which the percentile has at least doubled, with intervals
+    apart, there and with all more clients. It is *immune* if no percentile has doubled. All else is *undecided*, and
+    so are both with too few blocks for intervals: two blocks called ``epoll`` degraded at 1,000 clients, not at 3,000.
     """
     of_arms = {Arm.parse(str(name)): of_arm for name, of_arm in rows.groupby("arm", sort=True)}
     return [
@@ -76,12 +80,16 @@ def _measured(arm: Arm, records: list[dict[Any, Any]]) -> Disturbance:
     known = [row for row in others if _is_known(row)]
     if not known:
         return Disturbance(arm, Effect.UNKNOWN, int(usual["connections"]), reason="measured with one load only")
-    for row in known:
-        factor = float(row["median"]) / float(usual["median"])
-        if factor >= MIN_FACTOR and float(row["low"]) > float(usual["high"]):
-            return Disturbance(arm, Effect.DEGRADES, int(row["connections"]), factor)
-    last = known[-1]
-    return Disturbance(arm, Effect.IMMUNE, int(last["connections"]), float(last["median"]) / float(usual["median"]))
+    last = int(known[-1]["connections"])
+    factors = [float(row["median"]) / float(usual["median"]) for row in known]
+    if min(int(row["blocks"]) for row in (usual, *known)) < MIN_BLOCKS_FOR_95:
+        return Disturbance(arm, Effect.UNDECIDED, last, factors[-1], reason="too few blocks for 95% intervals")
+    doubled = [factor >= MIN_FACTOR for factor in factors]
+    clearly = [more and float(row["low"]) > float(usual["high"]) for more, row in zip(doubled, known, strict=True)]
+    first = next((position for position in range(len(known)) if all(clearly[position:])), None)
+    if first is not None:
+        return Disturbance(arm, Effect.DEGRADES, int(known[first]["connections"]), factors[first])
+    return Disturbance(arm, Effect.UNDECIDED if any(doubled) else Effect.IMMUNE, last, factors[-1])
 
 
 def _is_known(row: Mapping[Any, Any]) -> bool:

@@ -75,10 +75,17 @@ def effects_in_words(found: Sequence[Disturbance]) -> str:
         if each.effect is Effect.DEGRADES
     ]
     broken = [_broken(each) for each in found if each.effect is Effect.BREAKS]
-    unknown = [each.arm.label for each in found if each.effect is Effect.UNKNOWN]
-    groups = ((gettext("degrades"), degraded), (gettext("breaks"), broken), (gettext("not measured"), unknown))
+    undecided, unknown = (
+        [each.arm.label for each in found if each.effect is effect] for effect in (Effect.UNDECIDED, Effect.UNKNOWN)
+    )
+    groups = (
+        (gettext("degrades"), degraded),
+        (gettext("breaks"), broken),
+        (gettext("not decided"), undecided),
+        (gettext("not measured"), unknown),
+    )
     parts += [f"{word}: {', '.join(labels)}" for word, labels in groups if labels]
-    return "; ".join(parts) if len(unknown) < len(found) else ""
+    return "; ".join(parts) if len(unknown) + len(undecided) < len(found) else ""
 
 
 def _with_prediction(found: Disturbance) -> str:

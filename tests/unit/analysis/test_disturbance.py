@@ -9,7 +9,7 @@ from bench.schema.arms import Arm
 
 def make_row(connections: int, p99_us: float, arm: str = "select/tcp", **more: object) -> dict[str, object]:
     """Return a row of the summary whose interval is 10% to either side."""
-    known = {"status": "ok", "reason": "", "verdict": "valid", "low": 0.9 * p99_us, "high": 1.1 * p99_us}
+    known = {"status": "ok", "reason": "", "verdict": "valid", "low": 0.9 * p99_us, "high": 1.1 * p99_us, "blocks": 6}
     return {"arm": arm, "connections": connections, "median": p99_us} | known | more
 
 
@@ -31,9 +31,22 @@ def test_arm_degrades_at_the_first_number_that_doubles_the_tail() -> None:
     assert found.factor == pytest.approx(2.5)
 
 
-def test_doubled_tail_within_wide_intervals_is_no_effect() -> None:
+def test_doubled_tail_within_wide_intervals_is_undecided() -> None:
     found = judge(make_row(0, 200.0, high=700.0), make_row(64, 500.0))
-    assert found.effect is Effect.IMMUNE
+    assert found.effect is Effect.UNDECIDED
+
+
+def test_tail_that_doubles_only_between_is_undecided() -> None:
+    found = judge(make_row(0, 200.0), make_row(1000, 2400.0), make_row(3000, 210.0))
+    assert (found.effect, found.connections) == (Effect.UNDECIDED, 3000)
+
+
+@pytest.mark.parametrize("p99_us", [190.0, 900.0])
+def test_too_few_blocks_decide_nothing(p99_us: float) -> None:
+    found = judge(make_row(0, 200.0, blocks=2), make_row(64, p99_us, blocks=2))
+    assert (found.effect, found.reason) == (Effect.UNDECIDED, "too few blocks for 95% intervals")
+    broken = judge(make_row(0, 200.0, blocks=2), make_row(64, math.inf, blocks=2))
+    assert broken.effect is Effect.BREAKS
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,11 @@ def test_effects_name_each_server_once() -> None:
         Disturbance(EPOLL, Effect.DEGRADES, 256, 3.21),
         Disturbance(POOL, Effect.BREAKS, 64, before=16),
         Disturbance(SELECT, Effect.UNKNOWN, 0),
+        Disturbance(Arm("poll", "tcp"), Effect.UNDECIDED, 1024),
     ]
     assert effects_in_words(found) == (
         "immune up to 1024: asyncio; degrades: epoll from 256 on (3.21 times the p99); "
-        "breaks: thread_pool between 16 and 64; not measured: select"
+        "breaks: thread_pool between 16 and 64; not decided: poll; not measured: select"
     )
     assert effects_in_words(found[-1:]) == ""
 
