@@ -8,7 +8,7 @@ from bench.analysis.cases import text
 from bench.analysis.connection_memory import PARTS, ConnectionMemory, connection_memory
 from bench.analysis.disturbance import Disturbance, Effect, disturbances
 from bench.formatting import compact, format_ratio, join_words
-from bench.report.charts.families import BEHAVIOURS, disturbed_family, idle_family
+from bench.report.charts.families import BEHAVIOURS, BEHAVIOURS_OF_ONE, disturbed_family, idle_family
 from bench.report.charts.sweeps import Sweep, sweeps
 from bench.schema.arms import Arm
 from bench.translation import gettext
@@ -46,7 +46,7 @@ def _memory_sentences(summary: pd.DataFrame, trials: pd.DataFrame) -> list[str]:
     return [
         gettext(
             "Memory of the server for each client that {third_person}: {memory}.",
-            third_person=_third_person(behaviour),
+            third_person=gettext(BEHAVIOURS_OF_ONE[behaviour]),
             memory="; ".join(memory),
         )
         for behaviour, memory in texts.items()
@@ -139,11 +139,3 @@ def _behaviour(sweep: Sweep, trials: pd.DataFrame) -> str:
     """Return the behaviour of the other clients: the first one that is not normal."""
     of_scenario = trials[trials["scenario"] == sweep.scenario]
     return next(each for each in of_scenario["behaviour"].map(text) if each in BEHAVIOURS)
-
-
-def _third_person(behaviour: str) -> str:
-    return {
-        "silent": gettext("sends nothing"),
-        "trickle": gettext("sends byte by byte"),
-        "never_reads": gettext("never reads"),
-    }[behaviour]

@@ -53,6 +53,11 @@ BEHAVIOURS = {
     "trickle": N_("send one byte now and then"),
     "never_reads": N_("never read a reply"),
 }
+BEHAVIOURS_OF_ONE = {
+    "silent": N_("sends nothing"),
+    "trickle": N_("sends one byte now and then"),
+    "never_reads": N_("never reads a reply"),
+}
 
 
 def work_of_rows(trials: pd.DataFrame) -> Work:
@@ -72,9 +77,8 @@ def others_in_words(trials: pd.DataFrame) -> str:
             clients = (
                 ngettext("{count} client", "{count} clients", counts[0]) if len(counts) == 1 else gettext("clients")
             )
-            parts.append(
-                gettext("{clients} that {do_something}", clients=clients, do_something=gettext(BEHAVIOURS[behaviour]))
-            )
+            does = (BEHAVIOURS_OF_ONE if counts == [1] else BEHAVIOURS)[behaviour]
+            parts.append(gettext("{clients} that {do_something}", clients=clients, do_something=gettext(does)))
             continue
         work = work_of_rows(of_population)
         name = gettext("{population} requests", population=str(population).replace("_", " "))

@@ -53,7 +53,7 @@ def test_slow_clients_chart_states_who_is_immune(slow: ChartTables) -> None:
     sentences = disturbance_sentences(slow.summary, slow.trials)
     assert f"Beside clients that send nothing: {effects}." in sentences
     kib = ", ".join(f"{arm} 9.77 KiB" for arm in ("asyncio", "epoll", "select"))  # 0.01 MB for each client
-    assert f"Memory of the server for each client that never reads: in its processes {kib}." in sentences
+    assert f"Memory of the server for each client that never reads a reply: in its processes {kib}." in sentences
 
 
 def test_idle_chart_has_the_three_parts_of_the_memory() -> None:

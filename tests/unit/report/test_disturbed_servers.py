@@ -1,8 +1,10 @@
+import pandas as pd
 import pytest
 
 from bench.analysis.connection_memory import ConnectionMemory
 from bench.analysis.disturbance import Disturbance, Effect
 from bench.analysis.statistics import Interval
+from bench.report.charts.families import others_in_words
 from bench.report.disturbed_servers import effects_in_words, memory_in_words
 from bench.schema.arms import Arm
 
@@ -55,3 +57,11 @@ def test_each_part_of_the_memory_has_its_place_and_its_interval() -> None:
         "in its sockets asyncio 3.67 KiB, select 3.67 KiB [3.66, 3.68]",
     ]
     assert memory_in_words([]) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(1, "1 client that never reads a reply"), (96, "96 clients that never read a reply")]
+)
+def test_one_client_has_a_verb_of_its_own(count: int, words: str) -> None:
+    row = {"population": "slow", "behaviour": "never_reads", "population_connections": count}
+    assert others_in_words(pd.DataFrame([row])) == words
