@@ -24,7 +24,9 @@ WARMUP_SHARE = 0.1  # of a slice whose length its scenario sets
 MIN_REQUESTS = 10  # of an open loop in a window
 FEW_REQUESTS = 20  # fewer requests at a constant rate are off by more than 5% if the window holds no whole number
 MAX_SLICE_S = 60.0
-MIN_ROUNDS_OF_SLOW_ARM = 2  # in a block
+# In a block. A second slice of a server that waits 64 times in a row took 2 s, and did not change its rate: the blocks
+# give the interval.
+MIN_ROUNDS_OF_SLOW_ARM = 1
 FIRST_WARMUP_S = 0.005  # load before the first round: threads start, and the interpreter specialises its code
 MAX_LOAD_FACTOR = 4  # load on a slow arm in a block, compared with an arm of the plan's slices
 

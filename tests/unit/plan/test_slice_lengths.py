@@ -119,8 +119,8 @@ def test_slow_arms_share_their_rounds(rounds: int, slice_s: float, other_s: floa
     taken = [{n for n in range(rounds) if takes_part(n, interval, is_baseline=False)} for interval in intervals]
     assert taken[0] <= taken[1] or taken[1] <= taken[0]
     for length_s, numbers in zip((slice_s, other_s), taken, strict=True):
-        assert len(numbers) >= min(2, rounds)
-        assert len(numbers) <= 3 or len(numbers) * length_s <= MAX_LOAD_FACTOR * rounds * 0.025 * 1.001
+        assert numbers
+        assert len(numbers) == 1 or len(numbers) * length_s <= MAX_LOAD_FACTOR * rounds * 0.025 * 1.001
 
 
 def make_lengths(plan: Plan, arm_name: str, length: SliceLength) -> Lengths:
@@ -131,7 +131,7 @@ def test_duration_includes_long_slices_and_their_drain() -> None:
     plan = make_plan(blocks=10, transports=["tcp"])
     slow = make_lengths(plan, "select/tcp", SliceLength(4.0, 1.0, 1.0))
     more_s = duration_s(plan, MODELS, slow) - duration_s(plan, MODELS)
-    assert more_s == pytest.approx(10 * 2 * (2 * (4.0 + 1.0) + 1.0), rel=0.1)  # blocks, load points, slices
+    assert more_s == pytest.approx(10 * 2 * (4.0 + 1.0 + 1.0), rel=0.1)  # blocks, load points, one slice and its drain
     assert slices_per_block(plan, MODELS, slow) < slices_per_block(plan, MODELS)
 
 

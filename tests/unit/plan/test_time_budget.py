@@ -156,7 +156,7 @@ def test_fit_uses_the_time_and_no_more(minutes: float) -> None:
 
 def test_fit_changes_blocks_first_and_rounds_last() -> None:
     plan = load_plan("standard")
-    longer, shorter, shortest = (fit(plan, minutes, MODELS) for minutes in (30.0, 6.0, 4.0))
+    longer, shorter, shortest = (fit(plan, minutes, MODELS) for minutes in (30.0, 5.2, 4.0))
     assert longer.blocks > plan.blocks > shorter.blocks > MIN_BLOCKS
     assert round_counts(shorter) == round_counts(plan)
     assert shortest.blocks == MIN_BLOCKS
