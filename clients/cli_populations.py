@@ -20,6 +20,7 @@ from clients.heat_map_file import LoadOverTime
 from clients.load_context import LoadContext
 from clients.load_spec import LoadSpec
 from clients.local_ports import PortsExhaustedError
+from clients.population_counts import PopulationCounts
 from clients.population_document import make_documents
 from clients.population_specs import parse_populations
 from clients.protocol_check import ProtocolError, UnreachableError, find_server
@@ -90,7 +91,8 @@ def run_populations(
                 )
                 if population.last is not None
             }
-            return PopulationsResult(make_documents(generator.populations, threads.cpus, context), raw, over_time)
+            counts = {name: PopulationCounts.of(population) for name, population in generator.populations.items()}
+            return PopulationsResult(make_documents(counts, threads.cpus, context), raw, over_time)
     except (MemoryError, PortsExhaustedError, ValueError) as error:
         raise Stop(str(error)) from error
     finally:

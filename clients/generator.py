@@ -7,7 +7,7 @@ import gc
 import os
 import select
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Self
 
@@ -15,10 +15,10 @@ from clients.allocation import allocate, check_memory
 from clients.engine import syscalls
 from clients.engine.raw_memory import Array
 from clients.engine.threads import Threads
-from clients.latency_windows import MAX_WINDOWS, window_length_s
-from clients.load_spec import LoadSpec, Phase, check_duration, check_phases_fill
+from clients.load_spec import LoadSpec, check_duration, check_phases_fill
 from clients.local_ports import sources_needed
 from clients.measurement import Slice, Totals
+from clients.phase_alignment import align_phases
 from clients.population import LoadTimes, Population, close_connections
 from clients.thread_load import ThreadLoad
 from clients.thread_usage import combine, gc_runs_so_far, run_and_measure
@@ -79,22 +79,32 @@ class PopulationsGenerator:
         return sum(self._threads.each(lambda load: load.connect(number, now_ns, patience_ns), self._thread_loads))
 
     def load(
-        self, seconds: float, warmup_s: float = 0.0, *, counted: bool = True, seed: int | None = None
+        self,
+        seconds: float,
+        warmup_s: float = 0.0,
+        *,
+        counted: bool = True,
+        seed: int | None = None,
+        start_ns: int | None = None,
+        tail_s: float = 0.0,
     ) -> dict[str, Slice]:
         """Load the server for ``seconds``, of which ``warmup_s`` do not count. Returns a slice of each population.
 
         The slices are added to the totals if ``counted``. seed: of the arrivals of an open loop; None: derived from
-        each spec's seed, different for each load. Raises ValueError for an invalid length.
+        each spec's seed, different for each load. start_ns: of CLOCK_MONOTONIC; None: as soon as possible. If it has
+        passed, the load begins late, and its window stays where it was. tail_s: how long persistent connections of a
+        closed loop still send after the window, without being counted. Raises ValueError for an invalid length.
         """
         check_duration(seconds, warmup_s)
         check_phases_fill(next(iter(self.specs.values())), seconds - warmup_s)
         for population in self.populations.values():
             population.clear_histograms()
         gc_runs_before = gc_runs_so_far()
-        start_ns = time.monotonic_ns() + (_BEFORE_START_NS if len(self._thread_loads) > 1 else 0)
+        if start_ns is None:
+            start_ns = time.monotonic_ns() + (_BEFORE_START_NS if len(self._thread_loads) > 1 else 0)
         times = LoadTimes(start_ns, start_ns + int(warmup_s * 1e9), start_ns + int(seconds * 1e9))
         for population in self.populations.values():
-            population.begin_load(times, seed)
+            population.begin_load(times, seed, round(1e9 * tail_s))
         if self._stopped:
             self._end_now()
         runs = self._threads.each(lambda load: run_and_measure(load, times.start_ns), self._thread_loads)
@@ -186,37 +196,6 @@ class LoadGenerator:
     def close(self) -> None:
         """Close every connection."""
         self.generator.close()
-
-
-def align_phases(specs: Mapping[str, LoadSpec]) -> dict[str, LoadSpec]:
-    """Return the populations, all with the same phases. Raises ValueError if they disagree.
-
-    A population without phases does the same in all of them. All have windows of latencies, and room for the requests
-    that are due exactly at the end of the last one.
-    """
-    if not specs:
-        raise ValueError("a load needs at least one population")
-    phased = {name: spec for name, spec in specs.items() if spec.phases}
-    if not phased:
-        return dict(specs)
-    first_name, first = next(iter(phased.items()))
-    shape = [(phase.name, phase.seconds) for phase in first.phases]
-    for name, spec in phased.items():
-        if [(phase.name, phase.seconds) for phase in spec.phases] != shape:
-            raise ValueError(
-                f"populations {first_name!r} and {name!r} have different phases; names and seconds must agree"
-            )
-    part_s = window_length_s(sum(phase.seconds for phase in first.phases))
-    return {
-        name: replace(spec if spec.phases else _in_all_phases(spec, first.phases), parts=MAX_WINDOWS + 1, part_s=part_s)
-        for name, spec in specs.items()
-    }
-
-
-def _in_all_phases(spec: LoadSpec, phases: Iterable[Phase]) -> LoadSpec:
-    """Return a load that does the same in each phase."""
-    own = tuple(replace(phase, rate_rps=spec.rate_rps, active=True) for phase in phases)
-    return replace(spec, rate_rps=0.0, phases=own)
 
 
 def _open_poller(_: int) -> int:

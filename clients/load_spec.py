@@ -30,6 +30,7 @@ from clients.protocols import (
 ARRIVAL_KINDS = {"constant": CONSTANT, "poisson": POISSON, "burst": BURST}
 BEHAVIOURS = {"normal": NORMAL, "silent": SILENT, "trickle": TRICKLE, "never_reads": NEVER_READS}
 LIFECYCLES = ("persistent", "session", "per_request")
+MAX_GENERATORS = 1024
 MAX_WEIGHT = 1e9  # of one message size in a mix
 # Drawing the arrivals of 1e8 requests/s takes longer than the load. A request needs more than a microsecond anyway.
 MIN_RATE_RPS, MAX_RATE_RPS = 0.001, 1e7
@@ -54,6 +55,8 @@ _WHOLE = {
     "compute_units": (0, MAX_COMPUTE_UNITS),
     "parts": (1, MAX_PARTS),
     "raw_rows": (0, 10**12),
+    "generator": (0, MAX_GENERATORS - 1),
+    "generators": (1, MAX_GENERATORS),
 }
 _REAL = {
     "timeout_s": (1e-6, 3600.0),
@@ -118,6 +121,8 @@ class LoadSpec:
     parts: int = 1  # of a window, each with its own histogram
     part_s: float = 0.0  # least length of a part; the last ones may be shorter or empty. 0: equal parts
     raw_rows: int = 0  # maximum number of requests whose time stamps are kept
+    generator: int = 0  # number of this generator, from 0, if several load the server together ...
+    generators: int = 1  # ... and how many these are
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "phases", _make_phases(self.phases))

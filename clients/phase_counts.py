@@ -1,7 +1,7 @@
 """The phases of a load as Python sets them, and what was counted in each."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,13 +34,20 @@ class Goodput:
     """The ok replies of a load with phases, in short bins by when they arrived, and the requests that failed."""
 
     bin_s: float
-    replies: list[int]
-    latency_us: list[float | None]  # mean; from the intended time in an open loop
-    failed: list[int]  # given up, late, corrupt, or broken with their connection; by when they ended
+    bins: Counts  # shape (n, 3): sum of latencies in ns, from the intended time in an open loop; replies; failures
 
     def to_document(self) -> dict[str, Any]:
-        """Return the bins as plain values for JSON."""
-        return asdict(self)
+        """Return the bins as plain values for JSON.
+
+        ``failed`` has the requests that were given up, late, corrupt, or broken with their connection, by when they
+        ended.
+        """
+        return {
+            "bin_s": self.bin_s,
+            "replies": [int(count) for _, count, _ in self.bins],
+            "latency_us": [float(sum_ns / count / 1e3) if count else None for sum_ns, count, _ in self.bins],
+            "failed": [int(count) for _, _, count in self.bins],
+        }
 
 
 def set_phases(buffers: Buffers, spec: LoadSpec, window_ns: int, gap_ns: Callable[[float], float]) -> None:
@@ -72,12 +79,15 @@ def collect_phases(
             counts=_collect_phase(buffers, spec, number),
             usage=usage,
         )
-        rate_rps = phase.rate_rps if phase.active else 0.0
-        found.append(
-            PhaseSlice(phase, replace(spec, phases=(), rate_rps=rate_rps, parts=1, part_s=0.0, raw_rows=0), slice_)
-        )
+        found.append(PhaseSlice(phase, phase_spec(spec, phase), slice_))
         begin_ns = phase_end_ns
     return found
+
+
+def phase_spec(spec: LoadSpec, phase: Phase) -> LoadSpec:
+    """Return the specification of one phase of a load, as if it were a load of its own."""
+    rate_rps = phase.rate_rps if phase.active else 0.0
+    return replace(spec, phases=(), rate_rps=rate_rps, parts=1, part_s=0.0, raw_rows=0)
 
 
 def _collect_phase(buffers: Sequence[Buffers], spec: LoadSpec, number: int) -> LoadCounts:
@@ -108,10 +118,4 @@ def _sum_of(rows: Sequence[Array], name: str) -> Counts:
 def goodput(buffers: Sequence[Buffers], duration_s: float) -> Goodput:
     """Return the bins of the last load. duration_s: of its window."""
     bin_s = int(buffers[0].schedule["goodput_bin_ns"]) / 1e9
-    bins = np.sum([thread.goodput for thread in buffers], axis=0)[: round(np.ceil(duration_s / bin_s))]
-    return Goodput(
-        bin_s=bin_s,
-        replies=[int(count) for _, count, _ in bins],
-        latency_us=[float(sum_ns / count / 1e3) if count else None for sum_ns, count, _ in bins],
-        failed=[int(count) for _, _, count in bins],
-    )
+    return Goodput(bin_s, add_up([thread.goodput for thread in buffers])[: round(np.ceil(duration_s / bin_s))])

@@ -73,10 +73,11 @@ class Population:
             for name in self._used_histograms():
                 buffers.histograms[name].fill(0)
 
-    def begin_load(self, times: LoadTimes, seed: int | None) -> None:
+    def begin_load(self, times: LoadTimes, seed: int | None, tail_ns: int = 0) -> None:
         """Set every thread's schedule. The histograms must be clear.
 
-        seed: of arrivals and work; None: derived from the spec's seed, different for each load.
+        seed: of arrivals and work; None: derived from the spec's seed, different for each load. tail_ns: see
+        ``PopulationsGenerator.load``.
         """
         self._kept, self._pending = self.totals, None
         self._before = self._counters()
@@ -89,7 +90,7 @@ class Population:
             schedule, length_ns = buffers.schedule, times.end_ns - times.window_ns
             schedule["window_ns"] = times.window_ns
             schedule["end_ns"] = times.end_ns
-            schedule["send_until_ns"] = times.end_ns if self.spec.behaviour == "normal" else 0
+            schedule["send_until_ns"] = times.end_ns + tail_ns if self.spec.behaviour == "normal" else 0
             schedule["act_until_ns"] = times.end_ns
             schedule["part_ns"] = max(length_ns // self.spec.parts + 1, round(self.spec.part_s * 1e9))
             schedule["bin_ns"] = max(_MIN_BIN_NS, length_ns // BINS + 1)
@@ -144,9 +145,9 @@ class Population:
         return dict(zip(COUNTER_NAMES, (self._counters() - self._before).tolist(), strict=True))
 
     def _own_seed(self) -> list[int]:
-        """Return what makes the seed of a load different in each population, but not for the first one."""
-        population = self.buffers[0].population_number
-        return [population] if population else []
+        """Return what makes the seed of a load different in each population and generator, but not for the first."""
+        population, generator = self.buffers[0].population_number, self.spec.generator
+        return [population, generator] if generator else [population] if population else []
 
     def _used_histograms(self) -> tuple[str, ...]:
         return HISTOGRAM_NAMES if self.spec.open_loop else ("connect",)
@@ -178,10 +179,10 @@ class Population:
         At a constant rate the window and each phase begin and end in the middle between two arrivals. So they contain
         rate times length of them. With an arrival at an end, rounding would decide whether it is inside.
         """
-        spec, threads = self.spec, len(self.buffers)
+        spec, threads = self.spec, len(self.buffers) * self.spec.generators  # all together
         rate_rps = spec.phases[0].rate_rps * spec.phases[0].active if spec.phases else spec.rate_rps
-        gap_ns, first_gap_share = self._gap_ns(rate_rps), (thread + 0.5) / threads
-        start_ns: float = times.start_ns
+        first_gap_share = (thread * spec.generators + spec.generator + 0.5) / threads
+        gap_ns, start_ns = self._gap_ns(rate_rps), float(times.start_ns)
         if spec.arrivals == "constant" and gap_ns:
             start_ns += (times.window_ns - times.start_ns) % (gap_ns / threads)
         arrivals["position_ns"] = gap_ns * (first_gap_share - 1) if spec.arrivals == "constant" else 0.0

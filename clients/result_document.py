@@ -131,6 +131,7 @@ def _describe_counts(spec: LoadSpec, totals: Totals, rate: float | None) -> dict
 
 def _describe_latencies(spec: LoadSpec, totals: Totals) -> dict[str, Any]:
     tally, is_open = totals.tally, spec.open_loop
+    watched_ns = tally["watched_ns"] and 1e9 * totals.duration_s  # each thread watches its own connections
     histograms, missing = named_histograms(spec, totals), never_answered(spec, totals)
     return {
         "latency_us": _to_json(summary_us(histograms["latency"], missing["latency"])) if is_open else None,
@@ -138,7 +139,7 @@ def _describe_latencies(spec: LoadSpec, totals: Totals) -> dict[str, Any]:
         "lateness_us": _to_json(summary_us(histograms["lateness"])) if is_open else None,
         "connect_us": _to_json(summary_us(histograms["connect"])) if histograms["connect"].any() else None,
         "pool_wait_share": tally["pooled"] / tally["counted"] if is_open and tally["counted"] else None,
-        "in_flight_mean": tally["in_flight_ns"] / tally["watched_ns"] if tally["watched_ns"] else None,
+        "in_flight_mean": tally["in_flight_ns"] / watched_ns if watched_ns else None,
     }
 
 

@@ -16,6 +16,7 @@ _IDLE, _DRAINED = (list(COUNTERS.names or ()).index(name) for name in ("idle_ns"
 class ThreadRun:
     """One thread's use of time in one load."""
 
+    late_start_ns: int  # from when the load should have begun until it did
     elapsed_ns: int  # from the first request to the last reply; the wait for replies that never came is excluded
     cpu_ns: int  # polls that returned no event are excluded
     run_delay_ns: int  # time in which the thread was ready to run and had no CPU
@@ -34,6 +35,7 @@ class ThreadUsage:
     involuntary_switches: int
     major_faults: int
     gc_runs: int  # garbage collections in the process
+    late_start_s: float = 0.0  # of the thread that began last
 
 
 def combine(runs: Sequence[ThreadRun], gc_runs: int) -> ThreadUsage:
@@ -46,6 +48,7 @@ def combine(runs: Sequence[ThreadRun], gc_runs: int) -> ThreadUsage:
         involuntary_switches=sum(run.involuntary_switches for run in runs),
         major_faults=sum(run.major_faults for run in runs),
         gc_runs=gc_runs,
+        late_start_s=max(run.late_start_ns for run in runs) / 1e9,
     )
 
 
@@ -70,6 +73,7 @@ def run_and_measure(load: ThreadLoad, start_ns: int) -> ThreadRun:
     after = resource.getrusage(resource.RUSAGE_THREAD)
     loaded_ns = max(1, elapsed_ns - drained_ns)  # the wait for one lost datagram is longer than many slices
     return ThreadRun(
+        late_start_ns=max(0, began_ns - start_ns),
         elapsed_ns=loaded_ns,
         cpu_ns=min(loaded_ns, max(0, busy_ns)),
         run_delay_ns=_run_delay_ns() - delay_ns,

@@ -3,13 +3,16 @@
 Reads one JSON command per line and writes one JSON answer per line:
 
     {"do": "hello"}                                    -> {"ok": true, "threads", "cpus"}
+    {"do": "clock"}                                    -> {"ok": true, "monotonic_ns"}
     {"do": "set_thresholds", "thresholds": {...}}      -> {"ok": true}        (see quality_codes.Thresholds)
     {"do": "verify", "settings": {...}}                -> {"ok": true, "host"}
                                                           (optional "concurrent_clients"; here the host may be a name)
     {"do": "open", "id": ..., "settings": {...}}       -> {"ok": true, "connected"}
     {"do": "warm", "id": ..., "seconds"}               -> {"ok": true, "elapsed_s"} (a load that does not count)
     {"do": "slice", "id": ..., "seconds", "warmup_s"}  -> {"ok": true, "slice": {...}}
-                                                          (optional "seed": of the arrivals of an open loop)
+                                                          (optional "seed": of the arrivals of an open loop;
+                                                          "start_ns": by the clock above; "tail_s": see
+                                                          ``PopulationsGenerator.load``)
     {"do": "raw", "id": ...}                           -> {"ok": true, "rows": [[connection, sent_ns, received_ns]]}
                                                           (of the last slice, from its start; see LoadSpec.raw_rows)
     {"do": "discard", "id": ...}                       -> {"ok": true}        (drops the last slice)
@@ -28,6 +31,9 @@ If the load has phases, each slice has the slices of its phases under "phases". 
 warm-up and its phases. {"do": "prepare_populations"} compiles the loop for populations, which the first "open" does
 otherwise.
 
+If several generators load a server together, "slice" and "close" have "as_counts": true. The answers then have the
+plain values of ``clients.counts_transfer`` under "counts", by population, and ``clients.worker_group`` adds them up.
+
 "settings" are the fields of ``LoadSpec``. A failed command is answered {"ok": false, "error": "..."}. The worker exits
 when its standard input ends.
 """
@@ -35,6 +41,7 @@ when its standard input ends.
 import gc
 import json
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any, TextIO
 
@@ -42,24 +49,20 @@ import numpy as np
 
 from clients import kernel_counters
 from clients.addresses import resolve
-from clients.engine.histogram_slots import Counts
+from clients.counts_transfer import slice_to_plain, to_plain
 from clients.engine.threads import Threads
 from clients.fd_limit import TooManyConnectionsError, raise_fd_limit
 from clients.generator import PopulationsGenerator, compile_loops, compile_populations
-from clients.histogram import coarse, has_enough_beyond, quantile_ns
 from clients.load_context import LoadContext
 from clients.load_spec import LoadSpec
 from clients.local_ports import PortsExhaustedError
-from clients.measurement import Slice, replies_per_s
-from clients.population import Population
-from clients.population_document import all_histograms, make_documents
+from clients.population_counts import PopulationCounts, PopulationSlice
 from clients.population_specs import parse_populations
 from clients.protocol_check import ProtocolError, find_server
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 from clients.raw_rows import answered_rows
-from clients.result_document import named_histograms, never_answered, sessions_per_s
-from clients.steady_state import to_json
+from clients.worker_answers import ONLY, answer_close, answer_slice
 
 # Includes OverflowError and other arithmetic errors: no value in a command may end a worker that serves other loads.
 _COMMAND_ERRORS = (
@@ -72,9 +75,6 @@ _COMMAND_ERRORS = (
     MemoryError,
     ArithmeticError,
 )
-
-
-_ONLY = ""  # the name of a population that is opened without one
 
 
 class Worker:
@@ -93,6 +93,8 @@ class Worker:
             match command:
                 case {"do": "hello"}:
                     return {"ok": True, "cpus": list(self._threads.cpus), "threads": len(self._threads)}
+                case {"do": "clock"}:
+                    return {"ok": True, "monotonic_ns": time.monotonic_ns()}
                 case {"do": "set_thresholds", "thresholds": dict(changes)}:
                     self._thresholds = Thresholds(CATALOGUE, changes)
                     return {"ok": True}
@@ -112,22 +114,22 @@ class Worker:
         """Execute a command on one generator."""
         match command:
             case {"do": "open", "settings": dict(settings)}:
-                answer = self._open(name, {_ONLY: LoadSpec(**settings)})
-                return answer | {"connected": answer["connected"][_ONLY]} if answer["ok"] else answer
+                answer = self._open(name, {ONLY: LoadSpec(**settings)})
+                return answer | {"connected": answer["connected"][ONLY]} if answer["ok"] else answer
             case {"do": "open", "populations": list(populations)}:
                 return self._open(name, parse_populations(populations))
             case {"do": "warm", "seconds": seconds}:
                 warmed = self._generators[name].load(seconds, seconds, counted=False)
                 return {"ok": True, "elapsed_s": max(slice_.usage.elapsed_s for slice_ in warmed.values())}
-            case {"do": "slice", "seconds": seconds, "warmup_s": warmup_s}:
-                return self._load(self._generators[name], seconds, warmup_s, command.get("seed"))
+            case {"do": "slice", "seconds": _, "warmup_s": _}:
+                return self._load(self._generators[name], command)
             case {"do": "raw"}:
                 return self._raw(self._generators[name])
             case {"do": "discard"}:
                 self._generators[name].discard_last()
                 return {"ok": True}
             case {"do": "close"}:
-                return self._close(name, command.get("baseline_rps"))
+                return self._close(name, command)
         return _unknown(command)
 
     def close(self) -> None:
@@ -156,16 +158,21 @@ class Worker:
         self._compiled_populations = True
         return {"ok": True, "compile_s": compile_s}
 
-    def _load(
-        self, generator: PopulationsGenerator, seconds: float, warmup_s: float, seed: int | None
-    ) -> dict[str, Any]:
-        slices = generator.load(seconds, warmup_s, seed=seed)
-        described = {
-            name: describe_population_slice(generator.populations[name], slice_) for name, slice_ in slices.items()
+    def _load(self, generator: PopulationsGenerator, command: dict[str, Any]) -> dict[str, Any]:
+        slices = generator.load(
+            command["seconds"],
+            command["warmup_s"],
+            seed=command.get("seed"),
+            start_ns=command.get("start_ns"),
+            tail_s=command.get("tail_s", 0.0),
+        )
+        loads = {
+            name: PopulationSlice(generator.specs[name], slice_, tuple(generator.populations[name].phase_slices))
+            for name, slice_ in slices.items()
         }
-        if tuple(described) == (_ONLY,):
-            return {"ok": True, "slice": described[_ONLY]}
-        return {"ok": True, "slices": described}
+        if command.get("as_counts"):
+            return {"ok": True, "counts": {name: slice_to_plain(load) for name, load in loads.items()}}
+        return answer_slice(loads)
 
     def _raw(self, generator: PopulationsGenerator) -> dict[str, Any]:
         """Return the replies of the last slice, of all populations."""
@@ -176,24 +183,20 @@ class Worker:
                 rows += answered_rows(population.raw(), start_ns, start_ns + length_ns)
         return {"ok": True, "rows": rows}
 
-    def _close(self, name: str, baseline_rps: float | None) -> dict[str, Any]:
+    def _close(self, name: str, command: dict[str, Any]) -> dict[str, Any]:
         generator = self._generators.pop(name)
         drops = kernel_counters.drops_since(self._drops.pop(name), _any_spec(generator))
+        counts = {name: PopulationCounts.of(population) for name, population in generator.populations.items()}
         generator.close()
-        histograms = {
-            key: {quantity: coarse(counts) for quantity, counts in found.items() if counts.any()}
-            for key, found in all_histograms(generator.populations).items()
-        }
+        good_clock = kernel_counters.has_good_clock()
+        if command.get("as_counts"):
+            plain = {name: to_plain(each) for name, each in counts.items()}
+            cpus = list(self._threads.cpus)
+            return {"ok": True, "counts": plain, "drops": drops, "good_clock": good_clock, "cpus": cpus}
         context = LoadContext(
-            baseline_rps=baseline_rps,
-            drops=drops,
-            good_clock=kernel_counters.has_good_clock(),
-            thresholds=self._thresholds,
+            baseline_rps=command.get("baseline_rps"), drops=drops, good_clock=good_clock, thresholds=self._thresholds
         )
-        documents = make_documents(generator.populations, self._threads.cpus, context)
-        if tuple(documents) == (_ONLY,):
-            return {"ok": True, "document": documents[_ONLY], "histograms": histograms[_ONLY]}
-        return {"ok": True, "documents": documents, "histograms": histograms}
+        return answer_close(counts, self._threads.cpus, context)
 
 
 def _any_spec(generator: PopulationsGenerator) -> LoadSpec:
@@ -211,61 +214,6 @@ def _verify(settings: dict[str, Any], concurrent_clients: int) -> dict[str, Any]
 
 def _unknown(command: dict[str, Any]) -> dict[str, Any]:
     return {"ok": False, "error": f"unknown command: {json.dumps(command)[:200]}"}
-
-
-def describe_slice(spec: LoadSpec, slice_: Slice) -> dict[str, Any]:
-    """Return the figures of one slice.
-
-    A request is given up in its slice; its reply counts as late in the slice in which it arrives.
-    """
-    tally, usage = slice_.counts.tally, slice_.usage
-    rate = replies_per_s(tally, slice_.duration_s)
-    histograms, missing = named_histograms(spec, slice_.counts), never_answered(spec, slice_.counts)
-    percentiles = {
-        f"{quantity}_{name}_us": _quantile_us(histograms[quantity], quantile, missing[quantity])
-        if quantity in histograms
-        else None
-        for quantity in ("service", "latency")
-        for name, quantile in (("p50", 0.5), ("p99", 0.99))
-    }
-    return {
-        "start_s": slice_.start_s,
-        "duration_s": slice_.duration_s,
-        "elapsed_s": usage.elapsed_s,
-        "scheduled": tally["scheduled"] if spec.open_loop else None,
-        "sent": tally["sent"],
-        "unsent": tally["unsent"],
-        "replies": tally["replies"],
-        "answered": tally["ok"],
-        "sessions": tally["sessions"],
-        "throughput_rps": rate,
-        "sessions_per_s": sessions_per_s(spec, rate),
-        "late": tally["late"],
-        "given_up": tally["timed_out"] + tally["broken"],
-        "corrupt": tally["corrupt"],
-        **percentiles,
-        "generator_cpu_us": usage.cpu_s * 1e6,
-        "generator_cpu_share": usage.busiest_cpu_share,
-        "run_delay_share": usage.run_delay_s / usage.elapsed_s if usage.elapsed_s else 0.0,
-        "involuntary_switches": usage.involuntary_switches,
-    }
-
-
-def describe_population_slice(population: Population, slice_: Slice) -> dict[str, Any]:
-    """Return the figures of one slice of a population, with those of its phases."""
-    described = describe_slice(population.spec, slice_)
-    if population.spec.phases:
-        described["phases"] = {
-            part.phase.name: describe_slice(part.spec, part.slice_) for part in population.phase_slices
-        }
-    return described
-
-
-def _quantile_us(counts: Counts, quantile: float, missing: int) -> float | str | None:
-    """Return a percentile if enough requests lie beyond it, and the median of any; "inf" if it is infinite."""
-    if quantile > 0.5 and not has_enough_beyond(int(counts.sum()) + missing, quantile):
-        return None
-    return to_json(quantile_ns(counts, quantile, missing) / 1e3)
 
 
 def run(cpus: Sequence[int], source: TextIO = sys.stdin, sink: TextIO = sys.stdout) -> None:

@@ -11,6 +11,7 @@ import pytest
 from clients.engine.threads import Threads
 from clients.generator import LoadGenerator, PopulationsGenerator, compile_populations
 from clients.load_context import LoadContext
+from clients.population_counts import PopulationCounts
 from clients.population_document import make_population_document
 from tests.generator.loads import make_tcp_spec, run_load
 from tests.support.frame_servers import Frame, answer_frames
@@ -101,7 +102,9 @@ def test_client_that_never_reads_stops_when_the_socket_is_full(threads: Threads)
             with LoadGenerator(spec, threads) as generator:
                 generator.open()
                 tallies = [generator.load(0.1).counts.tally for _ in range(10)]
-                document = make_population_document(generator.population, threads.cpus, LoadContext())
+                document = make_population_document(
+                    PopulationCounts.of(generator.population), threads.cpus, LoadContext()
+                )
         finally:
             done.set()
     assert 0 < document["unread_bytes"] < 2 * (16 << 20)

@@ -11,7 +11,7 @@ import pytest
 from clients.engine.threads import Threads
 from clients.generator import LoadGenerator
 from clients.result_document import make_document
-from clients.worker import describe_slice
+from clients.worker_answers import describe_slice
 from tests.generator.loads import make_tcp_spec, make_udp_spec, run_load
 from tests.support.commands import run_python
 from tests.support.scripted_servers import HOST, echo, start_tcp_server, start_udp_server

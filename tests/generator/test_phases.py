@@ -16,6 +16,7 @@ from clients.generator import LoadGenerator, PopulationsGenerator, compile_popul
 from clients.load_context import LoadContext
 from clients.load_spec import LoadSpec, Phase
 from clients.measurement import lost_of
+from clients.population_counts import PopulationCounts
 from clients.population_document import make_population_document
 from tests.generator.loads import make_tcp_spec, make_udp_spec
 from tests.support.scripted_servers import HOST, echo, start_tcp_server, start_udp_server
@@ -36,7 +37,7 @@ def run_phases(threads: Threads, spec: LoadSpec, warmup_s: float = 0.0) -> dict[
     with LoadGenerator(spec, threads) as generator:
         generator.open()
         generator.load(seconds + warmup_s, warmup_s, seed=5)
-        document = make_population_document(generator.population, threads.cpus, LoadContext())
+        document = make_population_document(PopulationCounts.of(generator.population), threads.cpus, LoadContext())
     for part in (document, *document["phases"]):
         assert part["sent"] == sum(part["ledger"][outcome] for outcome in LEDGER)
         if spec.open_loop and part["scheduled"] is not None:

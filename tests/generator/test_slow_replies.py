@@ -13,7 +13,7 @@ from clients.engine.threads import Threads
 from clients.generator import LoadGenerator
 from clients.load_spec import LoadSpec
 from clients.measurement import Slice, credited_replies
-from clients.worker import describe_slice
+from clients.worker_answers import describe_slice
 from tests.support.scripted_servers import HOST
 from tests.support.servers import start_command
 
