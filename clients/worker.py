@@ -17,7 +17,9 @@ Reads one JSON command per line and writes one JSON answer per line:
                                                           (of the last slice, from its start; see LoadSpec.raw_rows)
     {"do": "discard", "id": ...}                       -> {"ok": true}        (drops the last slice)
     {"do": "close", "id": ...}                         -> {"ok": true, "document": {...}, "histograms": {...}}
-                                                          (optional "baseline_rps": rate of the baseline at this load)
+                                                          (optional "baseline_rps": rate of the baseline at this load;
+                                                          "server_drops": datagrams that the kernel dropped at a
+                                                          server on another machine)
 
 Several populations of clients load a server together:
 
@@ -186,6 +188,8 @@ class Worker:
     def _close(self, name: str, command: dict[str, Any]) -> dict[str, Any]:
         generator = self._generators.pop(name)
         drops = kernel_counters.drops_since(self._drops.pop(name), _any_spec(generator))
+        if drops is not None and command.get("server_drops") is not None:
+            drops["server"] = command["server_drops"]
         counts = {name: PopulationCounts.of(population) for name, population in generator.populations.items()}
         generator.close()
         good_clock = kernel_counters.has_good_clock()

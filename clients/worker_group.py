@@ -233,7 +233,7 @@ class WorkerGroup:
         counts = {key: merge_populations([*found.values()], load.specs[key]) for key, found in parts.items()}
         context = LoadContext(
             baseline_rps=command.get("baseline_rps"),
-            drops=_add_drops([answer["drops"] for answer in answers.values()]),
+            drops=_add_drops([answer["drops"] for answer in answers.values()], command.get("server_drops")),
             good_clock=all(answer["good_clock"] for answer in answers.values()),
             thresholds=self._thresholds,
         )
@@ -264,15 +264,16 @@ def _parts(
     }
 
 
-def _add_drops(drops: Sequence[Mapping[str, int] | None]) -> dict[str, int] | None:
+def _add_drops(drops: Sequence[Mapping[str, int] | None], at_server: int | None) -> dict[str, int] | None:
     """Return the datagrams that the kernels dropped; None if that is unknown of one generator.
 
-    A generator sees the drops of the server only if both are on one machine, and then all of them see the same.
+    at_server: None if the server may be on a generator's machine. Then all generators there see the same.
     """
     known = [each for each in drops if each is not None]
     if len(known) < len(drops) or not known:
         return None
+    seen = max(each["server"] for each in known)
     return {
         "generator": sum(each["generator"] for each in known),
-        "server": max(each["server"] for each in known),
+        "server": seen if at_server is None else at_server,
     }

@@ -25,25 +25,12 @@ from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, population_settings
 from bench.experiment.server_pool import verify
 from bench.experiment.trial_rows import TrialMeasurement, WholeLoad, trial_row
-from bench.machine.kernel_counters import growth, kernel_memory_mb, listen_overflows
-from bench.machine.process_usage import ProcessTree, Usage
+from bench.machine.kernel_counters import datagrams_dropped_at, growth, kernel_memory_mb, listen_overflows
+from bench.machine.process_usage import Usage
 from bench.machine.socket_buffers import pending_connections, server_sockets
 from bench.plan.population_loads import PopulationLoad
 from bench.plan.slice_lengths import FIRST_WARMUP_S, SliceLength
 from bench.schema.csv_schema import HistogramRow, LatencyWindowRow, ResourceRow, SliceRow, TimelineRow, TrialRow
-
-
-class GeneratorMeter:
-    """Resources of the generator between two readings."""
-
-    def __init__(self, pid: int) -> None:
-        self._tree = ProcessTree(pid)
-        self._usage = self._tree.usage()
-
-    def advance(self) -> tuple[Usage, Usage]:
-        """Return the previous reading and a new one."""
-        before, self._usage = self._usage, self._tree.usage()
-        return before, self._usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +64,12 @@ class ArmRun:
     trials: Sequence[TrialContext]  # one for each population that has clients, in each phase in which it is active
     server: Server
     length: SliceLength
-    meter: GeneratorMeter
     usage: Usage  # of the server when its last slice ended
     slices: list[MeasuredSlice] = field(default_factory=list)
     generator_resources: list[ResourceRow] = field(default_factory=list)
     opening_kernel_mb: float | None = None  # growth of the kernel's memory, without sockets
     listen_overflows: int | None = 0  # in all slices; None: unknown
+    drops_before: int | None = None  # datagrams dropped at the server until it was loaded
     failure: str = ""
 
     @property
@@ -123,9 +110,13 @@ class ArmRun:
         if asks_for_memory:
             connections = sum(connected.values())
             self.opening_kernel_mb = growth_without_sockets_mb(
-                kernel_mb, kernel_memory_mb(), connections, context.socket_size
+                kernel_mb,
+                kernel_memory_mb(),
+                connections,
+                context.socket_size,
+                both_ends=not context.schedule.hosts.are_apart,
             )
-        self.meter.advance()
+        context.generator.advance_usage()
 
     def measure_slice(self, number: int, position: int) -> SliceRow:
         """Load the server for one slice of a round; return a row to show. position: in the round."""
@@ -134,7 +125,7 @@ class ArmRun:
         reports = self._load_slice(number)
         self._count_overflows(overflows)
         # The server was idle since its last slice, so one reading is the end of that slice and the start of this one.
-        usage, generator_usages = self.server.tree.settled_usage(), self.meter.advance()
+        usage, generator_usages = self.server.tree.settled_usage(), self.context.generator.advance_usage()
         until_read_s = time.monotonic() - begin_s
         cpu_ns = usage.cpu_ns - self.usage.cpu_ns
         rows = tuple(self._row(trial, number, position, reports, cpu_ns) for trial in self.trials)
@@ -198,9 +189,16 @@ class ArmRun:
             return None
         return socket_memory_mb(server_sockets(int(self.server.ready["port"])), self.context.socket_size)
 
+    def _server_drops(self) -> int | None:
+        """Return the datagrams that the kernel dropped at a server that the generators' machines do not see."""
+        if self.trial.arm.transport == "tcp" or not self.context.schedule.hosts.are_apart:
+            return None
+        return datagrams_dropped_at(int(self.server.ready["port"]))
+
     def _connect(self) -> Mapping[str, int]:
         """Open the connections of all populations; return their numbers by name."""
         context, load, generator = self.context, self.trial.load, self.context.generator
+        self.drops_before = self._server_drops()
         timeout_s, spin = context.schedule.plan.timeout_s, context.schedule.cpus_disjoint
         settings = {
             population.name: population_settings(load, population, self.server, timeout_s, spin=spin)
@@ -258,9 +256,11 @@ class ArmRun:
         self, baseline_rps: float | None
     ) -> tuple[Mapping[str, dict[str, Any]], Mapping[str, Mapping[str, list[list[int]]]]]:
         """Close the connections; return documents and histograms of each population by name."""
-        generator = self.context.generator
+        generator, drops = self.context.generator, self._server_drops()
+        if drops is not None and self.drops_before is not None:
+            drops = max(0, drops - self.drops_before)
         if self.trial.load.has_populations:
-            closed = generator.close_populations(self.load_name)
+            closed = generator.close_populations(self.load_name, drops)
             return closed.documents, closed.histograms
-        only = generator.close(self.load_name, baseline_rps)
+        only = generator.close(self.load_name, baseline_rps, drops)
         return {"": only.document}, {"": only.histograms}

@@ -9,8 +9,8 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from bench.experiment.arm_run import ArmRun, GeneratorMeter
-from bench.experiment.child_process import ServerError, UnmanagedServer
+from bench.experiment.arm_run import ArmRun
+from bench.experiment.child_process import LostGeneratorError, ServerError, UnmanagedServer
 from bench.experiment.kernel_memory import holds_connections, settle_kernel_memory
 from bench.experiment.observer import CaseFinished, SliceFinished
 from bench.experiment.output_file import bound_all
@@ -39,6 +39,7 @@ from bench.schema.csv_schema import (
     TimelineRow,
     TrialRow,
 )
+from bench.schema.load_points import LoadPoint
 from bench.store.run_folder import BlockRows
 
 MAX_RUN_DELAY_SHARE = 0.1  # of a slice; a round with a longer delay of the generator is disturbed
@@ -46,7 +47,10 @@ MAX_REPEAT_SHARE = 0.1  # of the rounds of a load point; later disturbed rounds 
 
 
 class Block:
-    """Runs one block. Its rows are complete only at its end."""
+    """Runs one block. Its rows are complete only at its end.
+
+    lost: why no later block can be measured: a generator on another machine was lost.
+    """
 
     def __init__(
         self,
@@ -62,7 +66,6 @@ class Block:
         self._baseline_servers = baseline_servers
         self._rates = rates
         self._lengths = lengths  # of an arm without one: those of the plan
-        self._meter = GeneratorMeter(context.generator.pid)
         self._slices: list[SliceRow] = []
         self._histograms: list[HistogramRow] = []
         self._resources: list[ResourceRow] = []
@@ -71,21 +74,19 @@ class Block:
         self._timeline: list[TimelineRow] = []
         self._latency_windows: list[LatencyWindowRow] = []
         self._replay: list[ReplayRow] = []
+        self.lost = ""
 
     def run(self) -> BlockRows:
         """Run every scenario.
 
-        Raises ChildError if the generator fails; a server that fails is a row.
+        Raises ChildError if the generator fails; a server that fails is a row. If a generator on another machine is
+        lost, every trial that has not finished is a failed row.
         """
-        recorded = replay_load(self._schedule) if self._number == 0 else None
-        for scenario in self._schedule.block_order(self._number):
-            baselines = self._baseline_servers[scenario.scenario.protocol]
-            for same_servers in scenario.fresh_groups:
-                with fresh_servers(self._context, same_servers, self._schedule.fresh_arms) as servers:
-                    for load in same_servers.loads:
-                        self._run_load(load, {**servers, **baselines})
-                    if recorded in same_servers.loads:
-                        self._replay = record_replay(self._context, recorded, servers)
+        try:
+            self._run_scenarios()
+        except LostGeneratorError as error:
+            self.lost = str(error)
+            self._add_lost_trials()
         return BlockRows(
             self._slices,
             self._histograms,
@@ -96,6 +97,32 @@ class Block:
             self._latency_windows,
             self._replay,
         )
+
+    def _run_scenarios(self) -> None:
+        recorded = replay_load(self._schedule) if self._number == 0 else None
+        for scenario in self._schedule.block_order(self._number):
+            baselines = self._baseline_servers[scenario.scenario.protocol]
+            for same_servers in scenario.fresh_groups:
+                with fresh_servers(self._context, same_servers, self._schedule.fresh_arms) as servers:
+                    for load in same_servers.loads:
+                        self._run_load(load, {**servers, **baselines})
+                    if recorded in same_servers.loads:
+                        self._replay = record_replay(self._context, recorded, servers)
+
+    def _add_lost_trials(self) -> None:
+        """Add a failed row for each trial of the block that has no row."""
+        finished = {(row.arm, *(getattr(row, name) for name in LoadPoint.PLANNED_COLUMNS)) for row in self._trials}
+        for scenario in self._schedule.block_order(self._number):
+            for load in scenario.loads:
+                for arm in self._schedule.arms:
+                    trials = [self._trial(arm, load, part) for part in load.parts]
+                    missing = [
+                        trial
+                        for trial in trials
+                        if (arm.name, *(trial.factors[name] for name in LoadPoint.PLANNED_COLUMNS)) not in finished
+                    ]
+                    reason = load.skip_reasons[arm]
+                    self._add_unmeasured(missing, "skipped" if reason else "failed", reason or self.lost)
 
     def _run_load(self, load: ScheduledLoad, servers: Servers) -> None:
         """Measure all arms at one load point."""
@@ -143,7 +170,7 @@ class Block:
                 reason = "its capacity could not be measured when the rates were calibrated"
                 self._add_unmeasured(trials, "failed", reason)
             else:
-                arm_runs.append(ArmRun(self._context, trials, server, length, self._meter, server.tree.usage()))
+                arm_runs.append(ArmRun(self._context, trials, server, length, server.tree.usage()))
         return arm_runs
 
     def _trial(self, arm: Arm, load: ScheduledLoad, part: LoadPart) -> TrialContext:

@@ -20,10 +20,21 @@ def module_command(module: str, *arguments: str, python: str = "") -> list[str]:
 
 
 def server_command(
-    model: str, transport: str, protocol: str, workers: int, python: str = "", backlog: int | None = None
+    model: str,
+    transport: str,
+    protocol: str,
+    workers: int,
+    python: str = "",
+    backlog: int | None = None,
+    address: str = "",
 ) -> list[str]:
-    """Return the command line of a model's server, on a port that the kernel chooses. backlog: None for the usual."""
+    """Return the command line of a model's server, on a port that the kernel chooses.
+
+    backlog: None for the usual. address: that it listens on; "" for loopback.
+    """
     options = ["--transport", transport, "--protocol", protocol, "--workers", str(workers)]
+    if address:
+        options += ["--host", address]
     if backlog is not None:
         options += ["--backlog", str(backlog)]
     return module_command("servers", model, *options, python=python)

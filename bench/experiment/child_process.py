@@ -28,6 +28,10 @@ class ChildError(Exception):
     """
 
 
+class LostGeneratorError(ChildError):
+    """A generator on another machine was lost during a block. What was measured before stays."""
+
+
 class ServerError(Exception):
     """One server cannot be measured any further. The others continue."""
 

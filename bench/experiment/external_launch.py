@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from bench.experiment.child_process import ServerError, UnmanagedServer
-from bench.experiment.listening import Listening, find_listening
+from bench.experiment.listening import LOOPBACK, Listening, find_listening
 from bench.experiment.model_catalogue import filled
 from bench.experiment.server import Server
 from bench.experiment.supervised_child import SupervisedChild
@@ -15,23 +15,29 @@ from bench.machine.process_usage import UnknownUsage
 from bench.plan.external_server import ExternalServer
 from bench.schema.arms import Arm
 
-_HOST = "127.0.0.1"
 _POLL_S = 0.02  # between two looks at the kernel's table of sockets
 UNKNOWN_SOCKET_OPTIONS = dict.fromkeys(("backlog", "nodelay", "rcvbuf", "sndbuf"))
 
 
 def launch_external(
-    stack: contextlib.ExitStack, arm: Arm, external: ExternalServer, protocol: str, cpus: Sequence[int]
+    stack: contextlib.ExitStack,
+    arm: Arm,
+    external: ExternalServer,
+    protocol: str,
+    cpus: Sequence[int],
+    address: str = "",
 ) -> Server:
     """Start an external server on a port that was free a moment ago. Raises OSError.
 
-    An external server cannot report a port of its own choice, so holabench chooses one.
+    An external server cannot report a port of its own choice, so holabench chooses one. address: where generators on
+    other machines reach it; "" for loopback.
     """
+    host = address or LOOPBACK
     kind = socket.SOCK_STREAM if arm.transport == "tcp" else socket.SOCK_DGRAM
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind((_HOST, 0))
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as sock:
+        sock.bind((host, 0))
         port = sock.getsockname()[1]
-    external = filled(external, port=port, transport=arm.transport, protocol=protocol, host=_HOST)
+    external = filled(external, port=port, transport=arm.transport, protocol=protocol, host=host)
     start_deadline_s = time.monotonic() + external.start_s
     child = stack.enter_context(
         SupervisedChild(
@@ -43,7 +49,7 @@ def launch_external(
             environment=external_environment() | external.environment,
         )
     )
-    return Server(arm, child, child.tree, _ready(external, _HOST, port), external, start_deadline_s)
+    return Server(arm, child, child.tree, _ready(external, host, port), external, start_deadline_s)
 
 
 def attach(arm: Arm, external: ExternalServer) -> Server:
@@ -52,10 +58,10 @@ def attach(arm: Arm, external: ExternalServer) -> Server:
     return Server(arm, UnmanagedServer(), UnknownUsage(), _ready(external, host, port), external)
 
 
-def await_external(server: Server, external: ExternalServer) -> None:
+def await_external(server: Server, external: ExternalServer, address: str = "") -> None:
     """Wait until an external server is up: until one of its own processes listens on its port.
 
-    Raises ServerError, ChildError.
+    address: as in ``launch_external``. Raises ServerError, ChildError.
     """
     if not isinstance(server.child, SupervisedChild):
         return
@@ -64,7 +70,7 @@ def await_external(server: Server, external: ExternalServer) -> None:
         child.await_line(server.start_deadline_s - time.monotonic())
     listening = Listening()
     while child.alive:
-        listening = find_listening(server.arm.transport, port, child.tree.pids())
+        listening = find_listening(server.arm.transport, port, child.tree.pids(), address or LOOPBACK)
         if listening.host:
             server.ready = {**server.ready, "host": listening.host}
             return

@@ -4,11 +4,14 @@ There is one method per command of ``clients.worker``. Every method raises Child
 which ends the run. A server that cannot be loaded raises ServerError, and the generator continues.
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from bench.experiment.child_commands import generator_command
 from bench.experiment.child_process import READY_S, Child, ServerError
+from bench.machine.process_usage import ProcessTree, Usage
 
 _COMPILE_S = 300.0  # the first run on a machine compiles the generator
 _ANSWER_S = 30.0  # beyond the requested load; a generator that takes longer hangs
@@ -33,17 +36,31 @@ class ClosedPopulations:
     histograms: Mapping[str, Mapping[str, list[list[int]]]]  # by population, or by population/phase
 
 
+class GeneratorChild(Protocol):
+    """A process that answers the commands of ``clients.worker``, or several as one. Raises ChildError."""
+
+    def ask(self, question: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+        """Return the answer to a command."""
+
+    def read_line(self, timeout_s: float) -> dict[str, Any]:
+        """Return the first line, which comes once it is ready."""
+
+
 class Generator:
     """The load generator of a run.
 
     A load is a set of connections to one server, known by a name.
     """
 
-    def __init__(self, child: Child, longest_request_s: float) -> None:
-        """longest_request_s: how long a request may take, with all the times that it is sent again."""
+    def __init__(self, child: GeneratorChild, longest_request_s: float, read_usage: Callable[[], Usage]) -> None:
+        """longest_request_s: how long a request may take, with all the times that it is sent again.
+
+        read_usage: returns the resources that the generator has taken so far.
+        """
         self._child = child
         self._longest_request_s = longest_request_s
-        self.pid = child.pid
+        self._read_usage = read_usage
+        self._usage: Usage | None = None  # at the last reading
         # Of all loads so far, from the first request to the last reply: see bench.schema.load_time.
         self.load_s, self.repeated_s = 0.0, 0.0
         self._last_slices_s: dict[str, float] = {}  # of each load
@@ -51,6 +68,12 @@ class Generator:
     def await_ready(self) -> None:
         """Wait until it is compiled and ready."""
         self._child.read_line(_COMPILE_S)
+
+    def advance_usage(self) -> tuple[Usage, Usage]:
+        """Return the previous reading of the generator's resources and a new one."""
+        now = self._read_usage()
+        before, self._usage = self._usage or now, now
+        return before, now
 
     def set_thresholds(self, thresholds: Mapping[str, list[float]]) -> None:
         """Set thresholds of quality codes that replace the defaults."""
@@ -115,17 +138,18 @@ class Generator:
         self.load_s -= discarded_s
         self.repeated_s += discarded_s
 
-    def close(self, load: str, baseline_rps: float | None = None) -> ClosedLoad:
+    def close(self, load: str, baseline_rps: float | None = None, server_drops: int | None = None) -> ClosedLoad:
         """Close a load; return its counts.
 
-        baseline_rps: rate of the baseline at this load, for the quality codes.
+        baseline_rps: rate of the baseline at this load, for the quality codes. server_drops: datagrams that the kernel
+        dropped at a server that is not on the generator's machine.
         """
-        answer = self._ask({"do": "close", "id": load, "baseline_rps": baseline_rps})
+        answer = self._ask({"do": "close", "id": load, "baseline_rps": baseline_rps, "server_drops": server_drops})
         return ClosedLoad(answer["document"], answer["histograms"])
 
-    def close_populations(self, load: str) -> ClosedPopulations:
-        """Close a load with several populations; return the counts of each."""
-        answer = self._ask({"do": "close", "id": load})
+    def close_populations(self, load: str, server_drops: int | None = None) -> ClosedPopulations:
+        """Close a load with several populations; return the counts of each. server_drops: as in ``close``."""
+        answer = self._ask({"do": "close", "id": load, "server_drops": server_drops})
         return ClosedPopulations(answer["documents"], answer["histograms"])
 
     def abandon(self, load: str) -> None:
@@ -146,3 +170,10 @@ class Generator:
         request_s = command.get("settings", {}).get("timeout_s", self._longest_request_s)
         timeout_s = _ANSWER_S + _LONGEST_REQUESTS * request_s + command.get("seconds", 0.0)
         return self._child.ask(command, timeout_s)
+
+
+@contextlib.contextmanager
+def local_generator(cpus: Sequence[int], longest_request_s: float) -> Iterator[Generator]:
+    """Start the load generator on this machine. It may not be ready yet. Raises ChildError. cpus: of its threads."""
+    with Child("the load generator", generator_command(cpus), cpus, pipe_stdin=True) as child:
+        yield Generator(child, longest_request_s, ProcessTree(child.pid).usage)

@@ -31,13 +31,21 @@ def settle_kernel_memory() -> None:
 
 
 def growth_without_sockets_mb(
-    before_mb: float | None, after_mb: float | None, connections: int, size: SocketSize | None
+    before_mb: float | None,
+    after_mb: float | None,
+    connections: int,
+    size: SocketSize | None,
+    *,
+    both_ends: bool = True,
 ) -> float | None:
-    """Return how much the kernel's memory grew besides the sockets of both ends; None if something is unknown."""
+    """Return how much the kernel's memory grew besides the sockets; None if something is unknown.
+
+    both_ends: whether the clients are on this machine as well.
+    """
     grown_mb = growth(before_mb, after_mb)
     if grown_mb is None or size is None:
         return None
-    return grown_mb - connections * size.connection_bytes / 1e6
+    return grown_mb - connections * (size.connection_bytes if both_ends else size.socket_bytes) / 1e6
 
 
 def socket_memory_mb(sockets: ServerSockets | None, size: SocketSize | None) -> float | None:

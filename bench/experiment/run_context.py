@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from bench.experiment.generator_process import Generator
 from bench.experiment.observer import RunObserver
-from bench.machine.noise_probe import NoiseProbe
+from bench.experiment.remote_side import Probe
 from bench.machine.socket_size import SocketSize
 from bench.plan.schedule import Schedule
 
@@ -16,8 +16,9 @@ class RunContext:
 
     schedule: Schedule
     generator: Generator
-    probe: NoiseProbe
+    probe: Probe
     observer: RunObserver
     failures: Mapping[tuple[str, str, str], str] = field(default_factory=dict)  # (model, transport, protocol) -> reason
     warned: set[str] = field(default_factory=set)  # models that were warned about
     socket_size: SocketSize | None = None  # None: unknown, or no load asks for it
+    server_address: str = ""  # at which generators on other machines reach the servers; "" for loopback

@@ -14,10 +14,9 @@ import msgspec
 
 from bench.experiment.block import Block
 from bench.experiment.calibration import Calibration, calibrate, lengths_by_case
-from bench.experiment.child_commands import generator_command
-from bench.experiment.child_process import Child, ChildError
+from bench.experiment.child_process import ChildError
 from bench.experiment.external_probe import probe_external_servers, warn_about_unserved
-from bench.experiment.generator_process import Generator
+from bench.experiment.generator_process import Generator, local_generator
 from bench.experiment.keep_awake import keep_cpus_awake
 from bench.experiment.kernel_memory import holds_connections
 from bench.experiment.model_catalogue import known_models
@@ -25,6 +24,7 @@ from bench.experiment.observer import RunObserver
 from bench.experiment.output_file import bounding_all
 from bench.experiment.rate_calibration import rates_by_load
 from bench.experiment.rate_search import search_max_rates
+from bench.experiment.remote_side import Probe, RemoteSide
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Servers
 from bench.experiment.server_pool import baseline_servers
@@ -35,7 +35,7 @@ from bench.formatting import format_duration, plural
 from bench.machine import environment
 from bench.machine.affinity import pinned
 from bench.machine.child_environment import speed_variables
-from bench.machine.cpu_layout import Placement, place_here
+from bench.machine.cpu_layout import Placement, place_here, place_servers
 from bench.machine.doctor import findings, problems
 from bench.machine.fd_limit import hard_limit, raise_soft_limit
 from bench.machine.free_memory import free_memory_mb
@@ -43,7 +43,7 @@ from bench.machine.noise_probe import NoiseProbe
 from bench.machine.socket_size import SocketSize, measure_socket_size
 from bench.plan.definition import Plan
 from bench.plan.host_limits import HostLimits
-from bench.plan.schedule import Schedule, describe_turns, resolve
+from bench.plan.schedule import ONE_HOST, Hosts, Schedule, describe_turns, resolve
 from bench.plan.slice_lengths import Lengths
 from bench.plan.time_budget import backlog_s, duration_s, fit, slices_per_block
 from bench.schema.load_time import LoadTime
@@ -91,6 +91,7 @@ def run(
     usable_cpus: list[int],
     observer: RunObserver,
     minutes: float | None = None,
+    remote: RemoteSide | None = None,
 ) -> Outcome:
     """Measure a plan that has a seed.
 
@@ -99,21 +100,24 @@ def run(
     StoreError if the folder cannot be created. Later failures end the run, and are in the outcome.
 
     minutes: a time budget. The plan fits if all arms have the plan's slices. If some turn out to need longer ones, the
-    plan is fitted again, which may raise PlanError after the calibration.
+    plan is fitted again, which may raise PlanError after the calibration. remote: the generators, if they are on other
+    machines than the servers.
     """
 
     def create_folder(final: Plan, machine: Mapping[str, Any]) -> RunFolder:
         return RunFolder.create(output_dir, final, machine)
 
-    return _execute(plan, create_folder, usable_cpus, observer, minutes=minutes)
+    return _execute(plan, create_folder, usable_cpus, observer, minutes=minutes, remote=remote)
 
 
-def resume(folder: RunFolder, usable_cpus: list[int], observer: RunObserver) -> Outcome:
+def resume(
+    folder: RunFolder, usable_cpus: list[int], observer: RunObserver, remote: RemoteSide | None = None
+) -> Outcome:
     """Measure the missing blocks of a run.
 
     Plan, seed, rates and order are those of the run.
 
-    folder: reopened. Raises the errors of ``run``.
+    folder: reopened. remote: as for ``run``. Raises the errors of ``run``.
     """
 
     def continue_folder(_: Plan, machine: Mapping[str, Any]) -> RunFolder:
@@ -122,7 +126,8 @@ def resume(folder: RunFolder, usable_cpus: list[int], observer: RunObserver) -> 
         folder.record_resume(machine)
         return folder
 
-    return _execute(folder.read().plan, continue_folder, usable_cpus, observer, recorded=recorded_calibration(folder))
+    plan, recorded = folder.read().plan, recorded_calibration(folder)
+    return _execute(plan, continue_folder, usable_cpus, observer, recorded=recorded, remote=remote)
 
 
 def recorded_calibration(folder: RunFolder) -> Calibration | None:
@@ -144,6 +149,7 @@ def _execute(
     *,
     minutes: float | None = None,
     recorded: Calibration | None = None,
+    remote: RemoteSide | None = None,
 ) -> Outcome:
     """Resolve the plan, start the generator, calibrate and measure.
 
@@ -152,7 +158,7 @@ def _execute(
     """
     progress = _Progress()
     try:
-        return _execute_steps(plan, open_folder, usable_cpus, observer, progress, minutes, recorded)
+        return _execute_steps(plan, open_folder, usable_cpus, observer, progress, minutes, recorded, remote)
     except KeyboardInterrupt:
         if progress.folder is None:
             raise
@@ -167,12 +173,17 @@ def _execute_steps(
     progress: _Progress,
     minutes: float | None,
     recorded: Calibration | None,
+    remote: RemoteSide | None,
 ) -> Outcome:
-    placement, may_refuse = place_here(usable_cpus), recorded is None
-    schedule = _resolve(plan, placement, may_refuse=may_refuse)
+    placement = place_here(usable_cpus) if remote is None else place_servers(usable_cpus)
+    hosts, address = (remote.hosts, remote.server_address) if remote else (ONE_HOST, "")
+    may_refuse = recorded is None
+    schedule = _resolve(plan, placement, hosts, may_refuse=may_refuse)
     raise_soft_limit()
     with termination_as_keyboard_interrupt(), contextlib.ExitStack() as stack:
-        generator = stack.enter_context(_start_generator(schedule, observer))
+        generator = stack.enter_context(_start_generator(schedule, observer, remote))
+        probe: Probe = NoiseProbe(placement.generator + placement.server)
+        probe = remote.probe(probe) if remote else probe
         if plan.keep_awake and schedule.cpus_disjoint:
             stack.enter_context(keep_cpus_awake(schedule.server_cpus, observer))
         if any(server.command for server in plan.external_servers):
@@ -181,12 +192,12 @@ def _execute_steps(
         failures: Mapping[tuple[str, str, str], str] = {}
         warned: set[str] = set()
         if plan.external_servers:
-            unprobed = RunContext(schedule, generator, _noise_probe(placement), observer, warned=warned)
+            unprobed = RunContext(schedule, generator, probe, observer, warned=warned, server_address=address)
             probed = probe_external_servers(unprobed, plan, may_refuse=may_refuse)
             plan, failures = probed.plan, probed.failures
-            schedule = _resolve(plan, placement)
+            schedule = _resolve(plan, placement, hosts)
             warn_about_unserved(schedule, observer)
-        machine = environment.describe(placement)
+        machine = environment.describe(placement) | (dict(remote.facts) if remote else {})
         if units := measure_work_units(schedule):
             machine["work_units"] = units
         socket_size = _measure_socket_size(schedule)
@@ -194,7 +205,7 @@ def _execute_steps(
             machine["tcp_socket"] = asdict(socket_size)
         _report_variables(plan, observer)
         stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
-        context = RunContext(schedule, generator, _noise_probe(placement), observer, failures, warned, socket_size)
+        context = RunContext(schedule, generator, probe, observer, failures, warned, socket_size, address)
         baselines = stack.enter_context(baseline_servers(context))
         if recorded is None:
             observer.on_message("measuring how long replies take, which decides the length of slices ...")
@@ -205,7 +216,7 @@ def _execute_steps(
             for (point, _), length in lengths.items()
         ):
             plan = fit(plan, minutes, known_models(plan, may_refuse=False), lengths)
-            context = replace(context, schedule=_resolve(plan, placement))
+            context = replace(context, schedule=_resolve(plan, placement, hosts))
         folder = open_folder(plan, machine)
         progress.folder, progress.blocks = folder, set(folder.read().finished_blocks)
         if folder.lock_warning:
@@ -218,7 +229,7 @@ def _execute_steps(
         return progress.outcome(folder)
 
 
-def _resolve(plan: Plan, placement: Placement, *, may_refuse: bool = False) -> Schedule:
+def _resolve(plan: Plan, placement: Placement, hosts: Hosts, *, may_refuse: bool = False) -> Schedule:
     """Return the schedule. may_refuse: whether it may raise PlanError about the program of an external server."""
     return resolve(
         plan,
@@ -227,15 +238,15 @@ def _resolve(plan: Plan, placement: Placement, *, may_refuse: bool = False) -> S
         generator_cpus=placement.generator,
         limits=HostLimits(hard_limit(), free_memory_mb()),
         share_core=placement.shares_core,
+        hosts=hosts,
     )
 
 
 @contextlib.contextmanager
-def _start_generator(schedule: Schedule, observer: RunObserver) -> Iterator[Generator]:
+def _start_generator(schedule: Schedule, observer: RunObserver, remote: RemoteSide | None) -> Iterator[Generator]:
     """Start the generator, and check the machine while it starts."""
-    cpus = schedule.generator_cpus
-    with Child("the load generator", generator_command(cpus), cpus, pipe_stdin=True) as child:
-        generator = Generator(child, schedule.longest_timeout_s)
+    longest_s, cpus = schedule.longest_timeout_s, schedule.generator_cpus
+    with remote.start(longest_s) if remote else local_generator(cpus, longest_s) as generator:
         observer.on_message("preparing the load generator (compiled on the first use on this machine) ...")
         for finding in problems(findings()):
             fix = f"To fix it: {finding.remedy}"
@@ -269,10 +280,6 @@ def _report_variables(plan: Plan, observer: RunObserver) -> None:
         )
     else:
         observer.on_message(f"the models run without {names}")
-
-
-def _noise_probe(placement: Placement) -> NoiseProbe:
-    return NoiseProbe(placement.generator + placement.server)
 
 
 def _report_lengths(context: RunContext, lengths: Lengths) -> None:
@@ -367,4 +374,7 @@ def _remaining_blocks(
                 )
             if should_stop(plan, precision, time.monotonic() - start_s):
                 return
-        yield number, Block(context, number, baselines, rates, lengths).run()
+        block = Block(context, number, baselines, rates, lengths)
+        yield number, block.run()
+        if block.lost:
+            raise ChildError(block.lost)

@@ -13,7 +13,7 @@ from bench.experiment.server import Server, Servers, load_settings
 from bench.experiment.supervised_child import SupervisedChild
 from bench.machine.process_usage import ProcessTree
 from bench.plan.scenario import Scenario
-from bench.plan.schedule import Schedule, ScheduledLoad, ScheduledScenario
+from bench.plan.schedule import ScheduledLoad, ScheduledScenario
 from bench.schema.arms import Arm
 from servers.run_command import CANNOT_START
 
@@ -107,19 +107,22 @@ def _launch(stack: contextlib.ExitStack, context: RunContext, arm: Arm, scenario
     external = schedule.external_servers.get(arm.model)
     try:
         if external is None:
-            return _launch_model(stack, schedule, arm, scenario, cpus)
-        return attach(arm, external) if external.target else launch_external(stack, arm, external, protocol, cpus)
+            return _launch_model(stack, context, arm, scenario, cpus)
+        if external.target:
+            return attach(arm, external)
+        return launch_external(stack, arm, external, protocol, cpus, context.server_address)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return f"{CANNOT_START}{where}{error.strerror or error}"
 
 
 def _launch_model(
-    stack: contextlib.ExitStack, schedule: Schedule, arm: Arm, scenario: Scenario, cpus: Sequence[int]
+    stack: contextlib.ExitStack, context: RunContext, arm: Arm, scenario: Scenario, cpus: Sequence[int]
 ) -> Server:
+    schedule, address = context.schedule, context.server_address
     python = schedule.plan.pythons.get(arm.python, "")
     workers, backlog = schedule.plan.workers, scenario.backlog
-    command = server_command(arm.model, arm.transport, scenario.protocol, workers, python, backlog)
+    command = server_command(arm.model, arm.transport, scenario.protocol, workers, python, backlog, address)
     child = stack.enter_context(Child(f"server {arm.name}", command, cpus))
     return Server(arm, child, ProcessTree(child.pid))
 
@@ -131,18 +134,18 @@ def _await_all(context: RunContext, scenario: ScheduledScenario, launched: Serve
         if isinstance(server, str):
             continue
         try:
-            _await_ready(server, context.schedule.server_cpus)
+            _await_ready(server, context)
             verify(context, server, scenario.loads[0])
         except ServerError as error:
             servers[arm] = str(error)
     return servers
 
 
-def _await_ready(server: Server, cpus: Sequence[int]) -> None:
+def _await_ready(server: Server, context: RunContext) -> None:
     """Wait until a server is up, and move it to the servers' CPUs. Raises ServerError."""
     try:
         if server.external is not None:
-            await_external(server, server.external)
+            await_external(server, server.external, context.server_address)
         elif isinstance(server.child, Child):
             server.ready = server.child.read_line(READY_S)
     except (ChildError, ServerError) as error:
@@ -152,7 +155,7 @@ def _await_ready(server: Server, cpus: Sequence[int]) -> None:
             raise ServerError(str(error)) from error
         raise ServerError(f"server {server.child.exit_text} during start-up; {server.child.stderr_report}") from error
     try:
-        server.tree.pin(cpus)
+        server.tree.pin(context.schedule.server_cpus)
     except PermissionError as error:
         raise ServerError("server cannot be moved to its CPUs: it has a process of another user") from error
 

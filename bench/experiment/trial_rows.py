@@ -213,7 +213,7 @@ def _usable_cpus(trial: TrialContext, load: WholeLoad) -> int:
 
 
 def _identity(trial: TrialContext, ready: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    population = trial.part.population
+    population, hosts = trial.part.population, trial.schedule.hosts
     return trial.factors | {
         "model": trial.arm.model,
         "transport": trial.arm.transport,
@@ -231,7 +231,9 @@ def _identity(trial: TrialContext, ready: Mapping[str, Any] | None = None) -> di
         "depth": population.depth,
         "workers": ready["workers"] if ready else None,
         "server_cpus": " ".join(map(str, trial.schedule.server_cpus)),
-        "generator_cpus": " ".join(map(str, trial.schedule.generator_cpus)),
+        "generator_cpus": "" if hosts.are_apart else " ".join(map(str, trial.schedule.generator_cpus)),
+        "server_host": hosts.server,
+        "generator_hosts": " ".join(hosts.generators),
     }
 
 

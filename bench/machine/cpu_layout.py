@@ -37,6 +37,19 @@ def place_here(usable_cpus: Sequence[int], root: Path = ROOT) -> Placement:
     return place(within_quota(cpus, core_of, read_limits(root).cpus), core_of)
 
 
+def place_servers(usable_cpus: Sequence[int], root: Path = ROOT) -> Placement:
+    """Place servers whose clients are on other machines: they get all CPUs of this machine but those of one core.
+
+    That core serves what drives the servers and the interrupts of the network card. A single core serves all.
+    """
+    core_of = cores(usable_cpus, root)
+    cpus = cpus_of_one_kind(usable_cpus, core_of, kinds(usable_cpus, root))
+    groups = _by_core(within_quota(cpus, core_of, read_limits(root).cpus), core_of)
+    if len(groups) == 1:
+        return Placement(tuple(groups[0]), tuple(groups[0]))
+    return Placement(tuple(sorted(groups[0])), tuple(sorted(cpu for group in groups[1:] for cpu in group)))
+
+
 def place(cpus: Sequence[int], core_of: Mapping[int, object]) -> Placement:
     """Divide the CPUs by whole cores; the servers get the larger half.
 

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from bench.machine.process_list import read_file
+
 _MEMINFO, _NETSTAT = Path("/proc/meminfo"), Path("/proc/net/netstat")
+_UDP_TABLES = ("/proc/net/udp", "/proc/net/udp6")
 # proc_meminfo(5). Sockets, their files and their entries in epoll are in the slab; a thread has a stack in the kernel.
 _KERNEL_MEMORY = {"Slab", "KernelStack", "PageTables"}
 _MB_PER_KIB = 1024 / 1e6
@@ -48,6 +51,23 @@ def listen_overflows() -> int | None:
             counters = dict(zip(names.split(), values.split(), strict=False))
             return int(counters["ListenOverflows"]) if "ListenOverflows" in counters else None
     return None
+
+
+def datagrams_dropped_at(port: int) -> int | None:
+    """Return the datagrams that had no room in the buffers of a server's sockets; None if it is unknown.
+
+    From the last column of /proc/net/udp and udp6, of all sockets bound to the port.
+    """
+    dropped, is_known, at_port = 0, False, b":%04X" % port
+    for table in _UDP_TABLES:
+        try:
+            lines = read_file(table).splitlines()[1:]
+        except OSError:  # a kernel without IPv6
+            continue
+        is_known = True
+        fields = [line.split() for line in lines if at_port in line]
+        dropped += sum(int(each[-1]) for each in fields if each[1].endswith(at_port))
+    return dropped if is_known else None
 
 
 def growth(before: float | None, after: float | None) -> float | None:

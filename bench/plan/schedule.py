@@ -141,6 +141,22 @@ class ScheduledScenario:
 
 
 @dataclass(frozen=True, slots=True)
+class Hosts:
+    """The machines of the two sides of a run by their names in the fleet; "" and () if both are this machine."""
+
+    server: str = ""
+    generators: tuple[str, ...] = ()
+
+    @property
+    def are_apart(self) -> bool:
+        """True if the generators are on other machines than the servers."""
+        return bool(self.generators)
+
+
+ONE_HOST = Hosts()
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """Everything that a run executes."""
 
@@ -157,6 +173,7 @@ class Schedule:
     external_servers: Mapping[str, ExternalServer]  # by the model of their arms
     thresholds: Thresholds
     cpus_disjoint: bool  # servers and generator share neither a CPU nor a core
+    hosts: Hosts = ONE_HOST
 
     @property
     def block_loads(self) -> list[ScheduledLoad]:
@@ -197,13 +214,15 @@ def resolve(
     generator_cpus: Sequence[int],
     limits: HostLimits = NO_LIMITS,
     share_core: bool = False,
+    hosts: Hosts = ONE_HOST,
 ) -> Schedule:
     """Return the schedule of a plan that has a seed.
 
     Raises PlanError if the plan cannot be measured here.
 
     models: all that exist and the plan's external servers, by name. limits: of the machine.
-    share_core: whether the two groups of CPUs are hardware threads of one core.
+    share_core: whether the two groups of CPUs are hardware threads of one core. hosts: of the two sides; if they are
+    apart, the CPUs of the generator are those of this machine that servers do not use.
     """
     assert plan.seed is not None, "a plan gets its seed before it is run"
     check(plan, models, limits.descriptors)
@@ -226,7 +245,8 @@ def resolve(
         ),
         external_servers={server.name: server for server in plan.external_servers},
         thresholds=plan_thresholds(plan),
-        cpus_disjoint=not share_core and not set(server_cpus) & set(generator_cpus),
+        cpus_disjoint=hosts.are_apart or (not share_core and not set(server_cpus) & set(generator_cpus)),
+        hosts=hosts,
     )
 
 

@@ -80,7 +80,13 @@ class TrialRow:
     rate_rps: RateRps
     workers: Annotated[int | None, Column("Processes of the server that serve clients.")]
     server_cpus: Annotated[str, Column("CPUs of the server, separated by spaces.")]
-    generator_cpus: Annotated[str, Column("CPUs of the generator, separated by spaces.")]
+    generator_cpus: Annotated[str, Column("CPUs of the generator, separated by spaces. Empty if it is on other hosts.")]
+    server_host: Annotated[
+        str, Column("Host of the server, by its name in the fleet. Empty if all is on one machine.", is_new=True)
+    ] = field(default="", kw_only=True)
+    generator_hosts: Annotated[
+        str, Column("Hosts of the generators, separated by spaces. Empty if all is on one machine.", is_new=True)
+    ] = field(default="", kw_only=True)
     status: Status
     reason: Reason
     rounds: Annotated[int, Column("Number of counted rounds.")] = 0

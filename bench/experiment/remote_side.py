@@ -1,0 +1,37 @@
+"""The generators of a run whose servers alone are on this machine."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from bench.experiment.generator_process import Generator
+from bench.machine.noise_probe import RoundConditions
+from bench.plan.schedule import Hosts
+
+
+class Probe(Protocol):
+    """Judges a round by the conditions of the machines."""
+
+    def begin(self) -> None:
+        """Read the counters before a round."""
+
+    def end(self) -> RoundConditions:
+        """Return the conditions of the round."""
+
+
+class RemoteSide(Protocol):
+    """The machines of the generators.
+
+    hosts: names of all machines. server_address: where the generators reach this machine. facts: for the environment of
+    the run.
+    """
+
+    hosts: Hosts
+    server_address: str
+    facts: Mapping[str, Any]
+
+    def start(self, longest_request_s: float) -> AbstractContextManager[Generator]:
+        """Start the generators, and yield them as one. Raises ChildError."""
+
+    def probe(self, local: Probe) -> Probe:
+        """Return a probe of all machines. local: that of this machine."""
