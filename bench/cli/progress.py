@@ -6,6 +6,7 @@ The display is drawn between slices only, so its cost is in no figure.
 import math
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group
@@ -82,6 +83,9 @@ class ProgressDisplay:
                 self.on_message(gettext("finding: {text}", text=notice.text))
             else:
                 self.on_warning(notice.text)
+
+    def on_folder_change(self, folder: Path) -> None:
+        """Do nothing: the run prints its folder at the end."""
 
     def _describe(self, event: SliceFinished) -> str:
         of_blocks = gettext(" of {blocks}", blocks=self._blocks) if self._blocks else ""

@@ -12,6 +12,7 @@ from dataclasses import replace
 from bench.experiment.arm_run import ArmRun
 from bench.experiment.child_process import LostGeneratorError, ServerError, UnmanagedServer
 from bench.experiment.kernel_memory import holds_connections, settle_kernel_memory
+from bench.experiment.lost_trials import lost_trials
 from bench.experiment.observer import CaseFinished, SliceFinished
 from bench.experiment.output_file import bound_all
 from bench.experiment.rate_calibration import Rates
@@ -39,7 +40,6 @@ from bench.schema.csv_schema import (
     TimelineRow,
     TrialRow,
 )
-from bench.schema.load_points import LoadPoint
 from bench.store.run_folder import BlockRows
 
 MAX_RUN_DELAY_SHARE = 0.1  # of a slice; a round with a longer delay of the generator is disturbed
@@ -86,7 +86,7 @@ class Block:
             self._run_scenarios()
         except LostGeneratorError as error:
             self.lost = str(error)
-            self._add_lost_trials()
+            self._trials += lost_trials(self._schedule, self._number, self._trials, self.lost)
         return BlockRows(
             self._slices,
             self._histograms,
@@ -108,21 +108,6 @@ class Block:
                         self._run_load(load, {**servers, **baselines})
                     if recorded in same_servers.loads:
                         self._replay = record_replay(self._context, recorded, servers)
-
-    def _add_lost_trials(self) -> None:
-        """Add a failed row for each trial of the block that has no row."""
-        finished = {(row.arm, *(getattr(row, name) for name in LoadPoint.PLANNED_COLUMNS)) for row in self._trials}
-        for scenario in self._schedule.block_order(self._number):
-            for load in scenario.loads:
-                for arm in self._schedule.arms:
-                    trials = [self._trial(arm, load, part) for part in load.parts]
-                    missing = [
-                        trial
-                        for trial in trials
-                        if (arm.name, *(trial.factors[name] for name in LoadPoint.PLANNED_COLUMNS)) not in finished
-                    ]
-                    reason = load.skip_reasons[arm]
-                    self._add_unmeasured(missing, "skipped" if reason else "failed", reason or self.lost)
 
     def _run_load(self, load: ScheduledLoad, servers: Servers) -> None:
         """Measure all arms at one load point."""

@@ -5,6 +5,7 @@ Every method is called between two slices, so its work is not part of any measur
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from bench.schema.csv_schema import SliceRow, TrialRow
@@ -50,3 +51,6 @@ class RunObserver(Protocol):
 
     def on_case(self, event: CaseFinished) -> None:
         """Report the trials of a finished case."""
+
+    def on_folder_change(self, folder: Path) -> None:
+        """Report that something was written into the run folder."""

@@ -223,6 +223,7 @@ def _execute_steps(
             observer.on_warning(folder.lock_warning)
         if recorded is None:
             folder.write_calibration(calibration.rates, calibration.lengths)
+        observer.on_folder_change(folder.path)
         _report_lengths(context, lengths)
         observer.on_message(f"{_load_text(context.schedule, len(progress.blocks), lengths)}, into {folder.path}")
         _measure(context, folder, baselines, calibration, progress)
@@ -332,10 +333,13 @@ def _measure(
         for number, rows in _remaining_blocks(context, folder, progress.blocks, baselines, calibration):
             folder.append(rows)
             progress.blocks.add(number)
+            context.observer.on_folder_change(folder.path)
         for search_rows in search_max_rates(context, baselines, lengths):
             folder.append_max_rates(search_rows)
+            context.observer.on_folder_change(folder.path)
             progress.searches += 1
         folder.mark_complete(len(progress.blocks), progress.load_time(context.generator, calibration_s))
+        context.observer.on_folder_change(folder.path)
     except (ChildError, StoreError) as error:
         progress.failure = str(error)
 

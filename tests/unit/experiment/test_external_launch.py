@@ -121,5 +121,13 @@ def test_judge_listening_prefers_the_address_of_the_load() -> None:
     assert judge_listening([], 7000).problem == ""
 
 
+def test_server_for_other_machines_must_listen_where_they_reach_it() -> None:
+    own = [BoundSocket("127.0.0.1", 7000, 1)]
+    assert judge_listening([*own, BoundSocket("10.0.0.1", 7000, 2)], 7000, "10.0.0.1").host == "10.0.0.1"
+    assert judge_listening([BoundSocket("::", 7000, 2)], 7000, "10.0.0.1").host == "10.0.0.1"
+    problem = judge_listening(own, 7000, "10.0.0.1").problem
+    assert problem.startswith("listens on 127.0.0.1, which other machines cannot reach, instead of {host} = 10.0.0.1")
+
+
 def test_no_process_listens_nowhere() -> None:
     assert find_listening("tcp", free_port(), []).host == ""

@@ -10,6 +10,7 @@ from bench.machine.cpu_layout import (
     parse_cpu_list,
     place,
     place_here,
+    place_servers,
     within_quota,
 )
 
@@ -114,3 +115,13 @@ def test_quota_limits_the_number_of_cpus(quota_cpus: float | None, expected: lis
 def test_cpu_list_is_read_as_the_kernel_writes_it() -> None:
     assert parse_cpu_list("0-2,5,8-9") == [0, 1, 2, 5, 8, 9]
     assert parse_cpu_list("") == []
+
+
+def test_servers_alone_get_all_cores_but_one(tmp_path: Path) -> None:
+    for cpu in range(4):
+        topology = tmp_path / f"sys/devices/system/cpu/cpu{cpu}/topology"
+        topology.mkdir(parents=True)
+        (topology / "thread_siblings_list").write_text("0,2\n" if cpu % 2 == 0 else "1,3\n")
+    assert place_servers(range(4), tmp_path) == Placement((0, 2), (1, 3))
+    assert place_servers([0, 1], tmp_path) == Placement((0,), (1,))
+    assert place_servers([1], tmp_path) == Placement((1,), (1,))
