@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-from bench.machine.process_list import read_file
-
 _MEMINFO, _NETSTAT = Path("/proc/meminfo"), Path("/proc/net/netstat")
-_UDP_TABLES = ("/proc/net/udp", "/proc/net/udp6")
+_UDP_TABLES = (Path("/proc/net/udp"), Path("/proc/net/udp6"))
 # proc_meminfo(5). Sockets, their files and their entries in epoll are in the slab; a thread has a stack in the kernel.
 _KERNEL_MEMORY = {"Slab", "KernelStack", "PageTables"}
 _MB_PER_KIB = 1024 / 1e6
@@ -61,7 +59,7 @@ def datagrams_dropped_at(port: int) -> int | None:
     dropped, is_known, at_port = 0, False, b":%04X" % port
     for table in _UDP_TABLES:
         try:
-            lines = read_file(table).splitlines()[1:]
+            lines = table.read_bytes().splitlines()[1:]
         except OSError:  # a kernel without IPv6
             continue
         is_known = True

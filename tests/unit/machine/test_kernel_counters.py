@@ -72,5 +72,5 @@ def test_datagrams_that_find_no_room_are_counted_at_their_port(monkeypatch: pyte
                 break
             received += 1
         assert datagrams_dropped_at(port) == sent - received > 0
-    monkeypatch.setattr(kernel_counters, "_UDP_TABLES", (str(tmp_path / "udp"),))
+    monkeypatch.setattr(kernel_counters, "_UDP_TABLES", (tmp_path / "udp",))
     assert datagrams_dropped_at(port) is None
