@@ -179,10 +179,7 @@ def count_conclusions(judged: Sequence[Change]) -> str:
     counts = Counter(words.get(change.conclusion, change.conclusion) for change in judged)
     parts = [
         ngettext("{count} comparison", "{count} comparisons", len(judged)),
-        *(
-            gettext("{count} {conclusion}", count=count, conclusion=gettext(name))
-            for name, count in sorted(counts.items())
-        ),
+        *(_count_conclusion(name, count) for name, count in sorted(counts.items())),
     ]
     line = ", ".join(parts)
     if invalid := count_invalid(judged):

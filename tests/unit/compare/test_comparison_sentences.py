@@ -8,6 +8,7 @@ from bench.compare.gate_sentences import describe_gate
 from bench.compare.gates import parse_rule
 from bench.compare.run_comparison import RunComparison, compare_runs
 from bench.compare.run_values import RunValues
+from tests.support.languages import spanish_texts
 from tests.unit.compare.builders import make_failing_values, make_values, make_values_with_baseline
 
 OTHER_MACHINE = ("cpu_model: A before, B now", "kernel: 6.1 before, 6.8 now", "python: 3.11 before, 3.12 now")
@@ -63,6 +64,12 @@ def test_conclusions_are_counted_without_words_of_speed() -> None:
     line = count_conclusions(comparison.changes)
     assert "different" in line
     assert "slower" not in line
+
+
+def test_differences_are_counted_in_spanish() -> None:
+    comparison = make_comparison(make_values(1), make_values(2, 0.8))
+    with spanish_texts():
+        assert "distinta" in count_conclusions(comparison.changes)
 
 
 def test_undecided_gate_states_what_it_detects_and_what_to_do() -> None:
