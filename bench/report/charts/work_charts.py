@@ -65,7 +65,8 @@ def build_mixed_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
         heading: _spans(of_transport(medians[sweep], over), of_transport(tails[sweep], over))
         for heading, (sweep, over) in zip(headings, panels, strict=True)
     }
-    shown = [point for point in every if not point.arm.control]
+    ends = [*every, *(point for sweep, transport in panels for point in of_transport(tails[sweep], transport))]
+    shown = [point for point in ends if not point.arm.control]
     texts = _texts(request, tables, shown, legend=gettext(SPAN_LEGEND)).with_notes(*left_out)
     predicted = any(math.isfinite(point.predicted) for of_sweep in tails.values() for point in of_sweep)
     if predicted and gettext(PREDICTION_NOTE) not in texts.notes:

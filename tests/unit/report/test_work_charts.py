@@ -123,7 +123,19 @@ def test_mixed_chart_names_an_arm_that_was_skipped() -> None:
     trials = pd.concat([rows.trials, iterative], ignore_index=True)
     texts = [text for text, _ in visible_texts(drawn("mixed", make_tables(replace(rows, trials=trials))))]
     assert {"iterative", "skipped"} <= set(texts)
+    assert "Not measured: iterative/tcp at 72 connections (skipped: serves one client)" in texts
     assert "beside heavy requests (each computes about 10 ms with the lock)" in texts[1].replace("\n", " ")
+
+
+def test_mixed_chart_explains_a_doubtful_tail() -> None:
+    tables = make_tables(make_mixed())
+    rows = tables.summary
+    tail = (rows["arm"] == "select/tcp") & (rows["metric"] == "latency_p99_us")
+    doubtful = rows.assign(
+        verdict=rows["verdict"].mask(tail, "suspect"), codes=rows["codes"].mask(tail, "LATE_SENDS@p99=2.0%")
+    )
+    texts = [text for text, _ in visible_texts(drawn("mixed", replace(tables, summary=doubtful)))]
+    assert any(text.startswith("Grey (suspect): select/tcp at 72 connections: ") for text in texts)
 
 
 def test_swept_neighbours_are_the_axis_of_a_mixed_chart() -> None:
