@@ -28,6 +28,29 @@ _WORDS = {
 }
 
 
+_CHANGE_QUESTIONS = {
+    "throughput_rps": N_("How did the requests per second change between two runs?"),
+    "max_rate_rps": N_("How did the highest rate that meets the objective change between two runs?"),
+    "sessions_per_s": N_("How did the sessions per second change between two runs?"),
+    "latency_p50_us": N_("How did the median latency change between two runs?"),
+    "latency_p99_us": N_("How did the 99th percentile of the latency change between two runs?"),
+    "service_p50_us": N_("How did the median service time change between two runs?"),
+    "service_p99_us": N_("How did the 99th percentile of the service time change between two runs?"),
+    "cpu_us_per_request": N_("How did the CPU time per request change between two runs?"),
+    "memory_mb": N_("How did the memory of each server change between two runs?"),
+}
+
+
+def change_question(metric: str) -> str:
+    """Return the question that a chart of a compared metric answers: its title."""
+    return gettext(_CHANGE_QUESTIONS[metric])
+
+
+def history_question(metric: str) -> str:
+    """Return the question that a chart of a metric over many runs answers: its title."""
+    return gettext("Has this changed over the runs: {metric}?", metric=METRICS[metric].label)
+
+
 def subject(metric: str) -> str:
     """Return the name of a metric in a sentence; the column's name if it has no other."""
     return gettext(_WORDS[metric].subject) if metric in _WORDS else metric

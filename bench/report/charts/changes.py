@@ -15,7 +15,7 @@ from bench.compare.change_text import (
     relative_text,
 )
 from bench.compare.changes import Change
-from bench.compare.wording import better_direction, subject
+from bench.compare.wording import better_direction, change_question
 from bench.formatting import join_alternatives
 from bench.report.charts.layout import Texts, page, panel_title, settle
 from bench.report.charts.marks import mark
@@ -112,8 +112,8 @@ def _texts(drawn: Sequence[Change], left_out: int, names: Sequence[str], thresho
             )
         )
     return Texts(
-        gettext("Change of {subject}", subject=subject(drawn[0].metric)),
-        gettext("{after} divided by {before}", after=after, before=before),
+        change_question(drawn[0].metric),
+        gettext("{after} divided by {before}, for each server at each load", after=after, before=before),
         notes,
     )
 

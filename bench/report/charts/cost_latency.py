@@ -106,7 +106,7 @@ def build_cost_latency_chart(request: ChartRequest, tables: ChartTables) -> Figu
     axes[0].set_yscale("log")
     axes[0].set_ylim(*_limits(waits_us))
     _tick(axes[0].yaxis, waits_us, format_time)
-    axes[0].set_ylabel(gettext("latency that 1% of the requests exceed (p99, log scale)"))
+    axes[0].set_ylabel(gettext("99th percentile of the latency (log scale)"))
     for ax in axes[1:]:
         ax.tick_params(axis="y", labelleft=False)
     settle(figure, names)
@@ -189,6 +189,7 @@ def _notes(request: ChartRequest, tables: ChartTables, trades: Sequence[Trade]) 
     """Return what the chart shows, and what it leaves out."""
     drawn = transports(trade.p99 for trade in trades if trade.drawable)
     lines = [describe_trade(trades, transport) for transport in drawn]
+    lines.append(gettext("p99: the 99th percentile, i.e. 1% of the requests take longer."))
     missing = [trade for trade in trades if _lacks_a_figure(trade)]
     if missing:
         names = join_words(trade.cpu.arm.display_name for trade in missing)

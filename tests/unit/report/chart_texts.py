@@ -1,6 +1,7 @@
 """Checks of the texts in a chart."""
 
 import itertools
+import math
 from collections.abc import Iterator
 
 from matplotlib.figure import Figure
@@ -41,8 +42,12 @@ def visible_texts(figure: Figure) -> Iterator[tuple[str, Bbox]]:
 
 
 def assert_legible(figure: Figure) -> None:
-    """Assert that no text leaves the page or covers another text."""
+    """Assert that no text leaves the page or covers another text.
+
+    The boxes of two slanted texts overlap although the texts do not: ``assert_slanted_names_have_room`` is for them.
+    """
     page = figure.bbox
+    slanted = {text.get_text() for text in figure.findobj(Text) if text.get_rotation() % 90}
     texts = list(visible_texts(figure))
     for text, box in texts:
         assert page.x0 <= box.x0, f"{text!r} is cut off"
@@ -50,5 +55,18 @@ def assert_legible(figure: Figure) -> None:
         assert page.y0 <= box.y0, f"{text!r} is cut off"
         assert box.y1 <= page.y1, f"{text!r} is cut off"
     for (first, box), (second, other_box) in itertools.combinations(texts, 2):
+        if {first, second} <= slanted:
+            continue
         shared = Bbox.intersection(box, other_box)
         assert shared is None or min(shared.width, shared.height) < 1.0, f"{first!r} covers {second!r}"
+
+
+def assert_slanted_names_have_room(figure: Figure) -> None:
+    """Assert that the slanted names along each axis are further apart than they are high."""
+    for ax in figure.axes:
+        names = ax.get_xticklabels()
+        xs = ax.transData.transform([(float(tick), 0.0) for tick in ax.get_xticks()])[:, 0]
+        for name, left, right in zip(names, xs, xs[1:], strict=False):
+            height = 1.2 * float(name.get_fontsize()) * figure.dpi / 72
+            distance = (right - left) * math.sin(math.radians(name.get_rotation()))
+            assert distance > height, f"{name.get_text()!r} covers the next name"

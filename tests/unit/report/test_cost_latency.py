@@ -14,6 +14,7 @@ from bench.report.charts.points import Point
 from bench.report.charts.style import styles
 from bench.schema.arms import Arm
 from tests.support import synthetic
+from tests.support.languages import spanish_texts
 from tests.unit.report.chart_texts import assert_legible, find_name_markers, visible_texts
 
 Figures = dict[str, tuple[float, float, str]]  # CPU time and p99 in microseconds and the verdict of the p99, by arm
@@ -163,3 +164,12 @@ def test_trade_is_stated_only_if_both_intervals_are_apart(trades: list[Trade], l
 @pytest.mark.parametrize(("low", "high"), [(12.0, 17.0), (75.0, 165.0), (50.0, 3e6), (0.3, 0.9)])
 def test_logarithmic_axis_has_ticks_between_its_ends(low: float, high: float) -> None:
     assert 3 <= sum(low <= number <= high for number in round_numbers(low, high)) <= 12
+
+
+def test_spanish_chart_is_legible() -> None:
+    with spanish_texts():
+        tables = make_tables(FEW)
+        (request,) = [each for each in chart_requests(tables.summary, tables.trials) if each.topic == "cost_latency"]
+        figure = build_chart(request, tables)
+        assert figure is not None
+        assert_legible(figure)
