@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,7 +14,9 @@ from bench.formatting import format_percent
 from bench.report.charts.catalogue import ChartRequest, ChartTables
 from bench.report.charts.layout import Texts, page, panel_title, settle
 from bench.report.charts.marks import mark
+from bench.report.charts.notes import notes as doubt_notes
 from bench.report.charts.phase_families import phase_ends_s
+from bench.report.charts.points import select_points
 from bench.report.charts.style import Style, styles
 from bench.report.charts.sweeps import Sweep
 from bench.schema.arms import Arm
@@ -74,7 +76,7 @@ def build_latency_over_time_chart(request: ChartRequest, tables: ChartTables) ->
     for position, ax in enumerate(axes):
         ax.set_axis_off() if position >= len(shown) else ax.tick_params(labelleft=position % columns == 0)
         if position % columns == 0:
-            latency_axis(ax, scale, "", words)
+            latency_axis(ax, scale, gettext("latency (log scale)"), words)
         if position >= len(shown) - columns:
             ax.set_xlabel(gettext("time (s)"))
     draw_legend(axes[0], words)
@@ -176,7 +178,14 @@ def _texts(request: ChartRequest, tables: ChartTables, loads: Loads) -> Texts:
         notes.append(
             gettext(FURTHER_NOTE, servers=ngettext("{count} server", "{count} servers", further), room=MAX_PANELS)
         )
-    return Texts(request.question, subtitle, notes)
+    return Texts(request.question, subtitle, notes + _doubts(sweep, tables))
+
+
+def _doubts(sweep: Sweep, tables: ChartTables) -> list[str]:
+    """Return which servers have doubtful figures in any phase, and why. A heat map marks none of its cells."""
+    phases = [replace(sweep, phase=name) for name, _ in phase_ends_s(sweep, tables.trials)]
+    points = [point for phase in phases for point in select_points(tables.summary, phase, "throughput_rps")]
+    return doubt_notes(points, tables.comparisons, tables.trials, sweep, "", looks=None)
 
 
 def _never_note(loads: Loads) -> str:

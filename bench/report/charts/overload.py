@@ -15,7 +15,7 @@ from bench.report.charts.marks import mark
 from bench.report.charts.notes import notes
 from bench.report.charts.phase_families import phase_ends_s
 from bench.report.charts.points import select_points
-from bench.report.charts.style import INK, PALE, Style, styles
+from bench.report.charts.style import INK, PALE, Style, markers_along, styles
 from bench.report.charts.sweeps import Sweep
 from bench.report.phase_sentences import recovering_loads, recovery_times
 from bench.schema.arms import Arm
@@ -44,7 +44,9 @@ def build_overload_chart(request: ChartRequest, tables: ChartTables) -> Figure |
     for ax, (sweep, of_arm) in zip(axes, curves.items(), strict=True):
         panel_title(ax, sweep.title)
         _draw_overload(ax, sweep, tables)
-        ends = [_draw_curve(ax, arm, of_arm[arm], looks[arm.label]) for arm in sorted(of_arm)]
+        ends = [
+            _draw_curve(ax, number, arm, of_arm[arm], looks[arm.label]) for number, arm in enumerate(sorted(of_arm))
+        ]
         ax.set_xlabel(gettext("time (s)"))
         if ax is axes[-1]:
             names.append(name_lines(ax, ends))
@@ -91,11 +93,14 @@ def _overload_s(sweep: Sweep, trials: pd.DataFrame) -> tuple[float, float]:
     return ends_s[position - 2] if position > 1 else 0.0, ends_s[position - 1]
 
 
-def _draw_curve(ax: Axes, arm: Arm, curve: pd.DataFrame, look: Style) -> Label:
+def _draw_curve(ax: Axes, number: int, arm: Arm, curve: pd.DataFrame, look: Style) -> Label:
     with mark(ax, arm.label, arm.display_label):
-        ax.plot(curve["middle_s"], curve["rps"], color=look.colour, linewidth=1.8, linestyle=look.dashes, zorder=3)
+        ax.plot(
+            curve["middle_s"], curve["rps"], color=look.colour, linewidth=1.8, linestyle=look.dashes,
+            marker=look.marker, markersize=4.5, markevery=markers_along(number), zorder=3,
+        )  # fmt: skip
     last = curve.iloc[-1]
-    return Label(arm.display_label, float(last["middle_s"]), float(last["rps"]), look.ink)
+    return Label(arm.display_label, float(last["middle_s"]), float(last["rps"]), look.ink, look.marker)
 
 
 def _notes(sweeps: Iterable[Sweep], tables: ChartTables) -> list[str]:

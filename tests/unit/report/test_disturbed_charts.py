@@ -11,7 +11,7 @@ from bench.report.charts.sizes import in_bytes
 from bench.report.disturbed_servers import disturbance_sentences
 from bench.report.phase_sentences import phase_sentences
 from tests.support import synthetic
-from tests.unit.report.chart_texts import assert_legible, visible_texts
+from tests.unit.report.chart_texts import assert_legible, find_name_markers, visible_texts
 from tests.unit.report.disturbed_runs import make_disturbed, make_idle, make_phases, make_tables, make_timeline
 
 
@@ -94,6 +94,7 @@ def test_overload_chart_marks_the_overload_and_its_predicted_end() -> None:
     assert area.get_window_extent().x0 == pytest.approx(ax.transData.transform((1.5, 0))[0])
     assert area.get_window_extent().x1 == pytest.approx(ax.transData.transform((3.5, 0))[0])
     assert [5.5, 5.5] in [np.asarray(line.get_xdata()).tolist() for line in ax.get_lines()]
+    assert {line.get_marker() for line in find_name_markers(figure)} == {"o", "^"}  # colours differ, too
     assert "Patient, time to recover (predicted: 2.00 s): asyncio 2.10 s, thread_per_client 2.10 s." in texts_of(figure)
     assert_legible(figure)
 

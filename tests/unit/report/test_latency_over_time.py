@@ -91,3 +91,17 @@ def test_run_of_an_older_version_has_no_such_chart() -> None:
 def test_window_has_a_p99_only_if_enough_requests_are_beyond(count: int, tail: str) -> None:
     window = LatencyWindow(0.0, 0.1, {FAST_NS: count}, 0)
     assert f"{tail} 1 ms" in describe_window(Arm.parse("select/tcp"), window)
+
+
+def test_chart_states_in_words_which_servers_are_invalid() -> None:
+    tables = make_overload()
+    rows = tables.summary
+    of_arm = (rows["arm"] == "asyncio/tcp") & (rows["metric"] == "throughput_rps")
+    invalid = rows.assign(
+        verdict=rows["verdict"].mask(of_arm, "invalid"), codes=rows["codes"].mask(of_arm, "GENERATOR_SATURATED=93.0%")
+    )
+    figure = draw(replace(tables, summary=invalid))
+    assert figure is not None
+    assert any(text.startswith("Invalid: asyncio/tcp at ") for text, _ in visible_texts(figure))
+    assert figure.axes[0].get_ylabel() == "latency (log scale)"
+    assert_legible(figure)
