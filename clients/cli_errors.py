@@ -6,7 +6,7 @@ Does not import numba; bench uses it, too.
 import errno
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import typer
@@ -23,11 +23,16 @@ class Stop(Exception):  # noqa: N818 - some commands stop without an error
         self.code = code
 
 
-def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) -> int:
+def run(
+    app: typer.Typer,
+    program: str,
+    arguments: Sequence[str] | None = None,
+    translate: Callable[[str], str] = str,
+) -> int:
     """Run a command line and return its exit code.
 
-    An error is one line on stderr. An empty command line prints the help if the app asks for that, and is wrong input:
-    its code is 2.
+    An error is one line on stderr, in the language of ``translate``. An empty command line prints the help if the app
+    asks for that, and is wrong input: its code is 2.
     """
     command_line = list(sys.argv[1:] if arguments is None else arguments)
     output.escape_what_cannot_be_encoded()
@@ -37,14 +42,14 @@ def run(app: typer.Typer, program: str, arguments: Sequence[str] | None = None) 
         output.flush()
         return code
     except Stop as stop:
-        output.print_error(f"{program}: {stop}")
+        output.print_error(f"{program}: {translate(str(stop))}")
         return stop.code
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except OSError as error:
         if not output.is_of_output(error):
             raise
-        output.print_error(f"{program}: cannot print the result: {error.strerror}; send it elsewhere")
+        output.print_error(translate(f"{program}: cannot print the result: {error.strerror}; send it elsewhere"))
         return 1
     finally:
         output.discard()

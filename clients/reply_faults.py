@@ -121,17 +121,17 @@ def shorten(data: bytes) -> str:
 
 def describe_close(answer: Answer, exchange: Exchange | None, replies_before: int) -> str:
     """Return how a connection ended before the reply was complete. exchange: None if it ended between two requests."""
-    ended = "closed" if answer.end == End.CLOSED else "reset"
+    ended = "closed the connection" if answer.end == End.CLOSED else "reset the connection"
     if exchange and answer.data:
         return (
-            f"{ended} the connection inside its reply to {shorten(exchange.request)}, after {len(answer.data)} of "
+            f"{ended} inside its reply to {shorten(exchange.request)}, after {len(answer.data)} of "
             f"{len(exchange.expected)} bytes: {shorten(answer.data)}"
         )
     if replies_before:
         replies = "1 reply" if replies_before == 1 else f"{replies_before} replies"
         load = f"lifecycle session, requests_per_session {replies_before}"
-        return f"{ended} the connection after {replies}; a load that asks no more can measure it ({load})"
-    return f"{ended} the connection without a reply{f' to {shorten(exchange.request)}' if exchange else ''}"
+        return f"{ended} after {replies}; a load that asks no more can measure it ({load})"
+    return f"{ended} without a reply{f' to {shorten(exchange.request)}' if exchange else ''}"
 
 
 def _first_difference(data: bytes, expected: bytes) -> str:

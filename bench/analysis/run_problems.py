@@ -8,7 +8,7 @@ import pandas as pd
 from bench.schema.arms import Arm
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import headline
-from bench.translation import gettext
+from bench.translation import gettext, translate_line
 from clients.quality_codes import INVALID
 
 
@@ -38,7 +38,7 @@ def reason_of_skipping_all(trials: pd.DataFrame, summary: pd.DataFrame) -> str:
     return gettext(
         "every case was skipped, e.g. {arm}: {reason}",
         arm=competing["arm"].iloc[0],
-        reason=competing["reason"].iloc[0],
+        reason=translate_line(competing["reason"].iloc[0]),
     )
 
 

@@ -1,10 +1,13 @@
 """The command line: parse arguments and print. ``holabench`` and ``python -m bench`` run ``main``."""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from bench.cli.commands import LoadedOnCall, add_commands
+from bench.cli.language import use_language_of_command_line
+from bench.translation import translate_line
 from clients import cli_errors as command_line
 
 app = typer.Typer(
@@ -44,4 +47,5 @@ add_commands(app)
 
 def main() -> int:
     """Run the command line and return its exit code."""
-    return command_line.run(app, "holabench")
+    use_language_of_command_line(sys.argv[1:])
+    return command_line.run(app, "holabench", translate=translate_line)

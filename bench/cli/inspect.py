@@ -9,7 +9,7 @@ from bench.cli.language import Language
 from bench.cli.plan_options import add_models_folder
 from bench.formatting import format_duration
 from bench.plan.toml import load_plan, preset_names
-from bench.translation import N_, gettext
+from bench.translation import N_, gettext, translate_line
 
 _MODEL_HEADINGS = (
     N_("model"),
@@ -37,7 +37,7 @@ def models(models_from: options.ModelsFrom = None, lang: Language = None) -> Non
     for model in known_models().values():
         clients = gettext("unlimited") if model.max_tcp_clients is None else str(model.max_tcp_clients)
         cpus = gettext("all") if model.parallel or model.forks else "1"
-        unavailable = f" ({model.unavailable_reason})" if model.missing else ""
+        unavailable = f" ({translate_line(model.unavailable_reason)})" if model.missing else ""
         represents = (
             gettext(" Represents: {represents}.", represents=gettext(model.represents)) if model.represents else ""
         )

@@ -16,7 +16,7 @@ from bench.schema.code_words import in_words
 from bench.schema.csv_schema import SliceRow, TrialRow
 from bench.schema.load_points import LoadPoint
 from bench.schema.quality_words import full_text
-from bench.translation import gettext, ngettext
+from bench.translation import gettext, ngettext, translate_line
 from clients.quality_codes import SEVERITY, Thresholds
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -173,5 +173,5 @@ def repeated_rounds(count: int) -> str:
 
 
 def _shorten(reason: str) -> str:
-    line = visible(reason)
+    line = visible(translate_line(reason))
     return line if len(line) <= _MAX_REASON_LENGTH else f"{line[: _MAX_REASON_LENGTH - 4]} ..."

@@ -1,12 +1,26 @@
 """The option --lang: the language of what a command writes for people."""
 
+import itertools
 import os
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from bench.translation import LANGUAGES, UnknownLanguageError, preferred_language, use_language
 from clients.cli_errors import Stop
+
+
+def use_language_of_command_line(arguments: Sequence[str]) -> None:
+    """Translate into the language of a command line that may be wrong elsewhere, so that its error is translated, too.
+
+    The option itself refuses an unknown language.
+    """
+    following = itertools.pairwise(arguments)
+    requested = [value for option, value in following if option == "--lang"]
+    requested += [argument.removeprefix("--lang=") for argument in arguments if argument.startswith("--lang=")]
+    language = next((each for each in requested if each in LANGUAGES), preferred_language(os.environ))
+    use_language(language)
 
 
 def _use(requested: str | None) -> str:

@@ -10,7 +10,7 @@ from rich.console import Console
 from bench.cli.console import print_line, print_path
 from bench.cli.report import print_results
 from bench.formatting import join_words
-from bench.translation import gettext, ngettext
+from bench.translation import gettext, ngettext, translate_line
 from clients.cli_errors import Stop
 
 if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
@@ -32,7 +32,7 @@ def finish_run(outcome: "Outcome", console: Console, *, as_json: bool, charts: b
         rendered = True
     except StoreError as error:
         if failure:  # the failure of the run is printed last
-            print_line(console, str(error))
+            print_line(console, translate_line(str(error)))
         failure = failure or str(error)
     except KeyboardInterrupt:
         interrupted = True

@@ -17,7 +17,7 @@ from bench.plan.population_texts import describe_scenario
 from bench.plan.sample_sizes import percentile_needs
 from bench.plan.schedule import Schedule, ScheduledLoad, describe_turns, resolve
 from bench.schema.load_time import LoadTime
-from bench.translation import gettext, ngettext, pgettext
+from bench.translation import gettext, ngettext, pgettext, translate_line
 
 
 def print_plan(plan: Plan, console: Console) -> None:
@@ -46,7 +46,7 @@ def print_plan(plan: Plan, console: Console) -> None:
     for line in describe_turns(schedule):
         print_line(console, line)
     for reason in _skip_reasons(schedule):
-        print_line(console, gettext("skipped: {reason}", reason=reason))
+        print_line(console, gettext("skipped: {reason}", reason=translate_line(reason)))
     for needs in (percentile_needs(plan, scenario) for scenario in plan.scenarios):
         if needs:
             print_line(console, needs)

@@ -20,7 +20,7 @@ from bench.cli.interim_results import InterimResults, RankedArm, load_point_of, 
 from bench.experiment.observer import CaseFinished, SliceFinished
 from bench.formatting import compact
 from bench.schema.arms import Arm
-from bench.translation import gettext, ngettext
+from bench.translation import gettext, ngettext, translate_line
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 
@@ -52,11 +52,11 @@ class ProgressDisplay:
 
     def on_message(self, text: str) -> None:
         """Print one line."""
-        print_line(self._console, text)
+        print_line(self._console, translate_line(text))
 
     def on_warning(self, text: str) -> None:
         """Print one line that is marked as a warning. It stays above the live display."""
-        print_line(self._console, gettext("warning: {text}", text=text), "yellow")
+        print_line(self._console, gettext("warning: {text}", text=translate_line(text)), "yellow")
 
     def on_run_start(self, slices: int | None, blocks: int | None, thresholds: Thresholds) -> None:
         """Start the display. slices, blocks: how many will be run; None if that is not known."""

@@ -26,6 +26,7 @@ from bench.cli.plan_options import (
 from bench.cli.plan_preview import print_plan
 from bench.cli.progress import ProgressDisplay
 from bench.plan.definition import PlanError
+from bench.translation import translate_line
 from clients.cli_errors import Stop
 
 if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
@@ -157,7 +158,7 @@ def open_for_resume(path: Path, console: Console) -> "RunFolder":
         if folder.read().complete:
             raise Stop(f"--resume {path}: the run is complete; to render it again: holabench report {path}")
         for line in folder.reopen():
-            print_line(console, f"repaired: {line}")
+            print_line(console, translate_line(f"repaired: {line}"))
     except StoreError as error:
         raise Stop(f"--resume: {error}") from error
     return folder

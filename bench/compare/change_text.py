@@ -12,7 +12,7 @@ from bench.compare.wording import direction, percent
 from bench.formatting import compact
 from bench.schema.code_words import in_words
 from bench.schema.conclusions import Conclusion
-from bench.translation import gettext, ngettext
+from bench.translation import gettext, ngettext, translate_line
 
 if TYPE_CHECKING:
     from bench.schema.load_points import LoadPoint
@@ -72,7 +72,7 @@ def describe_missing(missing: Sequence[Missing], names: Sequence[str], metrics: 
     lines = []
     for (arm, status, listed), members in groups.items():
         reasons = list(dict.fromkeys(item.reason for item in members))
-        reason = textwrap.shorten(reasons[0], _MAX_REASON_LENGTH, placeholder=" ...")
+        reason = textwrap.shorten(translate_line(reasons[0]), _MAX_REASON_LENGTH, placeholder=" ...")
         if len(reasons) > 1:
             reason += gettext(
                 ", and {other_reasons}",

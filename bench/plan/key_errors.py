@@ -43,14 +43,19 @@ _HINTS = {
     "environment": 'write each value in quotes, as in {PORT = "{port}"}',
     "name": "use letters, digits and underscores, as in `my_plan`",
 }
-_COMPARISONS = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
+_COMPARISONS = {
+    ">=": "must be at least {limit}",
+    "<=": "must be at most {limit}",
+    ">": "must be above {limit}",
+    "<": "must be below {limit}",
+}
 _TYPES = {
-    "int": "an integer",
-    "float": "a number",
-    "str": "a text in quotes",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a table",
+    "int": "must be an integer",
+    "float": "must be a number",
+    "str": "must be a text in quotes",
+    "bool": "must be true or false",
+    "array": "must be a list",
+    "object": "must be a table",
 }
 
 
@@ -148,8 +153,8 @@ def _rule(name: str, value: object, expected: str) -> str:
     if match is None or match[1] not in _TYPES:
         return f"is not allowed: {expected}"
     if limit := re.fullmatch(r" ([<>]=?) (\S+)", match[2]):
-        return f"must be {_COMPARISONS[limit[1]]} {limit[2].removesuffix('.0')}"
-    return f"must be {_TYPES[match[1]]}"
+        return _COMPARISONS[limit[1]].format(limit=limit[2].removesuffix(".0"))
+    return _TYPES[match[1]]
 
 
 def _items(name: str, value: object) -> list[object]:

@@ -86,8 +86,8 @@ def _check_names(plan: Plan, models: Mapping[str, Description]) -> None:
     for name in plan.models:
         if name not in models:
             suggestion = did_you_mean(name, models) or "."
-            message = f"models: {name!r} is not a server model{suggestion} Available: {', '.join(models)}"
-            raise PlanError(message, key="models")
+            problem = f"{name!r} is not a server model{suggestion} Available: {', '.join(models)}"
+            raise PlanError(f"models: {problem}", key="models", problem=problem)
     for key, name in (("reference", plan.reference), ("control", plan.control)):
         if name in ("", *competitors) or (key == "control" and name == NONE):
             continue

@@ -26,6 +26,7 @@ from bench.schema.load_time import LoadTime
 from bench.store import file_names
 from bench.store.reader import RunData
 from bench.store.run_folder import RunFolder
+from bench.translation import translate_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
         trials=trials,
         tables=tables,
         charts=paths,
-        changed_thresholds=thresholds.changed(),
+        changed_thresholds=list(map(translate_line, thresholds.changed())),
         seconds=seconds,
         sentences=first.sentences,
         notes=first.notes,

@@ -16,7 +16,7 @@ from bench.schema.code_words import in_words
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, headline
 from bench.schema.quality_words import advice_text, meaning_text
-from bench.translation import gettext, ngettext
+from bench.translation import gettext, ngettext, translate_line
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import QualityFlag, Thresholds
 
@@ -204,7 +204,7 @@ def _gaps(trials: pd.DataFrame) -> dict[str, list[Gap]]:
     )
     blocks: dict[tuple[str, str, str], set[int]] = {}
     for row in rows.to_dict("records"):
-        key = (str(row["scenario"]), _case(row), f"{in_words(row['status'])}: {row['reason']}")
+        key = (str(row["scenario"]), _case(row), f"{in_words(row['status'])}: {translate_line(row['reason'])}")
         blocks.setdefault(key, set()).add(int(row["block"]))
     gaps: dict[str, list[Gap]] = {}
     for (scenario, case, reason), of_case in blocks.items():

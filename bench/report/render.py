@@ -26,7 +26,7 @@ from bench.report.tables import ResultTable
 from bench.report.terms import all_terms, code_terms, model_terms
 from bench.schema.arms import Arm
 from bench.schema.load_time import LoadTime
-from bench.translation import N_, gettext
+from bench.translation import N_, gettext, translate_line
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 
@@ -119,7 +119,7 @@ def _content(results: Results, run: RunContext, pictures: Sequence[Picture]) -> 
         "unequal": unequal_settings(trials),
         "advice": advice(caveats.values(), run.thresholds),
         "has_gaps": any(of_scenario.gaps for of_scenario in caveats.values()),
-        "thresholds": run.thresholds.changed(),
+        "thresholds": list(map(translate_line, run.thresholds.changed())),
         "objectives": run.objectives,
         "machine": facts.machine_facts(run.environment),
         "plan": facts.plan_facts(run.plan),

@@ -20,7 +20,7 @@ from bench.schema.code_words import in_words
 from bench.schema.conclusions import ComparisonKind, Conclusion, Pairing
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, ScenarioKind, headline
-from bench.translation import gettext
+from bench.translation import gettext, translate_line
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import SEVERITY, format_flags
 
@@ -215,7 +215,7 @@ def outcome_of(row: Mapping[Any, Any]) -> tuple[str, str]:
     """
     columns = ("verdict", "codes") if row["status"] == "ok" else ("status", "reason")
     outcome, why = (text(row[column]) for column in columns)
-    return outcome, why
+    return outcome, why if row["status"] == "ok" else translate_line(why)
 
 
 def _metrics(rows: Sequence[Record]) -> list[str]:

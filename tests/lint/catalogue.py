@@ -31,6 +31,7 @@ from clients.heat_map import ENGLISH as HEAT_MAP_WORDS
 from clients.quality_catalogue import CATALOGUE
 from servers import registry
 from tests.lint.phrases import ROOT
+from tests.lint.sentences import sentences
 
 KEYWORDS = {"gettext": None, "_": None, "N_": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2)}
 METHODS = [("**.py", "python"), ("**.j2", "jinja2")]
@@ -72,7 +73,7 @@ def collect_messages() -> Catalog:
         for text in filter(None, (code.short, code.meaning, code.advice)):
             template.add(text, locations=[("clients/quality_catalogue.py", 0)])
     heat_map = (("clients/heat_map.py", text) for text in astuple(HEAT_MAP_WORDS))
-    for path, text in (*questions_of_presets(), *texts_of_models(), *heat_map):
+    for path, text in (*questions_of_presets(), *texts_of_models(), *heat_map, *sentences()):
         template.add(text, locations=[(path, 0)])
     for message in template:  # Babel takes a per cent sign in a sentence for a placeholder of the % operator
         if message.id and not PERCENT_PLACEHOLDER.search("".join(message.id)):

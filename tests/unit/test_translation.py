@@ -8,6 +8,7 @@ from bench.translation import (
     gettext,
     ngettext,
     preferred_language,
+    translate_line,
     use_language,
 )
 from tests.support.languages import spanish_texts
@@ -77,3 +78,25 @@ def test_unknown_language_is_refused_and_changes_nothing() -> None:
     with pytest.raises(UnknownLanguageError, match=r"'xx' is not a language of holabench; choose en or es"):
         use_language("xx")
     assert current_language() == ENGLISH
+
+
+@pytest.mark.parametrize(
+    ("line", "spanish"),
+    [
+        ("must be at least 1", "debe ser como mínimo 1"),
+        (
+            "plan p.toml: scenario 'y': the key `seconds` is missing",
+            "plan p.toml: escenario 'y': falta la clave `seconds`",
+        ),
+        (
+            "iterative is designed for 1 persistent TCP client at a time",
+            "iterative está pensado para 1 cliente TCP persistente a la vez",
+        ),
+        ("capacity: round 1, 2 of 3 servers undecided", "capacity: ronda 1, 2 de 3 servidores sin decidir"),
+        ("a text of a user", "a text of a user"),
+    ],
+)
+def test_recorded_line_is_translated_with_its_values(line: str, spanish: str) -> None:
+    assert translate_line(line) == line
+    with spanish_texts():
+        assert translate_line(line) == spanish
