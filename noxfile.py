@@ -80,6 +80,8 @@ def run_lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("codespell")
+    workflows = ["examples/github/holabench.yml", ".github/workflows/tests.yml"]
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
     session.run("python", "-m", "tests.lint.phrases")
     session.run("python", "-m", "tests.lint.sizes")
 
