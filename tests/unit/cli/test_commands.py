@@ -30,7 +30,7 @@ def imports_of(*arguments: str) -> tuple[set[str], set[str]]:
 def test_help_imports_no_command() -> None:
     libraries, modules = imports_of("--help")
     assert not libraries & SLOW_LIBRARIES
-    assert modules == {"bench.cli", "bench.cli.commands"}
+    assert modules == {"bench.cli", "bench.cli.commands", "bench.cli.language", "bench.translation"}
 
 
 @pytest.mark.parametrize("command", ["doctor", "models", "plan", "presets"])
