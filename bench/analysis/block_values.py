@@ -101,6 +101,18 @@ def block_log_ratios(rounds: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> 
     return {pair: logs[~np.isnan(logs)].tolist() for pair, logs in zip(pairs, medians.T, strict=True)}
 
 
+def block_differences(rounds: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[float]]:
+    """Return one difference per block for each pair, in the unit of the metric: the median over its rounds.
+
+    rounds: as for ``block_log_ratios``. A round with an infinite value does not count.
+    """
+    values = rounds.where(np.isfinite(rounds))
+    differences = {pair: values[pair[0]] - values[pair[1]] for pair in pairs}
+    return {
+        pair: difference.groupby(level="block").median().dropna().tolist() for pair, difference in differences.items()
+    }
+
+
 def block_logs(rounds: pd.DataFrame) -> dict[str, tuple[float, ...]]:
     """Return the logarithm of each block's value for each arm: of the median over its rounds.
 

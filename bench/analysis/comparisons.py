@@ -9,7 +9,7 @@ from bench.analysis.block_values import valid_slices
 from bench.analysis.case_quality import CaseQuality, Quality, case_quality
 from bench.analysis.cases import CaseKey, group_by_case, rows_at, to_table
 from bench.analysis.families import Comparison, Family, families, holm_p_values
-from bench.analysis.statistics import LogRatio
+from bench.analysis.statistics import Interval, LogRatio
 from bench.schema.column_docs import column_names
 from bench.schema.conclusions import ComparisonKind, Conclusion
 from bench.schema.load_points import LoadPoint
@@ -93,10 +93,11 @@ def _rows(
 ) -> Iterator[ComparisonRow]:
     intervals = family.intervals()
     p_values = holm_p_values(intervals)
-    for comparison, interval, p_holm in zip(family.members, intervals, p_values, strict=True):
+    results = zip(family.members, intervals, family.differences(), p_values, strict=True)
+    for comparison, interval, difference, p_holm in results:
         quality = _pair_quality(comparison, family.metric, quality_of_cases, thresholds)
         conclusion = _conclusion(family, comparison, interval, p_holm, quality)
-        yield _to_row(family, comparison, interval, p_holm, quality, conclusion)
+        yield _to_row(family, comparison, interval, difference, p_holm, quality, conclusion)
 
 
 def _pair_quality(
@@ -132,7 +133,13 @@ def _conclusion(
 
 
 def _to_row(
-    family: Family, comparison: Comparison, interval: LogRatio, p_holm: float, quality: Quality, conclusion: Conclusion
+    family: Family,
+    comparison: Comparison,
+    interval: LogRatio,
+    difference: Interval,
+    p_holm: float,
+    quality: Quality,
+    conclusion: Conclusion,
 ) -> ComparisonRow:
     pair = comparison.pair
     return ComparisonRow(
@@ -152,4 +159,7 @@ def _to_row(
         findings=format_flags(quality.findings),
         kind=pair.kind.value,
         pairing=family.pairing.value,
+        difference=difference.estimate,
+        difference_low=difference.low,
+        difference_high=difference.high,
     )

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bench.analysis import statistics
-from bench.analysis.block_values import block_log_ratios, block_logs
-from bench.analysis.cases import group_by_load_point
+from bench.analysis.block_values import block_differences, block_log_ratios, block_logs
+from bench.analysis.cases import group_by_load_point, text
 from bench.analysis.unpaired import unpaired_ratio
 from bench.schema.arms import Arm
 from bench.schema.conclusions import ComparisonKind, Pairing
@@ -23,7 +23,12 @@ from bench.schema.metrics import ScenarioKind, headline
 _RATE_KINDS = (ScenarioKind.CAPACITY, ScenarioKind.SESSIONS)  # their headline metric is the rate of a closed loop
 COMPARED_METRICS = ("throughput_rps", "sessions_per_s", "cpu_us_per_request", "service_p50_us", "latency_p50_us")
 METRIC_IN_BLOCKS = "latency_p99_us"  # the question of a mixed scenario; a slice has too few requests for it
-_OF_PLANNED_RATE = (ScenarioKind.LATENCY, ScenarioKind.MIXED)  # the plan decides the throughput
+METRIC_OF_ALL_POPULATIONS = "cpu_us_per_request"  # the same for each population of a mixed load: compared once
+_UNASKED: Mapping[ScenarioKind, tuple[str, ...]] = {  # not compared: the plan decides them, or another metric has them
+    ScenarioKind.LATENCY: ("throughput_rps",),
+    ScenarioKind.MIXED: ("throughput_rps",),
+    ScenarioKind.SESSIONS: ("throughput_rps",),  # a session has a fixed number of requests
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class Comparison:
     log_ratios: tuple[float, ...] = ()
     logs: tuple[float, ...] = ()  # of the arm, one for each block; unpaired only
     reference_logs: tuple[float, ...] = ()
+    differences: tuple[float, ...] = ()  # one for each block, in the unit of the metric; none if unpaired
 
     @property
     def blocks(self) -> int:
@@ -74,6 +80,14 @@ class Family:
         if self.of_controls:
             return [statistics.log_ratios([member.log_ratios])[0] for member in self.members]
         return statistics.log_ratios([member.log_ratios for member in self.members], self.independent)
+
+    def differences(self) -> list[statistics.Interval]:
+        """Return the difference of each member, in the unit of the metric, with an interval that holds like a ratio's.
+
+        The variances are not shared: they grow with the figures, which can be sixty times those of another pair.
+        """
+        tests = 1 if self.of_controls else len(self.members)
+        return [statistics.mean_interval(member.differences, tests) for member in self.members]
 
 
 def holm_p_values(intervals: Sequence[statistics.LogRatio]) -> list[float]:
@@ -107,11 +121,14 @@ def _questions(
 ) -> Iterator[tuple[LoadPoint, ScenarioKind, str, pd.DataFrame]]:
     """Yield each metric that is compared at each load point: its values by block and round, a column for each arm."""
     trials_at = group_by_load_point(trials.assign(round=0))
+    first = trials.drop_duplicates("scenario").set_index("scenario")["population"].map(text).to_dict()
     for load_point, rounds in group_by_load_point(slices).items():
         kind = ScenarioKind(str(rounds["scenario_kind"].iloc[0]))
+        is_later = kind == ScenarioKind.MIXED and first.get(load_point.scenario) != load_point.population
         for metric in COMPARED_METRICS:
-            is_planned = metric == "throughput_rps" and kind in _OF_PLANNED_RATE
-            if not is_planned and rounds[metric].notna().any():
+            if metric in _UNASKED.get(kind, ()) or (is_later and metric == METRIC_OF_ALL_POPULATIONS):
+                continue
+            if rounds[metric].notna().any():
                 yield load_point, kind, metric, _by_round(rounds, metric)
         of_blocks = trials_at.get(load_point)
         if kind == ScenarioKind.MIXED and of_blocks is not None and of_blocks[METRIC_IN_BLOCKS].notna().any():
@@ -168,10 +185,17 @@ def _families_at(
                 for pair in measured
             }
         else:
-            log_ratios = block_log_ratios(by_round, [(pair.arm, pair.reference) for pair in measured])
+            names = [(pair.arm, pair.reference) for pair in measured]
+            log_ratios, differences = block_log_ratios(by_round, names), block_differences(by_round, names)
             compared = {
-                pair: Comparison(pair, load_point, scenario_kind, tuple(log_ratios[pair.arm, pair.reference]))
-                for pair in measured
+                pair: Comparison(
+                    pair,
+                    load_point,
+                    scenario_kind,
+                    tuple(log_ratios[key]),
+                    differences=tuple(differences[key]),
+                )
+                for pair, key in zip(measured, names, strict=True)
             }
         members = tuple(compared.get(pair) or Comparison(pair, load_point, scenario_kind) for pair in group)
         competitors = sum(arm.competes and arm.transport == name for arm in arms)

@@ -82,6 +82,20 @@ def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interv
     return Interval(median, ordered[low - 1], ordered[high - 1], coverage)
 
 
+def mean_interval(values: Sequence[float], tests: int = 1) -> Interval:
+    """Return the mean of the blocks' values with its 95% interval, by Student's t.
+
+    tests: number of intervals that hold all at once (Bonferroni).
+    """
+    variance, degrees = variance_of(values)
+    if not degrees:
+        estimate = values[0] if len(values) == 1 else math.nan
+        return Interval(estimate, math.nan, math.nan, 0.0)
+    mean, tail = float(np.mean(values)), 0.025 / max(1, tests)
+    half_width = float(special.stdtrit(degrees, 1 - tail)) * math.sqrt(variance / len(values))
+    return Interval(mean, mean - half_width, mean + half_width, 1 - 2 * tail)
+
+
 def log_ratios(members: Sequence[Sequence[float]], independent: int = 1) -> list[LogRatio]:
     """Return the ratios of one family of comparisons, with simultaneous intervals.
 

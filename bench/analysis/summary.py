@@ -165,15 +165,18 @@ def _measured_row(
     flags: list[QualityFlag] = []
     if metric in _RATES and interval.estimate == 0 and not labels.case.load_point.phase:
         flags.append(thresholds.flag("NO_REPLIES"))
-    if len(values) < statistics.MIN_BLOCKS_FOR_95:
-        flags.append(thresholds.flag("FEW_BLOCKS", len(values)))
+    is_unprinted = False
     figure = METRICS[metric].figure
     if figure.percentile in _TAILS and figure.quantity in REQUEST_TIMES:
         beyond = 0.0 if math.isnan(replies) else (1 - QUANTILES[figure.percentile]) * replies
         if beyond < thresholds.codes["FEW_SAMPLES"].suspect:
             flags.append(thresholds.flag("FEW_SAMPLES", beyond, figure.percentile))
-        if beyond < MIN_SAMPLES_BEYOND:
+        if is_unprinted := beyond < MIN_SAMPLES_BEYOND:
             interval = replace(interval, estimate=math.nan, low=math.nan, high=math.nan)
+    # Without a figure because of too few replies, more blocks would not help.
+    enough_blocks = len(case.blocks) >= statistics.MIN_BLOCKS_FOR_95
+    if len(values) < statistics.MIN_BLOCKS_FOR_95 and not (is_unprinted and enough_blocks):
+        flags.append(thresholds.flag("FEW_BLOCKS", len(values)))
     if flags:
         merged = tuple(thresholds.merge([*quality.doubts, *flags]))
         verdict = worst_verdict([quality.verdict, SUSPECT, thresholds.worst(flags, figure)])

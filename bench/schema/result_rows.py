@@ -152,6 +152,21 @@ class ComparisonRow:
             is_new=True,
         ),
     ] = field(default="rounds", kw_only=True)
+    difference: Annotated[
+        float | None,
+        Column(
+            "Value of `arm` minus the value of `reference`, in the unit of the metric.",
+            how="Paired like `ratio`: the median over the rounds is the value of a block, and this is the mean over "
+            "the blocks. Empty if `pairing` is `unpaired`.",
+            is_new=True,
+        ),
+    ] = field(default=None, kw_only=True)
+    difference_low: Annotated[
+        float | None, Column("Lower end of the interval of `difference`.", interval=_OF_FAMILY, is_new=True)
+    ] = field(default=None, kw_only=True)
+    difference_high: Annotated[
+        float | None, Column("Upper end of the interval of `difference`.", interval=_OF_FAMILY, is_new=True)
+    ] = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         set_arm_columns(self, self.arm)

@@ -1,5 +1,6 @@
 import math
 
+import pandas as pd
 import pytest
 
 from bench.analysis.block_values import valid_slices
@@ -74,6 +75,46 @@ def test_controls_of_all_load_points_are_one_family_per_metric() -> None:
     every = families(valid_slices(rows.slices, rows.trials), rows.trials, REFERENCE_ARMS)
     sizes = [(family.of_controls, len(family.members)) for family in every if family.metric == "throughput_rps"]
     assert sizes == [(True, 2), (False, 1), (False, 1)]
+
+
+def test_sessions_are_compared_once() -> None:
+    rates = {arm: {16: 3e3} for arm in ("asyncio/tcp", "select/tcp")}
+    rows = synthetic.make_run(rates, scenario="sessions", blocks=3, rounds=2)
+    every = families(valid_slices(rows.slices, rows.trials), rows.trials, REFERENCE_ARMS)
+    metrics = [family.metric for family in every]
+    assert "sessions_per_s" in metrics
+    assert "throughput_rps" not in metrics  # a session has a fixed number of requests
+
+
+def test_cpu_time_of_a_mixed_load_is_compared_once() -> None:
+    rates = {arm: {16: 3e3} for arm in ("asyncio/tcp", "select/tcp")}
+    rows = synthetic.make_run(rates, scenario="mixed", blocks=3, rounds=2)
+    trials, slices = (
+        pd.concat([table.assign(population=name) for name in ("light", "heavy")])
+        for table in (rows.trials, rows.slices)
+    )
+    trials = trials.assign(scenario_kind="mixed")
+    every = families(valid_slices(slices, trials), trials, REFERENCE_ARMS)
+    found = [family.members[0].load_point.population for family in every if family.metric == "cpu_us_per_request"]
+    assert found == ["light"]
+
+
+def test_difference_is_the_mean_of_the_medians_of_the_blocks() -> None:
+    trials, slices = make_tables(
+        {
+            "asyncio/tcp": [[10.0, 12.0, 20.0], [10.0, 10.0, 10.0]],
+            "select/tcp": [[11.0, 14.0, 20.0], [14.0, 13.0, 13.0]],
+        }
+    )
+    (tcp, *_) = [
+        family
+        for family in families(valid_slices(slices, trials), trials, REFERENCE_ARMS)
+        if family.metric == "throughput_rps"
+    ]
+    assert tcp.members[0].differences == (1.0, 3.0)
+    (difference,) = tcp.differences()
+    assert difference.estimate == 2.0
+    assert difference.low < 1.0 < 3.0 < difference.high  # 12.7 standard errors with two blocks
 
 
 def test_holm_p_values_skip_unknown_p_values() -> None:
