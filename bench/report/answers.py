@@ -15,9 +15,11 @@ from bench.analysis.rankings import ranks
 from bench.formatting import compact, format_percent, format_ratio, join_words
 from bench.report.asyncio_reads import asyncio_reads
 from bench.report.reference_ratios import Row, by_ratio, is_measured, ratio_sentences, times, with_reference
+from bench.report.savings import saved_by_udp, saved_over
+from bench.report.udp_price import loss_sentence
 from bench.schema.arms import Arm
 from bench.schema.code_words import in_words
-from bench.schema.conclusions import ComparisonKind
+from bench.schema.conclusions import ComparisonKind, Pairing
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, ScenarioKind, headline
 from bench.translation import N_, gettext
@@ -31,6 +33,9 @@ QUANTITIES = {
 }
 
 
+INSIDE_BLOCKS = N_("These ratios are taken inside blocks: a round has too few requests for a 99th percentile.")
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The answer at one load point."""
@@ -40,24 +45,29 @@ class Answer:
     ratios: tuple[str, ...] = ()  # sentences: how the other arms compare with the reference
 
 
-def answers(comparisons: pd.DataFrame, unranked: Sequence[str] = ()) -> list[Answer]:
+def answers(
+    comparisons: pd.DataFrame, unranked: Sequence[str] = (), trials: pd.DataFrame | None = None
+) -> list[Answer]:
     """Return an answer for each load point.
 
     The most connections of a scenario come first, sessions last.
 
-    unranked: models that are left out.
+    unranked: models that are left out. trials: from which the losses over UDP come.
     """
     if comparisons.empty:
         return []
     sessions = set(comparisons.loc[comparisons["scenario_kind"] == ScenarioKind.SESSIONS, "scenario"])
     scenarios = sorted(dict.fromkeys(comparisons["scenario"]), key=lambda name: name in sessions)
+    trials_at = {} if trials is None or trials.empty else group_by_load_point(trials)
     keyed_answers: list[tuple[tuple[int, int], Answer]] = []
     for load_point, rows in group_by_load_point(comparisons).items():
         metric = headline(str(rows["scenario_kind"].iloc[0]))
         noise = noise_floor_at(load_point, metric, comparisons)
-        records = rows[rows["metric"] == metric].to_dict("records")
-        ranked = [{**row, "noise": noise} for row in records if not _models(row) & set(unranked)]
-        if answer := _answer(load_point, metric, ranked, noise):
+        records = [row for row in rows.to_dict("records") if not _models(row) & set(unranked)]
+        ranked = [{**row, "noise": noise} for row in records if row["metric"] == metric]
+        here = trials_at.get(load_point)
+        lost = "" if here is None else loss_sentence(here, unranked)
+        if answer := _answer(load_point, metric, ranked, noise, records, lost):
             keyed_answers.append(((scenarios.index(load_point.scenario), -load_point.connections), answer))
     return [answer for _, answer in sorted(keyed_answers, key=lambda pair: pair[0])]
 
@@ -114,13 +124,27 @@ def noise_floor(comparisons: pd.DataFrame) -> str:
     return join_words(parts) if parts else ""
 
 
-def _answer(load_point: LoadPoint, metric: str, rows: Sequence[Row], noise: float | None) -> Answer | None:
+def _answer(
+    load_point: LoadPoint,
+    metric: str,
+    rows: Sequence[Row],
+    noise: float | None,
+    every_metric: Sequence[Row],
+    lost: str,
+) -> Answer | None:
+    """Return the answer at a load point. rows: of its first metric. lost: a sentence on UDP."""
     measured = [transport for transport in ("tcp", "udp") if with_reference(rows, transport)]
     if not measured:
         return None
     best = [_first_rank(rows, metric, transport, noise) for transport in measured]
-    ratios = [ratio_sentences(rows, transport, gettext(QUANTITIES[metric])) for transport in measured]
-    ratios += [_udp_relative_to_tcp(rows), asyncio_reads(rows, metric)]
+    is_in_blocks = any(row.get("pairing") == Pairing.BLOCKS for row in rows)
+    ratios = [gettext(INSIDE_BLOCKS)] if is_in_blocks else []
+    for transport in measured:
+        ratios += [
+            ratio_sentences(rows, transport, gettext(QUANTITIES[metric])),
+            saved_over(every_metric, transport),
+        ]
+    ratios += [_udp_relative_to_tcp(rows), saved_by_udp(every_metric), lost, asyncio_reads(rows, metric)]
     return Answer(str(load_point), " ".join(best), tuple(filter(None, ratios)))
 
 

@@ -22,6 +22,7 @@ from bench.report.content import Picture
 from bench.report.first_screen import first_screen
 from bench.report.render import Results, RunContext, render
 from bench.report.tables import ResultTable, result_tables
+from bench.report.trade_charts import answered
 from bench.schema.load_time import LoadTime
 from bench.store import file_names
 from bench.store.reader import RunData
@@ -66,6 +67,7 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
     recovery = recovery_table(run.plan, trials)
     if not recovery.empty:
         files[file_names.RECOVERY] = folder.write_table(file_names.RECOVERY, recovery)
+    remarks: dict[str, str] = {}
     if chart_workers is not None:  # they draw while this process continues
         requests = chart_requests(summary, trials)
         histograms = chart_histograms(run.choose_histograms(lambda table: drawn_histograms(table, requests)))
@@ -80,6 +82,7 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
             run.latency_windows,
             run.replay,
         )
+        requests, remarks = answered(requests, chart_tables)
         chart_workers.start(chart_tables, requests)
     first = first_screen(summary, comparisons, trials, unranked_models(trials), recovery)
     tables = result_tables(summary, comparisons, unranked_models(trials), scenario_names)
@@ -90,7 +93,7 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
             pictures = _write_charts(folder, chart_workers.charts())
         except ChartError as error:
             chart_failure = str(error)
-        results = Results(summary, comparisons, trials, tables)
+        results = Results(summary, comparisons, trials, tables, remarks)
         markdown, page = render(results, _context(run, files), pictures, first)
         folder.write_text("report.md", markdown)
         folder.write_text("report.html", page)

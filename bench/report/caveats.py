@@ -16,11 +16,22 @@ from bench.schema.code_words import in_words
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS, headline
 from bench.schema.quality_words import advice_text, meaning_text
-from bench.translation import gettext, ngettext, translate_line
+from bench.translation import N_, gettext, ngettext, translate_line
 from clients.quality_catalogue import DEFAULT_THRESHOLDS
-from clients.quality_codes import QualityFlag, Thresholds
+from clients.quality_codes import QUANTILES, SUSPECT, QualityFlag, Thresholds
 
 MAX_PLACES, MAX_METRICS = 3, 2  # that are listed one by one
+OF_ONE_FIGURE = ("FEW_BLOCKS",)  # has a value of its own for each figure, like a code of a percentile
+_LONGER = N_(
+    "run longer (--seconds): there are {count} blocks, but not all of them have enough replies for this figure"
+)
+_OWN_CPUS = {  # instead of a CPU of its own, where the generator has one
+    "LATE_SENDS": N_("the generator had CPUs of its own: give it more, or close other programs that run on them"),
+    "LATENESS_IN_LATENCY": N_(
+        "the generator had CPUs of its own: give it more, or close other programs on them; the server is faster than "
+        "this percentile"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +75,17 @@ class _Occurrence:
 
 
 def collect_caveats(
-    summary: pd.DataFrame, trials: pd.DataFrame, thresholds: Thresholds = DEFAULT_THRESHOLDS
+    summary: pd.DataFrame,
+    trials: pd.DataFrame,
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    *,
+    own_cpus: bool = False,
 ) -> dict[str, ScenarioCaveats]:
     """Return the caveats of each scenario.
 
     They contain every code of a figure, and every case without figures.
+
+    own_cpus: True if the generator had CPUs without servers.
     """
     kinds = _kinds(summary) | _kinds(trials)
     gaps = _gaps(trials)
@@ -87,7 +104,8 @@ def collect_caveats(
     def of_kind(kind: str, scenario: str) -> tuple[Caveat, ...]:
         codes = _by_code(occurrences[kind].get(scenario, []), thresholds)
         return tuple(
-            _caveat(code, headline(kinds[scenario]), len(measured.get(scenario, ())), blocks) for code in codes
+            _caveat(code, headline(kinds[scenario]), len(measured.get(scenario, ())), blocks, own_cpus=own_cpus)
+            for code in codes
         )
 
     return {
@@ -100,8 +118,10 @@ def collect_caveats(
 
 def advice(caveats: Iterable[ScenarioCaveats], thresholds: Thresholds = DEFAULT_THRESHOLDS) -> list[tuple[str, str]]:
     """Return (code, what to do about it) for every doubt that any scenario has."""
-    names = {caveat.code for of_scenario in caveats for caveat in of_scenario.caveats}
-    return [(name, advice_text(thresholds.parse(name)[0].code)) for name in _in_order(names, thresholds)]
+    texts: dict[str, dict[str, None]] = {}
+    for caveat in (caveat for of_scenario in caveats for caveat in of_scenario.caveats):
+        texts.setdefault(caveat.code, {})[caveat.advice] = None
+    return [(name, "; ".join(texts[name])) for name in _in_order(texts.keys(), thresholds)]
 
 
 def _kinds(frame: pd.DataFrame) -> dict[str, str]:
@@ -133,7 +153,9 @@ def _by_code(occurrences: Sequence[_Occurrence], thresholds: Thresholds) -> list
     return [of_code[name] for name in _in_order(of_code.keys(), thresholds)]
 
 
-def _caveat(occurrences: Sequence[_Occurrence], first: str, measured: int, blocks: BlockFlags) -> Caveat:
+def _caveat(
+    occurrences: Sequence[_Occurrence], first: str, measured: int, blocks: BlockFlags, *, own_cpus: bool
+) -> Caveat:
     """Return the caveat of one code.
 
     first: the scenario's headline metric. measured: number of its cases. blocks: the flags of each block of the cases.
@@ -147,16 +169,52 @@ def _caveat(occurrences: Sequence[_Occurrence], first: str, measured: int, block
     return Caveat(
         code=code.name,
         meaning=meaning_text(code),
-        cases=gettext(
-            "{worst} of {cases}{remark}",
-            worst=len(worst),
-            cases=ngettext("{count} case", "{count} cases", measured),
-            remark=_metrics_concerned(metrics, first),
-        ),
+        cases=_cases(occurrences, first, measured),
         limits=limits(code, {METRICS[name].figure.percentile for name in metrics if name in METRICS}),
         places=_places(worst, blocks),
-        advice=advice_text(code),
+        advice=_advice(occurrences, blocks, own_cpus=own_cpus),
     )
+
+
+def _cases(occurrences: Sequence[_Occurrence], first: str, measured: int) -> str:
+    """Return how many cases have a code, and in which figures; for each figure if each has a value of its own."""
+    cases = ngettext("{count} case", "{count} cases", measured)
+    if not _is_of_one_figure(occurrences[0].flag):
+        return gettext(
+            "{worst} of {cases}{remark}",
+            worst=len({occurrence.case for occurrence in occurrences}),
+            cases=cases,
+            remark=_metrics_concerned({occurrence.metric for occurrence in occurrences}, first),
+        )
+    cases_of: dict[str, set[str]] = {}
+    for occurrence in occurrences:
+        cases_of.setdefault(_figure(occurrence), set()).add(occurrence.case)
+    return "; ".join(
+        gettext("{figure}: {worst} of {cases}", figure=figure, worst=len(cases_of[figure]), cases=cases)
+        for figure in sorted(cases_of, key=lambda figure: QUANTILES.get(figure, 0.0))
+    )
+
+
+def _figure(occurrence: _Occurrence) -> str:
+    """Return the figure that a code has a value for: ``p99``, or the name of a metric."""
+    percentile = occurrence.flag.percentile
+    return (gettext("maximum") if percentile == "max" else percentile) or _label(occurrence.metric)
+
+
+def _is_of_one_figure(flag: QualityFlag) -> bool:
+    return bool(flag.percentile) or flag.code.name in OF_ONE_FIGURE
+
+
+def _advice(occurrences: Sequence[_Occurrence], blocks: BlockFlags, *, own_cpus: bool) -> str:
+    """Return what to do about a code, by its cause in this run."""
+    code = occurrences[0].flag.code
+    if code.name == "FEW_BLOCKS":
+        fewest = min(len(blocks.get(occurrence.key, ())) for occurrence in occurrences)
+        if code.verdict(fewest) != SUSPECT:
+            return gettext(_LONGER, count=fewest)
+    if own_cpus and code.name in _OWN_CPUS:
+        return gettext(_OWN_CPUS[code.name])
+    return advice_text(code)
 
 
 def _metrics_concerned(metrics: Collection[str], first: str) -> str:
@@ -192,7 +250,8 @@ def _badness(found: _Occurrence, blocks: BlockFlags) -> tuple[int, float]:
 
 def _place(found: _Occurrence, blocks: BlockFlags) -> str:
     value = deciding_value(found.flag, blocks.get(found.key, ()))
-    return f"{found.case}: {value}" if value else found.case
+    case = f"{found.case}, {_figure(found)}" if _is_of_one_figure(found.flag) else found.case
+    return f"{case}: {value}" if value else case
 
 
 def _gaps(trials: pd.DataFrame) -> dict[str, list[Gap]]:

@@ -8,20 +8,25 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analysis.cases import group_by_load_point, records_by_load_point
 from bench.analysis.comparisons import is_within_noise, noise_floor_at
 from bench.analysis.rankings import format_rank
 from bench.analysis.statistics import order_ranks
 from bench.formatting import format_percent, format_ratio, with_interval
 from bench.report.caveats import ScenarioCaveats
+from bench.report.extra_columns import ExtraColumn, extra_columns
 from bench.report.meanings import meaning
 from bench.report.reference_ratios import WITHIN_NOISE
+from bench.report.savings import difference_text
 from bench.report.tables import DIFFERENT, FINDING_MARK, Estimate, ResultTable, TableRow
+from bench.report.udp_price import losses
 from bench.schema.arms import Arm
 from bench.schema.code_words import in_words
 from bench.schema.conclusions import ComparisonKind, Pairing
 from bench.schema.load_points import LoadPoint
 from bench.schema.metrics import METRICS
 from bench.translation import N_, gettext, ngettext
+from clients.quality_codes import SEVERITY
 
 HEADINGS = {
     "throughput_rps": N_("requests/s"),
@@ -60,6 +65,10 @@ PREDICTION_NOTE = N_(
     "predicted: within 10%. Else not explained by this, with the ratio: x measured / "
     "predicted. docs/predictions.md derives the forms."
 )
+POLLING = N_(
+    "{baseline} polls for a moment before it sleeps. So at such a rate its CPU time includes polling, and is no lower "
+    "limit."
+)
 COMPARISON_HEADINGS = (
     N_("scenario"),
     N_("clients"),
@@ -69,6 +78,7 @@ COMPARISON_HEADINGS = (
     N_("server"),
     N_("compared with"),
     N_("ratio [95% interval]"),
+    N_("difference, in the unit of the metric"),
     N_("p (Holm)"),
     N_("conclusion"),
     N_("verdict"),
@@ -117,6 +127,7 @@ class Section:
     pictures: list[Picture]
     tables: list[TableView]
     caveats: ScenarioCaveats
+    remark: str = ""  # on a chart that was left out
 
 
 def sections(
@@ -125,8 +136,20 @@ def sections(
     pictures: Sequence[Picture],
     caveats: Mapping[str, ScenarioCaveats],
     trials: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    remarks: Mapping[str, str] | None = None,
 ) -> list[Section]:
-    """Return the sections of scenarios with results or caveats, in the plan's order."""
+    """Return the sections of scenarios with results or caveats, in the plan's order.
+
+    remarks: on charts that were left out, by scenario.
+    """
+    trials_at = group_by_load_point(trials) if len(trials) else {}
+    compared_at = records_by_load_point(comparisons) if len(comparisons) else {}
+
+    def view(table: ResultTable) -> TableView:
+        lost = losses(trials_at[table.load_point]) if table.load_point in trials_at else {}
+        return _table_view(table, extra_columns(table, compared_at.get(table.load_point, ()), lost))
+
     questions = {scenario["name"]: scenario.get("question", "") for scenario in plan.get("scenarios", ())}
     headlines = {table.load_point.scenario: table.metrics[0] for table in tables}
     shown = list(dict.fromkeys([*headlines, *(picture.scenario for picture in pictures), *caveats]))
@@ -137,8 +160,9 @@ def sections(
             question=gettext(questions.get(name, "")),
             meaning=meaning(headlines.get(name, ""), trials[trials["scenario"] == name]),
             pictures=[picture for picture in pictures if picture.scenario == name],
-            tables=[_table_view(table) for table in tables if table.load_point.scenario == name],
+            tables=[view(table) for table in tables if table.load_point.scenario == name],
             caveats=caveats.get(name, ScenarioCaveats()),
+            remark=(remarks or {}).get(name, ""),
         )
         for name in names
     ]
@@ -154,11 +178,12 @@ def comparison_rows(comparisons: pd.DataFrame) -> list[list[Cell]]:
     ]
 
 
-def _table_view(table: ResultTable) -> TableView:
+def _table_view(table: ResultTable, extra: Sequence[ExtraColumn]) -> TableView:
     columns = [gettext(HEADINGS[metric]) for metric in table.metrics]
     if table.has_predictions:
         columns.append(gettext("predicted"))
-    return TableView(table.title, columns, [_cells(row, table) for row in table.rows], _note(table))
+    columns += [column.heading for column in extra]
+    return TableView(table.title, columns, [_cells(row, table, extra) for row in table.rows], _note(table))
 
 
 def _note(table: ResultTable) -> str:
@@ -173,6 +198,9 @@ def _note(table: ResultTable) -> str:
         notes.append(gettext("Servers with overlapping ranks do not differ significantly; - is not ranked."))
     if table.has_predictions:
         notes.append(gettext(PREDICTION_NOTE))
+    polling = [row.arm.label for row in table.rows if row.arm.is_baseline and row.verdict in SEVERITY]
+    if table.metrics[0] == "cpu_us_per_request" and polling:
+        notes.append(gettext(POLLING, baseline=polling[0]))
     if any(row.mark(metric) for row in table.rows for metric in table.metrics):
         notes.append(gettext("!: that figure is suspect, !!: invalid; the verdict is on the first figure of the row."))
     if any(row.findings for row in table.rows):
@@ -200,7 +228,7 @@ def _brackets(blocks: int) -> str:
     )
 
 
-def _cells(row: TableRow, table: ResultTable) -> list[Cell]:
+def _cells(row: TableRow, table: ResultTable, extra: Sequence[ExtraColumn]) -> list[Cell]:
     numbers = []
     for metric in table.metrics:
         text = with_interval(*row.values.get(metric, Estimate()))
@@ -213,6 +241,7 @@ def _cells(row: TableRow, table: ResultTable) -> list[Cell]:
         Cell(row.arm.display_label),
         Cell(row.arm.transport.upper()),
         *numbers,
+        *(Cell(column.texts.get(row.arm.name, "-")) for column in extra),
         _ratio_cell(row),
         Cell(row.marked_verdict),
     ]
@@ -249,6 +278,7 @@ def _comparison_cells(row: Mapping[Any, Any], noise: float | None) -> list[Cell]
         Arm.parse(row["arm"]).display_name,
         Arm.parse(row["reference"]).display_name,
         _ratio_text(ratio, low, high),
+        difference_text(row),
         _p_value(float(row["p_holm"])),
         _conclusion(str(row["conclusion"]), verdict, ratio, noise),
     ]

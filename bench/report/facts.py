@@ -48,6 +48,13 @@ def run_facts(
     return [(name, text) for name, text in facts if text]
 
 
+def generator_has_own_cpus(environment: Mapping[str, Any]) -> bool:
+    """Return whether the generator had CPUs without servers; False if that is unknown."""
+    machine = _mapping(environment.get("machine"))
+    servers, generator = (set(machine.get(name) or ()) for name in ("server_cpus", "generator_cpus"))
+    return bool(servers and generator) and not servers & generator
+
+
 def _cpus(servers: Collection[object], generator: Collection[object]) -> str:
     if set(servers) & set(generator):
         return gettext("{cpus} for the servers and the load generator together", cpus=_cpus_text(len(servers)))

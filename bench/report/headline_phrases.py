@@ -116,6 +116,14 @@ WORDINGS: Mapping[ScenarioKind, Wording] = {
         leads=(N_("{percent}% more"), N_("{factor} times as much")),
     ),
 }
+AT_LIMIT = N_(
+    "{condition}, {best} serves most over {transport}, {lead}: use {best} if the server works at its limit, for at a "
+    "lower rate {cheaper} needs less CPU time."
+)
+AT_LIMIT_SEVERAL = N_(
+    "{condition}, {best} serves most over {transport}, {lead}: use {best} if the server works at its limit, for at a "
+    "lower rate {cheaper} need less CPU time."
+)
 FLOOR = N_(", and differences below {percent}% may be noise in this run")
 DO_NOTHING = N_("For handlers that do nothing")
 WITH_CLIENTS = N_("{condition}, with {clients} clients")
@@ -124,8 +132,8 @@ UDP_GAINS = N_("{condition}, {gainers} serve more over UDP: {most} serves {lead}
 UDP_GAINS_ONE = N_("{condition}, {most} serves {lead}.")
 UDP_LOSES = N_("{condition}, {losers} serve less over UDP than over TCP: {least} keeps only {percent}%.")
 UDP_LOSES_ONE = N_("{condition}, {least} serves less over UDP than over TCP: it keeps only {percent}%.")
-UDP_BOTH = N_("{condition}, {most} serves {lead}, but {losers} serve less: {least} keeps only {percent}%.")
-UDP_BOTH_ONE = N_("{condition}, {most} serves {lead}, but {least} serves less: it keeps only {percent}%.")
+UDP_BOTH = N_("{condition}, {most} serves {lead}, but {losers} serve less.")
+UDP_BOTH_ONE = N_("{condition}, {most} serves {lead}, but {least} serves less.")
 
 
 def udp_sentence(gainers: int, losers: int) -> str:

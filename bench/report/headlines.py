@@ -14,6 +14,8 @@ from bench.analysis.cases import rows_at
 from bench.analysis.comparisons import is_within_noise, noise_floor_at
 from bench.formatting import join_words
 from bench.report.headline_phrases import (
+    AT_LIMIT,
+    AT_LIMIT_SEVERAL,
     DO_NOTHING,
     FLOOR,
     UDP_LEADS,
@@ -47,12 +49,16 @@ def headlines(
         return []
     asked = questions(comparisons, trials)
     sentences = []
+    costs = next((each for each in asked if each.kind == ScenarioKind.LATENCY and each.without_work), None)
+    cheapest = {} if costs is None else standings(costs, comparisons, unranked)
     for question in asked:
         standing_of = standings(question, comparisons, unranked)
         unknown = _transports_without_a_number(summary, question)
         noise = noise_floor_at(question.load_point, question.metric, comparisons)
         over = (
-            _over(transport, question, standing_of, noise) for transport in ("tcp", "udp") if transport not in unknown
+            _over(transport, question, standing_of, noise, cheapest)
+            for transport in ("tcp", "udp")
+            if transport not in unknown
         )
         sentences.append(next(filter(None, over), ""))
     about_udp = [_udp_relative_to_tcp(comparisons, question, unranked) for question in asked[:1]]
@@ -66,8 +72,17 @@ def _transports_without_a_number(summary: pd.DataFrame, question: Question) -> s
     return {arm.transport for arm in map(Arm.parse, usable["arm"]) if arm.competes}
 
 
-def _over(transport: str, question: Question, standing_of: Mapping[str, Standing], noise: float | None) -> str:
-    """Return the sentence about one transport; "" if fewer than two servers were ranked."""
+def _over(
+    transport: str,
+    question: Question,
+    standing_of: Mapping[str, Standing],
+    noise: float | None,
+    cheapest: Mapping[str, Standing],
+) -> str:
+    """Return the sentence about one transport; "" if fewer than two servers were ranked.
+
+    cheapest: the standings in CPU time at a rate below the limit, of handlers that do nothing.
+    """
     places = {arm: each for arm, each in standing_of.items() if Arm.parse(arm).transport == transport}
     if len(places) < 2:
         return ""
@@ -92,7 +107,22 @@ def _over(transport: str, question: Question, standing_of: Mapping[str, Standing
         sentence = wording.together
     else:
         sentence = wording.alone if closest.times_behind > 1 + MIN_ADVICE_SHARE else wording.small
+        cheaper = _cheaper(transport, best[0], cheapest) if question.replies_at_once else []
+        if sentence == wording.alone and cheaper:
+            sentence = AT_LIMIT if len(cheaper) == 1 else AT_LIMIT_SEVERAL
+            names["cheaper"] = _labels(cheaper)
     return gettext(sentence, **names, lead=lead)
+
+
+def _cheaper(transport: str, best: str, cheapest: Mapping[str, Standing]) -> list[str]:
+    """Return the servers that need the least CPU time below the limit, where that one is behind them by valid figures.
+
+    The ranks of servers can differ between their limit and a lower rate. Advice must not hide that.
+    """
+    standing = cheapest.get(best)
+    if standing is None or standing.is_best or standing.verdict != VALID:
+        return []
+    return sorted(arm for arm, other in cheapest.items() if other.is_best and Arm.parse(arm).transport == transport)
 
 
 def _condition(question: Question) -> str:

@@ -29,6 +29,7 @@ class Question:
     population: str
     clients: int
     wait_ms: float = 0.0
+    without_work: bool = False  # the handler neither waits nor computes, whatever the condition is called
 
     @property
     def waits(self) -> bool:
@@ -68,7 +69,14 @@ def questions(comparisons: pd.DataFrame, trials: pd.DataFrame) -> list[Question]
             counts = own["population_connections"].dropna()
             clients = load_point.connections if counts.empty else int(counts.iloc[0])
             found[condition] = Question(
-                load_point, kind, headline(kind), condition, load_point.population, clients, work.wait_us / 1e3
+                load_point,
+                kind,
+                headline(kind),
+                condition,
+                load_point.population,
+                clients,
+                work.wait_us / 1e3,
+                work == AT_ONCE,
             )
             keys[condition] = (_ORDER.index(kind), work)
     return [found[condition] for condition in sorted(found, key=lambda condition: keys[condition])]

@@ -24,6 +24,7 @@ from bench.report.model_chooser import bar, choices, highest_rates, measured_ran
 from bench.report.scope import larger_presets
 from bench.report.tables import ResultTable
 from bench.report.terms import all_terms, code_terms, model_terms
+from bench.report.udp_price import udp_notes
 from bench.schema.arms import Arm
 from bench.schema.load_time import LoadTime
 from bench.translation import N_, gettext, translate_line
@@ -31,9 +32,9 @@ from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 
 SCORECARD_CAPTION = N_(
-    "How far each server is behind the best one. A factor is measured inside rounds, where "
-    "both servers meet the same machine, so it is not the quotient of two figures in the "
-    "tables. Equal: the difference is known to be small. No difference found: none that is "
+    "How far each server is behind the best one. A factor is measured inside rounds, or inside blocks for the p99 "
+    "of requests beside others: both servers meet the same machine there, so it is not the quotient of two figures in "
+    "the tables. Equal: the difference is known to be small. No difference found: none that is "
     "significant and beyond the noise floor, by which a server differs from itself."
 )
 NO_ANSWER = N_("No comparison is possible: no block measured both a server and its reference.")
@@ -60,6 +61,7 @@ class Results:
     comparisons: pd.DataFrame
     trials: pd.DataFrame
     tables: Sequence[ResultTable]
+    remarks: Mapping[str, str] = field(default_factory=dict)  # on charts that were left out, by scenario
 
 
 def render(results: Results, run: RunContext, pictures: Sequence[Picture], first: FirstScreen) -> tuple[str, str]:
@@ -92,8 +94,8 @@ def _content(results: Results, run: RunContext, pictures: Sequence[Picture]) -> 
     summary, comparisons, trials = results.summary, results.comparisons, results.trials
     unranked = unranked_models(trials)
     asked = of_first_populations(comparisons, trials)
-    statements = [*answers(asked, unranked), *search_answers(summary, unranked)]
-    caveats = collect_caveats(summary, trials, run.thresholds)
+    statements = [*answers(asked, unranked, trials), *search_answers(summary, unranked)]
+    caveats = collect_caveats(summary, trials, run.thresholds, own_cpus=facts.generator_has_own_cpus(run.environment))
     cases = choices(of_first_populations(summary, trials), measured_handlers(trials))
     handlers = [choice.handlers for choice in cases]
     started = run.started_at.strftime("%Y-%m-%d %H:%M UTC") if run.started_at else ""
@@ -102,11 +104,12 @@ def _content(results: Results, run: RunContext, pictures: Sequence[Picture]) -> 
         "more_answers": statements[1:],
         "noise_floor": noise_floor(comparisons),
         "unranked": unranked,
+        "udp_notes": udp_notes(trials),
         "run_facts": facts.run_facts(run.environment, run.plan, trials, started, run.load_time),
         "pictures": pictures,
         "models": models_of(pictures),
         "files": run.files,
-        "sections": sections(run.plan, results.tables, pictures, caveats, trials),
+        "sections": sections(run.plan, results.tables, pictures, caveats, trials, comparisons, results.remarks),
         "choices": cases,
         "offered_work": offered_values(handlers),
         "has_idle": any(each.idle_connections for each in handlers),

@@ -194,7 +194,7 @@ def result_tables(
         ]
         sentences = tuple(map(describe_standing, standings(compared.get(load_point, ()))))
         ordered = _sorted(_with_references(table_rows), metrics[0], compared.get(load_point, ()), unranked)
-        counted = [int(row["blocks"]) for row in rows if row["metric"] == metrics[0] and row["status"] == "ok"]
+        counted = [int(row["blocks"]) for row in rows if row["metric"] in metrics and row["status"] == "ok"]
         tables.append(ResultTable(load_point, metrics, ordered, sentences, max(counted, default=0)))
     scenarios = list(dict.fromkeys([*scenario_names, *summary["scenario"]]))
     # A scenario asks about its first population, and rows are in the order of the plan.

@@ -66,7 +66,10 @@ TERMS = (
     ),
     (
         N_("times behind"),
-        N_("The ratio to the best server, measured inside rounds. It is not the quotient of two medians."),
+        N_(
+            "The ratio to the best server, measured inside rounds, or inside blocks for the p99 of requests "
+            "beside others. It is not the quotient of two medians."
+        ),
     ),
     (
         N_("Jain's index"),

@@ -40,6 +40,6 @@ def test_difference_within_the_noise_floor_is_marked_everywhere() -> None:
     assert str(ratio_of["select/tcp"]).endswith("] faster ~")
     assert str(ratio_of["epoll/tcp"]).endswith("] faster")
     cells = [row for row in comparison_rows(comparisons) if row[4].text == METRICS["throughput_rps"].label]
-    conclusions = {(row[5].text, row[6].text): row[9].text for row in cells}
+    conclusions = {(row[5].text, row[6].text): row[10].text for row in cells}
     assert conclusions["select/tcp", "asyncio/tcp"].startswith("faster (within the noise floor of 1")
     assert conclusions["epoll/tcp", "asyncio/tcp"] == "faster"

@@ -67,12 +67,15 @@ def test_report_begins_with_sentences_and_the_table_of_servers(markdown: str) ->
 
 def test_report_states_ratios_at_each_load(markdown: str) -> None:
     ratios = markdown.partition("## Ratios at each load")[2].partition("\n## ")[0]
-    first, tcp, udp, across, *_ = ratios.strip().splitlines()
+    first, tcp, saved, udp, _, across, *_ = ratios.strip().splitlines()
     assert first == (
         "- **capacity, 64 connections, 64 bytes.** Over TCP, asyncio and select share the first rank in requests per "
         "second: no significant difference. Over UDP, select has the most requests per second."
     )
     assert tcp.startswith("  - Over TCP, requests per second relative to asyncio: ")
+    assert re.match(
+        r"  - Over TCP, CPU time per request against asyncio: select \d[.]\d+ µs less [(]\d[.]\d+ to ", saved
+    )
     assert udp.startswith("  - Over UDP, requests per second relative to asyncio: ")
     assert "Inconclusive: iterative " in ratios
     assert ", invalid)" in ratios
@@ -117,9 +120,8 @@ def test_caveats_print_meaning_code_cases_and_thresholds(markdown: str) -> None:
     assert saturated.endswith(
         "Seen in iterative/udp at 64 connections, 64 bytes: 93.0% or worse in half of the 6 blocks"
     )
-    only = "the 99.9th percentile of the service time"
     assert few.startswith("- **Samples beyond")
-    assert f"** (FEW_SAMPLES): 34 of 34 cases (only {only}); suspect below 25. " in few
+    assert "** (FEW_SAMPLES): p99.9: 34 of 34 cases; suspect below 25. " in few
     skipped = "skipped: serves one connection at a time (6 blocks)"
     assert f"- **iterative/tcp at 16 connections, 64 bytes**: {skipped}" in gaps
     advice = rest.partition("## Caveats")[2].partition("\n## ")[0]
