@@ -66,8 +66,8 @@ PREDICTION_NOTE = N_(
     "predicted. docs/predictions.md derives the forms."
 )
 POLLING = N_(
-    "{baseline} polls for a moment before it sleeps. So at such a rate its CPU time includes polling, and is no lower "
-    "limit."
+    "{baseline} polls for a moment before it sleeps. So at such a rate its CPU time includes polling, and is not a "
+    "lower limit."
 )
 COMPARISON_HEADINGS = (
     N_("scenario"),

@@ -1,4 +1,4 @@
-"""How much CPU time a server saves for each request, beside the ratios. Pure.
+"""Sentences on the CPU time that a server saves for each request, beside the ratios. Pure.
 
 A ratio looks the same for a handler of 4 µs and of 4 ms. The difference in µs shows what it is worth.
 """

@@ -1,4 +1,4 @@
-"""What UDP gives up for what it saves: lost requests, and other socket buffers than TCP. Pure."""
+"""The price of UDP, beside what it saves: lost requests, and other socket buffers than TCP. Pure."""
 
 import math
 from collections.abc import Sequence

@@ -19,7 +19,7 @@ def test_advice_on_too_few_blocks_is_more_blocks() -> None:
     assert "--blocks 10" in advice_of(synthetic.make_run(RATES, blocks=4, rounds=2))["FEW_BLOCKS"]
 
 
-def test_few_replies_in_enough_blocks_are_no_lack_of_blocks() -> None:
+def test_missing_replies_are_no_lack_of_blocks() -> None:
     rows = synthetic.make_run(RATES, blocks=9, rounds=2)
     silent = rows.trials.assign(service_p99_9_us=float("nan"))
     texts = advice_of(synthetic.Rows(rows.slices, silent, rows.histograms))

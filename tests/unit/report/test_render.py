@@ -74,7 +74,7 @@ def test_report_states_ratios_at_each_load(markdown: str) -> None:
     )
     assert tcp.startswith("  - Over TCP, requests per second relative to asyncio: ")
     assert re.match(
-        r"  - Over TCP, CPU time per request against asyncio: select \d[.]\d+ µs less [(]\d[.]\d+ to ", saved
+        r"  - Over TCP, CPU time per request against asyncio: thread_per_client \d[.]\d+ µs more [(]\d[.]\d+ to ", saved
     )
     assert udp.startswith("  - Over UDP, requests per second relative to asyncio: ")
     assert "Inconclusive: iterative " in ratios
