@@ -106,7 +106,8 @@ def block_differences(rounds: pd.DataFrame, pairs: Sequence[tuple[str, str]]) ->
 
     rounds: as for ``block_log_ratios``. A round with an infinite value does not count.
     """
-    values = rounds.where(np.isfinite(rounds))
+    figures = rounds.astype(float)  # a metric that the generator left empty is read as objects
+    values = figures.where(np.isfinite(figures))
     differences = {pair: values[pair[0]] - values[pair[1]] for pair in pairs}
     return {
         pair: difference.groupby(level="block").median().dropna().tolist() for pair, difference in differences.items()
