@@ -63,7 +63,7 @@ class SliceLength:
         interval = 1
         while (
             math.ceil(rounds / interval) * self.slice_s > MAX_LOAD_FACTOR * rounds * usual_slice_s
-            and math.ceil(rounds / (2 * interval)) >= MIN_ROUNDS_OF_SLOW_ARM
+            and math.ceil(rounds / interval) > MIN_ROUNDS_OF_SLOW_ARM
         ):
             interval *= 2
         return interval

@@ -121,6 +121,7 @@ def test_slow_arms_share_their_rounds(rounds: int, slice_s: float, other_s: floa
     for length_s, numbers in zip((slice_s, other_s), taken, strict=True):
         assert numbers
         assert len(numbers) == 1 or len(numbers) * length_s <= MAX_LOAD_FACTOR * rounds * 0.025 * 1.001
+    assert max(intervals) < 2 * rounds  # it is written to a table, whose whole numbers have 64 bits
 
 
 def make_lengths(plan: Plan, arm_name: str, length: SliceLength) -> Lengths:
