@@ -15,7 +15,9 @@ from bench.schema.arms import Arm
 Cycles = Mapping[str, Mapping[Arm, float | None]]  # time of a cycle in s, of each population by name
 _LOAD_S = 0.01
 _TRIES = 3  # the first load also starts threads and warms up the interpreter
-_SLOW_S = 0.2  # a load that takes this long is slow by itself, and a second try would cost as much
+# A load that takes this long is slow by itself: the start of threads is a small part of it, and a second try would take
+# as long.
+_SLOW_S = 0.05
 
 
 def measure_cycles(

@@ -138,8 +138,8 @@ def test_calibration_takes_longer_with_rates_and_slow_replies() -> None:
     assert calibration_s(closed, MODELS) == pytest.approx(2 * SERVER_START_S + FIRST_REPLIES_S, rel=0.05)
     more_s = calibration_s(common, MODELS) - calibration_s(closed, MODELS)
     assert more_s == pytest.approx(CAPACITY_S + COMMON_RATE_TRIALS * RATE_TRIAL_S, rel=0.05)
-    slow = one_load(connections=[4], wait_ms=50.0)
-    three_tries_s = FIRST_LOADS * (FIRST_REPLIES_S + 0.05)
+    slow = one_load(connections=[4], wait_ms=30.0)
+    three_tries_s = FIRST_LOADS * (FIRST_REPLIES_S + 0.03)
     assert calibration_s(slow, MODELS) == pytest.approx(2 * SERVER_START_S + three_tries_s, rel=0.05)
 
 
