@@ -7,6 +7,7 @@ from bench.experiment.rate_calibration import RateCalibration
 from bench.experiment.run_context import RunContext
 from bench.experiment.server import Servers
 from bench.plan.population_loads import LoadPart, shared_rate_population
+from bench.plan.scenario import COMMON
 from bench.plan.schedule import ScheduledLoad
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import RateRow
@@ -24,13 +25,16 @@ def _shared_rates(context: RunContext, load: ScheduledLoad, servers: Servers, cy
     """Yield the rows of the scenario's rate, which its populations share."""
     if load.scenario.loop != "open":
         return
+    is_common = load.scenario.rate == COMMON
     if not load.has_populations:
         (only,), (part,) = load.populations, load.parts
-        calibration = RateCalibration.measure(context, load, only, servers, cycles[only.name])
+        of_only = cycles[only.name]
+        calibration = RateCalibration.measure(context, load, only, servers, of_only, slowest_decides=is_common)
         yield from _rows(part, load.scenario.rate_text, calibration, calibration.scenario_rates(), 1.0)
         return
     mix = shared_rate_population(load.populations)
-    calibration = RateCalibration.measure(context, load, mix, servers, measure_cycles(context, load, servers, mix))
+    of_mix = measure_cycles(context, load, servers, mix)
+    calibration = RateCalibration.measure(context, load, mix, servers, of_mix, slowest_decides=is_common)
     rates = calibration.scenario_rates()
     for part in load.parts:
         share = part.population.rule.scenario_share if part.population.rule else None

@@ -6,7 +6,7 @@ shows how its latency grows with its load. Both need the capacities, which a clo
 
 import itertools
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.experiment.child_process import ServerError
@@ -90,16 +90,17 @@ def measure_capacity(
     server: Server,
     length: SliceLength | None = None,
     population: PopulationLoad | None = None,
+    long_slices: int = _LONG_SLICES,
 ) -> Capacity:
     """Return the rate of a server in a short closed loop. length: of its slices in a closed loop.
 
     It is 0 if the server cannot be loaded; the block reports the reason. Of two long slices the faster one counts,
-    because whatever disturbs a server only slows it.
+    because whatever disturbs a server only slows it. long_slices: how many, if the slices are long.
     """
     windows_s, warmup_s = [_SLICE_S] * _SLICES, _WARMUP_S
     choose: Callable[[list[float]], float] = statistics.median
     if length is not None and length.is_longer(context.schedule.plan):
-        windows_s, warmup_s = [max(_SLICE_S, length.window_s)] * _LONG_SLICES, max(_WARMUP_S, length.warmup_s)
+        windows_s, warmup_s = [max(_SLICE_S, length.window_s)] * long_slices, max(_WARMUP_S, length.warmup_s)
         choose = max
     patient = (population or load.populations[0]).waiting_for(context.schedule.plan.timeout_s)
     try:
@@ -109,6 +110,29 @@ def measure_capacity(
     rate_rps = choose([float(figures["throughput_rps"]) for figures in result.slices])
     sent = int(result.document["sent"])
     return Capacity(rate_rps, answered_share=result.document["ledger"]["ok"] / sent if sent else 0.0)
+
+
+def repeat_slowest(
+    once: Mapping[Arm, Capacity], repeatable: Collection[Arm], measure: Callable[[Arm], Capacity]
+) -> dict[Arm, Capacity]:
+    """Return the capacities after a second load on each arm that may be the slowest; the faster of the two counts.
+
+    A second load only raises a capacity. An arm whose first one is above the smallest that was repeated is not the
+    slowest, whatever its second one would be. So the smallest capacity is the same as if all were repeated.
+
+    once: after one load each. repeatable: the arms whose load was a single slice. measure: loads an arm once more.
+    """
+    capacities, left = dict(once), set(repeatable)
+    while left:
+        known = {arm: capacity for arm, capacity in capacities.items() if capacity.is_known}
+        slowest = min(known, key=lambda arm: known[arm].rate_rps, default=None)
+        if slowest not in left:
+            break
+        left.remove(slowest)
+        again = measure(slowest)
+        if again.rate_rps > capacities[slowest].rate_rps:
+            capacities[slowest] = again
+    return capacities
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +155,13 @@ class RateCalibration:
         population: PopulationLoad,
         servers: Servers,
         cycles_s: Mapping[Arm, float | None],
+        *,
+        slowest_decides: bool = False,
     ) -> "RateCalibration":
-        """Measure the capacities. An arm whose capacity cannot be measured, or not in time, has none."""
+        """Measure the capacities. An arm whose capacity cannot be measured, or not in time, has none.
+
+        slowest_decides: of the arms without the baseline, only the smallest capacity is used.
+        """
         plan = context.schedule.plan
         closed = {arm: closed_length(plan, load.scenario, population, cycle_s) for arm, cycle_s in cycles_s.items()}
         alive = {
@@ -140,9 +169,17 @@ class RateCalibration:
             for arm, server in servers.items()
             if isinstance(server, Server) and arm in closed and not closed[arm].skip_reason
         }
-        measured = {
-            arm: measure_capacity(context, load, server, closed[arm], population) for arm, server in alive.items()
+        repeatable = {
+            arm
+            for arm in alive
+            if slowest_decides and arm not in context.schedule.baseline_arms and closed[arm].is_longer(plan)
         }
+
+        def measure(arm: Arm) -> Capacity:
+            slices = 1 if arm in repeatable else _LONG_SLICES
+            return measure_capacity(context, load, alive[arm], closed[arm], population, slices)
+
+        measured = repeat_slowest({arm: measure(arm) for arm in alive}, repeatable, measure)
         capacities = {arm: capacity for arm, capacity in measured.items() if capacity.rate_rps}
         # An arm whose slices would be too long is not measured, and has a message of its own.
         too_slow = {arm for arm, length in closed.items() if length.skip_reason}

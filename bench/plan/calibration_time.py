@@ -78,5 +78,7 @@ def _cycle_load_s(plan: Plan, scenario: Scenario, load: PopulationLoad, slots: i
 def _rate_loads_s(plan: Plan, scenario: Scenario, load: PopulationLoad, slots: int | None) -> float:
     """Return the seconds that measure the capacity of one arm, and try a common rate."""
     length = closed_length(plan, scenario, load, expected_cycle_s(load, slots))
-    trials_s = COMMON_RATE_TRIALS * max(RATE_TRIAL_S, length.slice_s) if scenario.rate == COMMON else 0.0
-    return connecting_s((load,)) + max(CAPACITY_S, LONG_CAPACITY_SLICES * length.slice_s) + trials_s
+    is_common = scenario.rate == COMMON
+    trials_s = COMMON_RATE_TRIALS * max(RATE_TRIAL_S, length.slice_s) if is_common else 0.0
+    long_slices = 1 if is_common else LONG_CAPACITY_SLICES  # only the slowest arms have a second one
+    return connecting_s((load,)) + max(CAPACITY_S, long_slices * length.slice_s) + trials_s

@@ -1,4 +1,7 @@
-from bench.experiment.rate_calibration import Capacity, rates_by_load
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.experiment.rate_calibration import Capacity, rates_by_load, repeat_slowest
 from bench.plan.schedule import Schedule, resolve
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import RateRow
@@ -33,3 +36,44 @@ def test_capacity_is_known_if_nearly_everything_was_answered() -> None:
     assert Capacity(1_000.0, answered_share=0.99).is_known
     assert not Capacity(1_000.0, answered_share=0.9).is_known
     assert not Capacity(0.0, answered_share=0.0).is_known
+
+
+ARMS = [Arm(model, "tcp") for model in ("select", "epoll", "asyncio")]
+
+
+def repeat(first_rps: list[float], second_rps: list[float]) -> tuple[dict[Arm, float], list[Arm]]:
+    """Return the capacities after repetition, and the arms that were repeated."""
+    repeated: list[Arm] = []
+
+    def measure(arm: Arm) -> Capacity:
+        repeated.append(arm)
+        return Capacity(second_rps[ARMS.index(arm)], answered_share=1.0)
+
+    once = {arm: Capacity(rate_rps, answered_share=1.0) for arm, rate_rps in zip(ARMS, first_rps, strict=True)}
+    found = repeat_slowest(once, ARMS, measure)
+    return {arm: capacity.rate_rps for arm, capacity in found.items()}, repeated
+
+
+@given(*[st.lists(st.floats(1.0, 1e6), min_size=3, max_size=3)] * 2)
+def test_smallest_capacity_is_that_of_two_loads_on_every_arm(first_rps: list[float], second_rps: list[float]) -> None:
+    found, repeated = repeat(first_rps, second_rps)
+    assert min(found.values()) == min(map(max, zip(first_rps, second_rps, strict=True)))
+    assert len(repeated) == len(set(repeated))
+
+
+def test_only_arms_that_may_be_the_slowest_are_repeated() -> None:
+    found, repeated = repeat([100.0, 110.0, 200.0], [130.0, 90.0, 300.0])
+    assert repeated == [ARMS[0], ARMS[1]]  # the first was disturbed, so the second may be the slowest
+    assert found == {ARMS[0]: 130.0, ARMS[1]: 110.0, ARMS[2]: 200.0}
+
+
+def test_arm_that_answered_too_little_is_not_repeated() -> None:
+    once = {ARMS[0]: Capacity(10.0, answered_share=0.5), ARMS[1]: Capacity(100.0, answered_share=1.0)}
+    repeated: list[Arm] = []
+
+    def measure(arm: Arm) -> Capacity:
+        repeated.append(arm)
+        return once[arm]
+
+    assert repeat_slowest(once, once, measure) == once
+    assert repeated == [ARMS[1]]
