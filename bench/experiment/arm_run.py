@@ -120,7 +120,7 @@ class ArmRun:
 
     def measure_slice(self, number: int, position: int) -> SliceRow:
         """Load the server for one slice of a round; return a row to show. position: in the round."""
-        overflows = listen_overflows()
+        overflows = self._overflows()
         begin_s = time.monotonic()
         reports = self._load_slice(number)
         self._count_overflows(overflows)
@@ -225,9 +225,13 @@ class ArmRun:
             ]
         }
 
+    def _overflows(self) -> int | None:
+        """Return the counter of connects that were turned away. Nothing connects over UDP, so it is 0 there."""
+        return listen_overflows() if self.trial.arm.transport == "tcp" else 0
+
     def _count_overflows(self, before: int | None) -> None:
         """Add the connects that the listen queue turned away in a slice. before: the counter when it began."""
-        more = growth(before, listen_overflows())
+        more = growth(before, self._overflows())
         known = more is not None and self.listen_overflows is not None
         self.listen_overflows = int((self.listen_overflows or 0) + (more or 0)) if known else None
 

@@ -41,14 +41,16 @@ def listen_overflows() -> int | None:
     None if it is unknown. Each retransmission of a SYN that is turned away counts again.
     """
     try:
-        lines = _NETSTAT.read_text().splitlines()
+        content = _NETSTAT.read_bytes()
     except OSError:
         return None
-    for names, values in zip(lines[::2], lines[1::2], strict=False):
-        if names.startswith("TcpExt:"):
-            counters = dict(zip(names.split(), values.split(), strict=False))
-            return int(counters["ListenOverflows"]) if "ListenOverflows" in counters else None
-    return None
+    # Two lines of a hundred names and values each, read before and after every slice: what is not asked is not parsed.
+    names, _, rest = content[content.find(b"TcpExt:") :].partition(b"\n")
+    fields = names.split()
+    if b"ListenOverflows" not in fields:
+        return None
+    position = fields.index(b"ListenOverflows")
+    return int(rest.split(maxsplit=position + 1)[position])
 
 
 def datagrams_dropped_at(port: int) -> int | None:
