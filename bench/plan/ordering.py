@@ -4,6 +4,7 @@ The same seed, block, load point and round always give the same order and the sa
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from bench.plan.definition import Plan
@@ -55,6 +56,7 @@ def round_order(
     return order
 
 
+@lru_cache(maxsize=16)  # each arm of a round asks for it, between two slices
 def arrival_seed(seed: int, block: int, scenario: int, point: LoadPoint, number: int) -> int:
     """Return the seed of the arrivals of a round.
 
