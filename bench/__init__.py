@@ -41,6 +41,15 @@ IMPORT_RULES: dict[str, tuple[str, ...]] = {
         "clients.quality_codes",
         "clients.quality_catalogue",
     ),
+    "fleet": (
+        "bench.plan",
+        "bench.machine",
+        "bench.store",
+        "bench.experiment",
+        "bench.analysis",
+        "servers.parent_death",
+        "clients.addresses",
+    ),
     "report": (
         "bench.plan",
         "bench.store",
@@ -59,8 +68,16 @@ IMPORT_RULES: dict[str, tuple[str, ...]] = {
 PURE_PACKAGES = ("schema", "plan", "analysis", "compare", "export", "escaping", "formatting")
 IMPURE_MODULES = ("bench/plan/toml.py",)  # reads plan files
 IO_MODULES = ("os", "pathlib", "subprocess", "socket", "io", "psutil", "shutil", "tempfile", "rich", "typer")
-# Libraries that one package alone may import.
-RESERVED_LIBRARIES = {"typer": "bench/cli/", "rich": "bench/cli/", "matplotlib": "bench/report/charts/"}
+# Libraries that one package or file alone may import.
+RESERVED_LIBRARIES = {
+    "typer": "bench/cli/",
+    "rich": "bench/cli/",
+    "matplotlib": "bench/report/charts/",
+    "dask": "bench/fleet/engine.py",
+    "distributed": "bench/fleet/engine.py",
+    "cryptography": "bench/fleet/certificates.py",
+    "asyncssh": "bench/fleet/ssh_hosts.py",
+}
 # The only modules of ``bench`` that start processes, and the means of each. ``clients`` starts none.
 PROCESS_STARTERS = {
     "bench/experiment/child_process.py": ("subprocess",),  # servers and generators

@@ -52,6 +52,16 @@ COMMANDS = (
     ),
     Command("export", "bench.cli.export", "Write the figures of a run in the format of another tool."),
     Command(
+        "agent",
+        "bench.cli.agent",
+        "Let a controller on another machine start servers or load generators on this host.",
+    ),
+    Command(
+        "fleet-keys",
+        "bench.cli.agent",
+        "Make the keys of a fleet: a private authority, and a certificate for the controller and for each host.",
+    ),
+    Command(
         "new-model",
         "bench.cli.new_model",
         "Write NAME.py, a complete server model to start from. Existing files are not overwritten.",

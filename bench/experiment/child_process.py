@@ -142,6 +142,15 @@ class Child:
 
     def stop(self) -> None:
         """Stop its whole process group: SIGTERM first, then SIGKILL. May be called again."""
+        self.end()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):  # the other end of the pipe is closed
+                    stream.close()
+        self._stderr.close()
+
+    def end(self) -> None:
+        """Stop it without closing its pipes: another thread may be reading its last line. Call ``stop`` after it."""
         for signal_number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal_number)
@@ -152,11 +161,6 @@ class Child:
                 continue
         with contextlib.suppress(ProcessLookupError):  # workers that outlived their parent
             os.killpg(self.pid, signal.SIGKILL)
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):  # the other end of the pipe is closed
-                    stream.close()
-        self._stderr.close()
 
     def _await_exit(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,0 +1,49 @@
+"""Failures of a fleet, in plain words."""
+
+import re
+from dataclasses import dataclass
+
+_DETAIL = re.compile(r"(?=[:;] |, because )")  # begins what explains a reason, so the phase comes before it
+
+
+class FleetError(Exception):
+    """A run over several machines cannot continue.
+
+    role: ``agent``, ``scheduler``, or the name of a role process. pid: 0 if it is unknown. phase: what it was doing,
+    e.g. ``block 3``. reason: the end of the sentence, e.g. ``died``.
+    """
+
+    def __init__(self, host: str, role: str, reason: str, *, pid: int = 0, phase: str = "") -> None:
+        super().__init__(host, role, reason, pid, phase)
+        self.host, self.role, self.reason, self.pid, self.phase = host, role, reason, pid, phase
+
+    def __str__(self) -> str:
+        """Return e.g. ``agent lab2 (pid 4711) died during block 3``."""
+        name = f"{self.role} {self.host}" if self.role == "agent" else f"{self.role} on {self.host}"
+        pid = f" (pid {self.pid})" if self.pid else ""
+        reason, *detail = re.split(_DETAIL, self.reason, maxsplit=1)
+        phase = f" during {self.phase}" if self.phase else ""
+        return f"{name if self.host else self.role}{pid} {reason}{phase}{''.join(detail)}"
+
+
+class FleetInputError(ValueError):
+    """An option, a file or a key is wrong. The message is one line."""
+
+
+@dataclass
+class RoleError(Exception):
+    """A role process failed. It is raised in an agent, and reaches the controller as it is.
+
+    reason: as in FleetError.
+    """
+
+    role: str
+    pid: int
+    reason: str
+
+    def __str__(self) -> str:
+        """Return e.g. ``servers (pid 4711) was killed by SIGKILL``."""
+        return f"{self.role} (pid {self.pid}) {self.reason}"
+
+    def __reduce__(self) -> tuple[type["RoleError"], tuple[str, int, str]]:
+        return RoleError, (self.role, self.pid, self.reason)
