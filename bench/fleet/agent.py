@@ -88,7 +88,7 @@ async def _serve(options: AgentOptions, report: Callable[[str], None]) -> int:
     if options.ends_with_stdin:
         threading.Thread(target=_await_stdin, args=(loop, end.set), name="agent stdin", daemon=True).start()
     waiting = asyncio.ensure_future(end.wait())
-    connecting = asyncio.ensure_future(_await_scheduler(options))
+    connecting = asyncio.ensure_future(_await_scheduler(options, report))
     await asyncio.wait((waiting, connecting), return_when=asyncio.FIRST_COMPLETED)
     waiting.add_done_callback(lambda _: _bound_end())
     if not connecting.done():
@@ -118,9 +118,9 @@ async def _serve(options: AgentOptions, report: Callable[[str], None]) -> int:
     return 1 if end.reason == engine.SCHEDULER_LOST else 0
 
 
-async def _await_scheduler(options: AgentOptions) -> None:
+async def _await_scheduler(options: AgentOptions, report: Callable[[str], None]) -> None:
     """Wait until the scheduler accepts connections. Raises FleetInputError."""
-    url, end_s = options.scheduler, time.monotonic() + options.wait_s
+    url, end_s, is_reported = options.scheduler, time.monotonic() + options.wait_s, False
     while True:
         try:
             return await asyncio.to_thread(check_peer, url.host, url.port, options.tls, _CONNECT_S)
@@ -128,6 +128,9 @@ async def _await_scheduler(options: AgentOptions) -> None:
             if time.monotonic() > end_s:
                 reason = error.strerror or error
                 raise FleetInputError(f"{url}: no scheduler within {options.wait_s:g} s: {reason}") from error
+        if not is_reported:
+            report(f"agent {options.name} (pid {os.getpid()}) waits for {url}")
+            is_reported = True
         await asyncio.sleep(_POLL_S)
 
 

@@ -1,4 +1,7 @@
-"""Tasks that a controller gives to an agent. Each function is called in an agent, by its name: both have the same code."""
+"""Tasks that a controller gives to an agent.
+
+Each function is called in an agent, by its name: both have the same code.
+"""
 
 import functools
 import os

@@ -1,6 +1,7 @@
-"""Version of the code that an agent runs: a digest of this project's files, and the versions that decide how a load is generated.
+"""Version of the code that an agent runs.
 
-Two hosts with different code would measure different things, so the controller refuses an agent that differs.
+It is a digest of this project's files, with the versions that decide how a load is generated. Two hosts with different
+code would measure different things, so the controller refuses an agent that differs.
 """
 
 import functools

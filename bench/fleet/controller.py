@@ -168,7 +168,7 @@ class Fleet:
 
     def close(self) -> None:
         """End the agents and their role processes, and the scheduler. May be called again."""
-        self._connection.close()
+        self._connection.close(ends_scheduler=self._scheduler.alive)
         self._scheduler.stop()
 
     def await_agents(self, names: Sequence[str], timeout_s: float) -> None:

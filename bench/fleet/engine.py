@@ -72,6 +72,8 @@ def _original_error() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        if "name taken" in str(error.__cause__):
+            raise ValueError("an agent of this name is connected already") from None
         if isinstance(error.__cause__, OSError | ValueError):
             raise error.__cause__ from None
         raise
@@ -213,10 +215,11 @@ class Connection:
         task.add_done_callback(functools.partial(_fetch, result))
         return result
 
-    def close(self) -> None:
-        """End the scheduler and all agents, and disconnect."""
+    def close(self, *, ends_scheduler: bool) -> None:
+        """Disconnect. ends_scheduler: whether to end the scheduler and all agents first; else it has gone already."""
         with contextlib.suppress(Exception):  # what does not end by itself is killed by the caller
-            self._client.sync(self._client._shutdown, callback_timeout=_CLOSE_S)  # noqa: SLF001 - has no time limit
+            if ends_scheduler:
+                self._client.sync(self._client._shutdown, callback_timeout=_CLOSE_S)  # noqa: SLF001 - has no time limit
         with contextlib.suppress(Exception):
             self._client.close(timeout=_CLOSE_S)
 

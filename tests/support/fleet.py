@@ -41,6 +41,7 @@ def start_agents(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
+            bufsize=0,
             env={**os.environ, **(environment or {})},
         )
         for name in names

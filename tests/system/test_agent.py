@@ -14,6 +14,7 @@ import pytest
 from bench.fleet.tls_files import TlsFiles
 from tests.support.commands import run_python
 from tests.support.fleet import agent_arguments, run_agent, start_agents, start_echo, start_fleet, wait_until_gone
+from tests.support.processes import read_line
 from tests.support.waiting import DEADLINE_S
 
 pytest.importorskip("distributed")
@@ -117,7 +118,8 @@ def test_fleet_over_tls_runs_roles(keys: Path) -> None:
 
 def test_second_agent_of_a_name_is_refused() -> None:
     with start_fleet("a") as (fleet, _):
-        assert run_agent(fleet.address, "a") == f"{fleet.address} does not accept this agent: its name is taken: a"
+        reason = "an agent of this name is connected already"
+        assert run_agent(fleet.address, "a") == f"{fleet.address} does not accept this agent: {reason}"
 
 
 def test_agent_waits_for_its_scheduler() -> None:
@@ -178,6 +180,9 @@ def start_lonely_agent(*options: str, is_connected: bool) -> "Iterator[subproces
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
     with start_agents(address, ["a"], *options) as agents:
+        assert agents["a"].stderr is not None
+        while b"waits for tcp://" not in (line := read_line(agents["a"].stderr)):
+            assert line
         yield agents["a"]
 
 

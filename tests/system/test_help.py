@@ -19,6 +19,8 @@ BENCH_COMMANDS = (
     "compare",
     "history",
     "export",
+    "agent",
+    "fleet-keys",
     "new-model",
 )
 CLIENT_COMMANDS = ("talk", "load", "worker")
