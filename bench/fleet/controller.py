@@ -1,5 +1,6 @@
 """The controller's view of a fleet: start a scheduler, wait for agents, run functions and role processes on hosts."""
 
+import functools
 import os
 import queue
 import time
@@ -44,7 +45,7 @@ class Task:
     def __init__(self, fleet: "Fleet", agent: Agent, phase: str, future: Future[Any], timeout_s: float) -> None:
         self.agent, self.phase = agent, phase
         self._fleet, self._future = fleet, future
-        self._timeout_s, self._end_s = timeout_s, time.monotonic() + timeout_s
+        self._timeout_s, self.end_s = timeout_s, time.monotonic() + timeout_s
 
     @property
     def done(self) -> bool:
@@ -53,7 +54,7 @@ class Task:
 
     def result(self) -> Any:
         """Return what the function returns; deliver events meanwhile. Raises FleetError, also at its deadline."""
-        self._fleet.wait_until(lambda: self._future.done() or self._fleet.lost_reason(self.agent.name), self._end_s)
+        self._fleet.wait_until(lambda: self._future.done() or self._fleet.lost_reason(self.agent.name), self.end_s)
         if not self._future.done():
             lost = self._fleet.lost_reason(self.agent.name)
             raise self._error(lost or f"did not finish within {self._timeout_s:g} s")
@@ -217,6 +218,24 @@ class Fleet:
         future.add_done_callback(lambda _: self._messages.put(None))
         return Task(self, agent, phase, future, timeout_s)
 
+    def gather(self, tasks: Sequence[Task]) -> list[Any]:
+        """Return the results of tasks, in their order, and deliver events meanwhile.
+
+        Raises FleetError for the first task that fails, or if any agent is lost: a part of the load is missing then.
+        """
+        remaining = list(tasks)
+        while remaining:
+            end_s = min(task.end_s for task in remaining)
+            self.wait_until(functools.partial(self._has_news, remaining), end_s)
+            done = [task for task in remaining if task.done or time.monotonic() >= task.end_s]
+            for task in done:
+                task.result()  # raises what went wrong
+            remaining = [task for task in remaining if task not in done]
+            if remaining and (host := self._any_lost()):
+                agent = self.agents[host]
+                raise FleetError(host, "agent", self.lost_reason(host), pid=agent.pid, phase=remaining[0].phase)
+        return [task.result() for task in tasks]
+
     def start_roles(self, wanted: Sequence[RoleSpecification], phase: str = "the start") -> list[Role]:
         """Start role processes at the same time, and wait until all are ready. If one fails, the others are ended."""
         tasks = [
@@ -263,6 +282,12 @@ class Fleet:
         """Return the error for a scheduler that has gone."""
         self._scheduler.end()
         return FleetError("", "scheduler", self._scheduler.exit_text, pid=self._scheduler.pid, phase=phase)
+
+    def _has_news(self, tasks: Sequence[Task]) -> bool:
+        return any(task.done for task in tasks) or bool(self._any_lost())
+
+    def _any_lost(self) -> str:
+        return next((host for host in self.agents if self.lost_reason(host)), "")
 
     def _abort(self, wanted: Sequence[RoleSpecification]) -> None:
         for role in wanted:

@@ -121,6 +121,21 @@ def test_command_runs_once(role: "Role", tmp_path: Path) -> None:
     assert lines_of(tmp_path / "runs") == ["run"]
 
 
+def test_gathered_commands_run_at_the_same_time(fleet_and_events: tuple["Fleet", Events]) -> None:
+    fleet, _ = fleet_and_events
+    roles = fleet.start_roles([echo_role("a", "servers"), echo_role("b", "generator")])
+    tasks = [role.submit({"do": "echo", "value": 1}, deadline_s=30.0, phase="block 1") for role in roles]
+    assert fleet.gather(tasks) == [{"value": 1}, {"value": 1}]
+    waiting, failing = (
+        role.submit({"do": action}, deadline_s=600.0, phase="block 2")
+        for role, action in zip(roles, ("wait", "fail"), strict=True)
+    )
+    with pytest.raises(FleetError, match=r"generator on b \(pid \d+\) found no free port during block 2"):
+        fleet.gather([waiting, failing])
+    for role in roles:
+        role.abort()
+
+
 def test_missing_agents_are_listed(fleet: "Fleet") -> None:
     with pytest.raises(FleetError) as failure:
         fleet.await_agents(["a", "c", "d"], 0.0)

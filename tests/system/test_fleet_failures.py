@@ -35,9 +35,13 @@ def test_killed_agent_is_named_and_its_command_not_repeated(tmp_path: Path) -> N
         agents["a"].kill()
         agents["a"].wait()
         with start_agents(fleet.address, ["a"]):  # a replacement of the same name, as a cluster may start it
-            with pytest.raises(FleetError) as failure:
-                task.result()
-            assert str(failure.value) == f"agent a (pid {agents['a'].pid}) died during block 3"
+            idle = other.submit({"do": "wait"}, deadline_s=600.0, phase="block 3")
+            for wait_for_result in (task.result, lambda: fleet.gather([idle])):
+                with pytest.raises(FleetError) as failure:
+                    wait_for_result()
+                assert str(failure.value) == f"agent a (pid {agents['a'].pid}) died during block 3"
+            other.abort()
+            other = start_echo(fleet, "b")
             assert other.command({"do": "echo", "value": 1}, deadline_s=30.0, phase="block 3") == {"value": 1}
             with pytest.raises(FleetError, match=r"agent a \(pid \d+\) died during block 4"):
                 role.submit({"do": "echo"}, deadline_s=30.0, phase="block 4")
