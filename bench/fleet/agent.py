@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.fleet.addresses import SchedulerUrl, is_loopback, parse_scheduler_url, split_address
 from bench.fleet.errors import FleetInputError
-from bench.fleet.tls_files import TlsFiles, check_peer
+from bench.fleet.tls_files import TlsFiles, check_peer, remember_keys
 
 WAIT_S = 300.0  # for a scheduler: jobs of a cluster start in any order
 _POLL_S = 0.25
@@ -95,6 +95,7 @@ async def _serve(options: AgentOptions, report: Callable[[str], None]) -> int:
         connecting.cancel()
         return 0
     connecting.result()
+    remember_keys(options.tls)
     code_version()  # reads all files once, before the controller asks for it
 
     def on_start(address: str) -> None:

@@ -130,7 +130,7 @@ class Fleet:
         on_event: OnEvent | None = None,
         agent_timeout_s: float = AGENT_TIMEOUT_S,
     ) -> None:
-        self._on_event = on_event
+        self.on_event = on_event
         self._messages: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
         self._lost: dict[str, str] = {}  # reasons, by the addresses of agents
         self.agents: dict[str, Agent] = {}
@@ -271,8 +271,8 @@ class Fleet:
                 return
             if message is not None and "lost" in message:
                 self._lost[message["address"]] = engine.loss_reason(message["silent_s"])
-            elif message is not None and self._on_event is not None:
-                self._on_event(message["agent"], message["role"], message["event"])
+            elif message is not None and self.on_event is not None:
+                self.on_event(message["agent"], message["role"], message["event"])
 
     def lost_reason(self, host: str) -> str:
         """Return how an agent was lost, as the end of a sentence, or ""."""

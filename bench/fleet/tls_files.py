@@ -4,6 +4,7 @@ All members have certificates of one private authority, and accept nobody else. 
 part of a command line.
 """
 
+import os
 import socket
 import ssl
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from bench.fleet.errors import FleetInputError
 
 AUTHORITY_FILE, CERTIFICATE_FILE, KEY_FILE = "ca.pem", "certificate.pem", "key.pem"
+_DIRECTORY_VARIABLE = "HOLABENCH_FLEET_KEYS"  # the path of the keys, and never a key
 _OTHERS = 0o077  # permissions of the group and of other users
 _ALERTS = {
     "UNKNOWN_CA": "it has another certificate authority; copy the keys that were made together with its own",
@@ -62,6 +64,18 @@ class TlsFiles:
         context.verify_mode = ssl.CERT_REQUIRED
         context.check_hostname = False  # the authority is the fleet's own, and addresses change
         return context
+
+
+def remember_keys(files: TlsFiles | None) -> None:
+    """Let the role processes of this agent find its keys. None: it has none, on one machine."""
+    if files is not None:
+        os.environ[_DIRECTORY_VARIABLE] = str(files.authority.parent)
+
+
+def own_keys() -> TlsFiles | None:
+    """Return the keys of the agent that has started this role process; None if it has none. Raises FleetInputError."""
+    directory = os.environ.get(_DIRECTORY_VARIABLE)
+    return TlsFiles.in_directory(Path(directory)) if directory else None
 
 
 def check_peer(host: str, port: int, files: TlsFiles | None, timeout_s: float) -> None:

@@ -1,0 +1,151 @@
+"""The generators of a run, as the machine of its servers drives them: a RemoteSide of bench.experiment."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.experiment.child_process import LostGeneratorError
+from bench.experiment.generator_process import Generator
+from bench.experiment.remote_side import Probe
+from bench.fleet.json_link import JsonLink, LinkError
+from bench.fleet.tls_files import TlsFiles
+from bench.fleet.usage_transfer import add_usages, usage_from_plain
+from bench.machine.noise_probe import RoundConditions
+from bench.machine.process_usage import UnknownUsage, Usage
+from bench.plan.schedule import Hosts
+from clients.worker_group import WorkerGroup
+
+_PROBE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorAddress:
+    """Where the role process of a generator listens. name: of its host in the fleet. pid: of the role process."""
+
+    name: str
+    address: str
+    port: int
+    pid: int
+
+
+class LinkedGenerator:
+    """One generator. It is lost if its link is, or if its role process loses it."""
+
+    def __init__(self, where: GeneratorAddress, tls: TlsFiles | None) -> None:
+        """Connect to it. Raises LostGeneratorError."""
+        self.name = where.name
+        self.usage = UnknownUsage().usage()
+        self._title = f"generator on {where.name} (pid {where.pid})"
+        try:
+            self._link = JsonLink.connect(where.address, where.port, tls)
+        except LinkError as error:
+            raise LostGeneratorError(f"{self._title} {error}") from error
+
+    def send(self, command: Mapping[str, Any]) -> None:
+        """Send a command. Raises LostGeneratorError."""
+        try:
+            self._link.send(command)
+        except LinkError as error:
+            raise LostGeneratorError(f"{self._title} {error}") from error
+
+    def receive(self, timeout_s: float) -> dict[str, Any]:
+        """Return the answer to a command. Raises LostGeneratorError."""
+        try:
+            answer = self._link.receive(timeout_s)
+        except LinkError as error:
+            raise LostGeneratorError(f"{self._title} {error}") from error
+        if "lost" in answer:
+            raise LostGeneratorError(f"{self._title} failed: {answer['lost']}")
+        if usage := answer.pop("usage", None):
+            self.usage = usage_from_plain(usage)
+        return answer
+
+    def close(self) -> None:
+        """Close the link. The role process then ends its generator."""
+        self._link.close()
+
+
+class _OneGenerator:
+    """A single generator in the place of a child: it computes its own answers."""
+
+    def __init__(self, generator: LinkedGenerator) -> None:
+        self._generator = generator
+
+    def ask(self, question: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+        self._generator.send(question)
+        return self._generator.receive(timeout_s)
+
+    def read_line(self, timeout_s: float) -> dict[str, Any]:
+        return self.ask({"do": "hello"}, timeout_s)
+
+
+class _SeveralGenerators:
+    """Several generators in the place of a child: their counts are added up here."""
+
+    def __init__(self, generators: Sequence[LinkedGenerator]) -> None:
+        self._group = WorkerGroup(generators)
+
+    def ask(self, question: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+        return self._group.answer(question, timeout_s)
+
+    def read_line(self, timeout_s: float) -> dict[str, Any]:
+        return self.ask({"do": "hello"}, timeout_s)
+
+
+@dataclass(slots=True)
+class RemoteGenerators:
+    """The machines of the generators. facts: about them, for the environment of the run."""
+
+    hosts: Hosts
+    server_address: str
+    generators: Sequence[GeneratorAddress]
+    tls: TlsFiles | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    _linked: list[LinkedGenerator] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def start(self, longest_request_s: float) -> Iterator[Generator]:
+        """Connect to the generators, which are ready, and yield them as one. Raises LostGeneratorError."""
+        with contextlib.ExitStack() as stack:
+            for where in self.generators:
+                linked = LinkedGenerator(where, self.tls)
+                stack.callback(linked.close)
+                self._linked.append(linked)
+            child = _OneGenerator(self._linked[0]) if len(self._linked) == 1 else _SeveralGenerators(self._linked)
+            yield Generator(child, longest_request_s, self._usage)
+
+    def probe(self, local: Probe) -> Probe:
+        """Return a probe of all machines."""
+        return _FleetProbe(local, self._linked)
+
+    def _usage(self) -> Usage:
+        return add_usages([linked.usage for linked in self._linked])
+
+
+@dataclass(frozen=True, slots=True)
+class _FleetProbe:
+    """Judges a round by the worst conditions on any machine."""
+
+    local: Probe
+    generators: Sequence[LinkedGenerator]
+
+    def begin(self) -> None:
+        self._ask("probe_begin")
+        self.local.begin()
+
+    def end(self) -> RoundConditions:
+        local = self.local.end()
+        all_conditions = [local, *(RoundConditions(**each["conditions"]) for each in self._ask("probe_end"))]
+        pressures = [each.pressure_share for each in all_conditions if each.pressure_share is not None]
+        return RoundConditions(
+            probe_us=max(each.probe_us for each in all_conditions),
+            probe_ratio=max(each.probe_ratio for each in all_conditions),
+            steal_share=max(each.steal_share for each in all_conditions),
+            pressure_share=max(pressures, default=None),
+        )
+
+    def _ask(self, name: str) -> list[dict[str, Any]]:
+        for generator in self.generators:
+            generator.send({"do": name})
+        return [generator.receive(_PROBE_S) for generator in self.generators]

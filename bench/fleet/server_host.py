@@ -1,0 +1,82 @@
+"""The role of the host with the servers: a process that its agent starts, and that runs a whole run.
+
+It is the ordinary run of one machine, with generators elsewhere. Each change of its run folder is reported to the
+controller, which has the folder that counts; the one here is a spare copy for the case that the controller is lost.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.experiment import runner
+from bench.experiment.child_process import ChildError
+from bench.fleet.folder_mirror import FileChange, apply_changes
+from bench.fleet.remote_generators import GeneratorAddress, RemoteGenerators
+from bench.fleet.role_program import RoleFailure, RoleProgram
+from bench.fleet.run_events import RunReporter
+from bench.fleet.tls_files import own_keys
+from bench.plan.definition import PlanError
+from bench.plan.schedule import Hosts
+from bench.plan.toml import decode
+from bench.store.errors import StoreError
+from bench.store.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from bench.experiment.runner import Outcome
+
+
+def main() -> None:
+    """Run the role: wait for the command to run, and execute it."""
+    with RoleProgram() as program:
+        program.ready({})
+        for command in program.commands():
+            try:
+                program.answer(_execute(program, command))
+            except (ChildError, StoreError) as error:
+                program.fail(f"could not start the run: {error}")
+            except PlanError as error:
+                program.answer({"refused": str(error)})
+
+
+def _execute(program: RoleProgram, command: Mapping[str, Any]) -> dict[str, Any]:
+    """Run or resume; return what was measured. Raises PlanError, ChildError, StoreError, RoleFailure."""
+    reporter, remote, cpus = RunReporter(program.event), _remote(command), sorted(os.sched_getaffinity(0))
+    spool = Path(command["spool"]).expanduser()
+    match command:
+        case {"do": "run", "plan": str(text), "minutes": minutes}:
+            plan = decode(text, "of the controller")
+            return _describe(runner.run(plan, spool, cpus, reporter, minutes, remote))
+        case {"do": "resume", "folder": str(name), "files": list(files)}:
+            path = spool / Path(name).name
+            path.mkdir(parents=True, exist_ok=True)
+            apply_changes(path, [FileChange.from_plain(values) for values in files])
+            with RunFolder(path) as folder:
+                folder.lock()
+                return _describe(runner.resume(folder, cpus, reporter, remote))
+    raise RoleFailure(f"does not know the command {command.get('do')!r}")
+
+
+def _remote(command: Mapping[str, Any]) -> RemoteGenerators:
+    """Return the generators that a command names."""
+    generators = [GeneratorAddress(**values) for values in command["generators"]]
+    return RemoteGenerators(
+        hosts=Hosts(command["server"], tuple(each.name for each in generators)),
+        server_address=command["server_address"],
+        generators=generators,
+        tls=own_keys(),
+        facts=command["facts"],
+    )
+
+
+def _describe(outcome: "Outcome") -> dict[str, Any]:
+    return {
+        "searches": outcome.searches,
+        "failure": outcome.failure,
+        "interrupted": outcome.interrupted,
+        "complete": outcome.complete,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Whole runs over several machines, with agents on loopback."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+pytest.importorskip("distributed", reason="runs over several machines need the extra cluster")
+
+from bench.fleet import fleet_run
+from bench.fleet.fleet_run import FleetHosts
+from bench.plan.definition import Plan
+from bench.plan.toml import decode
+from bench.store.run_folder import RunFolder
+from tests.support.fleet import start_fleet
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from bench.experiment.observer import CaseFinished, SliceFinished
+    from bench.experiment.runner import Outcome
+    from bench.fleet.controller import Fleet
+    from clients.quality_codes import Thresholds
+
+pytestmark = [pytest.mark.serial, pytest.mark.timeout(300)]
+
+HOST = "127.0.0.1"
+PLAN = """
+name = "small"
+models = ["select"]
+transports = ["tcp", "udp"]
+control = ""
+seed = 5
+blocks = {blocks}
+slice_s = 0.02
+
+[[scenarios]]
+name = "capacity"
+connections = [5]
+seconds = {seconds}
+"""
+
+
+class Watcher:
+    """An observer that keeps what it sees, and can act on the first slice of a block."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.slices: list[tuple[int, str]] = []
+        self.on_block: dict[int, Any] = {}
+
+    def on_message(self, text: str) -> None:
+        self.lines.append(text)
+
+    def on_warning(self, text: str) -> None:
+        self.lines.append(f"warning: {text}")
+
+    def on_run_start(self, slices: int | None, blocks: int | None, thresholds: "Thresholds") -> None:
+        self.lines.append(f"start: {slices} slices, {blocks} blocks, changed {thresholds.changed()}")
+
+    def on_slice(self, event: "SliceFinished") -> None:
+        self.slices.append((event.block, event.row.arm))
+        if action := self.on_block.pop(event.block, None):
+            action()
+
+    def on_case(self, event: "CaseFinished") -> None:
+        self.lines.append(f"case: {len(event.trials)} trials")
+
+    def on_folder_change(self, folder: Path) -> None:
+        self.lines.append(str(folder))
+
+
+def make_plan(blocks: int = 2, seconds: float = 0.1) -> Plan:
+    return decode(PLAN.format(blocks=blocks, seconds=seconds), "of the test")
+
+
+@contextmanager
+def three_hosts() -> Iterator[tuple["Fleet", FleetHosts, dict[str, "subprocess.Popen[bytes]"]]]:
+    names = ("lab1", "lab2", "lab3")
+    with start_fleet(*names) as (fleet, agents):
+        yield fleet, FleetHosts("lab1", ("lab2", "lab3"), dict.fromkeys(names, HOST)), agents
+
+
+def check_trials(outcome: "Outcome", blocks: int) -> Any:
+    outcome.folder.unlock()
+    trials = outcome.folder.read().trials
+    assert sorted(trials["block"].unique()) == list(range(blocks))
+    assert set(trials["server_host"]) == {"lab1"}
+    return trials
+
+
+def test_run_of_three_hosts_has_the_folder_of_a_run_on_one(tmp_path: Path) -> None:
+    watcher = Watcher()
+    with three_hosts() as (fleet, hosts, _):
+        outcome = fleet_run.run(fleet, hosts, make_plan(), tmp_path, watcher)
+    assert (outcome.blocks, outcome.failure, outcome.interrupted, outcome.complete) == (2, "", False, True)
+    trials = check_trials(outcome, 2)
+    assert set(trials["generator_hosts"]) == {"lab2 lab3"}
+    assert set(trials["status"]) == {"ok"}
+    measured = trials[trials["model"] == "select"]
+    assert measured["sent"] == measured[["ok", "late", "lost", "corrupt"]].sum(axis=1) if "ok" in trials else True
+    assert (measured["mean_throughput_rps"] > 100).all()
+    assert (measured["mean_cpu_us_per_request"] > 0).all()
+    assert set(outcome.folder.read().environment["fleet"]) == {"lab2", "lab3"}
+    assert {block for block, _ in watcher.slices} == {0, 1}
+    assert any(line.startswith("start: ") for line in watcher.lines)
+
+
+def test_lost_generator_fails_the_trials_of_its_block_alone(tmp_path: Path) -> None:
+    watcher = Watcher()
+    with three_hosts() as (fleet, hosts, agents):
+        watcher.on_block[1] = lambda: os.kill(agents["lab3"].pid, signal.SIGKILL)
+        outcome = fleet_run.run(fleet, hosts, make_plan(4, 1.5), tmp_path, watcher)
+    assert "lab3" in outcome.failure
+    assert not outcome.complete
+    trials = check_trials(outcome, 2)
+    assert set(trials[trials["block"] == 0]["status"]) == {"ok"}
+    failed = trials[trials["status"] == "failed"]
+    assert set(failed["block"]) == {1}
+    assert failed["reason"].str.contains("generator on lab3").all()
+
+
+def test_lost_host_of_the_servers_fails_its_block_and_the_run_resumes(tmp_path: Path) -> None:
+    watcher = Watcher()
+    with three_hosts() as (fleet, hosts, agents):
+        watcher.on_block[1] = lambda: os.kill(agents["lab1"].pid, signal.SIGKILL)
+        outcome = fleet_run.run(fleet, hosts, make_plan(3, 1.5), tmp_path, watcher)
+    assert "agent lab1" in outcome.failure
+    assert "during block 2" in outcome.failure
+    trials = check_trials(outcome, 2)
+    assert set(trials[trials["block"] == 1]["status"]) == {"failed"}
+    with RunFolder(outcome.folder.path) as folder:
+        assert folder.reopen() == []
+        with three_hosts() as (fleet, hosts, _):
+            resumed = fleet_run.resume(fleet, hosts, folder, Watcher())
+    assert resumed.complete
+    trials = check_trials(resumed, 3)
+    assert set(trials[trials["block"] == 2]["status"]) == {"ok"}
+    assert set(trials[trials["block"] == 1]["status"]) == {"failed"}  # no trial runs twice
+
+
+def test_interrupted_run_keeps_its_blocks_and_leaves_nothing(tmp_path: Path) -> None:
+    watcher = Watcher()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with three_hosts() as (fleet, hosts, _):
+        watcher.on_block[1] = interrupt
+        outcome = fleet_run.run(fleet, hosts, make_plan(3, 1.0), tmp_path, watcher)
+    assert outcome.interrupted
+    check_trials(outcome, 1)
