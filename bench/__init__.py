@@ -81,6 +81,9 @@ RESERVED_LIBRARIES = {
 # The only modules of ``bench`` that start processes, and the means of each. ``clients`` starts none.
 PROCESS_STARTERS = {
     "bench/experiment/child_process.py": ("subprocess",),  # servers and generators
+    "bench/fleet/bound_agent.py": ("subprocess",),  # an agent, on its host
+    "bench/fleet/on_host.py": ("subprocess",),  # pip, on a host
+    "bench/fleet/wheelhouse.py": ("subprocess",),  # pip, to download wheels
     "bench/machine/environment.py": ("subprocess",),  # git, for the version
     "bench/machine/idle_loop.py": ("fork",),  # idle loops that keep CPUs awake
     "bench/machine/interpreters.py": ("subprocess",),  # other interpreters, for their names
