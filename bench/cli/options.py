@@ -11,6 +11,7 @@ from bench.plan.toml import preset_names
 from clients.cli_errors import Stop
 
 _LOAD, _DURATION, _SERVERS, _OUTPUT = "What to measure", "How long", "Which servers", "Output"
+_HOSTS = "Which machines"
 
 PlanSource = Annotated[
     str,
@@ -193,6 +194,35 @@ NoCharts = Annotated[
 Resume = Annotated[
     Path | None,
     typer.Option(metavar="RUN", help="Resume an interrupted run: measure the blocks that are missing. Default: none."),
+]
+FleetFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--fleet",
+        metavar="FILE",
+        rich_help_panel=_HOSTS,
+        help="Run on the hosts of a fleet file, whose agents are running. Default: none.",
+    ),
+]
+ServersOn = Annotated[
+    str,
+    typer.Option(
+        metavar="USER@HOST", rich_help_panel=_HOSTS, help="Run the servers on this host, over SSH. Default: here."
+    ),
+]
+GeneratorsOn = Annotated[
+    str,
+    typer.Option(
+        metavar="USER@HOST",
+        rich_help_panel=_HOSTS,
+        help="Run load generators on these hosts, over SSH; several with commas between. Default: here.",
+    ),
+]
+AllowRoot = Annotated[
+    bool,
+    typer.Option(
+        "--allow-root", rich_help_panel=_HOSTS, help="Let the agents on other hosts run as root. Default: refuse."
+    ),
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print what would be measured and how long it takes, and exit.")

@@ -14,6 +14,7 @@ from rich.console import Console
 from bench.cli import options
 from bench.cli.console import print_line, stderr_console, stdout_console
 from bench.cli.language import Language
+from bench.cli.open_fleet import FleetOptions, open_fleet
 from bench.cli.outcome import INTERRUPTED, finish_run
 from bench.cli.plan_options import (
     add_models_folder,
@@ -62,6 +63,10 @@ def run(
     as_json: options.AsJson = False,
     no_charts: options.NoCharts = False,
     resume: options.Resume = None,
+    fleet: options.FleetFile = None,
+    servers_on: options.ServersOn = "",
+    generators_on: options.GeneratorsOn = "",
+    allow_root: options.AllowRoot = False,
     lang: Language = None,
     dry_run: options.DryRun = False,
 ) -> int:
@@ -79,6 +84,8 @@ def run(
 
       holabench run --resume results/20261122T073100Z-standard
 
+      holabench run --servers-on me@lab1 --generators-on me@lab2,me@lab3
+
     Exit codes: 0 success; 1 failure; 2 wrong input; 3 a result is invalid or missing; 130 interrupted.
     """
     if sys.platform != "linux":
@@ -86,18 +93,20 @@ def run(
     given = options.given_options(context)
     options.refuse_contradictions(given)
     add_models_folder(models_from)
+    hosts = FleetOptions(fleet, servers_on, tuple(filter(None, generators_on.split(","))), allow_root=allow_root)
+    hosts.check()
     console = stderr_console()
     _treat_termination_as_ctrl_c()
     try:
         if resume is not None:
-            outcome = _resume(resume, console)
+            outcome = _resume(resume, hosts, console)
         else:
             plan = build_plan(plan_source, given)
             refuse_missing_programs(plan, plan_source, given)
             if dry_run:
                 print_plan(plan, stdout_console())
                 return 0
-            outcome = _measure(plan, output_dir, console, minutes)
+            outcome = _measure(plan, hosts, output_dir, console, minutes)
     except PlanError as error:
         raise as_refusal(error, given) from error
     except KeyboardInterrupt as error:  # later ones are in the outcome
@@ -107,7 +116,7 @@ def run(
         return finish_run(outcome, console, as_json=as_json, charts=not no_charts)
 
 
-def _measure(plan: "Plan", output_dir: Path, console: Console, minutes: float | None) -> "Outcome":
+def _measure(plan: "Plan", hosts: FleetOptions, output_dir: Path, console: Console, minutes: float | None) -> "Outcome":
     """Measure a plan. minutes: the time budget, if there is one. Raises PlanError, Stop."""
     from bench.experiment import runner
     from bench.experiment.targets import resolve_targets
@@ -115,6 +124,11 @@ def _measure(plan: "Plan", output_dir: Path, console: Console, minutes: float | 
     _refuse_unwritable(output_dir)
     with ProgressDisplay(console) as display, _failures_as_stop():
         plan = add_seed(find_interpreters(resolve_targets(plan, display.on_message), display.on_message))
+        if hosts.is_given:
+            with open_fleet(hosts, display) as (fleet, roles):
+                from bench.fleet import fleet_run
+
+                return fleet_run.run(fleet, roles, plan, output_dir, display, minutes)
         return runner.run(plan, output_dir, _usable_cpus(), display, minutes)
 
 
@@ -127,12 +141,17 @@ def _refuse_unwritable(output_dir: Path) -> None:
         raise Stop(f"--output-dir {output_dir}: {existing} cannot be written; name another directory")
 
 
-def _resume(path: Path, console: Console) -> "Outcome":
+def _resume(path: Path, hosts: FleetOptions, console: Console) -> "Outcome":
     """Measure what is missing in a run folder. Raises PlanError, Stop."""
     from bench.experiment import runner
 
     folder = open_for_resume(path, console)
     with ProgressDisplay(console) as display, _failures_as_stop():
+        if hosts.is_given:
+            with open_fleet(hosts, display) as (fleet, roles):
+                from bench.fleet import fleet_run
+
+                return fleet_run.resume(fleet, roles, folder, display)
         return runner.resume(folder, _usable_cpus(), display)
 
 

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from bench.fleet.errors import FleetInputError
 
-_LIBRARIES = ("distributed", "cryptography")
+_LIBRARIES = ("asyncssh", "cryptography", "distributed")
 
 
 def require_cluster_extra() -> None:

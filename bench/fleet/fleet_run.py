@@ -167,7 +167,7 @@ def _abort(servers: Role) -> None:
 
 
 def _losses(serving: Sequence[Task]) -> list[str]:
-    """Return why generators were lost, as far as it is known."""
+    """Return why generators were lost, of those that are known to be."""
     found = []
     for task in serving:
         if task.done:

@@ -21,7 +21,7 @@ _PROBE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class GeneratorAddress:
-    """Where the role process of a generator listens. name: of its host in the fleet. pid: of the role process."""
+    """Address of the role process of a generator. name: of its host in the fleet. pid: of the role process."""
 
     name: str
     address: str

@@ -1,4 +1,4 @@
-"""What a run on another machine reports to its controller: the calls of a RunObserver, as values for JSON.
+"""Reports of a run on another machine to its controller: the calls of a RunObserver, as values for JSON.
 
 Slices are reported about once a second, all of them together: each report is work for the agent, which shares the host
 with the servers.
