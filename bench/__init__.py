@@ -49,6 +49,8 @@ IMPORT_RULES: dict[str, tuple[str, ...]] = {
         "bench.analysis",
         "servers.parent_death",
         "clients.addresses",
+        "clients.worker_group",
+        "clients.quality_codes",
     ),
     "report": (
         "bench.plan",
