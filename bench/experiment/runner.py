@@ -225,7 +225,8 @@ def _execute_steps(
             folder.write_calibration(calibration.rates, calibration.lengths)
         observer.on_folder_change(folder.path)
         _report_lengths(context, lengths)
-        observer.on_message(f"{_load_text(context.schedule, len(progress.blocks), lengths)}, into {folder.path}")
+        text = _load_text(context.schedule, len(progress.blocks), lengths)
+        observer.on_message(text if remote else f"{text}, into {folder.path}")
         _measure(context, folder, baselines, calibration, progress)
         return progress.outcome(folder)
 
@@ -248,8 +249,9 @@ def _start_generator(schedule: Schedule, observer: RunObserver, remote: RemoteSi
     """Start the generator, and check the machine while it starts."""
     longest_s, cpus = schedule.longest_timeout_s, schedule.generator_cpus
     with remote.start(longest_s) if remote else local_generator(cpus, longest_s) as generator:
-        observer.on_message("preparing the load generator (compiled on the first use on this machine) ...")
-        for finding in problems(findings()):
+        if remote is None:
+            observer.on_message("preparing the load generator (compiled on the first use on this machine) ...")
+        for finding in problems(findings(both_sides=remote is None)):
             fix = f"To fix it: {finding.remedy}"
             observer.on_warning(f"holabench doctor: {finding.name}: {finding.value}; {finding.why}. {fix}")
         for module in _PRELOADED:

@@ -46,9 +46,13 @@ class Finding:
     remedy: str = ""
 
 
-def findings() -> list[Finding]:
-    """Check everything except the processes of this run. Takes half a second."""
-    checks = (_check_cpus, _check_speed, _check_load, _check_kernel, _check_limits, _check_interpreter)
+def findings(*, both_sides: bool = True) -> list[Finding]:
+    """Check everything except the processes of this run. Takes half a second.
+
+    both_sides: whether servers and generator are to share this machine.
+    """
+    division = (_check_division,) if both_sides else ()
+    checks = (*division, _check_quota, _check_speed, _check_load, _check_kernel, _check_limits, _check_interpreter)
     return [finding for check in checks for finding in check()]
 
 
@@ -57,7 +61,7 @@ def problems(found: list[Finding]) -> list[Finding]:
     return [finding for finding in found if finding.state == "bad"]
 
 
-def _check_cpus() -> Iterator[Finding]:
+def _check_division() -> Iterator[Finding]:
     usable = sorted(os.sched_getaffinity(0))
     placement = place_here(usable)
     generator, servers = _comma_list(placement.generator), _comma_list(placement.server)
@@ -76,6 +80,9 @@ def _check_cpus() -> Iterator[Finding]:
         ),
         gettext("give this process at least two cores (taskset, or the container's cpuset)"),
     )
+
+
+def _check_quota() -> Iterator[Finding]:
     quota_cpus = cgroup_limits.read_limits().cpus
     if quota_cpus is not None:
         yield Finding(
@@ -85,7 +92,9 @@ def _check_cpus() -> Iterator[Finding]:
             gettext("when a container has used up its quota, the kernel stops all its processes until the next period"),
             gettext("give the container at least two CPUs, or a cpuset instead of a quota"),
         )
-    siblings = {str(core) for core in cores(usable).values() if "," in str(core) or "-" in str(core)}
+    siblings = {
+        str(core) for core in cores(sorted(os.sched_getaffinity(0))).values() if "," in str(core) or "-" in str(core)
+    }
     if siblings:
         yield Finding(
             gettext("SMT siblings"),
