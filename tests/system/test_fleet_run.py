@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,8 @@ from bench.fleet.fleet_run import FleetHosts
 from bench.plan.definition import Plan
 from bench.plan.toml import decode
 from bench.store.run_folder import RunFolder
-from tests.support.fleet import start_fleet
+from tests.support.commands import run_python
+from tests.support.fleet import start_agents, start_fleet
 
 if TYPE_CHECKING:
     import subprocess
@@ -114,7 +116,7 @@ def test_lost_generator_fails_the_trials_of_its_block_alone(tmp_path: Path) -> N
     watcher = Watcher()
     with three_hosts() as (fleet, hosts, agents):
         watcher.on_block[1] = lambda: os.kill(agents["lab3"].pid, signal.SIGKILL)
-        outcome = fleet_run.run(fleet, hosts, make_plan(4, 1.5), tmp_path, watcher)
+        outcome = fleet_run.run(fleet, hosts, make_plan(3, 0.8), tmp_path, watcher)
     assert "lab3" in outcome.failure
     assert not outcome.complete
     trials = check_trials(outcome, 2)
@@ -128,7 +130,7 @@ def test_lost_host_of_the_servers_fails_its_block_and_the_run_resumes(tmp_path: 
     watcher = Watcher()
     with three_hosts() as (fleet, hosts, agents):
         watcher.on_block[1] = lambda: os.kill(agents["lab1"].pid, signal.SIGKILL)
-        outcome = fleet_run.run(fleet, hosts, make_plan(3, 1.5), tmp_path, watcher)
+        outcome = fleet_run.run(fleet, hosts, make_plan(3, 0.8), tmp_path, watcher)
     assert "agent lab1" in outcome.failure
     assert "during block 2" in outcome.failure
     trials = check_trials(outcome, 2)
@@ -151,6 +153,35 @@ def test_interrupted_run_keeps_its_blocks_and_leaves_nothing(tmp_path: Path) -> 
 
     with three_hosts() as (fleet, hosts, _):
         watcher.on_block[1] = interrupt
-        outcome = fleet_run.run(fleet, hosts, make_plan(3, 1.0), tmp_path, watcher)
+        outcome = fleet_run.run(fleet, hosts, make_plan(2, 0.8), tmp_path, watcher)
     assert outcome.interrupted
     check_trials(outcome, 1)
+
+
+def test_command_runs_on_the_agents_of_a_fleet_file(tmp_path: Path) -> None:
+    with socket.socket() as sock:
+        sock.bind((HOST, 0))
+        port = sock.getsockname()[1]
+    (tmp_path / "fleet.toml").write_text(
+        f'listen = "{HOST}:{port}"\nservers_on = "lab1"\ngenerators_on = ["lab2"]\nwait_s = 60\n'
+    )
+    (tmp_path / "plan.toml").write_text(PLAN.format(blocks=1, seconds=0.1))
+    with start_agents(f"tcp://{HOST}:{port}", ["lab1", "lab2"]):
+        plan, fleet, output = (str(tmp_path / name) for name in ("plan.toml", "fleet.toml", "out"))
+        arguments = ["run", plan, "--fleet", fleet, "--output-dir", output, "--no-charts"]
+        completed = run_python("-m", "bench", *arguments)
+    assert completed.returncode in (0, 3), completed.stderr
+    (folder,) = (tmp_path / "out").iterdir()
+    trials = RunFolder(folder).read().trials
+    assert set(trials["generator_hosts"]) == {"lab2"}
+    assert str(folder.name) in completed.stdout
+
+
+def test_missing_agent_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text(
+        f'listen = "{HOST}"\nservers_on = "lab1"\ngenerators_on = ["lab2"]\nwait_s = 0.2\n'
+    )
+    completed = run_python("-m", "bench", "run", "quick", "--fleet", str(tmp_path / "fleet.toml"))
+    assert completed.returncode == 1
+    assert "agents lab1, lab2 did not connect to tcp://127.0.0.1:" in completed.stderr
+    assert "Traceback" not in completed.stderr
