@@ -114,23 +114,18 @@ def one_row_per_bucket(windows: "pd.DataFrame") -> "pd.DataFrame":
     """
     import numpy as np
 
-    lists = _all_lists(windows)
-    factors = windows.drop(columns=["upper_ns", "counts", "never_answered"])
+    upper_ns, counts, lengths = _parsed_lists(windows)
     never_answered = windows["never_answered"].to_numpy()
-    further = (never_answered > 0).astype(int)  # rows of a window
-    sizes = [len(upper) + more for (upper, _), more in zip(lists, further, strict=True)]
-    buckets = factors.take(np.repeat(np.arange(len(lists)), sizes)).reset_index(drop=True)
-    uppers, counts = [np.empty(0)], [np.empty(0, np.int64)]
-    for (upper, count), never, more in zip(lists, never_answered, further, strict=True):
-        uppers += [upper.astype(float), np.full(more, _NO_LATENCY_NS)]
-        counts += [count, np.full(more, never, np.int64)]
-    return buckets.assign(upper_ns=np.concatenate(uppers), count=np.concatenate(counts))
-
-
-def _all_lists(histograms: "pd.DataFrame") -> "list[tuple[Integers, Integers]]":
-    """Return the lists of all histograms, in ascending order. Raises HistogramError."""
-    cells = zip(histograms["upper_ns"], histograms["counts"], strict=True)
-    return [_lists(row, upper, counts) for row, (upper, counts) in enumerate(cells)]
+    has_further = never_answered > 0  # a further row, the last one of its window
+    sizes = lengths + has_further
+    is_further = np.zeros(int(sizes.sum()), bool)
+    is_further[np.cumsum(sizes)[has_further] - 1] = True
+    upper, count = np.full(len(is_further), _NO_LATENCY_NS), np.empty(len(is_further), np.int64)
+    upper[~is_further], count[~is_further] = upper_ns, counts
+    count[is_further] = never_answered[has_further]
+    factors = windows.drop(columns=["upper_ns", "counts", "never_answered"])
+    buckets = factors.take(np.repeat(np.arange(len(windows)), sizes)).reset_index(drop=True)
+    return buckets.assign(upper_ns=upper, count=count)
 
 
 def _lists(row: int, upper_cell: str, counts_cell: str) -> "tuple[Integers, Integers]":

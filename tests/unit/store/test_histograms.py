@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from bench.store import histograms
-from bench.store.histograms import HistogramError, one_row_per_slot
+from bench.store.histograms import HistogramError, one_row_per_bucket, one_row_per_slot
 from clients.engine.histogram_slots import SLOTS
 from clients.histogram import coarse
 
@@ -83,3 +83,31 @@ def test_memory_of_slots_is_little_more_than_their_table() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 2.5 * table.memory_usage().sum()
+
+
+def test_buckets_end_with_the_requests_never_answered() -> None:
+    windows = make_histograms(("1 2063", "5 4"), ("", ""), ("", ""), ("31", "7")).assign(never_answered=[2, 3, 0, 0])
+    buckets = one_row_per_bucket(windows)
+    assert list(buckets["block"]) == [0, 0, 0, 1, 3]
+    assert list(buckets["upper_ns"]) == [1, 2063, np.inf, np.inf, 31]
+    assert list(buckets["count"]) == [5, 4, 2, 3, 7]
+    assert buckets[["upper_ns", "count"]].dtypes.tolist() == [np.float64, np.int64]
+    assert "never_answered" not in buckets
+    assert one_row_per_bucket(windows.iloc[:0]).empty
+
+
+def test_buckets_are_the_same_parsed_at_once_and_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(7)
+    cells = []
+    for size in random.integers(0, 40, 3 * histograms.PARSED_AT_ONCE // 2).tolist():
+        upper = np.sort(random.choice(10**9, size, replace=False))
+        cells.append((" ".join(map(str, upper)), " ".join(map(str, random.integers(0, 1000, size)))))
+    windows = make_histograms(*cells).assign(never_answered=random.integers(0, 2, len(cells)))
+    at_once = one_row_per_bucket(windows)
+    monkeypatch.setattr(histograms, "_parsed_at_once", lambda *_: None)
+    pd.testing.assert_frame_equal(at_once, one_row_per_bucket(windows))
+
+
+def test_window_with_bad_lists_names_its_line() -> None:
+    with pytest.raises(HistogramError, match="has slots out of order or negative counts in line 3"):
+        one_row_per_bucket(make_histograms(("1", "5"), ("2 1", "5 4")).assign(never_answered=0))
