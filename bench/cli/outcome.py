@@ -1,6 +1,7 @@
 """The end of a run: render its results, print how to continue, and choose the exit code."""
 
 import json
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -102,15 +103,19 @@ def render_results(outcome: "Outcome", console: Console, *, as_json: bool, chart
     if as_json:
         _print_json_rows("summary", results.summary)
         _print_json_rows("comparison", results.comparisons)
-        for sentence in results.sentences:
-            typer.echo(json.dumps({"type": "answer", "sentence": sentence}))
-        for note in results.notes:
-            typer.echo(json.dumps({"type": "note", "sentence": note}))
+        print_json_sentences(results.sentences, results.notes)
     if results.chart_failure:
         raise StoreError(results.chart_failure)
     from bench.analysis.run_problems import problems
 
     return problems(results.summary, results.trials)
+
+
+def print_json_sentences(sentences: Sequence[str], notes: Sequence[str]) -> None:
+    """Print the sentences that the report begins with, and the lines below its table, each as a line of JSON."""
+    for row_type, texts in (("answer", sentences), ("note", notes)):
+        for text in texts:
+            typer.echo(json.dumps({"type": row_type, "sentence": text}))
 
 
 def _print_json_rows(row_type: str, table: "pd.DataFrame") -> None:

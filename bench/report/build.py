@@ -42,7 +42,7 @@ class Report:
     changed_thresholds: list[str]
     seconds: dict[str, float]  # of load on each arm in a block, by scenario
     sentences: list[str]  # that the report begins with
-    notes: list[str]  # how far the run can be trusted, and what it did not measure
+    notes: list[str]  # one line each on the noise floor, the machine, and caveats
     load_time: LoadTime | None  # None if the run is not complete, or of an older version
     chart_failure: str = ""  # why there are no charts
 
@@ -84,7 +84,9 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
         )
         requests, remarks = answered(requests, chart_tables)
         chart_workers.start(chart_tables, requests)
-    first = first_screen(summary, comparisons, trials, unranked_models(trials), recovery)
+    first = first_screen(
+        summary, comparisons, trials, unranked_models(trials), recovery, run.environment, run.load_time
+    )
     tables = result_tables(summary, comparisons, unranked_models(trials), scenario_names)
     pictures: list[Picture] = []
     chart_failure = ""
@@ -108,7 +110,7 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
         changed_thresholds=list(map(translate_line, thresholds.changed())),
         seconds=seconds,
         sentences=first.sentences,
-        notes=first.notes,
+        notes=[note.text for note in first.notes],
         chart_failure=chart_failure,
         load_time=run.load_time,
     )

@@ -48,6 +48,21 @@ def run_facts(
     return [(name, text) for name, text in facts if text]
 
 
+def machine_line(environment: Mapping[str, Any]) -> str:
+    """Return one line on the machine; "" if it is unknown."""
+    machine = _mapping(environment.get("machine"))
+    if not (cpus := machine.get("cpus")):
+        return ""
+    parts = [_cpus_text(int(cpus))]
+    if model := machine.get("cpu_model"):
+        parts.append(_value(model))
+    if machine.get("hypervisor"):
+        parts.append(gettext("virtual machine"))
+    if servers := machine.get("server_cpus"):
+        parts.append(_cpus(servers, machine.get("generator_cpus") or ()))
+    return gettext("Machine: {parts}.", parts=", ".join(parts))
+
+
 def generator_has_own_cpus(environment: Mapping[str, Any]) -> bool:
     """Return whether the generator had CPUs without servers; False if that is unknown."""
     machine = _mapping(environment.get("machine"))

@@ -63,31 +63,31 @@ WORDINGS: Mapping[ScenarioKind, Wording] = {
         alone=(
             N_(
                 "{condition}, {best} answers {population} requests soonest over {transport}; the slowest "
-                "1% of them take {lead}: use {best} if such delays decide."
+                "hundredth of them take {lead}: use {best} if such delays decide."
             )
         ),
         small=(
             N_(
                 "{condition}, {best} answers {population} requests soonest over {transport}, but the "
-                "slowest 1% of them take only {lead}."
+                "slowest hundredth of them take only {lead}."
             )
         ),
         doubtful=(
             N_(
                 "{condition}, {best} seems to answer {population} requests soonest over {transport}; the "
-                "slowest 1% of them take {lead}, but these figures are doubtful."
+                "slowest hundredth of them take {lead}, but these figures are doubtful."
             )
         ),
         together=(
             N_(
                 "{condition}, {best} answer {population} requests soonest over {transport}; the slowest "
-                "1% of them take {lead}; no difference was found between the first."
+                "hundredth of them take {lead}; no difference was found between the first."
             )
         ),
         equal=(
             N_(
                 "{condition}, no difference was found over {transport} between {best} in the time of the "
-                "slowest 1% of {population} requests{floor}."
+                "slowest hundredth of {population} requests{floor}."
             )
         ),
         leads=(N_("{percent}% longer with {next}"), N_("{factor} times as long with {next}")),
@@ -127,6 +127,9 @@ AT_LIMIT_SEVERAL = N_(
 FLOOR = N_(", and differences below {percent}% may be noise in this run")
 DO_NOTHING = N_("For handlers that do nothing")
 WITH_CLIENTS = N_("{condition}, with {clients} clients")
+AT_THE_RATE = N_("At a given rate")
+AT_THE_LOWEST_RATE = N_("At the lowest given rate")
+AT_THE_HIGHEST_RATE = N_("At the highest given rate")
 UDP_LEADS = (N_("{percent}% more over UDP than over TCP"), N_("{factor} times as much over UDP as over TCP"))
 UDP_GAINS = N_("{condition}, {gainers} serve more over UDP: {most} serves {lead}.")
 UDP_GAINS_ONE = N_("{condition}, {most} serves {lead}.")

@@ -16,6 +16,9 @@ from bench.formatting import join_words
 from bench.report.headline_phrases import (
     AT_LIMIT,
     AT_LIMIT_SEVERAL,
+    AT_THE_HIGHEST_RATE,
+    AT_THE_LOWEST_RATE,
+    AT_THE_RATE,
     DO_NOTHING,
     FLOOR,
     UDP_LEADS,
@@ -38,31 +41,54 @@ _IN_BRACKETS = re.compile(r" \([^)]*\)")
 
 
 def headlines(
-    summary: pd.DataFrame, comparisons: pd.DataFrame, trials: pd.DataFrame, unranked: Sequence[str] = ()
+    summary: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    trials: pd.DataFrame,
+    unranked: Sequence[str] = (),
+    most: int = MAX_SENTENCES,
 ) -> list[str]:
     """Return a sentence for each condition, at the most connections that were measured, and one about UDP.
 
-    comparisons: about the first population of each scenario. unranked: models that are left out. A condition is
-    described over TCP, and over UDP if nothing was compared over TCP.
+    comparisons: about the first population of each scenario. unranked: models that are left out. most: the number of
+    sentences; the last is kept for UDP. A condition is described over TCP, and over UDP if nothing was compared over
+    TCP.
     """
     if comparisons.empty or trials.empty:
         return []
     asked = questions(comparisons, trials)
     sentences = []
+    rates = _rates_in_words(asked)
     costs = next((each for each in asked if each.kind == ScenarioKind.LATENCY and each.without_work), None)
     cheapest = {} if costs is None else standings(costs, comparisons, unranked)
     for question in asked:
+        if question.kind == ScenarioKind.LATENCY and question not in rates:
+            continue
         standing_of = standings(question, comparisons, unranked)
+        condition = _with_clients(rates[question], question) if question in rates else _condition(question)
         unknown = _transports_without_a_number(summary, question)
         noise = noise_floor_at(question.load_point, question.metric, comparisons)
         over = (
-            _over(transport, question, standing_of, noise, cheapest)
+            _over(transport, question, condition, standing_of, noise, cheapest)
             for transport in ("tcp", "udp")
             if transport not in unknown
         )
         sentences.append(next(filter(None, over), ""))
     about_udp = [_udp_relative_to_tcp(comparisons, question, unranked) for question in asked[:1]]
-    return [*list(filter(None, sentences))[: MAX_SENTENCES - 1], *filter(None, about_udp)]
+    return [*list(filter(None, sentences))[: max(0, most - 1)], *filter(None, about_udp)][: max(0, most)]
+
+
+def _rates_in_words(asked: Sequence[Question]) -> dict[Question, str]:
+    """Return the conditions of the lowest and the highest given rate, without the rate.
+
+    A sentence has one figure, and that of a rate would be another. The table has the rates, and those between.
+    """
+    ordered = sorted(
+        (question for question in asked if question.kind == ScenarioKind.LATENCY),
+        key=lambda question: question.load_point.rate_rps or 0.0,
+    )
+    if len(ordered) < 2:
+        return {question: gettext(AT_THE_RATE) for question in ordered}
+    return {ordered[0]: gettext(AT_THE_LOWEST_RATE), ordered[-1]: gettext(AT_THE_HIGHEST_RATE)}
 
 
 def _transports_without_a_number(summary: pd.DataFrame, question: Question) -> set[str]:
@@ -75,6 +101,7 @@ def _transports_without_a_number(summary: pd.DataFrame, question: Question) -> s
 def _over(
     transport: str,
     question: Question,
+    condition: str,
     standing_of: Mapping[str, Standing],
     noise: float | None,
     cheapest: Mapping[str, Standing],
@@ -90,7 +117,7 @@ def _over(
     behind = sorted((arm for arm in places if arm not in best), key=lambda arm: places[arm].times_behind)
     wording = WORDINGS[question.kind]
     names = {
-        "condition": _condition(question),
+        "condition": condition,
         "transport": transport.upper(),
         "best": _labels(best),
         "population": question.population.replace("_", " "),
@@ -128,7 +155,11 @@ def _cheaper(transport: str, best: str, cheapest: Mapping[str, Standing]) -> lis
 def _condition(question: Question) -> str:
     """Return the beginning of a sentence; how long heavy requests compute is in the chart."""
     condition = gettext(DO_NOTHING) if question.replies_at_once else _IN_BRACKETS.sub("", question.condition)
-    if question.kind == ScenarioKind.MIXED or question.clients < 2:
+    return condition if question.kind == ScenarioKind.MIXED else _with_clients(condition, question)
+
+
+def _with_clients(condition: str, question: Question) -> str:
+    if question.clients < 2:
         return condition
     return gettext(WITH_CLIENTS, condition=condition, clients=question.clients)
 

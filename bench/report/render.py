@@ -74,9 +74,15 @@ def render(results: Results, run: RunContext, pictures: Sequence[Picture], first
     }
     markdown = text_templates(escaping=False)
     markdown.filters["md"] = escape
+    markdown.filters["slug"] = _slug
     page = html_templates()
     page.filters["bar"] = bar
     return markdown.get_template("report.md.j2").render(content), page.get_template("report.html.j2").render(content)
+
+
+def _slug(heading: str) -> str:
+    """Return the anchor that viewers of Markdown give a heading."""
+    return heading.lower().replace(" ", "-")
 
 
 def escape(value: object) -> str:

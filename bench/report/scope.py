@@ -8,6 +8,7 @@ from bench.analysis.cases import text
 from bench.formatting import join_words
 from bench.report.questions import Question
 from bench.schema.arms import Arm
+from bench.schema.load_time import SHOWN_SHARE, LoadTime
 from bench.schema.metrics import ScenarioKind, headline
 from bench.translation import N_, gettext, ngettext
 from clients.quality_codes import INVALID, SUSPECT, VALID
@@ -17,6 +18,7 @@ MOST_CLIENTS = {WAITING_PRESET: 1000, AT_ONCE_PRESET: 900}
 
 _ALL_VALID = N_("All {count} results that the scenarios ask for are valid.")
 _NOT_ALL_VALID = N_("Of {count} results that the scenarios ask for, {valid} are valid; see the caveats of {scenarios}.")
+_DISTURBED = N_("Other programs disturbed rounds, which were measured again; they took {percent}% of the time.")
 _LARGER = N_("Not measured: more than {clients} whose handlers {what}. The preset {preset} measures up to {most:,}.")
 _PRESETS = N_(
     "The preset {waiting} measures up to {most_waiting:,} connections with handlers that "
@@ -47,6 +49,25 @@ def trust_sentence(summary: pd.DataFrame, trials: pd.DataFrame) -> str:
         return gettext(_ALL_VALID, count=len(asked))
     scenarios = join_words(dict.fromkeys(doubtful["scenario"].astype(str)))
     return gettext(_NOT_ALL_VALID, count=len(asked), valid=len(asked) - len(doubtful), scenarios=scenarios)
+
+
+def noise_line(noise_floor: str) -> str:
+    """Return the line on the noise floor. noise_floor: as text; empty without a valid control."""
+    if not noise_floor:
+        return gettext("Noise floor: not known, because no valid control compared a server with itself.")
+    return gettext(
+        "Noise floor: a server differed from itself by at most {noise_floor}; less may be noise.",
+        noise_floor=noise_floor,
+    )
+
+
+def caveats_line(trust: str, load_time: LoadTime | None, not_measured: Sequence[str]) -> str:
+    """Return the line on caveats: doubtful figures, disturbed rounds, and loads that were not measured."""
+    share = load_time.repeated_share if load_time else 0.0
+    percent = f"{100 * share:.0f}"
+    disturbed = gettext(_DISTURBED, percent=percent) if share >= SHOWN_SHARE else ""
+    sentences = list(filter(None, (trust, disturbed, *not_measured)))
+    return gettext("Caveats: {sentences}", sentences=" ".join(sentences)) if sentences else ""
 
 
 def scope_sentences(asked: Sequence[Question]) -> list[str]:

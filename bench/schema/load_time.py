@@ -28,9 +28,13 @@ class LoadTime:
         """The part of the time that was load."""
         return self.load_s / self.run_s if self.run_s > 0 else 0.0
 
+    @property
+    def repeated_share(self) -> float:
+        """The part of the time that went to rounds which were repeated."""
+        return self.repeated_s / self.run_s if self.run_s > 0 else 0.0
+
     def __str__(self) -> str:
         text = gettext("{share:.0%} of {duration}", share=self.share, duration=format_duration(self.run_s))
-        repeated_share = self.repeated_s / self.run_s if self.run_s > 0 else 0.0
-        if repeated_share < SHOWN_SHARE:
+        if self.repeated_share < SHOWN_SHARE:
             return text
-        return gettext("{load}, and {share:.0%} in rounds that were repeated", load=text, share=repeated_share)
+        return gettext("{load}, and {share:.0%} in rounds that were repeated", load=text, share=self.repeated_share)

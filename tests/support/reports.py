@@ -18,6 +18,6 @@ def make_report(
 ) -> tuple[str, str]:
     """Return a report as Markdown and as an HTML page."""
     unranked = unranked_models(trials)
-    first = first_screen(summary, comparisons, trials, unranked)
+    first = first_screen(summary, comparisons, trials, unranked, environment=run.environment if run else None)
     results = Results(summary, comparisons, trials, result_tables(summary, comparisons, unranked))
     return render(results, run or RunContext({}, {}), charts or [], first)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from bench.report.charts.builders import build_chart
 from bench.report.charts.catalogue import ChartTables, chart_requests
 from bench.report.charts.sizes import in_bytes
-from bench.report.disturbed_servers import disturbance_sentences
+from bench.report.disturbed_servers import disturbance_sentences, memory_sentences
 from bench.report.phase_sentences import phase_sentences
 from tests.support import synthetic
 from tests.unit.report.chart_texts import assert_legible, find_name_markers, visible_texts
@@ -50,10 +50,15 @@ def test_slow_clients_chart_states_who_is_immune(slow: ChartTables) -> None:
         "breaks: select between 64 and 1024"
     )
     assert f"Silent: {effects}." in texts_of(draw_topic("disturbed", slow)).replace("\n    ", " ")
-    sentences = disturbance_sentences(slow.summary, slow.trials)
-    assert f"Beside clients that send nothing: {effects}." in sentences
-    kib = ", ".join(f"{arm} 9.77 KiB" for arm in ("asyncio", "epoll", "select"))  # 0.01 MB for each client
-    assert f"Memory of the server for each client that never reads a reply: in its processes {kib}." in sentences
+    assert disturbance_sentences(slow.summary, slow.trials) == [
+        f"Beside up to 1024 clients that {behaviour}, the slowest hundredth of the other requests takes less than "
+        "twice as long with asyncio and at least twice as long with epoll, but they are not served with select."
+        for behaviour in ("send nothing", "never read a reply")
+    ]
+    assert memory_sentences(slow.summary, slow.trials) == [
+        f"Each client that {behaviour} takes about 9.77 KiB in the processes of asyncio, epoll and select."
+        for behaviour in ("sends nothing", "never reads a reply")
+    ]  # 0.01 MB for each client
 
 
 def test_idle_chart_has_the_three_parts_of_the_memory() -> None:
@@ -68,14 +73,16 @@ def test_idle_chart_has_the_three_parts_of_the_memory() -> None:
         "in its sockets asyncio 3.67 KiB, thread_per_client 3.67 KiB",
     ]
     assert all(f"For each connection {part}." in texts for part in parts)
-    (sentence,) = disturbance_sentences(tables.summary, tables.trials)
-    assert sentence == f"Memory of the server for each client that sends nothing: {'; '.join(parts)}."
+    assert memory_sentences(tables.summary, tables.trials) == [
+        "Each client that sends nothing takes about 10.0 KiB in the processes of asyncio and thread_per_client."
+    ]
     assert_legible(figure)
 
 
 def test_run_without_slow_clients_has_no_such_sentence() -> None:
     tables = make_tables(synthetic.make_run(synthetic.TCP, blocks=6, rounds=3))
     assert disturbance_sentences(tables.summary, tables.trials) == []
+    assert memory_sentences(tables.summary, tables.trials) == []
 
 
 def test_overload_chart_marks_the_overload_and_its_predicted_end() -> None:
@@ -149,8 +156,8 @@ def test_burst_sentence_has_queue_and_median() -> None:
     tables = make_tables(synthetic.Rows(slices, rows.trials.assign(pooled_latency_p50_us=1_010_000.0), rows.histograms))
     (sentence,) = phase_sentences(tables.summary, tables.trials)
     assert sentence == (
-        "950 clients connect at once, with a listen queue of 5: half of them have their answer after asyncio 1.01 s, "
-        "thread_per_client 1.01 s."
+        "When 950 clients connect at once to a listen queue for 5 clients, half of them have their answer after about "
+        "1.01 s with asyncio and thread_per_client."
     )
 
 
@@ -162,7 +169,9 @@ def test_burst_sentence_prints_no_invalid_figure() -> None:
     is_late = (summary["metric"] == "latency_p50_us") & (summary["model"] == "asyncio")
     summary.loc[is_late, "verdict"] = "invalid"
     (sentence,) = phase_sentences(summary, tables.trials)
-    assert sentence.endswith("half of them have their answer after thread_per_client 1.01 s; no valid figure: asyncio.")
+    assert sentence.endswith(
+        "their answer after about 1.01 s with thread_per_client, but there is no valid figure of asyncio."
+    )
 
 
 def test_run_without_phases_and_sizes_has_no_sentence_about_them() -> None:

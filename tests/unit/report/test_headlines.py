@@ -51,8 +51,8 @@ def test_headlines_name_the_best_model_under_each_condition(at_once: synthetic.R
         second,
     )
     assert third == (
-        "Beside heavy requests, thread_per_client answers light requests soonest over TCP; the slowest 1% of them take "
-        "2.4 times as long with asyncio: use thread_per_client if such delays decide."
+        "Beside heavy requests, thread_per_client answers light requests soonest over TCP; the slowest hundredth of "
+        "them take 2.4 times as long with asyncio: use thread_per_client if such delays decide."
     )
 
 

@@ -94,7 +94,8 @@ def test_report_states_date_load_machine_and_network(reports: tuple[str, str]) -
     assert f"| time under load | {time} |" in markdown
     assert r"| machine | 2 CPUs (Fast \| CPU) |" in markdown
     assert "| network | loopback only |" in markdown
-    assert "measured: 2026-11-22 07:31 UTC" in page
+    assert "<tr><td>measured</td><td>2026-11-22 07:31 UTC</td></tr>" in page
+    assert "Machine: 2 CPUs, Fast | CPU" in page
 
 
 def test_report_shows_charts_with_their_questions(markdown: str) -> None:
