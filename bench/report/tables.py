@@ -78,7 +78,7 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class PredictedFigure:
-    """The value that a closed form predicts for a figure."""
+    """The value that a formula predicts for a figure."""
 
     value: float
     ratio: float  # measured / predicted

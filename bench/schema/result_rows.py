@@ -70,7 +70,7 @@ class SummaryRow:
         float | None,
         Column(
             "Predicted value, in the same unit.",
-            how="A closed form of quantities that were measured apart; see [predictions](predictions.md).",
+            how="Calculated by a formula from quantities that were measured apart; see [predictions](predictions.md).",
             is_new=True,
         ),
     ] = None

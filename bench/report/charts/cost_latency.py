@@ -20,12 +20,11 @@ from bench.report.charts.notes import NOT_MEASURED, notes
 from bench.report.charts.points import Point, describe_interval, row_name, select_points, transports
 from bench.report.charts.style import GREY, Style, styles
 from bench.report.charts.sweeps import describe
+from bench.report.charts.ticks import round_numbers
 from bench.schema.code_words import in_words
 from bench.translation import N_, gettext, ngettext
 from clients.quality_codes import SEVERITY
 
-ROUND_STEPS = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7), (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9))
-MIN_TICKS = 3
 MAX_NAMES_INSIDE = 7  # names beside their marks; those of more servers are a list beside the axes
 LOOKS = (N_("Left out"), N_("Hollow"))  # invalid and suspect figures
 TOO_FEW = N_("{transport}: fewer than two servers have two valid figures, so this run compares none.")
@@ -169,20 +168,6 @@ def _tick(axis: Axis, numbers: Sequence[float], text_of: Callable[[float], str])
     axis.set_major_formatter(FuncFormatter(lambda value, _: text_of(value)))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
-
-
-def round_numbers(low: float, high: float) -> list[float]:
-    """Return round numbers on a logarithmic axis, at least MIN_TICKS between both ends where that is possible.
-
-    They reach beyond the ends, into the margins of the axes.
-    """
-    found: list[float] = []
-    for steps in ROUND_STEPS:
-        decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
-        found = [float(f"{step}e{decade}") for decade in decades for step in steps]
-        if sum(low <= number <= high for number in found) >= MIN_TICKS:
-            break
-    return found
 
 
 def _notes(request: ChartRequest, tables: ChartTables, trades: Sequence[Trade]) -> list[str]:

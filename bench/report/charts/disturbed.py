@@ -1,6 +1,5 @@
 """Build the chart of requests beside slow or idle clients: latency and memory over the number of these clients."""
 
-import math
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
@@ -41,10 +40,11 @@ def build_disturbed_chart(request: ChartRequest, tables: ChartTables) -> Figure 
             [_without_baseline(_over_tcp(select_points(tables.summary, sweep, "memory_mb"))) for sweep in sweeps],
         ),
     ]
-    every = [point for sweep in sweeps for point in latencies[sweep]]
+    has_tail = any(point.drawable for sweep in sweeps for point in latencies[sweep])
+    every = [point for sweep in sweeps for point in (latencies if has_tail else medians)[sweep]]  # of the drawn rows
     subtitle = f"{describe(sweeps[-1], tables.trials)}; {describe_interval(every)}"
     texts = Texts(request.question, subtitle, notes(every, tables.comparisons, tables.trials, sweeps[-1], ""))
-    if any(math.isfinite(point.predicted) for row in rows for column in row.columns for point in column):
+    if any(point.has_prediction for row in rows for column in row.drawn for point in column):
         texts = texts.with_notes(gettext(PREDICTION_NOTE))
     texts = texts.with_notes(*filter(None, (_effects(sweep, tables) for sweep in sweeps)))
     headings = [sweep.title for sweep in sweeps]

@@ -108,7 +108,7 @@ def _draw_row(ax: Axes, point: Point, y: float, look: Style, second: SecondMarks
     colour = look.colour if point.verdict == "valid" else GREY
     ax.plot([point.low, point.high], [y, y], color=colour, linewidth=2, zorder=3, solid_capstyle="butt")
     draw_marker(ax, point.median, y, point, look)
-    if math.isfinite(point.predicted):
+    if point.has_prediction:
         draw_prediction(ax, point.predicted, y, "|", look)
     right = max(end for end in (point.high, point.median, point.predicted) if math.isfinite(end))
     text = compact(point.median)

@@ -21,6 +21,7 @@ from matplotlib.transforms import Bbox, ScaledTranslation, Transform
 
 from bench.formatting import on_axis
 from bench.report.charts.style import GREY, INK, PALE
+from bench.report.charts.ticks import DecadeLocator
 from bench.schema.arms import Arm
 
 WIDTH_IN, DPI = 12.0, 150
@@ -137,6 +138,8 @@ def panel_title(ax: Axes, text: str) -> None:
 
 def number_ticks(axis: Axis) -> None:
     """Write short numbers at the ticks of an axis. Call it once the scale is set: a new scale formats them itself."""
+    if axis.get_scale() == "log":
+        axis.set_major_locator(DecadeLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: on_axis(value)))
     axis.set_minor_formatter(NullFormatter())
 

@@ -29,6 +29,7 @@ from bench.translation import N_, gettext
 
 MAX_OCTAVES = 0.6  # width on the x axis of all arms at the same number of connections
 MARKER_SIZE = 7.5
+MARGIN_OCTAVES, MARGIN_SHARE = 0.3, 0.05  # beside the first and the last number, so that each mark is whole
 ZERO_OCTAVES = 1.0  # width on the x axis from no connections to the fewest
 
 
@@ -111,7 +112,7 @@ def draw_point(ax: Axes, x: float, point: Point, look: Style) -> None:
     with mark(ax, point.label, point.description):
         ax.plot([x, x], [point.low, point.high], color=colour, linewidth=1.6, zorder=3, solid_capstyle="butt")
         draw_marker(ax, x, point.median, point, look)
-        if math.isfinite(point.predicted):
+        if point.has_prediction:
             draw_prediction(ax, x, point.predicted, "_", look)
 
 
@@ -163,12 +164,17 @@ CONNECTIONS = CountAxis(N_("connections"))
 
 def connections_axis(ax: Axes, counts: Sequence[int], counted: CountAxis = CONNECTIONS) -> None:
     """Give the x axis a tick at each number of connections. 0 is one doubling left of the next number."""
+    smallest = _smallest_positive(counts)
+    octaves = math.log2(max(counts[-1], 1) / smallest) + (0 if counts[0] else ZERO_OCTAVES)
+    # A mark is as wide on each axis, so it covers more octaves where there are more of them.
+    margin_octaves = max(0.43, MARGIN_OCTAVES + MARGIN_SHARE * octaves)
+    right = counts[-1] * 2**margin_octaves
     if counts[0] > 0:
         ax.set_xscale("log", base=2)
-        ax.set_xlim(counts[0] / 1.35, counts[-1] * 1.35)
+        ax.set_xlim(counts[0] / 2**margin_octaves, right)
     else:
-        ax.set_xscale("symlog", base=2, linthresh=_smallest_positive(counts), linscale=ZERO_OCTAVES)
-        ax.set_xlim(-0.5 * _smallest_positive(counts), counts[-1] * 1.35)
+        ax.set_xscale("symlog", base=2, linthresh=smallest, linscale=ZERO_OCTAVES)
+        ax.set_xlim(-margin_octaves * smallest / ZERO_OCTAVES, right)
     ax.xaxis.set_major_locator(FixedLocator([float(count) for count in counts]))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: counted.tick_text(value)))

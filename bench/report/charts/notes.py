@@ -22,7 +22,7 @@ from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import QualityFlag
 
 MAX_REASONS = 3  # with a line each below a chart; the report's table has all of them
-PREDICTION_NOTE = N_("Ticks: what a closed form predicts from figures at other load points (docs/predictions.md).")
+PREDICTION_NOTE = N_("Ticks: calculated from figures at other load points, by a formula (docs/predictions.md).")
 CROSSED_OUT_AND_GREY = (N_("Crossed out"), N_("Grey"))
 NOT_MEASURED = ("failed", "skipped")
 
@@ -46,7 +46,7 @@ def notes(
     lines += _findings(
         points, gettext("Ring (finding about the server)") if looks else gettext("Finding about the server")
     )
-    if looks and any(point.drawable and not math.isnan(point.predicted) for point in points):
+    if looks and any(point.drawable and point.has_prediction for point in points):
         lines.append(gettext(PREDICTION_NOTE))
     if lost := [("", point) for point in points if point.median == math.inf]:
         lines += [

@@ -15,7 +15,7 @@ from bench.report.tables import outcome_of
 from bench.schema.arms import BASELINE_MODEL, Arm
 from bench.schema.code_words import in_words
 from bench.schema.load_points import connections_text
-from bench.translation import gettext
+from bench.translation import gettext, ngettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Point:
     codes: str  # doubts, or the reason
     blocks: int
     findings: str = ""  # about the server
-    predicted: float = math.nan  # by a closed form; nan without a prediction
+    predicted: float = math.nan  # by a formula; nan without a prediction
 
     @property
     def label(self) -> str:
@@ -50,6 +50,11 @@ class Point:
         if self.findings:
             parts.append(gettext("; finding: {findings}", findings=self.findings))
         return "".join(parts)
+
+    @property
+    def has_prediction(self) -> bool:
+        """Return whether there is a predicted number that every axis can show; a logarithmic one shows no 0."""
+        return math.isfinite(self.predicted) and self.predicted > 0
 
     @property
     def drawable(self) -> bool:
@@ -128,7 +133,9 @@ def of_transport(points: Iterable[Point], transport: str) -> list[Point]:
 
 
 def describe_interval(points: Iterable[Point]) -> str:
-    """Return the number of blocks, and what the bars are."""
+    """Return the number of blocks, and what the bars are. A single block has no interval."""
     blocks = max((point.blocks for point in points), default=0)
-    _, _, coverage = statistics.order_ranks(blocks) if blocks else (0, 0, 0.0)
+    if blocks < 2:
+        return gettext("{blocks}, without intervals", blocks=ngettext("{count} block", "{count} blocks", blocks))
+    _, _, coverage = statistics.order_ranks(blocks)
     return gettext("median of {blocks} blocks, bars: {coverage:.0f}% interval", blocks=blocks, coverage=100 * coverage)

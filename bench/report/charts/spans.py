@@ -107,7 +107,7 @@ def _draw_span(ax: Axes, span: Span, y: float, look: Style) -> None:
     for point in points:
         shade = look.colour if point.verdict == "valid" else GREY
         ax.plot([point.low, point.high], [y, y], color=shade, linewidth=3.2, zorder=3, solid_capstyle="butt")
-        if math.isfinite(point.predicted) and point.predicted > 0:
+        if point.has_prediction:
             draw_prediction(ax, point.predicted, y, "|", look)
     ax.plot([span.median.median], [y], "o", color="white", markeredgecolor=colour, markersize=6.0, zorder=4)
     if span.p99.drawable:

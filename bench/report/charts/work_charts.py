@@ -68,7 +68,7 @@ def build_mixed_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
     ends = [*every, *(point for sweep, transport in panels for point in of_transport(tails[sweep], transport))]
     shown = [point for point in ends if not point.arm.control]
     texts = _texts(request, tables, shown, legend=gettext(SPAN_LEGEND)).with_notes(*left_out)
-    predicted = any(math.isfinite(point.predicted) for of_sweep in tails.values() for point in of_sweep)
+    predicted = any(point.drawable and point.has_prediction for point in shown)
     if predicted and gettext(PREDICTION_NOTE) not in texts.notes:
         texts = texts.with_notes(gettext(PREDICTION_NOTE))
     return draw_spans(spans, texts, gettext("latency (ms), log scale"))

@@ -73,7 +73,7 @@ def test_prediction_is_a_level_tick_at_its_value(waiting: ChartTables) -> None:
     heights = sorted(float(np.asarray(line.get_ydata())[0]) for line in ticks)
     assert len(heights) == competing
     assert heights[-1] == pytest.approx(predicted.max())
-    assert any(text.startswith("Ticks: what a closed form predicts") for text, _ in visible_texts(figure))
+    assert any(text.startswith("Ticks: calculated from figures") for text, _ in visible_texts(figure))
 
 
 def test_requests_that_compute_get_a_chart_of_their_own() -> None:
