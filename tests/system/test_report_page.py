@@ -42,8 +42,20 @@ addEventListener("load", () => {
   form.dispatchEvent(new Event("input"));
   const matches = [...document.querySelectorAll("#choices tbody tr")].filter((row) => !row.hidden).length;
   const charts = [...document.querySelectorAll(".chart")];
+  const rows = [...document.querySelectorAll(".lead li, .scorecard td, .scorecard th, body > p, nav a, h1")];
+  const boxes = rows.filter((row) => row.textContent.trim()).flatMap((row) => [...row.getClientRects()]);
+  const outside = boxes.filter((box) => box.width && (box.left < 0 || box.right > root.clientWidth)).length;
+  const cells = [...document.querySelectorAll(".scorecard td")];
+  const brokenCells = cells.filter((cell) => {
+    const text = document.createRange();
+    text.selectNodeContents(cell);
+    return new Set([...text.getClientRects()].map((box) => box.top)).size > 1;
+  }).map((cell) => cell.textContent);
   parent.postMessage(JSON.stringify({
     errors,
+    overview: boxes.length,
+    outside,
+    brokenCells,
     width: root.clientWidth,
     content: Math.max(root.scrollWidth, document.body.scrollWidth),
     marks: document.querySelectorAll(".chart .mark title").length,
@@ -93,6 +105,14 @@ def test_page_opens_without_errors_and_fits_the_window(page: Path, width: int) -
     assert report["noMatch"].startswith("Not measured: 500 connections.")
     assert "this run measured at most 64" in report["noMatch"]
     assert "The preset waiting" in report["noMatch"], "the answer names no preset with that number of clients"
+
+
+@needs_browser
+def test_overview_of_a_narrow_window_is_inside_it(page: Path) -> None:
+    report = open_page(page, NARROW, PROBE)
+    assert report["overview"] > 30
+    assert report["outside"] == 0, "texts of the overview are cut off"
+    assert report["brokenCells"] == [], "an answer of the scorecard is on two lines"
 
 
 @needs_browser
