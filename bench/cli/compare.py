@@ -130,6 +130,7 @@ def _compare_runs(
     from bench.compare.gates import parse_rule
     from bench.compare.run_comparison import compare_runs
     from bench.machine.environment import differences
+    from bench.report.facts import describe_origin
     from bench.store.folder_labels import labels
     from bench.store.reader import read_run
 
@@ -142,13 +143,17 @@ def _compare_runs(
         if unknown := [name for name in arms if name not in _common_arms(first_values, values)]:
             names = ", ".join(_common_arms(first_values, values))
             raise Stop(f"--arm {unknown[0]}: not in both runs; {f'both have {names}' if names else 'no server is'}")
+        run_names = labels([before, path])
         yield compare_runs(
-            labels([before, path]),
+            run_names,
             differences(first.environment, run.environment),
             (first_values, values),
             rules,
             same_programs=find_same_programs(first, run, arms),
             arms=arms,
+            origin=describe_origin(
+                run_names, [first.environment, run.environment], [first.known_start, run.known_start]
+            ),
         )
 
 

@@ -23,6 +23,7 @@ class RunComparison:
     gates: Sequence[GateResult]  # one for each --fail-if
     only_in_one: tuple[list[str], list[str]]  # arms and load points
     objectives: str  # how the objectives of the searches differ; empty if they do not
+    origin: str = ""  # when and on which machine the runs were measured
 
     def has_gate(self, outcome: GateOutcome) -> bool:
         """Return whether a gate has an outcome."""
@@ -52,10 +53,12 @@ def compare_runs(
     *,
     same_programs: Collection[str] = (),
     arms: Collection[str] = (),
+    origin: str = "",
 ) -> RunComparison:
     """Compare two runs. Raises RuleError if a rule has nothing to judge.
 
     same_programs: labels of models that are the same program in both runs. arms: the only ones to judge; all if empty.
+    origin: when and on which machine the runs were measured.
     """
     before, after = runs
     found = changes(before, after, same_programs, arms)
@@ -68,6 +71,7 @@ def compare_runs(
         gates=[judge_rule(found, lost, rule) for rule in rules],
         only_in_one=only_in_one(before, after),
         objectives=_objectives(before, after),
+        origin=origin,
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import msgspec
 import pandas as pd
@@ -135,16 +134,5 @@ def _write_charts(folder: RunFolder, charts: Sequence[DrawnChart]) -> list[Pictu
 
 def _context(run: RunData, files: Mapping[str, str]) -> RunContext:
     plan = all_visible(msgspec.to_builtins(run.plan))
-    start = _known_start(run)
+    start = run.known_start
     return RunContext(run.environment, plan, objectives(run.max_rate), run.thresholds, start, files, run.load_time)
-
-
-def _known_start(run: RunData) -> datetime | None:
-    """Return when the run started, if its environment or its folder's name contains the time.
-
-    The time of a file would be that of a copy.
-    """
-    if run.recorded_start is not None:
-        return run.recorded_start
-    is_stamped = run.path.resolve().name.startswith(run.started_at.strftime("%Y%m%dT%H%M%SZ"))
-    return run.started_at if is_stamped else None

@@ -33,6 +33,7 @@ class ComparisonView:
     """One comparison as the page shows it."""
 
     title: str
+    origin: str  # when and where both runs were measured
     sentences: list[str]
     pictures: list[Picture]  # of metrics with a change from the threshold on; on another machine, all with a baseline
     more_pictures: list[Picture]
@@ -71,6 +72,7 @@ def _view(comparison: RunComparison, threshold: float, number: int, count: int) 
     pictures = change_pictures(comparison, threshold, number)
     return ComparisonView(
         title=gettext("{after} compared with {before}", after=after, before=before),
+        origin=visible(comparison.origin),
         sentences=all_visible(first_sentences(comparison, digest, threshold)),
         pictures=[picture for picture in pictures if picture.scenario in opened],
         more_pictures=[picture for picture in pictures if picture.scenario not in opened],

@@ -2,7 +2,8 @@
 
 import ipaddress
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -26,11 +27,8 @@ def run_facts(
     """Return the time, machine, load and network of the measurements."""
     machine = _mapping(environment.get("machine"))
     facts = [(gettext("measured"), started)]
-    if cpus := machine.get("cpus"):
-        kind = gettext(", virtual machine") if machine.get("hypervisor") else ""
-        facts.append(
-            (gettext("machine"), f"{_cpus_text(int(cpus))} ({gettext(_value(machine.get('cpu_model')))}{kind})")
-        )
+    if hardware := _hardware(environment):
+        facts.append((gettext("machine"), hardware))
         if servers := machine.get("server_cpus"):
             facts.append((gettext("CPUs"), _cpus(servers, machine.get("generator_cpus") or ())))
     facts += [(gettext("time under load"), load) for load in _load_facts(trials)]
@@ -61,6 +59,36 @@ def machine_line(environment: Mapping[str, Any]) -> str:
     if servers := machine.get("server_cpus"):
         parts.append(_cpus(servers, machine.get("generator_cpus") or ()))
     return gettext("Machine: {parts}.", parts=", ".join(parts))
+
+
+def describe_origin(
+    names: Sequence[str], environments: Sequence[Mapping[str, Any]], starts: Sequence[datetime | None]
+) -> str:
+    """Return when and on which machine runs were measured, one after another.
+
+    starts: when each run started, if that is known. The machine is named once if all runs have the same one.
+    """
+    hardware = [_hardware(environment) or gettext(UNKNOWN) for environment in environments]
+    times = [format_start(start) or gettext(UNKNOWN) for start in starts]
+    if len(set(hardware)) == 1:
+        times = [f"{name}: {time}" for name, time in zip(names, times, strict=True)]
+        return gettext("Measured: {times} | machine: {hardware}", times=" | ".join(times), hardware=hardware[0])
+    runs = [f"{name}: {time}, {machine}" for name, time, machine in zip(names, times, hardware, strict=True)]
+    return gettext("Measured: {runs}", runs=" | ".join(runs))
+
+
+def format_start(started_at: datetime | None) -> str:
+    """Return the minute at which a run started; empty if it is unknown."""
+    return started_at.strftime("%Y-%m-%d %H:%M UTC") if started_at else ""
+
+
+def _hardware(environment: Mapping[str, Any]) -> str:
+    """Return the processors of the machine; empty if they are unknown."""
+    machine = _mapping(environment.get("machine"))
+    if not (cpus := machine.get("cpus")):
+        return ""
+    kind = gettext(", virtual machine") if machine.get("hypervisor") else ""
+    return f"{_cpus_text(int(cpus))} ({gettext(_value(machine.get('cpu_model')))}{kind})"
 
 
 def generator_has_own_cpus(environment: Mapping[str, Any]) -> bool:

@@ -104,7 +104,7 @@ def _content(results: Results, run: RunContext, pictures: Sequence[Picture]) -> 
     caveats = collect_caveats(summary, trials, run.thresholds, own_cpus=facts.generator_has_own_cpus(run.environment))
     cases = choices(of_first_populations(summary, trials), measured_handlers(trials))
     handlers = [choice.handlers for choice in cases]
-    started = run.started_at.strftime("%Y-%m-%d %H:%M UTC") if run.started_at else ""
+    started = facts.format_start(run.started_at)
     return {
         "answer": statements[0] if statements else Answer("", gettext(NO_ANSWER)),
         "more_answers": statements[1:],

@@ -84,6 +84,17 @@ class RunData:
         except (ValueError, OverflowError):
             return None
 
+    @property
+    def known_start(self) -> datetime | None:
+        """Return when the run started, if its environment or its folder's name contains the time.
+
+        The time of a file would be that of a copy.
+        """
+        if self.recorded_start is not None:
+            return self.recorded_start
+        is_stamped = self.path.resolve().name.startswith(self.started_at.strftime(STAMP))
+        return self.started_at if is_stamped else None
+
     @cached_property
     def complete(self) -> bool:
         """Return whether everything in the plan was measured."""

@@ -74,6 +74,15 @@ def saved_tables(page: str) -> dict[str, pd.DataFrame]:
     return {name: pd.read_csv(io.BytesIO(base64.b64decode(text))) for text, name in links}
 
 
+def test_compare_page_states_when_both_runs_were_measured(
+    folders: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, _ = write_page(["compare", folders[0], folders[1]], tmp_path / "page.html", capsys)
+    assert "2026-01-01 00:00 UTC" in page
+    assert "2026-01-02 00:00 UTC" in page
+    assert "machine: " in page
+
+
 def test_page_begins_with_the_sentences_of_the_terminal(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,7 +1,9 @@
+from datetime import UTC, datetime
+
 import pandas as pd
 import pytest
 
-from bench.report.facts import run_facts
+from bench.report.facts import describe_origin, run_facts
 from bench.schema.load_time import LoadTime
 
 
@@ -28,3 +30,12 @@ def test_share_of_the_time_under_load_is_a_fact_where_it_is_known() -> None:
         == "75% of 6 min, and 5% in rounds that were repeated"
     )
     assert "load share" not in dict(run_facts({}, {}, trials, ""))
+
+
+def test_origin_names_a_common_machine_once_and_different_ones_each() -> None:
+    start = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+    old, new = ({"machine": {"cpus": cpus, "cpu_model": "A"}} for cpus in (2, 4))
+    same = describe_origin(["monday", "tuesday"], [old, old], [start, None])
+    assert same == "Measured: monday: 2026-01-02 03:04 UTC | tuesday: unknown | machine: 2 CPUs (A)"
+    other = describe_origin(["monday", "tuesday"], [old, new], [start, start])
+    assert other == ("Measured: monday: 2026-01-02 03:04 UTC, 2 CPUs (A) | tuesday: 2026-01-02 03:04 UTC, 4 CPUs (A)")
