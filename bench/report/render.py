@@ -32,10 +32,13 @@ from clients.quality_catalogue import DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 
 SCORECARD_CAPTION = N_(
-    "How far each server is behind the best one. A factor is measured inside rounds, or inside blocks for the p99 "
-    "of requests beside others: both servers meet the same machine there, so it is not the quotient of two figures in "
-    "the tables. Equal: the difference is known to be small. No difference found: none that is "
-    "significant and beyond the noise floor, by which a server differs from itself."
+    "How far each server is behind the best one. In a round, every server is under load once, in random order; a block "
+    "is a repetition of the run with freshly started servers. A factor is the ratio of two servers in the same round, "
+    "or in the same block for the p99 of requests beside others: both servers meet the same machine there, so it is "
+    "not the quotient of two figures in the tables. Best: of servers that are equal, the one with the best median. "
+    "Equal: the difference is known to be small. No difference found: none that is significant and beyond the noise "
+    "floor, by which a server differs from itself. Suspect: a quality check doubts the figure of this server, or of "
+    "one that is ahead of it."
 )
 NO_ANSWER = N_("No comparison is possible: no block measured both a server and its reference.")
 

@@ -1,6 +1,7 @@
 """The small table at the top of a report: servers by questions, each with how far it is behind the best one. Pure."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -15,7 +16,7 @@ from bench.schema.arms import Arm
 from bench.schema.code_words import in_words
 from bench.schema.metrics import ScenarioKind
 from bench.translation import gettext
-from clients.quality_codes import INVALID
+from clients.quality_codes import INVALID, VALID, worst_verdict
 
 BEST, NOT_MEASURED = "best", "-"
 
@@ -29,10 +30,19 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class _Figure:
+    """The figure of an arm in a column, with the verdict on it."""
+
+    median: float = math.nan
+    verdict: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Scorecard:
     """The table: for each server a cell in each column.
 
-    The style of a cell is ``best``, ``behind`` or empty. Its text states the same in words.
+    The style of a cell is ``best``, ``behind``, empty, or the verdict on a figure that is not valid. Its text
+    states the same in words.
     """
 
     columns: list[Column]
@@ -63,8 +73,13 @@ def scorecard(
             arms = [arm for arm in map(Arm.parse, measured) if arm.transport == transport]
             if not any(arm.name in standing_of for arm in arms):
                 continue
+            leader = _leader({arm.name: measured[arm.name] for arm in arms}, standing_of, question.more_is_better)
             for arm in arms:
-                cell = _cell(standing_of.get(arm.name), measured[arm.name], arm.label in unranked)
+                figure = measured[arm.name]
+                if (standing := standing_of.get(arm.name)) is None:
+                    cell = Cell(_unranked_text(figure.verdict, arm.label in unranked))
+                else:
+                    cell = _cell(arm.name, standing, figure.verdict, leader)
                 cells.setdefault(arm.label, {})[len(columns)] = cell
             columns.append(Column(_heading(question), transport.upper()))
             noise.append(_noise(question, comparisons))
@@ -84,25 +99,50 @@ def _noise(question: Question, comparisons: pd.DataFrame) -> str:
     return NOT_MEASURED if share is None else format_percent(share)
 
 
-def _measured(summary: pd.DataFrame, question: Question) -> dict[str, str]:
-    """Return the verdict on each competing arm's figure; an empty one if there is no figure."""
+def _measured(summary: pd.DataFrame, question: Question) -> dict[str, _Figure]:
+    """Return the figure of each competing arm; one without a verdict if nothing was measured."""
     rows = rows_at(summary[summary["metric"] == question.metric], question.load_point)
-    verdicts = {
-        str(row["arm"]): str(row["verdict"]) if row["status"] == "ok" else "" for row in rows.to_dict("records")
+    figures = {
+        str(row["arm"]): _Figure(float(row["median"]), str(row["verdict"])) if row["status"] == "ok" else _Figure()
+        for row in rows.to_dict("records")
     }
-    return {arm: verdict for arm, verdict in verdicts.items() if Arm.parse(arm).competes}
+    return {arm: figure for arm, figure in figures.items() if Arm.parse(arm).competes}
 
 
-def _cell(standing: Standing | None, verdict: str, is_unranked: bool) -> Cell:
-    if standing is None:
-        if verdict == INVALID:
-            return Cell(in_words(INVALID))
-        return Cell(gettext("not ranked") if verdict and is_unranked else NOT_MEASURED)
-    if standing.is_best:
-        if standing.alone or standing.equivalent:
-            return Cell(gettext("best") if standing.alone else gettext("equal to the best"), BEST)
-        return Cell(gettext("no difference found"))
-    return Cell(gettext("{factor} times behind", factor=format_ratio(standing.times_behind)), "behind")
+def _leader(figures: Mapping[str, _Figure], standing_of: Mapping[str, Standing], more_is_better: bool) -> str:
+    """Return the arm that is called best: of several equal ones, the one with the best median. "" if none is known.
+
+    figures: of one transport.
+    """
+    best = [arm for arm in figures if arm in standing_of and standing_of[arm].is_best]
+    known = [arm for arm in best if not math.isnan(figures[arm].median)]
+    sign = -1 if more_is_better else 1
+    first = min(known, key=lambda arm: (sign * figures[arm].median, arm), default="")
+    if not first or not (standing_of[first].alone or standing_of[first].equivalent):
+        return ""
+    return first
+
+
+def _unranked_text(verdict: str, is_unranked: bool) -> str:
+    if verdict == INVALID:
+        return in_words(INVALID)
+    return gettext("not ranked") if verdict and is_unranked else NOT_MEASURED
+
+
+def _cell(arm: str, standing: Standing, verdict: str, leader: str) -> Cell:
+    """Return the cell of an arm that was ranked. leader: the arm that is called best."""
+    if not standing.is_best:
+        text, style = gettext("{factor} times behind", factor=format_ratio(standing.times_behind)), "behind"
+    elif arm == leader:
+        text, style = gettext("best"), BEST
+    elif leader and standing.equivalent:
+        text, style = gettext("equal to the best"), BEST
+    else:
+        text, style = gettext("no difference found"), ""
+    doubt = worst_verdict((verdict, standing.verdict))
+    if doubt in ("", VALID):
+        return Cell(text, style)
+    return Cell(gettext("{text}, {doubt}", text=text, doubt=in_words(doubt)), doubt)
 
 
 def _heading(question: Question) -> str:
