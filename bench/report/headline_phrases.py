@@ -17,7 +17,9 @@ class Wording:
 
     alone: one server is best, and the lead is worth acting upon. small: its lead is below ``MIN_ADVICE_SHARE``.
     doubtful: the figures are suspect. together: several share the first place, and others are behind. equal: no
-    difference was found. leads: the lead in percent, and as a factor for large ones.
+    difference was found between all. same: it is known to be small. ties: the ends of ``together``, if no difference
+    was found between the first, and if it is known to be small. leads: the lead in percent, and as a factor for large
+    ones.
     """
 
     alone: str
@@ -25,9 +27,19 @@ class Wording:
     doubtful: str
     together: str
     equal: str
+    same: str
+    ties: tuple[str, str]
     leads: tuple[str, str]
 
 
+TIES_OF_THEM = (
+    N_("no difference was found between them"),
+    N_("they are equal: their difference is known to be small"),
+)
+TIES_OF_FIRST = (
+    N_("no difference was found between the first"),
+    N_("the first are equal: their difference is known to be small"),
+)
 WORDINGS: Mapping[ScenarioKind, Wording] = {
     ScenarioKind.CAPACITY: Wording(
         alone=N_("{condition}, {best} serves most over {transport}, {lead}: use {best} if requests per second decide."),
@@ -35,8 +47,13 @@ WORDINGS: Mapping[ScenarioKind, Wording] = {
         doubtful=N_(
             "{condition}, {best} seems to serve most over {transport}, {lead}, but these figures are doubtful."
         ),
-        together=N_("{condition}, {best} serve most over {transport}, {lead}; no difference was found between them."),
+        together=N_("{condition}, {best} serve most over {transport}, {lead}; {tie}."),
         equal=N_("{condition}, no difference was found over {transport} between {best} in requests per second{floor}."),
+        same=N_(
+            "{condition}, {best} are equal over {transport} in requests per second: their difference is known to be "
+            "small."
+        ),
+        ties=TIES_OF_THEM,
         leads=(N_("{percent}% more than {next}"), N_("{factor} times as much as {next}")),
     ),
     ScenarioKind.SESSIONS: Wording(
@@ -50,13 +67,13 @@ WORDINGS: Mapping[ScenarioKind, Wording] = {
                 "figures are doubtful."
             )
         ),
-        together=(
-            N_(
-                "{condition}, {best} serve most sessions over {transport}, {lead}; no difference was "
-                "found between them."
-            )
-        ),
+        together=N_("{condition}, {best} serve most sessions over {transport}, {lead}; {tie}."),
         equal=N_("{condition}, no difference was found over {transport} between {best} in sessions per second{floor}."),
+        same=N_(
+            "{condition}, {best} are equal over {transport} in sessions per second: their difference is known to be "
+            "small."
+        ),
+        ties=TIES_OF_THEM,
         leads=(N_("{percent}% more than {next}"), N_("{factor} times as many as {next}")),
     ),
     ScenarioKind.MIXED: Wording(
@@ -81,7 +98,7 @@ WORDINGS: Mapping[ScenarioKind, Wording] = {
         together=(
             N_(
                 "{condition}, {best} answer {population} requests soonest over {transport}; the slowest "
-                "hundredth of them take {lead}; no difference was found between the first."
+                "hundredth of them take {lead}; {tie}."
             )
         ),
         equal=(
@@ -90,6 +107,13 @@ WORDINGS: Mapping[ScenarioKind, Wording] = {
                 "slowest hundredth of {population} requests{floor}."
             )
         ),
+        same=(
+            N_(
+                "{condition}, {best} are equal over {transport} in the time of the slowest hundredth of {population} "
+                "requests: their difference is known to be small."
+            )
+        ),
+        ties=TIES_OF_FIRST,
         leads=(N_("{percent}% longer with {next}"), N_("{factor} times as long with {next}")),
     ),
     ScenarioKind.LATENCY: Wording(
@@ -106,24 +130,23 @@ WORDINGS: Mapping[ScenarioKind, Wording] = {
                 "{lead}, but these figures are doubtful."
             )
         ),
-        together=(
-            N_(
-                "{condition}, {best} need the least CPU time over {transport}; {next} needs {lead}; no "
-                "difference was found between the first."
-            )
-        ),
+        together=N_("{condition}, {best} need the least CPU time over {transport}; {next} needs {lead}; {tie}."),
         equal=N_("{condition}, no difference was found over {transport} between {best} in CPU time{floor}."),
+        same=N_("{condition}, {best} are equal over {transport} in CPU time: their difference is known to be small."),
+        ties=TIES_OF_FIRST,
         leads=(N_("{percent}% more"), N_("{factor} times as much")),
     ),
 }
 AT_LIMIT = N_(
-    "{condition}, {best} serves most over {transport}, {lead}: use {best} if the server works at its limit, for at a "
-    "lower rate {cheaper} needs less CPU time."
+    "{condition}, {best} serves most over {transport}, {lead}: use {best} if the server works at its limit; {load}, "
+    "{cheaper} needs less CPU time."
 )
 AT_LIMIT_SEVERAL = N_(
-    "{condition}, {best} serves most over {transport}, {lead}: use {best} if the server works at its limit, for at a "
-    "lower rate {cheaper} need less CPU time."
+    "{condition}, {best} serves most over {transport}, {lead}: use {best} if the server works at its limit; {load}, "
+    "{cheaper} need less CPU time."
 )
+AT_RATE = N_("at {rate_rps:,.0f} requests/s from {clients} clients")
+AT_LOWER_RATE = N_("at a lower rate")
 FLOOR = N_(", and differences below {percent}% may be noise in this run")
 DO_NOTHING = N_("For handlers that do nothing")
 WITH_CLIENTS = N_("{condition}, with {clients} clients")

@@ -7,6 +7,7 @@ is the median of the ratios inside rounds, as everywhere in a report.
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -16,6 +17,8 @@ from bench.formatting import join_words
 from bench.report.headline_phrases import (
     AT_LIMIT,
     AT_LIMIT_SEVERAL,
+    AT_LOWER_RATE,
+    AT_RATE,
     AT_THE_HIGHEST_RATE,
     AT_THE_LOWEST_RATE,
     AT_THE_RATE,
@@ -40,6 +43,14 @@ _FROM_FACTOR = 2.0  # larger leads are printed as a factor
 _IN_BRACKETS = re.compile(r" \([^)]*\)")
 
 
+@dataclass(frozen=True, slots=True)
+class _Costs:
+    """The standings in CPU time at a rate below the limit, of handlers that do nothing. load: in words."""
+
+    load: str = ""
+    standing_of: Mapping[str, Standing] = field(default_factory=dict)
+
+
 def headlines(
     summary: pd.DataFrame,
     comparisons: pd.DataFrame,
@@ -59,7 +70,7 @@ def headlines(
     sentences = []
     rates = _rates_in_words(asked)
     costs = next((each for each in asked if each.kind == ScenarioKind.LATENCY and each.without_work), None)
-    cheapest = {} if costs is None else standings(costs, comparisons, unranked)
+    cheapest = _Costs() if costs is None else _Costs(_rate(costs), standings(costs, comparisons, unranked))
     for question in asked:
         if question.kind == ScenarioKind.LATENCY and question not in rates:
             continue
@@ -104,17 +115,18 @@ def _over(
     condition: str,
     standing_of: Mapping[str, Standing],
     noise: float | None,
-    cheapest: Mapping[str, Standing],
+    cheapest: _Costs,
 ) -> str:
     """Return the sentence about one transport; "" if fewer than two servers were ranked.
 
-    cheapest: the standings in CPU time at a rate below the limit, of handlers that do nothing.
+    cheapest: below the limit.
     """
     places = {arm: each for arm, each in standing_of.items() if Arm.parse(arm).transport == transport}
     if len(places) < 2:
         return ""
     best = [arm for arm, standing in places.items() if standing.is_best]
     behind = sorted((arm for arm in places if arm not in best), key=lambda arm: places[arm].times_behind)
+    are_equivalent = all(places[arm].equivalent for arm in best)
     wording = WORDINGS[question.kind]
     names = {
         "condition": condition,
@@ -124,6 +136,8 @@ def _over(
     }
     if not behind or not best:
         floor = gettext(FLOOR, percent=_percent(noise)) if noise is not None else ""
+        if best and are_equivalent:
+            return gettext(wording.same, **names)
         return gettext(wording.equal, **names, floor=floor) if best else ""
     closest = places[behind[0]]
     names["next"] = Arm.parse(behind[0]).label
@@ -132,12 +146,13 @@ def _over(
         sentence = wording.doubtful
     elif len(best) > 1:
         sentence = wording.together
+        names["tie"] = gettext(wording.ties[are_equivalent])
     else:
         sentence = wording.alone if closest.times_behind > 1 + MIN_ADVICE_SHARE else wording.small
-        cheaper = _cheaper(transport, best[0], cheapest) if question.replies_at_once else []
+        cheaper = _cheaper(transport, best[0], cheapest.standing_of) if question.replies_at_once else []
         if sentence == wording.alone and cheaper:
             sentence = AT_LIMIT if len(cheaper) == 1 else AT_LIMIT_SEVERAL
-            names["cheaper"] = _labels(cheaper)
+            names |= {"cheaper": _labels(cheaper), "load": cheapest.load}
     return gettext(sentence, **names, lead=lead)
 
 
@@ -162,6 +177,13 @@ def _with_clients(condition: str, question: Question) -> str:
     if question.clients < 2:
         return condition
     return gettext(WITH_CLIENTS, condition=condition, clients=question.clients)
+
+
+def _rate(question: Question) -> str:
+    rate_rps = question.load_point.rate_rps
+    if rate_rps is None:
+        return gettext(AT_LOWER_RATE)
+    return gettext(AT_RATE, rate_rps=rate_rps, clients=question.clients)
 
 
 def _lead(factor: float, leads: tuple[str, str], next_label: str) -> str:
