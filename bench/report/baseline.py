@@ -5,7 +5,7 @@ faster, which each run decides from the ratios inside its rounds.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,8 +76,8 @@ def standings(comparisons: Iterable[Row]) -> list[Standing]:
     return [found[transport] for transport in sorted(found)]
 
 
-def describe_standing(standing: Standing) -> str:
-    """Return what the baseline shows at one load point, as a sentence."""
+def describe_standing(standing: Standing, unranked: Collection[str] = ()) -> str:
+    """Return what the baseline shows at one load point, as a sentence. unranked: models that are not ranked."""
     baseline, fastest = standing.baseline.label, standing.fastest.label
     reached = gettext(
         "{baseline} reaches {figures} the rate of {fastest}, the fastest server",
@@ -85,6 +85,8 @@ def describe_standing(standing: Standing) -> str:
         figures=standing.figures,
         fastest=fastest,
     )
+    if fastest in unranked:
+        reached = gettext("{reached} (not ranked, because it needs several CPUs)", reached=reached)
     over = gettext("Over {transport}, {reached}", transport=standing.baseline.transport.upper(), reached=reached)
     if standing.is_limit:
         return gettext("{over}: the limit of this machine with this generator.", over=over)
@@ -120,7 +122,10 @@ def baseline_note(comparisons: pd.DataFrame) -> list[str]:
     counts = list(dict.fromkeys(each.connections for each in found))
     at = gettext(" at {counts} connections", counts=join_words(map(str, counts))) if len(counts) > 1 else ""
     line = gettext(
-        "{label}, the compiled baseline, by the fastest server{at}: {over}.", label=label, at=at, over=join_words(over)
+        "{label}, the compiled baseline, serves this many times the rate of the fastest server{at}: {over}.",
+        label=label,
+        at=at,
+        over=join_words(over),
     )
     exceeded = [each for each in found if not each.is_limit]
     if not exceeded:

@@ -61,9 +61,9 @@ RATIO_NOTES: dict[str, str] = {
 }
 MIN_BLOCKS_FOR_INTERVAL = 6  # with fewer, no pair of values contains the median with 95%
 PREDICTION_NOTE = N_(
-    "Predicted: calculated by a formula from quantities that were measured at other load points. As "
-    "predicted: within 10%. Else not explained by this, with the ratio: x measured / "
-    "predicted. docs/predictions.md derives the formulas."
+    "Predicted: computed by a formula from quantities that were measured at other load points. As predicted: the "
+    "measured figure is within 10% of it. Not explained by this: it is not, and x is measured / predicted. The page "
+    "docs/predictions.md of the documentation derives the formulas."
 )
 POLLING = N_(
     "{baseline} polls for a moment before it sleeps. So at such a rate its CPU time includes polling, and is not a "

@@ -4,7 +4,7 @@ import pandas as pd
 
 from bench.analysis.cases import text
 from bench.formatting import compact
-from bench.report.charts.families import others_in_words
+from bench.report.charts.families import others_in_words, work_of_rows
 from bench.translation import N_, gettext
 
 CLOSED_LOOP = N_("Closed loop: every client sends its next request as soon as the last reply arrives.")
@@ -28,6 +28,7 @@ _MIXED = N_(
     "at which a request was due. CPU time per request counts the requests of all clients."
 )
 _OTHERS = N_("The clients asked about are served beside {others}.")
+_ASKED = N_("The clients asked about send {population} requests: the handler {work}.")
 _HELD = N_("Clients that get no replies. The memory is that of the server while it holds their connections.")
 _MAX_RATE = N_(
     "The highest rate at which most trials met the objective. It depends on the objective as much as on the server."
@@ -51,7 +52,11 @@ def meaning(metric: str, trials: pd.DataFrame) -> str:
         populations = trials["population"].map(text)
         others = trials[populations != populations.iloc[0]] if len(trials) else trials
         mixed = gettext(_MIXED)
-        return mixed if others.empty else f"{mixed} {gettext(_OTHERS, others=others_in_words(others))}"
+        if others.empty:
+            return mixed
+        own = trials[populations == populations.iloc[0]]
+        asked = gettext(_ASKED, population=populations.iloc[0].replace("_", " "), work=work_of_rows(own))
+        return f"{mixed} {asked} {gettext(_OTHERS, others=others_in_words(others))}"
     return gettext(_OF_METRIC.get(metric, ""))
 
 

@@ -192,7 +192,7 @@ def result_tables(
             )
             for arm in sorted({str(row["arm"]) for row in rows})
         ]
-        sentences = tuple(map(describe_standing, standings(compared.get(load_point, ()))))
+        sentences = tuple(describe_standing(each, unranked) for each in standings(compared.get(load_point, ())))
         ordered = _sorted(_with_references(table_rows), metrics[0], compared.get(load_point, ()), unranked)
         counted = [int(row["blocks"]) for row in rows if row["metric"] in metrics and row["status"] == "ok"]
         tables.append(ResultTable(load_point, metrics, ordered, sentences, max(counted, default=0)))

@@ -11,12 +11,12 @@ from bench.formatting import compact, join_words
 from bench.schema.arms import Arm
 from bench.translation import N_, gettext
 
-_NONE_OF_ALL = N_("Over UDP, which sends nothing again, none of {sent} requests was lost.")
+_NONE_OF_ALL = N_("Over UDP, which does not retransmit, none of {sent} requests was lost.")
 _NONE_LOST = N_("none of {sent}")
-_LOST_BY = N_("Lost over UDP, which sends nothing again: {losses}.")
-_ALL_ARRIVED = N_("UDP sends nothing again. In this run none of its {sent} requests was lost.")
+_LOST_BY = N_("Lost over UDP, which does not retransmit: {losses}.")
+_ALL_ARRIVED = N_("UDP does not retransmit. In this run none of its {sent} requests was lost.")
 _SOME_LOST = N_(
-    "UDP sends nothing again: of its {sent} requests, {share} were lost, most with {label} ({most}). The tables have "
+    "UDP does not retransmit: of its {sent} requests, {share} were lost, most with {label} ({most}). The tables have "
     "the share of each server."
 )
 _BUFFERS = N_(

@@ -84,6 +84,11 @@ def test_sentence_follows_from_ratio_and_interval(ratio: float, low: float, high
     assert describe_standing(replace(STANDING, ratio=ratio, low=low, high=high)).endswith(end)
 
 
+def test_fastest_server_that_is_not_ranked_is_named_with_the_reason() -> None:
+    sentence = describe_standing(STANDING, ["select"])
+    assert "the fastest server (not ranked, because it needs several CPUs):" in sentence
+
+
 def test_ratio_of_a_single_block_has_no_interval() -> None:
     sentence = describe_standing(replace(STANDING, ratio=1.1, low=float("nan"), high=float("nan")))
     assert "native reaches 1.10 times the rate of select" in sentence
@@ -103,7 +108,9 @@ def test_baseline_with_invalid_figures_has_no_standing() -> None:
 def test_chart_of_several_numbers_of_connections_names_those_that_exceed() -> None:
     rates = {"native/tcp": {1: 90e3, 16: 36e3}, "asyncio/tcp": {1: 30e3, 16: 40e3}}
     (note,) = baseline_note(make_tables(rates).comparisons)
-    assert note.startswith("native, the compiled baseline, by the fastest server at 1 and 16 connections: ")
+    assert note.startswith(
+        "native, the compiled baseline, serves this many times the rate of the fastest server at 1 and 16 connections: "
+    )
     assert note.endswith(" over TCP. It is not known to be a limit over TCP at 16 connections.")
 
 

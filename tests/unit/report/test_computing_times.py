@@ -24,6 +24,7 @@ def test_computing_has_the_measured_time() -> None:
     assert others_in_words(heavy) == "heavy requests (each computes 13.3 ms with the lock)"
     assert {each.compute_ms for each in measured_handlers(trials).values()} == {13.3}
     assert "served beside heavy requests (each computes 13.3 ms with the lock)." in meaning("latency_p99_us", trials)
+    assert "asked about send light requests: the handler replies at once." in meaning("latency_p99_us", trials)
 
 
 def test_computing_is_approximate_without_a_measurement() -> None:

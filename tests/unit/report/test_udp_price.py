@@ -33,16 +33,16 @@ def test_tables_and_ratios_have_the_loss_over_udp() -> None:
     summary, comparisons = results_of(rows)
     for text in make_report(summary, comparisons, rows.trials):
         assert "requests lost" in text
-        assert "Lost over UDP, which sends nothing again: select 1.5%" in text
+        assert "Lost over UDP, which does not retransmit: select 1.5%" in text
         assert "of its 12.0k requests, 0.75% were lost, most with select (1.5%)." in text.replace("\\", "")
     (answer,) = answers(comparisons, trials=make_rows(0).trials)
-    assert "Over UDP, which sends nothing again, none of 12.0k requests was lost." in answer.ratios
+    assert "Over UDP, which does not retransmit, none of 12.0k requests was lost." in answer.ratios
 
 
 def test_notes_on_udp_have_the_sizes_of_both_socket_buffers() -> None:
     trials = make_rows(0).trials
     loss, buffers = udp_notes(trials)
-    assert loss == "UDP sends nothing again. In this run none of its 12.0k requests was lost."
+    assert loss == "UDP does not retransmit. In this run none of its 12.0k requests was lost."
     assert "UDP had 2,048 KiB to receive and 2,048 KiB to send" in buffers
     assert "TCP started with 128 KiB and 16 KiB" in buffers
     assert udp_notes(trials[trials["transport"] == "udp"]) == []
