@@ -210,3 +210,14 @@ def test_unequal_server_settings_are_listed() -> None:
     trials = rows.trials.assign(backlog=[1024 if arm == "asyncio/tcp" else 100 for arm in rows.trials["arm"]])
     assert unequal_settings(trials) == "backlog over tcp (100, 1024)"
     assert [row[0] for row in server_settings(trials)] == ["asyncio/tcp", "select/tcp"]
+
+
+def test_page_hides_the_advice_on_a_pointer_where_there_is_none(reports: tuple[str, str]) -> None:
+    _, page = reports
+    assert page.count('<span class="pointer">Rest the pointer on a mark') == page.count("<figcaption>")
+    assert "@media (hover: none) { .pointer { display: none; } }" in page
+
+
+def test_narrow_page_marks_the_noise_floor_as_no_server(reports: tuple[str, str]) -> None:
+    _, page = reports
+    assert '.scorecard tr.quiet th::after { content: " (not a server)"; }' in page
