@@ -1,10 +1,11 @@
 """The generators of a run whose servers alone are on this machine."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from bench.experiment.generator_process import Generator
+from bench.machine.doctor import Finding
 from bench.machine.noise_probe import RoundConditions
 from bench.plan.schedule import Hosts
 
@@ -23,12 +24,13 @@ class RemoteSide(Protocol):
     """The machines of the generators.
 
     hosts: names of all machines. server_address: where the generators reach this machine. facts: for the environment of
-    the run.
+    the run. findings: about the machines and the paths between them, once the generators are started.
     """
 
     hosts: Hosts
     server_address: str
     facts: Mapping[str, Any]
+    findings: Sequence[Finding]
 
     def start(self, longest_request_s: float) -> AbstractContextManager[Generator]:
         """Start the generators, and yield them as one. Raises ChildError."""

@@ -36,7 +36,7 @@ from bench.machine import environment
 from bench.machine.affinity import pinned
 from bench.machine.child_environment import speed_variables
 from bench.machine.cpu_layout import Placement, place_here, place_servers
-from bench.machine.doctor import findings, problems
+from bench.machine.doctor import Finding, findings, problems
 from bench.machine.fd_limit import hard_limit, raise_soft_limit
 from bench.machine.free_memory import free_memory_mb
 from bench.machine.noise_probe import NoiseProbe
@@ -251,6 +251,8 @@ def _start_generator(schedule: Schedule, observer: RunObserver, remote: RemoteSi
     with remote.start(longest_s) if remote else local_generator(cpus, longest_s) as generator:
         if remote is None:
             observer.on_message("preparing the load generator (compiled on the first use on this machine) ...")
+        for finding in remote.findings if remote else ():
+            _report_path(finding, observer)
         for finding in problems(findings(both_sides=remote is None)):
             fix = f"To fix it: {finding.remedy}"
             observer.on_warning(f"holabench doctor: {finding.name}: {finding.value}; {finding.why}. {fix}")
@@ -262,6 +264,14 @@ def _start_generator(schedule: Schedule, observer: RunObserver, remote: RemoteSi
             observer.on_message("preparing the load generator for populations (compiled on the first use) ...")
             generator.prepare_populations()
         yield generator
+
+
+def _report_path(finding: Finding, observer: RunObserver) -> None:
+    """Report a finding about the machines of a run and the paths between them."""
+    if finding.state == "bad":
+        observer.on_warning(f"{finding.name}: {finding.value}; {finding.why}. To fix it: {finding.remedy}")
+    else:
+        observer.on_message(f"{finding.name}: {finding.value}")
 
 
 def _measure_socket_size(schedule: Schedule) -> SocketSize | None:

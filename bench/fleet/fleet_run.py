@@ -157,7 +157,13 @@ def _generator_role(host: str, address: str) -> RoleSpecification:
 
 def _where(role: Role, hosts: FleetHosts) -> dict[str, Any]:
     """Return where the host of the servers finds a generator: the fields of GeneratorAddress."""
-    return {"name": role.host, "address": hosts.addresses[role.host], "port": role.ready["port"], "pid": role.pid}
+    return {
+        "name": role.host,
+        "address": hosts.addresses[role.host],
+        "port": role.ready["port"],
+        "pid": role.pid,
+        "boot_id": role.ready["boot_id"],
+    }
 
 
 def _abort(servers: Role) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from bench.experiment.child_commands import generator_command
 from bench.experiment.child_process import Child, ChildError
 from bench.fleet.json_link import JsonLink, LinkError
+from bench.fleet.remote_generators import BOOT_ID
 from bench.fleet.role_program import RoleFailure, RoleProgram
 from bench.fleet.tls_files import TlsFiles, own_keys
 from bench.fleet.usage_transfer import usage_to_plain
@@ -23,6 +24,7 @@ from bench.machine import environment
 from bench.machine.affinity import pinned
 from bench.machine.cpu_layout import place_servers
 from bench.machine.fd_limit import raise_soft_limit
+from bench.machine.kernel_files import read_kernel_file
 from bench.machine.noise_probe import NoiseProbe
 from bench.machine.process_usage import ProcessTree
 from clients.addresses import family_of
@@ -71,7 +73,9 @@ def main() -> None:
             raise RoleFailure(f"could not start the generator: {error}") from error
         stack.enter_context(pinned(placement.generator))
         machine = environment.describe(placement)["machine"]
-        program.ready({"port": listener.getsockname()[1], "cpus": list(cpus), "machine": machine})
+        boot_id = read_kernel_file(BOOT_ID)
+        port = listener.getsockname()[1]
+        program.ready({"port": port, "cpus": list(cpus), "machine": machine, "boot_id": boot_id})
         host = GeneratorHost(child, NoiseProbe(placement.server + placement.generator))
         for command in program.commands():
             if command != {"do": "serve"}:

@@ -2,21 +2,25 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bench.experiment.child_process import LostGeneratorError
 from bench.experiment.generator_process import Generator
 from bench.experiment.remote_side import Probe
 from bench.fleet.json_link import JsonLink, LinkError
+from bench.fleet.preflight import RoundTrips, check_machines, check_path, path_mtu
 from bench.fleet.tls_files import TlsFiles
 from bench.fleet.usage_transfer import add_usages, usage_from_plain
+from bench.machine.doctor import Finding
+from bench.machine.kernel_files import read_kernel_file
 from bench.machine.noise_probe import RoundConditions
 from bench.machine.process_usage import UnknownUsage, Usage
 from bench.plan.schedule import Hosts
 from clients.worker_group import WorkerGroup
 
-_PROBE_S = 30.0
+_PROBE_S = _CLOCK_S = 30.0
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class GeneratorAddress:
     address: str
     port: int
     pid: int
+    boot_id: str = ""  # equal on the names of one machine
 
 
 class LinkedGenerator:
@@ -60,6 +65,11 @@ class LinkedGenerator:
         if usage := answer.pop("usage", None):
             self.usage = usage_from_plain(usage)
         return answer
+
+    def read_clock(self) -> int:
+        """Return the monotonic clock of its machine in nanoseconds. Raises LostGeneratorError."""
+        self.send({"do": "clock"})
+        return int(self.receive(_CLOCK_S)["monotonic_ns"])
 
     def close(self) -> None:
         """Close the link. The role process then ends its generator."""
@@ -101,7 +111,8 @@ class RemoteGenerators:
     server_address: str
     generators: Sequence[GeneratorAddress]
     tls: TlsFiles | None
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)  # under "fleet": the machine of each generator
+    findings: Sequence[Finding] = ()
     _linked: list[LinkedGenerator] = field(default_factory=list)
 
     @contextlib.contextmanager
@@ -112,8 +123,22 @@ class RemoteGenerators:
                 linked = LinkedGenerator(where, self.tls)
                 stack.callback(linked.close)
                 self._linked.append(linked)
+            self.findings = self._look()
+            self.facts = {**self.facts, "preflight": [asdict(finding) for finding in self.findings]}
             child = _OneGenerator(self._linked[0]) if len(self._linked) == 1 else _SeveralGenerators(self._linked)
             yield Generator(child, longest_request_s, self._usage)
+
+    def _look(self) -> list[Finding]:
+        """Look at the machines and at the path to each generator."""
+        machines = self.facts.get("fleet", {})
+        generators = {
+            where.name: {"boot_id": where.boot_id, "machine": machines.get(where.name, {})} for where in self.generators
+        }
+        found = check_machines({"boot_id": read_kernel_file(BOOT_ID)}, generators)
+        for where, linked in zip(self.generators, self._linked, strict=True):
+            round_trips = RoundTrips.measure(linked.read_clock)
+            found += check_path(where.name, round_trips, path_mtu(where.address))
+        return found
 
     def probe(self, local: Probe) -> Probe:
         """Return a probe of all machines."""
