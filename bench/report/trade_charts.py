@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from bench.report.charts.catalogue import ChartRequest, ChartTables
-from bench.report.charts.cost_latency import INCONCLUSIVE, TOO_FEW, Trade, describe_trade
 from bench.report.charts.points import select_points
+from bench.report.charts.trades import INCONCLUSIVE, TOO_FEW, Trade, describe_trade
 from bench.translation import N_, gettext
 
 TOPIC = "cost_latency"

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 
 from bench.report.charts.builders import build_chart
 from bench.report.charts.catalogue import ChartRequest, ChartTables, chart_requests
-from bench.report.charts.cost_latency import Trade, describe_trade
 from bench.report.charts.points import Point
 from bench.report.charts.style import styles
 from bench.report.charts.ticks import round_numbers
+from bench.report.charts.trades import Trade, describe_trade
 from bench.schema.arms import Arm
 from tests.support import synthetic
 from tests.support.languages import spanish_texts
