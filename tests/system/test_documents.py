@@ -142,6 +142,8 @@ def test_documented_command_succeeds(
         return
     if command.startswith(".venv/bin/nox") or ("my_model" in command and "new-model" not in command):
         pytest.skip("runs the tests themselves, or a model that the reader writes")
+    if "--servers-on" in command or "--fleet" in command:
+        pytest.skip("needs other hosts; tests/system/test_fleet_run.py runs such a command")
     arguments = make_arguments(command, run_folders, directory, ports)
     completed = run_python(*arguments, timeout_s=RUN_TIMEOUT_S)
     if "--resume" in arguments:

@@ -21,7 +21,7 @@ from tests.support.processes import ROOT
 from tests.support.silent_observer import SilentObserver
 from tests.support.waiting import DEADLINE_S
 
-pytestmark = [pytest.mark.serial, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 NAMES = ("lab1", "lab2", "lab3")
 PLAN = """

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bench.fleet.controller import Fleet
     from clients.quality_codes import Thresholds
 
-pytestmark = [pytest.mark.serial, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 HOST = "127.0.0.1"
 PLAN = """
