@@ -60,7 +60,9 @@ def presets(lang: Language = None) -> None:
         table.add_column(gettext(heading) if heading else "", overflow="fold")
     for name in preset_names():
         preset = load_plan(name)
-        table.add_row(name, format_duration(duration_s(preset, known_models(preset))), gettext(preset.question))
+        # An installed package has no examples, which one preset measures.
+        models = known_models(preset, may_refuse=False)
+        table.add_row(name, format_duration(duration_s(preset, models)), gettext(preset.question))
     stdout_console().print(table)
 
 

@@ -26,6 +26,15 @@ def test_models_lists_names_and_descriptions(capsys: pytest.CaptureFixture[str])
     assert "Represents: as the documentation teaches." in completed.stdout
 
 
+def test_presets_are_listed_without_the_examples(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.experiment.model_catalogue.EXAMPLES", "/nowhere")
+    completed = run_holabench(capsys, "presets")
+    assert completed.code == 0
+    assert "tutorial" in completed.stdout
+
+
 def test_presets_lists_questions_and_durations(capsys: pytest.CaptureFixture[str]) -> None:
     completed = run_holabench(capsys, "presets")
     assert completed.code == 0
