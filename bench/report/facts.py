@@ -30,11 +30,13 @@ def run_facts(
     if hardware := _hardware(environment):
         facts.append((gettext("machine"), hardware))
         if servers := machine.get("server_cpus"):
-            facts.append((gettext("CPUs"), _cpus(servers, machine.get("generator_cpus") or ())))
+            facts.append(
+                (gettext("CPUs"), _cpus(servers, machine.get("generator_cpus") or (), _generator_hosts(environment)))
+            )
     facts += [(gettext("time under load"), load) for load in _load_facts(trials)]
     if load_time is not None:
         facts.append((gettext("load share"), str(load_time)))
-    facts.append((gettext("network"), _network(plan)))
+    facts.append((gettext("network"), _network(plan, _generator_hosts(environment))))
     variables = _mapping(machine.get("variables_kept_from_models"))
     if variables and any(server.get("command") for server in plan.get("external_servers", ())):
         facts.append(
@@ -57,7 +59,7 @@ def machine_line(environment: Mapping[str, Any]) -> str:
     if machine.get("hypervisor"):
         parts.append(gettext("virtual machine"))
     if servers := machine.get("server_cpus"):
-        parts.append(_cpus(servers, machine.get("generator_cpus") or ()))
+        parts.append(_cpus(servers, machine.get("generator_cpus") or (), _generator_hosts(environment)))
     return gettext("Machine: {parts}.", parts=", ".join(parts))
 
 
@@ -95,10 +97,19 @@ def generator_has_own_cpus(environment: Mapping[str, Any]) -> bool:
     """Return whether the generator had CPUs without servers; False if that is unknown."""
     machine = _mapping(environment.get("machine"))
     servers, generator = (set(machine.get(name) or ()) for name in ("server_cpus", "generator_cpus"))
-    return bool(servers and generator) and not servers & generator
+    return bool(_generator_hosts(environment)) or (bool(servers and generator) and not servers & generator)
 
 
-def _cpus(servers: Collection[object], generator: Collection[object]) -> str:
+def _generator_hosts(environment: Mapping[str, Any]) -> list[str]:
+    """Return the hosts of the load generators; none if they are on the machine of the servers."""
+    return sorted(map(str, _mapping(environment.get("fleet"))))
+
+
+def _cpus(servers: Collection[object], generator: Collection[object], hosts: Collection[str]) -> str:
+    if hosts:
+        return gettext(
+            "{servers} for the servers; load generators on {hosts}", servers=len(servers), hosts=", ".join(hosts)
+        )
     if set(servers) & set(generator):
         return gettext("{cpus} for the servers and the load generator together", cpus=_cpus_text(len(servers)))
     return gettext(
@@ -168,11 +179,13 @@ def _load_facts(trials: pd.DataFrame) -> list[str]:
     ]
 
 
-def _network(plan: Mapping[str, Any]) -> str:
+def _network(plan: Mapping[str, Any], generator_hosts: Collection[str]) -> str:
     """Return the network between generator and servers.
 
-    Servers that the run starts listen on loopback.
+    Servers that the run starts listen on loopback, unless the generators are on other hosts.
     """
+    if generator_hosts:
+        return gettext("between the host of the servers and {hosts}", hosts=", ".join(generator_hosts))
     targets = [str(server.get("target") or "") for server in plan.get("external_servers", ())]
     remote = sorted({host for target in targets if target and not _is_loopback(host := _host(target))})
     return (

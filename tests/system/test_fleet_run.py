@@ -81,10 +81,10 @@ def make_plan(blocks: int = 2, seconds: float = 0.1) -> Plan:
 
 
 @contextmanager
-def three_hosts() -> Iterator[tuple["Fleet", FleetHosts, dict[str, "subprocess.Popen[bytes]"]]]:
-    names = ("lab1", "lab2", "lab3")
+def start_hosts(*generators: str) -> Iterator[tuple["Fleet", FleetHosts, dict[str, "subprocess.Popen[bytes]"]]]:
+    names = ("lab1", *generators)
     with start_fleet(*names) as (fleet, agents):
-        yield fleet, FleetHosts("lab1", ("lab2", "lab3"), dict.fromkeys(names, HOST)), agents
+        yield fleet, FleetHosts("lab1", generators, dict.fromkeys(names, HOST)), agents
 
 
 def check_trials(outcome: "Outcome", blocks: int) -> Any:
@@ -97,7 +97,7 @@ def check_trials(outcome: "Outcome", blocks: int) -> Any:
 
 def test_run_of_three_hosts_has_the_folder_of_a_run_on_one(tmp_path: Path) -> None:
     watcher = Watcher()
-    with three_hosts() as (fleet, hosts, _):
+    with start_hosts("lab2", "lab3") as (fleet, hosts, _):
         outcome = fleet_run.run(fleet, hosts, make_plan(), tmp_path, watcher)
     assert (outcome.blocks, outcome.failure, outcome.interrupted, outcome.complete) == (2, "", False, True)
     trials = check_trials(outcome, 2)
@@ -114,21 +114,21 @@ def test_run_of_three_hosts_has_the_folder_of_a_run_on_one(tmp_path: Path) -> No
 
 def test_lost_generator_fails_the_trials_of_its_block_alone(tmp_path: Path) -> None:
     watcher = Watcher()
-    with three_hosts() as (fleet, hosts, agents):
-        watcher.on_block[1] = lambda: os.kill(agents["lab3"].pid, signal.SIGKILL)
+    with start_hosts("lab2") as (fleet, hosts, agents):
+        watcher.on_block[1] = lambda: os.kill(agents["lab2"].pid, signal.SIGKILL)
         outcome = fleet_run.run(fleet, hosts, make_plan(3, 0.8), tmp_path, watcher)
-    assert "lab3" in outcome.failure
+    assert "lab2" in outcome.failure
     assert not outcome.complete
     trials = check_trials(outcome, 2)
     assert set(trials[trials["block"] == 0]["status"]) == {"ok"}
     failed = trials[trials["status"] == "failed"]
     assert set(failed["block"]) == {1}
-    assert failed["reason"].str.contains("generator on lab3").all()
+    assert failed["reason"].str.contains("generator on lab2").all()
 
 
 def test_lost_host_of_the_servers_fails_its_block_and_the_run_resumes(tmp_path: Path) -> None:
     watcher = Watcher()
-    with three_hosts() as (fleet, hosts, agents):
+    with start_hosts("lab2") as (fleet, hosts, agents):
         watcher.on_block[1] = lambda: os.kill(agents["lab1"].pid, signal.SIGKILL)
         outcome = fleet_run.run(fleet, hosts, make_plan(3, 0.8), tmp_path, watcher)
     assert "agent lab1" in outcome.failure
@@ -137,7 +137,7 @@ def test_lost_host_of_the_servers_fails_its_block_and_the_run_resumes(tmp_path: 
     assert set(trials[trials["block"] == 1]["status"]) == {"failed"}
     with RunFolder(outcome.folder.path) as folder:
         assert folder.reopen() == []
-        with three_hosts() as (fleet, hosts, _):
+        with start_hosts("lab2") as (fleet, hosts, _):
             resumed = fleet_run.resume(fleet, hosts, folder, Watcher())
     assert resumed.complete
     trials = check_trials(resumed, 3)
@@ -151,7 +151,7 @@ def test_interrupted_run_keeps_its_blocks_and_leaves_nothing(tmp_path: Path) -> 
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    with three_hosts() as (fleet, hosts, _):
+    with start_hosts("lab2") as (fleet, hosts, _):
         watcher.on_block[1] = interrupt
         outcome = fleet_run.run(fleet, hosts, make_plan(2, 0.8), tmp_path, watcher)
     assert outcome.interrupted

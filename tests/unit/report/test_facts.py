@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from bench.report.facts import describe_origin, run_facts
+from bench.report.facts import describe_origin, generator_has_own_cpus, machine_line, run_facts
 from bench.schema.load_time import LoadTime
 
 
@@ -19,6 +19,16 @@ def test_shared_cpus_are_not_counted_twice(servers: list[int], generator: list[i
     machine = {"cpus": 4, "server_cpus": servers, "generator_cpus": generator}
     facts = dict(run_facts({"machine": machine}, {}, pd.DataFrame(columns=["arm"]), ""))
     assert facts["CPUs"] == expected
+
+
+def test_generators_on_other_hosts_are_named_and_use_a_network() -> None:
+    machine = {"cpus": 4, "server_cpus": [1, 2, 3], "generator_cpus": [0]}
+    environment = {"machine": machine, "fleet": {"lab3": {}, "lab2": {}}}
+    facts = dict(run_facts(environment, {}, pd.DataFrame(columns=["arm"]), ""))
+    assert facts["CPUs"] == "3 for the servers; load generators on lab2, lab3"
+    assert facts["network"] == "between the host of the servers and lab2, lab3"
+    assert "load generators on lab2, lab3" in machine_line(environment)
+    assert generator_has_own_cpus({"machine": {"server_cpus": [0], "generator_cpus": [0]}, "fleet": {"lab2": {}}})
 
 
 def test_share_of_the_time_under_load_is_a_fact_where_it_is_known() -> None:
