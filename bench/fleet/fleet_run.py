@@ -142,7 +142,7 @@ def _execute(fleet: Fleet, hosts: FleetHosts, command: Mapping[str, Any], mirror
         mirror.record_lost_block(Hosts(hosts.server, hosts.generators), failure)
     except StoreError as error:
         failure = str(error)
-        servers.abort()
+        _abort(servers)
     except KeyboardInterrupt:
         interrupted = True
         _abort(servers)
