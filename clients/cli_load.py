@@ -26,6 +26,7 @@ from clients.local_ports import PortsExhaustedError
 from clients.protocol_check import ProtocolError, UnreachableError, find_server
 from clients.protocols import MAX_MESSAGE_BYTES, TRANSPORTS
 from clients.result_document import make_document
+from clients.server_presence import still_listens
 from clients.window_counts import latency_windows, merge_parts
 
 WINDOWS = 20  # equal parts of a load, each with its own figures
@@ -158,6 +159,7 @@ def run_load(
                 steal_share=kernel_counters.steal_share_since(steal, threads.cpus),
                 drops=kernel_counters.drops_since(drops, spec),
                 good_clock=kernel_counters.has_good_clock(),
+                server_listens=still_listens(spec),
             )
             totals = generator.totals
             document = make_document(spec, totals, generator.served(), threads.cpus, context)

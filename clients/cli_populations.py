@@ -24,6 +24,7 @@ from clients.population_counts import PopulationCounts
 from clients.population_document import make_documents
 from clients.population_specs import parse_populations
 from clients.protocol_check import ProtocolError, UnreachableError, find_server
+from clients.server_presence import still_listens
 from clients.window_counts import latency_windows
 
 
@@ -82,6 +83,7 @@ def run_populations(
                 steal_share=kernel_counters.steal_share_since(steal, threads.cpus),
                 drops=kernel_counters.drops_since(drops, first),
                 good_clock=kernel_counters.has_good_clock(),
+                server_listens=still_listens(first),
             )
             raw = np.concatenate([population.raw() for population in generator.populations.values()])
             over_time = {

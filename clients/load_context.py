@@ -20,6 +20,7 @@ class LoadContext:
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     active: bool = True  # False: a phase in which the clients send nothing
     is_phase: bool = False  # of a load with several, so its requests may be answered in a later phase
+    server_listens: bool | None = None  # after the load; None: not known
     answered_before: bool = False  # the server has answered requests of an earlier phase
 
 

@@ -60,6 +60,16 @@ CATALOGUE = {
             invalid=0,
             format="{:.0f}",
         ),
+        # Such a load mixes the time of a server that works with the time after its end, in which nothing is answered.
+        QualityCode(
+            name="SERVER_GONE",
+            short="nobody listened after the load",
+            meaning="after the load, nobody listened any longer at the server's address",
+            advice="the server ended during the load: see its log; these are not the numbers of a server that works",
+            suspect=0,
+            invalid=0,
+            format="",
+        ),
         QualityCode(
             name="CORRUPT_REPLIES",
             short="corrupt replies: {}",

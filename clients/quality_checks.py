@@ -82,6 +82,7 @@ def _check_counts(facts: Facts) -> dict[str, float]:
     values = {
         "NO_REQUESTS_SENT": float(sent == 0),
         "NO_REPLIES": float(sent > 0 and answered == 0),
+        "SERVER_GONE": float(facts.context.server_listens is False),
         "CORRUPT_REPLIES": float(tally["corrupt"] or tally["wrong_reply"]),
         "LATE_REPLIES": float(tally["late"]),
         "PORTS_EXHAUSTED": float(tally["no_ports"]),

@@ -191,6 +191,7 @@ def test_load_of_a_server_that_ends_reports_what_was_measured(options: tuple[str
     assert 0 < document["ledger"]["ok"] <= 100
     assert document["ledger"]["lost"] > 0
     assert document["errors"]
+    assert "SERVER_GONE" in document["verdict"]["codes"]
     assert document["verdict"]["status"] == "invalid"
 
 

@@ -70,6 +70,14 @@ def judge_open(lost: int = 0, baseline_rps: float | None = None, **changes: Any)
     return judge(Facts(OPEN, make_totals(**changes), [1000] * 10, lost, LoadContext(baseline_rps=baseline_rps)))
 
 
+@pytest.mark.parametrize("spec", [CLOSED, OPEN])
+@pytest.mark.parametrize(("listens", "verdict"), [(True, "valid"), (None, "valid"), (False, "invalid")])
+def test_load_of_a_server_that_is_gone_is_invalid(spec: LoadSpec, listens: bool | None, verdict: str) -> None:
+    judgement = judge(Facts(spec, make_totals(), [1000] * 10, 0, LoadContext(server_listens=listens)))
+    assert judgement.verdict == verdict
+    assert codes(judgement) == ([] if listens is not False else ["SERVER_GONE"])
+
+
 def test_judge_without_doubt_is_valid_and_raises_no_flag() -> None:
     assert judge_closed() == judge_open() == Judgement("valid", [], dict.fromkeys(QUANTILES, "valid"))
 
