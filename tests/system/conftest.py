@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.commands import run_python as python
+from tests.support.compiled import compile_once
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -15,7 +15,5 @@ def _default_sighup() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _compiled() -> None:
-    """Have the generator compiled once: a command that had to do it first would need a deadline of its own."""
-    ended = python("-c", "from clients.generator import compile_loops; compile_loops()", timeout_s=300)
-    assert ended.returncode == 0, ended.stderr
+def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
+    compile_once(tmp_path_factory)
