@@ -4,6 +4,7 @@ import ast
 import functools
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -51,11 +52,33 @@ def is_within(name: str, modules: tuple[str, ...]) -> bool:
     return any(f"{name}.".startswith(f"{module}.") or f"{module}.".startswith(f"{name}.") for module in modules)
 
 
+def package_of(path: str) -> str:
+    """Return the package of a file below ``bench``, or the module that is directly there."""
+    return path.split("/")[1].removesuffix(".py")
+
+
 BENCH_FILES = [path for path in files_of("bench") if path not in ("bench/__init__.py", "bench/__main__.py")]
 
 
-@pytest.mark.parametrize("path", files_of("servers"))
-def test_servers_import_only_the_standard_library(path: str) -> None:
+def project_imports_of(path: str) -> set[str]:
+    """Return the modules of the project that a file imports."""
+    return {name for name in imports_of(ROOT / path) if name.partition(".")[0] in PROJECT}
+
+
+def roots_of(names: Iterable[str]) -> set[str]:
+    """Return the top packages of some modules."""
+    return {name.partition(".")[0] for name in names}
+
+
+# Each rule is one test of all files: a test for each file would be 1,600 tests, which take longer than what they check.
+
+
+def test_servers_import_only_the_standard_library() -> None:
+    assert {path: names for path in files_of("servers") if (names := foreign_imports_of_server(path))} == {}
+
+
+def foreign_imports_of_server(path: str) -> set[str]:
+    """Return the packages that a file of the servers imports, and should not."""
     names = imports_of(ROOT / path)
     if path in NATIVE_FILES:
         names = frozenset(name for name in names if not is_within(name, NATIVE_IMPORTS))
@@ -63,50 +86,53 @@ def test_servers_import_only_the_standard_library(path: str) -> None:
     libraries = {registry.describe(stem).needs} if stem in registry.names() else set()
     if "twisted" in libraries:
         libraries.add("zope")  # Twisted's own code takes its interfaces from there
-    others = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"servers"} - libraries
-    assert not others
+    return roots_of(names) - sys.stdlib_module_names - {"servers"} - libraries
 
 
-@pytest.mark.parametrize("path", files_of("clients"))
-def test_clients_import_neither_servers_nor_bench(path: str) -> None:
-    assert not {name.partition(".")[0] for name in imports_of(ROOT / path)} & (PROJECT - {"clients"})
+def test_clients_import_neither_servers_nor_bench() -> None:
+    wrong = {path: roots_of(imports_of(ROOT / path)) & (PROJECT - {"clients"}) for path in files_of("clients")}
+    assert {path: names for path, names in wrong.items() if names} == {}
 
 
-@pytest.mark.parametrize("path", files_of("clients/engine"))
-def test_engine_imports_only_the_protocols_of_clients(path: str) -> None:
-    project = {name for name in imports_of(ROOT / path) if name.partition(".")[0] in PROJECT}
-    assert not {name for name in project if not is_within(name, ("clients.engine", "clients.protocols"))}
+def test_engine_imports_only_the_protocols_of_clients() -> None:
+    allowed = ("clients.engine", "clients.protocols")
+    wrong = {
+        path: {name for name in project_imports_of(path) if not is_within(name, allowed)}
+        for path in files_of("clients/engine")
+    }
+    assert {path: names for path, names in wrong.items() if names} == {}
 
 
-@pytest.mark.parametrize("path", BENCH_FILES)
-def test_bench_package_imports_only_what_its_rule_allows(path: str) -> None:
-    package = path.split("/")[1].removesuffix(".py")
-    allowed = (f"bench.{package}", *ALWAYS_ALLOWED, *bench.IMPORT_RULES[package])
-    project = {name for name in imports_of(ROOT / path) if name.partition(".")[0] in PROJECT}
-    assert not {name for name in project if not is_within(name, allowed)}
+def test_bench_package_imports_only_what_its_rule_allows() -> None:
+    wrong = {}
+    for path in BENCH_FILES:
+        package = package_of(path)
+        allowed = (f"bench.{package}", *ALWAYS_ALLOWED, *bench.IMPORT_RULES[package])
+        wrong[path] = {name for name in project_imports_of(path) if not is_within(name, allowed)}
+    assert {path: names for path, names in wrong.items() if names} == {}
 
 
-@pytest.mark.parametrize("path", BENCH_FILES)
-def test_pure_package_does_no_input_or_output(path: str) -> None:
-    package = path.split("/")[1].removesuffix(".py")
-    if package in bench.PURE_PACKAGES and path not in bench.IMPURE_MODULES:
-        assert not {name.partition(".")[0] for name in imports_of(ROOT / path)} & set(bench.IO_MODULES)
-        assert not re.search(r"\bopen\(", (ROOT / path).read_text())
+def test_pure_package_does_no_input_or_output() -> None:
+    pure = [
+        path for path in BENCH_FILES if package_of(path) in bench.PURE_PACKAGES and path not in bench.IMPURE_MODULES
+    ]
+    wrong = {path: roots_of(imports_of(ROOT / path)) & set(bench.IO_MODULES) for path in pure}
+    assert {path: names for path, names in wrong.items() if names} == {}
+    assert [path for path in pure if re.search(r"\bopen\(", (ROOT / path).read_text())] == []
 
 
-@pytest.mark.parametrize("path", BENCH_FILES)
-def test_library_is_imported_only_by_its_package(path: str) -> None:
-    libraries = {name.partition(".")[0] for name in imports_of(ROOT / path)} & set(bench.RESERVED_LIBRARIES)
-    assert not {library for library in libraries if not path.startswith(bench.RESERVED_LIBRARIES[library])}
+def test_library_is_imported_only_by_its_package() -> None:
+    wrong = {}
+    for path in BENCH_FILES:
+        libraries = roots_of(imports_of(ROOT / path)) & set(bench.RESERVED_LIBRARIES)
+        wrong[path] = {library for library in libraries if not path.startswith(bench.RESERVED_LIBRARIES[library])}
+    assert {path: names for path, names in wrong.items() if names} == {}
 
 
-@pytest.mark.parametrize("path", [*BENCH_FILES, *files_of("clients")])
-def test_processes_are_started_only_by_their_modules(path: str) -> None:
-    assert process_starters_of(ROOT / path) == set(bench.PROCESS_STARTERS.get(path, ()))
-
-
-def test_every_module_that_starts_processes_exists() -> None:
-    assert set(bench.PROCESS_STARTERS) <= set(BENCH_FILES)
+def test_processes_are_started_only_by_their_modules() -> None:
+    starters = {path: process_starters_of(ROOT / path) for path in [*BENCH_FILES, *files_of("clients")]}
+    expected = {path: set(names) for path, names in bench.PROCESS_STARTERS.items()}
+    assert {path: names for path, names in starters.items() if names} == expected
 
 
 @pytest.mark.parametrize(
@@ -127,4 +153,4 @@ def test_start_of_process_is_found(source: str, starters: set[str], tmp_path: Pa
 
 
 def test_every_bench_package_has_a_rule() -> None:
-    assert {path.split("/")[1].removesuffix(".py") for path in BENCH_FILES} == set(bench.IMPORT_RULES)
+    assert {package_of(path) for path in BENCH_FILES} == set(bench.IMPORT_RULES)
