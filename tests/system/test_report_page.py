@@ -4,8 +4,11 @@ It has no script error, no broken chart and no overflow, and it fetches nothing.
 """
 
 import base64
+import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,10 +94,16 @@ def make_report(rows: synthetic.Rows, path: Path) -> Path:
     return path / "report.html"
 
 
+@pytest.fixture(scope="module")
+def opened(page: Path) -> Callable[[int], dict[str, Any]]:
+    """A function that returns what the page shows at a width; a browser is started once for each."""
+    return functools.cache(lambda width: open_page(page, width, PROBE))
+
+
 @needs_browser
 @pytest.mark.parametrize("width", [NARROW, WIDE])
-def test_page_opens_without_errors_and_fits_the_window(page: Path, width: int) -> None:
-    report = open_page(page, width, PROBE)
+def test_page_opens_without_errors_and_fits_the_window(opened: Callable[[int], dict[str, Any]], width: int) -> None:
+    report = opened(width)
     assert report["errors"] == []
     assert report["width"] == width
     assert report["content"] <= width, "the page scrolls sideways"
@@ -109,8 +118,8 @@ def test_page_opens_without_errors_and_fits_the_window(page: Path, width: int) -
 
 
 @needs_browser
-def test_overview_of_a_narrow_window_is_inside_it(page: Path) -> None:
-    report = open_page(page, NARROW, PROBE)
+def test_overview_of_a_narrow_window_is_inside_it(opened: Callable[[int], dict[str, Any]]) -> None:
+    report = opened(NARROW)
     assert report["overview"] > 30
     assert report["outside"] == 0, "texts of the overview or of the chooser are cut off"
     assert report["brokenCells"] == [], "an answer of the scorecard is on two lines"
@@ -118,8 +127,8 @@ def test_overview_of_a_narrow_window_is_inside_it(page: Path) -> None:
 
 @needs_browser
 @pytest.mark.parametrize("width", [NARROW, WIDE])
-def test_charts_are_readable_and_scroll_in_a_narrow_window(page: Path, width: int) -> None:
-    report = open_page(page, width, PROBE)
+def test_charts_are_readable_and_scroll_in_a_narrow_window(opened: Callable[[int], dict[str, Any]], width: int) -> None:
+    report = opened(width)
     assert min(report["charts"]) >= MIN_CHART_WIDTH
     assert report["named"], "a chart that scrolls has no name or cannot be reached by keyboard"
     scrolls = [hidden > 0 for hidden in report["hidden"]]
