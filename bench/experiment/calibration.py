@@ -4,7 +4,8 @@ The length of an arm's slices follows from the time of its replies.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from bench.experiment.cycle import Cycles, measure_cycles, measure_reply_s
 from bench.experiment.population_rates import calibrate_rates
@@ -27,16 +28,22 @@ class Calibration:
     lengths: list[SliceLengthRow]
 
 
+_Row = TypeVar("_Row", RateRow, SliceLengthRow)
+
+
 def calibrate(context: RunContext, baseline_servers: Mapping[str, Servers]) -> Calibration:
     """Find the length of the slices of every case, and the rate of every open loop.
 
-    An arm that fails has no row, and fails again later.
+    An arm that fails has no row, and fails again later. A control is not loaded: it has the rates and the slices of the
+    arm that it repeats. With slices of its own it would differ from that arm by more than the noise of the machine.
     """
     rates: list[RateRow] = []
     lengths: list[SliceLengthRow] = []
     for scenario in context.schedule.scenarios:
         searches = scenario.scenario.searches
-        arms = context.schedule.searched_arms if searches else context.schedule.fresh_arms
+        fresh_arms = [arm for arm in context.schedule.fresh_arms if not arm.control]
+        arms = context.schedule.searched_arms if searches else fresh_arms
+        controls = [] if searches else [arm for arm in context.schedule.fresh_arms if arm.control]
         with fresh_servers(context, scenario, arms) as servers:
             every = servers if searches else {**servers, **baseline_servers[scenario.scenario.protocol]}
             for load in scenario.loads:
@@ -47,9 +54,16 @@ def calibrate(context: RunContext, baseline_servers: Mapping[str, Servers]) -> C
                     for each in load.timed_populations
                 }
                 load_rates = [] if searches else calibrate_rates(context, load, every, cycles)
-                rates += load_rates
-                lengths += _length_rows(context, load, every, cycles, load_rates)
+                rates += _with_controls(load_rates, controls)
+                lengths += _with_controls(_length_rows(context, load, every, cycles, load_rates), controls)
     return Calibration(rates, lengths)
+
+
+def _with_controls(rows: list[_Row], controls: Iterable[Arm]) -> list[_Row]:
+    """Return the rows with copies for the controls."""
+    return rows + [
+        replace(row, arm=control.name) for control in controls for row in rows if row.arm == control.base.name
+    ]
 
 
 def _length_rows(

@@ -1,6 +1,7 @@
 """The time of a cycle: of a reply, or of a session where clients come and go."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bench.experiment.child_process import ServerError
@@ -18,6 +19,8 @@ _TRIES = 3  # the first load also starts threads and warms up the interpreter
 # A load that takes this long is slow by itself: the start of threads is a small part of it, and a second try would take
 # as long.
 _SLOW_S = 0.05
+# In a window, on average. With three, one window in twenty has none; with one, more than one in three (Poisson).
+_FEW_REQUESTS = 3
 
 
 def measure_cycles(
@@ -71,8 +74,11 @@ def measure_reply_s(
     """Return the longest time of a reply at a rate. It is at most ``cycle_s``, the time in a closed loop.
 
     A closed loop keeps every connection waiting, so its cycle may be much longer than a reply at the rate.
+    Rare requests have constant distances here, so there is at least one.
     """
     window_s = min(max(_LOAD_S, 1 / rate_rps), max(_LOAD_S, cycle_s))
+    if rate_rps * window_s < _FEW_REQUESTS:
+        rate_rps, population = max(rate_rps, 1 / window_s), replace(population, arrivals="constant")
     try:
         result = load_alone(context, server, load, [window_s], 0.0, rate_rps=rate_rps, population=population)
     except ServerError:

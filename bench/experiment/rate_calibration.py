@@ -90,18 +90,21 @@ def measure_capacity(
     server: Server,
     length: SliceLength | None = None,
     population: PopulationLoad | None = None,
-    long_slices: int = _LONG_SLICES,
+    *,
+    once: bool = False,
 ) -> Capacity:
     """Return the rate of a server in a short closed loop. length: of its slices in a closed loop.
 
     It is 0 if the server cannot be loaded; the block reports the reason. Of two long slices the faster one counts,
-    because whatever disturbs a server only slows it. long_slices: how many, if the slices are long.
+    because whatever disturbs a server only slows it. once: whether to measure a single slice.
     """
     windows_s, warmup_s = [_SLICE_S] * _SLICES, _WARMUP_S
     choose: Callable[[list[float]], float] = statistics.median
     if length is not None and length.is_longer(context.schedule.plan):
-        windows_s, warmup_s = [max(_SLICE_S, length.window_s)] * long_slices, max(_WARMUP_S, length.warmup_s)
+        windows_s, warmup_s = [max(_SLICE_S, length.window_s)] * _LONG_SLICES, max(_WARMUP_S, length.warmup_s)
         choose = max
+    if once:
+        windows_s = windows_s[:1]
     patient = (population or load.populations[0]).waiting_for(context.schedule.plan.timeout_s)
     try:
         result = load_alone(context, server, load, windows_s, warmup_s, population=patient)
@@ -169,15 +172,10 @@ class RateCalibration:
             for arm, server in servers.items()
             if isinstance(server, Server) and arm in closed and not closed[arm].skip_reason
         }
-        repeatable = {
-            arm
-            for arm in alive
-            if slowest_decides and arm not in context.schedule.baseline_arms and closed[arm].is_longer(plan)
-        }
+        repeatable = {arm for arm in alive if slowest_decides and arm not in context.schedule.baseline_arms}
 
         def measure(arm: Arm) -> Capacity:
-            slices = 1 if arm in repeatable else _LONG_SLICES
-            return measure_capacity(context, load, alive[arm], closed[arm], population, slices)
+            return measure_capacity(context, load, alive[arm], closed[arm], population, once=arm in repeatable)
 
         measured = repeat_slowest({arm: measure(arm) for arm in alive}, repeatable, measure)
         capacities = {arm: capacity for arm, capacity in measured.items() if capacity.rate_rps}

@@ -13,6 +13,7 @@ from bench.plan.schedule import MAX_CALIBRATED
 from bench.plan.slice_lengths import closed_length, is_short
 from bench.plan.time_costs import (
     CAPACITY_S,
+    CAPACITY_SLICE_S,
     COMMON_RATE_TRIALS,
     FIRST_LOADS,
     FIRST_REPLIES_S,
@@ -27,13 +28,17 @@ from servers.registry import Description
 
 
 def calibration_s(plan: Plan, models: Mapping[str, Description]) -> float:
-    """Return the seconds in which all servers start once, and the cycle and the capacity of each arm are measured."""
-    seconds, fresh_servers = 0.0, len(arms(plan)) - len(baseline_arms(plan))
+    """Return the seconds in which all servers start once, and the cycle and the capacity of each arm are measured.
+
+    Controls are not loaded.
+    """
+    loaded_arms = [arm for arm in arms(plan) if not arm.control]
+    seconds, fresh_servers = 0.0, len(loaded_arms) - len(baseline_arms(plan))
     for scenario in plan.scenarios:
         seconds += SERVER_START_S * fresh_servers
         if scenario.phases and not any(phase.capacity_share for phase in scenario.phases):
             continue  # the plan sets the rates and the lengths
-        measured_arms = competing_arms(plan) if scenario.searches else arms(plan)
+        measured_arms = competing_arms(plan) if scenario.searches else loaded_arms
         for point in scenario_load_points(scenario):
             loads = _loads(scenario, point)
             with_rates = [] if scenario.searches else _with_rates(scenario, loads)
@@ -80,5 +85,8 @@ def _rate_loads_s(plan: Plan, scenario: Scenario, load: PopulationLoad, slots: i
     length = closed_length(plan, scenario, load, expected_cycle_s(load, slots))
     is_common = scenario.rate == COMMON
     trials_s = COMMON_RATE_TRIALS * max(RATE_TRIAL_S, length.slice_s) if is_common else 0.0
-    long_slices = 1 if is_common else LONG_CAPACITY_SLICES  # only the slowest arms have a second one
-    return connecting_s((load,)) + max(CAPACITY_S, long_slices * length.slice_s) + trials_s
+    # Of a common rate only the slowest arms have a second slice.
+    capacity_s = (
+        max(CAPACITY_SLICE_S, length.slice_s) if is_common else max(CAPACITY_S, LONG_CAPACITY_SLICES * length.slice_s)
+    )
+    return connecting_s((load,)) + capacity_s + trials_s

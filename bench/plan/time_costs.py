@@ -22,7 +22,7 @@ SETTLE_S = 0.35  # until the kernel has freed the connections of the load before
 # The loads of the calibration: one that measures a cycle, which is repeated where replies are slow unless the load took
 # long by itself; one that measures the capacity; and those that try a common rate.
 FIRST_REPLIES_S, FIRST_LOADS, SLOW_LOAD_S = 0.01, 3, 0.05
-CAPACITY_S, LONG_CAPACITY_SLICES = 0.22, 2
+CAPACITY_S, CAPACITY_SLICE_S, LONG_CAPACITY_SLICES = 0.22, 0.055, 2
 RATE_TRIAL_S, COMMON_RATE_TRIALS = 0.2, 1.5
 
 

@@ -24,7 +24,7 @@ from bench.plan.time_budget import (
 )
 from bench.plan.time_costs import (
     BETWEEN_SLICES_S,
-    CAPACITY_S,
+    CAPACITY_SLICE_S,
     CASE_S,
     COMMON_RATE_TRIALS,
     FIRST_LOADS,
@@ -39,7 +39,7 @@ from tests.unit.plan.plans import MODELS, make_plan
 
 # Whole runs of the presets on a quiet virtual machine with two CPUs and a limit of 20,000 open files.
 MEASURED_S = {
-    "waiting": 484,
+    "waiting": 482,  # 484 with the calibration of its controls, which took 2 s
     "computing": 367,
     "mixed": 327,
     "blocking": 380,
@@ -137,7 +137,7 @@ def test_calibration_takes_longer_with_rates_and_slow_replies() -> None:
     closed, common = (one_load(connections=[4], **changes) for changes in ({}, {"rate": "common"}))
     assert calibration_s(closed, MODELS) == pytest.approx(2 * SERVER_START_S + FIRST_REPLIES_S, rel=0.05)
     more_s = calibration_s(common, MODELS) - calibration_s(closed, MODELS)
-    assert more_s == pytest.approx(CAPACITY_S + COMMON_RATE_TRIALS * RATE_TRIAL_S, rel=0.05)
+    assert more_s == pytest.approx(CAPACITY_SLICE_S + COMMON_RATE_TRIALS * RATE_TRIAL_S, rel=0.05)
     slow = one_load(connections=[4], wait_ms=30.0)
     three_tries_s = FIRST_LOADS * (FIRST_REPLIES_S + 0.03)
     assert calibration_s(slow, MODELS) == pytest.approx(2 * SERVER_START_S + three_tries_s, rel=0.05)
@@ -156,7 +156,7 @@ def test_fit_uses_the_time_and_no_more(minutes: float) -> None:
 
 def test_fit_changes_blocks_first_and_rounds_last() -> None:
     plan = load_plan("standard")
-    longer, shorter, shortest = (fit(plan, minutes, MODELS) for minutes in (30.0, 5.2, 4.0))
+    longer, shorter, shortest = (fit(plan, minutes, MODELS) for minutes in (30.0, 5.2, 3.9))
     assert longer.blocks > plan.blocks > shorter.blocks > MIN_BLOCKS
     assert round_counts(shorter) == round_counts(plan)
     assert shortest.blocks == MIN_BLOCKS
