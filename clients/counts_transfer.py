@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from clients.engine.histogram_slots import Counts
+from clients.histogram import used_slots
 from clients.load_spec import LoadSpec, Phase
 from clients.measurement import LoadCounts, Slice, Totals
 from clients.phase_counts import Goodput, PhaseSlice, phase_spec
@@ -104,7 +105,7 @@ def _totals_from_plain(plain: Mapping[str, Any]) -> Totals:
 
 def _array_to_plain(array: Counts) -> dict[str, Any]:
     flat = array.ravel()
-    used = np.flatnonzero(flat)
+    used = used_slots(flat)
     return {"shape": list(array.shape), "at": used.tolist(), "values": flat[used].tolist()}
 
 

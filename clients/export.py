@@ -11,7 +11,7 @@ import numpy as np
 from clients.cli_load import LoadResult
 from clients.engine.histogram_slots import HIGHEST_NS, SLOTS, Counts
 from clients.engine.raw_memory import Array
-from clients.histogram import highest_ns
+from clients.histogram import highest_ns, used_slots
 
 _ENCODING_COOKIE = 0x1C849303 | 0x10  # HdrHistogram's V2 encoding, counts as zig-zag LEB128
 _COMPRESSED_COOKIE = 0x1C849304 | 0x10
@@ -35,7 +35,7 @@ def write_hdr_log(path: Path, result: LoadResult) -> None:
 
     Values are in nanoseconds, the maximum in microseconds.
     """
-    slots = np.flatnonzero(result.primary)
+    slots = used_slots(result.primary)
     max_us = float(highest_ns(slots[-1:])[0]) / 1e3 if len(slots) else 0.0
     duration_s = result.document["duration_s"]
     wall_s = time.time() - (time.monotonic() - result.start_s)
@@ -64,7 +64,7 @@ def _varints(counts: Counts) -> list[bytes]:
 
     A run of zeros is one negative number.
     """
-    used = int(np.flatnonzero(counts)[-1]) + 1 if counts.any() else 0
+    used = int(used_slots(counts)[-1]) + 1 if counts.any() else 0
     assert used <= SLOTS
     encoded, zeros = [], 0
     for count in counts[:used].tolist():

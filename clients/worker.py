@@ -54,6 +54,7 @@ from clients.addresses import resolve
 from clients.counts_transfer import slice_to_plain, to_plain
 from clients.engine.threads import Threads
 from clients.fd_limit import TooManyConnectionsError, raise_fd_limit
+from clients.freed_memory import keep_freed_memory
 from clients.generator import PopulationsGenerator, compile_loops, compile_populations
 from clients.load_context import LoadContext
 from clients.load_spec import LoadSpec
@@ -222,6 +223,7 @@ def _unknown(command: dict[str, Any]) -> dict[str, Any]:
 
 def run(cpus: Sequence[int], source: TextIO = sys.stdin, sink: TextIO = sys.stdout) -> None:
     """Answer commands until the source ends."""
+    keep_freed_memory()
     compile_s = compile_loops()
     gc.disable()  # all objects here are small and short-lived; a collection would disturb a slice
     worker = Worker(cpus)
