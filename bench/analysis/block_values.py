@@ -89,10 +89,7 @@ def block_log_ratios(rounds: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> 
     count as equal: a round in which both values are 0 (or both infinite), and a block whose median lies between
     infinitely more and infinitely less.
     """
-    values = rounds.to_numpy(dtype=float)
-    column_of = {arm: column for column, arm in enumerate(rounds.columns)}
-    left = values[:, [column_of[arm] for arm, _ in pairs]]
-    right = values[:, [column_of[reference] for _, reference in pairs]]
+    left, right = _columns(rounds, rounds.to_numpy(dtype=float), pairs)
     ratios = pd.DataFrame(_round_log_ratios(left, right), index=rounds.index).groupby(level="block")
     medians = ratios.median().to_numpy(copy=True)
     has_rounds = ratios.count().to_numpy() > 0
@@ -106,12 +103,10 @@ def block_differences(rounds: pd.DataFrame, pairs: Sequence[tuple[str, str]]) ->
 
     rounds: as for ``block_log_ratios``. A round with an infinite value does not count.
     """
-    figures = rounds.astype(float)  # a metric that the generator left empty is read as objects
-    values = figures.where(np.isfinite(figures))
-    differences = {pair: values[pair[0]] - values[pair[1]] for pair in pairs}
-    return {
-        pair: difference.groupby(level="block").median().dropna().tolist() for pair, difference in differences.items()
-    }
+    figures = rounds.to_numpy(dtype=float)  # a metric that the generator left empty is read as objects
+    left, right = _columns(rounds, np.where(np.isfinite(figures), figures, np.nan), pairs)
+    medians = pd.DataFrame(left - right, index=rounds.index).groupby(level="block").median().to_numpy()
+    return {pair: values[~np.isnan(values)].tolist() for pair, values in zip(pairs, medians.T, strict=True)}
 
 
 def block_logs(rounds: pd.DataFrame) -> dict[str, tuple[float, ...]]:
@@ -122,6 +117,15 @@ def block_logs(rounds: pd.DataFrame) -> dict[str, tuple[float, ...]]:
     medians = rounds.groupby(level="block").median()
     with np.errstate(divide="ignore"):
         return {str(arm): tuple(np.log(medians[arm].dropna().to_numpy(dtype=float)).tolist()) for arm in medians}
+
+
+def _columns(
+    rounds: pd.DataFrame, values: NDArray[np.float64], pairs: Sequence[tuple[str, str]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the values of the first arm of each pair, and of the second: a column for each pair."""
+    column_of = {arm: column for column, arm in enumerate(rounds.columns)}
+    left, right = ([column_of[pair[side]] for pair in pairs] for side in (0, 1))
+    return values[:, left], values[:, right]
 
 
 def _round_log_ratios(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -83,7 +83,8 @@ def noise_floor_at(load_point: LoadPoint, metric: str, comparisons: pd.DataFrame
 
     One load point can be far noisier than another, e.g. the median of a load that jumps between two values.
     """
-    controls = comparisons[(comparisons["kind"] == ComparisonKind.CONTROL) & (comparisons["metric"] == metric)]
+    is_control = (comparisons["kind"] == ComparisonKind.CONTROL) & (comparisons["metric"] == metric)
+    controls = comparisons.loc[is_control, [*LoadPoint.COLUMNS, "verdict", "low", "high"]]  # few columns: less to copy
     share = noise_floor_share(rows_at(controls, load_point))
     return noise_floor_share(controls) if share is None else share
 

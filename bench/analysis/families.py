@@ -176,32 +176,36 @@ def _families_at(
     if scenario_kind in _RATE_KINDS and metric == headline(scenario_kind):
         groups |= _baseline_groups(arms)
     present = {arm.name for arm in arms}
+    measured = dict.fromkeys(pair for group in groups.values() for pair in group if pair.reference in present)
+    compared = _compared(by_round, list(measured), load_point, scenario_kind, _pairing(scenario_kind, metric))
     for name, group in groups.items():
-        measured = [pair for pair in group if pair.reference in present]
-        if _pairing(scenario_kind, metric) == Pairing.UNPAIRED:
-            logs = block_logs(by_round)
-            compared = {
-                pair: Comparison(pair, load_point, scenario_kind, (), logs[pair.arm], logs[pair.reference])
-                for pair in measured
-            }
-        else:
-            names = [(pair.arm, pair.reference) for pair in measured]
-            log_ratios, differences = block_log_ratios(by_round, names), block_differences(by_round, names)
-            compared = {
-                pair: Comparison(
-                    pair,
-                    load_point,
-                    scenario_kind,
-                    tuple(log_ratios[key]),
-                    differences=tuple(differences[key]),
-                )
-                for pair, key in zip(measured, names, strict=True)
-            }
         members = tuple(compared.get(pair) or Comparison(pair, load_point, scenario_kind) for pair in group)
         competitors = sum(arm.competes and arm.transport == name for arm in arms)
         independent = competitors - 1 if competitors else len(members)
         if members:
             yield name, Family(metric, members, independent, of_controls=name == ComparisonKind.CONTROL)
+
+
+def _compared(
+    by_round: pd.DataFrame,
+    pairs: Sequence[Pair],
+    load_point: LoadPoint,
+    scenario_kind: ScenarioKind,
+    pairing: Pairing,
+) -> dict[Pair, Comparison]:
+    """Return the comparison of each pair. All pairs of a load point are computed together: they share the rounds."""
+    if pairing == Pairing.UNPAIRED:
+        logs = block_logs(by_round)
+        return {
+            pair: Comparison(pair, load_point, scenario_kind, (), logs[pair.arm], logs[pair.reference])
+            for pair in pairs
+        }
+    names = [(pair.arm, pair.reference) for pair in pairs]
+    log_ratios, differences = block_log_ratios(by_round, names), block_differences(by_round, names)
+    return {
+        pair: Comparison(pair, load_point, scenario_kind, tuple(log_ratios[key]), differences=tuple(differences[key]))
+        for pair, key in zip(pairs, names, strict=True)
+    }
 
 
 def _groups(arms: Sequence[Arm], reference_arms: Mapping[str, str]) -> dict[str, list[Pair]]:
