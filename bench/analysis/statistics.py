@@ -8,9 +8,12 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special  # not scipy.stats: it alone takes longer to import than the statistics of a report take
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 MIN_BLOCKS_FOR_95 = 6  # the range of five values covers the median with a probability of only 93.75%
 
@@ -53,6 +56,17 @@ UNKNOWN = LogRatio(*[math.nan] * 6)  # of too few blocks
 
 
 @functools.cache
+def scipy_special() -> "ModuleType":
+    """Return scipy.special, which takes 0.2 s to import: chart workers need none of it.
+
+    scipy.stats takes longer to import than the statistics of a report take.
+    """
+    from scipy import special
+
+    return special
+
+
+@functools.cache
 def order_ranks(n: int, confidence: float = 0.95) -> tuple[int, int, float]:
     """Return the ranks of the two values that bound a median, and their coverage.
 
@@ -62,10 +76,11 @@ def order_ranks(n: int, confidence: float = 0.95) -> tuple[int, int, float]:
     narrowest symmetric pair with at least ``confidence``. If no pair has it, the result is smallest and largest value.
     Source: David & Nagaraja, Order Statistics (2003), section 7.1.
     """
-    rank = 1
-    while rank < n // 2 and 2 * special.bdtr(rank, n, 0.5) <= 1 - confidence:  # the next rank still has enough coverage
+    rank, ways = 1, 1  # ways: in how many of the 2**n equally likely outcomes fewer than ``rank`` values are below
+    while rank < n // 2 and 2 * (ways + math.comb(n, rank)) / 2**n <= 1 - confidence:  # the next rank has the coverage
+        ways += math.comb(n, rank)
         rank += 1
-    return rank, n + 1 - rank, float(1 - 2 * special.bdtr(rank - 1, n, 0.5))
+    return rank, n + 1 - rank, 1 - 2 * ways / 2**n
 
 
 def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
@@ -92,7 +107,7 @@ def mean_interval(values: Sequence[float], tests: int = 1) -> Interval:
         estimate = values[0] if len(values) == 1 else math.nan
         return Interval(estimate, math.nan, math.nan, 0.0)
     mean, tail = float(np.mean(values)), 0.025 / max(1, tests)
-    half_width = float(special.stdtrit(degrees, 1 - tail)) * math.sqrt(variance / len(values))
+    half_width = float(scipy_special().stdtrit(degrees, 1 - tail)) * math.sqrt(variance / len(values))
     return Interval(mean, mean - half_width, mean + half_width, 1 - 2 * tail)
 
 
@@ -175,8 +190,8 @@ def trigamma_inverse(value: float) -> float:
     """
     x = 0.5 + 1 / value
     for _ in range(50):
-        trigamma = float(special.polygamma(1, x))
-        step = trigamma * (1 - trigamma / value) / float(special.polygamma(2, x))
+        trigamma = float(scipy_special().polygamma(1, x))
+        step = trigamma * (1 - trigamma / value) / float(scipy_special().polygamma(2, x))
         x += step
         if abs(step) < 1e-14 * x:
             break
@@ -203,12 +218,12 @@ def _prior_variance(variances: Sequence[float], degrees: float) -> tuple[float, 
     if len(variances) < 3 or degrees < 1:
         return 0.0, 0.0
     half = degrees / 2
-    logs = np.log(variances) - special.digamma(half) + math.log(half)
-    excess = float(np.var(logs, ddof=1) - special.polygamma(1, half))
+    logs = np.log(variances) - scipy_special().digamma(half) + math.log(half)
+    excess = float(np.var(logs, ddof=1) - scipy_special().polygamma(1, half))
     if excess <= 1e-3:
         return float(np.exp(logs.mean())), math.inf
     prior_half = trigamma_inverse(excess)
-    value = exp_or_inf(float(logs.mean()) + float(special.digamma(prior_half)) - math.log(prior_half))
+    value = exp_or_inf(float(logs.mean()) + float(scipy_special().digamma(prior_half)) - math.log(prior_half))
     return value, 2 * prior_half
 
 
@@ -236,9 +251,9 @@ def student_interval(mean: float, error: float, degrees: float, tests: int) -> L
 
     The 95% interval is corrected for the number of tests.
     """
-    p = float(2 * special.stdtr(degrees, -abs(mean) / error)) if error > 0 else float(mean == 0)
-    wide = float(special.stdtrit(degrees, 1 - 0.025 / max(1, tests))) * error
-    narrow = float(special.stdtrit(degrees, 0.95)) * error
+    p = float(2 * scipy_special().stdtr(degrees, -abs(mean) / error)) if error > 0 else float(mean == 0)
+    wide = float(scipy_special().stdtrit(degrees, 1 - 0.025 / max(1, tests))) * error
+    narrow = float(scipy_special().stdtrit(degrees, 0.95)) * error
     low, high, low90, high90 = (exp_or_inf(mean + side) for side in (-wide, wide, -narrow, narrow))
     return LogRatio(exp_or_inf(mean), low, high, low90, high90, p)
 

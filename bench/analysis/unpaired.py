@@ -8,9 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special  # not scipy.stats, see bench.analysis.statistics
 
-from bench.analysis.statistics import UNKNOWN, LogRatio, exp_or_inf, moderate, student_interval, variance_of
+from bench.analysis.statistics import (
+    UNKNOWN,
+    LogRatio,
+    exp_or_inf,
+    moderate,
+    scipy_special,
+    student_interval,
+    variance_of,
+)
 
 POWER = 0.8  # probability with which a detectable change is detected; the usual convention
 Samples = tuple[Sequence[float], Sequence[float]]  # logarithms before, and after
@@ -62,7 +69,7 @@ def _compare(samples: Samples, squared_error: tuple[float, float], tests: int) -
     if error == 0:
         same = exp_or_inf(mean)
         return UnpairedRatio(LogRatio(same, same, same, same, same, float(mean == 0)), 0.0)
-    quantiles = (special.stdtrit(degrees, level) for level in (1 - 0.025 / max(1, tests), POWER))
+    quantiles = (scipy_special().stdtrit(degrees, level) for level in (1 - 0.025 / max(1, tests), POWER))
     return UnpairedRatio(student_interval(mean, error, degrees, tests), float(sum(quantiles)) * error)
 
 
