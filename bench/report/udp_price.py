@@ -49,13 +49,19 @@ class Loss:
 
 def losses(trials: pd.DataFrame) -> dict[str, Loss]:
     """Return the loss of each arm that sent requests. trials: of one load point."""
-    measured = trials[(trials["status"] == "ok") & (trials["sent"] > 0)]
-    found = {}
-    for arm, rows in measured.groupby("arm"):
-        lost, sent = rows["lost"].fillna(0), rows["sent"]
-        interval = median_interval((lost / sent).tolist())
-        found[str(arm)] = Loss(int(lost.sum()), int(sent.sum()), interval.low, interval.high)
-    return found
+    measured = trials.loc[(trials["status"] == "ok") & (trials["sent"] > 0), ["arm", "lost", "sent"]]
+    counts: dict[str, list[tuple[int, int]]] = {}
+    for arm, lost, sent in zip(
+        measured["arm"].tolist(), measured["lost"].fillna(0).tolist(), measured["sent"].tolist(), strict=True
+    ):
+        counts.setdefault(str(arm), []).append((int(lost), int(sent)))
+    return {arm: _loss(counts[arm]) for arm in sorted(counts)}
+
+
+def _loss(counts: Sequence[tuple[int, int]]) -> Loss:
+    """Return the loss of a case. counts: of each block, lost and sent."""
+    interval = median_interval([lost / sent for lost, sent in counts])
+    return Loss(sum(lost for lost, _ in counts), sum(sent for _, sent in counts), interval.low, interval.high)
 
 
 def loss_sentence(trials: pd.DataFrame, unranked: Sequence[str] = ()) -> str:
