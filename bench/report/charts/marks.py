@@ -3,16 +3,15 @@
 A page shows the text where the pointer rests on a mark, and can highlight the marks of one model.
 """
 
+import html
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from xml.sax.saxutils import escape, unescape
 
 from matplotlib.axes import Axes
 
 _SEPARATOR = "\x1f"  # no name of a model and no text contains it: names have no control characters
 _GROUP = re.compile(rf"""<g id=(["'])mark{_SEPARATOR}(.*?){_SEPARATOR}(.*?)\1>""")  # quoted as the text allows
-_QUOTES = {"&quot;": '"', "&apos;": "'"}
 
 
 def model_class(label: str) -> str:
@@ -31,9 +30,9 @@ def mark(ax: Axes, label: str, text: str = "") -> Iterator[None]:
 
 def titled(svg: str) -> str:
     """Return an SVG whose marks have classes and titles instead of the ids that ``mark`` gave them."""
-    return _GROUP.sub(lambda group: _group(unescape(group[2], _QUOTES), unescape(group[3], _QUOTES)), svg)
+    return _GROUP.sub(lambda group: _group(html.unescape(group[2]), html.unescape(group[3])), svg)
 
 
 def _group(label: str, text: str) -> str:
-    title = f"<title>{escape(text)}</title>" if text else ""
+    title = f"<title>{html.escape(text, quote=False)}</title>" if text else ""
     return f'<g class="mark {model_class(label)}">{title}'
