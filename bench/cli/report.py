@@ -26,13 +26,15 @@ def report(folder: RunArgument, lang: Language = None) -> None:
     Exit codes: 0 success; 1 the charts could not be drawn; 2 not a run folder, or nothing measured.
     """
     from bench.report.chart_workers import chart_workers
+    from bench.report.uncollected_imports import uncollected_imports
     from bench.store.errors import StoreError
     from bench.store.reader import read_run
 
     try:
         run = read_run(folder)
         with chart_workers(run.path) as workers:
-            from bench.report.build import build
+            with uncollected_imports():
+                from bench.report.build import build
 
             results = build(run, workers)
         print_results(results, stderr_console())

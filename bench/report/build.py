@@ -1,6 +1,6 @@
 """Build everything derived from a run: summary, comparisons, charts and report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -15,11 +15,19 @@ from bench.analysis.search_results import objectives, summarise_run
 from bench.escaping import all_visible
 from bench.plan.matrix import reference_arms
 from bench.report.chart_workers import ChartError, ChartWorkers, DrawnChart
-from bench.report.charts.catalogue import ChartTables, chart_histograms, chart_names, chart_requests, drawn_histograms
+from bench.report.charts.catalogue import (
+    TOPICS_WITHOUT_COMPARISONS,
+    ChartRequest,
+    ChartTables,
+    chart_histograms,
+    chart_names,
+    chart_requests,
+    drawn_histograms,
+)
 from bench.report.computing_times import with_unit_times
 from bench.report.content import Picture
 from bench.report.first_screen import first_screen
-from bench.report.render import Results, RunContext, render
+from bench.report.render import Results, RunContext, page_without_charts
 from bench.report.tables import ResultTable, result_tables
 from bench.report.trade_charts import answered
 from bench.schema.load_time import LoadTime
@@ -57,45 +65,31 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
     folder, thresholds = RunFolder(run.path), run.thresholds
     trials = with_unit_times(run.trials, recorded_units(run.environment))
     summary = _with_predictions(run, summarise_run(trials, run.slices, run.max_rate, thresholds))
-    comparisons = compare_arms(trials, run.slices, reference_arms(run.plan), thresholds)
-    scenario_names = [scenario.name for scenario in run.plan.scenarios]
-    files = {
-        name: folder.write_table(name, table)
-        for name, table in ((file_names.SUMMARY, summary), (file_names.COMPARISONS, comparisons))
-    }
-    recovery = recovery_table(run.plan, trials)
-    if not recovery.empty:
-        files[file_names.RECOVERY] = folder.write_table(file_names.RECOVERY, recovery)
-    remarks: dict[str, str] = {}
+    requests: list[ChartRequest] = []
     if chart_workers is not None:  # they draw while this process continues
         requests = chart_requests(summary, trials)
-        histograms = chart_histograms(run.choose_histograms(lambda table: drawn_histograms(table, requests)))
-        chart_tables = ChartTables(
-            summary,
-            comparisons,
-            histograms,
-            trials,
-            run.slices,
-            run.timeline,
-            recovery,
-            run.latency_windows,
-            run.replay,
-        )
-        requests, remarks = answered(requests, chart_tables)
-        chart_workers.start(chart_tables, requests)
+        _draw_early(run, summary, trials, requests, chart_workers)
+    comparisons = compare_arms(trials, run.slices, reference_arms(run.plan), thresholds)
+    recovery = recovery_table(run.plan, trials)
+    remarks: dict[str, str] = {}
+    if chart_workers is not None:
+        requests, remarks = _draw(run, summary, comparisons, trials, recovery, requests, chart_workers)
+    files = _write_tables(folder, summary, comparisons, recovery)
     first = first_screen(
         summary, comparisons, trials, unranked_models(trials), recovery, run.environment, run.load_time
     )
+    scenario_names = [scenario.name for scenario in run.plan.scenarios]
     tables = result_tables(summary, comparisons, unranked_models(trials), scenario_names)
     pictures: list[Picture] = []
     chart_failure = ""
     if chart_workers is not None:
+        results = Results(summary, comparisons, trials, tables, remarks)
+        without_charts = page_without_charts(results, _context(run, files), first)
         try:
-            pictures = _write_charts(folder, chart_workers.charts())
+            pictures = _write_charts(folder, requests, chart_workers.charts())
         except ChartError as error:
             chart_failure = str(error)
-        results = Results(summary, comparisons, trials, tables, remarks)
-        markdown, page = render(results, _context(run, files), pictures, first)
+        markdown, page = without_charts.render(pictures)
         folder.write_text("report.md", markdown)
         folder.write_text("report.html", page)
     paths = [picture.path for picture in pictures]
@@ -122,12 +116,64 @@ def _with_predictions(run: RunData, summary: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _write_charts(folder: RunFolder, charts: Sequence[DrawnChart]) -> list[Picture]:
-    """Write all charts of a run."""
+def _draw_early(
+    run: RunData,
+    summary: pd.DataFrame,
+    trials: pd.DataFrame,
+    requests: Sequence[ChartRequest],
+    chart_workers: ChartWorkers,
+) -> None:
+    """Start to draw charts while this process compares arms and uses one of the CPUs."""
+    nothing = pd.DataFrame()
+    tables = ChartTables(summary, nothing, nothing, trials, run.slices, replay=run.replay)
+    chart_workers.start(tables, [request for request in requests if request.topic in TOPICS_WITHOUT_COMPARISONS])
+
+
+def _draw(
+    run: RunData,
+    summary: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    trials: pd.DataFrame,
+    recovery: pd.DataFrame,
+    requests: Sequence[ChartRequest],
+    chart_workers: ChartWorkers,
+) -> tuple[list[ChartRequest], dict[str, str]]:
+    """Start to draw the other charts. Return all requests that have an answer, and remarks on those without."""
+    histograms = chart_histograms(run.choose_histograms(lambda table: drawn_histograms(table, requests)))
+    tables = ChartTables(
+        summary,
+        comparisons,
+        histograms,
+        trials,
+        run.slices,
+        run.timeline,
+        recovery,
+        run.latency_windows,
+        run.replay,
+    )
+    remaining, remarks = answered(requests, tables)
+    chart_workers.start(tables, [request for request in remaining if request.topic not in TOPICS_WITHOUT_COMPARISONS])
+    return remaining, remarks
+
+
+def _write_tables(
+    folder: RunFolder, summary: pd.DataFrame, comparisons: pd.DataFrame, recovery: pd.DataFrame
+) -> dict[str, str]:
+    """Write the derived tables; return them as CSV, by name."""
+    tables = {file_names.SUMMARY: summary, file_names.COMPARISONS: comparisons}
+    if not recovery.empty:
+        tables[file_names.RECOVERY] = recovery
+    return {name: folder.write_table(name, table) for name, table in tables.items()}
+
+
+def _write_charts(folder: RunFolder, requests: Sequence[ChartRequest], charts: Iterable[DrawnChart]) -> list[Picture]:
+    """Write all charts of a run, in the order of their requests."""
+    chart_of = {chart.request: chart for chart in charts}
+    drawn = [request for request in requests if request in chart_of]
     pictures = []
-    for name, chart in zip(chart_names([chart.request for chart in charts]), charts, strict=True):
+    for name, request in zip(chart_names(drawn), drawn, strict=True):
+        chart = chart_of[request]
         path = folder.write_chart(name, chart.png, chart.svg)
-        request = chart.request
         pictures.append(Picture(request.question, path, chart.svg, request.sweep.scenario, request.source))
     return pictures
 

@@ -130,26 +130,33 @@ class Section:
     remark: str = ""  # on a chart that was left out
 
 
+def table_views(
+    tables: Sequence[ResultTable], trials: pd.DataFrame, comparisons: pd.DataFrame
+) -> dict[str, list[TableView]]:
+    """Return the tables of each scenario as text."""
+    trials_at = group_by_load_point(trials) if len(trials) else {}
+    compared_at = records_by_load_point(comparisons) if len(comparisons) else {}
+    views: dict[str, list[TableView]] = {}
+    for table in tables:
+        lost = losses(trials_at[table.load_point]) if table.load_point in trials_at else {}
+        view = _table_view(table, extra_columns(table, compared_at.get(table.load_point, ()), lost))
+        views.setdefault(table.load_point.scenario, []).append(view)
+    return views
+
+
 def sections(
     plan: Mapping[str, Any],
     tables: Sequence[ResultTable],
+    views: Mapping[str, list[TableView]],
     pictures: Sequence[Picture],
     caveats: Mapping[str, ScenarioCaveats],
     trials: pd.DataFrame,
-    comparisons: pd.DataFrame,
-    remarks: Mapping[str, str] | None = None,
+    remarks: Mapping[str, str],
 ) -> list[Section]:
     """Return the sections of scenarios with results or caveats, in the plan's order.
 
-    remarks: on charts that were left out, by scenario.
+    views: the tables as text, by scenario. remarks: on charts that were left out, by scenario.
     """
-    trials_at = group_by_load_point(trials) if len(trials) else {}
-    compared_at = records_by_load_point(comparisons) if len(comparisons) else {}
-
-    def view(table: ResultTable) -> TableView:
-        lost = losses(trials_at[table.load_point]) if table.load_point in trials_at else {}
-        return _table_view(table, extra_columns(table, compared_at.get(table.load_point, ()), lost))
-
     questions = {scenario["name"]: scenario.get("question", "") for scenario in plan.get("scenarios", ())}
     headlines = {table.load_point.scenario: table.metrics[0] for table in tables}
     shown = list(dict.fromkeys([*headlines, *(picture.scenario for picture in pictures), *caveats]))
@@ -160,9 +167,9 @@ def sections(
             question=gettext(questions.get(name, "")),
             meaning=meaning(headlines.get(name, ""), trials[trials["scenario"] == name]),
             pictures=[picture for picture in pictures if picture.scenario == name],
-            tables=[view(table) for table in tables if table.load_point.scenario == name],
+            tables=views.get(name, []),
             caveats=caveats.get(name, ScenarioCaveats()),
-            remark=(remarks or {}).get(name, ""),
+            remark=remarks.get(name, ""),
         )
         for name in names
     ]

@@ -4,19 +4,20 @@ The answers come first, then what a reader needs to check, doubt or repeat them.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import jinja2
 import pandas as pd
 
 from bench.analysis.rankings import unranked_models
 from bench.analysis.server_settings import SERVER_SETTINGS, server_settings, unequal_settings
 from bench.report import facts
 from bench.report.answers import Answer, answers, noise_floor, of_first_populations, search_answers
-from bench.report.caveats import advice, collect_caveats
-from bench.report.content import COMPARISON_HEADINGS, Picture, comparison_rows, sections
+from bench.report.caveats import ScenarioCaveats, advice, collect_caveats
+from bench.report.content import COMPARISON_HEADINGS, Picture, Section, comparison_rows, sections, table_views
 from bench.report.first_screen import FirstScreen
 from bench.report.html_pages import html_templates, models_of, text_templates
 from bench.report.measured_handlers import measured_handlers, offered_values
@@ -67,9 +68,31 @@ class Results:
     remarks: Mapping[str, str] = field(default_factory=dict)  # on charts that were left out, by scenario
 
 
-def render(results: Results, run: RunContext, pictures: Sequence[Picture], first: FirstScreen) -> tuple[str, str]:
-    """Return the report as Markdown, and as an HTML page that needs no other file."""
-    content = _content(results, run, pictures) | {
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A report without its charts. Everything else is computed, so that this overlaps with the drawing of charts.
+
+    content: what the templates show besides the sections.
+    """
+
+    content: Mapping[str, Any]
+    sections: Callable[[Sequence[Picture]], list[Section]]
+    markdown: jinja2.Template
+    html: jinja2.Template
+
+    def render(self, pictures: Sequence[Picture]) -> tuple[str, str]:
+        """Return the report as Markdown, and as an HTML page that needs no other file."""
+        of_charts = {"pictures": pictures, "models": models_of(pictures), "sections": self.sections(pictures)}
+        content = {**self.content, **of_charts}
+        return self.markdown.render(content), self.html.render(content)
+
+
+def page_without_charts(results: Results, run: RunContext, first: FirstScreen) -> Page:
+    """Return the page of a run, to which the charts are added when they are drawn."""
+    summary, comparisons, trials = results.summary, results.comparisons, results.trials
+    caveats = collect_caveats(summary, trials, run.thresholds, own_cpus=facts.generator_has_own_cpus(run.environment))
+    views = table_views(results.tables, trials, comparisons)
+    content = _content(results, run, caveats) | {
         "sentences": first.sentences,
         "notes": first.notes,
         "scorecard_caption": gettext(SCORECARD_CAPTION),
@@ -80,7 +103,12 @@ def render(results: Results, run: RunContext, pictures: Sequence[Picture], first
     markdown.filters["slug"] = _slug
     page = html_templates()
     page.filters["bar"] = bar
-    return markdown.get_template("report.md.j2").render(content), page.get_template("report.html.j2").render(content)
+    return Page(
+        content,
+        lambda pictures: sections(run.plan, results.tables, views, pictures, caveats, trials, results.remarks),
+        markdown.get_template("report.md.j2"),
+        page.get_template("report.html.j2"),
+    )
 
 
 def _slug(heading: str) -> str:
@@ -98,13 +126,12 @@ def escape(value: object) -> str:
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)  # an underscore inside a word needs no escape
 
 
-def _content(results: Results, run: RunContext, pictures: Sequence[Picture]) -> dict[str, Any]:
-    """Return everything that a template shows."""
+def _content(results: Results, run: RunContext, caveats: Mapping[str, ScenarioCaveats]) -> dict[str, Any]:
+    """Return everything that a template shows besides the sections."""
     summary, comparisons, trials = results.summary, results.comparisons, results.trials
     unranked = unranked_models(trials)
     asked = of_first_populations(comparisons, trials)
     statements = [*answers(asked, unranked, trials), *search_answers(summary, unranked)]
-    caveats = collect_caveats(summary, trials, run.thresholds, own_cpus=facts.generator_has_own_cpus(run.environment))
     cases = choices(of_first_populations(summary, trials), measured_handlers(trials))
     handlers = [choice.handlers for choice in cases]
     started = facts.format_start(run.started_at)
@@ -115,10 +142,7 @@ def _content(results: Results, run: RunContext, pictures: Sequence[Picture]) -> 
         "unranked": unranked,
         "udp_notes": udp_notes(trials),
         "run_facts": facts.run_facts(run.environment, run.plan, trials, started, run.load_time),
-        "pictures": pictures,
-        "models": models_of(pictures),
         "files": run.files,
-        "sections": sections(run.plan, results.tables, pictures, caveats, trials, comparisons, results.remarks),
         "choices": cases,
         "offered_work": offered_values(handlers),
         "has_idle": any(each.idle_connections for each in handlers),

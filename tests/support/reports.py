@@ -5,7 +5,7 @@ import pandas as pd
 from bench.analysis.rankings import unranked_models
 from bench.report.content import Picture
 from bench.report.first_screen import first_screen
-from bench.report.render import Results, RunContext, render
+from bench.report.render import Results, RunContext, page_without_charts
 from bench.report.tables import result_tables
 
 
@@ -20,4 +20,4 @@ def make_report(
     unranked = unranked_models(trials)
     first = first_screen(summary, comparisons, trials, unranked, environment=run.environment if run else None)
     results = Results(summary, comparisons, trials, result_tables(summary, comparisons, unranked))
-    return render(results, run or RunContext({}, {}), charts or [], first)
+    return page_without_charts(results, run or RunContext({}, {}), first).render(charts or [])

@@ -64,6 +64,8 @@ _SOURCES = {
     "loss": file_names.TRIALS,
 }
 
+# Drawn from the summary and raw rows alone, so their drawing can begin before arms are compared.
+TOPICS_WITHOUT_COMPARISONS = frozenset({"idle", "latency_by_rate", "fairness", "loss", "turns", "steady"})
 _HISTOGRAM_COLUMNS = ["block", "arm", *LoadPoint.COLUMNS, "quantity", "upper_ns", "count"]
 
 

@@ -20,6 +20,8 @@ _PATH = re.compile(r' d="([^"]*)"')
 _AROUND_COMMAND, _COMMAND = re.compile(r" ?([A-Za-z]) ?"), r"\1"
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 
+Image.preinit()  # here and not with the first chart: the fork server then does it once for all workers
+
 
 def encode_png(figure: Figure) -> bytes:
     """Return a PNG with a palette.

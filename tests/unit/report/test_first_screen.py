@@ -16,7 +16,7 @@ from bench.cli.report import print_results
 from bench.report.build import Report
 from bench.report.first_screen import FirstScreen, first_screen
 from bench.report.headlines import MAX_SENTENCES
-from bench.report.render import Results, RunContext, render
+from bench.report.render import Results, RunContext, page_without_charts
 from bench.schema.load_time import LoadTime
 from tests.support import synthetic
 from tests.support.languages import spanish_texts
@@ -165,7 +165,7 @@ def assert_surfaces(results: Results, capsys: pytest.CaptureFixture[str]) -> Non
     """Check the sentences of a run in the report, on the terminal and in JSON."""
     screen = make_screen(results)
     assert_plain(screen.sentences)
-    markdown, page = render(results, RunContext(ENVIRONMENT, {}), [], screen)
+    markdown, page = page_without_charts(results, RunContext(ENVIRONMENT, {}), screen).render([])
     assert (
         re.findall(r"<li>(.*)</li>", page.partition('<ul class="lead">')[2].partition("</ul>")[0]) == screen.sentences
     )
@@ -228,7 +228,7 @@ def test_three_lines_follow_the_table() -> None:
         "Caveats: All 6 results that the scenarios ask for are valid. Other programs disturbed rounds, which "
         "were measured again; they took 10% of the time. Not measured: "
     )
-    markdown, page = render(results, RunContext(ENVIRONMENT, {}), [], screen)
+    markdown, page = page_without_charts(results, RunContext(ENVIRONMENT, {}), screen).render([])
     for note in screen.notes:
         assert f'{note.text} <a href="#{note.place}">Details</a>' in page
         assert f'<h2 id="{note.place}">' in page
