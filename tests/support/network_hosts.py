@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-_NETWORK = "10.213.72"  # exists for these tests only
+_NETWORK = f"10.213.{os.getpid() % 250}"  # exists for these tests only; of each test process another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,12 @@ class NetworkHost:
             *program,
         ]
 
+    def limit_rate(self, mbit: int) -> None:
+        """Let the host send at most at this rate: a token bucket, which holds 20 ms of packets."""
+        limit = ["rate", f"{mbit}mbit", "burst", "16kb", "latency", "20ms"]
+        command = ["tc", "-n", self.namespace, "qdisc", "add", "dev", "eth0", "root", "tbf", *limit]
+        subprocess.run(command, check=True, capture_output=True)
+
 
 def run_ip(*arguments: str) -> None:
     """Run ip(8)."""
@@ -44,31 +50,39 @@ def run_ip(*arguments: str) -> None:
 
 @contextmanager
 def network_hosts(names: Sequence[str]) -> Iterator[tuple[str, dict[str, NetworkHost]]]:
-    """Yield this machine's address in the network of the hosts, and the hosts. Skips the test without the right."""
-    bridge = f"hb{os.getpid()}"
+    """Yield this machine's address in the network of the hosts, and the hosts. Skips the test without the right.
+
+    The bridge has a namespace of its own. On this machine a firewall may look at bridges: Docker's drops what they pass.
+    """
+    prefix = f"hb{os.getpid()}"
+    bridge = f"{prefix}bridge"
     hosts = {
-        name: NetworkHost(name, f"{_NETWORK}.{number + 2}", f"{bridge}{name}", 500 + 3100 * number)
+        name: NetworkHost(name, f"{_NETWORK}.{number + 2}", f"{prefix}{name}", 500 + 3100 * number)
         for number, name in enumerate(names)
     }
-    try:
-        run_ip("link", "add", bridge, "type", "bridge")
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"cannot create a network: {error}")
     made: list[str] = []
     try:
-        run_ip("address", "add", f"{_NETWORK}.1/24", "dev", bridge)
-        run_ip("link", "set", bridge, "up")
+        run_ip("netns", "add", bridge)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"cannot create a network: {error}")
+    try:
+        made.append(bridge)
+        run_ip("-n", bridge, "link", "add", "bridge", "type", "bridge")
+        run_ip("-n", bridge, "link", "set", "bridge", "up")
+        run_ip("link", "add", prefix, "type", "veth", "peer", "name", "near", "netns", bridge)
+        run_ip("-n", bridge, "link", "set", "near", "master", "bridge", "up")
+        run_ip("address", "add", f"{_NETWORK}.1/24", "dev", prefix)
+        run_ip("link", "set", prefix, "up")
         for number, host in enumerate(hosts.values()):
             run_ip("netns", "add", host.namespace)
             made.append(host.namespace)
-            near = f"{bridge}v{number}"
-            run_ip("link", "add", near, "type", "veth", "peer", "name", "eth0", "netns", host.namespace)
-            run_ip("link", "set", near, "master", bridge, "up")
+            near = f"near{number}"
+            run_ip("-n", bridge, "link", "add", near, "type", "veth", "peer", "name", "eth0", "netns", host.namespace)
+            run_ip("-n", bridge, "link", "set", near, "master", "bridge", "up")
             run_ip("-n", host.namespace, "address", "add", f"{host.address}/24", "dev", "eth0")
             for device in ("lo", "eth0"):
                 run_ip("-n", host.namespace, "link", "set", device, "up")
         yield f"{_NETWORK}.1", hosts
     finally:
-        for namespace in made:
+        for namespace in made:  # their ends of the links go with them
             run_ip("netns", "delete", namespace)
-        run_ip("link", "delete", bridge)
