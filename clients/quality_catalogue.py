@@ -116,6 +116,21 @@ CATALOGUE = {
             format="{:.1%}",
             concerns=RATES_AND_TIMES,
         ),
+        # A packet waits for those before it: in a queue with random arrivals for 2.3 times its own time on the wire at
+        # 70%, and for nine times at 90% (rho / (1 - rho), Kleinrock 1975). What is beyond 90% is close to all: the
+        # capacity itself is measured to some per cent, and acknowledgements and other traffic are not counted.
+        QualityCode(
+            name="WIRE_LIMIT",
+            short="load took {} of the network's bandwidth",
+            meaning="share of the measured bandwidth between the hosts that the load took, with all headers: the "
+            "figure may be the network's, not the server's",
+            advice="use a faster network, shorter messages or a lower rate; the server's true rate is at least this "
+            "figure",
+            suspect=0.70,
+            invalid=0.90,
+            format="{:.0%}",
+            concerns=RATES_AND_TIMES,
+        ),
         # How punctual the open loop was, for each percentile. Late requests can move a percentile only if they are many
         # compared with the requests beyond it: the thresholds are a tenth of these, and all of these.
         QualityCode(

@@ -1,8 +1,9 @@
 """One arm at one load point of a block: its connections, its slices, its trial."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.experiment.accepting import usage_once_accepted
@@ -25,6 +26,7 @@ from bench.experiment.run_context import RunContext
 from bench.experiment.server import Server, population_settings
 from bench.experiment.server_pool import verify
 from bench.experiment.trial_rows import TrialMeasurement, WholeLoad, trial_row
+from bench.experiment.wire import Requests, load_share
 from bench.machine.kernel_counters import datagrams_dropped_at, growth, kernel_memory_mb, listen_overflows
 from bench.machine.process_usage import Usage
 from bench.machine.socket_buffers import pending_connections, server_sockets
@@ -171,12 +173,34 @@ class ArmRun:
             key = name if phase is None else f"{name}/{trial.part.point.phase}"
             slices = [each.rows[position] for each in self.slices]
             recovered_s = None if phase is None else recovery_s(documents[name], phase)
-            rows.trials.append(trial_row(trial, TrialMeasurement(of_load, slices, document, recovered_s)))
+            whole = replace(of_load, wire_share=self._wire_share(documents, of_load.elapsed_s, phase))
+            rows.trials.append(trial_row(trial, TrialMeasurement(whole, slices, document, recovered_s)))
             if phase is not None and name not in {row.population for row in rows.timeline}:
                 rows.timeline.extend(timeline_rows(trial, documents[name]["goodput"]))
                 rows.latency_windows.extend(latency_window_rows(trial, documents[name]["latency_windows"]))
             rows.histograms.extend(histogram_rows(trial, histograms.get(key, {})))
         return rows
+
+    def _wire_share(self, documents: Mapping[str, Any], elapsed_s: float, phase: int | None) -> float:
+        """Return which share of the network the load took, with all populations; nan if it is unknown or none.
+
+        elapsed_s: of all slices. phase: the phase that is asked for, if the load has some.
+        """
+        wire = self.context.wire
+        if wire is None:
+            return math.nan
+        requests = []
+        for trial in self.trials:
+            if trial.part.phase != phase:
+                continue
+            document, population = documents[trial.part.point.population], trial.part.population
+            of_part = document if phase is None else document["phases"][phase]
+            seconds = elapsed_s if phase is None else of_part["duration_s"]
+            # Of a load that loses requests the replies are the smaller number, and of one that waits for them the sum.
+            per_s = max(of_part["throughput_rps"] or 0.0, of_part["sent"] / seconds if seconds else 0.0)
+            per_session = 0 if population.lifecycle == "persistent" else population.requests_per_cycle
+            requests.append(Requests(per_s, population.message_bytes, per_session))
+        return load_share(wire, self.trial.arm.transport, requests)
 
     def _pending_connections(self) -> int | None:
         """Return how many connections wait in the server's listen queue; None if that is unknown."""

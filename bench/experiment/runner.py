@@ -20,6 +20,7 @@ from bench.experiment.generator_process import Generator, local_generator
 from bench.experiment.keep_awake import keep_cpus_awake
 from bench.experiment.kernel_memory import holds_connections
 from bench.experiment.model_catalogue import known_models
+from bench.experiment.network_look import network_facts, report_findings
 from bench.experiment.observer import RunObserver
 from bench.experiment.output_file import bounding_all
 from bench.experiment.rate_calibration import rates_by_load
@@ -36,7 +37,7 @@ from bench.machine import environment
 from bench.machine.affinity import pinned
 from bench.machine.child_environment import speed_variables
 from bench.machine.cpu_layout import Placement, place_here, place_servers
-from bench.machine.doctor import Finding, findings, problems
+from bench.machine.doctor import findings, problems
 from bench.machine.fd_limit import hard_limit, raise_soft_limit
 from bench.machine.free_memory import free_memory_mb
 from bench.machine.noise_probe import NoiseProbe
@@ -46,6 +47,7 @@ from bench.plan.host_limits import HostLimits
 from bench.plan.schedule import ONE_HOST, Hosts, Schedule, describe_turns, resolve
 from bench.plan.slice_lengths import Lengths
 from bench.plan.time_budget import backlog_s, duration_s, fit, slices_per_block
+from bench.plan.time_costs import network_s
 from bench.schema.load_time import LoadTime
 from bench.store.run_folder import BlockRows, RunFolder, StoreError
 
@@ -205,18 +207,17 @@ def _execute_steps(
             machine["tcp_socket"] = asdict(socket_size)
         _report_variables(plan, observer)
         stack.enter_context(pinned(placement.generator))  # this process only runs between slices, and away from servers
-        context = RunContext(schedule, generator, probe, observer, failures, warned, socket_size, address)
+        wire = remote.wire if remote else None
+        context = RunContext(schedule, generator, probe, observer, failures, warned, socket_size, address, wire)
         baselines = stack.enter_context(baseline_servers(context))
+        machine |= network_facts(context, baselines, placement, remote, is_new=recorded is None)
         if recorded is None:
             observer.on_message("measuring how long replies take, which decides the length of slices ...")
         calibration = recorded or calibrate(context, baselines)
         lengths = lengths_by_case(calibration.lengths)
-        if minutes is not None and any(
-            length.is_longer(plan, plan.scenario(point.scenario)) or backlog_s(plan, point, length)
-            for (point, _), length in lengths.items()
-        ):
-            plan = fit(plan, minutes, known_models(plan, may_refuse=False), lengths)
-            context = replace(context, schedule=_resolve(plan, placement, hosts))
+        fitted = plan if minutes is None else _fit_again(context, minutes, lengths)
+        if fitted != plan:
+            plan, context = fitted, replace(context, schedule=_resolve(fitted, placement, hosts))
         folder = open_folder(plan, machine)
         progress.folder, progress.blocks = folder, set(folder.read().finished_blocks)
         if folder.lock_warning:
@@ -229,6 +230,18 @@ def _execute_steps(
         observer.on_message(text if remote else f"{text}, into {folder.path}")
         _measure(context, folder, baselines, calibration, progress)
         return progress.outcome(folder)
+
+
+def _fit_again(context: RunContext, minutes: float, lengths: Lengths) -> Plan:
+    """Return the plan for a time budget, now that lengths of slices and machines are known. Raises PlanError."""
+    plan, look_s = context.schedule.plan, network_s(len(context.schedule.hosts.generators))
+    is_longer = any(
+        length.is_longer(plan, plan.scenario(point.scenario)) or backlog_s(plan, point, length)
+        for (point, _), length in lengths.items()
+    )
+    if not is_longer and not look_s:
+        return plan
+    return fit(plan, minutes - look_s / 60, known_models(plan, may_refuse=False), lengths)
 
 
 def _resolve(plan: Plan, placement: Placement, hosts: Hosts, *, may_refuse: bool = False) -> Schedule:
@@ -251,9 +264,8 @@ def _start_generator(schedule: Schedule, observer: RunObserver, remote: RemoteSi
     with remote.start(longest_s) if remote else local_generator(cpus, longest_s) as generator:
         if remote is None:
             observer.on_message("preparing the load generator (compiled on the first use on this machine) ...")
-        for finding in remote.findings if remote else ():
-            _report_path(finding, observer)
-        for finding in problems(findings(both_sides=remote is None)):
+        report_findings(remote.findings if remote else (), observer)
+        for finding in () if remote else problems(findings()):  # the remote side has looked at all machines
             fix = f"To fix it: {finding.remedy}"
             observer.on_warning(f"holabench doctor: {finding.name}: {finding.value}; {finding.why}. {fix}")
         for module in _PRELOADED:
@@ -264,14 +276,6 @@ def _start_generator(schedule: Schedule, observer: RunObserver, remote: RemoteSi
             observer.on_message("preparing the load generator for populations (compiled on the first use) ...")
             generator.prepare_populations()
         yield generator
-
-
-def _report_path(finding: Finding, observer: RunObserver) -> None:
-    """Report a finding about the machines of a run and the paths between them."""
-    if finding.state == "bad":
-        observer.on_warning(f"{finding.name}: {finding.value}; {finding.why}. To fix it: {finding.remedy}")
-    else:
-        observer.on_message(f"{finding.name}: {finding.value}")
 
 
 def _measure_socket_size(schedule: Schedule) -> SocketSize | None:
@@ -329,7 +333,7 @@ def _load_text(schedule: Schedule, finished: int, lengths: Lengths) -> str:
     blocks = plural(remaining, "missing block" if finished else "block")
     models = known_models(plan, may_refuse=False)
     seconds = duration_s(msgspec.structs.replace(plan, blocks=remaining), models, lengths)
-    return f"{blocks}, about {format_duration(seconds)}"
+    return f"{blocks}, about {format_duration(seconds + network_s(len(schedule.hosts.generators)))}"
 
 
 def _measure(

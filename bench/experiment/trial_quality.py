@@ -13,6 +13,7 @@ from clients.quality_codes import Figure, QualityFlag, Thresholds
 MIN_CPU_US_PER_REPLY = 0.1  # less than one system call takes; no server answers without one
 MAX_CPU_SHARE = 1.05  # of the servers' CPUs; readings before and after a slice are some microseconds late
 BUSY_CPU_SHARE = 0.9  # a side this busy limits the rate
+FULL_WIRE_SHARE = 0.9
 # A server this busy can have missed at most a twentieth of its rate, whatever the generator did: a rate is the CPU
 # share over the CPU time per request (the utilisation law; Denning and Buzen 1978).
 SATURATED_CPU_SHARE = 0.95
@@ -27,7 +28,7 @@ class Judgement:
 
     verdict: str
     flags: list[QualityFlag]  # doubts and findings
-    limited_by: str  # server, generator, neither (with the reason), or unknown for a running server
+    limited_by: str  # server, generator, network, neither (with the reason), or unknown for a running server
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Utilisation:
     background_load_share: float = math.nan  # of the servers' CPUs, used by unrelated processes
     cpu_time_values: Mapping[str, float] = field(default_factory=dict)  # of the codes about the server's CPU time
     throttled_share: float = 0.0  # of the CPUs' time, in which the container's quota was used up
+    wire_share: float = math.nan  # of what the network between the hosts carries
 
 
 def judge(
@@ -62,6 +64,7 @@ def judge(
     """
     flags = {flag.name: flag for flag in generator_flags}
     values = {"BACKGROUND_LOAD": utilisation.background_load_share, "CPU_THROTTLED": utilisation.throttled_share}
+    values["WIRE_LIMIT"] = utilisation.wire_share
     if not utilisation.cpus_disjoint:
         values["SHARED_CPUS"] = 1.0
         flags = {name: flag for name, flag in flags.items() if name not in _CAUSED_BY_SHARED_CPUS}
@@ -110,6 +113,8 @@ def limiting_side(codes: Collection[str], utilisation: Utilisation) -> str:
     """
     if _server_is_limit(utilisation):
         return "server"
+    if utilisation.wire_share >= FULL_WIRE_SHARE:
+        return "network"
     if utilisation.generator_cpu_share >= BUSY_CPU_SHARE:
         return "generator"  # also where both sides are busy: nobody knows what the server could have done
     if math.isnan(utilisation.server_cpu_share):

@@ -31,6 +31,7 @@ class WholeLoad:
     opening_kernel_mb: float | None = None  # growth of the kernel's memory while opening, without sockets
     socket_mb: float | None = None  # of the server's sockets, at the end
     listen_overflows: int | None = None
+    wire_share: float = math.nan  # of what the network between the hosts carries; of a phase, its own
 
     @property
     def server_cpu_us(self) -> float:
@@ -146,6 +147,7 @@ def _judge(trial: TrialContext, measurement: TrialMeasurement) -> Judgement:
         background_load_share=load.background_load_share,
         cpu_time_values=_cpu_time_values(trial, load),
         throttled_share=load.throttled_share,
+        wire_share=load.wire_share,
     )
     thresholds = schedule.thresholds
     flags = [thresholds.flag(flag["code"], flag["value"], flag["percentile"]) for flag in document["verdict"]["flags"]]

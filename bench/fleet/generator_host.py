@@ -1,8 +1,8 @@
 """The role of a host with a generator: a process that its agent starts, and that the host of the servers drives.
 
-It starts the ordinary load generator as a child and passes the commands of ``clients.worker`` on to it. Three commands
-it answers itself: ``clock``, and ``probe_begin`` and ``probe_end`` around a round. After each slice it adds the
-resources that the generator has taken.
+It starts the ordinary load generator as a child and passes the commands of ``clients.worker`` on to it. Some it answers
+itself: ``clock``, ``probe_begin`` and ``probe_end`` around a round, ``host`` and ``path`` before the first block. After
+each slice it adds the resources that the generator has taken.
 """
 
 import contextlib
@@ -16,13 +16,15 @@ from typing import Any
 from bench.experiment.child_commands import generator_command
 from bench.experiment.child_process import Child, ChildError
 from bench.fleet.json_link import JsonLink, LinkError
+from bench.fleet.path_probe import answer_step
 from bench.fleet.remote_generators import BOOT_ID
 from bench.fleet.role_program import RoleFailure, RoleProgram
 from bench.fleet.tls_files import TlsFiles, own_keys
 from bench.fleet.usage_transfer import usage_to_plain
 from bench.machine import environment
 from bench.machine.affinity import pinned
-from bench.machine.cpu_layout import place_servers
+from bench.machine.cpu_layout import Placement, place_servers
+from bench.machine.doctor import describe_host
 from bench.machine.fd_limit import raise_soft_limit
 from bench.machine.kernel_files import read_kernel_file
 from bench.machine.noise_probe import NoiseProbe
@@ -37,9 +39,10 @@ _WITH_USAGE = ("open", "slice")
 class GeneratorHost:
     """The generator of this host, and what is measured beside it."""
 
-    def __init__(self, child: Child, probe: NoiseProbe) -> None:
+    def __init__(self, child: Child, probe: NoiseProbe, placement: Placement) -> None:
         self._child = child
         self._probe = probe
+        self._placement = placement
         self._tree = ProcessTree(child.pid)
 
     def answer(self, command: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,6 +50,11 @@ class GeneratorHost:
         match command.get("do"):
             case "clock":
                 return {"ok": True, "monotonic_ns": time.monotonic_ns()}
+            case "host":
+                found = describe_host(self._placement.server, self._placement.generator)
+                return {"ok": True, "findings": [asdict(finding) for finding in found]}
+            case "path":
+                return answer_step(command)
             case "probe_begin":
                 self._probe.begin()
                 return {"ok": True}
@@ -76,7 +84,7 @@ def main() -> None:
         boot_id = read_kernel_file(BOOT_ID)
         port = listener.getsockname()[1]
         program.ready({"port": port, "cpus": list(cpus), "machine": machine, "boot_id": boot_id})
-        host = GeneratorHost(child, NoiseProbe(placement.server + placement.generator))
+        host = GeneratorHost(child, NoiseProbe(placement.server + placement.generator), placement)
         for command in program.commands():
             if command != {"do": "serve"}:
                 program.fail(f"does not know the command {command}")

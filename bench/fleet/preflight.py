@@ -1,86 +1,79 @@
-"""A look at the path to each generator before a run, from the host of the servers.
+"""A look at the machines of a run and at the paths between them, from the host of the servers.
 
 Each finding has a value, what it means, and how to change it, like those of ``holabench doctor``.
 """
 
-import socket
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from bench.experiment.wire import Wire
+from bench.fleet.path_findings import check_path, check_together
+from bench.fleet.path_probe import Asked, PathProbe
+from bench.fleet.path_report import PathReport, RoundTrips, wire_of
+from bench.fleet.path_traffic import PINGS
 from bench.machine.doctor import Finding
 from bench.translation import gettext
 
-_PINGS = 50
-_SLOW_ROUND_TRIP_MS = 1.0  # a slice of 25 ms takes two round trips more than on one machine
-_IP_MTU, _IPV6_MTU = 14, 24  # ip(7), ipv6(7): of the path to the address that a socket is connected to
-_ETHERNET_MTU = 1500
 _REUSES_PORTS = "1"  # net.ipv4.tcp_tw_reuse: also beyond loopback
 
 
 @dataclass(frozen=True, slots=True)
-class RoundTrips:
-    """Round trips of a question and its answer. The shortest one bounds the error of a clock by its half."""
+class Preflight:
+    """The findings. wire: what the paths carry; None if that is unknown. paths: their figures by generator."""
 
-    median_ms: float
-    longest_ms: float
-    shortest_ms: float
+    findings: list[Finding]
+    wire: Wire | None = None
+    paths: Mapping[str, PathReport] = field(default_factory=dict)
 
-    @classmethod
-    def measure(cls, ask: Callable[[], object]) -> "RoundTrips":
-        """Ask some times. The first question is not counted: it may find a path that is not set up yet."""
+
+def measure_link(ask: Callable[[], object]) -> RoundTrips:
+    """Return the round trips of a command. The first one is not counted: it may find a path that is not set up yet."""
+    times_ms = []
+    for _ in range(1 + PINGS):
+        begin_ns = time.perf_counter_ns()
         ask()
-        times_ms = []
-        for _ in range(_PINGS):
-            begin_ns = time.perf_counter_ns()
-            ask()
-            times_ms.append((time.perf_counter_ns() - begin_ns) / 1e6)
-        return cls(statistics.median(times_ms), max(times_ms), min(times_ms))
+        times_ms.append((time.perf_counter_ns() - begin_ns) / 1e6)
+    round_trips = RoundTrips.of_times(times_ms[1:])
+    assert round_trips is not None
+    return round_trips
 
 
-def path_mtu(address: str) -> int | None:
-    """Return the largest packet of the path to an address, as the kernel knows it; None if it does not."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    level, option = (socket.IPPROTO_IPV6, _IPV6_MTU) if ":" in address else (socket.IPPROTO_IP, _IP_MTU)
-    with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.connect((address, 9))  # the port is of no importance: nothing is sent
-            return sock.getsockopt(level, option)
-        except OSError:
-            return None
+def measure_paths(server_address: str, generators: Sequence[Asked], links: Mapping[str, RoundTrips]) -> Preflight:
+    """Measure the paths to all generators, one after another, and then together. Raises LostGeneratorError."""
+    try:
+        probe = PathProbe(server_address)
+    except OSError as error:
+        return Preflight([_no_probe(server_address, error)])
+    with probe:
+        paths = {each.name: probe.measure(each) for each in generators}
+        several = len(generators) > 1
+        is_measured = not any(path.problem for path in paths.values())
+        together = probe.measure_together(generators) if several and is_measured else None
+    findings = []
+    for name, path in paths.items():
+        findings += check_path(name, path, links[name], several=several)
+    wire = wire_of(list(paths.values()), together, is_ipv6=":" in server_address)
+    return Preflight([*findings, *check_together(wire, list(paths))], wire, paths)
 
 
-def check_path(name: str, round_trips: RoundTrips, mtu: int | None) -> list[Finding]:
-    """Return the findings about the path to a generator."""
-    slow = round_trips.median_ms > _SLOW_ROUND_TRIP_MS
-    findings = [
-        Finding(
-            gettext("round trip to {host}", host=name),
-            gettext(
-                "{median:.2f} ms (median), {longest:.2f} ms (longest of {count}); clocks known to {bound:.2f} ms",
-                median=round_trips.median_ms,
-                longest=round_trips.longest_ms,
-                count=_PINGS,
-                bound=round_trips.shortest_ms / 2,
-            ),
-            "bad" if slow else "note",
-            gettext("each latency includes it, and each slice waits for two of them"),
-            gettext("use hosts of one network, or longer slices"),
-        )
+def _no_probe(server_address: str, error: OSError) -> Finding:
+    return Finding(
+        gettext("paths"),
+        gettext("not measured ({reason})", reason=error.strerror or str(error)),
+        "note",
+        gettext("bandwidth and loss are unknown: {address} does not belong to this host", address=server_address),
+        gettext("name an address of the host of the servers"),
+    )
+
+
+def host_findings(host: str, found: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Return the findings of ``holabench doctor`` on a host, with its name. found: as plain values."""
+    return [
+        replace(finding, name=gettext("{finding} of {host}", finding=finding.name, host=host))
+        for finding in (Finding(**values) for values in found)
     ]
-    if mtu is not None:
-        findings.append(
-            Finding(
-                gettext("MTU of the path to {host}", host=name),
-                gettext("{mtu} bytes", mtu=mtu),
-                "bad" if mtu < _ETHERNET_MTU else "note",
-                gettext("larger messages need several packets"),
-                gettext("compare runs over paths with the same MTU only"),
-            )
-        )
-    return findings
 
 
 def check_machines(server: Mapping[str, Any], generators: Mapping[str, Mapping[str, Any]]) -> list[Finding]:

@@ -1,6 +1,7 @@
 """The generators of a run, as the machine of its servers drives them: a RemoteSide of bench.experiment."""
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -8,18 +9,20 @@ from typing import Any
 from bench.experiment.child_process import LostGeneratorError
 from bench.experiment.generator_process import Generator
 from bench.experiment.remote_side import Probe
+from bench.experiment.wire import Wire
 from bench.fleet.json_link import JsonLink, LinkError
-from bench.fleet.preflight import RoundTrips, check_machines, check_path, path_mtu
+from bench.fleet.preflight import check_machines, host_findings, measure_link, measure_paths
 from bench.fleet.tls_files import TlsFiles
 from bench.fleet.usage_transfer import add_usages, usage_from_plain
-from bench.machine.doctor import Finding
+from bench.machine.cpu_layout import place_servers
+from bench.machine.doctor import Finding, describe_host
 from bench.machine.kernel_files import read_kernel_file
 from bench.machine.noise_probe import RoundConditions
 from bench.machine.process_usage import UnknownUsage, Usage
 from bench.plan.schedule import Hosts
 from clients.worker_group import WorkerGroup
 
-_PROBE_S = _CLOCK_S = 30.0
+_PROBE_S = _CLOCK_S = _HOST_S = 30.0
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
@@ -113,6 +116,7 @@ class RemoteGenerators:
     tls: TlsFiles | None
     facts: Mapping[str, Any] = field(default_factory=dict)  # under "fleet": the machine of each generator
     findings: Sequence[Finding] = ()
+    wire: Wire | None = None
     _linked: list[LinkedGenerator] = field(default_factory=list)
 
     @contextlib.contextmanager
@@ -123,22 +127,29 @@ class RemoteGenerators:
                 linked = LinkedGenerator(where, self.tls)
                 stack.callback(linked.close)
                 self._linked.append(linked)
-            self.findings = self._look()
-            self.facts = {**self.facts, "preflight": [asdict(finding) for finding in self.findings]}
+            self._look()
             child = _OneGenerator(self._linked[0]) if len(self._linked) == 1 else _SeveralGenerators(self._linked)
             yield Generator(child, longest_request_s, self._usage)
 
-    def _look(self) -> list[Finding]:
+    def _look(self) -> None:
         """Look at the machines and at the path to each generator."""
         machines = self.facts.get("fleet", {})
         generators = {
             where.name: {"boot_id": where.boot_id, "machine": machines.get(where.name, {})} for where in self.generators
         }
-        found = check_machines({"boot_id": read_kernel_file(BOOT_ID)}, generators)
-        for where, linked in zip(self.generators, self._linked, strict=True):
-            round_trips = RoundTrips.measure(linked.read_clock)
-            found += check_path(where.name, round_trips, path_mtu(where.address))
-        return found
+        findings = check_machines({"boot_id": read_kernel_file(BOOT_ID)}, generators)
+        for linked in self._linked:
+            linked.send({"do": "host"})
+        here = place_servers(sorted(os.sched_getaffinity(0)))
+        own = [asdict(finding) for finding in describe_host(here.server, here.generator)]
+        findings += host_findings(self.hosts.server, own)
+        for linked in self._linked:
+            findings += host_findings(linked.name, linked.receive(_HOST_S)["findings"])
+        links = {linked.name: measure_link(linked.read_clock) for linked in self._linked}
+        preflight = measure_paths(self.server_address, self._linked, links)
+        self.findings, self.wire = [*findings, *preflight.findings], preflight.wire
+        paths = {name: path.to_plain() for name, path in preflight.paths.items()}
+        self.facts = {**self.facts, "paths": paths, "preflight": [asdict(finding) for finding in self.findings]}
 
     def probe(self, local: Probe) -> Probe:
         """Return a probe of all machines."""

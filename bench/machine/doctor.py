@@ -7,7 +7,7 @@ import os
 import sys
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,6 +61,27 @@ def problems(found: list[Finding]) -> list[Finding]:
     return [finding for finding in found if finding.state == "bad"]
 
 
+def describe_host(measured: Sequence[int], other: Sequence[int]) -> list[Finding]:
+    """Return what a run over several machines has to know of this one, and its problems. Takes half a second.
+
+    measured: CPUs of the servers or of the generator. other: CPUs of everything else.
+    """
+    is_apart = not set(measured) & set(other)
+    layout = Finding(
+        "CPUs",
+        gettext(
+            "{measured} under load, {other} for everything else, of {cpu_count}",
+            cpu_count=os.cpu_count(),
+            measured=_comma_list(measured),
+            other=_comma_list(other),
+        ),
+        "good" if is_apart else "bad",
+        gettext("interrupts of the network card and this program take CPU time, which a host with one core shares"),
+        gettext("give this process at least two cores (taskset, or the container's cpuset)"),
+    )
+    return [layout, *_check_smt({*measured, *other}), *_check_governor(), *problems(findings(both_sides=False))]
+
+
 def _check_division() -> Iterator[Finding]:
     usable = sorted(os.sched_getaffinity(0))
     placement = place_here(usable)
@@ -92,17 +113,7 @@ def _check_quota() -> Iterator[Finding]:
             gettext("when a container has used up its quota, the kernel stops all its processes until the next period"),
             gettext("give the container at least two CPUs, or a cpuset instead of a quota"),
         )
-    siblings = {
-        str(core) for core in cores(sorted(os.sched_getaffinity(0))).values() if "," in str(core) or "-" in str(core)
-    }
-    if siblings:
-        yield Finding(
-            gettext("SMT siblings"),
-            ", ".join(sorted(siblings)),
-            "note",
-            gettext("two threads of a core slow each other; holabench gives whole cores to one side"),
-            gettext("switch SMT off for less noise"),
-        )
+    yield from _check_smt(os.sched_getaffinity(0))
     is_virtual = "hypervisor" in read_kernel_file("/proc/cpuinfo")
     yield Finding(
         gettext("virtual machine"),
@@ -113,7 +124,19 @@ def _check_quota() -> Iterator[Finding]:
     )
 
 
-def _check_speed() -> Iterator[Finding]:
+def _check_smt(cpus: Collection[int]) -> Iterator[Finding]:
+    siblings = {str(core) for core in cores(sorted(cpus)).values() if "," in str(core) or "-" in str(core)}
+    if siblings:
+        yield Finding(
+            gettext("SMT siblings"),
+            ", ".join(sorted(siblings)),
+            "note",
+            gettext("two threads of a core slow each other; holabench gives whole cores to one side"),
+            gettext("switch SMT off for less noise"),
+        )
+
+
+def _check_governor() -> Iterator[Finding]:
     governor = read_kernel_file("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     yield Finding(
         gettext("governor"),
@@ -122,6 +145,10 @@ def _check_speed() -> Iterator[Finding]:
         gettext("a CPU that saves power is slow when a request wakes it"),
         "cpupower frequency-set --governor performance",
     )
+
+
+def _check_speed() -> Iterator[Finding]:
+    yield from _check_governor()
     no_turbo = read_kernel_file("/sys/devices/system/cpu/intel_pstate/no_turbo")
     boost = read_kernel_file("/sys/devices/system/cpu/cpufreq/boost")
     turbo = no_turbo == "0" or boost == "1"
@@ -294,5 +321,5 @@ def _read_setting(name: str) -> int:
     return int(text) if text.isdigit() else 0
 
 
-def _comma_list(numbers: tuple[int, ...]) -> str:
+def _comma_list(numbers: Sequence[int]) -> str:
     return ",".join(map(str, numbers))

@@ -24,6 +24,14 @@ SETTLE_S = 0.35  # until the kernel has freed the connections of the load before
 FIRST_REPLIES_S, FIRST_LOADS, SLOW_LOAD_S = 0.01, 3, 0.05
 CAPACITY_S, CAPACITY_SLICE_S, LONG_CAPACITY_SLICES = 0.22, 0.055, 2
 RATE_TRIAL_S, COMMON_RATE_TRIALS = 0.2, 1.5
+# Of a run over several machines: the control over loopback, most of which is the start of a generator; and the path to
+# each generator, with the look at its host.
+LOOPBACK_CONTROL_S, PATH_S = 8.0, 3.0
+
+
+def network_s(generators: int) -> float:
+    """Return how long a run over several machines looks at the network. generators: on other hosts."""
+    return LOOPBACK_CONTROL_S + PATH_S * generators if generators else 0.0
 
 
 def turned_away_s(backlog: int | None, populations: tuple[PopulationLoad, ...], timeout_s: float) -> float:

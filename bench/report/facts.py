@@ -128,7 +128,7 @@ def machine_facts(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = [_machine_fact(str(name), machine.get(name)) for name in names]
     revision = _mapping(environment.get("holabench")).get("revision")
     facts.append(("git", _value(environment.get("git", revision))))
-    listed = ("machine", "git", "command", "started_at")
+    listed = ("machine", "git", "command", "started_at", "preflight", "paths", "loopback_control")
     facts += [(str(name), _value(value)) for name, value in environment.items() if name not in listed]
     return [(name, text) for name, text in facts if text != UNKNOWN]
 

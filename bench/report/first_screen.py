@@ -46,11 +46,12 @@ def first_screen(
     recovery: pd.DataFrame | None = None,
     environment: Mapping[str, Any] | None = None,
     load_time: LoadTime | None = None,
+    network: str = "",
 ) -> FirstScreen:
     """Return the beginning of a report.
 
     unranked: models that are not ranked. recovery: how often each arm recovered from each overload. load_time: unknown
-    without one.
+    without one. network: a sentence on its noise, of a run over several machines.
     """
     asked = of_first_populations(comparisons, trials)
     # A plan with phases or slow clients asks about these; capacities are background there.
@@ -60,6 +61,7 @@ def first_screen(
     not_measured = scope_sentences(questions(asked, trials)) if len(asked) and len(trials) else []
     notes = [
         Note(noise_line(noise_floor(comparisons)) if len(summary) else "", "caveats"),
+        Note(network, "preflight"),
         Note(machine_line(environment or {}), "machine"),
         Note(caveats_line(trust_sentence(summary, trials), load_time, not_measured), "caveats"),
     ]

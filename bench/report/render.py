@@ -22,6 +22,7 @@ from bench.report.first_screen import FirstScreen
 from bench.report.html_pages import html_templates, models_of, text_templates
 from bench.report.measured_handlers import measured_handlers, offered_values
 from bench.report.model_chooser import bar, choices, highest_rates, measured_range
+from bench.report.preflight_rows import preflight_rows
 from bench.report.scope import larger_presets
 from bench.report.tables import ResultTable
 from bench.report.terms import all_terms, code_terms, model_terms
@@ -157,6 +158,7 @@ def _content(results: Results, run: RunContext, caveats: Mapping[str, ScenarioCa
         "has_gaps": any(of_scenario.gaps for of_scenario in caveats.values()),
         "thresholds": list(map(translate_line, run.thresholds.changed())),
         "objectives": run.objectives,
+        "preflight": preflight_rows(run.environment),
         "machine": facts.machine_facts(run.environment),
         "plan": facts.plan_facts(run.plan),
         "comparison_columns": [gettext(heading) for heading in COMPARISON_HEADINGS],

@@ -234,7 +234,10 @@ class TrialRow:
         float | None, share("CPU time of the servers' CPUs used by unrelated processes.")
     ] = None
     limited_by: Annotated[
-        str, Column("Side that limited the rate: `server`, `generator`, `neither` with the reason, or `unknown`.")
+        str,
+        Column(
+            "Side that limited the rate: `server`, `generator`, `network`, `neither` with the reason, or `unknown`."
+        ),
     ] = ""
     verdict: Verdict = ""
     codes: Codes = ""

@@ -52,7 +52,7 @@ def run_ip(*arguments: str) -> None:
 def network_hosts(names: Sequence[str]) -> Iterator[tuple[str, dict[str, NetworkHost]]]:
     """Yield this machine's address in the network of the hosts, and the hosts. Skips the test without the right.
 
-    The bridge has a namespace of its own. On this machine a firewall may look at bridges: Docker's drops what they pass.
+    The bridge has a namespace of its own: Docker's firewall, for one, drops what bridges of this machine pass.
     """
     prefix = f"hb{os.getpid()}"
     bridge = f"{prefix}bridge"
