@@ -1,6 +1,6 @@
 """A control over loopback on the host of the servers, to see whether load from other machines is noisier.
 
-A server and its twin, the same program, take turns for some rounds, as in a block of the run, with the same CPUs and
+A server and its control, the same program, take turns for some rounds, as in a block of the run, with the same CPUs and
 the same load point. The generator runs on the core that servers do not have. The scatter of the ratio inside
 a round is then known over loopback, and the run's own control shows it over the network.
 """

@@ -1,4 +1,4 @@
-"""What a run over several machines measures before its first block, and reports."""
+"""Measurements before the first block of a run over several machines, and their report."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""An observer that reports nothing: of a measurement that is no part of the run's results."""
+"""An observer that reports nothing: of a measurement whose figures the run does not contain."""
 
 from pathlib import Path
 

@@ -11,7 +11,7 @@ All bytes are those that the wire carries, with every header and the gap between
 | UDP header | 8 | RFC 768 |
 
 A network in software may count fewer of them: the limit of a virtual machine often counts 14 instead of 38 bytes around
-a packet, and then short packets take up to a quarter less than this says.
+a packet, and then short packets take up to a quarter less than computed here.
 """
 
 import math
@@ -47,7 +47,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Packets:
-    """How the messages of a path become packets."""
+    """The packets of a path, into which messages are divided."""
 
     mtu: int
     is_ipv6: bool = False

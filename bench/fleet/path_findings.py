@@ -1,4 +1,4 @@
-"""What the path to a generator means for a run: findings like those of ``holabench doctor``."""
+"""Findings about the path to a generator, like those of ``holabench doctor``."""
 
 import math
 from collections.abc import Sequence

@@ -53,7 +53,7 @@ class Asked(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Step(Generic[_Result]):
-    """What both sides did in a step. served: what this side saw. problem: why there is nothing."""
+    """A step as both sides saw it. served: by this side. problem: why there is nothing."""
 
     answer: Mapping[str, Any]
     served: _Result | None

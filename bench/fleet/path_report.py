@@ -1,4 +1,4 @@
-"""What is known of the path between the host of the servers and a generator. Pure."""
+"""Facts about the path between the host of the servers and a generator. Pure."""
 
 import math
 import statistics
@@ -119,7 +119,7 @@ def wire_of(
         strict=True,
     ):
         singles = [_known_bytes_per_s(path, each) for path, each in zip(paths, figures, strict=True)]
-        # A host that was busy alone was busy with several, too, so that their sum is no limit of the wire.
+        # A host that was busy alone was busy with several, too, so that their sum does not show the limit of the wire.
         host_is_limit = any(each is None or each.host_is_limit for each in figures)
         limits = [] if host_is_limit or total is None else [total]
         if all(single is not None for single in singles):

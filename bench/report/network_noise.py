@@ -1,4 +1,4 @@
-"""Whether load from other machines is noisier than load over loopback, by the controls of a run. Pure."""
+"""Noise of load from other machines beside that of load over loopback, by the controls of a run. Pure."""
 
 import math
 from collections.abc import Mapping, Sequence

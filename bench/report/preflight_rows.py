@@ -1,4 +1,4 @@
-"""What was found before the first block of a run over several machines, as rows for the report. Pure."""
+"""Findings before the first block of a run over several machines, as rows for the report. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
