@@ -48,6 +48,7 @@ IMPORT_RULES: dict[str, tuple[str, ...]] = {
         "bench.experiment",
         "bench.analysis",
         "servers.parent_death",
+        "servers.registry",
         "clients.addresses",
         "clients.worker_group",
         "clients.quality_codes",
@@ -99,10 +100,10 @@ def load(folder: "str | PathLike[str]") -> "RunData":
     """Return a run with its tables as DataFrames: ``load("results/reference").trials``.
 
     The tables are ``trials``, ``slices``, ``rounds``, ``resources``, ``histograms``, ``timeline``,
-    ``latency_windows``, ``replay``, ``max_rate``, ``summary``, ``comparisons`` and ``recovery``; docs/csv-columns.md
-    lists their columns. The other attributes are ``rates``, ``slice_lengths``, ``plan``, ``environment``,
-    ``started_at``, ``complete`` and ``load_time``. Raises bench.store.errors.StoreError if the folder is not a run, or
-    has another schema.
+    ``latency_windows``, ``generators``, ``replay``, ``max_rate``, ``summary``, ``comparisons`` and ``recovery``;
+    docs/csv-columns.md lists their columns. The other attributes are ``rates``, ``slice_lengths``, ``plan``,
+    ``environment``, ``started_at``, ``complete`` and ``load_time``. Raises bench.store.errors.StoreError if the folder
+    is not a run, or has another schema.
     """
     from pathlib import Path
 

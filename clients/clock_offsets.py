@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _DRIFT_SHARE = 100e-6  # a quartz drifts by less than 50 ppm, and two may drift apart
+_STALE_NS = 250_000_000  # until then the drift is below 25 us, less than a round trip of most networks
 _KEPT_S = 30.0  # for an older reading the drift is wider than the next round trip
 
 
@@ -45,6 +46,10 @@ class ClockOffset:
     def is_known(self) -> bool:
         """True if there is a reading."""
         return bool(self._readings)
+
+    def is_stale(self, now_ns: int) -> bool:
+        """Return whether the clocks may have drifted apart noticeably since the last reading."""
+        return now_ns - self._readings[-1].read_at_ns > _STALE_NS
 
     def add(self, reading: OffsetReading) -> None:
         """Keep a reading, and drop those that are too old to matter."""

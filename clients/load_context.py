@@ -1,5 +1,6 @@
 """Facts about a load beside its counts. Pure."""
 
+import math
 from dataclasses import dataclass
 
 from clients.measurement import Slice
@@ -21,6 +22,8 @@ class LoadContext:
     active: bool = True  # False: a phase in which the clients send nothing
     is_phase: bool = False  # of a load with several, so its requests may be answered in a later phase
     server_listens: bool | None = None  # after the load; None: not known
+    shortfall_share: float = math.nan  # of its part of the load, that the slowest of several generators did not send
+    missing_share: float = math.nan  # of the windows, that had begun before one of several generators did
     answered_before: bool = False  # the server has answered requests of an earlier phase
 
 

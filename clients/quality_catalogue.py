@@ -8,6 +8,7 @@ finding if they would measure the same: then the number is right, and the code n
 """
 
 from clients.cpu_time_codes import CPU_TIME_CODES
+from clients.generator_codes import GENERATOR_CODES
 from clients.quality_codes import ALL_BUT_MEMORY, RATES_AND_TIMES, REQUEST_TIMES, QualityCode, Quantity, Thresholds
 from clients.quality_findings import FINDINGS
 
@@ -170,6 +171,7 @@ CATALOGUE = {
             concerns=REQUEST_TIMES,
             of_percentile=True,
         ),
+        *GENERATOR_CODES,
         QualityCode(
             name="RUN_DELAY",
             short="generator preempted {} of the time",

@@ -103,6 +103,8 @@ def _check_generator(facts: Facts) -> dict[str, float]:
     elapsed_s = totals.elapsed_s or math.inf
     return {
         "GENERATOR_SATURATED": totals.busiest_cpu_s / elapsed_s,
+        "GENERATOR_BEHIND": facts.context.shortfall_share,
+        "GENERATOR_MISSING": facts.context.missing_share,
         "RUN_DELAY": totals.run_delay_s / elapsed_s,
         "CPU_STEAL": math.nan if facts.context.steal_share is None else facts.context.steal_share,
         "GENERATOR_GC": float(totals.gc_runs),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from clients.clock_offsets import ClockOffset, read_offset
 
 _FIRST_READINGS = 15  # of a clock; the one with the shortest round trip decides
-_READINGS_PER_SLICE = 2
+_LATER_READINGS = 2  # of a clock whose reading is stale: not in each slice, because they take a round trip each
 _LEAD_NS = 1_000_000  # from the last command until the load begins, beside the longest round trip
 _LATE_S = 100e-6  # by which a generator's thread begins late at most, usually
 
@@ -29,10 +29,12 @@ class SimultaneousStart:
         self._ask_clock = ask_clock
 
     def plan(self, generators: Collection[int]) -> CommonStart:
-        """Read the clocks of these generators, and return when their next load begins."""
+        """Read the clocks of these generators where it is time to, and return when their next load begins."""
         for number in generators:
             clock = self._clocks[number]
-            for _ in range(_READINGS_PER_SLICE if clock.is_known else _FIRST_READINGS):
+            if clock.is_known and not clock.is_stale(time.monotonic_ns()):
+                continue
+            for _ in range(_LATER_READINGS if clock.is_known else _FIRST_READINGS):
                 clock.add(read_offset(lambda number=number: self._ask_clock(number)))  # type: ignore[misc]
         now_ns = time.monotonic_ns()
         offsets = {number: self._clocks[number].best(now_ns) for number in generators}

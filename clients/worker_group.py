@@ -5,24 +5,22 @@ generators of a load begin at the same moment, as far as their clocks are known 
 before and after the window covers the rest: no request counts while only some of the generators send.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
 
-from clients.counts_transfer import from_plain, slice_from_plain
+from clients.generator_shares import SliceStart, describe_shares
 from clients.load_context import LoadContext
 from clients.load_division import divide
 from clients.load_spec import LoadSpec
 from clients.merged_counts import merge_population_slices, merge_populations
 from clients.phase_alignment import align_phases
-from clients.population_counts import PopulationSlice
 from clients.population_specs import parse_populations
 from clients.quality_catalogue import CATALOGUE, DEFAULT_THRESHOLDS
 from clients.quality_codes import Thresholds
 from clients.simultaneous_start import SimultaneousStart
 from clients.worker_answers import ONLY, answer_close, answer_slice
 
-_Counts = TypeVar("_Counts")
 _CLOCK_ANSWER_S = 10.0
 
 
@@ -50,16 +48,16 @@ class GeneratorFigures:
     late_start_us: float
 
     @classmethod
-    def of(cls, parts: Sequence[PopulationSlice]) -> "GeneratorFigures":
-        """Return the figures of one generator. parts: its slice of each population."""
-        tallies, usage = [part.slice_.counts.tally for part in parts], parts[0].slice_.usage
+    def of(cls, parts: Sequence[Mapping[str, Any]]) -> "GeneratorFigures":
+        """Return the figures of one generator. parts: plain counts of each population, in its slice."""
+        tallies, usage = [part["tally"] for part in parts], parts[0]["usage"]
         return cls(
             sent=sum(tally["sent"] for tally in tallies),
             unsent=sum(tally["unsent"] for tally in tallies),
             answered=sum(tally["ok"] for tally in tallies),
-            cpu_share=usage.busiest_cpu_share,
-            run_delay_share=usage.run_delay_s / usage.elapsed_s if usage.elapsed_s else 0.0,
-            late_start_us=1e6 * usage.late_start_s,
+            cpu_share=usage["busiest_cpu_share"],
+            run_delay_share=usage["run_delay_s"] / usage["elapsed_s"] if usage["elapsed_s"] else 0.0,
+            late_start_us=1e6 * usage["late_start_s"],
         )
 
 
@@ -69,6 +67,7 @@ class _OpenLoad:
 
     specs: dict[str, LoadSpec]  # of all generators together, by population
     shares: dict[int, dict[str, LoadSpec]]  # of each member that has connections, by its number
+    starts: list[SliceStart] = field(default_factory=list)  # of the slices that count
 
 
 class WorkerGroup:
@@ -175,7 +174,10 @@ class WorkerGroup:
         return _OpenLoad(specs, {number: own for number, own in shares.items() if own})
 
     def _forward(self, name: str, command: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
-        answers = self._ask(dict.fromkeys(self._loads[name].shares, command), timeout_s)
+        load = self._loads[name]
+        if command["do"] == "discard":
+            del load.starts[-1:]
+        answers = self._ask(dict.fromkeys(load.shares, command), timeout_s)
         if error := self._error(answers):
             return error
         return {"ok": True, "elapsed_s": max(answer.get("elapsed_s", 0.0) for answer in answers.values())}
@@ -196,16 +198,17 @@ class WorkerGroup:
         answers = self._ask({k: {**own, "start_ns": start_ns} for k, start_ns in start.start_ns.items()}, timeout_s)
         if error := self._error(answers):
             return error
-        parts = _parts(answers, load, slice_from_plain)
+        parts = _parts(answers, load)
         merged = {key: merge_population_slices([*found.values()], load.specs[key]) for key, found in parts.items()}
         figures = {
-            self._members[k].name: GeneratorFigures.of([found[k] for found in parts.values() if k in found])
-            for k in load.shares
+            k: GeneratorFigures.of([found[k]["slice"] for found in parts.values() if k in found]) for k in load.shares
         }
+        late_s = {k: each.late_start_us / 1e6 for k, each in figures.items()}
+        load.starts.append(SliceStart(start.bound_s, start.margin_s, own["warmup_s"], late_s))
         facts = {
-            "start_skew_us": 1e6 * start.bound_s + max(each.late_start_us for each in figures.values()),
+            "start_skew_us": 1e6 * load.starts[-1].skew_s,
             "start_margin_us": 1e6 * start.margin_s,
-            "generators": {member: asdict(each) for member, each in figures.items()},
+            "generators": {self._members[k].name: asdict(each) for k, each in figures.items()},
         }
         answer = answer_slice(merged)
         for described in answer["slices"].values() if "slices" in answer else [answer["slice"]]:
@@ -229,15 +232,25 @@ class WorkerGroup:
         answers = self._ask(dict.fromkeys(load.shares, close), timeout_s)
         if error := self._error(answers):
             return error
-        parts = _parts(answers, load, from_plain)
+        parts = _parts(answers, load)
         counts = {key: merge_populations([*found.values()], load.specs[key]) for key, found in parts.items()}
+        duration_s = max(each.totals.duration_s for each in counts.values())
+        shares = describe_shares(parts, load.shares, load.starts, duration_s)
         context = LoadContext(
             baseline_rps=command.get("baseline_rps"),
             drops=_add_drops([answer["drops"] for answer in answers.values()], command.get("server_drops")),
             good_clock=all(answer["good_clock"] for answer in answers.values()),
             thresholds=self._thresholds,
+            shortfall_share=max(each.shortfall_share for each in shares.values()),
+            missing_share=max(each.missing_share for each in shares.values()),
         )
-        return answer_close(counts, tuple(cpu for answer in answers.values() for cpu in answer["cpus"]), context)
+        answer = answer_close(counts, tuple(cpu for each in answers.values() for cpu in each["cpus"]), context)
+        facts = {
+            "start_skew_us": 1e6 * max((start.skew_s for start in load.starts), default=0.0),
+            "start_margin_us": 1e6 * max((start.margin_s for start in load.starts), default=0.0),
+            "generators": {self._members[k].name: asdict(each) for k, each in shares.items()},
+        }
+        return {**answer, **facts}
 
 
 def _open_command(name: str, specs: Mapping[str, LoadSpec]) -> dict[str, Any]:
@@ -248,19 +261,10 @@ def _open_command(name: str, specs: Mapping[str, LoadSpec]) -> dict[str, Any]:
     return {"do": "open", "id": name, "populations": populations}
 
 
-def _parts(
-    answers: Mapping[int, Mapping[str, Any]],
-    load: _OpenLoad,
-    from_values: Callable[[Mapping[str, Any], LoadSpec], _Counts],
-) -> dict[str, dict[int, _Counts]]:
+def _parts(answers: Mapping[int, Mapping[str, Any]], load: _OpenLoad) -> dict[str, dict[int, Mapping[str, Any]]]:
     """Return what each generator counted, by population and number of the generator."""
     return {
-        key: {
-            number: from_values(answer["counts"][key], load.shares[number][key])
-            for number, answer in answers.items()
-            if key in load.shares[number]
-        }
-        for key in load.specs
+        key: {k: answer["counts"][key] for k, answer in answers.items() if key in load.shares[k]} for key in load.specs
     }
 
 

@@ -224,6 +224,14 @@ AllowRoot = Annotated[
         "--allow-root", rich_help_panel=_HOSTS, help="Let the agents on other hosts run as root. Default: refuse."
     ),
 ]
+AllowTarget = Annotated[
+    str,
+    typer.Option(
+        metavar="HOSTS",
+        rich_help_panel=_SERVERS,
+        help="Other machines that targets of a plan file may be on; several with commas between. Default: none.",
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print what would be measured and how long it takes, and exit.")
 ]

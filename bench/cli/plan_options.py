@@ -1,10 +1,8 @@
 """From the options of a command line to a plan. Every error is one line: Stop, or PlanError."""
 
 import itertools
-import os
 import secrets
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -127,70 +125,38 @@ def add_seed(plan: Plan) -> Plan:
     return plan if plan.seed is not None else msgspec.structs.replace(plan, seed=secrets.randbelow(2**31))
 
 
-def find_interpreters(plan: Plan, warn: Callable[[str], None]) -> Plan:
-    """Return the plan with the paths of its interpreters. Interpreters that are not installed are left out.
-
-    An interpreter is named by its version. Where two have the same, both keep the plan's own names.
-
-    Raises PlanError for an interpreter that is given by its path and does not work, and for one that is listed twice.
-    """
-    from bench.machine.interpreters import Interpreter, NoInterpreterError, find, own_label
-
-    found: dict[str, Interpreter] = {}
-    for label, wanted in plan.pythons.items():
-        try:
-            interpreter = find(wanted)
-        except NoInterpreterError as error:
-            if "/" in wanted:
-                raise PlanError(f"pythons: {error}") from error
-            warn(f"skipping interpreter {label}: not installed")
-            continue
-        if "/" in wanted or interpreter.label != own_label():
-            found[label] = interpreter
-    _refuse_same_interpreter({label: interpreter.path for label, interpreter in found.items()})
-    versions = Counter(interpreter.label for interpreter in found.values())
-    paths = {
-        interpreter.label if versions[interpreter.label] == 1 else label: interpreter.path
-        for label, interpreter in found.items()
-    }
-    if len(paths) < len(found):
-        raise PlanError(
-            f"pythons: {', '.join(map(repr, found))}: a name of one is the version of another; choose other names",
-            key="pythons",
-        )
-    return msgspec.structs.replace(plan, pythons=paths)
-
-
-def _refuse_same_interpreter(paths: Mapping[str, str]) -> None:
-    """Raise PlanError if two names mean the same interpreter. paths: by name."""
-    names: dict[str, str] = {}
-    for name, path in paths.items():
-        # The interpreter of a virtual environment is a link to another one, and has other packages.
-        other = names.setdefault(os.path.abspath(path), name)  # noqa: PTH100 - resolve() would follow links
-        if other != name:
-            raise PlanError(f"pythons: {other!r} and {name!r} are the same interpreter, {path}", key="pythons")
-
-
 def refuse_missing_programs(plan: Plan, source: str, given: Mapping[str, Any]) -> None:
     """Raise Stop if the program of a --server, or of a server in the user's own plan, is not installed.
 
     A preset is shared between machines, so its servers are skipped where their program is missing. source: of the plan.
     """
-    from bench.experiment.external_program import find_missing_program
-    from bench.experiment.model_catalogue import filled
+    from bench.experiment.plan_programs import missing_programs
 
     given_servers = {parse_server("--server", text)["name"]: text for text in given.get("server") or []}
-    is_preset = source in preset_names()
-    for server in plan.external_servers:
-        if not server.command or (is_preset and server.name not in given_servers):
-            continue
-        if program := find_missing_program(filled(server)):
-            text = given_servers.get(server.name)
-            place = f"plan {source}: external server {server.name!r}" if text is None else f"--server {text!r}"
-            folder = f"of the folder {server.folder!r}" if server.folder else "of the current directory"
-            raise Stop(
-                f"{place}: the program {program!r} was not found; install it, or write ./{program} for a file {folder}"
-            )
+    for server, program in missing_programs(plan, required_servers(plan, source, given)):
+        text = given_servers.get(server.name)
+        place = f"plan {source}: external server {server.name!r}" if text is None else f"--server {text!r}"
+        folder = f"of the folder {server.folder!r}" if server.folder else "of the current directory"
+        raise Stop(
+            f"{place}: the program {program!r} was not found; install it, or write ./{program} for a file {folder}"
+        )
+
+
+def required_servers(plan: Plan, source: str, given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the external servers whose programs must be installed: those of options, and of the user's own plan."""
+    if source not in preset_names():
+        return tuple(server.name for server in plan.external_servers)
+    return tuple(parse_server("--server", text)["name"] for text in given.get("server") or [])
+
+
+def required_interpreters(plan: Plan, given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the interpreters that must be installed: those of --python."""
+    return tuple(plan.pythons) if "python" in given else ()
+
+
+def on_other_hosts(given: Mapping[str, Any]) -> bool:
+    """Return whether the servers run on another host, so that interpreters are searched there."""
+    return "fleet" in given or "servers_on" in given
 
 
 def _plan_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,7 +167,8 @@ def _plan_overrides(given: Mapping[str, Any]) -> dict[str, Any]:
         if name in given:
             overrides[name] = parse_names(f"--{name}", given[name])
     if "python" in given:
-        overrides["pythons"] = _parse_interpreters(given["python"])
+        find = _name_interpreters if on_other_hosts(given) else _parse_interpreters
+        overrides["pythons"] = find(given["python"])
     if "target_precision" in given:
         overrides["target_precision"] = parse_percent("--target-precision", given["target_precision"])
         overrides["blocks"] = MAX_BLOCKS
@@ -259,6 +226,16 @@ def _load_without_names(scenario: Scenario) -> Scenario:
 def _as_typed(value: object) -> str:
     """Return a value as it was typed, at least if it is short: -1 for -1.0."""
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _name_interpreters(text: str) -> dict[str, str]:
+    """Return the interpreters of --python for another host, which finds them: by their own names. Raises Stop."""
+    names = parse_names("--python", text)
+    labels = [Path(name).name for name in names]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise Stop(f"--python {text}: {label!r} is listed twice; name both in a plan file (key pythons)")
+    return dict(zip(labels, names, strict=True))
 
 
 def _parse_interpreters(text: str) -> dict[str, str]:

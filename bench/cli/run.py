@@ -3,10 +3,11 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -21,8 +22,9 @@ from bench.cli.plan_options import (
     add_seed,
     as_refusal,
     build_plan,
-    find_interpreters,
     refuse_missing_programs,
+    required_interpreters,
+    required_servers,
 )
 from bench.cli.plan_preview import print_plan
 from bench.cli.progress import ProgressDisplay
@@ -32,6 +34,7 @@ from clients.cli_errors import Stop
 
 if TYPE_CHECKING:  # without pandas, other commands start two seconds sooner
     from bench.experiment.runner import Outcome
+    from bench.fleet.host_programs import HostPrograms
     from bench.plan.definition import Plan
     from bench.store.run_folder import RunFolder
 
@@ -67,6 +70,7 @@ def run(
     servers_on: options.ServersOn = "",
     generators_on: options.GeneratorsOn = "",
     allow_root: options.AllowRoot = False,
+    allow_target: options.AllowTarget = "",
     lang: Language = None,
     dry_run: options.DryRun = False,
 ) -> int:
@@ -99,14 +103,16 @@ def run(
     _treat_termination_as_ctrl_c()
     try:
         if resume is not None:
-            outcome = _resume(resume, hosts, console)
+            outcome = _resume(resume, hosts, console, _named_targets(given), models_from)
         else:
             plan = build_plan(plan_source, given)
-            refuse_missing_programs(plan, plan_source, given)
+            if not hosts.is_given:
+                refuse_missing_programs(plan, plan_source, given)
             if dry_run:
                 print_plan(plan, stdout_console())
                 return 0
-            outcome = _measure(plan, hosts, output_dir, console, minutes)
+            needed = required_interpreters(plan, given), required_servers(plan, plan_source, given)
+            outcome = _measure(plan, hosts, output_dir, console, given, _Needed(models_from, *needed))
     except PlanError as error:
         raise as_refusal(error, given) from error
     except KeyboardInterrupt as error:  # later ones are in the outcome
@@ -116,20 +122,64 @@ def run(
         return finish_run(outcome, console, as_json=as_json, charts=not no_charts)
 
 
-def _measure(plan: "Plan", hosts: FleetOptions, output_dir: Path, console: Console, minutes: float | None) -> "Outcome":
-    """Measure a plan. minutes: the time budget, if there is one. Raises PlanError, Stop."""
+@dataclass(frozen=True, slots=True)
+class _Needed:
+    """What the machine of the servers must have, by the command line."""
+
+    models_from: Path | None = None
+    pythons: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+
+    def for_host(self) -> "HostPrograms":
+        """Return it for another host. Raises Stop."""
+        from bench.fleet.errors import FleetInputError
+        from bench.fleet.host_programs import HostPrograms, read_models
+
+        try:
+            return HostPrograms(read_models(self.models_from) if self.models_from else {}, self.pythons, self.servers)
+        except FleetInputError as error:
+            raise Stop(str(error)) from error
+
+
+def _measure(
+    plan: "Plan", hosts: FleetOptions, output_dir: Path, console: Console, given: Mapping[str, Any], needed: _Needed
+) -> "Outcome":
+    """Measure a plan. given: the options. Raises PlanError, Stop."""
     from bench.experiment import runner
+    from bench.experiment.plan_programs import find_interpreters
     from bench.experiment.targets import resolve_targets
 
     _refuse_unwritable(output_dir)
+    minutes = given.get("minutes")
     with ProgressDisplay(console) as display, _failures_as_stop():
-        plan = add_seed(find_interpreters(resolve_targets(plan, display.on_message), display.on_message))
+        plan = add_seed(resolve_targets(plan, display.on_message, _named_targets(given)))
         if hosts.is_given:
+            _refuse_loopback_targets(plan)
+            programs = needed.for_host()
             with open_fleet(hosts, display) as (fleet, roles):
                 from bench.fleet import fleet_run
 
-                return fleet_run.run(fleet, roles, plan, output_dir, display, minutes)
+                return fleet_run.run(fleet, roles, plan, output_dir, display, minutes, programs)
+        plan = find_interpreters(plan, display.on_message)
         return runner.run(plan, output_dir, _usable_cpus(), display, minutes)
+
+
+def _named_targets(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the hosts, or HOST:PORT, that the command line names as targets."""
+    named = [given.get("target", "").partition("://")[2], *given.get("allow_target", "").split(",")]
+    return tuple(filter(None, (name.strip() for name in named)))
+
+
+def _refuse_loopback_targets(plan: "Plan") -> None:
+    """Raise Stop for a running server on this machine's loopback, which generators on other hosts do not reach."""
+    from bench.fleet.addresses import is_loopback
+
+    for server in plan.external_servers:
+        if server.target and is_loopback(server.address[0]):
+            raise Stop(
+                f"external server {server.name!r}: generators on other hosts cannot reach {server.target}; name the "
+                "address of that machine in their network"
+            )
 
 
 def _refuse_unwritable(output_dir: Path) -> None:
@@ -141,17 +191,21 @@ def _refuse_unwritable(output_dir: Path) -> None:
         raise Stop(f"--output-dir {output_dir}: {existing} cannot be written; name another directory")
 
 
-def _resume(path: Path, hosts: FleetOptions, console: Console) -> "Outcome":
-    """Measure what is missing in a run folder. Raises PlanError, Stop."""
+def _resume(
+    path: Path, hosts: FleetOptions, console: Console, named: Collection[str], models_from: Path | None
+) -> "Outcome":
+    """Measure what is missing in a run folder. named: targets of the command line. Raises PlanError, Stop."""
     from bench.experiment import runner
+    from bench.experiment.targets import refuse_foreign_targets
 
     folder = open_for_resume(path, console)
+    refuse_foreign_targets(folder.read().plan, named)
     with ProgressDisplay(console) as display, _failures_as_stop():
         if hosts.is_given:
             with open_fleet(hosts, display) as (fleet, roles):
                 from bench.fleet import fleet_run
 
-                return fleet_run.resume(fleet, roles, folder, display)
+                return fleet_run.resume(fleet, roles, folder, display, _Needed(models_from).for_host())
         return runner.resume(folder, _usable_cpus(), display)
 
 

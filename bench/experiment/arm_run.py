@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.experiment.accepting import usage_once_accepted
 from bench.experiment.child_process import ServerError
+from bench.experiment.generator_process import GeneratorParts
 from bench.experiment.kernel_memory import (
     growth_without_sockets_mb,
     holds_connections,
@@ -16,6 +17,7 @@ from bench.experiment.kernel_memory import (
 from bench.experiment.recovery_time import recovery_s
 from bench.experiment.row_builder import (
     TrialContext,
+    generator_rows,
     histogram_rows,
     latency_window_rows,
     resource_row,
@@ -32,7 +34,15 @@ from bench.machine.process_usage import Usage
 from bench.machine.socket_buffers import pending_connections, server_sockets
 from bench.plan.population_loads import PopulationLoad
 from bench.plan.slice_lengths import FIRST_WARMUP_S, SliceLength
-from bench.schema.csv_schema import HistogramRow, LatencyWindowRow, ResourceRow, SliceRow, TimelineRow, TrialRow
+from bench.schema.csv_schema import (
+    GeneratorRow,
+    HistogramRow,
+    LatencyWindowRow,
+    ResourceRow,
+    SliceRow,
+    TimelineRow,
+    TrialRow,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,7 @@ class ArmRows:
     histograms: list[HistogramRow]
     timeline: list[TimelineRow]
     latency_windows: list[LatencyWindowRow]
+    generators: list[GeneratorRow]
 
 
 @dataclass(slots=True)
@@ -152,7 +163,7 @@ class ArmRun:
         """
         memory_mb = self.server.tree.memory_mb()
         socket_mb = self._socket_mb() if memory_mb is not None else None  # of a server on this machine
-        documents, histograms = self._close(baseline_rps)
+        documents, histograms, generators = self._close(baseline_rps)
         of_load = WholeLoad(
             ready=self.server.ready,
             resources=[each.resources for each in self.slices],
@@ -165,8 +176,11 @@ class ArmRun:
             opening_kernel_mb=self.opening_kernel_mb,
             socket_mb=socket_mb,
             listen_overflows=self.listen_overflows,
+            start_skew_us=generators.start_skew_us,
+            start_margin_us=generators.start_margin_us,
         )
-        rows = ArmRows([], [row for each in self.slices for row in each.rows], [], [], [])
+        of_generators = generator_rows(self.trial, generators.figures)
+        rows = ArmRows([], [row for each in self.slices for row in each.rows], [], [], [], of_generators)
         for position, trial in enumerate(self.trials):
             name, phase = trial.part.point.population, trial.part.phase
             document = documents[name] if phase is None else documents[name]["phases"][phase]
@@ -282,13 +296,13 @@ class ArmRun:
 
     def _close(
         self, baseline_rps: float | None
-    ) -> tuple[Mapping[str, dict[str, Any]], Mapping[str, Mapping[str, list[list[int]]]]]:
-        """Close the connections; return documents and histograms of each population by name."""
+    ) -> tuple[Mapping[str, dict[str, Any]], Mapping[str, Mapping[str, list[list[int]]]], GeneratorParts]:
+        """Close the connections; return documents and histograms of each population, and all generators' parts."""
         generator, drops = self.context.generator, self._server_drops()
         if drops is not None and self.drops_before is not None:
             drops = max(0, drops - self.drops_before)
         if self.trial.load.has_populations:
             closed = generator.close_populations(self.load_name, drops)
-            return closed.documents, closed.histograms
+            return closed.documents, closed.histograms, closed.generators
         only = generator.close(self.load_name, baseline_rps, drops)
-        return {"": only.document}, {"": only.histograms}
+        return {"": only.document}, {"": only.histograms}, only.generators

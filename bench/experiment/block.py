@@ -31,6 +31,7 @@ from bench.plan.slice_lengths import Lengths, planned_length
 from bench.schema.arms import Arm
 from bench.schema.csv_schema import (
     DISTURBED,
+    GeneratorRow,
     HistogramRow,
     LatencyWindowRow,
     ReplayRow,
@@ -74,6 +75,7 @@ class Block:
         self._timeline: list[TimelineRow] = []
         self._latency_windows: list[LatencyWindowRow] = []
         self._replay: list[ReplayRow] = []
+        self._generators: list[GeneratorRow] = []
         self.lost = ""
 
     def run(self) -> BlockRows:
@@ -96,6 +98,7 @@ class Block:
             self._timeline,
             self._latency_windows,
             self._replay,
+            self._generators,
         )
 
     def _run_scenarios(self) -> None:
@@ -256,6 +259,7 @@ class Block:
             self._histograms += rows.histograms
             self._timeline += rows.timeline
             self._latency_windows += rows.latency_windows
+            self._generators += rows.generators
 
         self._run_step(arm_run, finish)
         if arm_run.failure:

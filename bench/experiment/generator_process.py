@@ -6,7 +6,7 @@ which ends the run. A server that cannot be loaded raises ServerError, and the g
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bench.experiment.child_commands import generator_command
@@ -26,6 +26,7 @@ class ClosedLoad:
 
     document: dict[str, Any]
     histograms: Mapping[str, list[list[int]]]  # rows of lower_ns, upper_ns, count by quantity
+    generators: "GeneratorParts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,24 @@ class ClosedPopulations:
 
     documents: Mapping[str, dict[str, Any]]  # by population
     histograms: Mapping[str, Mapping[str, list[list[int]]]]  # by population, or by population/phase
+    generators: "GeneratorParts"
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorParts:
+    """The parts that several generators had in a load. Empty with one generator.
+
+    figures: of each, by the name of its host.
+    """
+
+    figures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    start_skew_us: float | None = None
+    start_margin_us: float | None = None
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> "GeneratorParts":
+        """Return the parts that an answer of several generators contains."""
+        return cls(answer.get("generators", {}), answer.get("start_skew_us"), answer.get("start_margin_us"))
 
 
 class GeneratorChild(Protocol):
@@ -145,12 +164,12 @@ class Generator:
         dropped at a server that is not on the generator's machine.
         """
         answer = self._ask({"do": "close", "id": load, "baseline_rps": baseline_rps, "server_drops": server_drops})
-        return ClosedLoad(answer["document"], answer["histograms"])
+        return ClosedLoad(answer["document"], answer["histograms"], GeneratorParts.of(answer))
 
     def close_populations(self, load: str, server_drops: int | None = None) -> ClosedPopulations:
         """Close a load with several populations; return the counts of each. server_drops: as in ``close``."""
         answer = self._ask({"do": "close", "id": load, "server_drops": server_drops})
-        return ClosedPopulations(answer["documents"], answer["histograms"])
+        return ClosedPopulations(answer["documents"], answer["histograms"], GeneratorParts.of(answer))
 
     def abandon(self, load: str) -> None:
         """Close a load whose server failed."""

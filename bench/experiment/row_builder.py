@@ -12,7 +12,7 @@ from bench.machine.process_usage import Usage, switches_between
 from bench.plan.population_loads import LoadPart
 from bench.plan.schedule import Schedule, ScheduledLoad
 from bench.schema.arms import Arm
-from bench.schema.csv_schema import HistogramRow, LatencyWindowRow, ResourceRow, SliceRow, TimelineRow
+from bench.schema.csv_schema import GeneratorRow, HistogramRow, LatencyWindowRow, ResourceRow, SliceRow, TimelineRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,8 @@ def slice_row(
         generator_cpu_us=report["generator_cpu_us"],
         generator_cpu_share=report["generator_cpu_share"],
         run_delay_share=report["run_delay_share"],
+        start_skew_us=report.get("start_skew_us"),
+        start_margin_us=report.get("start_margin_us"),
         codes="",
     )
 
@@ -120,6 +122,28 @@ def histogram_rows(trial: TrialContext, histograms: Mapping[str, Sequence[Sequen
     """Return a row for every histogram that is not empty."""
     factors = trial.factors
     return [HistogramRow.of_slots(factors, quantity, slots) for quantity, slots in histograms.items() if slots]
+
+
+def generator_rows(trial: TrialContext, generators: Mapping[str, Mapping[str, Any]]) -> list[GeneratorRow]:
+    """Return a row for each of several generators. generators: figures of each, by the name of its host."""
+    return [
+        GeneratorRow(
+            **trial.load_factors,
+            generator_host=name,
+            generator_connections=each["connections"],
+            sent=each["sent"],
+            unsent=each["unsent"],
+            answered=each["answered"],
+            load_ratio=each["load_ratio"],
+            shortfall_share=each["shortfall_share"],
+            generator_cpu_share=each["cpu_share"],
+            run_delay_share=each["run_delay_share"],
+            lateness_p99_us=each["lateness_p99_us"],
+            late_start_us=each["late_start_us"],
+            missing_share=each["missing_share"],
+        )
+        for name, each in generators.items()
+    ]
 
 
 def timeline_rows(trial: TrialContext, goodput: Mapping[str, Any] | None) -> list[TimelineRow]:

@@ -1,7 +1,8 @@
 """Find the address of each running server of a plan before anything is measured."""
 
+import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
@@ -14,24 +15,54 @@ _CONNECT_S = 5.0  # for a server on another machine
 _REFUSAL_S = 0.1  # over UDP only the absence of a refusal is seen; on loopback it comes at once
 
 
-def resolve_targets(plan: Plan, report: Callable[[str], None]) -> Plan:
+def resolve_targets(plan: Plan, report: Callable[[str], None], named: Collection[str] = ()) -> Plan:
     """Return the plan with the numeric address of each target. Raises PlanError if nobody listens there.
 
     report: called with a line for each name that was resolved. The run folder keeps the plan, and so the address.
+    named: as in ``refuse_foreign_targets``, which is checked first.
     """
+    refuse_foreign_targets(plan, named)
     servers = tuple(
         _resolve(server, plan, report) if is_address(server.target) else server for server in plan.external_servers
     )
     return msgspec.structs.replace(plan, external_servers=servers)
 
 
+def refuse_foreign_targets(plan: Plan, named: Collection[str]) -> None:
+    """Raise PlanError if a plan aims load at another machine that the user has not named.
+
+    A plan may come from anybody. named: hosts, or HOST:PORT, of the command line.
+    """
+    for server in plan.external_servers:
+        if not is_address(server.target):
+            continue
+        host, _ = server.address
+        if {server.target, host, host.strip("[]")} & set(named):
+            continue
+        if foreign := [address for address in _addresses(server) if not _is_own(address)]:
+            problem = (
+                f"would load {foreign[0]}, another machine, which the command line does not name; if you may load it, "
+                f"add --allow-target {host}"
+            )
+            raise PlanError(f"external server {server.name!r} {problem}", key="target", problem=problem)
+
+
+def _is_own(address: str) -> bool:
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback or _is_local(address)
+
+
+def _addresses(server: ExternalServer) -> Sequence[str]:
+    """Return the addresses of a target. Raises PlanError."""
+    try:
+        return addresses.resolve(server.address[0])
+    except addresses.AddressError as error:
+        raise PlanError(f"external server {server.name!r}: {error}", key="target", problem=str(error)) from error
+
+
 def _resolve(server: ExternalServer, plan: Plan, report: Callable[[str], None]) -> ExternalServer:
     host, port = server.address
     transport = next((name for name in server.transports if name in plan.transports), server.transports[0])
-    try:
-        candidates = addresses.resolve(host)
-    except addresses.AddressError as error:
-        raise PlanError(f"external server {server.name!r}: {error}", key="target", problem=str(error)) from error
+    candidates = _addresses(server)
     reasons: dict[str, str] = {}
     for address in candidates:
         reasons[address] = _why_unreachable(transport, address, port)

@@ -32,6 +32,8 @@ class WholeLoad:
     socket_mb: float | None = None  # of the server's sockets, at the end
     listen_overflows: int | None = None
     wire_share: float = math.nan  # of what the network between the hosts carries; of a phase, its own
+    start_skew_us: float | None = None  # of several generators
+    start_margin_us: float | None = None
 
     @property
     def server_cpu_us(self) -> float:
@@ -123,6 +125,8 @@ def trial_row(trial: TrialContext, measurement: TrialMeasurement) -> TrialRow:
         cpu_source=_cpu_source(load),
         generator_cpu_share=document["generator"]["cpu_share"],
         **{name: document["generator"][name] for name in _GENERATOR_COLUMNS},
+        start_skew_us=load.start_skew_us,
+        start_margin_us=load.start_margin_us,
         **load.ready["sockets"],
         background_load_share=_none_if_nan(load.background_load_share),
         limited_by=judgement.limited_by,

@@ -18,6 +18,7 @@ from bench.experiment.runner import Outcome
 from bench.fleet.controller import Fleet, Role, RoleSpecification, Task
 from bench.fleet.errors import FleetError
 from bench.fleet.folder_mirror import FileChange, FolderChanges, apply_changes
+from bench.fleet.host_programs import NO_PROGRAMS, HostPrograms
 from bench.fleet.run_events import deliver
 from bench.plan.definition import Plan, PlanError
 from bench.plan.schedule import Hosts, resolve
@@ -103,17 +104,29 @@ class _Mirror:
 
 
 def run(
-    fleet: Fleet, hosts: FleetHosts, plan: Plan, output_dir: Path, observer: RunObserver, minutes: float | None = None
+    fleet: Fleet,
+    hosts: FleetHosts,
+    plan: Plan,
+    output_dir: Path,
+    observer: RunObserver,
+    minutes: float | None = None,
+    programs: HostPrograms = NO_PROGRAMS,
 ) -> Outcome:
     """Measure a plan that has a seed. Raises as ``bench.experiment.runner.run`` does, and FleetError."""
-    command = {"do": "run", "plan": encode(plan), "minutes": minutes}
+    command = {"do": "run", "plan": encode(plan), "minutes": minutes, "programs": programs.to_plain()}
     return _execute(fleet, hosts, command, _Mirror(output_dir, observer, plan))
 
 
-def resume(fleet: Fleet, hosts: FleetHosts, folder: RunFolder, observer: RunObserver) -> Outcome:
+def resume(
+    fleet: Fleet,
+    hosts: FleetHosts,
+    folder: RunFolder,
+    observer: RunObserver,
+    programs: HostPrograms = NO_PROGRAMS,
+) -> Outcome:
     """Measure the missing blocks of a run. folder: reopened. Raises as ``run``."""
     files = [change.to_plain() for change in FolderChanges(folder.path).look()]
-    command = {"do": "resume", "folder": folder.path.name, "files": files}
+    command = {"do": "resume", "folder": folder.path.name, "files": files, "programs": programs.to_plain()}
     return _execute(fleet, hosts, command, _Mirror(folder.path.parent, observer, folder.read().plan, folder))
 
 

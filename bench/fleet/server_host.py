@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bench.experiment import runner
 from bench.experiment.child_process import ChildError
 from bench.fleet.folder_mirror import FileChange, apply_changes
+from bench.fleet.host_programs import HostPrograms
 from bench.fleet.remote_generators import GeneratorAddress, RemoteGenerators
 from bench.fleet.role_program import RoleFailure, RoleProgram
 from bench.fleet.run_events import RunReporter
@@ -43,9 +44,11 @@ def _execute(program: RoleProgram, command: Mapping[str, Any]) -> dict[str, Any]
     """Run or resume; return what was measured. Raises PlanError, ChildError, StoreError, RoleFailure."""
     reporter, remote, cpus = RunReporter(program.event), _remote(command), sorted(os.sched_getaffinity(0))
     spool = Path(command["spool"]).expanduser()
+    programs = HostPrograms.from_plain(command["programs"])
+    programs.add_models(spool.parent / "models")
     match command:
         case {"do": "run", "plan": str(text), "minutes": minutes}:
-            plan = decode(text, "of the controller")
+            plan = programs.find(decode(text, "of the controller"), command["server"], reporter.on_warning)
             return _describe(runner.run(plan, spool, cpus, reporter, minutes, remote))
         case {"do": "resume", "folder": str(name), "files": list(files)}:
             path = spool / Path(name).name

@@ -27,6 +27,7 @@ from bench.report.charts.catalogue import (
 from bench.report.computing_times import with_unit_times
 from bench.report.content import Picture
 from bench.report.first_screen import first_screen
+from bench.report.generator_notes import generators_line
 from bench.report.network_noise import network_noise
 from bench.report.render import Results, RunContext, page_without_charts
 from bench.report.tables import ResultTable, result_tables
@@ -77,7 +78,10 @@ def build(run: RunData, chart_workers: ChartWorkers | None) -> Report:
         requests, remarks = _draw(run, summary, comparisons, trials, recovery, requests, chart_workers)
     files = _write_tables(folder, summary, comparisons, recovery)
     noise, environment, unranked = network_noise(run.environment, run.slices), run.environment, unranked_models(trials)
-    first = first_screen(summary, comparisons, trials, unranked, recovery, environment, run.load_time, noise)
+    generators = generators_line(run.generators, thresholds)
+    first = first_screen(
+        summary, comparisons, trials, unranked, recovery, environment, run.load_time, noise, generators
+    )
     scenario_names = [scenario.name for scenario in run.plan.scenarios]
     tables = result_tables(summary, comparisons, unranked, scenario_names)
     pictures: list[Picture] = []

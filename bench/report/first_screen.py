@@ -47,11 +47,13 @@ def first_screen(
     environment: Mapping[str, Any] | None = None,
     load_time: LoadTime | None = None,
     network: str = "",
+    generators: str = "",
 ) -> FirstScreen:
     """Return the beginning of a report.
 
     unranked: models that are not ranked. recovery: how often each arm recovered from each overload. load_time: unknown
-    without one. network: a sentence on its noise, of a run over several machines.
+    without one. network: a sentence on its noise, of a run over several machines. generators: line on load generators
+    that fell behind.
     """
     asked = of_first_populations(comparisons, trials)
     # A plan with phases or slow clients asks about these; capacities are background there.
@@ -62,6 +64,7 @@ def first_screen(
     notes = [
         Note(noise_line(noise_floor(comparisons)) if len(summary) else "", "caveats"),
         Note(network, "preflight"),
+        Note(generators, "caveats"),
         Note(machine_line(environment or {}), "machine"),
         Note(caveats_line(trust_sentence(summary, trials), load_time, not_measured), "caveats"),
     ]

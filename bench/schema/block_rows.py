@@ -1,7 +1,7 @@
 """Raw rows of a block, but for its trials: slices, rounds, resources and histograms."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from bench.schema import load_columns
@@ -89,6 +89,12 @@ class SliceRow:
     ]
     generator_cpu_share: Annotated[float, load_columns.GENERATOR_CPU_SHARE]
     run_delay_share: Annotated[float, load_columns.RUN_DELAY_SHARE]
+    start_skew_us: Annotated[float | None, replace(load_columns.START_SKEW_US, is_new=True)] = field(
+        default=None, kw_only=True
+    )
+    start_margin_us: Annotated[float | None, replace(load_columns.START_MARGIN_US, is_new=True)] = field(
+        default=None, kw_only=True
+    )
     codes: Codes
 
     def __post_init__(self) -> None:

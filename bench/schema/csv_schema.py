@@ -11,6 +11,7 @@ Schema history:
 """
 
 from bench.schema.block_rows import DISTURBED, HistogramRow, ResourceRow, RoundRow, SliceRow
+from bench.schema.generator_row import GeneratorRow
 from bench.schema.latency_window_row import LatencyWindowRow
 from bench.schema.rate_rows import MaxRateRow, RateRow, SliceLengthRow
 from bench.schema.recovery_row import RecoveryRow
@@ -25,6 +26,7 @@ __all__ = [
     "DISTURBED",
     "SCHEMA",
     "ComparisonRow",
+    "GeneratorRow",
     "HistogramRow",
     "LatencyWindowRow",
     "MaxRateRow",

@@ -34,6 +34,14 @@ LATENCY_P99_US = microseconds("99th percentile of the latency. Empty in a closed
 SERVICE_P99_US = microseconds("99th percentile of the service time.", _ENOUGH)
 GENERATOR_CPU_SHARE = share("CPU time of the busiest generator thread in its time.")
 RUN_DELAY_SHARE = share("Time in which the generator was ready to run and had no CPU.", "schedstat")
+START_SKEW_US = microseconds(
+    "Time by which the starts of several generators were apart at most, in the worst slice. Empty with one generator.",
+    "what is unknown about their clocks + the latest start",
+)
+START_MARGIN_US = microseconds(
+    "Time before and after each window that does not count, because only some of several generators may send. Empty "
+    "with one generator."
+)
 RSS_MB = Column("Resident memory, summed over all processes.", unit="MB", how=_MOST)
 THREADS = Column("Threads.", how=_MOST)
 PROCESSES = Column("Processes.", how=_MOST)

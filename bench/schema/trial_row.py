@@ -1,6 +1,6 @@
 """The row of a trial: all slices of one case in one block."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from bench.schema import load_columns
@@ -224,6 +224,12 @@ class TrialRow:
     ] = None
     baseline_share: Annotated[float | None, share("`mean_throughput_rps` / `baseline_rps`")] = None
     run_delay_share: Annotated[float | None, load_columns.RUN_DELAY_SHARE] = None
+    start_skew_us: Annotated[float | None, replace(load_columns.START_SKEW_US, is_new=True)] = field(
+        default=None, kw_only=True
+    )
+    start_margin_us: Annotated[float | None, replace(load_columns.START_MARGIN_US, is_new=True)] = field(
+        default=None, kw_only=True
+    )
     involuntary_switches: Annotated[int | None, Column("Times that the kernel took the CPU from the generator.")] = None
     gc_runs: Annotated[int | None, Column("Garbage collections of the generator.")] = None
     backlog: Annotated[int | None, Column("Length of the listen queue.", how=_SOCKETS)] = None

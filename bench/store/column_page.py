@@ -38,6 +38,8 @@ _FILES = {
     file_names.LATENCY_WINDOWS: "The latencies of one population in a window of a load with phases, by when the "
     "requests were due in an open loop, and sent in a closed one. "
     "[`bench.load`](python.md) returns one row for each bucket.",
+    file_names.GENERATORS: "The part of one of several load generators in one load. Only in runs over several machines "
+    "with more than one generator.",
     file_names.REPLAY: "One request of an excerpt of 20 ms, recorded once per run after the timed slices of the "
     "servers. Only if the plan has a closed loop of 2 to 32 persistent TCP connections. At most 30,000 rows.",
     file_names.RATES: "The rate of one arm in an open loop, found by the calibration.",

@@ -4,6 +4,7 @@ from typing import Any
 
 from bench.schema.csv_schema import (
     ComparisonRow,
+    GeneratorRow,
     HistogramRow,
     LatencyWindowRow,
     MaxRateRow,
@@ -30,6 +31,7 @@ RESOURCES = "resources.csv.gz"
 TIMELINE = "timeline.csv.gz"
 LATENCY_WINDOWS = "latency_windows.csv.gz"
 REPLAY = "replay.csv.gz"
+GENERATORS = "generators.csv"
 ROUNDS = "rounds.csv"
 TRIALS = "trials.csv"
 RATES = "rates.csv"
@@ -41,6 +43,7 @@ COMPARISONS = "comparisons.csv"
 RECOVERY = "recovery.csv"
 CHARTS = "charts"
 OF_PHASES = (TIMELINE, LATENCY_WINDOWS)  # raw tables that have rows of loads with phases only
+OF_SOME_LOADS = (*OF_PHASES, GENERATORS)  # the last one has rows of loads by several generators only
 
 # Raw tables grow by one block at a time. trials.csv comes last, because it makes a block finished.
 # The three largest tables are compressed: together they are nine tenths of a folder as plain text.
@@ -50,6 +53,7 @@ RAW_TABLES: dict[str, type[Any]] = {
     RESOURCES: ResourceRow,
     TIMELINE: TimelineRow,
     LATENCY_WINDOWS: LatencyWindowRow,
+    GENERATORS: GeneratorRow,
     ROUNDS: RoundRow,
     TRIALS: TrialRow,
 }

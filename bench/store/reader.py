@@ -167,6 +167,11 @@ class RunData:
             raise StoreError(f"{self.path / file_names.LATENCY_WINDOWS} {visible(str(error))}") from error
 
     @cached_property
+    def generators(self) -> "pd.DataFrame | None":
+        """Return the parts of several generators in their loads; None for a run of an older version."""
+        return self._finished(file_names.GENERATORS) if self.has(file_names.GENERATORS) else None
+
+    @cached_property
     def replay(self) -> "pd.DataFrame | None":
         """Return the single requests of a short excerpt; None if the run recorded none."""
         return self.table(file_names.REPLAY) if self.has(file_names.REPLAY) else None

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 from bench.plan.definition import Plan
 from bench.plan.toml import encode
 from bench.schema.csv_schema import (
+    GeneratorRow,
     HistogramRow,
     LatencyWindowRow,
     MaxRateRow,
@@ -54,6 +55,7 @@ class BlockRows:
     timeline: Sequence[TimelineRow] = ()  # of loads with phases
     latency_windows: Sequence[LatencyWindowRow] = ()  # of loads with phases
     replay: Sequence[ReplayRow] = ()  # of the first block
+    generators: Sequence[GeneratorRow] = ()  # of loads by several generators
 
 
 class RunFolder:
@@ -151,6 +153,7 @@ class RunFolder:
             file_names.RESOURCES: rows.resources,
             file_names.TIMELINE: rows.timeline,
             file_names.LATENCY_WINDOWS: rows.latency_windows,
+            file_names.GENERATORS: rows.generators,
             file_names.ROUNDS: rows.rounds,
             file_names.TRIALS: rows.trials,
         }

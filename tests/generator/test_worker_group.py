@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clients.counts_transfer import from_plain, slice_from_plain, slice_to_plain, to_plain
+from clients.counts_transfer import slice_to_plain, to_plain
 from clients.engine.threads import Threads
 from clients.generator import LoadGenerator, compile_populations
 from clients.load_context import LoadContext
 from clients.load_division import divide
 from clients.load_spec import LoadSpec, Phase
-from clients.merged_counts import merge_populations
+from clients.merged_counts import merge_population_slices, merge_populations
 from clients.population_counts import PopulationCounts, PopulationSlice
 from clients.population_document import make_population_document
 from clients.worker import Worker
@@ -110,7 +110,10 @@ def test_counts_survive_the_transfer_and_add_up(threads: Threads) -> None:
             counts = PopulationCounts.of(generator.population)
     load = PopulationSlice(generator.spec, slice_, tuple(generator.population.phase_slices))
     plain = json.loads(json.dumps([to_plain(counts), slice_to_plain(load)]))
-    returned, returned_load = from_plain(plain[0], counts.spec), slice_from_plain(plain[1], counts.spec)
+    returned, returned_load = (
+        merge_populations(plain[:1], counts.spec),
+        merge_population_slices(plain[1:], counts.spec),
+    )
 
     def document(found: PopulationCounts) -> dict[str, Any]:
         return make_population_document(found, threads.cpus, LoadContext())
@@ -118,7 +121,7 @@ def test_counts_survive_the_transfer_and_add_up(threads: Threads) -> None:
     assert document(returned) == document(counts)
     assert np.array_equal(returned_load.slice_.counts.primary, slice_.counts.primary)
     assert returned_load.slice_.usage == slice_.usage
-    both = document(merge_populations([counts, returned], counts.spec))
+    both = document(merge_populations([plain[0], plain[0]], counts.spec))
     assert both["sent"] == 2 * document(counts)["sent"]
     assert both["latency_us"]["count"] == 2 * document(counts)["latency_us"]["count"]
     assert both["latency_us"]["p50"] == document(counts)["latency_us"]["p50"]

@@ -6,7 +6,8 @@ import pytest
 from msgspec import structs
 
 from bench.cli.options import refuse_contradictions
-from bench.cli.plan_options import build_plan, find_interpreters
+from bench.cli.plan_options import build_plan
+from bench.experiment.plan_programs import find_interpreters
 from bench.plan.definition import PlanError
 from bench.plan.matrix import control_model, reference_model
 from bench.plan.toml import load_plan

@@ -9,7 +9,7 @@ import msgspec
 
 from bench.plan.definition import Plan
 from bench.schema.csv_schema import HistogramRow, ResourceRow, RoundRow, SliceRow, TrialRow
-from bench.store.file_names import OF_PHASES, RAW_TABLES, is_compressed
+from bench.store.file_names import OF_SOME_LOADS, RAW_TABLES, is_compressed
 from bench.store.gzip_members import compress_member, whole_members
 from bench.store.run_folder import BlockRows, RunFolder
 
@@ -28,7 +28,7 @@ PLAN: Plan = msgspec.convert(
 )
 
 
-WITHOUT_PHASES = [name for name in RAW_TABLES if name not in OF_PHASES]  # the tables that have rows of such a block
+WITHOUT_PHASES = [name for name in RAW_TABLES if name not in OF_SOME_LOADS]  # the tables that have rows of such a block
 
 
 def make_block(block: int, **trial_values: Any) -> BlockRows:
