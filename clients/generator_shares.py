@@ -23,7 +23,7 @@ _LARGE_SAMPLE_T = 3.0
 
 @dataclass(frozen=True, slots=True)
 class SliceStart:
-    """How the generators began one slice."""
+    """The starts of all generators in one slice."""
 
     bound_s: float  # what is unknown about their clocks
     margin_s: float  # before the window and after it, beside the warm-up
@@ -59,7 +59,7 @@ class GeneratorShare:
 
 @dataclass(frozen=True, slots=True)
 class _Evenness:
-    """What a generator sent, and what it would have sent if it had been like the others."""
+    """Requests that a generator sent, and what it would have sent if it had been like the others."""
 
     sent: float = 0.0
     expected: float = 0.0

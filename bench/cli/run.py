@@ -111,8 +111,7 @@ def run(
             if dry_run:
                 print_plan(plan, stdout_console())
                 return 0
-            needed = required_interpreters(plan, given), required_servers(plan, plan_source, given)
-            outcome = _measure(plan, hosts, output_dir, console, given, _Needed(models_from, *needed))
+            outcome = _measure(plan, hosts, output_dir, console, given)
     except PlanError as error:
         raise as_refusal(error, given) from error
     except KeyboardInterrupt as error:  # later ones are in the outcome
@@ -124,7 +123,7 @@ def run(
 
 @dataclass(frozen=True, slots=True)
 class _Needed:
-    """What the machine of the servers must have, by the command line."""
+    """Programs that the machine of the servers must have, by the command line."""
 
     models_from: Path | None = None
     pythons: tuple[str, ...] = ()
@@ -142,7 +141,7 @@ class _Needed:
 
 
 def _measure(
-    plan: "Plan", hosts: FleetOptions, output_dir: Path, console: Console, given: Mapping[str, Any], needed: _Needed
+    plan: "Plan", hosts: FleetOptions, output_dir: Path, console: Console, given: Mapping[str, Any]
 ) -> "Outcome":
     """Measure a plan. given: the options. Raises PlanError, Stop."""
     from bench.experiment import runner
@@ -155,7 +154,9 @@ def _measure(
         plan = add_seed(resolve_targets(plan, display.on_message, _named_targets(given)))
         if hosts.is_given:
             _refuse_loopback_targets(plan)
-            programs = needed.for_host()
+            source = given.get("plan_source", "standard")
+            needed = required_interpreters(plan, given), required_servers(plan, source, given)
+            programs = _Needed(given.get("models_from"), *needed).for_host()
             with open_fleet(hosts, display) as (fleet, roles):
                 from bench.fleet import fleet_run
 

@@ -1,4 +1,4 @@
-"""What a run needs on the host of its servers beside holabench: models of the user, interpreters, other programs.
+"""Programs that a run needs on the host of its servers beside holabench: models, interpreters, other programs.
 
 Models are sent with the run. Interpreters and programs of external servers are those of the host.
 """

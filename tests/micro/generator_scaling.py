@@ -1,4 +1,4 @@
-"""How the host of the servers scales with the number of generators: ``python -m tests.micro.generator_scaling``.
+"""Scaling of the host of the servers with the number of generators: ``python -m tests.micro.generator_scaling``.
 
 Generators are processes on this machine, with a light load, so that what is measured is what drives them: messages and
 bytes of a slice, the time of a slice beyond its load, the time to add up the counts, and the memory that this takes.
