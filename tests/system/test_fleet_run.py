@@ -108,6 +108,13 @@ def test_run_of_three_hosts_has_the_folder_of_a_run_on_one(tmp_path: Path) -> No
     assert (measured["mean_throughput_rps"] > 100).all()
     assert (measured["mean_cpu_us_per_request"] > 0).all()
     assert set(outcome.folder.read().environment["fleet"]) == {"lab2", "lab3"}
+    assert (measured["start_skew_us"] > 0).all()
+    assert (measured["start_margin_us"] > 0).all()
+    run = outcome.folder.read()
+    assert run.generators is not None
+    assert set(run.generators["generator_host"]) == {"lab2", "lab3"}
+    assert run.generators["sent"].sum() == trials["sent"].sum()
+    assert run.slices["start_skew_us"].notna().all()
     assert {block for block, _ in watcher.slices} == {0, 1}
     assert any(line.startswith("start: ") for line in watcher.lines)
 
