@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-import numpy as np
-
 from clients.engine.histogram_slots import Counts
 from clients.histogram import used_slots
 from clients.measurement import Slice, Totals
