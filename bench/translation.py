@@ -22,6 +22,7 @@ LANGUAGES = (ENGLISH, "es")
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?:[!:][^{}]*)?\}")
 _OPTION = re.compile(r"--[a-z-]+( [^:]*)?: ")  # what an error is about
+_SUBJECT = re.compile(r"\S+: |\w+ = .+? (?=must be |is not )")  # the same: a host, an address, a file, or a key
 _SURE_LETTERS, _LONG_LETTERS = 12, 40
 _FREE_VALUES = {
     "os_reason",
@@ -160,6 +161,11 @@ def _translate(line: str, patterns: Sequence[_Pattern]) -> str:
             values = _translate_values(match, pattern, patterns)
             if values is not None:
                 return pattern.translation.format(**values) + _translate(line[match.end() :], patterns)
+    if subject := _SUBJECT.match(line):
+        rest = line[subject.end() :]
+        translated = _translate(rest, patterns) if " " in rest else rest
+        if translated != rest:
+            return subject[0] + translated
     first, separator, rest = line.partition("; ")
     if not separator:
         return line

@@ -44,7 +44,11 @@ class FleetOptions:
 
 @contextlib.contextmanager
 def open_fleet(options: FleetOptions, observer: "RunObserver") -> Iterator[tuple["Fleet", "FleetHosts"]]:
-    """Bring up the agents of all hosts; end them afterwards. Raises Stop."""
+    """Bring up the agents of all hosts; end them afterwards. Raises Stop.
+
+    The exit code is 2 for a fleet that cannot be brought up: nothing was measured, and a host, a key or a network has
+    to be put right. It is 1 for one that fails later.
+    """
     from bench.fleet.errors import FleetError, FleetInputError
     from bench.fleet.extra import require_cluster_extra
     from bench.fleet.host_error import HostError
@@ -53,18 +57,20 @@ def open_fleet(options: FleetOptions, observer: "RunObserver") -> Iterator[tuple
         require_cluster_extra()
     except FleetInputError as error:
         raise Stop(str(error)) from error
-    opened = _open_listed(options.fleet_file) if options.fleet_file else _open_over_ssh(options, observer)
+    opened = _open_listed(options.fleet_file, observer) if options.fleet_file else _open_over_ssh(options, observer)
+    is_up = False
     try:
         with opened as fleet:
+            is_up = True
             yield fleet
     except (FleetInputError, HostError) as error:
         raise Stop(str(error)) from error
     except FleetError as error:
-        raise Stop(str(error), 1) from error
+        raise Stop(str(error), 1 if is_up else 2) from error
 
 
 @contextlib.contextmanager
-def _open_listed(path: Path) -> Iterator[tuple["Fleet", "FleetHosts"]]:
+def _open_listed(path: Path, observer: "RunObserver") -> Iterator[tuple["Fleet", "FleetHosts"]]:
     """Wait for the agents of a fleet file, which are started by other means."""
     from bench.fleet.controller import Fleet
     from bench.fleet.fleet_file import read_fleet_file
@@ -73,6 +79,10 @@ def _open_listed(path: Path) -> Iterator[tuple["Fleet", "FleetHosts"]]:
     listed = read_fleet_file(path)
     tls = TlsFiles.in_directory(Path(listed.tls_dir)) if listed.tls_dir else None
     with Fleet(listed.listen, tls=tls) as fleet:
+        agents = ", ".join(listed.agent_names)
+        observer.on_message(
+            gettext("waiting for the agents {agents} at {address} ...", agents=agents, address=fleet.address)
+        )
         fleet.await_agents(listed.agent_names, listed.wait_s)
         yield fleet, _hosts(fleet, listed.servers_on, listed.generators_on, listed.server_address)
 

@@ -3,9 +3,9 @@
 import os
 import signal
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,10 +157,11 @@ def _measure(
             source = given.get("plan_source", "standard")
             needed = required_interpreters(plan, given), required_servers(plan, source, given)
             programs = _Needed(given.get("models_from"), *needed).for_host()
-            with open_fleet(hosts, display) as (fleet, roles):
-                from bench.fleet import fleet_run
-
-                return fleet_run.run(fleet, roles, plan, output_dir, display, minutes, programs)
+            return _run_on(
+                hosts,
+                display,
+                lambda runs, *fleet: runs.run(*fleet, plan, output_dir, display, minutes, programs),
+            )
         plan = find_interpreters(plan, display.on_message)
         return runner.run(plan, output_dir, _usable_cpus(), display, minutes)
 
@@ -203,11 +204,27 @@ def _resume(
     refuse_foreign_targets(folder.read().plan, named)
     with ProgressDisplay(console) as display, _failures_as_stop():
         if hosts.is_given:
-            with open_fleet(hosts, display) as (fleet, roles):
-                from bench.fleet import fleet_run
-
-                return fleet_run.resume(fleet, roles, folder, display, _Needed(models_from).for_host())
+            programs = _Needed(models_from).for_host()
+            return _run_on(hosts, display, lambda runs, *fleet: runs.resume(*fleet, folder, display, programs))
         return runner.resume(folder, _usable_cpus(), display)
+
+
+def _run_on(hosts: FleetOptions, display: ProgressDisplay, execute: Callable[..., "Outcome"]) -> "Outcome":
+    """Run on other machines. Ctrl-C while their agents end, which takes seconds, does not lose the outcome.
+
+    execute: is called with the module that does it, the fleet and its hosts.
+    """
+    outcome: Outcome | None = None
+    try:
+        with open_fleet(hosts, display) as fleet:
+            from bench.fleet import fleet_run  # needs the libraries of an extra, which are there
+
+            outcome = execute(fleet_run, *fleet)
+    except KeyboardInterrupt:
+        if outcome is None:
+            raise
+        return replace(outcome, interrupted=True)
+    return outcome
 
 
 @contextmanager

@@ -169,17 +169,17 @@ class Fleet:
 
     def close(self) -> None:
         """End the agents and their role processes, and the scheduler. May be called again."""
-        self._connection.close(ends_scheduler=self._scheduler.alive)
-        self._scheduler.stop()
+        try:
+            self._connection.close(ends_scheduler=self._scheduler.alive)
+        finally:
+            self._scheduler.stop()
 
     def await_agents(self, names: Sequence[str], timeout_s: float) -> None:
-        """Wait for agents, and check that they have the code of this controller. Raises FleetError."""
+        """Wait for agents, and check that they have the code of this controller. Raises FleetInputError, FleetError."""
         end_s = time.monotonic() + timeout_s
         while missing := [name for name in names if name not in (found := self.connected_agents())]:
             if time.monotonic() > end_s:
-                connected = f"; connected: {', '.join(sorted(found))}" if found else ""
-                agents = f"{'agents' if len(missing) > 1 else 'agent'} {', '.join(missing)}"
-                raise FleetError("", agents, f"did not connect to {self.address} within {timeout_s:g} s{connected}")
+                raise FleetInputError(self._describe_missing(missing, sorted(found), timeout_s))
             self.wait_until(lambda: False, min(end_s, time.monotonic() + _POLL_S))
         for name in names:
             self.agents[name] = Agent(name, found[name], 0, 0, "", ())
@@ -188,7 +188,7 @@ class Fleet:
                 name, found[name], facts["pid"], facts["user"], facts["hostname"], tuple(facts["cpus"])
             )
             if differences := describe_differences(code_version(), facts["version"]):
-                raise FleetError(name, "agent", f"has other code: {differences}", pid=facts["pid"])
+                raise FleetInputError(f"agent {name} (pid {facts['pid']}) has other code: {differences}")
 
     def call(
         self, host: str, function: Callable[..., Any], *arguments: Any, phase: str = "", timeout_s: float = _CALL_S
@@ -283,6 +283,15 @@ class Fleet:
         self._scheduler.end()
         return FleetError("", "scheduler", self._scheduler.exit_text, pid=self._scheduler.pid, phase=phase)
 
+    def _describe_missing(self, missing: Sequence[str], found: Sequence[str], timeout_s: float) -> str:
+        address, seconds = self.address, f"{timeout_s:g}"
+        if len(missing) == 1:
+            line = f"agent {missing[0]} did not connect to {address} within {seconds} s"
+        else:
+            names = ", ".join(missing)
+            line = f"agents {names} did not connect to {address} within {seconds} s"
+        return f"{line}; connected: {', '.join(found)}" if found else line
+
     def _has_news(self, tasks: Sequence[Task]) -> bool:
         return any(task.done for task in tasks) or bool(self._any_lost())
 
@@ -315,7 +324,7 @@ class Fleet:
         try:
             return self._scheduler.ask(line, _START_S)
         except ChildError as error:
-            raise FleetError("", str(error), "during the start") from error
+            raise FleetError("", "scheduler", str(error).removeprefix("scheduler "), phase="the start") from error
 
 
 def _listen_url(listen: str, tls: TlsFiles | None) -> SchedulerUrl:

@@ -33,7 +33,7 @@ _RESULT_S = 60.0  # from the scheduler to here, for one that is ready
 
 
 class AgentLostError(Exception):
-    """The agent of a task has gone. The message is the end of a sentence: ``died``."""
+    """The agent of a task has gone. The message is the end of a sentence: ``has died``."""
 
 
 class SchedulerLostError(Exception):
@@ -119,7 +119,7 @@ class _Agent(Worker):  # type: ignore[misc] # as above
 
     async def close(self, *arguments: Any, reason: str = "", **options: Any) -> Any:
         self._end.set(SCHEDULER_LOST if "connection-broken" in reason or "heartbeat" in reason else RUN_ENDED)
-        await asyncio.to_thread(self._end_roles, "was stopped, because its agent ends")
+        await asyncio.to_thread(self._end_roles, "was stopped: its agent ends")
         options |= {"timeout": _CLOSE_S, "executor_wait": False}
         return await super().close(*arguments, reason=reason, **options)
 
@@ -227,8 +227,9 @@ class Connection:
 def loss_reason(silent_s: float) -> str:
     """Return how an agent was lost that had been silent for some time."""
     if silent_s < _SILENCE_S:
-        return "died"
-    return f"did not respond for {silent_s:.0f} s: it is stopped, or was cut off from the network"
+        return "has died"
+    reason, cause = f"did not respond for {silent_s:.0f} s", "it is stopped, or was cut off from the network"
+    return f"{reason}: {cause}"
 
 
 def _fetch(result: "concurrent.futures.Future[Any]", task: Any) -> None:
@@ -236,7 +237,7 @@ def _fetch(result: "concurrent.futures.Future[Any]", task: Any) -> None:
     try:
         result.set_result(task.result(timeout=_RESULT_S))
     except (KilledWorker, NoValidWorkerError, NoWorkerError):
-        result.set_exception(AgentLostError("died"))
+        result.set_exception(AgentLostError("has died"))
     except concurrent.futures.CancelledError:
         result.set_exception(SchedulerLostError())
     except Exception as error:

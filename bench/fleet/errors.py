@@ -3,14 +3,30 @@
 import re
 from dataclasses import dataclass
 
-_DETAIL = re.compile(r"(?=[:;] |, because )")  # begins what explains a reason, so the phase comes before it
+from bench.translation import N_
+
+_DETAIL = re.compile(r"(?=[:;] )")  # begins what explains a reason, so the phase comes before it
+
+
+# A reader sees the parts of a line translated by these texts.
+TEXTS = (
+    N_("agent {host} (pid {pid}) {reason}"),
+    N_("agent {host} {reason}"),
+    N_("servers on {host} (pid {pid}) {reason}"),
+    N_("scheduler (pid {pid}) {reason}"),
+    N_("{reason} during block {number}"),
+    N_("{reason} during block {number}: {tail}"),
+    N_("{reason} during the start"),
+    N_("{reason} during the run"),
+    N_("its agent ends"),
+)
 
 
 class FleetError(Exception):
     """A run over several machines cannot continue.
 
     role: ``agent``, ``scheduler``, or the name of a role process. pid: 0 if it is unknown. phase: what it was doing,
-    e.g. ``block 3``. reason: the end of the sentence, e.g. ``died``.
+    e.g. ``block 3``. reason: the end of the sentence, e.g. ``has died``.
     """
 
     def __init__(self, host: str, role: str, reason: str, *, pid: int = 0, phase: str = "") -> None:
@@ -18,12 +34,17 @@ class FleetError(Exception):
         self.host, self.role, self.reason, self.pid, self.phase = host, role, reason, pid, phase
 
     def __str__(self) -> str:
-        """Return e.g. ``agent lab2 (pid 4711) died during block 3``."""
+        """Return e.g. ``agent lab2 (pid 4711) has died during block 3``."""
         name = f"{self.role} {self.host}" if self.role == "agent" else f"{self.role} on {self.host}"
         pid = f" (pid {self.pid})" if self.pid else ""
         reason, *detail = re.split(_DETAIL, self.reason, maxsplit=1)
-        phase = f" during {self.phase}" if self.phase else ""
-        return f"{name if self.host else self.role}{pid} {reason}{phase}{''.join(detail)}"
+        tail = "".join(detail)
+        if self.phase and tail.startswith(": "):
+            tail = tail.removeprefix(": ")
+            reason, tail = f"{reason} during {self.phase}: {tail}", ""
+        elif self.phase:
+            reason = f"{reason} during {self.phase}"
+        return f"{name if self.host else self.role}{pid} {reason}{tail}"
 
 
 class FleetInputError(ValueError):

@@ -49,20 +49,20 @@ class FleetFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 def read_fleet_file(path: Path) -> FleetFile:
     """Return the keys of a fleet file; ``tls_dir`` is an absolute path. Raises FleetInputError with file and key."""
-    prefix = f"fleet file {path}"
+    prefix = f"fleet file {path}: "
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise FleetInputError(f"{prefix} is not valid TOML: {error}") from error
+        raise FleetInputError(f"fleet file {path} is not valid TOML: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise FleetInputError(f"{prefix}: {getattr(error, 'strerror', None) or error}") from error
+        raise FleetInputError(f"{prefix}{getattr(error, 'strerror', None) or error}") from error
     try:
         fleet = msgspec.convert(values, FleetFile)
         _check(fleet)
     except msgspec.ValidationError as error:
-        raise FleetInputError(f"{prefix}: {_explain(str(error), values)}") from error
+        raise FleetInputError(f"{prefix}{_explain(str(error), values)}") from error
     except FleetInputError as error:
-        raise FleetInputError(f"{prefix}: {error}") from error
+        raise FleetInputError(f"{prefix}{error}") from error
     if not fleet.tls_dir:
         return fleet
     return msgspec.structs.replace(fleet, tls_dir=str(path.absolute().parent / Path(fleet.tls_dir).expanduser()))
@@ -108,7 +108,8 @@ def _explain(message: str, values: dict[str, Any]) -> str:
     elif "length" in expected:
         rule = "must not be empty"
     elif limit := re.match(r"Expected `float` (<=|>) (\S+)", expected):
-        rule = f"must be {'at most' if limit[1] == '<=' else 'above'} {float(limit[2]):g}"
+        number = f"{float(limit[2]):g}"
+        rule = f"must be at most {number}" if limit[1] == "<=" else f"must be above {number}"
     else:
         kind = re.match(r"Expected `(\w+)", expected)
         rule = f"must be {_TYPES[kind[1]]}" if kind and kind[1] in _TYPES else f"is not allowed: {expected}"

@@ -18,6 +18,7 @@ from bench.experiment.runner import Outcome
 from bench.fleet.controller import Fleet, Role, RoleSpecification, Task
 from bench.fleet.errors import FleetError
 from bench.fleet.folder_mirror import FileChange, FolderChanges, apply_changes
+from bench.fleet.host_error import HostError
 from bench.fleet.host_programs import NO_PROGRAMS, HostPrograms
 from bench.fleet.run_events import deliver
 from bench.plan.definition import Plan, PlanError
@@ -51,6 +52,7 @@ class _Mirror:
     plan: Plan
     folder: RunFolder | None = None
     phase: str = "the start"  # what the run was doing when it reported last
+    is_partial: bool = False  # a change was not written to its end, so what follows does not fit
 
     def on_event(self, event: Mapping[str, Any]) -> None:
         """Write changes into the folder; show everything else. Raises StoreError."""
@@ -68,7 +70,10 @@ class _Mirror:
                 path.mkdir(parents=True, exist_ok=True)
             self.folder = RunFolder(path)
             self.folder.lock()
-        apply_changes(self.folder.path, map(FileChange.from_plain, event["changes"]))
+        if not self.is_partial:
+            self.is_partial = True  # until the last of them is written: the disk, or Ctrl-C, may come between
+            apply_changes(self.folder.path, map(FileChange.from_plain, event["changes"]))
+            self.is_partial = False
 
     def record_lost_block(self, hosts: Hosts, reason: str) -> None:
         """Record that the trials of the block in progress have failed, if a block was in progress."""
@@ -112,7 +117,7 @@ def run(
     minutes: float | None = None,
     programs: HostPrograms = NO_PROGRAMS,
 ) -> Outcome:
-    """Measure a plan that has a seed. Raises as ``bench.experiment.runner.run`` does, and FleetError."""
+    """Measure a plan that has a seed. Raises as ``bench.experiment.runner.run`` does, FleetError and HostError."""
     command = {"do": "run", "plan": encode(plan), "minutes": minutes, "programs": programs.to_plain()}
     return _execute(fleet, hosts, command, _Mirror(output_dir, observer, plan))
 
@@ -161,6 +166,8 @@ def _execute(fleet: Fleet, hosts: FleetHosts, command: Mapping[str, Any], mirror
         _abort(servers)
     if "refused" in answer:
         raise PlanError(str(answer["refused"]))
+    if "unreachable" in answer:
+        raise HostError(str(answer["unreachable"]))
     return mirror.outcome("; ".join(filter(None, (failure, *_losses(serving)))), answer, interrupted=interrupted)
 
 
@@ -180,8 +187,11 @@ def _where(role: Role, hosts: FleetHosts) -> dict[str, Any]:
 
 
 def _abort(servers: Role) -> None:
-    """End the run. Its last changes arrive meanwhile. If its host is lost, so is the run."""
-    with contextlib.suppress(FleetError):
+    """End the run. Its last changes arrive meanwhile. If its host is lost, so is the run.
+
+    The agent ends it in any case, so a second Ctrl-C only shortens this.
+    """
+    with contextlib.suppress(FleetError, KeyboardInterrupt):
         servers.abort()
 
 

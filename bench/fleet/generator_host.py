@@ -95,6 +95,7 @@ def main() -> None:
 def _serve(host: GeneratorHost, listener: socket.socket, tls: TlsFiles | None) -> dict[str, Any]:
     """Answer the commands of the other side until it leaves; return how many there were. Raises RoleFailure."""
     link, commands = JsonLink.accept(listener, tls), 0
+    listener.close()  # nobody else has a reason to connect
     try:
         while True:
             command = link.receive(None)

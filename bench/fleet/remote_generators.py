@@ -37,34 +37,38 @@ class GeneratorAddress:
     boot_id: str = ""  # equal on the names of one machine
 
 
+class UnreachableGeneratorError(LostGeneratorError):
+    """The host of a generator takes part in the fleet, and the host of the servers has no way to it."""
+
+
 class LinkedGenerator:
     """One generator. It is lost if its link is, or if its role process loses it."""
 
     def __init__(self, where: GeneratorAddress, tls: TlsFiles | None) -> None:
-        """Connect to it. Raises LostGeneratorError."""
+        """Connect to it. Raises UnreachableGeneratorError."""
         self.name = where.name
         self.usage = UnknownUsage().usage()
-        self._title = f"generator on {where.name} (pid {where.pid})"
+        self._pid = where.pid
         try:
             self._link = JsonLink.connect(where.address, where.port, tls)
         except LinkError as error:
-            raise LostGeneratorError(f"{self._title} {error}") from error
+            raise UnreachableGeneratorError(self._describe(str(error))) from error
 
     def send(self, command: Mapping[str, Any]) -> None:
         """Send a command. Raises LostGeneratorError."""
         try:
             self._link.send(command)
         except LinkError as error:
-            raise LostGeneratorError(f"{self._title} {error}") from error
+            raise LostGeneratorError(self._describe(str(error))) from error
 
     def receive(self, timeout_s: float) -> dict[str, Any]:
         """Return the answer to a command. Raises LostGeneratorError."""
         try:
             answer = self._link.receive(timeout_s)
         except LinkError as error:
-            raise LostGeneratorError(f"{self._title} {error}") from error
+            raise LostGeneratorError(self._describe(str(error))) from error
         if "lost" in answer:
-            raise LostGeneratorError(f"{self._title} failed: {answer['lost']}")
+            raise LostGeneratorError(self._describe(f"failed: {answer['lost']}"))
         if usage := answer.pop("usage", None):
             self.usage = usage_from_plain(usage)
         return answer
@@ -77,6 +81,9 @@ class LinkedGenerator:
     def close(self) -> None:
         """Close the link. The role process then ends its generator."""
         self._link.close()
+
+    def _describe(self, reason: str) -> str:
+        return f"generator on {self.name} (pid {self._pid}) {reason}"
 
 
 class _OneGenerator:
@@ -121,7 +128,7 @@ class RemoteGenerators:
 
     @contextlib.contextmanager
     def start(self, longest_request_s: float) -> Iterator[Generator]:
-        """Connect to the generators, which are ready, and yield them as one. Raises LostGeneratorError."""
+        """Connect to the generators, which are ready, and yield them as one. Raises UnreachableGeneratorError."""
         with contextlib.ExitStack() as stack:
             for where in self.generators:
                 linked = LinkedGenerator(where, self.tls)

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from bench.experiment import runner
 from bench.experiment.child_process import ChildError
-from bench.fleet.folder_mirror import FileChange, apply_changes
+from bench.fleet.folder_mirror import FileChange
 from bench.fleet.host_programs import HostPrograms
-from bench.fleet.remote_generators import GeneratorAddress, RemoteGenerators
+from bench.fleet.remote_generators import GeneratorAddress, RemoteGenerators, UnreachableGeneratorError
 from bench.fleet.role_program import RoleFailure, RoleProgram
 from bench.fleet.run_events import RunReporter
+from bench.fleet.spare_copies import open_copy, remove_old_copies
 from bench.fleet.tls_files import own_keys
 from bench.plan.definition import PlanError
 from bench.plan.schedule import Hosts
 from bench.plan.toml import decode
 from bench.store.errors import StoreError
-from bench.store.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from bench.experiment.runner import Outcome
@@ -34,7 +34,12 @@ def main() -> None:
         for command in program.commands():
             try:
                 program.answer(_execute(program, command))
-            except (ChildError, StoreError) as error:
+            except UnreachableGeneratorError as error:
+                program.answer({"unreachable": str(error)})
+            except StoreError as error:
+                what, _, _ = str(error).partition("; ")  # what to do there concerns a folder that the user has named
+                program.fail(f"could not start the run: {what}; make room there")
+            except ChildError as error:
                 program.fail(f"could not start the run: {error}")
             except PlanError as error:
                 program.answer({"refused": str(error)})
@@ -44,19 +49,17 @@ def _execute(program: RoleProgram, command: Mapping[str, Any]) -> dict[str, Any]
     """Run or resume; return what was measured. Raises PlanError, ChildError, StoreError, RoleFailure."""
     reporter, remote, cpus = RunReporter(program.event), _remote(command), sorted(os.sched_getaffinity(0))
     spool = Path(command["spool"]).expanduser()
+    remove_old_copies(spool)
     programs = HostPrograms.from_plain(command["programs"])
     programs.add_models(spool.parent / "models")
     match command:
         case {"do": "run", "plan": str(text), "minutes": minutes}:
             plan = programs.find(decode(text, "of the controller"), command["server"], reporter.on_warning)
-            return _describe(runner.run(plan, spool, cpus, reporter, minutes, remote))
+            return _describe(runner.run(plan, spool, cpus, reporter, minutes, remote), remote)
         case {"do": "resume", "folder": str(name), "files": list(files)}:
-            path = spool / Path(name).name
-            path.mkdir(parents=True, exist_ok=True)
-            apply_changes(path, [FileChange.from_plain(values) for values in files])
-            with RunFolder(path) as folder:
-                folder.lock()
-                return _describe(runner.resume(folder, cpus, reporter, remote))
+            changes = [FileChange.from_plain(values) for values in files]
+            with open_copy(spool / Path(name).name, changes) as folder:
+                return _describe(runner.resume(folder, cpus, reporter, remote), remote)
     raise RoleFailure(f"does not know the command {command.get('do')!r}")
 
 
@@ -72,10 +75,12 @@ def _remote(command: Mapping[str, Any]) -> RemoteGenerators:
     )
 
 
-def _describe(outcome: "Outcome") -> dict[str, Any]:
+def _describe(outcome: "Outcome", remote: RemoteGenerators) -> dict[str, Any]:
+    """Return what was measured. A failure to write the copy names the host: the controller has a folder, too."""
+    is_of_copy = str(outcome.folder.path) in outcome.failure
     return {
         "searches": outcome.searches,
-        "failure": outcome.failure,
+        "failure": f"{remote.hosts.server}: {outcome.failure}" if is_of_copy else outcome.failure,
         "interrupted": outcome.interrupted,
         "complete": outcome.complete,
     }

@@ -47,7 +47,9 @@ class TlsFiles:
                 mode = path.stat().st_mode
                 path.read_bytes()
             except OSError as error:
-                raise FleetInputError(f"{path}: {error.strerror}; make keys with: holabench fleet-keys DIR") from error
+                raise FleetInputError(
+                    f"{path} cannot be read: {error.strerror}; make keys with: holabench fleet-keys DIR"
+                ) from error
             if path == self.key and mode & _OTHERS:
                 raise FleetInputError(f"{path}: others may read this key; run: chmod 600 {path}")
         try:

@@ -15,6 +15,7 @@ from tests.lint.phrases import ROOT
 
 MODULES = (
     "bench/experiment",
+    "bench/fleet",
     "bench/plan",
     "bench/store/errors.py",
     "bench/store/reader.py",
@@ -40,7 +41,7 @@ MODULES = (
 )
 # Their texts are documentation: descriptions of plan keys, and the help of a command line.
 DOCUMENTATION = {"Meta", "Option", "Argument", "Typer", "Command", "key", "Table"}
-NOT_SHOWN = ("bench/plan/key_reference.py", "bench/cli/new_model.py")
+NOT_SHOWN = ("bench/plan/key_reference.py", "bench/cli/new_model.py", "bench/fleet/scheduler_process.py")
 # What looks like a sentence, and no reader sees translated: commands, keys, patterns, errors of the code itself.
 NOT_SENTENCES = {
     "holabench {version}",
@@ -81,8 +82,37 @@ NOT_SENTENCES = {
     "{data}... ({len} bytes)",
     "lifecycle session, requests_per_session {replies_before}",
     " to {shorten}",
+    "\\S+: |\\w+ = .+? (?=must be |is not )",
+    "agent stdin",
+    "role starter",
+    "role stdin",
+    "holabench fleet",
+    "name taken",
+    "the controller",
+    "probed before",
+    "Requires-Dist: {strip} ; {condition}",
+    "({strip}) and extra == '{extra}'",
+    "No matching distribution found for ([^\\s(]+)",
+    "Expected `float` (<=|>) (\\S+)",
+    "{role} (pid {pid}) {reason}",
+    "{role} on {host}",
+    " (pid {pid})",
+    "of the controller",
+    "{name} is not the name of a file in a run folder",
+    "does not know the command {command}",
+    "does not know the command {get}",
+    "ssh {port}{target}",
+    "got {name}",
+    "agent {name} (pid {getpid}) is connected to {scheduler}, and listens at {address}",
+    "agent {name} (pid {getpid}) ends: {reason}",
+    "agent {name} (pid {getpid}) waits for {url}",
+    "its stdin has ended",
+    "the connection to the scheduler was lost",
+    "the scheduler has ended the run",
 }
 _COMMANDS = ("sysctl ", "import json")
+# A script, or metadata of a wheel.
+_PROGRAM = re.compile(r"^import |; do$|^[A-Z]\w+-?\w+: [{\dh]|\w+Error\|", re.MULTILINE)
 _TRANSLATED_AT_ONCE = {"gettext", "ngettext", "pgettext", "N_"}
 
 
@@ -140,7 +170,7 @@ class _Finder(ast.NodeVisitor):
                 self.visit(value.value)
 
     def _add(self, text: str) -> None:
-        if text in NOT_SENTENCES or text.startswith(_COMMANDS):
+        if text in NOT_SENTENCES or text.startswith(_COMMANDS) or _PROGRAM.search(text):
             return
         if re.search(r"[a-z]{2,}[ ,:;]+\S*[a-z]{2}|[a-z]{2,} \{|\} [a-z]{2,}", text):
             self.found.append(text)

@@ -19,12 +19,12 @@ DEADLINE_S = 30.0  # far longer than any step of a test takes
 POLL_S = 0.01
 
 
-def wait_until(condition: Callable[[], object], expectation: str) -> None:
+def wait_until(condition: Callable[[], object], expectation: str, deadline_s: float = DEADLINE_S) -> None:
     """Poll until the condition holds. Fail with the expectation at the deadline."""
-    end_s = time.monotonic() + DEADLINE_S
+    end_s = time.monotonic() + deadline_s
     while not condition():
         if time.monotonic() > end_s:
-            pytest.fail(f"not within {DEADLINE_S:g} s: {expectation}")
+            pytest.fail(f"not within {deadline_s:g} s: {expectation}")
         select.select([], [], [], POLL_S)
 
 

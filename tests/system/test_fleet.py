@@ -137,7 +137,7 @@ def test_gathered_commands_run_at_the_same_time(fleet_and_events: tuple["Fleet",
 
 
 def test_missing_agents_are_listed(fleet: "Fleet") -> None:
-    with pytest.raises(FleetError) as failure:
+    with pytest.raises(FleetInputError) as failure:
         fleet.await_agents(["a", "c", "d"], 0.0)
     assert str(failure.value) == f"agents c, d did not connect to {fleet.address} within 0 s; connected: a, b"
 

@@ -189,6 +189,6 @@ def test_missing_agent_is_one_line(tmp_path: Path) -> None:
         f'listen = "{HOST}"\nservers_on = "lab1"\ngenerators_on = ["lab2"]\nwait_s = 0.2\n'
     )
     completed = run_python("-m", "bench", "run", "quick", "--fleet", str(tmp_path / "fleet.toml"))
-    assert completed.returncode == 1
+    assert completed.returncode == 2
     assert "agents lab1, lab2 did not connect to tcp://127.0.0.1:" in completed.stderr
     assert "Traceback" not in completed.stderr

@@ -22,7 +22,12 @@ TLS, LOOPBACK = "tls://127.0.0.1:1", "tcp://127.0.0.1:1"
         ("tcp://192.0.2.1:1", None, "", "--scheduler 'tcp://192.0.2.1:1': without TLS, every host of the network"),
         ("tcp://0.0.0.0:1", None, "", "--scheduler 'tcp://0.0.0.0:1': without TLS, every host of the network"),
         (TLS, None, "", "--scheduler tls://... needs --tls-dir DIR; make keys with: holabench fleet-keys DIR"),
-        (TLS, "/nowhere", "", "/nowhere/ca.pem: No such file or directory; make keys with: holabench fleet-keys"),
+        (
+            TLS,
+            "/nowhere",
+            "",
+            "/nowhere/ca.pem cannot be read: No such file or directory; make keys with",
+        ),
         (LOOPBACK, "/nowhere", "", "--tls-dir has no effect with tcp://; write --scheduler tls://HOST:PORT"),
         (LOOPBACK, None, "192.0.2.1", "--listen '192.0.2.1': without TLS, only a loopback address is safe"),
         (LOOPBACK, None, "127.0.0.1:x", "--listen '127.0.0.1:x': Port could not be cast to integer value"),

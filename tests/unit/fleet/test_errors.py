@@ -14,8 +14,11 @@ from bench.fleet.quiet_settings import quiet_settings
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (FleetError("lab2", "agent", "died", pid=4711, phase="block 3"), "agent lab2 (pid 4711) died during block 3"),
-        (FleetError("lab2", "agent", "died"), "agent lab2 died"),
+        (
+            FleetError("lab2", "agent", "has died", pid=4711, phase="block 3"),
+            "agent lab2 (pid 4711) has died during block 3",
+        ),
+        (FleetError("lab2", "agent", "has died"), "agent lab2 has died"),
         (
             FleetError("lab1", "servers", "was killed by SIGKILL; its stderr is empty", pid=5, phase="block 3"),
             "servers on lab1 (pid 5) was killed by SIGKILL during block 3; its stderr is empty",
