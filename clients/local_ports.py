@@ -64,7 +64,9 @@ def sources_needed(*specs: LoadSpec) -> int:
     if has_many_sources and needed <= _MAX_SOURCES:
         return needed
     if share > _MAX_SHARE:
-        hint = ", or use 127.0.0.1, which has more than one source address" if loopback and not has_many_sources else ""
+        hint = ", or set net.ipv4.tcp_tw_reuse = 1" if connecting and not loopback else ""
+        if loopback and not has_many_sources:
+            hint = ", or use 127.0.0.1, which has more than one source address"
         raise PortsExhaustedError(
             f"this load would use {in_use:,.0f} local ports at a time, and {port_count():,} are available: lower the "
             f"rate or the connections, or widen net.ipv4.ip_local_port_range{hint}"

@@ -1,7 +1,7 @@
 """Settings of the scheduler, the agents and the controller's connection, which keep them quiet and strict. Pure.
 
-Measured over 20 s: a scheduler with the default settings took 1.7% of a core, an agent 2.7%. With these settings the
-scheduler took 0.5%, an agent 0.35%.
+Medians of eight periods of 20 s: an agent that waited for a role process took 0.30% of a core (0.30 to 0.35%) and woke
+up 4.9 times per second, the scheduler 0.40% and 6.4 times. That was a quiet virtual machine with two CPUs (AMD EPYC).
 """
 
 AGENT_TIMEOUT_S = 10.0  # without a heartbeat; a second one may pass until it is noticed

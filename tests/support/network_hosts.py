@@ -84,5 +84,7 @@ def network_hosts(names: Sequence[str]) -> Iterator[tuple[str, dict[str, Network
                 run_ip("-n", host.namespace, "link", "set", device, "up")
         yield f"{_NETWORK}.1", hosts
     finally:
-        for namespace in made:  # their ends of the links go with them
+        # A namespace lives as long as its last socket, and so would the end of the link that is here.
+        subprocess.run(["ip", "link", "delete", prefix], check=False, capture_output=True)
+        for namespace in made:
             run_ip("netns", "delete", namespace)
