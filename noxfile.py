@@ -84,6 +84,7 @@ def run_lint(session: nox.Session) -> None:
     session.run("codespell")
     workflows = ["examples/github/holabench.yml", ".github/workflows/tests.yml"]
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    session.run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "examples/fleet/compose.yaml")
     session.run("python", "-m", "tests.lint.phrases")
     session.run("python", "-m", "tests.lint.sizes")
 

@@ -1,12 +1,14 @@
 """``holabench agent`` and ``holabench fleet-keys``: what a host needs to take part in a run over several machines."""
 
 import os
+import platform
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bench.cli.console import print_line, print_path, stderr_console
+from bench.cli.temporary_folder import refuse_missing_temporary_folder
 from clients.cli_errors import Stop
 
 
@@ -14,7 +16,12 @@ def agent(
     scheduler: Annotated[
         str, typer.Option(metavar="URL", help="Address of the controller's scheduler: tls://HOST:PORT.")
     ],
-    name: Annotated[str, typer.Option(metavar="NAME", help="Name of this host in the fleet file.")],
+    name: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="Name in the fleet file. Default: the name of this host up to the first dot."
+        ),
+    ] = "",
     tls_dir: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Directory with ca.pem, certificate.pem and key.pem of this host."),
@@ -52,11 +59,12 @@ def agent(
     from bench.fleet.extra import require_cluster_extra
 
     console = stderr_console()
+    refuse_missing_temporary_folder()
     try:
         require_cluster_extra()
         options = check_options(
             scheduler,
-            name,
+            name or platform.node().partition(".")[0],
             tls_dir,
             listen,
             allow_root=allow_root,

@@ -140,4 +140,21 @@ def _hosts(fleet: "Fleet", servers: str, generators: Sequence[str], server_addre
     addresses = {name: split_address(agent.address.partition("://")[2])[0] for name, agent in fleet.agents.items()}
     if server_address:
         addresses[servers] = server_address
+    refuse_unreachable(addresses)
     return FleetHosts(servers, tuple(generators), addresses)
+
+
+def refuse_unreachable(addresses: Mapping[str, str]) -> None:
+    """Raise FleetInputError if one host has a loopback address, and another has not: they cannot reach each other.
+
+    An agent gets it if it is on the controller's host, whose name often means 127.0.1.1 there.
+    """
+    from bench.fleet.addresses import is_loopback
+    from bench.fleet.errors import FleetInputError
+
+    local = [name for name, address in addresses.items() if is_loopback(address)]
+    if local and len(local) < len(addresses):
+        raise FleetInputError(
+            f"the other hosts cannot reach {local[0]} at {addresses[local[0]]}; "
+            "start its agent with --listen ADDRESS, where ADDRESS is that of its host in the network of the others"
+        )

@@ -28,6 +28,7 @@ from bench.cli.plan_options import (
 )
 from bench.cli.plan_preview import print_plan
 from bench.cli.progress import ProgressDisplay
+from bench.cli.temporary_folder import refuse_missing_temporary_folder
 from bench.plan.definition import PlanError
 from bench.translation import translate_line
 from clients.cli_errors import Stop
@@ -100,6 +101,7 @@ def run(
     hosts = FleetOptions(fleet, servers_on, tuple(filter(None, generators_on.split(","))), allow_root=allow_root)
     hosts.check()
     console = stderr_console()
+    refuse_missing_temporary_folder()
     _treat_termination_as_ctrl_c()
     try:
         if resume is not None:

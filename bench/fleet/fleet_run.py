@@ -31,7 +31,6 @@ from bench.store.run_folder import BlockRows, RunFolder
 _START_S = 420.0  # the first use on a host compiles the generator
 _RUN_S = 7 * 86_400.0  # a run may take days; role processes end with their agents, and these with the controller
 _SERVERS, _GENERATOR = "servers", "generator"
-_SPOOL = "~/.cache/holabench/runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,6 @@ def _execute(fleet: Fleet, hosts: FleetHosts, command: Mapping[str, Any], mirror
     serving = [role.submit({"do": "serve"}, deadline_s=_RUN_S, phase="the run") for role in generators]
     command = {
         **command,
-        "spool": _SPOOL,
         "server": hosts.server,
         "server_address": hosts.addresses[hosts.server],
         "generators": [_where(role, hosts) for role in generators],

@@ -18,6 +18,7 @@ from bench.fleet.role_program import RoleFailure, RoleProgram
 from bench.fleet.run_events import RunReporter
 from bench.fleet.spare_copies import open_copy, remove_old_copies
 from bench.fleet.tls_files import own_keys
+from bench.machine.user_folders import cache_folder, writable_folder
 from bench.plan.definition import PlanError
 from bench.plan.schedule import Hosts
 from bench.plan.toml import decode
@@ -48,7 +49,7 @@ def main() -> None:
 def _execute(program: RoleProgram, command: Mapping[str, Any]) -> dict[str, Any]:
     """Run or resume; return what was measured. Raises PlanError, ChildError, StoreError, RoleFailure."""
     reporter, remote, cpus = RunReporter(program.event), _remote(command), sorted(os.sched_getaffinity(0))
-    spool = Path(command["spool"]).expanduser()
+    spool = writable_folder(cache_folder() / "holabench" / "runs")
     remove_old_copies(spool)
     programs = HostPrograms.from_plain(command["programs"])
     programs.add_models(spool.parent / "models")

@@ -14,7 +14,8 @@ from bench.fleet.errors import FleetInputError
 
 AUTHORITY_FILE, CERTIFICATE_FILE, KEY_FILE = "ca.pem", "certificate.pem", "key.pem"
 _DIRECTORY_VARIABLE = "HOLABENCH_FLEET_KEYS"  # the path of the keys, and never a key
-_OTHERS = 0o077  # permissions of the group and of other users
+_GROUP_AND_OTHERS, _ALL_BUT_READING_GROUP = 0o077, 0o037  # permissions
+_ROOT = 0
 _ALERTS = {
     "UNKNOWN_CA": "it has another certificate authority; copy the keys that were made together with its own",
     "CERTIFICATE_EXPIRED": "it regards the certificate as expired; compare the clocks, or make new keys",
@@ -44,14 +45,16 @@ class TlsFiles:
         """Raise FleetInputError if a file is missing, if others can read the key, or if they do not belong together."""
         for path in (self.authority, self.certificate, self.key):
             try:
-                mode = path.stat().st_mode
+                status = path.stat()
                 path.read_bytes()
+            except PermissionError as error:
+                raise FleetInputError(f"{path}: {error.strerror} for the user with id {os.geteuid()}") from error
             except OSError as error:
                 raise FleetInputError(
                     f"{path} cannot be read: {error.strerror}; make keys with: holabench fleet-keys DIR"
                 ) from error
-            if path == self.key and mode & _OTHERS:
-                raise FleetInputError(f"{path}: others may read this key; run: chmod 600 {path}")
+            if path == self.key and status.st_mode & _refused_permissions(status.st_uid):
+                raise FleetInputError(f"{path}: others may read this key; {_advice(path, status.st_uid)}")
         try:
             self.context(ssl.Purpose.SERVER_AUTH)
         except ssl.SSLError as error:
@@ -66,6 +69,19 @@ class TlsFiles:
         context.verify_mode = ssl.CERT_REQUIRED
         context.check_hostname = False  # the authority is the fleet's own, and addresses change
         return context
+
+
+def _refused_permissions(owner: int) -> int:
+    """Return the permissions that a key must not have.
+
+    Kubernetes mounts a secret as files of root, which a pod's user can read by their group only. PostgreSQL has the
+    same rule for its keys.
+    """
+    return _ALL_BUT_READING_GROUP if owner == _ROOT != os.geteuid() else _GROUP_AND_OTHERS
+
+
+def _advice(path: Path, owner: int) -> str:
+    return f"run: chmod 600 {path}" if owner == os.geteuid() else "mount it with mode 0440, or own it with mode 0600"
 
 
 def remember_keys(files: TlsFiles | None) -> None:

@@ -7,7 +7,6 @@ those that run here, wherever there are such wheels: both sides of a connection 
 import contextlib
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 from bench.fleet.host_error import HostError
+from bench.machine.user_folders import cache_folder
 from bench.translation import gettext
 
 _INDEX_FILE = "wheels.json"  # written last; a wheelhouse without it is unfinished
@@ -110,7 +110,7 @@ def collect_wheels(
 
     report: receives one line for each download. cache: by default the user's cache folder.
     """
-    cache = cache or cache_folder()
+    cache = cache or wheels_folder()
     pins = pin_installed(requirements)
     key = hashlib.sha256(json.dumps([sorted(requirements), pins]).encode()).hexdigest()[:16]
     folder = cache / f"{target.label}-{key}"
@@ -119,10 +119,9 @@ def collect_wheels(
     return _open(folder)
 
 
-def cache_folder() -> Path:
+def wheels_folder() -> Path:
     """Return the folder that keeps wheels of the user."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base else Path.home() / ".cache") / "holabench" / "wheels"
+    return cache_folder() / "holabench" / "wheels"
 
 
 def pin_installed(requirements: Iterable[str]) -> list[str]:

@@ -23,8 +23,9 @@ ALLOW_ROOT = ["--allow-root"] if os.geteuid() == 0 else []
 
 
 def agent_arguments(address: str, name: str, *options: str) -> list[str]:
-    """Return the arguments of Python for an agent."""
-    return ["-m", "bench", "agent", "--scheduler", address, "--name", name, *ALLOW_ROOT, *options]
+    """Return the arguments of Python for an agent. name: "" for that of this host."""
+    names = ["--name", name] if name else []
+    return ["-m", "bench", "agent", "--scheduler", address, *names, *ALLOW_ROOT, *options]
 
 
 @contextmanager
@@ -56,14 +57,18 @@ def start_agents(
 
 @contextmanager
 def start_fleet(
-    *names: str, tls: TlsFiles | None = None, agent_options: Sequence[str] = (), **options: Any
+    *names: str,
+    tls: TlsFiles | None = None,
+    agent_options: Sequence[str] = (),
+    environment: dict[str, str] | None = None,
+    **options: Any,
 ) -> Iterator[tuple["Fleet", dict[str, "subprocess.Popen[bytes]"]]]:
     """Start a controller in this process, and agents that are connected."""
     from bench.fleet.controller import Fleet
 
     with ExitStack() as stack:
         with Fleet(tls=tls, **options) as fleet:
-            agents = stack.enter_context(start_agents(fleet.address, names, *agent_options))
+            agents = stack.enter_context(start_agents(fleet.address, names, *agent_options, environment=environment))
             fleet.await_agents(names, DEADLINE_S)
             yield fleet, agents
         for agent in agents.values():  # they end by themselves

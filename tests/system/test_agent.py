@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import platform
 import shutil
 import signal
 import socket
@@ -108,6 +109,16 @@ def test_second_agent_of_a_name_is_refused() -> None:
     with start_fleet("a") as (fleet, _):
         reason = "an agent of this name is connected already"
         assert run_agent(fleet.address, "a") == f"{fleet.address} does not accept this agent: {reason}"
+
+
+def test_agent_without_a_name_has_that_of_its_host() -> None:
+    from bench.fleet.controller import Fleet
+
+    name = platform.node().partition(".")[0]
+    with Fleet() as fleet, start_agents(fleet.address, [""]) as agents:
+        fleet.await_agents([name], DEADLINE_S)
+        fleet.close()
+        assert agents[""].wait(DEADLINE_S) == 0
 
 
 def test_agent_waits_for_its_scheduler() -> None:

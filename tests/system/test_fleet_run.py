@@ -119,6 +119,17 @@ def test_run_of_three_hosts_has_the_folder_of_a_run_on_one(tmp_path: Path) -> No
     assert any(line.startswith("start: ") for line in watcher.lines)
 
 
+def test_host_without_a_home_keeps_its_copy_in_the_temporary_folder(tmp_path: Path) -> None:
+    (tmp_path / "host").mkdir()
+    environment = {"HOME": "/dev/null", "XDG_CACHE_HOME": "", "TMPDIR": str(tmp_path / "host")}
+    with start_fleet("lab1", environment=environment) as (fleet, _):
+        hosts = FleetHosts("lab1", ("lab1",), {"lab1": HOST})
+        outcome = fleet_run.run(fleet, hosts, make_plan(), tmp_path / "results", Watcher())
+    assert (outcome.failure, outcome.complete) == ("", True)
+    outcome.folder.unlock()
+    assert len([*(tmp_path / "host").glob("holabench-*/*/complete.json")]) == 1
+
+
 def test_lost_generator_fails_the_trials_of_its_block_alone(tmp_path: Path) -> None:
     watcher = Watcher()
     with start_hosts("lab2") as (fleet, hosts, agents):

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli.open_fleet import FleetOptions
+from bench.cli.open_fleet import FleetOptions, refuse_unreachable
+from bench.fleet.errors import FleetInputError
 from clients.cli_errors import Stop
 
 
@@ -26,3 +27,13 @@ def test_hosts_are_given_by_a_file_or_by_both_sides() -> None:
         options.check()
         assert options.is_given
     assert not FleetOptions().is_given
+
+
+def test_host_that_others_cannot_reach_is_refused() -> None:
+    with pytest.raises(FleetInputError, match=r"cannot reach lab2 at 127\.0\.1\.1; .* --listen ADDRESS"):
+        refuse_unreachable({"lab1": "10.0.0.1", "lab2": "127.0.1.1"})
+
+
+@pytest.mark.parametrize("addresses", [("127.0.0.1", "127.0.1.1"), ("10.0.0.1", "fd00::1"), ("::1", "127.0.0.1")])
+def test_hosts_that_reach_each_other_are_accepted(addresses: tuple[str, str]) -> None:
+    refuse_unreachable(dict(zip(("lab1", "lab2"), addresses, strict=True)))
