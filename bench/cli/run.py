@@ -93,8 +93,7 @@ def run(
 
     Exit codes: 0 success; 1 failure; 2 wrong input; 3 a result is invalid or missing; 130 interrupted.
     """
-    if sys.platform != "linux":
-        raise Stop(f"holabench requires Linux, not {sys.platform}: its servers and load generator use epoll", 1)
+    _refuse_other_systems()
     given = options.given_options(context)
     options.refuse_contradictions(given)
     add_models_folder(models_from)
@@ -121,6 +120,11 @@ def run(
         raise Stop(f"interrupted before the first block; nothing was measured{what}", INTERRUPTED) from error
     with outcome.folder:  # locked until its results are written
         return finish_run(outcome, console, as_json=as_json, charts=not no_charts)
+
+
+def _refuse_other_systems() -> None:
+    if sys.platform != "linux":
+        raise Stop(f"holabench requires Linux, not {sys.platform}: its servers and load generator use epoll", 1)
 
 
 @dataclass(frozen=True, slots=True)
