@@ -178,7 +178,8 @@ def _write_charts(folder: RunFolder, requests: Sequence[ChartRequest], charts: I
     for name, request in zip(chart_names(drawn), drawn, strict=True):
         chart = chart_of[request]
         path = folder.write_chart(name, chart.png, chart.svg)
-        pictures.append(Picture(request.question, path, chart.svg, request.sweep.scenario, request.source))
+        scenario = request.sweep.scenario
+        pictures.append(Picture(request.question, path, chart.svg, scenario, request.source, chart.narrow))
     return pictures
 
 

@@ -20,6 +20,7 @@ from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.report.narrow_view import NarrowView
 from bench.report.shared_tables import SharedTables, TablesAddress, load_tables
 from bench.report.uncollected_imports import collect_the_rest
 from bench.store.errors import StoreError
@@ -51,11 +52,12 @@ _SLOWEST = ("overload", "latency_over_time", "disturbed", "latency", "service", 
 
 @dataclass(frozen=True, slots=True)
 class DrawnChart:
-    """A chart as the two files that are written."""
+    """A chart as the two files that are written, and what a page shows in a narrow window."""
 
     request: "ChartRequest"
     png: bytes
     svg: bytes
+    narrow: NarrowView | None
 
 
 class ChartError(StoreError):
@@ -250,10 +252,11 @@ def _draw(request: "ChartRequest", address: TablesAddress) -> DrawnChart | None:
     """Draw a chart in a worker process."""
     from bench.report.charts.builders import build_chart
     from bench.report.charts.encode import encode_png, encode_svg
+    from bench.report.charts.narrow import narrow_view
     from bench.report.charts.style import look
 
     with look():
         figure = build_chart(request, load_tables(address))
         if figure is None:
             return None
-        return DrawnChart(request, encode_png(figure), encode_svg(figure))
+        return DrawnChart(request, encode_png(figure), encode_svg(figure), narrow_view(figure))

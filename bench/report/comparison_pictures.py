@@ -10,6 +10,7 @@ from bench.compare.wording import change_question, history_question
 from bench.report.charts.changes import draw_changes
 from bench.report.charts.encode import encode_svg
 from bench.report.charts.history import draw_history
+from bench.report.charts.narrow import narrow_view
 from bench.report.charts.style import look
 from bench.report.content import Picture
 
@@ -22,7 +23,9 @@ def change_pictures(comparison: RunComparison, threshold: float, number: int) ->
             of_metric = [change for change in comparison.judged if change.metric == metric]
             if figure := draw_changes(of_metric, comparison.names, threshold) if of_metric else None:
                 title = change_question(metric)
-                pictures.append(Picture(title, f"{metric}-{number}", encode_svg(figure), metric, ""))
+                pictures.append(
+                    Picture(title, f"{metric}-{number}", encode_svg(figure), metric, "", narrow_view(figure))
+                )
     return pictures
 
 
@@ -33,5 +36,7 @@ def history_pictures(series: Sequence[Series]) -> list[Picture]:
         for number, load_point in enumerate(dict.fromkeys(each.load_point for each in series), start=1):
             figure = draw_history([each for each in series if each.load_point == load_point])
             title = f"{history_question(series[0].metric)} {load_point}"
-            pictures.append(Picture(title, f"history-{number}", encode_svg(figure), str(load_point), ""))
+            pictures.append(
+                Picture(title, f"history-{number}", encode_svg(figure), str(load_point), "", narrow_view(figure))
+            )
     return pictures

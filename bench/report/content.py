@@ -16,6 +16,7 @@ from bench.formatting import format_percent, format_ratio, with_interval
 from bench.report.caveats import ScenarioCaveats
 from bench.report.extra_columns import ExtraColumn, extra_columns
 from bench.report.meanings import meaning
+from bench.report.narrow_view import NarrowView
 from bench.report.reference_ratios import WITHIN_NOISE
 from bench.report.savings import difference_text
 from bench.report.tables import DIFFERENT, FINDING_MARK, Estimate, ResultTable, TableRow
@@ -94,6 +95,7 @@ class Picture:
     svg: bytes
     scenario: str
     source: str  # the CSV file that contains its numbers
+    narrow: NarrowView | None = None
 
 
 @dataclass(frozen=True, slots=True)

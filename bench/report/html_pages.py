@@ -10,6 +10,7 @@ import markupsafe
 from bench.formatting import compact
 from bench.report.content import Picture
 from bench.report.inline_svg import chart_name, inline_svg
+from bench.report.narrow_view import narrow_panels
 from bench.schema.code_words import in_words
 from bench.translation import current_language, gettext, ngettext
 
@@ -21,6 +22,7 @@ def html_templates() -> jinja2.Environment:
     pages.filters["inline"] = lambda picture: markupsafe.Markup(
         inline_svg(picture.svg, chart_name(picture.path), picture.question)
     )  # matplotlib has escaped the texts of a chart
+    pages.filters["narrow_panels"] = lambda picture: markupsafe.Markup(narrow_panels(picture.narrow, picture.path))
     pages.filters["csv_link"] = lambda text: f"data:text/csv;base64,{base64.b64encode(text.encode()).decode()}"
     return pages
 

@@ -16,7 +16,7 @@ from bench.compare.comparison_sentences import detail_lines, first_sentences
 from bench.compare.digest import make_digest
 from bench.compare.gates import parse_rule
 from bench.compare.run_comparison import compare_runs
-from bench.report.charts import layout
+from bench.report.charts import layout, narrow
 from bench.report.charts.builders import build_chart
 from bench.report.charts.catalogue import ChartTables, chart_requests
 from bench.report.comparison_page import render_comparisons
@@ -44,6 +44,7 @@ PROTOCOLS = ("echo", "hola", "work")
 def _marked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(layout, "NOTE_CHARACTERS", 10_000)  # a text that is wrapped has its marks on two lines
     monkeypatch.setattr(layout, "SUBTITLE_CHARACTERS", 10_000)
+    monkeypatch.setattr(narrow, "LABEL_CHARACTERS", 10_000)
     with marked_texts():
         yield
 

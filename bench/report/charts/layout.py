@@ -78,7 +78,16 @@ class PanelNames:
     leaders: bool = True
 
 
-def page(texts: Texts, panels: int, body_in: float, rows: int = 1) -> tuple[Figure, list[Axes]]:
+class ChartFigure(Figure):
+    """A figure with what surrounds its axes, so that a narrow window can show its panels alone."""
+
+    texts_around: Texts
+    rows: list[list[Axes]]
+    header_in: float
+    footer_in: float
+
+
+def page(texts: Texts, panels: int, body_in: float, rows: int = 1) -> tuple[ChartFigure, list[Axes]]:
     """Return a figure with its texts, and axes: row by row, each row with ``panels`` axes that share their y axis.
 
     body_in: height of all rows together.
@@ -88,7 +97,8 @@ def page(texts: Texts, panels: int, body_in: float, rows: int = 1) -> tuple[Figu
     header_in = HEADER_IN + 0.2 * (len(subtitle_lines) - 1)
     footer_in = MARGIN_IN + LINE_IN * len(note_lines)
     height_in = header_in + body_in + footer_in
-    figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, facecolor="white")
+    figure = ChartFigure(figsize=(WIDTH_IN, height_in), dpi=DPI, facecolor="white")
+    figure.texts_around, figure.header_in, figure.footer_in = texts, header_in, footer_in
     FigureCanvasAgg(figure)
     left = MARGIN_IN / WIDTH_IN
     figure.text(left, 1 - 0.2 / height_in, texts.title, fontsize=16, fontweight="bold", color=INK, va="top")
@@ -108,6 +118,7 @@ def page(texts: Texts, panels: int, body_in: float, rows: int = 1) -> tuple[Figu
         axes += [left_axes, *beside]
     for ax in axes:
         _style_axes(ax)
+    figure.rows = [axes[start : start + panels] for start in range(0, len(axes), panels)]
     return figure, axes
 
 

@@ -73,7 +73,8 @@ def test_ids_are_unique_and_every_reference_has_its_target() -> None:
 def test_each_model_can_be_highlighted_by_a_box_and_by_a_link() -> None:
     page = make_page("throughput")
     assert '<input type="checkbox" id="show-select">' in page
-    assert "body:has(#show-select:checked) .m-select" in page
+    assert re.search(r"body:has\(#show-select:checked\).*{ --marks-select: 1; }", page)
+    assert ".m-select { opacity: var(--marks-select, var(--other-marks, 1)); }" in page
     assert '<span class="anchor" id="throughput.select">' in page
 
 
