@@ -1,18 +1,17 @@
 """The first sentences about a comparison of two runs: what matters most. Pure."""
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 
 from bench.compare.change_text import describe_missing
 from bench.compare.changes import Change
 from bench.compare.digest import Digest, Movement, judged_ratios
 from bench.compare.gate_sentences import describe_gate, summarise_gate
+from bench.compare.outcome_counts import count_outcomes
 from bench.compare.run_comparison import RunComparison
 from bench.compare.wording import range_of_changes, subject
 from bench.formatting import join_alternatives
 from bench.schema.arms import BASELINE_MODEL, Arm
-from bench.schema.conclusions import Conclusion
 from bench.translation import gettext, ngettext
 
 _MAX_FACTS = 2  # of each kind, in the first lines
@@ -126,6 +125,7 @@ def _differences(comparison: RunComparison, digest: Digest, threshold: float) ->
         )
         line += gettext(", {small_count} a smaller one", small_count=digest.small_count) if digest.small_count else ""
         line += gettext("; the largest: {largest}", largest=digest.largest) if digest.largest else ""
+        line += _without_difference(judged)
     if comparison.missing:
         servers = ngettext("{count} server", "{count} servers", len({item.arm for item in comparison.missing}))
         line += gettext("; {servers} without a value that {names} has", servers=servers, names=comparison.names[0])
@@ -133,15 +133,34 @@ def _differences(comparison: RunComparison, digest: Digest, threshold: float) ->
 
 
 def _no_difference(judged: Sequence[Change]) -> str:
-    if judged and count_invalid(judged) == len(judged):
+    """Return why no difference was found: a comparison without a conclusion does not show that nothing changed."""
+    counts = count_outcomes(judged)
+    comparisons = ngettext("{count} comparison", "{count} comparisons", counts.comparisons)
+    if not counts.inconclusive:
+        return gettext("no difference in {comparisons}: each is known to be below 5%", comparisons=comparisons)
+    if counts.invalid == counts.comparisons:
+        return gettext("no conclusion: all {comparisons} rest on invalid figures", comparisons=comparisons)
+    if counts.equivalent:
         return gettext(
-            "no conclusion: all {comparisons} rest on invalid figures",
-            comparisons=ngettext("{count} comparison", "{count} comparisons", len(judged)),
+            "no significant difference in {comparisons}: {equal} known to be below 5%; "
+            "no conclusion is possible for {undecided}",
+            comparisons=comparisons,
+            equal=counts.equivalent,
+            undecided=counts.inconclusive,
         )
     return gettext(
-        "no significant difference in {comparisons}",
-        comparisons=ngettext("{count} comparison", "{count} comparisons", len(judged)),
+        "no conclusion in any of {comparisons}: a change may be there, but these runs are too noisy or too short",
+        comparisons=comparisons,
     )
+
+
+def _without_difference(judged: Sequence[Change]) -> str:
+    """Return how many of the other comparisons are known to be small, and how many show nothing."""
+    counts = count_outcomes(judged)
+    text = gettext("; {equal} known to be below 5%", equal=counts.equivalent) if counts.equivalent else ""
+    if not counts.inconclusive:
+        return text
+    return text + gettext("; no conclusion is possible for {undecided}", undecided=counts.inconclusive)
 
 
 def _movements(digest: Digest) -> str:
@@ -175,30 +194,17 @@ def detail_lines(comparison: RunComparison) -> list[str]:
 
 def count_conclusions(judged: Sequence[Change]) -> str:
     """Return how many comparisons have each conclusion. The word for a difference depends on its metric."""
-    words = {Conclusion.FASTER.value: "different", Conclusion.SLOWER.value: "different"}
-    counts = Counter(words.get(change.conclusion, change.conclusion) for change in judged)
+    counts = count_outcomes(judged)
     parts = [
-        ngettext("{count} comparison", "{count} comparisons", len(judged)),
-        *(_count_conclusion(name, count) for name, count in sorted(counts.items())),
+        ngettext("{count} comparison", "{count} comparisons", counts.comparisons),
+        ngettext("{count} different", "{count} different", counts.different) if counts.different else "",
+        ngettext("{count} equivalent", "{count} equivalent", counts.equivalent) if counts.equivalent else "",
+        ngettext("{count} inconclusive", "{count} inconclusive", counts.inconclusive) if counts.inconclusive else "",
     ]
-    line = ", ".join(parts)
-    if invalid := count_invalid(judged):
+    line = ", ".join(filter(None, parts))
+    if counts.invalid:
         line += gettext(
             "; {invalid} without a conclusion: values invalid (see report.md), or the machine drifted too far",
-            invalid=invalid,
+            invalid=counts.invalid,
         )
     return line
-
-
-def _count_conclusion(conclusion: str, count: int) -> str:
-    texts = {
-        "different": ngettext("{count} different", "{count} different", count),
-        Conclusion.EQUIVALENT.value: ngettext("{count} equivalent", "{count} equivalent", count),
-        Conclusion.INCONCLUSIVE.value: ngettext("{count} inconclusive", "{count} inconclusive", count),
-    }
-    return texts.get(conclusion, f"{count} {conclusion}")
-
-
-def count_invalid(judged: Sequence[Change]) -> int:
-    """Return the number of changes that rest on invalid figures."""
-    return sum(change.verdict == "invalid" for change in judged)

@@ -9,6 +9,7 @@ from typing import Any
 from bench.compare.changes import Change, changes
 from bench.compare.gates import GateOutcome, GateResult, Rule, judge_rule
 from bench.compare.missing_cases import Missing, missing, only_in_one
+from bench.compare.outcome_counts import count_outcomes
 from bench.compare.run_values import RunValues
 
 
@@ -76,7 +77,7 @@ def compare_runs(
 
 
 def json_lines(comparison: RunComparison) -> list[str]:
-    """Return a line of JSON for each change, for each value that is missing, and for each gate."""
+    """Return a line of JSON for each change, for each value that is missing and for each gate, and one that counts."""
     broken = [item for gate in comparison.gates for item in (*gate.broken, *gate.missing)]
     undecided = [change for gate in comparison.gates for change in gate.undecided]
     rows: list[tuple[str, dict[str, Any]]] = [
@@ -85,6 +86,7 @@ def json_lines(comparison: RunComparison) -> list[str]:
         for item in items
     ]
     rows += [("gate", _gate_values(gate)) for gate in comparison.gates]
+    rows.append(("summary", asdict(count_outcomes(comparison.judged))))
     return [
         json.dumps({"type": row_type, "runs": list(comparison.names), **_to_json(values)}) for row_type, values in rows
     ]

@@ -28,7 +28,15 @@ def series_sentences(selected: Sequence[Series], shifts: Sequence[LevelShift], t
         large=large,
         threshold=100 * threshold,
     )
-    lines = [gettext("{line}, {small} by less", line=line, small=small) if small else line]
+    line = gettext("{line}, {small} by less", line=line, small=small) if small else line
+    if unsearched := sum(len(series.sound_points) < MIN_RUNS for series in selected):
+        line = gettext(
+            "{line}; no conclusion is possible for {unsearched}, with fewer than {min_runs} valid values",
+            line=line,
+            unsearched=unsearched,
+            min_runs=MIN_RUNS,
+        )
+    lines = [line]
     groups = group_shifts(shifts, threshold)
     lines += [str(group) for group in groups[:MAX_GROUPS]]
     if more := sum(len(group.shifts) for group in groups[MAX_GROUPS:]):
@@ -97,10 +105,8 @@ def _limits(selected: Sequence[Series]) -> list[str]:
             invalid_values=ngettext("{count} invalid value", "{count} invalid values", invalid),
         )
         lines.append(gettext("{left_out} (see report.md of each run)", left_out=left_out))
-    fewest = min(len(series.sound_points) for series in selected)
-    if fewest < MIN_RUNS:
-        lines.append(gettext("fewer than {min_runs} valid values: no search for changes", min_runs=MIN_RUNS))
-    elif fewest < RELIABLE_RUNS:
+    searched = [count for series in selected if (count := len(series.sound_points)) >= MIN_RUNS]
+    if searched and min(searched) < RELIABLE_RUNS:
         lines.append(
             gettext(
                 "fewer than {reliable_runs} runs: only changes far larger than the noise can be detected",

@@ -122,7 +122,9 @@ def test_single_server_is_judged_with_fewer_comparisons(
 ) -> None:
     paths = [str(folders["before"]), str(folders["again"])]
     output = run_holabench(capsys, "compare", *paths, "--arm", "select/tcp", "--json").stdout
-    assert {row["arm"] for row in map(json.loads, output.splitlines())} == {"select/tcp"}
+    *changes, summary = map(json.loads, output.splitlines())
+    assert {row["arm"] for row in changes} == {"select/tcp"}
+    assert (summary["type"], summary["comparisons"]) == ("summary", len(changes))
     refused = run_holabench(capsys, "compare", *paths, "--arm", "select")
     assert (refused.code, refused.stderr.count("\n")) == (2, 1)
     assert "--arm select: not in both runs; both have " in refused.stderr
@@ -136,7 +138,7 @@ def test_small_changes_are_counted_and_large_ones_listed(
     counted = [
         line
         for line in lines
-        if re.search(r"^0 of \d+ comparisons show a difference of 50% or more, \d+ a smaller one$", line)
+        if re.search(r"^0 of \d+ comparisons show a difference of 50% or more, \d+ a smaller one(;|$)", line)
     ]
     assert len(counted) == 1
     assert any(re.search(r"requests/s 1\d% to 2\d% lower in \d+ cases", line) for line in lines)
@@ -167,7 +169,7 @@ def test_failed_arm_is_one_line_and_one_json_line_per_case(
     completed = run_holabench(capsys, "compare", *paths, "--json", "--fail-if", "throughput_rps<-5%")
     rows = [json.loads(line) for line in completed.stdout.splitlines()]
     assert completed.code == CONDITION_HOLDS
-    assert {row["type"] for row in rows} == {"change", "missing", "gate"}
+    assert {row["type"] for row in rows} == {"change", "missing", "gate", "summary"}
     assert all(row["runs"] == ["before", "failing"] for row in rows)
     missing = [row for row in rows if row["type"] == "missing"]
     assert [row["connections"] for row in missing] == [1, 16, 64]

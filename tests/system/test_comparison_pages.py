@@ -132,7 +132,7 @@ def test_rows_can_be_saved_from_the_page(
     assert list(tables) == ["changes-1.csv", "changes-2.csv"]
     for table, after in zip(tables.values(), paths[1:], strict=True):
         runs = [Path(folders[0]).name, Path(after).name]
-        rows = [row for row in printed if row["runs"] == runs]
+        rows = [row for row in printed if row["runs"] == runs and row["type"] == "change"]
         assert table[["run_before", "run_after"]].drop_duplicates().to_numpy().tolist() == [runs]
         for name in ("arm", "metric", "conclusion", "connections"):
             assert table[name].tolist() == [row[name] for row in rows]

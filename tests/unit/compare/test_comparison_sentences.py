@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -6,7 +7,7 @@ from bench.compare.comparison_sentences import count_conclusions, detail_lines, 
 from bench.compare.digest import make_digest
 from bench.compare.gate_sentences import describe_gate
 from bench.compare.gates import parse_rule
-from bench.compare.run_comparison import RunComparison, compare_runs
+from bench.compare.run_comparison import RunComparison, compare_runs, json_lines
 from bench.compare.run_values import RunValues
 from tests.support.languages import spanish_texts
 from tests.unit.compare.builders import make_failing_values, make_values, make_values_with_baseline
@@ -94,3 +95,40 @@ def test_largest_change_is_in_the_sentence_of_differences() -> None:
     (line,) = (line for line in lines if "show a difference of 5% or more" in line)
     assert "; the largest: " in line
     assert " of select/tcp " in line.partition("; the largest: ")[2]
+
+
+@pytest.mark.parametrize(
+    ("conclusions", "sentence"),
+    [
+        (("equivalent", "equivalent"), "no difference in 2 comparisons: each is known to be below 5%"),
+        (
+            ("equivalent", "inconclusive"),
+            "no significant difference in 2 comparisons: 1 known to be below 5%; no conclusion is possible for 1",
+        ),
+        (
+            ("inconclusive", "inconclusive"),
+            "no conclusion in any of 2 comparisons: a change may be there, but these runs are too noisy or too short",
+        ),
+    ],
+)
+def test_unknown_differences_are_not_called_small(conclusions: tuple[str, ...], sentence: str) -> None:
+    comparison = make_comparison(make_values(1), make_values(2))
+    changes = [replace(comparison.changes[0], conclusion=conclusion) for conclusion in conclusions]
+    assert sentence in make_sentences(replace(comparison, changes=changes))
+
+
+def test_sentence_of_differences_counts_the_others() -> None:
+    comparison = make_comparison(make_values(1), make_values(2, 0.8))
+    change = next(change for change in comparison.changes if change.conclusion == "slower")
+    changes = [change, *(replace(change, conclusion=word) for word in ("equivalent", "inconclusive", "inconclusive"))]
+    (line,) = (line for line in make_sentences(replace(comparison, changes=changes)) if "show a difference" in line)
+    assert line.startswith("1 of 4 comparisons show")
+    assert line.endswith("; 1 known to be below 5%; no conclusion is possible for 2")
+
+
+def test_json_counts_known_and_unknown_differences() -> None:
+    comparison = make_comparison(make_values(1), make_values(2))
+    changes = [replace(comparison.changes[0], conclusion=word) for word in ("slower", "equivalent", "inconclusive")]
+    summary = json.loads(json_lines(replace(comparison, changes=changes))[-1])
+    counts = {"comparisons": 3, "different": 1, "equivalent": 1, "inconclusive": 1, "invalid": 0}
+    assert summary == {"type": "summary", "runs": ["monday", "tuesday"], **counts}
