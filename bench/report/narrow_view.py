@@ -23,7 +23,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class NarrowView:
-    """What a narrow window shows.
+    """Contents of a chart in a narrow window.
 
     panels: each with its parts, side by side. svg: the drawing that they belong to; empty for that of the wide window.
     """

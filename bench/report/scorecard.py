@@ -48,6 +48,7 @@ class Scorecard:
     columns: list[Column]
     rows: list[tuple[str, list[Cell]]]
     noise: list[str] = field(default_factory=list)  # the noise floor of each column; "-" without a control
+    unranked: list[str] = field(default_factory=list)  # measured servers without a rank in any column
 
     @property
     def questions(self) -> list[tuple[str, int]]:
@@ -66,6 +67,7 @@ def scorecard(
     columns: list[Column] = []
     noise: list[str] = []
     cells: dict[str, dict[int, Cell]] = {}
+    measured_labels: set[str] = set()
     for question in questions(comparisons, trials) if len(comparisons) and len(trials) else ():
         standing_of = standings(question, comparisons, unranked)
         measured = _measured(summary, question)
@@ -77,17 +79,20 @@ def scorecard(
             for arm in arms:
                 figure = measured[arm.name]
                 if (standing := standing_of.get(arm.name)) is None:
-                    cell = Cell(_unranked_text(figure.verdict, arm.label in unranked))
+                    cell = Cell(in_words(INVALID) if figure.verdict == INVALID else NOT_MEASURED)
+                    measured_labels |= {arm.label} if figure.verdict else set()
                 else:
                     cell = _cell(arm.name, standing, figure.verdict, leader)
                 cells.setdefault(arm.label, {})[len(columns)] = cell
             columns.append(Column(_heading(question), transport.upper()))
             noise.append(_noise(question, comparisons))
+    without_rank = sorted(measured_labels.intersection(unranked))
     rows = [
         (label, [of_label.get(index, Cell(NOT_MEASURED)) for index in range(len(columns))])
         for label, of_label in cells.items()
+        if label not in without_rank
     ]
-    return Scorecard(columns, sorted(rows, key=lambda row: (-_bests(row[1]), row[0])), noise)
+    return Scorecard(columns, sorted(rows, key=lambda row: (-_bests(row[1]), row[0])), noise, without_rank)
 
 
 def _bests(cells: Sequence[Cell]) -> int:
@@ -121,12 +126,6 @@ def _leader(figures: Mapping[str, _Figure], standing_of: Mapping[str, Standing],
     if not first or not (standing_of[first].alone or standing_of[first].equivalent):
         return ""
     return first
-
-
-def _unranked_text(verdict: str, is_unranked: bool) -> str:
-    if verdict == INVALID:
-        return in_words(INVALID)
-    return gettext("not ranked") if verdict and is_unranked else NOT_MEASURED
 
 
 def _cell(arm: str, standing: Standing, verdict: str, leader: str) -> Cell:

@@ -43,6 +43,14 @@ TERMS = (
         N_("hola, adios"),
         N_("The words of the session protocol: a client sends hola several times, and adios at the end."),
     ),
+    (
+        N_("in Python code, one thread at a time"),
+        N_("Pure Python holds the interpreter's lock (GIL) while it computes, so other threads of the server wait."),
+    ),
+    (
+        N_("in a library, while other threads run"),
+        N_("A function in C, such as hashing, releases that lock, so other threads of the server can continue."),
+    ),
     (N_("load point"), N_("One scenario with one number of clients, message size and rate.")),
     (
         N_("latency against service time"),

@@ -50,7 +50,7 @@ def build_chart(request: ChartRequest, tables: ChartTables) -> Figure | None:
 
 def _texts(tables: ChartTables, sweep: Sweep, points: list[Point], topic: str, metric: str) -> Texts:
     subtitle = f"{describe(sweep, tables.trials)}; {describe_interval(points)}"
-    return Texts(gettext(QUESTIONS[topic]), subtitle, notes(points, tables.comparisons, tables.trials, sweep, metric))
+    return Texts(gettext(QUESTIONS[topic]), subtitle, notes(points, tables.comparisons, sweep, metric))
 
 
 def _throughput(tables: ChartTables, sweep: Sweep) -> Figure | None:
@@ -104,7 +104,7 @@ def _transports(tables: ChartTables, sweep: Sweep) -> Figure | None:
         "{sweep}; hollow: TCP, full: UDP; median over blocks", sweep=describe(sweep, tables.trials, connections)
     )
     no_controls = tables.comparisons.iloc[:0]
-    lines = notes(points, no_controls, tables.trials, sweep, "throughput_rps")
+    lines = notes(points, no_controls, sweep, "throughput_rps")
     of_load = sweep.rows(tables.comparisons)
     of_trials = sweep.rows(tables.trials)
     lines += udp_causes(
@@ -178,7 +178,7 @@ def _distribution(tables: ChartTables, sweep: Sweep, quantity: str) -> Figure | 
         blocks=blocks,
     )
     looks = (N_("Dotted"), N_("Paler"))
-    lines = notes(points, tables.comparisons, tables.trials, sweep, metric, looks)
+    lines = notes(points, tables.comparisons, sweep, metric, looks)
     texts = Texts(gettext(QUESTIONS[quantity]), subtitle, lines)
     return draw_distribution(points, tables.histograms, tables.trials, sweep, quantity, texts)
 
@@ -214,7 +214,7 @@ def _max_rate(tables: ChartTables, sweep: Sweep) -> Figure | None:
     subtitle = gettext(
         "bars: from the highest rate at which most trials met the objective to the next one, at which most did not"
     )
-    lines = notes(points, tables.comparisons, tables.trials, sweep, "max_rate_rps")
+    lines = notes(points, tables.comparisons, sweep, "max_rate_rps")
     texts = Texts(gettext(QUESTIONS["max_rate"]), subtitle, lines)
     return draw_dots(points, texts, METRICS["max_rate_rps"].label, more_is_better=True)
 

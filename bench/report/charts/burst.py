@@ -45,7 +45,7 @@ def build_burst_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
     )
     lines = [line for sweep in curves for line in _notes(sweep, tables)]
     points = [point for sweep in curves for point in select_points(tables.summary, sweep, "latency_p50_us")]
-    lines += notes(points, tables.comparisons, tables.trials, first, "", looks=None)
+    lines += notes(points, tables.comparisons, first, "", looks=None)
     texts = Texts(request.question, subtitle, lines)
     figure, axes = page(texts, len(curves), body_height_in(4.2, arms))
     names = []

@@ -142,7 +142,7 @@ def _notes(request: ChartRequest, tables: ChartTables, trades: Sequence[Trade]) 
         for point in (replace(trade.cpu, findings="", predicted=math.nan), replace(trade.p99, predicted=math.nan))
         if not (point.verdict == "suspect" and trade.verdict == "invalid")  # it is left out, and not hollow
     ]
-    return lines + notes(points, tables.comparisons, tables.trials, request.sweep, "latency_p99_us", LOOKS)
+    return lines + notes(points, tables.comparisons, request.sweep, "latency_p99_us", LOOKS)
 
 
 def _lacks_a_figure(trade: Trade) -> bool:

@@ -43,7 +43,7 @@ def build_disturbed_chart(request: ChartRequest, tables: ChartTables) -> Figure 
     has_tail = any(point.drawable for sweep in sweeps for point in latencies[sweep])
     every = [point for sweep in sweeps for point in (latencies if has_tail else medians)[sweep]]  # of the drawn rows
     subtitle = f"{describe(sweeps[-1], tables.trials)}; {describe_interval(every)}"
-    texts = Texts(request.question, subtitle, notes(every, tables.comparisons, tables.trials, sweeps[-1], ""))
+    texts = Texts(request.question, subtitle, notes(every, tables.comparisons, sweeps[-1], ""))
     if any(point.has_prediction for row in rows for column in row.drawn for point in column):
         texts = texts.with_notes(gettext(PREDICTION_NOTE))
     texts = texts.with_notes(*filter(None, (_effects(sweep, tables) for sweep in sweeps)))

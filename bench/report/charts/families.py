@@ -33,7 +33,7 @@ class Work:
     unit_us: float | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
-        """Return ``waits 5 ms``, ``computes 0.87 ms with the lock`` or ``replies at once``.
+        """Return ``waits 5 ms``, ``computes 0.87 ms in Python code, one thread at a time`` or ``replies at once``.
 
         Without a measured time it is ``computes about 1 ms``.
         """
@@ -41,7 +41,10 @@ class Work:
         if self.compute_units:
             time = _milliseconds(self.compute_units * (self.unit_us or 1.0))
             about = time if self.unit_us is not None else gettext("about {time}", time=time)
-            locks = {"lock": gettext(" with the lock"), "release": gettext(" without the lock")}
+            locks = {
+                "lock": gettext(" in Python code, one thread at a time"),
+                "release": gettext(" in a library, while other threads run"),
+            }
             lock = locks.get(self.compute_kind, "")
             parts.append(gettext("computes {time}{lock}", time=about, lock=lock))
         return ", ".join(parts) or gettext("replies at once")

@@ -185,7 +185,7 @@ def _doubts(sweep: Sweep, tables: ChartTables) -> list[str]:
     """Return which servers have doubtful figures in any phase, and why. A heat map marks none of its cells."""
     phases = [replace(sweep, phase=name) for name, _ in phase_ends_s(sweep, tables.trials)]
     points = [point for phase in phases for point in select_points(tables.summary, phase, "throughput_rps")]
-    return doubt_notes(points, tables.comparisons, tables.trials, sweep, "", looks=None)
+    return doubt_notes(points, tables.comparisons, sweep, "", looks=None)
 
 
 def _never_note(loads: Loads) -> str:

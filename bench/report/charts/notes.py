@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bench.analysis.comparisons import noise_floor_share
-from bench.analysis.rankings import unranked_models
 from bench.formatting import format_percent, join_words
 from bench.report.charts.points import Point
 from bench.report.charts.sweeps import Sweep
@@ -30,7 +29,6 @@ NOT_MEASURED = ("failed", "skipped")
 def notes(
     points: Sequence[Point],
     comparisons: pd.DataFrame,
-    trials: pd.DataFrame,
     sweep: Sweep,
     metric: str,
     looks: tuple[str, str] | None = CROSSED_OUT_AND_GREY,
@@ -54,14 +52,6 @@ def notes(
             for _, places in _by_reason(lost)
         ]
     lines += _noise_notes(points, comparisons, sweep, metric)
-    drawn = {point.label for point in points if point.drawable}
-    if unranked := sorted(set(unranked_models(sweep.rows(trials))) & drawn):
-        lines.append(
-            gettext(
-                "Not ranked, because it needs several CPUs and the servers had one: {unranked}.",
-                unranked=", ".join(unranked),
-            )
-        )
     return lines
 
 

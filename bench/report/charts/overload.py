@@ -116,4 +116,4 @@ def _notes(sweeps: Iterable[Sweep], tables: ChartTables) -> list[str]:
     if tables.recovery is not None:
         lines += recovering_loads(tables.recovery[tables.recovery["scenario"].isin(scenarios)])
     points = [point for sweep in times for point in select_points(tables.summary, sweep, "recovery_s")]
-    return lines + notes(points, tables.comparisons, tables.trials, next(iter(times)), "", looks=None)
+    return lines + notes(points, tables.comparisons, next(iter(times)), "", looks=None)

@@ -41,7 +41,7 @@ def build_sizes_chart(request: ChartRequest, tables: ChartTables) -> Figure | No
         clients=_clients(first, tables),
         interval=describe_interval(rates),
     )
-    lines = notes(measured, tables.comparisons, tables.trials, first, "")
+    lines = notes(measured, tables.comparisons, first, "")
     fits = byte_costs(cost_points(request.sweeps, tables.summary))
     if fits:
         lines.append(gettext("CPU time of a request, least relative squares: {fits}.", fits="; ".join(fits)))

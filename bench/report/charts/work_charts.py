@@ -113,7 +113,7 @@ def _rates_at_one_load(request: ChartRequest, tables: ChartTables, rates: dict[S
     points = rates[sweep]
     if not transports(points):
         return None
-    lines = notes(points, tables.comparisons, tables.trials, sweep, "throughput_rps")
+    lines = notes(points, tables.comparisons, sweep, "throughput_rps")
     texts = Texts(request.question, f"{_load(sweep, tables)}; {describe_interval(points)}", lines)
     return draw_dots(points, texts, METRICS["throughput_rps"].label, more_is_better=True)
 
@@ -162,7 +162,7 @@ def _texts(request: ChartRequest, tables: ChartTables, points: list[Point], lege
     if first.population and not request.beside:
         load += gettext(", beside {others_of}", others_of=others_of(first, tables.trials))
     subtitle = "; ".join(filter(None, (load, legend, describe_interval(points))))
-    return Texts(request.question, subtitle, notes(points, tables.comparisons, tables.trials, first, ""))
+    return Texts(request.question, subtitle, notes(points, tables.comparisons, first, ""))
 
 
 def _load(sweep: Sweep, tables: ChartTables) -> str:

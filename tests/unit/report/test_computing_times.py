@@ -20,17 +20,19 @@ def make_heavy(python: str = "cpython 3.11") -> pd.DataFrame:
 def test_computing_has_the_measured_time() -> None:
     trials = make_heavy()
     heavy = trials[trials["population"] == "heavy"]
-    assert str(work_of_rows(heavy)) == "computes 13.3 ms with the lock"
-    assert others_in_words(heavy) == "heavy requests (each computes 13.3 ms with the lock)"
+    assert str(work_of_rows(heavy)) == "computes 13.3 ms in Python code, one thread at a time"
+    assert others_in_words(heavy) == "heavy requests (each computes 13.3 ms in Python code, one thread at a time)"
     assert {each.compute_ms for each in measured_handlers(trials).values()} == {13.3}
-    assert "served beside heavy requests (each computes 13.3 ms with the lock)." in meaning("latency_p99_us", trials)
+    assert "served beside heavy requests (each computes 13.3 ms in Python code, one thread at a time)." in meaning(
+        "latency_p99_us", trials
+    )
     assert "asked about send light requests: the handler replies at once." in meaning("latency_p99_us", trials)
 
 
 def test_computing_is_approximate_without_a_measurement() -> None:
     heavy = make_heavy("pypy 3.9").query("population == 'heavy'")
     assert unit_us(heavy) is None
-    assert str(work_of_rows(heavy)) == "computes about 10 ms with the lock"
+    assert str(work_of_rows(heavy)) == "computes about 10 ms in Python code, one thread at a time"
 
 
 def test_interpreters_that_differ_have_no_common_time() -> None:

@@ -122,11 +122,28 @@ def test_caveats_print_meaning_code_cases_and_thresholds(markdown: str) -> None:
     assert "** (FEW_SAMPLES): p99.9: 34 of 34 cases; suspect below 25. " in few
     skipped = "skipped: serves one connection at a time (6 blocks)"
     assert f"- **iterative/tcp at 16 connections, 64 bytes**: {skipped}" in gaps
-    advice = rest.partition("## Caveats")[2].partition("\n## ")[0]
+    advice = rest.partition("\n## ")[0]
     assert "- **GENERATOR_SATURATED**: give the generator more CPUs" in advice
     terms = markdown.partition("## Terms")[2]
     assert "| GENERATOR_SATURATED | Share of its CPU that the generator used: " in terms
     assert "| select | One thread, all connections: select. |" in terms
+
+
+def test_caveats_are_in_one_place_and_scenarios_link_to_it(reports: tuple[str, str]) -> None:
+    markdown, page = reports
+    before, _, after = page.partition('<h2 id="caveats">')
+    count = after.partition("<h3 id=")[2].partition("</ul>")[0].count("<li>")
+    assert f'<a href="#caveats-1">Caveats of capacity: {count}</a>' in before
+    assert '<h3 id="caveats-1">Caveats of capacity</h3>' in after
+    assert "GENERATOR_SATURATED</a>" not in before
+    before, _, after = markdown.partition("\n## Caveats\n")
+    assert f"[Caveats of capacity: {count}](#caveats)" in before
+    assert "### Caveats of capacity" in after
+
+
+def test_unranked_models_are_named_once(reports: tuple[str, str]) -> None:
+    for text in reports:
+        assert text.count("Not ranked, because it needs several CPUs") == 1
 
 
 def test_findings_are_sentences_apart_from_the_caveats() -> None:
@@ -140,11 +157,11 @@ def test_findings_are_sentences_apart_from_the_caveats() -> None:
     assert "Findings about the servers" not in make_reports({})[0]
 
 
-def test_scenario_without_caveats_reports_none() -> None:
+def test_run_without_caveats_reports_none() -> None:
     text, page = make_reports({})
-    assert "### Caveats of capacity\n\nNone.\n" in text
+    assert "Caveats of capacity" not in text
     assert "No quality check failed, and every case was measured." in text
-    assert re.search(r"Caveats of capacity</h3>\s*<p>None.", page)
+    assert "Caveats of capacity" not in page
     assert "No quality check failed, and every case was measured." in page
 
 

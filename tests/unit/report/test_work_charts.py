@@ -43,8 +43,8 @@ def waiting() -> ChartTables:
     [
         (Work(0.0, 0.0, ""), "replies at once"),
         (Work(5_000.0, 0.0, ""), "waits 5 ms"),
-        (Work(0.0, 1_500.0, "release"), "computes about 1.50 ms without the lock"),
-        (Work(1_000.0, 10_000.0, "lock"), "waits 1 ms, computes about 10 ms with the lock"),
+        (Work(0.0, 1_500.0, "release"), "computes about 1.50 ms in a library, while other threads run"),
+        (Work(1_000.0, 10_000.0, "lock"), "waits 1 ms, computes about 10 ms in Python code, one thread at a time"),
     ],
 )
 def test_work_of_a_request_is_put_into_words(work: Work, text: str) -> None:
@@ -83,7 +83,7 @@ def test_requests_that_compute_get_a_chart_of_their_own() -> None:
     ]
     figure = drawn("computing", make_tables(synthetic.concat_runs(*runs)))
     titles = [ax.get_title(loc="left") for ax in figure.axes[:2]]
-    assert titles == ["replies at once", "computes about 1 ms with the lock"]
+    assert titles == ["replies at once", "computes about 1 ms in Python code, one thread at a time"]
 
 
 def test_waiting_at_one_load_is_drawn_as_dots_with_predictions() -> None:
@@ -124,7 +124,9 @@ def test_mixed_chart_names_an_arm_that_was_skipped() -> None:
     texts = [text for text, _ in visible_texts(drawn("mixed", make_tables(replace(rows, trials=trials))))]
     assert {"iterative", "skipped"} <= set(texts)
     assert "Not measured: iterative/tcp at 72 connections (skipped: serves one client)" in texts
-    assert "beside heavy requests (each computes about 10 ms with the lock)" in texts[1].replace("\n", " ")
+    assert "beside heavy requests (each computes about 10 ms in Python code, one thread at a time)" in texts[1].replace(
+        "\n", " "
+    )
 
 
 def test_mixed_chart_explains_a_doubtful_tail() -> None:
