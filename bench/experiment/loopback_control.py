@@ -6,7 +6,7 @@ a round is then known over loopback, and the run's own control shows it over the
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -41,11 +41,17 @@ class LoopbackControl:
     log_ratios: tuple[float, ...] = ()
 
 
-def measure_loopback_control(schedule: Schedule, placement: Placement, longest_request_s: float) -> LoopbackControl:
-    """Measure the control of a run over loopback. Raises nothing: a run does not need it."""
+def measure_loopback_control(
+    schedule: Schedule, placement: Placement, longest_request_s: float, announce: Callable[[], None]
+) -> LoopbackControl:
+    """Measure the control of a run over loopback. Raises nothing: a run does not need it.
+
+    announce: called before something is measured, which takes some seconds.
+    """
     plan, load = schedule.plan, _load(schedule)
     if load is None:
         return LoopbackControl("no closed loop of the plan has a control")
+    announce()
     small = _plan_of_control(plan, load)
     try:
         of_control = resolve(

@@ -48,8 +48,11 @@ def network_facts(
 
 def _control(context: RunContext, placement: Placement) -> dict[str, Any]:
     schedule, observer = context.schedule, context.observer
-    observer.on_message(f"measuring a control over loopback, about {LOOPBACK_CONTROL_S:.0f} s ...")
-    control = measure_loopback_control(schedule, placement, schedule.longest_timeout_s)
+
+    def announce() -> None:
+        observer.on_message(f"measuring a control over loopback, about {LOOPBACK_CONTROL_S:.0f} s ...")
+
+    control = measure_loopback_control(schedule, placement, schedule.longest_timeout_s, announce)
     if control.reason:
         observer.on_message(f"no control over loopback: {control.reason}")
     return asdict(control)

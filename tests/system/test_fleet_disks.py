@@ -44,7 +44,7 @@ class SmallDisk:
 def test_full_disk_of_the_copy_names_the_host_and_the_run_resumes(tmp_path: Path) -> None:
     home = tmp_path / "home"
     disk = SmallDisk(home / ".cache" / "holabench" / "runs", 1024)
-    command = FleetCommand(tmp_path, PLAN, environment={SERVERS: {"HOME": str(home)}})
+    command = FleetCommand(tmp_path, PLAN, environment={SERVERS: {"HOME": str(home), "XDG_CACHE_HOME": ""}})
     command.wrap = lambda name, program: disk.wrap(program) if name == SERVERS else list(program)
     with command.start() as running:
         running.await_block(2)
@@ -62,7 +62,7 @@ def test_full_disk_of_the_copy_names_the_host_and_the_run_resumes(tmp_path: Path
 def test_full_disk_before_the_first_block_is_one_line(tmp_path: Path) -> None:
     home = tmp_path / "home"
     disk = SmallDisk(home / ".cache" / "holabench" / "runs", 4)
-    command = FleetCommand(tmp_path, PLAN, environment={SERVERS: {"HOME": str(home)}})
+    command = FleetCommand(tmp_path, PLAN, environment={SERVERS: {"HOME": str(home), "XDG_CACHE_HOME": ""}})
     command.wrap = lambda name, program: disk.wrap(program) if name == SERVERS else list(program)
     with command.start() as running:
         assert running.finish() == 1, running.errors

@@ -16,7 +16,8 @@ PLAN = """
 name = "losses"
 models = ["select"]
 transports = ["tcp"]
-control = ""
+control = "none"
+baseline = "none"
 seed = 5
 blocks = 2
 slice_s = 0.05
@@ -62,7 +63,7 @@ def check_resumed(command: FleetCommand, expected: list[tuple[int, str]]) -> Non
     ("host", "program", "reason"),
     [
         (SERVERS, "bench.fleet.server_host", "servers on lab1 {pid} was killed by SIGKILL during block 2"),
-        (GENERATOR, "bench.fleet.generator_host", "generator on lab2 {pid} closed the connection"),
+        (GENERATOR, "bench.fleet.generator_host", "generator on lab2 {pid} "),
         (GENERATOR, "clients worker", "generator on lab2 (pid "),
         (SERVERS, "-m bench agent", "agent lab1 {pid} has died during block 2"),
         (GENERATOR, "-m bench agent", "generator on lab2 (pid "),
