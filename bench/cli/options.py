@@ -207,21 +207,25 @@ FleetFile = Annotated[
 ServersOn = Annotated[
     str,
     typer.Option(
-        metavar="USER@HOST", rich_help_panel=_HOSTS, help="Run the servers on this host, over SSH. Default: here."
+        metavar="USER@HOST[:PORT]",
+        rich_help_panel=_HOSTS,
+        help="Run the servers on this host, over SSH; needs --generators-on.",
     ),
 ]
 GeneratorsOn = Annotated[
     str,
     typer.Option(
-        metavar="USER@HOST",
+        metavar="USER@HOST[:PORT]",
         rich_help_panel=_HOSTS,
-        help="Run load generators on these hosts, over SSH; several with commas between. Default: here.",
+        help="Run load generators on these hosts, over SSH; several with commas between. Needs --servers-on.",
     ),
 ]
 AllowRoot = Annotated[
     bool,
     typer.Option(
-        "--allow-root", rich_help_panel=_HOSTS, help="Let the agents on other hosts run as root. Default: refuse."
+        "--allow-root",
+        rich_help_panel=_HOSTS,
+        help="Let agents over SSH run as root, so that members of the fleet can do all there. Default: refuse.",
     ),
 ]
 AllowTarget = Annotated[

@@ -14,6 +14,11 @@ _WAITING = N_(
     "The handler waits {wait_ms:g} ms, so {clients:,} clients cannot get more than {bound} "
     "requests/s from any server: a rate below that shows what the server adds to the wait."
 )
+# Without this, a reader whose handler calls a blocking library expects the rate of an event loop from it.
+_BLOCKING = N_(
+    "Each model waits in its own way: an event loop by a timer, so it serves others meanwhile. A handler that "
+    "calls a library which blocks would hold up all clients of an event loop; the preset blocking measures that."
+)
 _COMPUTING = N_("The handler computes, so the rate depends on the processor as much as on the model.")
 _SESSIONS = N_(
     "Every client connects, sends a few requests, disconnects and connects again. The rate "
@@ -66,4 +71,5 @@ def _of_handlers(trials: pd.DataFrame) -> str:
     if waits_us.empty or not waits_us.max():
         return gettext(_COMPUTING if len(units) and units.max() else _AT_ONCE)
     wait_us, clients = float(waits_us.max()), int(trials["connections"].max())
-    return gettext(_WAITING, wait_ms=wait_us / 1e3, clients=clients, bound=compact(clients / (wait_us / 1e6)))
+    bound = compact(clients / (wait_us / 1e6))
+    return f"{gettext(_WAITING, wait_ms=wait_us / 1e3, clients=clients, bound=bound)} {gettext(_BLOCKING)}"

@@ -34,7 +34,7 @@ class GeneratorRow:
     generator_connections: Annotated[int, Column("Connections of this generator.")]
     sent: Annotated[int, load_columns.SENT]
     unsent: Annotated[int, load_columns.UNSENT]
-    answered: Annotated[int, Column("Correct replies in all slices.")]
+    generator_answered: Annotated[int, Column("Correct replies that this generator got in all slices.")]
     load_ratio: Annotated[
         float | None,
         Column(
@@ -48,9 +48,11 @@ class GeneratorRow:
     ]
     generator_cpu_share: Annotated[float, load_columns.GENERATOR_CPU_SHARE]
     run_delay_share: Annotated[float, load_columns.RUN_DELAY_SHARE]
-    lateness_p99_us: Annotated[
+    generator_lateness_p99_us: Annotated[
         float | None,
-        microseconds("99th percentile of the lateness. Empty in a closed loop, and for fewer than 1,000 requests."),
+        microseconds(
+            "99th percentile of the lateness of this generator. Empty in a closed loop and below 1,000 requests."
+        ),
     ]
     late_start_us: Annotated[float, microseconds("The latest start of a slice, beside the common start.")]
     missing_share: Annotated[float, share("Time of the windows that had begun before it sent its first request.")]

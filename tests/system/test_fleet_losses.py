@@ -87,6 +87,9 @@ def test_killed_process_fails_its_block(command: FleetCommand, host: str, progra
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_keeps_finished_blocks(command: FleetCommand, times: int) -> None:
+    temporary = command.folder / "tmp"
+    temporary.mkdir()
+    command.environment = {name: {"TMPDIR": str(temporary)} for name in (SERVERS, GENERATOR, "controller")}
     with command.start() as running:
         running.await_block(2)
         for _ in range(times):
@@ -96,7 +99,9 @@ def test_ctrl_c_keeps_finished_blocks(command: FleetCommand, times: int) -> None
         assert "Interrupted after 1 block; all is kept." in running.errors
         running.check_nothing_runs()
     assert statuses(command) == [(1, "ok")]
+    assert not list(temporary.iterdir())
     check_resumed(command, [(1, "ok"), (2, "ok")])
+    assert not list(temporary.iterdir())
 
 
 def test_killed_controller_keeps_finished_blocks(command: FleetCommand) -> None:
