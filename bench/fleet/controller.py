@@ -3,6 +3,7 @@
 import functools
 import os
 import queue
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -135,12 +136,14 @@ class Fleet:
         self._lost: dict[str, str] = {}  # reasons, by the addresses of agents
         self.agents: dict[str, Agent] = {}
         url = _listen_url(listen, tls)
+        # The engine leaves an empty folder with two locks in the folder for temporary files.
+        self._scratch = tempfile.TemporaryDirectory(prefix="holabench-scheduler-", ignore_cleanup_errors=True)
         self._scheduler = Child(
             "scheduler",
             module_command("bench.fleet.scheduler_process"),
             sorted(os.sched_getaffinity(0)),
             pipe_stdin=True,
-            environment=external_environment(),
+            environment=external_environment() | {"TMPDIR": self._scratch.name},
         )
         try:
             tls_dir = str(tls.authority.parent) if tls else ""
@@ -151,7 +154,7 @@ class Fleet:
             self.address: str = answer["address"]
             self._connection = engine.Connection(self.address, tls, self._messages.put)
         except BaseException as error:
-            self._scheduler.stop()
+            self._stop_scheduler()
             if isinstance(error, OSError):
                 raise FleetError("", "scheduler", f"did not accept the controller: {error}") from error
             raise
@@ -172,7 +175,11 @@ class Fleet:
         try:
             self._connection.close(ends_scheduler=self._scheduler.alive)
         finally:
-            self._scheduler.stop()
+            self._stop_scheduler()
+
+    def _stop_scheduler(self) -> None:
+        self._scheduler.stop()
+        self._scratch.cleanup()
 
     def await_agents(self, names: Sequence[str], timeout_s: float) -> None:
         """Wait for agents, and check that they have the code of this controller. Raises FleetInputError, FleetError."""

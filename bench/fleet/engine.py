@@ -55,18 +55,15 @@ async def serve_scheduler(
 ) -> None:
     """Run a scheduler until ``ending`` is set or a client shuts it down. on_start: is called with its address."""
     configure(agent_timeout_s)
-    # The engine leaves an empty folder with two locks in the folder for temporary files.
-    with tempfile.TemporaryDirectory(prefix="holabench-scheduler-", ignore_cleanup_errors=True) as directory:
-        dask.config.set({"temporary-directory": directory})
-        scheduler = _Scheduler(host=url, security=_security(tls), dashboard=False, dashboard_address=_LOOPBACK_PORT)
-        with _original_error():
-            await scheduler
-        async with scheduler:
-            on_start(scheduler.address)
-            waits = [asyncio.ensure_future(wait) for wait in (ending.wait(), scheduler.finished())]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                wait.cancel()
+    scheduler = _Scheduler(host=url, security=_security(tls), dashboard=False, dashboard_address=_LOOPBACK_PORT)
+    with _original_error():
+        await scheduler
+    async with scheduler:
+        on_start(scheduler.address)
+        waits = [asyncio.ensure_future(wait) for wait in (ending.wait(), scheduler.finished())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
 
 
 @contextlib.contextmanager
