@@ -1,7 +1,5 @@
 """A run over three hosts with clocks of their own, which nothing compares."""
 
-import subprocess
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,17 +7,9 @@ import pytest
 pytest.importorskip("distributed", reason="runs over several machines need the extra cluster")
 
 from bench.fleet import fleet_run
-from bench.fleet.certificates import make_keys
-from bench.fleet.controller import Fleet
-from bench.fleet.fleet_run import FleetHosts
-from bench.fleet.tls_files import TlsFiles
 from bench.plan.toml import decode
-from tests.support.commands import make_python_command
-from tests.support.fleet import agent_arguments
-from tests.support.network_hosts import network_hosts
-from tests.support.processes import ROOT
+from tests.support.network_fleet import network_fleet
 from tests.support.silent_observer import SilentObserver
-from tests.support.waiting import DEADLINE_S
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -48,19 +38,8 @@ rate_rps = 500
 
 
 def test_hosts_with_other_clocks_measure_one_load_together(tmp_path: Path) -> None:
-    folders = make_keys(tmp_path / "keys", NAMES)
-    keys = {folder.name: folder for folder in folders}
-    with ExitStack() as stack:
-        address, hosts = stack.enter_context(network_hosts(NAMES))
-        fleet = stack.enter_context(Fleet(address, tls=TlsFiles.in_directory(keys["controller"])))
-        for name, host in hosts.items():
-            options = ("--tls-dir", str(keys[name]), "--listen", host.address)
-            command = host.command(*make_python_command(*agent_arguments(fleet.address, name, *options)))
-            agent = stack.enter_context(subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL))
-            stack.callback(agent.kill)
-        fleet.await_agents(NAMES, DEADLINE_S)
+    with network_fleet(tmp_path / "keys", NAMES) as (fleet, roles, _):
         assert {agent.hostname for agent in fleet.agents.values()} == set(NAMES)
-        roles = FleetHosts("lab1", ("lab2", "lab3"), {name: host.address for name, host in hosts.items()})
         outcome = fleet_run.run(fleet, roles, decode(PLAN, "of the test"), tmp_path / "out", SilentObserver())
         outcome.folder.unlock()
     assert outcome.failure == ""
