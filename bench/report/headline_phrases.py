@@ -44,9 +44,7 @@ WORDINGS: Mapping[ScenarioKind, Wording] = {
     ScenarioKind.CAPACITY: Wording(
         alone=N_("{condition}, {best} serves most over {transport}, {lead}: use {best} if requests per second decide."),
         small=N_("{condition}, {best} serves most over {transport}, but only {lead}."),
-        doubtful=N_(
-            "{condition}, {best} seems to serve most over {transport}, {lead}, but these figures are doubtful."
-        ),
+        doubtful=N_("{condition}, {best} may serve most over {transport}, {lead}, but these figures are doubtful."),
         together=N_("{condition}, {best} serve most over {transport}, {lead}; {tie}."),
         equal=N_("{condition}, no difference was found over {transport} between {best} in requests per second{floor}."),
         same=N_(
@@ -62,10 +60,7 @@ WORDINGS: Mapping[ScenarioKind, Wording] = {
         ),
         small=N_("{condition}, {best} serves most sessions over {transport}, but only {lead}."),
         doubtful=(
-            N_(
-                "{condition}, {best} seems to serve most sessions over {transport}, {lead}, but these "
-                "figures are doubtful."
-            )
+            N_("{condition}, {best} may serve most sessions over {transport}, {lead}, but these figures are doubtful.")
         ),
         together=N_("{condition}, {best} serve most sessions over {transport}, {lead}; {tie}."),
         equal=N_("{condition}, no difference was found over {transport} between {best} in sessions per second{floor}."),
@@ -91,7 +86,7 @@ WORDINGS: Mapping[ScenarioKind, Wording] = {
         ),
         doubtful=(
             N_(
-                "{condition}, {best} seems to answer {population} requests soonest over {transport}; the "
+                "{condition}, {best} may answer {population} requests soonest over {transport}; the "
                 "slowest hundredth of them take {lead}, but these figures are doubtful."
             )
         ),
@@ -126,7 +121,7 @@ WORDINGS: Mapping[ScenarioKind, Wording] = {
         small=N_("{condition}, {best} needs the least CPU time over {transport}, but {next} needs only {lead}."),
         doubtful=(
             N_(
-                "{condition}, {best} seems to need the least CPU time over {transport}; {next} needs "
+                "{condition}, {best} may need the least CPU time over {transport}; {next} needs "
                 "{lead}, but these figures are doubtful."
             )
         ),

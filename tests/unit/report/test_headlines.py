@@ -92,7 +92,7 @@ def test_headline_of_suspect_figures_calls_them_doubtful() -> None:
     judged = {("asyncio/tcp", 64): ("suspect", "RATE_UNDERESTIMATED=10.0%")}
     (sentence,) = make_headlines(make_run({"asyncio/tcp": {64: 100e3}, "select/tcp": {64: 300e3}}, judged=judged))
     assert re.fullmatch(
-        r"For handlers that do nothing, with 64 clients, select seems to serve most over TCP, "
+        r"For handlers that do nothing, with 64 clients, select may serve most over TCP, "
         r"[23]\.\d times as much as asyncio, "
         r"but these figures are doubtful\.",
         sentence,
